@@ -1,0 +1,95 @@
+# What Spikeloom needs, it makes here: a virtual environment in .venv, pinned by constraints.txt.
+# `make help` lists what can be asked for.
+
+PYTHON ?= python3
+# Tests that run side by side; a worker needs about 2 GB of memory.
+WORKERS ?= 2
+# A folder with the original image data sets, for test-data.
+DATA ?=
+# Where the demo writes.
+OUT ?= build/demo
+
+BIN := .venv/bin
+# --no-build-isolation: the build uses the pinned setuptools, not the newest one of the day.
+INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check \
+	--constraint constraints.txt
+SAY := @printf '\n== %s\n'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types pytest test-data format clean moved
+
+help:  ## this list
+	@echo 'Spikeloom: from a PyTorch model to bit-exact spiking-network Verilog. Targets:'
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo 'PYTHON=python3.12 chooses the interpreter (3.11 or newer) that .venv is made with.'
+
+demo: .venv/.run  ## train, convert, generate Verilog and prove it bit-exact, on real images
+	$(SAY) 'demo: from a PyTorch model to bit-exact Verilog, into $(OUT)'
+	@$(BIN)/spikeloom demo --out $(OUT)
+
+test: lint types pytest  ## everything: ruff, mypy, pytest
+
+lint: .venv/.dev
+	$(SAY) 'ruff: rules and format'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+# mypy cannot follow the editable install's import hook, but it can follow symbolic links.
+types: .venv/.dev
+	$(SAY) 'mypy: types'
+	@mkdir -p build/typing/spikeloom
+	@ln -sfn ../../../sw ../../../hw ../../../sim build/typing/spikeloom/
+	@$(BIN)/mypy -p spikeloom.sw -p spikeloom.hw -p spikeloom.sim
+
+pytest: .venv/.dev
+	$(SAY) 'pytest: $(WORKERS) at a time'
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
+
+test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=folder
+	@test -n '$(DATA)' || { \
+		echo 'make test-data needs DATA=folder, which holds mnist/ and fashion-mnist/ with the'; \
+		echo 'original *-ubyte.gz files'; exit 2; }
+	@test -d '$(DATA)' || { echo 'DATA=$(DATA): there is no such folder'; exit 2; }
+	$(SAY) 'pytest: tests on the data sets in $(DATA)'
+	@$(BIN)/python -m pytest -m data --data '$(DATA)' --numprocesses $(WORKERS) \
+		--dist loadgroup $(ARGS)
+
+format: .venv/.dev  ## let ruff format and mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:  ## remove build/ and .venv/
+	rm -rf build .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# --- the environment ------------------------------------------------------------------------------
+
+# A virtual environment holds absolute paths: one that was copied with its checkout is made anew.
+ifneq ($(shell cat .venv/.home 2>/dev/null),$(CURDIR))
+.venv/.home: moved
+endif
+
+.venv/.home:
+	$(SAY) 'making .venv with $(PYTHON)'
+	@command -v '$(PYTHON)' > /dev/null || { \
+		echo '$(PYTHON) is not installed: install Python 3.11 or newer, or name one, as in'; \
+		echo '    make PYTHON=/path/to/python3.12 ...'; exit 2; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Spikeloom needs Python 3.11 or newer, but $(PYTHON) is $$('$(PYTHON)' --version):"; \
+		echo '    make PYTHON=/path/to/python3.12 ...'; exit 2; }
+	@command -v c++ > /dev/null || command -v g++ > /dev/null || command -v clang++ > /dev/null || { \
+		echo 'there is no C++ compiler (c++, g++ or clang++): Verilator needs one'; exit 2; }
+	@'$(PYTHON)' -m venv --clear .venv || { \
+		echo '$(PYTHON) cannot make virtual environments (on Debian: apt install python3-venv)'; \
+		exit 2; }
+	@printf '%s\n' '$(CURDIR)' > $@
+
+.venv/.run: .venv/.home constraints.txt pyproject.toml
+	$(SAY) 'installing what Spikeloom runs on (torch, Amaranth, Verilator, ...): about a minute'
+	@$(INSTALL) setuptools
+	@$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.run
+	$(SAY) 'installing what the tests need (pytest, mypy, ruff, Yosys, ...)'
+	@$(INSTALL) --no-build-isolation --editable '.[dev]'
+	@touch $@

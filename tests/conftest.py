@@ -1,0 +1,49 @@
+"""Settings that every test shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Workers share the cores already; this must be set before torch is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No deadline: another worker's compiler run makes a quick example slow. The same examples in every
+# run: a failure is a change's, not the day's.
+settings.register_profile(
+    "spikeloom",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("spikeloom")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with the original image data sets (mnist/, fashion-mnist/)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that need data sets unless ``--data`` says where those are."""
+    if config.getoption("data"):
+        return
+    needing = [item for item in items if item.get_closest_marker("data")]
+    config.hook.pytest_deselected(items=needing)
+    items[:] = [item for item in items if item not in needing]
+
+
+@pytest.fixture(scope="session")
+def data_root(pytestconfig: pytest.Config) -> Path:
+    """The folder given by ``--data``."""
+    root = pytestconfig.getoption("data")
+    assert root is not None, "a test that uses data_root must be marked with pytest.mark.data"
+    assert root.is_dir(), f"--data {root}: there is no such folder"
+    return Path(root).resolve()
