@@ -1,0 +1,1 @@
+"""Software side of Spikeloom: from a PyTorch model to the integer ``Network``."""

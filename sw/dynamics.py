@@ -1,0 +1,151 @@
+"""How neurons behave, for the golden model: one class per kind.
+
+A new kind is a :class:`~spikeloom.sw.network.Neuron` (its parameters and ranges), a
+:class:`Dynamics` here and a unit in ``spikeloom.hw``; all three find each other by ``kind``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spikeloom.sw.errors import UnsupportedError
+from spikeloom.sw.network import If, Ladder, Layer, Logits, Neuron
+
+#: A neuron's state between timesteps; its first tensor is the membrane potential.
+State = tuple[Tensor, ...]
+
+#: Puts an array of shape (channels, ...) on the device as (..., channels, 1, 1), or (..., channels)
+#: for a fully connected layer, so that it broadcasts against a layer's (N, *shape).
+PerChannel = Callable[[npt.NDArray[Any]], Tensor]
+
+
+class Dynamics(ABC):
+    """How one kind of neuron behaves: one subclass per kind, found by the neuron's ``kind``.
+
+    All tensors are ``int64``, and the contract has proven that nothing in them overflows.
+
+    Parameters
+    ----------
+    neuron : Neuron
+    per_channel : PerChannel
+        Puts the neuron's parameters on the device.
+    """
+
+    kinds: ClassVar[dict[str, type[Dynamics]]] = {}
+
+    def __init_subclass__(cls, kind: str) -> None:
+        """Join the kinds."""
+        Dynamics.kinds[kind] = cls
+
+    @staticmethod
+    def of(layer: Layer, axes: int, device: torch.device) -> Dynamics:
+        """Return the dynamics of the neurons of a layer whose shape has ``axes`` axes.
+
+        Raises
+        ------
+        UnsupportedError
+            If there is none for their kind.
+        """
+        kind = layer.neuron.kind
+        if kind not in Dynamics.kinds:
+            raise UnsupportedError(
+                f"layer {layer.name!r}: the golden model has no neurons of kind {kind!r}; it has "
+                f"{', '.join(sorted(Dynamics.kinds))}"
+            )
+
+        def per_channel(values: npt.NDArray[Any]) -> Tensor:
+            moved = np.moveaxis(values, 0, -1)
+            return on_device(moved.reshape(*moved.shape, *[1] * (axes - 1)), device)
+
+        return Dynamics.kinds[kind](layer.neuron, per_channel)
+
+    @abstractmethod
+    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
+        """Put the neuron's parameters on the device."""
+
+    @abstractmethod
+    def start(self, current: Tensor) -> State:
+        """Return the state before the first timestep, in the shape of ``current``."""
+
+    @abstractmethod
+    def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the spikes of timestep ``t`` and the state after it.
+
+        Parameters
+        ----------
+        t : int
+            From 0.
+        current : Tensor of int64, shape (N, *shape)
+            Accumulators A of this timestep.
+        state : State
+            As the timestep before left it.
+        """
+
+
+class IfDynamics(Dynamics, kind="if"):
+    """``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``."""
+
+    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
+        """Put the neuron's parameters on the device."""
+        neuron = cast(If, neuron)
+        self._threshold = per_channel(neuron.threshold)
+        self._initial = per_channel(neuron.initial)
+        self._bias = per_channel(neuron.bias)
+        self._scale = 1 << neuron.fraction_bits
+
+    def start(self, current: Tensor) -> State:
+        """Return the initial potential."""
+        return (self._initial.expand_as(current),)
+
+    def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the spikes of timestep ``t`` and the state after it."""
+        potential = state[0] + current * self._scale + self._bias
+        spikes = (potential >= self._threshold).to(torch.int64)
+        return spikes, (potential - spikes * self._threshold,)
+
+
+class LadderDynamics(Dynamics, kind="ladder"):
+    """``s[t] = [A >= levels[t]]`` for a constant A, which stands for the potential."""
+
+    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
+        """Put the neuron's parameters on the device."""
+        self._levels = per_channel(cast(Ladder, neuron).levels)
+
+    def start(self, current: Tensor) -> State:
+        """Return the initial potential."""
+        return (current,)
+
+    def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the spikes of timestep ``t`` and the state after it."""
+        return (current >= self._levels[t]).to(torch.int64), (current,)
+
+
+class LogitsDynamics(Dynamics, kind="logits"):
+    """``v += A*2^F + B`` from 0, without spikes."""
+
+    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
+        """Put the neuron's parameters on the device."""
+        neuron = cast(Logits, neuron)
+        self._bias = per_channel(neuron.bias)
+        self._scale = 1 << neuron.fraction_bits
+
+    def start(self, current: Tensor) -> State:
+        """Return the initial potential."""
+        return (torch.zeros_like(current),)
+
+    def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the spikes of timestep ``t`` and the state after it."""
+        return torch.zeros_like(current), (state[0] + current * self._scale + self._bias,)
+
+
+def on_device(values: npt.NDArray[Any], device: torch.device) -> Tensor:
+    """Return ``values`` as an ``int64`` tensor."""
+    # A copy, since the contract's arrays are read-only, which torch does not know.
+    return torch.from_numpy(values.astype(np.int64)).to(device)

@@ -1,0 +1,265 @@
+"""Connections of the contract: pools and synapses between a source and a layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from spikeloom.sw.errors import ContractError
+from spikeloom.sw.network.ranges import Range
+from spikeloom.sw.network.record import (
+    TENSOR,
+    IntArray,
+    Record,
+    freeze,
+    require_int,
+    require_pair,
+)
+
+#: A feature map's (channels, height, width), or (features,) of a fully connected layer.
+Shape = tuple[int, ...]
+
+TRANSPORTS = ("spikes", "count")
+
+
+class Pool(Record):
+    """Pooling of the source's values, ahead of the synapses; stride equals the window.
+
+    Rows and columns that do not fill a window are left out, as torch does by default.
+    """
+
+    #: Transports in which the pool is exact.
+    transports: ClassVar[frozenset[str]] = frozenset(TRANSPORTS)
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", require_pair(self.size, "pool size", 1, 1 << 12))
+
+    def shape(self, source: Shape) -> Shape:
+        """Return the shape of the pooled feature map."""
+        if len(source) != 3:
+            raise ContractError(
+                f"a pool needs a source of shape (channels, height, width), not {source}"
+            )
+        channels, height, width = source
+        pooled = (channels, height // self.size[0], width // self.size[1])
+        if 0 in pooled:
+            raise ContractError(f"a pool of {self.size} is larger than its source {source}")
+        return pooled
+
+    def values(self, source: Range) -> Range:
+        """Return the range of a pooled value."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class SumPool(Pool, kind="sum"):
+    """Sum over each window; average pooling with 1/area absorbed in the next threshold.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Window, and stride, in rows and columns.
+    """
+
+    size: tuple[int, int]
+
+    def values(self, source: Range) -> Range:
+        return source.times(math.prod(self.size))
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool(Pool, kind="max"):
+    """Maximum over each window: exact on counts, and on nothing else.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Window, and stride, in rows and columns.
+    """
+
+    size: tuple[int, int]
+    transports = frozenset({"count"})
+
+    def values(self, source: Range) -> Range:
+        return source
+
+
+class Synapses(Record):
+    """Integer weights between a source and a layer's neurons."""
+
+    weight: IntArray
+
+    @property
+    def channels(self) -> int:
+        """Number of output channels."""
+        return len(self.weight)
+
+    def shape(self, source: Shape) -> Shape:
+        """Return the shape of the target, given the (pooled) source's.
+
+        Raises
+        ------
+        ContractError
+            If the weights do not fit the source.
+        """
+        raise NotImplementedError
+
+    def accumulator(self, source: Range) -> list[Range]:
+        """Return, per output channel, the proven range of ``sum(w * s)`` over one timestep.
+
+        Parameters
+        ----------
+        source : Range
+            Values of one source neuron; where padding can stand in for a source, 0 is added.
+        """
+        flat = self.weight.reshape(self.channels, -1).astype(object)
+        reach = source | Range(0, 0)
+        highs = np.where(flat > 0, flat * reach.high, flat * reach.low).sum(axis=1)
+        lows = np.where(flat > 0, flat * reach.low, flat * reach.high).sum(axis=1)
+        return [Range(int(low), int(high)) for low, high in zip(lows, highs, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Synapses, kind="linear"):
+    """Fully connected. A source feature map is flattened channel by channel, row by row.
+
+    Parameters
+    ----------
+    weight : array of int64, shape (out, in)
+    """
+
+    weight: IntArray = field(metadata=TENSOR)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", _freeze_weight(self.weight, 2))
+
+    def shape(self, source: Shape) -> Shape:
+        features = math.prod(source)
+        if self.weight.shape[1] != features:
+            raise ContractError(
+                f"linear weights {self.weight.shape} need {self.weight.shape[1]} source values, "
+                f"but the source has {features} {source}"
+            )
+        return (self.channels,)
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2d(Synapses, kind="conv2d"):
+    """2-D cross-correlation, as ``torch.nn.Conv2d``; outside the source, values are 0.
+
+    Parameters
+    ----------
+    weight : array of int64, shape (out, in, kernel height, kernel width)
+    stride, padding : (int, int)
+        Vertical and horizontal.
+    """
+
+    weight: IntArray = field(metadata=TENSOR)
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", _freeze_weight(self.weight, 4))
+        object.__setattr__(self, "stride", require_pair(self.stride, "stride", 1, 1 << 12))
+        object.__setattr__(self, "padding", require_pair(self.padding, "padding", 0, 1 << 12))
+        for axis, name in enumerate(("vertical", "horizontal")):
+            if self.padding[axis] >= self.kernel[axis]:
+                raise ContractError(
+                    f"{name} padding {self.padding[axis]} must be smaller than the kernel's "
+                    f"{self.kernel[axis]}: windows of padding alone compute nothing"
+                )
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """Kernel height and width."""
+        return (int(self.weight.shape[2]), int(self.weight.shape[3]))
+
+    def shape(self, source: Shape) -> Shape:
+        if len(source) != 3 or source[0] != self.weight.shape[1]:
+            raise ContractError(
+                f"convolution weights {self.weight.shape} need a source of shape "
+                f"({self.weight.shape[1]}, height, width), not {source}"
+            )
+        out = [
+            (source[axis + 1] + 2 * self.padding[axis] - self.kernel[axis]) // self.stride[axis] + 1
+            for axis in (0, 1)
+        ]
+        if min(out) < 1:
+            raise ContractError(
+                f"a kernel of {self.kernel} with padding {self.padding} is larger than its "
+                f"source {source}"
+            )
+        return (self.channels, *out)
+
+
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """One source's way into a layer: transport, optional pool, synapses.
+
+    Parameters
+    ----------
+    source : str
+        Name of an earlier layer, or ``"input"``.
+    transport : {"spikes", "count"}
+        What is carried: the spikes of each timestep, or their sum over all timesteps, which the
+        target then sees as a constant current.
+    synapses : Synapses
+    pool : Pool, optional
+    """
+
+    source: str
+    transport: str
+    synapses: Synapses
+    pool: Pool | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.source, str):
+            raise ContractError(f"a connection's source must be a name, not {self.source!r}")
+        if not isinstance(self.transport, str) or self.transport not in TRANSPORTS:
+            raise ContractError(
+                f"transport must be one of {', '.join(TRANSPORTS)}, not {self.transport!r}"
+            )
+        _require_member(self.synapses, Synapses, "synapses")
+        if self.pool is not None:
+            _require_member(self.pool, Pool, "pool")
+            if self.transport not in self.pool.transports:
+                raise ContractError(
+                    f"a {self.pool.kind}-pool of the source {self.source!r} is not exact in "
+                    f"{self.transport} transport: use count transport or a sum-pool"
+                )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Connection):
+            return NotImplemented
+        return (self.source, self.transport, self.synapses, self.pool) == (
+            other.source,
+            other.transport,
+            other.synapses,
+            other.pool,
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    def pooled_shape(self, source: Shape) -> Shape:
+        """Return the shape that the synapses see."""
+        return self.pool.shape(source) if self.pool else source
+
+    def pooled_values(self, source: Range) -> Range:
+        """Return the range of the values that the synapses see."""
+        return self.pool.values(source) if self.pool else source
+
+
+def _freeze_weight(weight: Any, ndim: int) -> IntArray:
+    frozen = freeze(weight, "weight", ndim)
+    extremes = Range(int(frozen.min()), int(frozen.max()))
+    require_int(extremes.width, "the width of the weights in bits", 1, 32)
+    return frozen
+
+
+def _require_member(value: object, family: type, what: str) -> None:
+    if not isinstance(value, family):
+        raise ContractError(f"{what} must be a {family.__name__}, not {value!r}")

@@ -1,0 +1,244 @@
+"""Network files: one ``.safetensors`` with integer tensors and versioned JSON metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, deserialize
+from safetensors import numpy as safetensors_numpy
+
+from spikeloom.sw.errors import ContractError, FileFormatError
+from spikeloom.sw.files import read_bytes, replacing
+from spikeloom.sw.network.connections import Connection, Pool, Synapses
+from spikeloom.sw.network.network import Input, Layer, Network
+from spikeloom.sw.network.neurons import Neuron
+from spikeloom.sw.network.record import IntArray, named
+
+#: Key of the JSON text in the safetensors metadata.
+METADATA_KEY = "spikeloom"
+FORMAT = "spikeloom-network"
+#: Types of tensors that a network file may hold, by safetensors' names; little-endian.
+_DTYPES = {f"{k.upper()}{8 * n}": np.dtype(f"<{k}{n}") for k in "iu" for n in (1, 2, 4, 8)}
+
+#: Newest version that this code reads, and the one that it writes.
+VERSION = 1
+
+
+def describe(network: Network) -> tuple[dict[str, Any], dict[str, IntArray]]:
+    """Return a network's JSON metadata and its tensors, by the names that a file uses."""
+    layers: list[dict[str, Any]] = []
+    tensors: dict[str, IntArray] = {}
+    for layer in network.layers:
+        connections = []
+        for index, connection in enumerate(layer.connections):
+            connections.append(
+                {
+                    "source": connection.source,
+                    "transport": connection.transport,
+                    "pool": connection.pool.header() if connection.pool else None,
+                    "synapses": connection.synapses.header(),
+                }
+            )
+            prefix = _synapses_prefix(layer.name, index)
+            tensors |= {prefix + k: v for k, v in connection.synapses.tensors().items()}
+        prefix = _neuron_prefix(layer.name)
+        tensors |= {prefix + k: v for k, v in layer.neuron.tensors().items()}
+        layers.append(
+            {
+                "name": layer.name,
+                "timesteps": layer.timesteps,
+                "neuron": layer.neuron.header(),
+                "connections": connections,
+            }
+        )
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": network.name,
+        "about": dict(network.about),
+        "input": network.input.header(),
+        "layers": layers,
+    }
+    return header, tensors
+
+
+def rebuild(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Network:
+    """Return the network that :func:`describe` described.
+
+    Raises
+    ------
+    ContractError
+        If something is missing, surplus, of the wrong type, or breaks the contract.
+    """
+    unused = dict(tensors)
+
+    def take(prefix: str) -> dict[str, npt.NDArray[Any]]:
+        return {k.removeprefix(prefix): unused.pop(k) for k in list(unused) if k.startswith(prefix)}
+
+    _refuse_unknown(header, "format version name about input layers", "the network")
+    layers: list[Layer] = []
+    for position, entry in enumerate(_list(header, "layers", "the network")):
+        what = f"layer {position}"
+        name = _get(entry, "name", str, what)
+        if any(name == layer.name for layer in layers):
+            raise ContractError(f"two layers have the name {name!r}")
+        what = f"layer {name!r}"
+        _refuse_unknown(entry, "name timesteps neuron connections", what)
+        connections = []
+        for index, item in enumerate(_list(entry, "connections", what)):
+            where = f"connection {index} of {what}"
+            source = _get(item, "source", str, where)
+            _refuse_unknown(item, "source transport pool synapses", where)
+            pool = item.get("pool")
+            prefix = _synapses_prefix(name, index)
+            transport = _get(item, "transport", str, where)
+            what_synapses = f"the synapses of {where}"
+            synapses = Synapses.build(item.get("synapses"), take(prefix), what_synapses)
+            pooled = None if pool is None else Pool.build(pool, {}, f"the pool of {where}")
+            with named(where):
+                connections.append(Connection(source, transport, synapses, pooled))
+        neuron = Neuron.build(
+            entry.get("neuron"), take(_neuron_prefix(name)), f"the neuron of {what}"
+        )
+        layers.append(Layer(name, entry.get("timesteps"), neuron, tuple(connections)))
+    if unused:
+        raise ContractError(f"tensors that no layer uses: {', '.join(sorted(unused))}")
+    return Network(
+        input=Input.build(header.get("input"), {}, "the input"),
+        layers=tuple(layers),
+        name=_get(header, "name", str, "the network"),
+        about=_get(header, "about", Mapping, "the network"),
+    )
+
+
+def save(network: Network, path: str | Path) -> None:
+    """Write ``network`` to ``path``, whole or not at all; equal networks give equal bytes.
+
+    Raises
+    ------
+    FileFormatError
+        If the folder cannot be written to.
+    """
+    header, tensors = describe(network)
+    narrow = {key: np.ascontiguousarray(_narrowed(value)) for key, value in tensors.items()}
+    metadata = {METADATA_KEY: json.dumps(header, sort_keys=True)}
+    content = safetensors_numpy.save(narrow, metadata=metadata)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def load(path: str | Path) -> Network:
+    """Read and validate the network in ``path``.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, damaged, no network, or of a newer version.
+    ContractError
+        If the network in it breaks the contract.
+    """
+    content = read_bytes(path, "network file")
+    header = read_metadata(content, path, METADATA_KEY)
+    if header.get("format") != FORMAT:
+        raise FileFormatError(
+            f"{path} is no network file: its format is {header.get('format')!r}, not {FORMAT!r}"
+        )
+    version = header.get("version")
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise FileFormatError(f"{path} has the version {version!r}, which must be an integer >= 1")
+    if version > VERSION:
+        raise FileFormatError(
+            f"{path} is a network of version {version}; this Spikeloom reads up to {VERSION}: "
+            f"update Spikeloom"
+        )
+    try:
+        return rebuild(header, _integers(content, path))
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from None
+
+
+def read_metadata(content: bytes, path: str | Path, key: str) -> dict[str, Any]:
+    """Return the JSON object under ``key`` in the metadata of a safetensors file's ``content``.
+
+    Raises
+    ------
+    FileFormatError
+        If the content is damaged or has no such metadata.
+    """
+    try:
+        deserialize(content)  # type: ignore[no-untyped-call]  # safetensors has no types for it
+        length = int.from_bytes(content[:8], "little")
+        text = json.loads(content[8 : 8 + length]).get("__metadata__", {}).get(key)
+    except (SafetensorError, ValueError, AttributeError, RecursionError) as error:
+        raise FileFormatError(
+            f"{path} is damaged or no safetensors file ({error}): write it again"
+        ) from None
+    if text is None:
+        raise FileFormatError(
+            f"{path} is a safetensors file, but not one of Spikeloom's: its metadata has no {key!r}"
+        )
+    try:
+        header = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{path} has damaged metadata ({error})") from None
+    if not isinstance(header, dict):
+        raise FileFormatError(f"{path} has metadata that is no JSON object")
+    return header
+
+
+def _integers(content: bytes, path: str | Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the tensors of a safetensors file's ``content``, which must hold integers only."""
+    tensors = {}
+    for name, tensor in deserialize(content):  # type: ignore[no-untyped-call]
+        if tensor["dtype"] not in _DTYPES:
+            raise FileFormatError(
+                f"{path} has the tensor {name!r} of type {tensor['dtype']}; a network holds "
+                f"integers only ({', '.join(_DTYPES)})"
+            )
+        values = np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]])
+        tensors[name] = values.reshape(tensor["shape"])
+    return tensors
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _refuse_unknown(entry: Mapping[str, Any], known: str, what: str) -> None:
+    """Refuse fields that a later version may have given a meaning."""
+    if surplus := sorted(entry.keys() - set(known.split())):
+        raise ContractError(f"{what} has the unknown field {surplus[0]!r}")
+
+
+def _synapses_prefix(layer: str, index: int) -> str:
+    return f"layers.{layer}.connections.{index}."
+
+
+def _neuron_prefix(layer: str) -> str:
+    return f"layers.{layer}.neuron."
+
+
+def _narrowed(values: IntArray) -> npt.NDArray[Any]:
+    """Return ``values`` in the narrowest signed type that holds them all."""
+    for dtype in (np.int8, np.int16, np.int32):
+        limits = np.iinfo(dtype)
+        if limits.min <= values.min() and values.max() <= limits.max:
+            return values.astype(dtype)
+    return values
+
+
+def _get(entry: Any, key: str, kind: type, what: str) -> Any:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get(key), kind):
+        found = entry.get(key) if isinstance(entry, Mapping) else entry
+        raise ContractError(f"{what} needs a {key!r} of type {kind.__name__}, not {found!r}")
+    return entry[key]
+
+
+def _list(entry: Any, key: str, what: str) -> list[Any]:
+    found: list[Any] = _get(entry, key, list, what)
+    return found

@@ -1,0 +1,339 @@
+"""The integer network: the one contract between software, golden model, hardware and driver."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from spikeloom.sw.errors import ContractError
+from spikeloom.sw.network.connections import Connection, Shape
+from spikeloom.sw.network.neurons import Neuron
+from spikeloom.sw.network.ranges import Range
+from spikeloom.sw.network.record import Record, named, require_int
+
+#: Name by which connections refer to the network's input.
+INPUT = "input"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+MAX_TIMESTEPS = 1 << 12
+MAX_INPUT_BITS = 16
+
+
+class Input(Record):
+    """What enters the network, and how it is coded in time."""
+
+    shape: Shape
+
+    def values(self) -> Range:
+        """Return the range of one input value."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class DirectInput(Input, kind="direct"):
+    """Unsigned pixels, constant over time. The pixel is what a count-transport connection carries.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (channels, height, width) or (features,).
+    bits : int
+        Pixels are 0 to 2^bits - 1; 1 to 16 bits.
+    """
+
+    shape: Shape
+    bits: int
+
+    def __post_init__(self) -> None:
+        shape = self.shape
+        if not isinstance(shape, (tuple, list)) or len(shape) not in (1, 3):
+            raise ContractError(
+                f"input shape must be (channels, height, width) or (features,), not {shape!r}"
+            )
+        checked = tuple(require_int(n, "input shape", 1, 1 << 20) for n in shape)
+        object.__setattr__(self, "shape", checked)
+        object.__setattr__(self, "bits", require_int(self.bits, "input bits", 1, MAX_INPUT_BITS))
+
+    def values(self) -> Range:
+        return Range(0, (1 << self.bits) - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A neuron population with its incoming connections.
+
+    Parameters
+    ----------
+    name : str
+        Lower case letters, digits and underscores, a letter first; it becomes a Verilog name.
+    timesteps : int
+        T, 1 to 4096.
+    neuron : Neuron
+    connections : tuple of Connection
+        At least one.
+    """
+
+    name: str
+    timesteps: int
+    neuron: Neuron
+    connections: tuple[Connection, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name) or self.name == INPUT:
+            raise ContractError(
+                f"a layer's name must match {_NAME.pattern} and not be {INPUT!r}, not {self.name!r}"
+            )
+        what = f"timesteps of layer {self.name!r}"
+        timesteps = require_int(self.timesteps, what, 1, MAX_TIMESTEPS)
+        object.__setattr__(self, "timesteps", timesteps)
+        if not isinstance(self.neuron, Neuron):
+            raise ContractError(
+                f"neuron of layer {self.name!r} must be a Neuron, not {self.neuron!r}"
+            )
+        connections = _members(self.connections, Connection, f"connections of layer {self.name!r}")
+        object.__setattr__(self, "connections", connections)
+        if not self.connections:
+            raise ContractError(f"layer {self.name!r} has no connection")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Layer):
+            return NotImplemented
+        return (self.name, self.timesteps, self.neuron, self.connections) == (
+            other.name,
+            other.timesteps,
+            other.neuron,
+            other.connections,
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Proven value ranges of one layer, over all its channels.
+
+    Parameters
+    ----------
+    accumulator : Range
+        ``A``, the sum over all connections of weight times source value in one timestep.
+    potential : Range
+        Membrane potential, before and after firing.
+    spike, count : Range
+        One timestep's spike value, and its sum over the layer's timesteps.
+    """
+
+    accumulator: Range
+    potential: Range
+    spike: Range
+    count: Range
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A spiking network in integers, specified by ``docs/contract.md``.
+
+    Parameters
+    ----------
+    input : Input
+    layers : tuple of Layer
+        In order of evaluation; each connection's source is the input or an earlier layer. The
+        last layer, and no other, is of a kind that does not fire.
+    name : str
+        For people; no part of the arithmetic.
+    about : mapping of str to JSON values
+        Where the network comes from (accuracies, recipe); no part of the arithmetic.
+
+    Raises
+    ------
+    ContractError
+        If anything breaks the contract; the message names the layer.
+    """
+
+    input: Input
+    layers: tuple[Layer, ...]
+    name: str = "network"
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.input, Input):
+            raise ContractError(f"input must be an Input, not {self.input!r}")
+        if not isinstance(self.name, str):
+            raise ContractError(f"name must be a string, not {self.name!r}")
+        object.__setattr__(self, "layers", _members(self.layers, Layer, "layers"))
+        object.__setattr__(self, "about", MappingProxyType(_plain_json(self.about)))
+        if not self.layers:
+            raise ContractError("a network must have at least one layer")
+        seen: set[str] = set()
+        for layer in self.layers:
+            if layer.name in seen:
+                raise ContractError(f"two layers have the name {layer.name!r}")
+            seen.add(layer.name)
+            last = layer is self.layers[-1]
+            if layer.neuron.fires == last:
+                raise ContractError(
+                    f"layer {layer.name!r} of kind {layer.neuron.kind!r} "
+                    + (
+                        "is the last, which must not fire: use 'logits'"
+                        if last
+                        else "does not fire, so it must be the last layer"
+                    )
+                )
+        self.shapes  # noqa: B018  # derived on first use; here, so that a bad network never exists
+        self.ranges  # noqa: B018
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both compute the same under the same names; ``about`` is left out."""
+        if not isinstance(other, Network):
+            return NotImplemented
+        return self.input == other.input and self.layers == other.layers
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    def __getitem__(self, name: str) -> Layer:
+        """Return the layer called ``name``."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ContractError(
+            f"no layer is called {name!r}; there are {', '.join(x.name for x in self.layers)}"
+        )
+
+    @property
+    def output(self) -> Layer:
+        """The last layer, whose potentials are the logits."""
+        return self.layers[-1]
+
+    @property
+    def classes(self) -> int:
+        """Number of logits."""
+        return math.prod(self.shapes[self.output.name])
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of the input and of every layer, by name."""
+        shapes: dict[str, Shape] = {INPUT: self.input.shape}
+        for layer in self.layers:
+            with named(f"layer {layer.name!r}"):
+                outs = set()
+                for connection in layer.connections:
+                    if connection.source not in shapes:
+                        raise ContractError(
+                            f"source {connection.source!r} is neither the input nor an earlier "
+                            f"layer ({', '.join(shapes)})"
+                        )
+                    source = shapes[connection.source]
+                    outs.add(connection.synapses.shape(connection.pooled_shape(source)))
+                if len(outs) > 1:
+                    raise ContractError(f"its connections give different shapes {sorted(outs)}")
+                (shape,) = outs
+                if shape[0] != layer.neuron.channels:
+                    raise ContractError(
+                        f"its neurons have parameters for {layer.neuron.channels} channels, but "
+                        f"its connections give {shape[0]}"
+                    )
+                shapes[layer.name] = shape
+        return shapes
+
+    @cached_property
+    def ranges(self) -> dict[str, Ranges]:
+        """Proven value ranges of every layer, by name."""
+        ranges: dict[str, Ranges] = {}
+        for layer in self.layers:
+            with named(f"layer {layer.name!r}"):
+                accumulator = Range(0, 0)
+                for connection in layer.connections:
+                    per_channel = connection.synapses.accumulator(self.carried(layer, connection))
+                    low = min(r.low for r in per_channel)
+                    high = max(r.high for r in per_channel)
+                    accumulator = accumulator + Range(low, high)
+                accumulator.require_width("the accumulator")
+                layer.neuron.check(layer.timesteps, accumulator)
+                ranges[layer.name] = Ranges(
+                    accumulator,
+                    layer.neuron.potential(layer.timesteps, accumulator),
+                    layer.neuron.spike(),
+                    layer.neuron.count(layer.timesteps),
+                )
+        return ranges
+
+    def carried(self, layer: Layer, connection: Connection) -> Range:
+        """Return the range of the values that a connection of ``layer`` hands to its synapses.
+
+        Raises
+        ------
+        ContractError
+            If source and target do not allow the connection's transport, or their T differ.
+        """
+        transport = connection.transport
+        if transport not in layer.neuron.incoming:
+            raise ContractError(
+                f"neurons of kind {layer.neuron.kind!r} take no {transport} transport; they take "
+                f"{' or '.join(sorted(layer.neuron.incoming))}"
+            )
+        if connection.source == INPUT:
+            if transport != "count":
+                raise ContractError(
+                    "a direct input is constant over time: connect it with count transport"
+                )
+            return connection.pooled_values(self.input.values())
+        source = self[connection.source]
+        if transport not in source.neuron.outgoing:
+            raise ContractError(
+                f"its source {source.name!r} of kind {source.neuron.kind!r} cannot be carried by "
+                f"{transport} transport; use {' or '.join(sorted(source.neuron.outgoing))}"
+            )
+        if transport == "spikes" and source.timesteps != layer.timesteps:
+            raise ContractError(
+                f"spike transport needs as many timesteps as its source {source.name!r} has: "
+                f"{layer.timesteps} here, {source.timesteps} there; make them equal or use count "
+                f"transport"
+            )
+        spike = source.neuron.spike()
+        carried = spike if transport == "spikes" else source.neuron.count(source.timesteps)
+        return connection.pooled_values(carried)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that the arithmetic depends on, as 64 hexadecimal digits."""
+        from spikeloom.sw.network.file import describe
+
+        header, tensors = describe(self)
+        sha = hashlib.sha256(
+            json.dumps(
+                {"input": header["input"], "layers": header["layers"]}, sort_keys=True
+            ).encode()
+        )
+        for key in sorted(tensors):
+            sha.update(f"{key}{tensors[key].shape}".encode())
+            sha.update(tensors[key].astype("<i8").tobytes())
+        return sha.hexdigest()
+
+
+def _members(value: Any, kind: type, what: str) -> tuple[Any, ...]:
+    """Return ``value`` as a tuple, once it is known to be a sequence of ``kind``."""
+    if not isinstance(value, (tuple, list)):
+        raise ContractError(f"{what} must be a tuple of {kind.__name__}, not {value!r}")
+    for index, member in enumerate(value):
+        if not isinstance(member, kind):
+            raise ContractError(f"{what}[{index}] must be a {kind.__name__}, not {member!r}")
+    return tuple(value)
+
+
+def _plain_json(about: Any) -> dict[str, Any]:
+    """Return a copy of ``about`` that a file can hold and give back unchanged."""
+    if not isinstance(about, Mapping) or not all(isinstance(key, str) for key in about):
+        raise ContractError(f"about must be a mapping from strings to JSON values, not {about!r}")
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(about), allow_nan=False, sort_keys=True))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ContractError(
+            f"about must hold JSON values only (no NaN, arrays or objects): {error}"
+        ) from None
+    return copy

@@ -1,0 +1,150 @@
+"""Building blocks of the contract's dataclasses: kinds found by name, and integer tensors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from spikeloom.sw.errors import ContractError
+
+IntArray = npt.NDArray[np.int64]
+
+
+#: Metadata of a dataclass field that holds an integer tensor (stored outside the JSON metadata).
+TENSOR: Mapping[str, Any] = MappingProxyType({"tensor": True})
+
+
+def freeze(value: Any, what: str, ndim: int) -> IntArray:
+    """Return ``value`` as a read-only ``int64`` array of ``ndim`` axes.
+
+    Raises
+    ------
+    ContractError
+        If it holds something other than integers, has another number of axes, or is empty.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ContractError(f"{what} must be one array of integers: {error}") from None
+    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and (array >> 63).any()):
+        raise ContractError(
+            f"{what} must hold signed integers of at most 64 bits, not {array.dtype}: the "
+            f"contract has no fractions"
+        )
+    if array.ndim != ndim or array.size == 0:
+        raise ContractError(
+            f"{what} must have {ndim} axes, none of them empty, not shape {array.shape}"
+        )
+    frozen = array.astype(np.int64)
+    frozen.flags.writeable = False
+    return frozen
+
+
+def require_int(value: Any, what: str, low: int, high: int) -> int:
+    """Return ``value`` if it is an integer from ``low`` to ``high``, else raise `ContractError`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise ContractError(f"{what} must be an integer, not {value!r}")
+    if not low <= value <= high:
+        raise ContractError(f"{what} must be from {low} to {high}, not {value}")
+    return int(value)
+
+
+def require_pair(value: Any, what: str, low: int, high: int) -> tuple[int, int]:
+    """Return a (vertical, horizontal) pair of integers from ``low`` to ``high``."""
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence) or len(value) != 2:
+        raise ContractError(f"{what} must be two integers (vertical, horizontal), not {value!r}")
+    return (
+        require_int(value[0], f"{what}[0]", low, high),
+        require_int(value[1], f"{what}[1]", low, high),
+    )
+
+
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """Put ``what`` before the message of a `ContractError` that is raised inside."""
+    try:
+        yield
+    except ContractError as error:
+        raise ContractError(f"{what}: {error}") from None
+
+
+class Record:
+    """A frozen dataclass whose family members are found by the name of their ``kind``.
+
+    A direct subclass (``Neuron``, ``Synapses``, ...) opens a family; a class below it joins with
+    ``class Name(Family, kind="name")``. Fields marked :data:`TENSOR` are integer tensors, all
+    others are JSON values; that split is all that saving and loading need to know.
+    """
+
+    kind: ClassVar[str]
+    family: ClassVar[str]
+    kinds: ClassVar[dict[str, type[Any]]]
+
+    def __init_subclass__(cls, kind: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if Record in cls.__bases__:
+            cls.family = cls.__name__.lower()
+            cls.kinds = {}
+        if kind is not None:
+            cls.kind = kind
+            cls.kinds[kind] = cls
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Record) or type(other) is not type(self):
+            return NotImplemented
+        mine, theirs = self.tensors(), other.tensors()
+        return self.header() == other.header() and all(
+            np.array_equal(mine[name], theirs[name]) for name in mine
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    def tensors(self) -> dict[str, IntArray]:
+        """Return the integer tensors, by the name of their field."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        return {f.name: getattr(self, f.name) for f in fields if f.metadata.get("tensor")}
+
+    def header(self) -> dict[str, Any]:
+        """Return the JSON part: the kind and every field that is no tensor."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        rest = {f.name: getattr(self, f.name) for f in fields if not f.metadata.get("tensor")}
+        return {"kind": self.kind, **rest}
+
+    @classmethod
+    def build(cls, header: Any, tensors: Mapping[str, Any], what: str) -> Self:
+        """Return the member that ``header`` and ``tensors`` describe.
+
+        Raises
+        ------
+        ContractError
+            If the kind is unknown, or a field is missing, surplus or invalid.
+        """
+        if not isinstance(header, Mapping) or not isinstance(header.get("kind"), str):
+            raise ContractError(f"{what} must be an object with a 'kind', not {header!r}")
+        kind = header["kind"]
+        if kind not in cls.kinds:
+            known = ", ".join(sorted(cls.kinds))
+            raise ContractError(
+                f"{what} has the unknown kind {kind!r}; this version knows: {known}"
+            )
+        member = cls.kinds[kind]
+        fields = dataclasses.fields(member)
+        options = {k: v for k, v in header.items() if k != "kind"}
+        for given, where, is_tensor in ((options, "field", False), (tensors, "tensor", True)):
+            members = [f for f in fields if bool(f.metadata.get("tensor")) == is_tensor]
+            required = {f.name for f in members if f.default is dataclasses.MISSING}
+            if missing := sorted(required - given.keys()):
+                raise ContractError(f"{what} of kind {kind!r} lacks the {where} {missing[0]!r}")
+            if surplus := sorted(given.keys() - {f.name for f in members}):
+                raise ContractError(
+                    f"{what} of kind {kind!r} has the unknown {where} {surplus[0]!r}"
+                )
+        with named(what):
+            built: Self = member(**options, **tensors)
+        return built

@@ -1,0 +1,336 @@
+"""Network files: what is written is read again, and whatever else a file holds is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import safetensors.torch
+import torch
+from examples import everything
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import networks
+
+from spikeloom.sw.errors import ContractError, FileFormatError, SpikeloomError
+from spikeloom.sw.network import VERSION, Network, load, save
+from spikeloom.sw.network.file import describe, read_metadata
+
+#: What a hand or a broken program may leave in place of any JSON value.
+ODD = [
+    None, True, False, -1, 0, 1, 10**30, 1.5, float("nan"), "", "x", "input", "count", [], [1],
+    [1, 2], [[]], {}, {"kind": "if"}, {"kind": "linear"}, {"kind": "sum", "size": [1, 1]},
+]  # fmt: skip
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "network.safetensors"
+
+
+def write(path: Path, header: Any, tensors: Any) -> Path:
+    """Write a file as a stranger would: with nothing but safetensors and JSON."""
+    text = header if isinstance(header, str) else json.dumps(header)
+    path.write_bytes(safetensors.numpy.save(tensors, metadata={"spikeloom": text}))
+    return path
+
+
+def parts() -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+    header, tensors = describe(everything())
+    return json.loads(json.dumps(header)), {k: v.copy() for k, v in tensors.items()}
+
+
+def positions(value: Any, *at: Any) -> Iterator[tuple[Any, ...]]:
+    yield at
+    if isinstance(value, (dict, list)):
+        entries = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in entries:
+            yield from positions(inner, *at, key)
+
+
+def put(header: Any, at: tuple[Any, ...], value: Any) -> Any:
+    if not at:
+        return value
+    changed = copy.deepcopy(header)
+    inner = changed
+    for key in at[:-1]:
+        inner = inner[key]
+    inner[at[-1]] = value
+    return changed
+
+
+def attempt(path: Path) -> tuple[Network | None, str]:
+    """Return the network, or else the message of the only kind of error that may come."""
+    try:
+        return load(path), ""
+    except SpikeloomError as error:
+        return None, str(error)
+
+
+@settings(max_examples=60)
+@given(network=networks(min_layers=1, branches=True))
+def test_networks_come_back_equal(tmp_path_factory: Any, network: Network) -> None:
+    path = tmp_path_factory.mktemp("file") / "n.safetensors"
+    save(network, path)
+    first = path.read_bytes()
+    loaded = load(path)
+    assert loaded == network
+    assert loaded.digest == network.digest
+    save(loaded, path)
+    assert path.read_bytes() == first
+
+
+def test_name_and_about_come_back(path: Path) -> None:
+    network = everything()
+    save(network, path)
+    loaded = load(path)
+    assert (loaded.name, loaded.about) == (network.name, network.about)
+
+
+def test_strings_of_any_characters_come_back(path: Path) -> None:
+    network = everything()
+    odd = 'ä"\\\n\u2028\ud800 😀'
+    save(Network(network.input, network.layers, name=odd, about={odd: odd}), path)
+    loaded = load(path)
+    assert (loaded.name, loaded.about) == (odd, {odd: odd})
+
+
+def test_tensors_are_written_in_the_narrowest_signed_type(path: Path) -> None:
+    save(everything(), path)
+    tensors = safetensors.numpy.load_file(path)
+    assert tensors["layers.conv.connections.0.weight"].dtype == np.int8
+    assert tensors["layers.steps.connections.1.weight"].dtype == np.int16
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int64, np.uint8, np.uint16, np.uint32, np.uint64])
+def test_any_integer_type_is_read(path: Path, dtype: Any) -> None:
+    header, tensors = parts()
+    tensors = {k: v.astype(dtype) if v.min() >= 0 else v for k, v in tensors.items()}
+    assert load(write(path, header, tensors)) == everything()
+
+
+def test_what_may_be_left_out(path: Path) -> None:
+    header, tensors = parts()
+    linear = header["layers"][3]["connections"][0]
+    assert linear.pop("pool") is None
+    conv = header["layers"][1]["connections"][0]["synapses"]
+    assert (conv.pop("stride"), conv.pop("padding")) == ([1, 1], [0, 0])
+    assert load(write(path, header, tensors)) == everything()
+
+
+def test_odd_json_at_every_position_is_refused_or_understood(path: Path) -> None:
+    header, tensors = parts()
+    refused = 0
+    for at in positions(header):
+        free = at[:1] in (("about",), ("name",))
+        for odd in ODD:
+            network, message = attempt(write(path, put(header, at, odd), tensors))
+            if network is None:
+                assert str(path) in message
+                refused += 1
+            elif not free:
+                # Nothing but integers, names and objects means something to the arithmetic, and
+                # what is read must be whole: it can be written, and read once more.
+                assert odd is None or type(odd) in (int, str, list, dict)
+                save(network, path)
+                assert load(path) == network
+    assert refused > 1000
+
+
+def test_missing_fields_are_named(path: Path) -> None:
+    header, tensors = parts()
+    optional = {"pool", "stride", "padding"}
+    for at in positions(header):
+        key = at[-1] if at else 0
+        if not isinstance(key, str) or key in optional or (at[0] == "about" and len(at) > 1):
+            continue
+        changed = copy.deepcopy(header)
+        inner = changed
+        for step in at[:-1]:
+            inner = inner[step]
+        del inner[key]
+        with pytest.raises(SpikeloomError, match=key):
+            load(write(path, changed, tensors))
+
+
+def test_unknown_fields_are_refused(path: Path) -> None:
+    header, tensors = parts()
+    for at in positions(header):
+        inner = header
+        for key in at:
+            inner = inner[key]
+        if isinstance(inner, dict) and at[:1] != ("about",):
+            with pytest.raises(ContractError, match="has the unknown field 'leak'"):
+                load(write(path, put(header, at, inner | {"leak": 3}), tensors))
+
+
+def test_odd_tensors_are_refused(path: Path) -> None:
+    header, tensors = parts()
+    for name, values in tensors.items():
+        wide = np.full(values.shape, -(2**63))
+        for odd, message in [
+            (values.astype(np.float32), f"'{name}' of type F32; a network holds integers only"),
+            (values.astype(np.float64), f"'{name}' of type F64"),
+            (values > 0, f"'{name}' of type BOOL"),
+            (values[:0], "none of them empty, not shape"),
+            (values[None], "axes, none of them empty, not shape"),
+            (values.reshape(-1)[0], r"not shape \(\)"),
+            (np.concatenate([values, values]), "layer '"),
+            (np.full(values.shape, 2**64 - 1, np.uint64), "not uint64"),
+            (wide, "64 bits|must be from 1 to 32, not 64|must be positive"),
+        ]:
+            with pytest.raises(SpikeloomError, match=message):
+                load(write(path, header, tensors | {name: np.array(odd)}))
+        short = {k: v for k, v in tensors.items() if k != name}
+        with pytest.raises(ContractError, match=f"lacks the tensor '{name.rpartition('.')[2]}'"):
+            load(write(path, header, short))
+        with pytest.raises(ContractError, match=r"lacks the tensor|unknown tensor|no layer uses"):
+            load(write(path, header, short | {f"{name}x": values}))
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.bfloat16, torch.float16, torch.float8_e4m3fn, torch.float8_e5m2]
+)
+def test_types_unknown_to_numpy_are_refused(path: Path, dtype: torch.dtype) -> None:
+    header, tensors = parts()
+    mixed = {k: torch.from_numpy(v) for k, v in tensors.items()}
+    mixed["layers.out.neuron.bias"] = torch.zeros(2, dtype=dtype)
+    metadata = {"spikeloom": json.dumps(header)}
+    path.write_bytes(safetensors.torch.save(mixed, metadata=metadata))
+    with pytest.raises(
+        FileFormatError, match=r"'layers.out.neuron.bias' of type B?F.*integers onl"
+    ):
+        load(path)
+
+
+def test_tensors_that_no_layer_uses(path: Path) -> None:
+    header, tensors = parts()
+    extra = {"x": np.ones(1, np.int8), "layers.ghost.weight": np.ones(1, np.int8)}
+    with pytest.raises(
+        ContractError, match=r"tensors that no layer uses: layers\.ghost\.weight, x"
+    ):
+        load(write(path, header, tensors | extra))
+
+
+def test_two_layers_of_one_name(path: Path) -> None:
+    header, tensors = parts()
+    header["layers"].insert(1, header["layers"][0])
+    with pytest.raises(ContractError, match="two layers have the name 'conv'"):
+        load(write(path, header, tensors))
+
+
+@pytest.mark.parametrize("version", [VERSION + 1, 10**30])
+def test_newer_versions_are_refused(path: Path, version: int) -> None:
+    header, tensors = parts()
+    header |= {"version": version, "layers": "of another shape"}
+    with pytest.raises(FileFormatError, match=f"of version {version}; .* reads up to {VERSION}: u"):
+        load(write(path, header, tensors))
+
+
+@pytest.mark.parametrize("version", [0, -1, 1.0, "1", None, True])
+def test_versions_that_are_none(path: Path, version: Any) -> None:
+    header, tensors = parts()
+    with pytest.raises(FileFormatError, match=r"has the version .*, which must be an integer >= 1"):
+        load(write(path, header | {"version": version}, tensors))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "damaged metadata"),
+        ("{", "damaged metadata"),
+        ('{"format": NaN}', "NaN is no JSON"),
+        ('{"version": 1' + "0" * 5000 + "}", "damaged metadata"),
+        ("[" * 100_000, "damaged metadata"),
+        ("3", "metadata that is no JSON object"),
+        ("[]", "metadata that is no JSON object"),
+        ("{}", "is no network file: its format is None, not 'spikeloom-network'"),
+        ('{"format": "other"}', "is no network file: its format is 'other'"),
+    ],
+)
+def test_metadata_that_is_no_network(path: Path, text: str, message: str) -> None:
+    with pytest.raises(FileFormatError, match=message):
+        load(write(path, text, {"x": np.ones(1, np.int8)}))
+
+
+def test_a_file_of_another_program(path: Path) -> None:
+    path.write_bytes(safetensors.numpy.save({"x": np.ones(3, np.float32)}))
+    with pytest.raises(FileFormatError, match="not one of Spikeloom's: its metadata has no 'spike"):
+        load(path)
+    path.write_bytes(safetensors.numpy.save({}, metadata={"format": "pt"}))
+    with pytest.raises(FileFormatError, match="not one of Spikeloom's"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 8,
+        b"PK\x03\x04 a zip or a pickle of torch",
+        b"\xff" * 64,
+        (2**63).to_bytes(8, "little") + b"{}",
+        (4).to_bytes(8, "little") + b"null",
+        (2).to_bytes(8, "little") + b"[]",
+        (200_000).to_bytes(8, "little") + b"[" * 200_000,
+        (28).to_bytes(8, "little") + b'{"__metadata__":{"a":[1,2]}}',
+    ],
+)
+def test_no_safetensors(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(
+        FileFormatError, match=r"is damaged or no safetensors file .*: write it again"
+    ):
+        load(path)
+
+
+def test_every_truncation_is_noticed(path: Path) -> None:
+    save(everything(), path)
+    content = path.read_bytes()
+    for length in range(0, len(content), 7):
+        path.write_bytes(content[:length])
+        with pytest.raises(FileFormatError, match="is damaged"):
+            load(path)
+    path.write_bytes(content + b"\0")
+    with pytest.raises(FileFormatError, match="is damaged"):
+        load(path)
+
+
+@settings(max_examples=200)
+@given(changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1))
+def test_flipped_bytes_never_give_a_traceback(
+    tmp_path_factory: Any, changes: list[tuple[int, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("file") / "n.safetensors"
+    save(everything(), path)
+    content = bytearray(path.read_bytes())
+    for position, value in changes:
+        content[position % len(content)] = value
+    path.write_bytes(content)
+    network, message = attempt(path)
+    assert network is not None or str(path) in message
+
+
+def test_missing_files_and_folders(path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"network file .* does not exist: check the path"):
+        load(path)
+    with pytest.raises(FileFormatError, match="cannot be read: Is a directory"):
+        load(path.parent)
+
+
+def test_nothing_is_left_of_a_network_that_cannot_be_written(path: Path) -> None:
+    path.write_text("a file, not a folder")
+    with pytest.raises(FileFormatError, match="cannot write"):
+        save(everything(), path / "network.safetensors")
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_metadata_of_other_files_is_read_with_their_key(path: Path) -> None:
+    content = safetensors.numpy.save({"x": np.ones(1, np.float32)}, metadata={"other": '{"a": 1}'})
+    assert read_metadata(content, path, "other") == {"a": 1}

@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from examples import counted, everything, ints, logits_layer
+from hypothesis import given, settings
+from strategies import networks
+
+from spikeloom.sw.errors import ContractError
+from spikeloom.sw.network import (
+    Connection,
+    Conv2d,
+    DirectInput,
+    If,
+    Ladder,
+    Layer,
+    Linear,
+    Logits,
+    Network,
+    Range,
+    Ranges,
+    SumPool,
+)
+
+ONE = ints([1])
+INPUT = DirectInput((1,), 2)
+
+
+def firing() -> If:
+    return If(ints(4), ints(2), ints(1), fraction_bits=1)
+
+
+def layer(name: str, source: str, transport: str = "count", **options: Any) -> Layer:
+    neuron = options.pop("neuron", None) or firing()
+    timesteps = options.pop("timesteps", 2)
+    weight = options.pop("weight", ONE)
+    return Layer(name, timesteps, neuron, (Connection(source, transport, Linear(weight)),))
+
+
+def test_importing_the_contract_imports_neither_torch_nor_amaranth() -> None:
+    code = "import spikeloom.sw.network, sys; print({'torch', 'amaranth'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_shapes_and_classes() -> None:
+    network = everything()
+    assert network.shapes == {
+        "input": (1, 5, 6),
+        "conv": (2, 5, 3),
+        "again": (1, 2, 3),
+        "steps": (3,),
+        "out": (2,),
+    }
+    assert network.output is network["out"]
+    assert network.classes == 2
+
+
+def test_ranges_by_hand() -> None:
+    network = Network(
+        DirectInput((2,), 2),
+        (
+            Layer(
+                "hidden",
+                3,
+                If(ints(10, 5), ints(4, 0), ints(-1, 2), fraction_bits=1),
+                (counted("input", ints([3, -1], [0, 2])),),
+            ),
+            Layer(
+                "out",
+                3,
+                Logits(ints(1), fraction_bits=0),
+                (
+                    Connection("hidden", "spikes", Linear(ints([5, -2]))),
+                    counted("hidden", ints([1, 1])),
+                ),
+            ),
+        ),
+    )
+    # Pixels are 0 to 3: A of channel 0 is -3 to 9, of channel 1 is 0 to 6, together -3 to 9.
+    # Current: 2 * (-3) - 1 = -7 to 2 * 9 + 2 = 20, three times, on top of 0 to 4.
+    assert network.ranges["hidden"] == Ranges(
+        Range(-3, 9), Range(-21, 64), Range(0, 1), Range(0, 3)
+    )
+    # Spikes are 0 or 1: -2 to 5; counts 0 to 3: 0 to 6.
+    assert network.ranges["out"] == Ranges(Range(-2, 11), Range(-3, 36), Range(0, 0), Range(0, 0))
+
+
+def test_carried_values() -> None:
+    network = everything()
+    steps, again = network["steps"], network["again"]
+    assert network.carried(again, again.connections[0]) == Range(0, 2)
+    assert network.carried(steps, steps.connections[0]) == Range(0, 3)
+    assert network.carried(network["conv"], network["conv"].connections[0]) == Range(0, 7)
+
+
+def test_layers_by_name() -> None:
+    with pytest.raises(ContractError, match="no layer is called 'x'; there are conv, again, steps"):
+        everything()["x"]
+
+
+def test_a_network_is_frozen() -> None:
+    network = everything()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        network.name = "x"  # type: ignore[misc]
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        network.about["x"] = 1  # type: ignore[index]
+
+
+def test_equality_leaves_out_what_is_for_people() -> None:
+    network = everything()
+    other = dataclasses.replace(network, name="other", about={})
+    assert network == other
+    assert network.digest == other.digest
+    assert network != "everything"
+
+
+def changes() -> list[Network]:
+    """Return networks that differ from `everything` in one thing each."""
+    network = everything()
+    conv, again, steps, out = network.layers
+
+    def with_layers(*layers: Layer) -> Network:
+        return Network(network.input, layers)
+
+    def changed(layer: Layer, **neuron: Any) -> Layer:
+        return dataclasses.replace(layer, neuron=dataclasses.replace(layer.neuron, **neuron))
+
+    def rewired(layer: Layer, **connection: Any) -> Layer:
+        first = dataclasses.replace(layer.connections[0], **connection)
+        return dataclasses.replace(layer, connections=(first, *layer.connections[1:]))
+
+    return [
+        Network(DirectInput((1, 5, 6), 4), network.layers),
+        with_layers(changed(conv, threshold=ints(9, 15)), again, steps, out),
+        with_layers(changed(conv, initial=ints(4, 6)), again, steps, out),
+        with_layers(changed(conv, bias=ints(-2, 2)), again, steps, out),
+        with_layers(changed(conv, fraction_bits=2), again, steps, out),
+        with_layers(conv, again, changed(steps, levels=ints([0, 6], [-3, 4], [1, 1])), out),
+        with_layers(conv, again, rewired(steps, pool=SumPool((2, 2))), out),
+        with_layers(conv, rewired(again, transport="count"), steps, out),
+        with_layers(conv, again, steps, dataclasses.replace(out, timesteps=2)),
+        with_layers(conv, again, steps, dataclasses.replace(out, name="logits")),
+    ]
+
+
+def test_digest_and_equality_see_every_change() -> None:
+    network = everything()
+    digests = {network.digest, *(other.digest for other in changes())}
+    assert len(digests) == 1 + len(changes())
+    assert all(network != other for other in changes())
+
+
+def test_digest_is_as_the_contract_defines_it() -> None:
+    network = Network(
+        DirectInput((3,), 4), (logits_layer("input", ints([1, -2, 3], [4, 5, -600])),), name="any"
+    )
+    header = (
+        '{"input": {"bits": 4, "kind": "direct", "shape": [3]}, "layers": [{"connections": '
+        '[{"pool": null, "source": "input", "synapses": {"kind": "linear"}, "transport": "count"}]'
+        ', "name": "out", "neuron": {"fraction_bits": 0, "kind": "logits"}, "timesteps": 1}]}'
+    )
+    assert header == json.dumps(json.loads(header), sort_keys=True)
+    content = header.encode()
+    content += b"layers.out.connections.0.weight(2, 3)"
+    content += b"".join(w.to_bytes(8, "little", signed=True) for w in (1, -2, 3, 4, 5, -600))
+    content += b"layers.out.neuron.bias(2,)" + bytes(16)
+    assert network.digest == hashlib.sha256(content).hexdigest()
+
+
+@settings(max_examples=20)
+@given(networks(branches=True))
+def test_digests_do_not_depend_on_memory_layout(network: Network) -> None:
+    layers = []
+    for old in network.layers:
+        connections = []
+        for connection in old.connections:
+            weight = np.asfortranarray(connection.synapses.weight)
+            synapses = dataclasses.replace(connection.synapses, weight=weight)  # type: ignore[type-var]
+            connections.append(dataclasses.replace(connection, synapses=synapses))
+        layers.append(dataclasses.replace(old, connections=tuple(connections)))
+    assert Network(network.input, tuple(layers)).digest == network.digest
+
+
+def test_numpy_integers_become_plain() -> None:
+    network = Network(
+        DirectInput((np.int32(1),), np.uint8(2)),  # type: ignore[arg-type]
+        (logits_layer("input", ONE, np.int64(3)),),  # type: ignore[arg-type]
+    )
+    assert type(network.input.shape[0]) is int
+    assert type(network.output.timesteps) is int
+    assert len(network.digest) == 64
+
+
+def test_about_is_copied_as_json() -> None:
+    inner = [1, (2, 3)]
+    network = Network(INPUT, (logits_layer("input", ONE),), about={"a": inner})
+    inner.append(4)
+    assert network.about == {"a": [1, [2, 3]]}
+
+
+def circular() -> dict[str, Any]:
+    around: dict[str, Any] = {}
+    around["x"] = around
+    return around
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ([("a", 1)], "about must be a mapping from strings to JSON values, not "),
+        (None, "about must be a mapping"),
+        ({1: 2}, "about must be a mapping from strings"),
+        ({"a": float("nan")}, "about must hold JSON values only"),
+        ({"a": {"b": float("inf")}}, "about must hold JSON values only"),
+        ({"a": np.ones(2)}, "not JSON serializable"),
+        ({"a": {1: 2, "b": 3}}, "about must hold JSON values only"),
+        ({"a": 10**5000}, "about must hold JSON values only"),
+        (circular(), "Circular reference"),
+    ],
+)
+def test_about_that_no_file_could_hold(about: Any, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        Network(INPUT, (logits_layer("input", ONE),), about=about)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "A", "1a", "a.b", "a-b", "_a", "a" * 64, "input", "ä", "a\n", 3, None]
+)
+def test_names_that_are_refused(name: Any) -> None:
+    with pytest.raises(
+        ContractError, match=r"a layer's name must match .* and not be 'input', not"
+    ):
+        layer(name, "input")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: DirectInput((1, 2), 1), r"input shape must be .* not \(1, 2\)"),
+        (lambda: DirectInput(3, 1), "input shape must be .* not 3"),  # type: ignore[arg-type]
+        (lambda: DirectInput((0,), 1), "input shape must be from 1 to 1048576, not 0"),
+        (lambda: DirectInput((1,), 0), "input bits must be from 1 to 16, not 0"),
+        (lambda: DirectInput((1,), 17), "input bits must be from 1 to 16, not 17"),
+        (lambda: layer("a", "input", timesteps=0), "timesteps of layer 'a' must be from 1 to 4096"),
+        (lambda: layer("a", "input", timesteps=4097), "must be from 1 to 4096, not 4097"),
+        (lambda: layer("a", "input", timesteps=2.0), "must be an integer, not 2.0"),
+        (
+            lambda: layer("a", "input", neuron="if"),
+            "neuron of layer 'a' must be a Neuron, not 'if'",
+        ),
+        (lambda: Layer("a", 1, firing(), ()), "layer 'a' has no connection"),
+        (lambda: Layer("a", 1, firing(), None), "connections of layer 'a' must be a tuple of Conn"),
+        (
+            lambda: Layer("a", 1, firing(), (Linear(ONE),)),
+            r"connections of layer 'a'\[0\] must be a Connection, not Linear",
+        ),
+        (lambda: Network("x", ()), "input must be an Input, not 'x'"),
+        (lambda: Network(INPUT, ()), "a network must have at least one layer"),
+        (lambda: Network(INPUT, 3), "layers must be a tuple of Layer, not 3"),
+        (lambda: Network(INPUT, ("a",)), r"layers\[0\] must be a Layer, not 'a'"),
+        (lambda: Network(INPUT, (logits_layer("input", ONE),), name=3), "name must be a string"),
+        (
+            lambda: Network(INPUT, (layer("a", "input"),)),
+            "layer 'a' of kind 'if' is the last, which must not fire: use 'logits'",
+        ),
+        (
+            lambda: Network(INPUT, (logits_layer("input", ONE), layer("a", "input"))),
+            "layer 'out' of kind 'logits' does not fire, so it must be the last layer",
+        ),
+        (
+            lambda: Network(
+                INPUT, (layer("a", "input"), layer("a", "input"), logits_layer("a", ONE))
+            ),
+            "two layers have the name 'a'",
+        ),
+        (
+            lambda: Network(INPUT, (layer("a", "out"), logits_layer("a", ONE))),
+            r"layer 'a': source 'out' is neither the input nor an earlier layer \(input\)",
+        ),
+        (
+            lambda: Network(INPUT, (logits_layer("input", ints([1, 2])),)),
+            r"layer 'out': linear weights \(1, 2\) need 2 source values",
+        ),
+        (
+            lambda: Network(
+                INPUT,
+                (layer("a", "input", weight=ints([1], [2])), logits_layer("a", ints([1, 1]))),
+            ),
+            "layer 'a': its neurons have parameters for 1 channels, but its connections give 2",
+        ),
+        (
+            lambda: Network(
+                INPUT,
+                (
+                    Layer(
+                        "out",
+                        1,
+                        Logits(ints(0), fraction_bits=0),
+                        (counted("input", ONE), counted("input", ints([1], [1]))),
+                    ),
+                ),
+            ),
+            r"layer 'out': its connections give different shapes \[\(1,\), \(2,\)\]",
+        ),
+        (
+            lambda: Network(INPUT, (layer("a", "input", "spikes"), logits_layer("a", ONE))),
+            "layer 'a': a direct input is constant over time: connect it with count transport",
+        ),
+        (
+            lambda: Network(
+                INPUT,
+                (
+                    layer("a", "input"),
+                    layer("b", "a", "spikes", neuron=Ladder(ints([1, 2]))),
+                    logits_layer("b", ONE),
+                ),
+            ),
+            "layer 'b': neurons of kind 'ladder' take no spikes transport; they take count",
+        ),
+        (
+            lambda: Network(
+                INPUT,
+                (
+                    layer("a", "input", neuron=Ladder(ints([1, 2]))),
+                    layer("b", "a", "spikes"),
+                    logits_layer("b", ONE),
+                ),
+            ),
+            "layer 'b': its source 'a' of kind 'ladder' cannot be carried by spikes transport; us",
+        ),
+        (
+            lambda: Network(
+                INPUT,
+                (
+                    layer("a", "input", timesteps=3),
+                    layer("b", "a", "spikes", timesteps=2),
+                    logits_layer("b", ONE),
+                ),
+            ),
+            "spike transport needs as many timesteps as its source 'a' has: 2 here, 3 there",
+        ),
+    ],
+)
+def test_networks_that_break_the_contract(build: Any, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        build()
+
+
+def test_registers_wider_than_the_contract_allows() -> None:
+    wide = Linear(np.full((1, 4), 2**31 - 1))
+    with pytest.raises(ContractError, match="layer 'out': the accumulator needs 49 bits"):
+        Network(
+            DirectInput((4,), 16),
+            (
+                Layer(
+                    "out",
+                    1,
+                    Logits(ints(0), fraction_bits=0),
+                    (Connection("input", "count", wide),),
+                ),
+            ),
+        )
+
+
+def test_a_convolution_network_may_end_in_a_feature_map() -> None:
+    conv = Connection("input", "count", Conv2d(np.ones((2, 1, 2, 2), int)))
+    network = Network(
+        DirectInput((1, 3, 4), 1),
+        (Layer("out", 1, Logits(ints(0, 0), fraction_bits=0), (conv,)),),
+    )
+    assert network.classes == 2 * 2 * 3
