@@ -1,0 +1,1 @@
+"""Hardware side of Spikeloom: from the integer ``Network`` to Amaranth and Verilog."""

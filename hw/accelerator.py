@@ -1,0 +1,119 @@
+"""The whole network: a chain of engines, each at work on another image."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.engine import COUNTERS, Engine
+from spikeloom.hw.plan import Plan
+from spikeloom.hw.population import tap_signature
+from spikeloom.hw.streams import StreamPlan, shape_of
+
+
+class Serializer(wiring.Component):
+    """Sends the channels of each transfer one by one, without the lanes that only fill up.
+
+    Parameters
+    ----------
+    plan : StreamPlan
+
+    Members
+    -------
+    i : In(stream)
+        Transfers of ``plan``.
+    o : Out(stream)
+        ``value``, and ``last`` for the last of an image.
+    """
+
+    def __init__(self, plan: StreamPlan) -> None:
+        self.plan = plan
+        out = data.StructLayout({"value": shape_of(plan.values), "last": 1})
+        super().__init__({"i": In(plan.signature), "o": Out(stream.Signature(out))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        plan = self.plan
+        lane = Signal(range(plan.lanes))
+        group = Signal(range(plan.groups))
+        position = Signal(range(plan.height * plan.width))
+        last_group = group == plan.groups - 1
+        used = plan.channels - (plan.groups - 1) * plan.lanes
+        last_lane = lane == Mux(last_group, used - 1, plan.lanes - 1)
+        last_position = position == plan.height * plan.width - 1
+        m.d.comb += [
+            self.o.valid.eq(self.i.valid),
+            # An array, since indexing the payload itself would multiply the index by its width.
+            self.o.payload.value.eq(Array(self.i.payload[k] for k in range(plan.lanes))[lane]),
+            self.o.payload.last.eq(last_lane & last_group & last_position),
+            self.i.ready.eq(self.o.ready & last_lane),
+        ]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += lane.eq(lane + 1)
+            with m.If(last_lane):
+                m.d.sync += [lane.eq(0), group.eq(group + 1)]
+                with m.If(last_group):
+                    m.d.sync += [group.eq(0), position.eq(Mux(last_position, 0, position + 1))]
+        return m
+
+
+class Accelerator(wiring.Component):
+    """Pixels in, logits out.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Members
+    -------
+    i : In(stream)
+        Pixels: row by row, column by column, the channel fastest; images back to back.
+    o : Out(stream)
+        ``value``, a logit, and ``last`` for an image's last; in the order of classes.
+    tap__NAME : Out
+        In a debug build, the taps of layer NAME (:func:`~spikeloom.hw.population.tap_signature`).
+    counters__NAME : Out
+        In a build with counters, those of layer NAME (:data:`~spikeloom.hw.engine.COUNTERS`).
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        target = plan.layers[-1].target
+        self.logit = data.StructLayout({"value": shape_of(target.values), "last": 1})
+        members = {
+            "i": In(stream.Signature(shape_of(plan.input.values))),
+            "o": Out(stream.Signature(self.logit)),
+        }
+        for layer in plan.layers:
+            if plan.config.debug:
+                members[f"tap__{layer.layer.name}"] = Out(tap_signature(layer))
+            if plan.config.counters:
+                members[f"counters__{layer.layer.name}"] = Out(COUNTERS)
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        plan = self.plan
+        engines: list[Engine] = []
+        for layer in plan.layers:
+            name = layer.layer.name
+            m.submodules[f"layer_{name}"] = engine = Engine(layer)
+            if engines:
+                wiring.connect(m, engines[-1].o, engine.i)
+            engines.append(engine)
+            if plan.config.debug:
+                tap = getattr(self, f"tap__{name}")
+                wiring.connect(m, engine.tap, wiring.flipped(tap))
+            if plan.config.counters:
+                counters = getattr(self, f"counters__{name}")
+                wiring.connect(m, engine.counters, wiring.flipped(counters))
+        m.d.comb += [
+            engines[0].i.valid.eq(self.i.valid),
+            engines[0].i.payload[0].eq(self.i.payload),
+            self.i.ready.eq(engines[0].i.ready),
+        ]
+        m.submodules.serializer = serializer = Serializer(plan.layers[-1].target)
+        wiring.connect(m, engines[-1].o, serializer.i)
+        wiring.connect(m, serializer.o, wiring.flipped(self.o))
+        return m

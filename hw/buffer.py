@@ -1,0 +1,96 @@
+"""A ring of feature-map rows between a layer and the engine that reads it."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.windows import BufferPlan
+
+
+class RowBuffer(wiring.Component):
+    """Keeps rows from when they arrive until the engine gives them back.
+
+    Rows are written one after another, image after image, into a ring; nothing is ever copied. The
+    memory's word holds ``plan.chunks`` transfers; a row's words lie together, timestep by timestep.
+
+    Parameters
+    ----------
+    plan : BufferPlan
+
+    Members
+    -------
+    i : In(stream)
+        Transfers of ``plan.stream``; refused while the ring is full.
+    rows : Out(range(capacity + 1))
+        Complete rows that have not been given back.
+    release : In(range(capacity + 1))
+        Rows to give back in this cycle, at most ``rows``.
+    address : In(range(depth)), enable : In(1)
+        Word to read, and whether to.
+    word : Out(word bits)
+        What was read in the last cycle in which ``enable`` was high; lane 0 of the first transfer
+        in the lowest bits.
+    """
+
+    def __init__(self, plan: BufferPlan) -> None:
+        self.plan = plan
+        super().__init__(
+            {
+                "i": In(plan.stream.signature),
+                "rows": Out(range(plan.capacity + 1)),
+                "release": In(range(plan.capacity + 1)),
+                "address": In(range(plan.depth)),
+                "enable": In(1),
+                "word": Out(_word_bits(plan)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        plan, stream = self.plan, self.plan.stream
+        m.submodules.ring = ring = memory.Memory(
+            shape=unsigned(_word_bits(plan)), depth=plan.depth, init=[]
+        )
+        read = ring.read_port()
+        m.d.comb += [
+            read.addr.eq(self.address),
+            read.en.eq(self.enable),
+            self.word.eq(read.data),
+        ]
+
+        write = ring.write_port(granularity=_word_bits(plan) // plan.chunks)
+        step = Signal(range(stream.steps))
+        chunk = Signal(range(plan.chunks))
+        column = Signal(range(stream.width * stream.groups))
+        # Address of the word being filled at timestep 0, and the current timestep's distance.
+        base = Signal(range(plan.depth))
+        plane = Signal(range(plan.row_depth))
+        row_end = Signal()
+        transfer = Signal()
+        m.d.comb += [
+            self.i.ready.eq(self.rows < plan.capacity),
+            transfer.eq(self.i.valid & self.i.ready),
+            write.addr.eq(base + plane),
+            write.data.eq(self.i.payload.as_value().replicate(plan.chunks)),
+            write.en.eq(Mux(transfer, 1 << chunk, 0)),
+        ]
+        with m.If(transfer):
+            m.d.sync += [step.eq(step + 1), plane.eq(plane + plan.row_words)]
+            with m.If(step == stream.steps - 1):
+                m.d.sync += [step.eq(0), plane.eq(0), chunk.eq(chunk + 1), column.eq(column + 1)]
+                last_column = column == stream.width * stream.groups - 1
+                with m.If((chunk == plan.chunks - 1) | last_column):
+                    m.d.sync += [chunk.eq(0), base.eq(base + 1)]
+                with m.If(last_column):
+                    # The other timesteps of the row lie between its words and the next row.
+                    behind = base + 1 + plan.row_depth - plan.row_words
+                    m.d.comb += row_end.eq(1)
+                    m.d.sync += [column.eq(0), base.eq(Mux(behind == plan.depth, 0, behind))]
+        m.d.sync += self.rows.eq(self.rows + row_end - self.release)
+        return m
+
+
+def _word_bits(plan: BufferPlan) -> int:
+    return plan.chunks * plan.stream.layout.size

@@ -1,0 +1,83 @@
+"""What a user chooses about the hardware; :mod:`spikeloom.hw.plan` derives everything else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import Network
+
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+@dataclass(frozen=True)
+class HardwareConfig:
+    """A user's choices for one accelerator.
+
+    Parameters
+    ----------
+    lanes : int, mapping of layer name to int, or None
+        M, output channels that a layer's engine computes at once. Layers that are not named, and
+        all layers for None, are chosen by the planner.
+    events : int, mapping of layer name to int, or None
+        E, events that a layer's engine adds to every lane in one clock cycle.
+    budget : int
+        Processing elements (the sum of M times E over all layers) that the planner may hand out.
+    debug : bool
+        Whether every layer gets taps that show its spikes, potentials and sent values.
+    counters : bool
+        Whether every layer counts its cycles, events and waits.
+    top : str
+        Name of the top Verilog module.
+
+    Raises
+    ------
+    ConfigError
+        If a number is not positive or the name is no Verilog identifier.
+    """
+
+    lanes: int | Mapping[str, int] | None = None
+    events: int | Mapping[str, int] | None = None
+    budget: int = 64
+    debug: bool = False
+    counters: bool = False
+    top: str = "spikeloom_accelerator"
+
+    def __post_init__(self) -> None:
+        for what, choice in (("lanes", self.lanes), ("events", self.events)):
+            numbers = choice.values() if isinstance(choice, Mapping) else [choice]
+            for number in numbers:
+                if choice is not None:
+                    _require_positive(number, what)
+        _require_positive(self.budget, "budget")
+        if not _MODULE.fullmatch(self.top):
+            raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
+
+    def chosen(self, what: str, network: Network) -> dict[str, int]:
+        """Return the user's choice of ``"lanes"`` or ``"events"`` for the layers it covers.
+
+        Raises
+        ------
+        ConfigError
+            If a layer is named that the network does not have.
+        """
+        choice = getattr(self, what)
+        if choice is None:
+            return {}
+        names = [layer.name for layer in network.layers]
+        if not isinstance(choice, Mapping):
+            return dict.fromkeys(names, choice)
+        unknown = sorted(choice.keys() - set(names))
+        if unknown:
+            raise ConfigError(
+                f"{what} are given for {', '.join(unknown)}, but the network's layers are "
+                f"{', '.join(names)}"
+            )
+        return dict(choice)
+
+
+def _require_positive(number: object, what: str) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 1 << 16:
+        raise ConfigError(f"{what} must be a whole number from 1 to 65536, not {number!r}")

@@ -1,0 +1,130 @@
+"""One layer: from the transfers of its source to the transfers that it sends on."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.buffer import RowBuffer
+from spikeloom.hw.events import EventBank
+from spikeloom.hw.pe import PeArray, address_bits
+from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.pool import PoolUnit
+from spikeloom.hw.population import Population, tap_signature
+from spikeloom.hw.scanner import Scanner
+from spikeloom.hw.streams import shape_of
+
+#: Bits of a counter; it starts again from 0 after 2^32 - 1.
+COUNTER_BITS = 32
+
+#: Counters of one engine. Every cycle counts in exactly one of ``cycles`` (the engine works),
+#: ``starved`` (it has nothing to do, because its source has not sent enough) and ``blocked`` (it
+#: stands still, because its target takes nothing); ``events`` are the additions to every lane.
+COUNTERS = wiring.Signature(
+    {name: Out(COUNTER_BITS) for name in ("cycles", "events", "starved", "blocked")}
+)
+
+
+class Engine(wiring.Component):
+    """A layer's hardware: pool, row buffer, scanner, event banks, processing elements, neurons.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+
+    Members
+    -------
+    i : In(stream)
+        Transfers of the source, ahead of the pool.
+    o : Out(stream)
+        Transfers of ``plan.target``.
+    tap : Out
+        See :func:`~spikeloom.hw.population.tap_signature`.
+    counters : Out
+        See :data:`COUNTERS`.
+    """
+
+    def __init__(self, plan: LayerPlan) -> None:
+        self.plan = plan
+        arriving = plan.pool.source if plan.pool else plan.source
+        super().__init__(
+            {
+                "i": In(arriving.signature),
+                "o": Out(plan.target.signature),
+                "tap": Out(tap_signature(plan)),
+                "counters": Out(COUNTERS),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        plan, windows = self.plan, self.plan.windows
+        m.submodules.buffer = buffer = RowBuffer(windows.buffer)
+        m.submodules.scanner = scanner = Scanner(windows, plan.target.groups)
+        m.submodules.pes = pes = PeArray(plan)
+        m.submodules.population = population = Population(plan)
+        if plan.pool:
+            m.submodules.pool = pool = PoolUnit.of(plan.pool)
+            wiring.connect(m, wiring.flipped(self.i), pool.i)
+            wiring.connect(m, pool.o, buffer.i)
+        else:
+            wiring.connect(m, wiring.flipped(self.i), buffer.i)
+        m.d.comb += [
+            scanner.rows.eq(buffer.rows),
+            buffer.release.eq(scanner.release),
+            buffer.address.eq(scanner.address),
+            buffer.enable.eq(scanner.enable),
+        ]
+
+        # Every bank gets its share of each word at the same time: value k of a word belongs to
+        # bank k mod E, since neighbouring channels then meet different banks.
+        value = shape_of(plan.source.values)
+        banks = []
+        for e in range(plan.events):
+            bank = EventBank(value, windows.slots, plan.digits, address_bits(pes.depth))
+            m.submodules[f"events{e}"] = bank
+            banks.append(bank)
+        all_ready = Signal()
+        m.d.comb += [
+            all_ready.eq(Cat(bank.i.ready for bank in banks).all()),
+            scanner.o.ready.eq(all_ready),
+        ]
+        for e, bank in enumerate(banks):
+            m.d.comb += [
+                bank.i.valid.eq(scanner.o.valid & all_ready),
+                bank.i.payload.base.eq(scanner.o.payload.base),
+                bank.i.payload.last.eq(scanner.o.payload.last),
+            ]
+            for slot in range(windows.slots):
+                k = slot * plan.events + e
+                kept = scanner.o.payload.keep[k].replicate(value.width)
+                m.d.comb += bank.i.payload.values[slot].eq(
+                    buffer.word.word_select(k, value.width) & kept
+                )
+            wiring.connect(m, bank.o, getattr(pes, f"i{e}"))
+        wiring.connect(m, pes.o, population.i)
+        wiring.connect(m, population.o, wiring.flipped(self.o))
+        wiring.connect(m, population.tap, wiring.flipped(self.tap))
+
+        working = Signal()
+        blocked = Signal()
+        m.d.comb += [
+            working.eq(
+                ~scanner.waiting
+                | scanner.o.valid
+                | Cat(bank.busy for bank in banks).any()
+                | pes.busy
+                | population.busy
+            ),
+            blocked.eq(population.blocked & (pes.stalled | ~(pes.issued.any()))),
+        ]
+        counters = self.counters
+        m.d.sync += counters.events.eq(counters.events + pes.issued)
+        with m.If(blocked):
+            m.d.sync += counters.blocked.eq(counters.blocked + 1)
+        with m.Elif(working):
+            m.d.sync += counters.cycles.eq(counters.cycles + 1)
+        with m.Else():
+            m.d.sync += counters.starved.eq(counters.starved + 1)
+        return m

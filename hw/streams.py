@@ -1,0 +1,72 @@
+"""What travels between layers: transfers of several channels' values, in a fixed order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Shape, signed, unsigned
+from amaranth.lib import data, stream
+
+from spikeloom.sw.network import Range
+
+
+def shape_of(values: Range) -> Shape:
+    """Return the narrowest Amaranth shape that holds every value of a range."""
+    return signed(values.width) if values.signed else unsigned(values.width)
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """A stream of feature maps.
+
+    Transfers come in the order image, row, column, group of channels, timestep, the last fastest.
+    Lane m of group g is channel ``g * lanes + m``; lanes past the last channel are 0.
+
+    Parameters
+    ----------
+    lanes : int
+        Values in one transfer.
+    values : Range
+        What a value can be.
+    channels, height, width : int
+        Shape of the map; (features, 1, 1) for a fully connected layer.
+    steps : int
+        Timesteps; 1 for counts.
+    """
+
+    lanes: int
+    values: Range
+    channels: int
+    height: int
+    width: int
+    steps: int
+
+    @property
+    def groups(self) -> int:
+        """Transfers that hold the channels of one position at one timestep."""
+        return -(-self.channels // self.lanes)
+
+    @property
+    def stored_channels(self) -> int:
+        """Channels with the unused lanes of the last group."""
+        return self.groups * self.lanes
+
+    @property
+    def row_values(self) -> int:
+        """Values of one row at one timestep."""
+        return self.width * self.stored_channels
+
+    @property
+    def transfers(self) -> int:
+        """Transfers that make up an image."""
+        return self.height * self.width * self.groups * self.steps
+
+    @property
+    def layout(self) -> data.ArrayLayout:
+        """Payload of one transfer, lane 0 in the lowest bits."""
+        return data.ArrayLayout(shape_of(self.values), self.lanes)
+
+    @property
+    def signature(self) -> stream.Signature:
+        """The Amaranth stream."""
+        return stream.Signature(self.layout)

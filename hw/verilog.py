@@ -1,0 +1,124 @@
+"""Verilog, and the JSON sidecar that says what its ports mean."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import verilog
+
+from spikeloom.hw.accelerator import Accelerator
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.plan import LayerPlan, Plan, plan
+from spikeloom.sw.files import write_text
+from spikeloom.sw.network import Network, Range
+
+FORMAT = "spikeloom-hardware"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Generated:
+    """An accelerator as text.
+
+    Parameters
+    ----------
+    verilog : str
+        Verilog-2005 without vendor primitives. The same network and configuration give the same
+        bytes.
+    sidecar : dict
+        What the ports mean, in JSON values.
+    """
+
+    verilog: str
+    sidecar: dict[str, Any]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the Verilog to ``path``, and the sidecar beside it as ``.json``.
+
+        Returns
+        -------
+        pathlib.Path
+            Where the sidecar is.
+
+        Raises
+        ------
+        FileFormatError
+            If the folder cannot be written to.
+        """
+        beside = Path(path).with_suffix(".json")
+        write_text(path, self.verilog)
+        write_text(beside, json.dumps(self.sidecar, indent=1) + "\n")
+        return beside
+
+
+def generate(network: Network, config: HardwareConfig | None = None) -> Generated:
+    """Generate the Verilog of an accelerator.
+
+    Parameters
+    ----------
+    network : Network
+    config : HardwareConfig, optional
+
+    Raises
+    ------
+    UnsupportedError
+        If the network has a structure that the hardware cannot run.
+    ConfigError
+        If the configuration does not fit the network.
+    """
+    planned = plan(network, config)
+    text = verilog.convert(
+        Accelerator(planned), name=planned.config.top, emit_src=False, strip_internal_attrs=True
+    )
+    return Generated(text, _sidecar(planned))
+
+
+def _sidecar(planned: Plan) -> dict[str, Any]:
+    network, config = planned.network, planned.config
+    target = planned.layers[-1].target
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "top": config.top,
+        "network": {"name": network.name, "digest": network.digest},
+        "debug": config.debug,
+        "counters": config.counters,
+        "input": {
+            "shape": list(network.input.shape),
+            "bits": planned.input.values.width,
+            "transfers": planned.input.transfers,
+        },
+        "output": {
+            "classes": network.classes,
+            "transfers": network.classes,
+            "logit_width": target.values.width,
+            "payload_width": target.values.width + 1,
+            "signed": target.values.signed,
+        },
+        "layers": [_describe(layer, network) for layer in planned.layers],
+    }
+
+
+def _describe(layer: LayerPlan, network: Network) -> dict[str, Any]:
+    def field(values: Range) -> dict[str, Any]:
+        return {"width": values.width, "signed": values.signed}
+
+    name = layer.layer.name
+    return {
+        "name": name,
+        "neuron": layer.layer.neuron.kind,
+        "shape": list(network.shapes[name]),
+        "timesteps": layer.layer.timesteps,
+        "lanes": layer.lanes,
+        "events": layer.events,
+        "groups": layer.target.groups,
+        "sends": layer.sends,
+        "tap": {
+            "potential": field(layer.ranges.potential),
+            "spike": field(layer.ranges.spike),
+            "value": field(layer.target.values),
+        },
+    }

@@ -1,0 +1,200 @@
+"""The order in which an engine walks over its source: windows, rows and words.
+
+A source feature map is stored row by row; a row holds its values with the channel fastest. The
+part of a row under a kernel is then one contiguous *span*, and so is a whole row for a fully
+connected layer, which is a convolution whose kernel is as large as the map. Padding clips spans.
+All of it is known when hardware is generated, so that an engine reads it from two small tables
+instead of computing it: :class:`Column` for a window's place in its rows, :class:`Line` for which
+rows those are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from spikeloom.hw.streams import StreamPlan
+from spikeloom.sw.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class BufferPlan:
+    """Where an engine keeps the rows of its source.
+
+    Parameters
+    ----------
+    stream : StreamPlan
+        What is written.
+    chunks : int
+        Transfers of the stream that make up one memory word.
+    capacity : int
+        Rows that fit.
+    """
+
+    stream: StreamPlan
+    chunks: int
+    capacity: int
+
+    @property
+    def word_values(self) -> int:
+        """Values in one memory word."""
+        return self.chunks * self.stream.lanes
+
+    @property
+    def row_words(self) -> int:
+        """Memory words that hold one timestep of a row; the last may be partly unused."""
+        return -(-self.stream.row_values // self.word_values)
+
+    @property
+    def row_depth(self) -> int:
+        """Memory words that hold a row at all its timesteps."""
+        return self.row_words * self.stream.steps
+
+    @property
+    def depth(self) -> int:
+        """Memory words in all."""
+        return self.row_depth * self.capacity
+
+
+@dataclass(frozen=True)
+class Column:
+    """A window's place in its rows.
+
+    Parameters
+    ----------
+    first : int
+        First word of the row to read.
+    words : int
+        Number of words.
+    offset : int
+        Weight address of the first word's first value, relative to the span's; negative where
+        the word begins ahead of the span.
+    head, tail : int
+        First value of the first word, and first value past the last word's, that the span covers.
+    """
+
+    first: int
+    words: int
+    offset: int
+    head: int
+    tail: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """The rows of the windows at one output row.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of the source under the window, padding clipped.
+    kernel_row : int
+        Row of the kernel that meets the first of them.
+    release : int
+        Rows that no later window needs.
+    """
+
+    rows: int
+    kernel_row: int
+    release: int
+
+    @property
+    def need(self) -> int:
+        """Rows that must have arrived before the line begins: those it reads or gives back."""
+        return max(self.rows, self.release)
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """All windows of one layer over its buffer.
+
+    Parameters
+    ----------
+    buffer : BufferPlan
+    kernel, stride, padding : (int, int)
+        Vertical and horizontal.
+    shape : (int, int)
+        Rows and columns of the output.
+    events : int
+        E, banks that the values of a word are dealt to in turn.
+
+    Raises
+    ------
+    ConfigError
+        If values of one weight bank would wander between banks from window to window.
+    """
+
+    buffer: BufferPlan
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    shape: tuple[int, int]
+    events: int
+
+    def __post_init__(self) -> None:
+        if self.buffer.word_values % self.events:
+            raise ConfigError(
+                f"events = {self.events} must divide the {self.buffer.word_values} values of a word"
+            )
+        wandering = [x for x in range(self.shape[1]) if self._start(x) % self.events]
+        if wandering:
+            stored = self.buffer.stream.stored_channels
+            raise ConfigError(
+                f"events = {self.events} must divide the {stored} stored channels of the source"
+            )
+
+    def _start(self, x: int) -> int:
+        """Return the first value under the window at column ``x``, which may lie in the padding."""
+        return (x * self.stride[1] - self.padding[1]) * self.buffer.stream.stored_channels
+
+    @property
+    def span(self) -> int:
+        """Weight words of one bank for one kernel row."""
+        return -(-self.kernel[1] * self.buffer.stream.stored_channels // self.events)
+
+    @property
+    def slots(self) -> int:
+        """Values of a memory word that one bank gets."""
+        return self.buffer.word_values // self.events
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The place of each output column's window."""
+        size, row = self.buffer.word_values, self.buffer.stream.row_values
+        columns = []
+        for x in range(self.shape[1]):
+            start = self._start(x)
+            low = max(start, 0)
+            high = min(start + self.kernel[1] * self.buffer.stream.stored_channels, row)
+            first, last = low // size, (high - 1) // size
+            columns.append(
+                Column(
+                    first=first,
+                    words=last - first + 1,
+                    offset=(first * size - start) // self.events,
+                    head=low - first * size,
+                    tail=high - last * size,
+                )
+            )
+        return tuple(columns)
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The rows of each output row's windows."""
+        height = self.buffer.stream.height
+        tops = [y * self.stride[0] - self.padding[0] for y in range(self.shape[0])]
+        firsts = [max(top, 0) for top in tops] + [height]
+        return tuple(
+            Line(
+                rows=min(top + self.kernel[0], height) - firsts[y],
+                kernel_row=firsts[y] - top,
+                release=firsts[y + 1] - firsts[y],
+            )
+            for y, top in enumerate(tops)
+        )
+
+    @property
+    def aligned(self) -> bool:
+        """Whether every span begins and ends with a word, so that nothing has to be masked."""
+        size = self.buffer.word_values
+        return all(c.head == 0 and c.tail == size for c in self.columns)
