@@ -32,20 +32,23 @@ class RowBuffer(wiring.Component):
     word : Out(word bits)
         What was read in the last cycle in which ``enable`` was high; lane 0 of the first transfer
         in the lowest bits.
+    marks : Out(depth)
+        Where ``plan.marked``: for each word of a complete row, whether it holds a non-zero.
     """
 
     def __init__(self, plan: BufferPlan) -> None:
         self.plan = plan
-        super().__init__(
-            {
-                "i": In(plan.stream.signature),
-                "rows": Out(range(plan.capacity + 1)),
-                "release": In(range(plan.capacity + 1)),
-                "address": In(range(plan.depth)),
-                "enable": In(1),
-                "word": Out(_word_bits(plan)),
-            }
-        )
+        members = {
+            "i": In(plan.stream.signature),
+            "rows": Out(range(plan.capacity + 1)),
+            "release": In(range(plan.capacity + 1)),
+            "address": In(range(plan.depth)),
+            "enable": In(1),
+            "word": Out(_word_bits(plan)),
+        }
+        if plan.marked:
+            members["marks"] = Out(plan.depth)
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -76,6 +79,11 @@ class RowBuffer(wiring.Component):
             write.data.eq(self.i.payload.as_value().replicate(plan.chunks)),
             write.en.eq(Mux(transfer, 1 << chunk, 0)),
         ]
+        if plan.marked:
+            found = self.i.payload.as_value().any()
+            mark = self.marks.bit_select(base, 1)
+            with m.If(transfer):
+                m.d.sync += mark.eq(found | ((chunk != 0) & mark))
         with m.If(transfer):
             m.d.sync += [step.eq(step + 1), plane.eq(plane + plan.row_words)]
             with m.If(step == stream.steps - 1):

@@ -76,6 +76,8 @@ class Engine(wiring.Component):
             buffer.address.eq(scanner.address),
             buffer.enable.eq(scanner.enable),
         ]
+        if windows.buffer.marked:
+            m.d.comb += scanner.marks.eq(buffer.marks)
 
         # Every bank gets its share of each word at the same time: value k of a word belongs to
         # bank k mod E, since neighbouring channels then meet different banks.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.digits import DigitPlan
+from spikeloom.hw.select import selected
 
 #: Words that a bank may be ahead of its engine by, so that banks with unequal work even out.
 QUEUE_DEPTH = 8
@@ -131,9 +132,9 @@ class ValuePicker(wiring.Component):
         m.d.comb += [
             left.eq(Cat(word.values[k].any() for k in range(self.slots)) & ~done),
             lowest.eq(left & -left),
-            self.o.payload.value.eq(_selected(lowest, [word.values[k] for k in range(self.slots)])),
+            self.o.payload.value.eq(selected(lowest, [word.values[k] for k in range(self.slots)])),
             self.o.payload.address.eq(
-                word.base + _selected(lowest, [Const(k) for k in range(self.slots)])
+                word.base + selected(lowest, [Const(k) for k in range(self.slots)])
             ),
             self.o.payload.last.eq(word.last & (left == lowest)),
             self.o.valid.eq(self.i.valid),
@@ -187,7 +188,7 @@ class DigitSplitter(wiring.Component):
             lowest.eq(left & -left),
             self.o.valid.eq(full),
             self.o.payload.address.eq(address),
-            self.o.payload.shift.eq(_selected(lowest, [Const(k) for k in range(positions)])),
+            self.o.payload.shift.eq(selected(lowest, [Const(k) for k in range(positions)])),
             self.o.payload.negative.eq((lowest & negative).any()),
             self.o.payload.null.eq(~left.any()),
             self.o.payload.last.eq(last & (left == lowest)),
@@ -272,11 +273,3 @@ class EventBank(wiring.Component):
             self.busy.eq(compactor.o.valid | (queue.level != 0) | splitter.o.valid),
         ]
         return m
-
-
-def _selected(one_hot: Value, choices: list[Value]) -> Value:
-    """Return the choice whose bit is set, 0 if none is."""
-    result: Value = Const(0)
-    for bit, choice in enumerate(choices):
-        result = result | Mux(one_hot[bit], choice, 0)
-    return result

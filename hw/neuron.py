@@ -7,22 +7,24 @@ parameters' layout and values, and one timestep's logic.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.plan import LayerPlan
 from spikeloom.hw.streams import shape_of
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import If, Ladder, Logits, Neuron, Range
 from spikeloom.sw.network.record import IntArray
 
+if TYPE_CHECKING:
+    from spikeloom.hw.plan import LayerPlan
+
 
 class NeuronUnit(wiring.Component):
-    """One timestep of one neuron per cycle; the state stays inside from one to the next.
+    """One neuron; its state stays inside from one timestep to the next.
 
     Parameters
     ----------
@@ -32,24 +34,30 @@ class NeuronUnit(wiring.Component):
     ----------
     per_step : bool
         Whether the parameters differ from timestep to timestep.
+    most_steps : int
+        Timesteps that it can take in one cycle, if the current is constant.
 
     Members
     -------
     current : In(accumulator)
         A of this timestep.
     parameters : In(layout)
-        Of the channel, laid out as by :meth:`layout`.
+        Of the channel, laid out as by :meth:`layout`; for several timesteps at once where they
+        differ, an array of them.
     enable : In(1)
-        Whether to take the step.
+        Whether to take the timestep, or the ``plan.steps_per_cycle`` timesteps.
     first : In(1)
-        Whether it is the first timestep, which starts from the initial state.
-    spike, potential, count : Out
-        The spike of this step, the membrane potential after its soft reset, and the sum of the
-        spikes so far, all in the same cycle.
+        Whether it is the first, which starts from the initial state.
+    spike, potential : Out
+        The spike of each timestep, and the membrane potential after its soft reset, in the same
+        cycle; the first timestep in the lowest bits.
+    count : Out
+        The sum of the spikes so far, in the same cycle.
     """
 
     units: ClassVar[dict[str, type[NeuronUnit]]] = {}
     per_step: ClassVar[bool] = False
+    most_steps: ClassVar[int] = 1
 
     def __init_subclass__(cls, kind: str) -> None:
         super().__init_subclass__()
@@ -60,25 +68,29 @@ class NeuronUnit(wiring.Component):
         super().__init__(
             {
                 "current": In(shape_of(plan.ranges.accumulator)),
-                "parameters": In(self.layout(plan)),
+                "parameters": In(self.cycle_layout(plan)),
                 "enable": In(1),
                 "first": In(1),
-                "spike": Out(shape_of(plan.ranges.spike)),
-                "potential": Out(shape_of(plan.ranges.potential)),
+                "spike": Out(_repeated(shape_of(plan.ranges.spike), plan.steps_per_cycle)),
+                "potential": Out(_repeated(shape_of(plan.ranges.potential), plan.steps_per_cycle)),
                 "count": Out(shape_of(plan.ranges.count)),
             }
         )
 
     @staticmethod
     def of(plan: LayerPlan) -> type[NeuronUnit]:
-        """Return the unit for a layer's neurons.
+        """Return the unit for a layer's neurons."""
+        return NeuronUnit.of_kind(plan.layer.neuron.kind)
+
+    @staticmethod
+    def of_kind(kind: str) -> type[NeuronUnit]:
+        """Return the unit for neurons of one kind.
 
         Raises
         ------
         UnsupportedError
-            If no unit is known for their kind.
+            If there is none.
         """
-        kind = plan.layer.neuron.kind
         if kind not in NeuronUnit.units:
             known = ", ".join(sorted(NeuronUnit.units))
             raise UnsupportedError(f"no hardware for neurons of kind {kind!r}; there is: {known}")
@@ -100,10 +112,16 @@ class NeuronUnit(wiring.Component):
             {name: shape_of(Range(int(v.min()), int(v.max()))) for name, v in values.items()}
         )
 
-    def _sum_spikes(self, m: Module) -> None:
-        """Drive ``count`` from ``spike``."""
+    @classmethod
+    def cycle_layout(cls, plan: LayerPlan) -> data.Layout:
+        """Return the layout of one channel's parameters for one cycle."""
+        steps = plan.steps_per_cycle if cls.per_step else 1
+        return _repeated(cls.layout(plan), steps)
+
+    def _sum_spikes(self, m: Module, spikes: Value) -> None:
+        """Drive ``count`` from this cycle's number of ``spikes``."""
         total = Signal.like(self.count, name="total")
-        m.d.comb += self.count.eq(Mux(self.first, 0, total) + self.spike)
+        m.d.comb += self.count.eq(Mux(self.first, 0, total) + spikes)
         with m.If(self.enable):
             m.d.sync += total.eq(self.count)
 
@@ -139,7 +157,7 @@ class IfUnit(NeuronUnit, kind=If.kind):
         ]
         with m.If(self.enable):
             m.d.sync += state.eq(self.potential)
-        self._sum_spikes(m)
+        self._sum_spikes(m, self.spike)
         return m
 
 
@@ -147,6 +165,7 @@ class LadderUnit(NeuronUnit, kind=Ladder.kind):
     """``s = [A >= level]``, one level per timestep; the potential is A itself."""
 
     per_step = True
+    most_steps = 8
 
     @classmethod
     def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
@@ -156,11 +175,17 @@ class LadderUnit(NeuronUnit, kind=Ladder.kind):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        steps = self.plan.steps_per_cycle
+        levels = self.parameters if steps > 1 else [self.parameters]
+        spikes = [self.current >= levels[k].level for k in range(steps)]
+        width = len(Value.cast(self.potential)) // steps
+        current = Signal(self.current.shape(), name="widened")
         m.d.comb += [
-            self.potential.eq(self.current),
-            self.spike.eq(self.current >= self.parameters.level),
+            current.eq(self.current),
+            Value.cast(self.potential).eq(Cat(current[:width] for _ in range(steps))),
+            Value.cast(self.spike).eq(Cat(spikes)),
         ]
-        self._sum_spikes(m)
+        self._sum_spikes(m, sum(spikes[1:], spikes[0]))
         return m
 
 
@@ -189,6 +214,11 @@ SENT: dict[str, Callable[[NeuronUnit], Value]] = {
     "spikes": lambda unit: unit.spike,
     "logits": lambda unit: unit.potential,
 }
+
+
+def _repeated(shape: ShapeLike, times: int) -> ShapeLike:
+    """Return an array of a shape, or the shape itself for a single one."""
+    return data.ArrayLayout(shape, times) if times > 1 else shape
 
 
 def _neuron(plan: LayerPlan, kind: type[Any]) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.digits import DigitPlan
+from spikeloom.hw.neuron import NeuronUnit
 from spikeloom.hw.streams import StreamPlan
 from spikeloom.hw.windows import BufferPlan, WindowPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
@@ -32,6 +33,9 @@ from spikeloom.sw.network.record import IntArray
 #: Values per bank that a word should hold, so that reading ahead keeps every bank busy when only
 #: one value in eight is not zero.
 _SLOTS = 8
+#: Source values under a window for each cycle that its neurons may take: most values are zero, and
+#: some windows have fewer non-zeros than others.
+_VALUES_PER_STEP = 20
 #: Most values per word: selecting among more costs more logic than it saves cycles.
 _MOST_WORD_VALUES = 64
 
@@ -74,6 +78,8 @@ class LayerPlan:
         What it sends.
     sends : {"count", "spikes", "logits"}
         What the values of the target are.
+    steps_per_cycle : int
+        Timesteps that a neuron takes in one cycle; it divides T.
     """
 
     layer: Layer
@@ -84,6 +90,7 @@ class LayerPlan:
     kernel: IntArray
     target: StreamPlan
     sends: str
+    steps_per_cycle: int
 
     @property
     def lanes(self) -> int:
@@ -204,7 +211,20 @@ def _layer(
         kernel=_kernel(connection, arriving, target),
         target=target,
         sends=sends,
+        steps_per_cycle=_steps_per_cycle(layer, connection, events or 1),
     )
+
+
+def _steps_per_cycle(layer: Layer, connection: Connection, events: int) -> int:
+    """Return how many timesteps at once keep the neurons from being slower than small windows."""
+    unit = NeuronUnit.of_kind(layer.neuron.kind)
+    window = connection.synapses.weight[0].size / events
+    for steps in range(1, layer.timesteps + 1):
+        if layer.timesteps % steps == 0 and steps <= unit.most_steps:
+            chosen = steps
+            if layer.timesteps / steps <= window / _VALUES_PER_STEP:
+                break
+    return chosen
 
 
 def _pool(connection: Connection, source: StreamPlan) -> PoolPlan | None:

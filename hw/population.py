@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,11 +17,12 @@ from spikeloom.hw.streams import shape_of
 def tap_signature(plan: LayerPlan) -> wiring.Signature:
     """Return the debug signals of one layer.
 
-    ``step`` is high for one cycle per timestep of a group of M neurons, with ``potential`` after
-    its soft reset and ``spike``; ``sent`` for one cycle per transfer that leaves the layer, with
-    its ``value``.
+    ``step`` is high for one cycle per ``plan.steps_per_cycle`` timesteps of a group of M neurons,
+    with each one's ``potential`` after its soft reset and ``spike``, timestep after timestep and
+    therein lane after lane; ``sent`` for one cycle per transfer that leaves the layer, with its
+    ``value``.
     """
-    lanes = plan.lanes
+    lanes = plan.lanes * plan.steps_per_cycle
     return wiring.Signature(
         {
             "step": Out(1),
@@ -71,7 +74,8 @@ class Population(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         plan = self.plan
-        timesteps, groups = plan.layer.timesteps, plan.target.groups
+        timesteps = plan.layer.timesteps // plan.steps_per_cycle
+        groups = plan.target.groups
         constant = plan.layer.connections[0].transport == "count"
         step = Signal(range(timesteps))
         group = Signal(range(groups))
@@ -127,8 +131,8 @@ class Population(wiring.Component):
         ``advance`` is high in the last cycle in which they are needed.
         """
         plan = self.plan
-        steps = plan.layer.timesteps if kind.per_step else 1
-        layout = data.ArrayLayout(kind.layout(plan), plan.lanes)
+        steps = plan.layer.timesteps // plan.steps_per_cycle if kind.per_step else 1
+        layout = data.ArrayLayout(kind.cycle_layout(plan), plan.lanes)
         words = _parameter_words(plan, kind, steps)
         if len(words) == 1:
             return data.View(layout, Const(layout.const(words[0]).as_bits(), layout.size))
@@ -151,19 +155,16 @@ class Population(wiring.Component):
             tap.sent.eq(self.o.valid & self.o.ready),
             tap.value.eq(self.o.payload.as_value()),
         ]
+        steps = self.plan.steps_per_cycle
         for name in ("potential", "spike"):
-            lanes = [getattr(unit, name) for unit in units]
-            width = len(lanes[0])
-            m.d.comb += [
-                getattr(tap, name)[k * width : (k + 1) * width].eq(lane)
-                for k, lane in enumerate(lanes)
-            ]
+            lanes = [Value.cast(getattr(unit, name)) for unit in units]
+            width = len(lanes[0]) // steps
+            parts = [lane.word_select(t, width) for t in range(steps) for lane in lanes]
+            m.d.comb += getattr(tap, name).eq(Cat(parts))
 
 
-def _parameter_words(
-    plan: LayerPlan, kind: type[NeuronUnit], steps: int
-) -> list[list[dict[str, int]]]:
-    """Return the parameters as the memory holds them: by group and step, each for M lanes."""
+def _parameter_words(plan: LayerPlan, kind: type[NeuronUnit], cycles: int) -> list[list[Any]]:
+    """Return the parameters as the memory holds them: by group and cycle, each for M lanes."""
     groups, lanes = plan.target.groups, plan.lanes
     stored = {}
     for name, values in kind.values(plan).items():
@@ -171,9 +172,11 @@ def _parameter_words(
         # Lanes past the last channel take the last channel's parameters: any that fit will do.
         missing = groups * lanes - len(table)
         table = np.concatenate([table, np.repeat(table[-1:], missing, axis=0)])
-        stored[name] = table.reshape(groups, lanes, steps)
-    return [
-        [{name: int(v[g, k, t]) for name, v in stored.items()} for k in range(lanes)]
-        for g in range(groups)
-        for t in range(steps)
-    ]
+        stored[name] = table.reshape(groups, lanes, cycles, -1)
+    parallel = plan.steps_per_cycle if kind.per_step else 1
+
+    def of_lane(g: int, k: int, t: int) -> Any:
+        steps = [{name: int(v[g, k, t, s]) for name, v in stored.items()} for s in range(parallel)]
+        return steps if parallel > 1 else steps[0]
+
+    return [[of_lane(g, k, t) for k in range(lanes)] for g in range(groups) for t in range(cycles)]

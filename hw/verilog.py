@@ -116,6 +116,7 @@ def _describe(layer: LayerPlan, network: Network) -> dict[str, Any]:
         "events": layer.events,
         "groups": layer.target.groups,
         "sends": layer.sends,
+        "steps_per_cycle": layer.steps_per_cycle,
         "tap": {
             "potential": field(layer.ranges.potential),
             "spike": field(layer.ranges.spike),

@@ -16,6 +16,9 @@ from functools import cached_property
 from spikeloom.hw.streams import StreamPlan
 from spikeloom.sw.errors import ConfigError
 
+#: Most words for which marks are kept: they are registers, and every window selects among them.
+_MOST_MARKS = 64
+
 
 @dataclass(frozen=True)
 class BufferPlan:
@@ -54,6 +57,16 @@ class BufferPlan:
     def depth(self) -> int:
         """Memory words in all."""
         return self.row_depth * self.capacity
+
+    @property
+    def marked(self) -> bool:
+        """Whether each word has a mark that says if it holds a non-zero.
+
+        It pays where words cover several positions, as an image's do: its background then costs no
+        reading. Words within one position's channels are hardly ever empty.
+        """
+        few = self.capacity * self.row_words <= _MOST_MARKS
+        return few and self.stream.steps == 1 and self.word_values > self.stream.stored_channels
 
 
 @dataclass(frozen=True)

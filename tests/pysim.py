@@ -155,7 +155,10 @@ def differing(network: Network, images: np.ndarray, planned: Plan, seen: Observe
         for index, what in enumerate(("potential", "spike")):
             values = getattr(layer.ranges, what)
             got = unpack(
-                [s[index] for s in seen.steps[name]], target.lanes, values.width, values.signed
+                [s[index] for s in seen.steps[name]],
+                target.lanes * layer.steps_per_cycle,
+                values.width,
+                values.signed,
             )
             want = (trace.potentials, trace.spikes)[index].numpy()
             if got.size != target.height * target.width * target.stored_channels * steps * len(

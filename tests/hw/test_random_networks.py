@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, seed, settings
+from hypothesis import Phase, given, seed, settings
 from pysim import differing, simulate
 from strategies import images_for, networks
 
@@ -36,7 +36,7 @@ def test_equals_golden(share: int) -> None:
     sizes = {"max_side": 4 + share % 2, "max_channels": 3, "max_timesteps": 3 + share // 2}
 
     @seed(share)
-    @settings(max_examples=50)
+    @settings(max_examples=50, phases=[Phase.generate])
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
         network = data.draw(networks(**sizes))

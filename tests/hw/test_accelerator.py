@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.hdl import ClockDomain, Module
+from amaranth.lib import wiring
+from components import (
+    SHOWCASE,
+    STALLS,
+    Bench,
+    mutated,
+    random_values,
+    showcase,
+    showcase_images,
+    through,
+    transfers,
+)
+from pysim import differing, pixels, simulate
+
+from spikeloom.hw.accelerator import Accelerator, Serializer
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.events import DigitSplitter
+from spikeloom.hw.neuron import IfUnit, LadderUnit
+from spikeloom.hw.pe import PeArray
+from spikeloom.hw.plan import LayerPlan, plan
+from spikeloom.hw.pool import MaxPoolUnit
+from spikeloom.hw.scanner import Scanner
+from spikeloom.hw.streams import StreamPlan
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.network import Connection, Conv2d, DirectInput, Layer, Logits, Network, Range
+
+DEBUG = dataclasses.replace(SHOWCASE, debug=True, counters=True)
+
+
+class TestSerializer:
+    @pytest.mark.parametrize(
+        ("channels", "lanes", "height", "width"),
+        [(1, 1, 1, 1), (5, 1, 1, 1), (5, 5, 1, 1), (5, 3, 1, 1), (7, 2, 1, 1), (3, 2, 2, 3)],
+    )
+    @pytest.mark.parametrize("stall", STALLS)
+    def test_sends_used_lanes_in_order(
+        self, channels: int, lanes: int, height: int, width: int, stall: float
+    ) -> None:
+        plan = StreamPlan(lanes, Range(-900, 400), channels, height, width, 1)
+        values = random_values(plan, 2, seed=channels)
+        flat = values.transpose(0, 2, 3, 1, 4).reshape(2, -1).tolist()
+        expected = [
+            {"value": value, "last": int(k == len(image) - 1)}
+            for image in flat
+            for k, value in enumerate(image)
+        ]
+        dut = Serializer(plan)
+        assert through(dut, transfers(plan, values), len(expected), stall, stall) == expected
+
+    def test_a_value_in_every_cycle(self) -> None:
+        plan = StreamPlan(2, Range(0, 7), 3, 1, 1, 1)
+        dut = Serializer(plan)
+        bench = Bench(dut)
+        bench.put(dut.i, transfers(plan, random_values(plan, 3, seed=0)))
+        bench.get(dut.o, 9)
+        cycles = bench.watch(dut.o.valid)
+        bench.run()
+        assert [valid for (valid,) in cycles[:10]] == [1] * 9 + [0]
+
+
+class TestWholeNetwork:
+    def test_showcase_equals_golden(self) -> None:
+        images = showcase_images(3)
+        planned, seen = simulate(showcase(), images, DEBUG, stall_out=0.3)
+        assert differing(showcase(), images, planned, seen) == []
+        for counters in seen.counters.values():
+            assert counters["events"] > 0
+            assert sum(counters.values()) - counters["events"] > 0
+
+    def test_feature_map_of_logits(self) -> None:
+        weight = np.arange(3 * 2 * 2).reshape(3, 1, 2, 2) - 5
+        logits = Logits(np.array([1, -2, 3]), fraction_bits=1)
+        layer = Layer("out", 1, logits, (Connection("input", "count", Conv2d(weight)),))
+        network = Network(DirectInput((1, 3, 4), bits=4), (layer,))
+        images = np.random.default_rng(0).integers(0, 16, (2, 1, 3, 4))
+        config = HardwareConfig(lanes=2, debug=True)
+        planned, seen = simulate(network, images, config, stall_in=0.3)
+        assert differing(network, images, planned, seen) == []
+        assert sum(seen.last) == 2
+
+
+class Resettable(wiring.Component):
+    """An accelerator with its clock domain within reach."""
+
+    def __init__(self, dut: Accelerator) -> None:
+        self.dut = dut
+        self.domain = ClockDomain("sync")
+        super().__init__(dut.signature)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.domains.sync = self.domain
+        m.submodules.dut = self.dut
+        wiring.connect(m, wiring.flipped(self), self.dut)
+        return m
+
+
+@pytest.mark.parametrize("cycle", [7, 75, 140])
+def test_reset_forgets_everything(cycle: int) -> None:
+    network, images = showcase(), showcase_images(1)
+    expected = Golden(network).run(images).logits.numpy().reshape(-1).tolist()
+    dut = Resettable(Accelerator(plan(network, SHOWCASE)))
+    bench = Bench(dut)
+    seen: list[int] = []
+
+    async def interrupted(ctx: Any) -> None:
+        ctx.set(dut.i.valid, 1)
+        ctx.set(dut.i.payload, 5)
+        ctx.set(dut.o.ready, cycle % 2)
+        await ctx.tick().repeat(cycle)
+        ctx.set(dut.domain.rst, 1)
+        await ctx.tick()
+        ctx.set(dut.domain.rst, 0)
+        ctx.set(dut.i.valid, 0)
+        assert ctx.get(dut.o.valid) == 0
+        for value in pixels(network, images):
+            ctx.set(dut.i.valid, 1)
+            ctx.set(dut.i.payload, value)
+            await advance(ctx)
+        ctx.set(dut.i.valid, 0)
+        while len(seen) < len(expected):
+            await advance(ctx)
+
+    async def advance(ctx: Any) -> None:
+        """Wait for a pixel to be taken; take every logit that comes meanwhile."""
+        ctx.set(dut.o.ready, 1)
+        ready = False
+        while not ready:
+            _, _, ready, valid, payload = await ctx.tick().sample(
+                dut.i.ready, dut.o.valid, dut.o.payload
+            )
+            if valid:
+                seen.append(payload.value)
+
+    bench.simulator.add_testbench(interrupted)
+    bench.run()
+    assert seen == expected
+
+
+def behaviour(config: HardwareConfig) -> list[tuple[Any, ...]]:
+    """Return what happens at the ports in every cycle."""
+    network = showcase()
+    dut = Accelerator(plan(network, config))
+    bench = Bench(dut, seed=4)
+    bench.put(dut.i, pixels(network, showcase_images(1)), stall=0.3)
+    bench.get(dut.o, network.classes, stall=0.3)
+    cycles = bench.watch(dut.i.valid, dut.i.ready, dut.o.valid, dut.o.ready, dut.o.payload)
+    bench.run()
+    return cycles
+
+
+def test_taps_and_counters_change_nothing() -> None:
+    assert behaviour(DEBUG) == behaviour(SHOWCASE)
+
+
+# Each plants one defect and names the first layer that shows it (no potential of the first layer
+# equals its threshold here).
+MUTANTS = {
+    "fires only above its threshold": (
+        IfUnit,
+        "elaborate",
+        "integrated >= self.parameters.threshold",
+        "integrated > self.parameters.threshold",
+        "spiking",
+    ),
+    "resets to zero": (
+        IfUnit,
+        "elaborate",
+        "integrated - Mux(self.spike, self.parameters.threshold, 0)",
+        "Mux(self.spike, 0, integrated)",
+        "conv",
+    ),
+    "counts a level too high": (LadderUnit, "elaborate", ">=", ">", "steps"),
+    "pools the smallest": (MaxPoolUnit, "combine", "value > so_far", "value < so_far", "steps"),
+    "adds where it should subtract": (
+        DigitSplitter,
+        "elaborate",
+        "negative.eq((value & ~triple) >> 1)",
+        "negative.eq(0)",
+        "conv",
+    ),
+    "adds to the sum before": (
+        PeArray,
+        "elaborate",
+        "Mux(fresh, 0, self.o.payload[k])",
+        "self.o.payload[k]",
+        "conv",
+    ),
+    "stays in the first kernel row": (
+        Scanner,
+        "_walk",
+        "row_base.eq(row_base + plan.span)",
+        "row_base.eq(0)",
+        "steps",
+    ),
+    "stays in the first kernel row of marked words": (
+        Scanner,
+        "_marked_walk",
+        "Const(k * plan.span)",
+        "Const(0)",
+        "conv",
+    ),
+    "passes over words without marks": (
+        Scanner,
+        "_marked_walk",
+        "left == lowest",
+        "left == left",
+        "conv",
+    ),
+    "swaps two banks": (LayerPlan, "bank", "event ::", "windows.events - 1 - event ::", "conv"),
+}
+
+
+@pytest.mark.parametrize("defect", MUTANTS)
+def test_comparison_finds_planted_defects(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, method, old, new, layer = MUTANTS[defect]
+    monkeypatch.setattr(owner, method, mutated(getattr(owner, method), old, new))
+    network, images = showcase(), showcase_images(1)
+    planned, seen = simulate(network, images, DEBUG)
+    found = differing(network, images, planned, seen)
+    named = [line.split()[0] for line in found]
+    order = [planned_layer.layer.name for planned_layer in planned.layers]
+    assert next((name for name in order if name in named), None) == layer, found

