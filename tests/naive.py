@@ -101,7 +101,7 @@ def _synapses(synapses: Any, values: Map) -> Map:
 def _pool(pool: Any, values: Map) -> Map:
     channels, height, width = _sizes(values)
     rows, columns = pool.size
-    reduce = {"sum": sum, "max": max}[pool.kind]
+    reduce: Any = {"sum": sum, "max": max}[pool.kind]
     return {
         (c, y, x): reduce(
             values[c, y * rows + i, x * columns + j] for i, j in _indices((rows, columns))

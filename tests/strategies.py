@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import (
     INPUT,
     Connection,
@@ -24,10 +25,13 @@ from spikeloom.sw.network import (
     Network,
     Neuron,
     Pool,
-    Range,
     SumPool,
     Synapses,
 )
+
+Array = np.ndarray[Any, Any]
+
+_SEEDS = st.integers(0, (1 << 32) - 1)
 
 #: Largest value of a signed register of the contract's 48 bits.
 _HIGHEST = (1 << 47) - 1
@@ -83,7 +87,7 @@ def networks(
 
 def images_for(
     network: Network, count: int | st.SearchStrategy[int] = 4
-) -> st.SearchStrategy[np.ndarray[Any, Any]]:
+) -> st.SearchStrategy[Array]:
     """Return a strategy of (count, *shape) images, of the narrowest unsigned type."""
     high = network.input.values().high
     dtype = np.min_scalar_type(high)
@@ -93,17 +97,22 @@ def images_for(
 
 def _arrays(
     dtype: np.dtype[Any], shape: tuple[int, ...], low: int, high: int
-) -> st.SearchStrategy[np.ndarray[Any, Any]]:
+) -> st.SearchStrategy[Array]:
     """Return a strategy of arrays that shrink well, or else differ in every element.
 
     Hypothesis fills most of an array with one value, and a network of equal weights shows little.
     """
 
-    def seeded(seed: int) -> np.ndarray[Any, Any]:
-        return np.random.default_rng(seed).integers(low, high, shape, dtype=dtype, endpoint=True)
+    def seeded(seed: int) -> Array:
+        rng = np.random.default_rng(seed)
+        values: Array = rng.integers(low, high, shape, dtype=dtype, endpoint=True)
+        values[rng.random(shape) >= rng.choice([0.3, 0.8, 1])] = 0
+        return values
 
     plain = hnp.arrays(dtype, shape, elements=st.integers(low, high))
-    return st.one_of(plain, st.integers(0, (1 << 32) - 1).map(seeded))
+    if not low <= 0 <= high:
+        return plain
+    return st.sampled_from((0, 1, 1, 1)).flatmap(lambda k: _SEEDS.map(seeded) if k else plain)
 
 
 @st.composite
@@ -124,7 +133,15 @@ class _Drawing:
         self.draw = draw
         self.settings = settings
         self.layers: list[Layer] = []
-        side = st.integers(1, settings["max_side"])
+        # Some networks are of one transport throughout; mixed ones seldom have two in a row.
+        self.neurons, self.transports = tuple(settings["neurons"]), tuple(settings["transports"])
+        style = self.one_of(None, *self.transports)
+        if style == "spikes" and "if" in self.neurons:
+            self.neurons, self.transports = ("if",), ("spikes",)
+        elif style == "count":
+            self.transports = ("count",)
+        side = st.sampled_from(range(1, settings["max_side"] + 1))
+        shape: tuple[int, ...]
         if settings["convolutions"]:
             shape = (self.integer(1, min(3, settings["max_channels"])), draw(side), draw(side))
         else:
@@ -133,33 +150,31 @@ class _Drawing:
         self.shapes: dict[str, tuple[int, ...]] = {INPUT: shape}
 
     def integer(self, low: int, high: int) -> int:
-        return self.draw(st.integers(low, high))
+        """Draw uniformly where there are few values: `st.integers` prefers the least."""
+        few = high - low < 64
+        return self.draw(st.sampled_from(range(low, high + 1)) if few else st.integers(low, high))
 
     def one_of(self, *choices: Any) -> Any:
         return self.draw(st.sampled_from(choices))
 
-    def array(self, low: int, high: int, *shape: int) -> np.ndarray[Any, Any]:
-        drawn: np.ndarray[Any, Any] = self.draw(_arrays(np.dtype(np.int64), shape, low, high))
+    def array(self, low: int, high: int, *shape: int) -> Array:
+        drawn: Array = self.draw(_arrays(np.dtype(np.int64), shape, low, high))
         return drawn
 
     def add_layer(self, index: int, last: bool) -> None:
-        kind = "logits" if last else self.one_of(*self.settings["neurons"])
+        kind = "logits" if last else self.one_of(*self.neurons)
         names = list(self.shapes)
         skips = self.settings["branches"] and self.integer(0, 3) == 3
         first = self.one_of(*names) if skips else names[-1]
         transport = self.transport(first, kind)
         if transport == "spikes":
-            timesteps = self.timesteps_of(first)
+            timesteps = self.layer(first).timesteps
         else:
             timesteps = self.integer(1, self.settings["max_timesteps"])
         connections = [self.connection(first, transport)]
         if self.settings["branches"] and self.draw(st.booleans()):
             connections += self.second(connections[0], kind, timesteps)
-        reach = Range(0, 0)
-        for connection in connections:
-            sums = connection.synapses.accumulator(self.carried(connection))
-            reach += Range(min(r.low for r in sums), max(r.high for r in sums))
-        neuron = self.neuron(kind, connections[0].synapses.channels, timesteps, reach)
+        neuron = self.neuron(kind, timesteps, tuple(connections))
         name = "out" if last else f"hidden{index}"
         self.layers.append(Layer(name, timesteps, neuron, tuple(connections)))
         source = connections[0].pooled_shape(self.shapes[first])
@@ -168,23 +183,12 @@ class _Drawing:
     def layer(self, name: str) -> Layer:
         return next(layer for layer in self.layers if layer.name == name)
 
-    def timesteps_of(self, source: str) -> int | None:
-        return None if source == INPUT else self.layer(source).timesteps
-
     def transport(self, source: str, kind: str) -> str:
         only_counts = kind == "ladder" or source == INPUT
         if only_counts or self.layer(source).neuron.kind == "ladder":
             return "count"
-        chosen: str = self.one_of(*self.settings["transports"])
+        chosen: str = self.one_of(*self.transports)
         return chosen
-
-    def carried(self, connection: Connection) -> Range:
-        if connection.source == INPUT:
-            values = self.input.values()
-        else:
-            source = self.layer(connection.source)
-            values = source.neuron.count(source.timesteps)
-        return connection.pooled_values(values)
 
     def connection(self, source: str, transport: str) -> Connection:
         shape = self.shapes[source]
@@ -198,7 +202,7 @@ class _Drawing:
         alike = [n for n, shape in self.shapes.items() if shape == self.shapes[first.source]]
         source = self.one_of(*alike)
         transport = self.transport(source, kind)
-        if transport == "spikes" and self.timesteps_of(source) != timesteps:
+        if transport == "spikes" and self.layer(source).timesteps != timesteps:
             transport = "count"
         if first.pool is not None and transport not in first.pool.transports:
             return []
@@ -229,43 +233,77 @@ class _Drawing:
         weight = self.weight(outs, shape[0], *kernel)
         return Conv2d(weight, (stride[0], stride[1]), (padding[0], padding[1]))
 
-    def weight(self, *shape: int) -> np.ndarray[Any, Any]:
+    def weight(self, *shape: int) -> Array:
         bits = self.integer(2, self.settings["max_weight_bits"])
         low, high = -(1 << bits - 1), (1 << bits - 1) - 1
-        extreme = self.one_of(None, None, None, None, -high, high, low)
+        extreme = self.one_of(*[None] * 12, -high, high, low)
         return self.array(low, high, *shape) if extreme is None else np.full(shape, extreme)
 
-    def neuron(self, kind: str, channels: int, timesteps: int, reach: Range) -> Neuron:
-        drawn: Neuron = getattr(self, f"draw_{kind}")(channels, timesteps, reach)
+    def neuron(self, kind: str, timesteps: int, connections: tuple[Connection, ...]) -> Neuron:
+        channels = connections[0].synapses.channels
+        silent = Logits(np.zeros(channels, np.int64), fraction_bits=0)
+        probe = Layer("probe", timesteps, silent, connections)
+        network = Network(self.input, (*self.layers, probe))
+        if self.integer(0, 4):
+            return self.lively(kind, network)
+        drawn: Neuron = getattr(self, f"draw_{kind}")(channels, timesteps, network)
         return drawn
 
-    def draw_if(self, channels: int, timesteps: int, reach: Range) -> If:
+    def lively(self, kind: str, network: Network) -> Neuron:
+        """Draw parameters among which the accumulators of some random images lie.
+
+        The proven range is far wider than what images reach: most parameters drawn from all of it
+        make neurons that fire always or never.
+        """
+        rng = np.random.default_rng(self.draw(_SEEDS))
+        high = network.input.values().high
+        images = rng.integers(0, high, (16, *network.input.shape), endpoint=True)
+        trace = Golden(network).run(images, trace=True).trace
+        assert trace is not None
+        timesteps = network.output.timesteps
+        # By channel, then by timestep, image and position.
+        seen = trace["probe"].currents.numpy()
+        seen = np.moveaxis(seen, 2, 0).reshape(seen.shape[2], -1)
+        channels, bits = len(seen), self.integer(0, self.settings["max_fraction_bits"])
+        if kind == "ladder":
+            levels = rng.choice(seen.ravel(), (channels, timesteps)) + rng.integers(0, 2)
+            return Ladder(np.sort(levels, axis=1))
+        size = (np.abs(seen).mean(1) * 2**bits + 1).astype(np.int64)
+        bias = rng.integers(-size // 2, size // 2, endpoint=True)
+        if kind == "logits":
+            # Alike means, so that the label depends on the image.
+            bias -= (seen.mean(1) * 2**bits).astype(np.int64)
+            return Logits(bias, fraction_bits=bits)
+        threshold = rng.integers(np.maximum(size // 2, 1), 3 * size, endpoint=True)
+        initial = np.where(rng.random(channels) < 0.5, threshold >> 1, rng.integers(threshold))
+        return If(threshold, initial, bias, fraction_bits=bits)
+
+    def draw_if(self, channels: int, timesteps: int, network: Network) -> If:
         bits = self.integer(0, self.settings["max_fraction_bits"])
+        reach = network.ranges["probe"].accumulator
         top = max(1, (reach.high - reach.low) << bits)
-        # The proven range is far wider than what random images reach: small thresholds fire.
-        usual = max(1, top // 16)
         thresholds, initials = [], []
         for _ in range(channels):
-            if self.settings["extremes"] and self.integer(0, 15) == 15:
+            if self.settings["extremes"] and self.integer(0, 7) == 7:
                 threshold = _HIGHEST
             else:
-                threshold = self.one_of(1, self.integer(1, usual), self.integer(1, top))
+                threshold = self.one_of(1, self.integer(1, top))
             thresholds.append(threshold)
             last = min(threshold - 1, top)
             initials.append(self.one_of(min(threshold >> 1, last), 0, last, self.integer(0, last)))
-        bias = self.array(-usual, usual, channels)
+        bias = self.array(-top, top, channels)
         return If(np.array(thresholds), np.array(initials), bias, fraction_bits=bits)
 
-    def draw_ladder(self, channels: int, timesteps: int, reach: Range) -> Ladder:
-        narrow = self.one_of(16, 4, 1)
-        low, high = (reach.low - 1) // narrow, (reach.high + 1) // narrow
-        levels = self.array(low, high, channels, timesteps)
+    def draw_ladder(self, channels: int, timesteps: int, network: Network) -> Ladder:
+        reach = network.ranges["probe"].accumulator
+        levels = self.array(reach.low - 1, reach.high + 1, channels, timesteps)
         if self.settings["extremes"] and self.integer(0, 7) == 7:
             levels[0, 0] = -_HIGHEST - 1
             levels[-1, -1] = _HIGHEST
         return Ladder(np.sort(levels, axis=1))
 
-    def draw_logits(self, channels: int, timesteps: int, reach: Range) -> Logits:
+    def draw_logits(self, channels: int, timesteps: int, network: Network) -> Logits:
         bits = self.integer(0, self.settings["max_fraction_bits"])
+        reach = network.ranges["probe"].accumulator
         top = max(1, (reach.high - reach.low) << bits)
         return Logits(self.array(-top, top, channels), fraction_bits=bits)
