@@ -1,0 +1,1 @@
+"""Cosimulation: the generated Verilog against the golden model."""

@@ -1,0 +1,241 @@
+"""A generated accelerator as the simulation sees it: Verilog text and its typed sidecar."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.files import read_bytes
+from spikeloom.sw.network import Network, Shape
+
+FORMAT = "spikeloom-hardware"
+#: Newest sidecar version that this code reads.
+VERSION = 1
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One lane's value in a tap.
+
+    Parameters
+    ----------
+    width : int
+        Bits of one lane.
+    signed : bool
+        Whether it is two's complement.
+    """
+
+    width: int
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Taps:
+    """What a debug build shows of one layer, per lane."""
+
+    potential: Field
+    spike: Field
+    value: Field
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """One layer's hardware.
+
+    Parameters
+    ----------
+    name, neuron : str
+        The layer's name and its neurons' kind.
+    shape : tuple of int
+        (channels, height, width) or (features,).
+    timesteps : int
+    lanes, events : int
+        M output channels computed at once, E events per clock cycle.
+    groups : int
+        ``ceil(channels / lanes)``.
+    sends : {"count", "spikes", "logits"}
+        What the layer passes on.
+    steps_per_cycle : int
+        Timesteps that one strobe of the ``step`` tap shows; it divides T.
+    taps : Taps or None
+        None in a build without debug taps.
+    """
+
+    name: str
+    neuron: str
+    shape: Shape
+    timesteps: int
+    lanes: int
+    events: int
+    groups: int
+    sends: str
+    steps_per_cycle: int
+    taps: Taps | None
+
+    @property
+    def positions(self) -> int:
+        """Height times width."""
+        return math.prod(self.shape[1:])
+
+    @property
+    def steps_per_image(self) -> int:
+        """Timesteps of groups of lanes for one image."""
+        return self.positions * self.groups * self.timesteps
+
+    @property
+    def sent_per_image(self) -> int:
+        """Strobes of the ``sent`` tap for one image."""
+        return self.positions * self.groups * (self.timesteps if self.sends == "spikes" else 1)
+
+
+@dataclass(frozen=True)
+class Design:
+    """A generated accelerator.
+
+    Parameters
+    ----------
+    verilog : str
+        The source text.
+    top : str
+        Name of its top module.
+    digest : str
+        Digest of the network that it was generated from.
+    debug, counters : bool
+        Whether it has taps and counters.
+    input_bits, input_transfers : int
+        Width of a pixel; pixels per image.
+    output_transfers, payload_width : int
+        Logits per image, bits of the output stream's payload.
+    logit : Field
+        The logit in the payload's lowest bits.
+    layers : tuple of EngineInfo
+    """
+
+    verilog: str
+    top: str
+    digest: str
+    debug: bool
+    counters: bool
+    input_bits: int
+    input_transfers: int
+    output_transfers: int
+    payload_width: int
+    logit: Field
+    layers: tuple[EngineInfo, ...]
+
+    @classmethod
+    def from_sidecar(cls, verilog: str, sidecar: Mapping[str, Any], where: str) -> Design:
+        """Return the design that a sidecar describes; ``where`` names it in messages.
+
+        Raises
+        ------
+        FileFormatError
+            If it is no sidecar, of a newer version, or lacks something.
+        """
+        if not isinstance(sidecar, Mapping) or sidecar.get("format") != FORMAT:
+            raise FileFormatError(f"{where} does not describe generated hardware ({FORMAT})")
+        version = sidecar.get("version")
+        if not isinstance(version, int) or not 1 <= version <= VERSION:
+            raise FileFormatError(
+                f"{where} has the version {version!r}; this Spikeloom reads versions up to "
+                f"{VERSION}: update Spikeloom or generate the hardware again"
+            )
+        network = _get(sidecar, "network", dict, where)
+        stream_in = _get(sidecar, "input", dict, where)
+        stream_out = _get(sidecar, "output", dict, where)
+        debug = _get(sidecar, "debug", bool, where)
+        layers = [_engine(entry, debug, where) for entry in _get(sidecar, "layers", list, where)]
+        if not layers:
+            raise FileFormatError(f"{where}: there is no layer: generate the hardware again")
+        return cls(
+            verilog=verilog,
+            top=_get(sidecar, "top", str, where),
+            digest=_get(network, "digest", str, where),
+            debug=debug,
+            counters=_get(sidecar, "counters", bool, where),
+            input_bits=_get(stream_in, "bits", int, where),
+            input_transfers=_get(stream_in, "transfers", int, where),
+            output_transfers=_get(stream_out, "transfers", int, where),
+            payload_width=_get(stream_out, "payload_width", int, where),
+            logit=Field(
+                _get(stream_out, "logit_width", int, where), _get(stream_out, "signed", bool, where)
+            ),
+            layers=tuple(layers),
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Design:
+        """Read a ``.v`` file and the ``.json`` sidecar beside it.
+
+        Raises
+        ------
+        FileFormatError
+            If one of the two is missing or damaged.
+        """
+        verilog = read_bytes(path, "Verilog file")
+        beside = Path(path).with_suffix(".json")
+        text = read_bytes(beside, "hardware sidecar")
+        try:
+            sidecar = json.loads(text)
+            return cls.from_sidecar(verilog.decode(), sidecar, str(beside))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise FileFormatError(
+                f"{path} and {beside} are damaged ({error}): generate them again"
+            ) from None
+
+    def require_network(self, network: Network) -> None:
+        """Raise `ConfigError` unless the design was generated from ``network``."""
+        if self.digest != network.digest:
+            raise ConfigError(
+                f"the hardware {self.top} was generated from another network (digest "
+                f"{self.digest[:12]}) than {network.name!r} ({network.digest[:12]}): generate it "
+                f"again"
+            )
+
+
+def _engine(entry: Any, debug: bool, where: str) -> EngineInfo:
+    if not isinstance(entry, Mapping):
+        raise FileFormatError(f"{where}: a layer must be an object, not {entry!r}")
+    name = _get(entry, "name", str, where)
+    where = f"{where}, layer {name!r}"
+    taps = None
+    if debug:
+        tap = _get(entry, "tap", dict, where)
+        fields = {}
+        for part in ("potential", "spike", "value"):
+            field = _get(tap, part, dict, where)
+            fields[part] = Field(
+                _get(field, "width", int, where), _get(field, "signed", bool, where)
+            )
+        taps = Taps(**fields)
+    return EngineInfo(
+        name=name,
+        neuron=_get(entry, "neuron", str, where),
+        shape=tuple(_get(entry, "shape", list, where)),
+        timesteps=_get(entry, "timesteps", int, where),
+        lanes=_get(entry, "lanes", int, where),
+        events=_get(entry, "events", int, where),
+        groups=_get(entry, "groups", int, where),
+        sends=_get(entry, "sends", str, where),
+        steps_per_cycle=_get(entry, "steps_per_cycle", int, where),
+        taps=taps,
+    )
+
+
+def _get(entry: Mapping[str, Any], key: str, kind: type[_T], where: str) -> _T:
+    value = entry.get(key)
+    if isinstance(value, tuple) and kind is list:
+        value = list(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise FileFormatError(
+            f"{where}: {key!r} must be of type {kind.__name__}, not {value!r}: generate the "
+            f"hardware again"
+        )
+    return value

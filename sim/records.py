@@ -1,0 +1,134 @@
+"""Reading what the simulation wrote down: bit fields in little-endian 32-bit words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spikeloom.sim.design import Design, EngineInfo, Field
+from spikeloom.sim.job import LOGITS, sent_file, steps_file
+from spikeloom.sw.network.record import IntArray
+
+#: Records of 32-bit words, shape (records, words).
+Words = npt.NDArray[np.uint32]
+
+_WORD = 32
+
+
+def read_words(path: Path, bits: int) -> Words:
+    """Return the records in a file, each of ``bits`` bits in whole words.
+
+    The file is mapped, not read: it may be larger than memory. An incomplete last record, which an
+    aborted simulation can leave, is left out.
+    """
+    words = -(-bits // _WORD)
+    size = path.stat().st_size if path.exists() else 0
+    records = size // (4 * words)
+    if records == 0:
+        return np.zeros((0, words), np.uint32)
+    return np.memmap(path, dtype="<u4", mode="r", shape=(records, words))
+
+
+def unpack(words: Words, offset: int, fields: Sequence[Field]) -> IntArray:
+    """Return the values of fields that lie side by side in every record, the first lowest.
+
+    Parameters
+    ----------
+    words : array of uint32, shape (records, words)
+    offset : int
+        Lowest bit of the first field.
+    fields : sequence of Field
+        At most 64 bits each.
+
+    Returns
+    -------
+    array of int64, shape (records, fields)
+    """
+    values = np.empty((len(words), len(fields)), np.int64)
+    for index, field in enumerate(fields):
+        values[:, index] = _field(words, offset, field)
+        offset += field.width
+    return values
+
+
+def _field(words: Words, offset: int, field: Field) -> IntArray:
+    first, shift = divmod(offset, _WORD)
+    value = np.zeros(len(words), np.uint64)
+    for word in range(first, (offset + field.width - 1) // _WORD + 1):
+        place = (word - first) * _WORD - shift
+        part = words[:, word].astype(np.uint64)
+        value |= part << np.uint64(place) if place >= 0 else part >> np.uint64(-place)
+    unused = np.uint64(64 - field.width)
+    value <<= unused
+    # The sign bit is the top bit now: an arithmetic shift copies it, a logical one does not.
+    return (
+        value.view(np.int64) >> np.int64(unused)
+        if field.signed
+        else ((value >> unused).view(np.int64))
+    )
+
+
+class LayerRecords:
+    """One layer's taps, in the order in which the hardware showed them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the simulation ran.
+    layer : EngineInfo
+        With taps.
+    """
+
+    def __init__(self, folder: Path, layer: EngineInfo) -> None:
+        assert layer.taps is not None
+        self.layer = layer
+        shown = layer.lanes * layer.steps_per_cycle
+        self._potentials = [layer.taps.potential] * shown
+        self._spikes = [layer.taps.spike] * shown
+        self._values = [layer.taps.value] * layer.lanes
+        self._spikes_at = shown * layer.taps.potential.width
+        self._steps = read_words(
+            folder / steps_file(layer.name), self._spikes_at + shown * layer.taps.spike.width
+        )
+        self._sent = read_words(
+            folder / sent_file(layer.name), layer.lanes * layer.taps.value.width
+        )
+
+    def steps(self, which: slice) -> tuple[IntArray, IntArray]:
+        """Return spikes and potentials of some timesteps, each of shape (timesteps, lanes).
+
+        The slice begins and ends with a record, which holds ``steps_per_cycle`` timesteps.
+        """
+        first, last = which.start or 0, which.stop
+        each, lanes = self.layer.steps_per_cycle, self.layer.lanes
+        words = self._steps[first // each : None if last is None else last // each]
+        spikes = unpack(words, self._spikes_at, self._spikes)
+        potentials = unpack(words, 0, self._potentials)
+        return spikes.reshape(-1, lanes), potentials.reshape(-1, lanes)
+
+    def sent(self, which: slice) -> IntArray:
+        """Return some of what was passed on, shape (records, lanes)."""
+        return unpack(self._sent[which], 0, self._values)
+
+
+class OutputRecords:
+    """The output stream's transfers.
+
+    Attributes
+    ----------
+    cycles : array of int64, shape (transfers,)
+        Clock cycle of each transfer, counted from the end of reset.
+    logits : array of int64, shape (transfers,)
+    last : array of int64, shape (transfers,)
+        1 where the accelerator said that the logit is an image's last.
+    """
+
+    def __init__(self, folder: Path, design: Design) -> None:
+        words = read_words(folder / LOGITS, 2 * _WORD + design.payload_width)
+        cycle, last = Field(63, False), Field(1, False)
+        self.cycles = unpack(words, 0, [cycle])[:, 0]
+        self.logits = unpack(words, 2 * _WORD, [design.logit])[:, 0]
+        self.last = unpack(words, 2 * _WORD + design.payload_width - 1, [last])[:, 0]

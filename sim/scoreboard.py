@@ -1,0 +1,327 @@
+"""Every value that the hardware showed against the golden model, and the first that differs.
+
+Expected values come from :mod:`spikeloom.sw.golden` alone. They are brought into the hardware's
+order (image, row, column, group of channels, timestep), so that the first difference found is the
+first that happened in its layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from spikeloom.sim.design import EngineInfo
+from spikeloom.sim.records import LayerRecords
+from spikeloom.sw.golden import LayerTrace, Result
+from spikeloom.sw.network.record import IntArray
+
+BoolArray = npt.NDArray[np.bool_]
+
+#: Name of the values that a layer passes on, by what it sends.
+SENT = {"count": "counts", "spikes": "sent", "logits": "logits"}
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many values were compared, and how many of them differ.
+
+    A value that never came, and one that came on top, is compared and differs.
+    """
+
+    compared: int = 0
+    differing: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.compared + other.compared, self.differing + other.differing)
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """One differing value.
+
+    Parameters
+    ----------
+    image : int
+    layer : str
+    quantity : str
+        ``"spikes"``, ``"potentials"``, ``"counts"``, ``"sent"`` (spikes passed on), ``"logits"``,
+        or one of the output stream: ``"output logits"``, ``"output last"``.
+    neuron : tuple of int
+        (channel, row, column), or (feature,) in a layer without rows.
+    timestep : int or None
+        None for what has no timestep.
+    expected, got : int or None
+        None for a value that should not have come, and for one that never came.
+    """
+
+    image: int
+    layer: str
+    quantity: str
+    neuron: tuple[int, ...]
+    timestep: int | None
+    expected: int | None
+    got: int | None
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        axes = "(channel, y, x)" if len(self.neuron) == 3 else "(feature)"
+        at = ", ".join(map(str, self.neuron))
+        step = "" if self.timestep is None else f", timestep {self.timestep}"
+        expected = "no value any more" if self.expected is None else str(self.expected)
+        got = "none came" if self.got is None else f"got {self.got}"
+        return (
+            f"image {self.image}, layer {self.layer}{step}, neuron {axes} = ({at}), "
+            f"{self.quantity}: expected {expected}, {got}"
+        )
+
+
+class LayerScore:
+    """Compares one layer, batch by batch.
+
+    Parameters
+    ----------
+    layer : EngineInfo
+    records : LayerRecords
+        What the hardware showed.
+
+    Attributes
+    ----------
+    tallies : dict of str to Tally
+        By quantity.
+    divergence : Divergence or None
+        The first that happened.
+    """
+
+    def __init__(self, layer: EngineInfo, records: LayerRecords) -> None:
+        self.layer = layer
+        self.tallies: dict[str, Tally] = {}
+        self.divergence: Divergence | None = None
+        self._records = records
+
+    def check(self, first: int, expected: Result) -> None:
+        """Compare the images from ``first`` on that ``expected`` holds, with its trace."""
+        layer = self.layer
+        assert expected.trace is not None, "the scoreboard needs the golden model's trace"
+        trace = expected.trace[layer.name]
+        images = trace.spikes.shape[1]
+        spikes, potentials, sent = self._shown(first, first + images)
+        self._compare(
+            first,
+            {
+                "spikes": (layer.timesteps, in_hardware_order(layer, trace.spikes), spikes),
+                "potentials": (
+                    layer.timesteps,
+                    in_hardware_order(layer, trace.potentials),
+                    potentials,
+                ),
+                SENT[layer.sends]: (
+                    self._sent_steps,
+                    in_hardware_order(layer, _sent(layer, expected, trace)),
+                    sent,
+                ),
+            },
+        )
+        if layer.sends == "spikes":
+            counts = in_hardware_order(layer, expected.counts[layer.name][None])
+            self._compare(first, {"counts": (1, counts, self._sums(sent))})
+
+    def check_surplus(self, images: int) -> None:
+        """Count what came after the values of all ``images``."""
+        spikes, potentials, sent = self._shown(images, None)
+        nothing = np.zeros((0, self.layer.lanes), np.int64)
+        self._compare(
+            images,
+            {
+                "spikes": (self.layer.timesteps, nothing, spikes),
+                "potentials": (self.layer.timesteps, nothing, potentials),
+                SENT[self.layer.sends]: (self._sent_steps, nothing, sent),
+            },
+        )
+
+    @property
+    def _sent_steps(self) -> int:
+        return self.layer.timesteps if self.layer.sends == "spikes" else 1
+
+    def _shown(self, first: int, last: int | None) -> tuple[IntArray, IntArray, IntArray]:
+        """Return the spikes, potentials and sent values of some images."""
+        of_steps, of_sent = (
+            slice(first * per_image, None if last is None else last * per_image)
+            for per_image in (self.layer.steps_per_image, self.layer.sent_per_image)
+        )
+        return (*self._records.steps(of_steps), self._records.sent(of_sent))
+
+    def _sums(self, sent: IntArray) -> IntArray:
+        """Return the sums over time of spikes that were passed on one by one."""
+        steps, lanes = self.layer.timesteps, self.layer.lanes
+        complete = len(sent) // steps
+        return sent[: complete * steps].reshape(complete, steps, lanes).sum(axis=1)
+
+    def _compare(self, first: int, quantities: dict[str, tuple[int, IntArray, IntArray]]) -> None:
+        """Compare, by quantity, (timesteps, expected records, records that were shown)."""
+        found = []
+        for quantity, (steps, expected, got) in quantities.items():
+            differs = differences(self.layer, steps, expected, got)
+            used = used_lanes(self.layer, steps, len(differs))
+            tally = Tally(int(used.sum()), int(differs.sum()))
+            self.tallies[quantity] = self.tallies.get(quantity, Tally()) + tally
+            if tally.differing and self.divergence is None:
+                at = divmod(int(differs.argmax()), self.layer.lanes)
+                found.append(self._named(first, steps, quantity, at, expected, got))
+        if found:
+            # Of one neuron's values, a wrong spike is the more telling; it comes first above.
+            self.divergence = min(found, key=self._place)
+
+    def _place(self, divergence: Divergence) -> tuple[int, ...]:
+        """Return a key that sorts divergences of this layer by the time they happened."""
+        channel, *position = divergence.neuron
+        step = self.layer.timesteps if divergence.timestep is None else divergence.timestep
+        return (divergence.image, *position, channel // self.layer.lanes, step)
+
+    def _named(
+        self,
+        first: int,
+        steps: int,
+        quantity: str,
+        at: tuple[int, int],
+        expected: IntArray,
+        got: IntArray,
+    ) -> Divergence:
+        layer, (record, lane) = self.layer, at
+        rest, step = divmod(record, steps)
+        rest, group = divmod(rest, layer.groups)
+        image, position = divmod(rest, layer.positions)
+        channel = group * layer.lanes + lane
+        neuron: tuple[int, ...] = (channel,)
+        if len(layer.shape) == 3:
+            neuron = (channel, *divmod(position, layer.shape[2]))
+        return Divergence(
+            image=first + image,
+            layer=layer.name,
+            quantity=quantity,
+            neuron=neuron,
+            timestep=step if steps > 1 or quantity in ("spikes", "potentials", "sent") else None,
+            expected=int(expected[record, lane]) if record < len(expected) else None,
+            got=int(got[record, lane]) if record < len(got) else None,
+        )
+
+
+@dataclass
+class OutputScore:
+    """Compares the output stream.
+
+    Attributes
+    ----------
+    tallies : dict of str to Tally
+        ``"logits"``, ``"last"`` (the mark of an image's last logit) and ``"labels"``.
+    divergence : Divergence or None
+        The first that happened.
+    """
+
+    layer: EngineInfo
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    divergence: Divergence | None = None
+
+    def check(self, first: int, expected: Result, logits: IntArray, last: IntArray) -> None:
+        """Compare the images from ``first`` on that ``expected`` holds.
+
+        Parameters
+        ----------
+        first : int
+        expected : Result
+        logits, last : array of int64, shape (transfers,)
+            In the order of the stream; what comes after the last image is surplus.
+        """
+        images, classes = expected.logits.shape
+        wanted = in_stream_order(self.layer.shape, expected.logits.numpy()).reshape(-1)
+        marks = np.tile(np.arange(classes) == classes - 1, images).astype(np.int64)
+        total = images * classes
+        for quantity, want, got in (("logits", wanted, logits), ("last", marks, last)):
+            length = max(total, len(got))
+            differs = np.ones(length, np.bool_)
+            common = min(total, len(got))
+            differs[:common] = want[:common] != got[:common]
+            tally = Tally(length, int(differs.sum()))
+            self.tallies[quantity] = self.tallies.get(quantity, Tally()) + tally
+            if tally.differing and self.divergence is None:
+                at = int(differs.argmax())
+                image, index = divmod(at, classes)
+                self.divergence = Divergence(
+                    image=first + image,
+                    layer=self.layer.name,
+                    quantity=f"output {quantity}",
+                    neuron=_neuron(self.layer.shape, index),
+                    timestep=None,
+                    expected=int(want[at]) if at < total else None,
+                    got=int(got[at]) if at < len(got) else None,
+                )
+
+    def check_labels(self, expected: IntArray, got: IntArray) -> None:
+        """Compare labels; one of -1 never came."""
+        tally = Tally(len(expected), int((expected != got).sum()))
+        self.tallies["labels"] = self.tallies.get("labels", Tally()) + tally
+
+
+def in_hardware_order(layer: EngineInfo, values: Tensor | IntArray) -> IntArray:
+    """Return golden values as records, in the order in which the hardware shows them.
+
+    Parameters
+    ----------
+    layer : EngineInfo
+    values : tensor of int64, shape (T, N, *layer.shape)
+
+    Returns
+    -------
+    array of int64, shape (N * height * width * groups * T, lanes)
+        Lanes past the last channel are 0.
+    """
+    array = np.asarray(values)
+    steps, images = array.shape[:2]
+    channels = layer.shape[0]
+    array = array.reshape(steps, images, channels, layer.positions)
+    filled = np.zeros((images, layer.positions, layer.groups * layer.lanes, steps), np.int64)
+    filled[:, :, :channels] = array.transpose(1, 3, 2, 0)
+    grouped = filled.reshape(images, layer.positions, layer.groups, layer.lanes, steps)
+    return grouped.transpose(0, 1, 2, 4, 3).reshape(-1, layer.lanes)
+
+
+def in_stream_order(shape: tuple[int, ...], values: IntArray) -> IntArray:
+    """Return (N, values) arrays with the channel fastest instead of slowest."""
+    images = len(values)
+    return values.reshape(images, shape[0], -1).transpose(0, 2, 1).reshape(images, -1)
+
+
+def in_network_order(shape: tuple[int, ...], values: IntArray) -> IntArray:
+    """Undo :func:`in_stream_order`."""
+    images = len(values)
+    return values.reshape(images, -1, shape[0]).transpose(0, 2, 1).reshape(images, -1)
+
+
+def used_lanes(layer: EngineInfo, steps: int, records: int) -> BoolArray:
+    """Return which lanes of the first ``records`` records belong to a channel."""
+    channel = np.arange(layer.groups * layer.lanes).reshape(layer.groups, 1, layer.lanes)
+    cycle = np.broadcast_to(channel < layer.shape[0], (layer.groups, steps, layer.lanes))
+    return np.resize(cycle.reshape(-1, layer.lanes), (records, layer.lanes))
+
+
+def differences(layer: EngineInfo, steps: int, expected: IntArray, got: IntArray) -> BoolArray:
+    """Return where (records, lanes) arrays differ; all of a record that only one of them has."""
+    differs = used_lanes(layer, steps, max(len(expected), len(got)))
+    common = min(len(expected), len(got))
+    differs[:common] &= expected[:common] != got[:common]
+    return differs
+
+
+def _sent(layer: EngineInfo, expected: Result, trace: LayerTrace) -> Tensor:
+    """Return what a layer passes on, shape (T or 1, N, *shape)."""
+    if layer.sends == "spikes":
+        return trace.spikes
+    return trace.potentials[-1:] if layer.sends == "logits" else expected.counts[layer.name][None]
+
+
+def _neuron(shape: tuple[int, ...], index: int) -> tuple[int, ...]:
+    """Return the neuron at a place in the output stream."""
+    position, channel = divmod(index, shape[0])
+    return (channel, *divmod(position, shape[2])) if len(shape) == 3 else (channel,)

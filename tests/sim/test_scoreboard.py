@@ -1,0 +1,305 @@
+"""The scoreboard alone, on made-up values: no simulator, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from spikeloom.sim.design import EngineInfo
+from spikeloom.sim.records import LayerRecords
+from spikeloom.sim.scoreboard import (
+    LayerScore,
+    OutputScore,
+    Tally,
+    in_hardware_order,
+    in_network_order,
+    in_stream_order,
+)
+from spikeloom.sw.golden import LayerTrace, Result
+
+Values = npt.NDArray[np.int64]
+
+IMAGES = 3
+
+
+def engine(
+    sends: str = "count", shape: tuple[int, ...] = (3, 2, 2), timesteps: int = 2
+) -> EngineInfo:
+    return EngineInfo(
+        name="layer",
+        neuron="if",
+        shape=shape,
+        timesteps=timesteps,
+        lanes=2,
+        events=1,
+        groups=-(-shape[0] // 2),
+        sends=sends,
+        steps_per_cycle=1,
+        taps=None,
+    )
+
+
+def golden(layer: EngineInfo, images: int = IMAGES) -> Result:
+    rng = np.random.default_rng(0)
+    size = (layer.timesteps, images, *layer.shape)
+    spikes = torch.from_numpy(rng.integers(0, 2, size))
+    potentials = torch.from_numpy(rng.integers(-99, 99, size))
+    return Result(
+        logits=potentials[-1].flatten(1),
+        labels=torch.zeros(images, dtype=torch.int64),
+        counts={} if layer.sends == "logits" else {"layer": spikes.sum(0)},
+        trace={"layer": LayerTrace(potentials, spikes, potentials)},
+    )
+
+
+class Shown(LayerRecords):
+    """What a faultless hardware shows of ``expected``, to be tampered with."""
+
+    def __init__(self, layer: EngineInfo, expected: Result) -> None:
+        assert expected.trace is not None
+        trace = expected.trace["layer"]
+        self.layer = layer
+        self.spikes = in_hardware_order(layer, trace.spikes)
+        self.potentials = in_hardware_order(layer, trace.potentials)
+        self.passed_on = in_hardware_order(
+            layer,
+            {
+                "count": trace.spikes.sum(0)[None],
+                "spikes": trace.spikes,
+                "logits": trace.potentials[-1:],
+            }[layer.sends],
+        )
+
+    def steps(self, which: slice) -> tuple[Values, Values]:
+        return self.spikes[which], self.potentials[which]
+
+    def sent(self, which: slice) -> Values:
+        return self.passed_on[which]
+
+
+def scored(
+    layer: EngineInfo, tamper: Callable[[Shown], object] = lambda shown: None, images: int = IMAGES
+) -> LayerScore:
+    expected = golden(layer, images)
+    shown = Shown(layer, expected)
+    tamper(shown)
+    score = LayerScore(layer, shown)
+    score.check(0, expected)
+    score.check_surplus(images)
+    return score
+
+
+def record(layer: EngineInfo, image: int, y: int, x: int, group: int, t: int) -> int:
+    """Return where the hardware shows a timestep, from the order as it is specified."""
+    _, height, width = layer.shape
+    order = [
+        (i, row, column, g, step)
+        for i in range(IMAGES)
+        for row in range(height)
+        for column in range(width)
+        for g in range(layer.groups)
+        for step in range(layer.timesteps)
+    ]
+    return order.index((image, y, x, group, t))
+
+
+def test_hardware_order_is_the_specified_one() -> None:
+    layer = engine(shape=(5, 2, 3), timesteps=4)
+    values = torch.arange(4 * IMAGES * 5 * 2 * 3).reshape(4, IMAGES, 5, 2, 3)
+    records = in_hardware_order(layer, values)
+    for image, y, x, group, t, lane in [(0, 0, 0, 0, 0, 0), (1, 0, 2, 1, 3, 1), (2, 1, 2, 2, 0, 0)]:
+        at = record(layer, image, y, x, group, t)
+        assert records[at, lane] == values[t, image, group * 2 + lane, y, x]
+    assert not records.reshape(-1, 3, 4, 2)[:, 2, :, 1].any(), "the unused lane is 0"
+
+
+def test_stream_order_has_the_channel_fastest() -> None:
+    values = np.arange(24).reshape(2, 3, 2, 2)
+    stream = in_stream_order((3, 2, 2), values)
+    assert stream[0].tolist() == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
+    assert in_network_order((3, 2, 2), stream).tolist() == values.reshape(2, 12).tolist()
+
+
+@pytest.mark.parametrize("sends", ["count", "spikes", "logits"])
+@pytest.mark.parametrize("shape", [(3, 2, 2), (5,)])
+def test_equal_values_are_all_compared(sends: str, shape: tuple[int, ...]) -> None:
+    score = scored(engine(sends, shape))
+    neurons = IMAGES * int(np.prod(shape))
+    assert score.tallies.pop("spikes") == Tally(2 * neurons, 0)
+    assert score.tallies.pop("potentials") == Tally(2 * neurons, 0)
+    if sends == "spikes":
+        assert score.tallies.pop("sent") == Tally(2 * neurons, 0)
+    (rest,) = score.tallies
+    assert rest == ("logits" if sends == "logits" else "counts")
+    assert score.tallies[rest] == Tally(neurons, 0)
+    assert score.divergence is None
+
+
+def test_a_wrong_potential_is_named() -> None:
+    layer = engine()
+    at = record(layer, image=1, y=1, x=0, group=0, t=1)
+
+    def tamper(shown: Shown) -> None:
+        shown.potentials[at, 1] = 1000
+
+    score = scored(layer, tamper)
+    assert score.tallies["potentials"].differing == 1
+    assert score.tallies["spikes"].differing == 0
+    expected = golden(layer).trace
+    assert expected is not None
+    value = expected["layer"].potentials[1, 1, 1, 1, 0]
+    assert str(score.divergence) == (
+        f"image 1, layer layer, timestep 1, neuron (channel, y, x) = (1, 1, 0), potentials: "
+        f"expected {value}, got 1000"
+    )
+
+
+def test_the_first_of_several_is_named_whatever_its_quantity() -> None:
+    layer = engine()
+
+    def tamper(shown: Shown) -> None:
+        shown.potentials[record(layer, 2, 0, 0, 0, 0), 0] = 1000
+        shown.spikes[record(layer, 1, 1, 1, 0, 1), 0] = 7
+        shown.passed_on[-1, 0] = 9
+
+    score = scored(layer, tamper)
+    assert score.divergence is not None
+    assert (score.divergence.image, score.divergence.quantity) == (1, "spikes")
+    assert {name: tally.differing for name, tally in score.tallies.items()} == {
+        "spikes": 1,
+        "potentials": 1,
+        "counts": 1,
+    }
+
+
+def test_a_spike_is_named_before_the_potential_that_it_spoils() -> None:
+    def tamper(shown: Shown) -> None:
+        shown.potentials[0, 0] = 1000
+        shown.spikes[0, 0] = 7
+
+    divergence = scored(engine(), tamper).divergence
+    assert divergence is not None
+    assert divergence.quantity == "spikes"
+
+
+def test_a_wrong_count_comes_after_the_steps_that_made_it() -> None:
+    def tamper(shown: Shown) -> None:
+        shown.passed_on[0, 0] = 9
+        shown.spikes[1, 0] = 9
+
+    divergence = scored(engine(), tamper).divergence
+    assert divergence is not None
+    assert (divergence.quantity, divergence.timestep) == ("spikes", 1)
+
+
+def test_lanes_without_a_channel_are_ignored() -> None:
+    layer = engine()
+
+    def tamper(shown: Shown) -> None:
+        shown.potentials[record(layer, 0, 0, 0, 1, 0), 1] = 1000
+
+    assert scored(layer, tamper).divergence is None
+
+
+def test_missing_values_differ() -> None:
+    layer = engine()
+
+    def tamper(shown: Shown) -> None:
+        shown.spikes = shown.spikes[:-2]
+        shown.potentials = shown.potentials[:-2]
+
+    score = scored(layer, tamper)
+    # The last group has one channel, and two timesteps.
+    assert score.tallies["spikes"] == Tally(2 * IMAGES * 12, 2)
+    assert score.divergence is not None
+    assert (score.divergence.neuron, score.divergence.timestep) == ((2, 1, 1), 0)
+    assert score.divergence.got is None
+    assert str(score.divergence).endswith("none came")
+
+
+def test_surplus_values_differ() -> None:
+    layer = engine("spikes", shape=(4,))
+
+    def tamper(shown: Shown) -> None:
+        shown.passed_on = np.concatenate([shown.passed_on, shown.passed_on[:1]])
+
+    score = scored(layer, tamper)
+    assert score.tallies["sent"] == Tally(2 * IMAGES * 4 + 2, 2)
+    assert score.divergence is not None
+    assert (score.divergence.image, score.divergence.expected) == (IMAGES, None)
+    assert "expected no value any more" in str(score.divergence)
+
+
+def test_batches_give_what_one_batch_gives() -> None:
+    layer = engine("spikes")
+    expected = golden(layer)
+    shown = Shown(layer, expected)
+    shown.passed_on[record(layer, 2, 0, 1, 0, 0), 0] += 1
+    score = LayerScore(layer, shown)
+    for image in range(IMAGES):
+        score.check(image, _one(expected, image))
+    assert score.tallies["spikes"] == Tally(2 * IMAGES * 12, 0)
+    assert score.tallies["sent"] == Tally(2 * IMAGES * 12, 1)
+    assert score.tallies["counts"] == Tally(IMAGES * 12, 1)
+    assert score.divergence is not None
+    assert (score.divergence.image, score.divergence.neuron) == (2, (0, 0, 1))
+
+
+def _one(result: Result, image: int) -> Result:
+    one = slice(image, image + 1)
+    assert result.trace is not None
+    return Result(
+        result.logits[one],
+        result.labels[one],
+        {name: counts[one] for name, counts in result.counts.items()},
+        {
+            name: LayerTrace(trace.currents[:, one], trace.spikes[:, one], trace.potentials[:, one])
+            for name, trace in result.trace.items()
+        },
+    )
+
+
+class TestOutput:
+    layer = engine("logits", shape=(2, 1, 2))
+
+    def score(self, tamper: Callable[[Values, Values], tuple[Values, Values]]) -> OutputScore:
+        expected = golden(self.layer)
+        logits = in_stream_order(self.layer.shape, expected.logits.numpy()).reshape(-1)
+        last = np.tile([0, 0, 0, 1], IMAGES)
+        score = OutputScore(self.layer)
+        score.check(0, expected, *tamper(logits, last))
+        return score
+
+    def test_equal(self) -> None:
+        score = self.score(lambda logits, last: (logits, last))
+        assert score.tallies == {"logits": Tally(12, 0), "last": Tally(12, 0)}
+        assert score.divergence is None
+
+    def test_a_wrong_logit_is_named(self) -> None:
+        score = self.score(lambda logits, last: (logits + 1000 * (np.arange(12) == 6), last))
+        assert score.tallies["logits"] == Tally(12, 1)
+        assert score.divergence is not None
+        assert (score.divergence.image, score.divergence.neuron) == (1, (0, 0, 1))
+
+    def test_a_wrong_mark_is_named(self) -> None:
+        score = self.score(lambda logits, last: (logits, np.zeros_like(last)))
+        assert score.tallies["last"] == Tally(12, 3)
+        assert score.divergence is not None
+        assert (score.divergence.image, score.divergence.neuron) == (0, (1, 0, 1))
+
+    def test_missing_and_surplus(self) -> None:
+        score = self.score(lambda logits, last: (logits[:-1], last[:-1]))
+        assert score.tallies == {"logits": Tally(12, 1), "last": Tally(12, 1)}
+        score = self.score(lambda logits, last: (np.append(logits, 0), np.append(last, 0)))
+        assert score.tallies == {"logits": Tally(13, 1), "last": Tally(13, 1)}
+        assert score.divergence is not None
+        assert score.divergence.image == IMAGES
+
+    def test_labels(self) -> None:
+        score = OutputScore(self.layer)
+        score.check_labels(np.array([1, 2, 3]), np.array([1, -1, 3]))
+        assert score.tallies == {"labels": Tally(3, 1)}
