@@ -1,0 +1,85 @@
+"""The ``spikeloom`` command.
+
+Each command is a module of this package and is imported only when it is asked for, so that
+``spikeloom --help`` need not wait for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from spikeloom.sw.errors import SpikeloomError
+
+#: Commands in the order of their use, which is also the order of their listing, with what the
+#: listing says of them.
+COMMANDS = {
+    "check": "Say whether a PyTorch model can be converted, node by node.",
+    "train": "Train a model with quantized activations and weights.",
+    "convert": "Turn a trained model into an integer spiking network.",
+    "inspect": "Print a network: layers, weights, thresholds, widths.",
+    "generate": "Write a network's accelerator as Verilog.",
+    "cosim": "Prove generated hardware equal to the golden model.",
+    "demo": "All of it on handwritten digits, in a few minutes.",
+}
+
+#: Exit status when the user has something to mend, as click's own usage errors have.
+USER_ERROR = 2
+#: Exit status after Ctrl-C: 128 + SIGINT, as shells have it.
+INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Commands that are imported on demand, with errors told in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"spikeloom.sw.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands, in the order of their use"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SpikeloomError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(USER_ERROR)
+        except OSError as error:
+            # A full disk or a missing permission is the user's to mend; an error without a file
+            # is not.
+            if error.filename is None:
+                raise
+            click.echo(f"error: {error.filename}: {error.strerror}", err=True)
+            ctx.exit(USER_ERROR)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="spikeloom", message="spikeloom %(version)s")
+def main() -> None:
+    """Weave a spiking neural network into hardware, and prove it equal at every step.
+
+    A PyTorch model is trained with quantized activations, converted to an integer network that
+    needs nothing but additions, written as Verilog, and simulated against a golden model: every
+    spike, count and membrane potential must be the same.
+
+    \b
+        spikeloom train digits-conv --out trained.safetensors
+        spikeloom convert trained.safetensors --out net.safetensors
+        spikeloom generate net.safetensors --out net.v
+        spikeloom cosim net.safetensors --data digits
+
+    `spikeloom COMMAND --help` explains each command with examples.
+    """

@@ -1,0 +1,51 @@
+"""``spikeloom check``: say whether a model can be converted."""
+
+from __future__ import annotations
+
+import click
+from rich.markup import escape
+
+from spikeloom.sw.cli.common import console, parse_shape, table
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--input-shape",
+    metavar="C,H,W",
+    help="Shape of one image, such as 1,28,28; by default the model's attribute input_shape. "
+    "Without either, what depends on shapes is not checked.",
+)
+@click.pass_context
+def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
+    """Say, node by node, whether MODEL can be converted, and what stands in the way.
+
+    MODEL is a model of the zoo (digits-mlp, digits-conv, digits-pool), or FILE.py:NAME, a
+    torch.nn.Module class or a function that returns a model. FILE.py is run as Python. The exit
+    status is 1 if the model cannot be converted.
+
+    \b
+        spikeloom check digits-conv
+        spikeloom check mynet.py:Net --input-shape 1,28,28
+    """
+    shape = parse_shape(input_shape) if input_shape else None
+
+    from spikeloom.sw.model_spec import build_model
+    from spikeloom.sw.prepare import check
+
+    built = build_model(model)
+    if shape is None:
+        shape = getattr(built, "input_shape", None)
+    reports = check(built, shape)
+    out = console()
+    verdicts = table("", "node", "what", "verdict")
+    for report in reports:
+        mark = "[green]ok[/]" if report.supported else "[red]NO[/]"
+        verdicts.add_row(mark, *map(escape, (report.node, report.what, report.reason)))
+    out.print(verdicts)
+    obstacles = sum(not report.supported for report in reports)
+    if obstacles:
+        places = "1 place" if obstacles == 1 else f"{obstacles} places"
+        click.echo(f"{model} cannot be converted: mend {places} marked NO")
+        ctx.exit(1)
+    click.echo(f"{model} can be converted")

@@ -1,0 +1,206 @@
+"""What several commands share: texts, tables, options."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from spikeloom.sw.errors import ConfigError
+
+#: Names of the data sets; here, so that ``--help`` need not import their loaders.
+DATASETS = ("digits", "mnist", "fashion-mnist")
+#: Of :func:`spikeloom.sw.training.train`, for the same reason.
+EPOCHS = 40
+TUNE_EPOCHS = 60
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console on the stream of the moment, wide enough for tables where it is no screen.
+
+    Made per call, since the stream may be replaced (by tests, or by a caller's redirection).
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else 100)
+
+
+class _Bars(Progress):
+    """Progress bars that print nothing, not even an empty line, as long as there is none."""
+
+    def start(self) -> None:
+        if self.tasks:
+            super().start()
+
+    def stop(self) -> None:
+        if self.live.is_started:
+            super().stop()
+
+    def add_task(self, *args: Any, **kwargs: Any) -> TaskID:
+        task = super().add_task(*args, **kwargs)
+        self.start()
+        return task
+
+
+def bars() -> Progress:
+    """Return progress bars on stderr, which leave results on stdout alone."""
+    return _Bars(
+        TextColumn("{task.description:<20}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console(stderr=True),
+    )
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def data_options(default: str | None) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds ``--data``, with the ``default``, and ``--data-root``."""
+
+    def add(function: _Command) -> _Command:
+        function = click.option(
+            "--data-root",
+            type=click.Path(path_type=Path),
+            metavar="FOLDER",
+            help="Folder with the original files of mnist or fashion-mnist (*-ubyte.gz).",
+        )(function)
+        return click.option(
+            "--data",
+            type=click.Choice(DATASETS),
+            default=default,
+            show_default=default is not None,
+            help="Images: handwritten digits, 8x8, come with Spikeloom; others need a folder.",
+        )(function)
+
+    return add
+
+
+def epoch_options(function: _Command) -> _Command:
+    """Add ``--epochs`` and ``--tune-epochs``."""
+    function = click.option(
+        "--tune-epochs",
+        type=click.IntRange(0),
+        metavar="N",
+        default=TUNE_EPOCHS,
+        show_default=True,
+        help="Passes after that, with quantized activations and weights.",
+    )(function)
+    return click.option(
+        "--epochs",
+        type=click.IntRange(0),
+        metavar="N",
+        default=EPOCHS,
+        show_default=True,
+        help="Passes over the training images for the model as it is.",
+    )(function)
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """Return an empty table; a column whose name begins with ``#`` holds numbers."""
+    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for column in columns:
+        number = column.startswith("#")
+        made.add_column(
+            column.removeprefix("#"),
+            justify="right" if number else "left",
+            no_wrap=number,
+        )
+    return made
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return ``(1, 8, 8)`` as ``1x8x8``."""
+    return "x".join(str(n) for n in shape)
+
+
+def span_text(low: int, high: int) -> str:
+    """Return a range of integers as text: ``-3..7``, or ``4`` where both ends are the same."""
+    return str(low) if low == high else f"{low}..{high}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share of 1 as text: ``97.22 %``."""
+    return "-" if share is None else f"{share:.2%}".replace("%", " %")
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """Return the shape that ``1,8,8``, ``1x8x8`` or ``64`` spells.
+
+    Raises
+    ------
+    ConfigError
+        If it is not one or three positive integers.
+    """
+    parts = re.split(r"[,x]", text.strip().strip("()"))
+    if len(parts) not in (1, 3) or not all(re.fullmatch(r"\s*[1-9]\d{0,8}\s*", p) for p in parts):
+        raise ConfigError(
+            f"a shape is channels,height,width as in 1,28,28, or one number of features, "
+            f"not {text!r}"
+        )
+    return tuple(int(part) for part in parts)
+
+
+def parse_per_layer(text: str, what: str) -> int | dict[str, int]:
+    """Return the number, or the numbers by layer, that ``8`` or ``conv1=8,fc=4`` spells.
+
+    Parameters
+    ----------
+    text : str
+    what : str
+        What the numbers are, for the message.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither, or a layer is named twice. Whether such a layer exists is not known here.
+    """
+    if re.fullmatch(r"\d{1,9}", text.strip()):
+        return int(text)
+    numbers: dict[str, int] = {}
+    for item in text.split(","):
+        match = re.fullmatch(r"\s*([A-Za-z]\w*)\s*=\s*(\d{1,9})\s*", item)
+        if match is None:
+            raise ConfigError(
+                f"{what} must be a number, or numbers by layer as in conv1=8,fc=4, not {text!r}: "
+                f"{item!r} is no layer=number"
+            )
+        name, number = match.groups()
+        if name in numbers:
+            raise ConfigError(f"{what} name the layer {name!r} twice in {text!r}")
+        numbers[name] = int(number)
+    return numbers
+
+
+def parse_stalls(text: str) -> tuple[float, float]:
+    """Return the probabilities of input and output stalls that ``0.2`` or ``0.2,0.5`` spells.
+
+    Raises
+    ------
+    ConfigError
+        If it is not one or two numbers from 0 to 0.99.
+    """
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or not all(0 <= number <= 0.99 for number in numbers):
+        raise ConfigError(
+            f"stalls must be one probability from 0 to 0.99, or two as in 0.2,0.5, not {text!r}"
+        )
+    return (numbers[0], numbers[-1])

@@ -1,0 +1,254 @@
+"""``spikeloom demo``: the whole way, on handwritten digits."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spikeloom.sw import network as contract
+from spikeloom.sw.cli.common import bars, console, epoch_options, percent, table
+from spikeloom.sw.cli.hardware import hardware_config, hardware_table
+from spikeloom.sw.cli.simulation import StageBars, show, verdict
+from spikeloom.sw.files import write_text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from spikeloom.sim.report import CosimReport
+    from spikeloom.sw.datasets import Dataset
+    from spikeloom.sw.training import Trained
+
+MODEL = "digits-conv"
+DATA = "digits"
+TIMESTEPS = 4
+WEIGHT_BITS = 8
+#: Probabilities of input and output stalls, and images, of the second simulation.
+STALLS = (0.3, 0.3)
+STALLED_IMAGES = 40
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/demo"),
+    show_default=True,
+    help="Folder for everything that is made.",
+)
+@epoch_options
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The first N test images only.",
+)
+@click.option(
+    "--seed", type=int, metavar="N", default=0, show_default=True, help="Of training and stalls."
+)
+@click.pass_context
+def command(
+    ctx: click.Context, out: Path, epochs: int, tune_epochs: int, limit: int | None, seed: int
+) -> None:
+    """Go the whole way on handwritten digits: train, convert, generate, simulate, compare.
+
+    A small convolutional network is trained with activations of 4 levels and 8-bit weights,
+    converted to an integer spiking network, and written as Verilog. All test images are then sent
+    through the simulated hardware, and every spike, count and membrane potential is compared with
+    the golden model: first at full speed, then some with random stalls at both ends. The exit
+    status is 1 if anything differs.
+
+    \b
+        spikeloom demo
+        spikeloom demo --out build/quick --epochs 3 --tune-epochs 3 --limit 20
+    """
+    from spikeloom.sw import datasets
+
+    test = datasets.load(DATA, "test")
+    demo = Demo(out, test if limit is None else test.head(limit), seed)
+    with bars() as progress:
+        trained = demo.train(datasets.load(DATA, "train"), epochs, tune_epochs, progress)
+        network = demo.convert(trained, progress)
+        demo.generate(network, progress)
+        full, stalled = demo.simulate(network, progress)
+    golden = demo.golden_accuracy(network)
+    accuracy = {
+        "float": trained.float_accuracy,
+        "quantized": trained.quantized_accuracy,
+        "golden": golden,
+        "hardware": full.accuracy,
+    }
+    demo.write_report(network, accuracy, full, stalled)
+    demo.print_results(network, accuracy, full, stalled)
+    if not (full.equal and stalled.equal):
+        ctx.exit(1)
+
+
+@dataclass
+class Demo:
+    """The demonstration's steps, in order, and where they leave their files.
+
+    Parameters
+    ----------
+    out : Path
+        Folder.
+    test : Dataset
+        Images to simulate.
+    seed : int
+    """
+
+    out: Path
+    test: Dataset
+    seed: int
+    sidecar: dict[str, Any] = field(default_factory=dict, init=False)
+    seconds: dict[str, float] = field(default_factory=dict, init=False)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that the steps write, by what they are."""
+        return {
+            "trained model": self.out / "trained.safetensors",
+            "network": self.out / "network.safetensors",
+            "Verilog": self.out / "network.v",
+            "its ports": self.out / "network.json",
+            "figures": self.out / "report.json",
+        }
+
+    def train(
+        self, examples: Dataset, epochs: int, tune_epochs: int, progress: Progress
+    ) -> Trained:
+        """Train the float ANN, then the quantized one."""
+        import torch
+
+        from spikeloom.sw import checkpoint, training
+        from spikeloom.sw.model_spec import build_model
+
+        start = time.monotonic()
+        torch.set_num_threads(1)  # a network this small is trained fastest so, and repeatably
+        torch.manual_seed(self.seed)
+        trained = training.train(
+            build_model(MODEL),
+            examples,
+            self.test,
+            timesteps=TIMESTEPS,
+            weight_bits=WEIGHT_BITS,
+            epochs=epochs,
+            tune_epochs=tune_epochs,
+            seed=self.seed,
+            spec=MODEL,
+            progress=progress,
+        )
+        checkpoint.save(trained, self.files["trained model"])
+        self.seconds["train"] = time.monotonic() - start
+        return trained
+
+    def convert(self, trained: Trained, progress: Progress) -> contract.Network:
+        """Turn the trained model into integers, and read them back from their file."""
+        from spikeloom.sw.convert import convert
+
+        start = time.monotonic()
+        task = progress.add_task("converting", total=1)
+        path = self.files["network"]
+        contract.save(convert(trained.model, transport="count", name=MODEL), path)
+        network = contract.load(path)
+        progress.advance(task)
+        self.seconds["convert"] = time.monotonic() - start
+        return network
+
+    def generate(self, network: contract.Network, progress: Progress) -> None:
+        """Write the Verilog."""
+        from spikeloom.hw.verilog import generate
+
+        start = time.monotonic()
+        task = progress.add_task("generating Verilog", total=1)
+        made = generate(network, hardware_config(None, None, debug=True, counters=True))
+        made.save(self.files["Verilog"])
+        self.sidecar = made.sidecar
+        progress.advance(task)
+        self.seconds["generate"] = time.monotonic() - start
+
+    def simulate(
+        self, network: contract.Network, progress: Progress
+    ) -> tuple[CosimReport, CosimReport]:
+        """Simulate the Verilog as it was written: at full speed, and with stalls."""
+        from spikeloom.sim.cosim import Cosimulator
+        from spikeloom.sim.design import Design
+
+        start = time.monotonic()
+        cosimulator = Cosimulator(
+            network,
+            design=Design.load(self.files["Verilog"]),
+            build_dir=self.out / "sim",
+            progress=StageBars(progress),
+        )
+        self.seconds["build"] = time.monotonic() - start
+        start = time.monotonic()
+        images, labels = self.test.images, self.test.labels
+        full = cosimulator.run(images, labels=labels, progress=StageBars(progress))
+        stalled = cosimulator.run(
+            images[:STALLED_IMAGES],
+            labels=labels[:STALLED_IMAGES],
+            stalls=STALLS,
+            seed=self.seed,
+            progress=StageBars(progress, ", stalled"),
+        )
+        self.seconds["simulate"] = time.monotonic() - start
+        return full, stalled
+
+    def golden_accuracy(self, network: contract.Network) -> float:
+        """Return the share of the images that the golden model gets right."""
+        from spikeloom.sw.golden import Golden
+
+        labels = Golden(network).run(self.test.images).labels.numpy()
+        return float((labels == self.test.labels).mean())
+
+    def write_report(
+        self,
+        network: contract.Network,
+        accuracy: dict[str, float | None],
+        full: CosimReport,
+        stalled: CosimReport,
+    ) -> None:
+        """Write all figures as JSON."""
+        report = {
+            **full.as_dict(),
+            "accuracy": accuracy,
+            "stalled": stalled.as_dict(),
+            "network": {"name": network.name, "digest": network.digest},
+            "data": DATA,
+            "seed": self.seed,
+            "seconds": {step: round(value, 2) for step, value in self.seconds.items()},
+        }
+        write_text(self.files["figures"], json.dumps(report, indent=1) + "\n")
+
+    def print_results(
+        self,
+        network: contract.Network,
+        accuracy: dict[str, float | None],
+        full: CosimReport,
+        stalled: CosimReport,
+    ) -> None:
+        """Print all figures as tables."""
+        out = console()
+        click.echo(
+            f"{network.name}: {len(network.layers)} layers, T = {TIMESTEPS}, {WEIGHT_BITS}-bit "
+            f"weights, {len(self.test)} test images of {DATA}"
+        )
+        out.print(hardware_table(self.sidecar))
+        waterfall = table("model", "#accuracy")
+        for what, key in (
+            ("float ANN", "float"),
+            ("quantized ANN", "quantized"),
+            ("integer golden model", "golden"),
+            ("hardware", "hardware"),
+        ):
+            waterfall.add_row(what, percent(accuracy[key]))
+        out.print(waterfall)
+        show(full)
+        click.echo(verdict(stalled))
+        for what, path in self.files.items():
+            click.echo(f"{what + ':':<16}{path}")

@@ -1,0 +1,56 @@
+"""``spikeloom generate``: write Verilog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spikeloom.sw import network as contract
+from spikeloom.sw.cli.common import console
+from spikeloom.sw.cli.hardware import hardware_config, hardware_table, lanes_and_events
+
+
+@click.command()
+@click.argument("network_file", metavar="NETWORK", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Verilog file to write; what it is (ports, lanes, widths) goes beside it as .json.",
+)
+@lanes_and_events
+@click.option(
+    "--debug", is_flag=True, help="Add taps that show every spike, potential and sent value."
+)
+@click.option(
+    "--counters", is_flag=True, help="Add counters of cycles, events and waits to every layer."
+)
+def command(
+    network_file: Path,
+    out: Path,
+    lanes: str | None,
+    events: str | None,
+    debug: bool,
+    counters: bool,
+) -> None:
+    """Write the accelerator of the network file NETWORK as Verilog.
+
+    The Verilog is one module with a stream of pixels in and a stream of logits out, both with
+    valid and ready. The same network and options give the same bytes. It belongs to you.
+
+    \b
+        spikeloom generate net.safetensors --out build/net.v
+        spikeloom generate net.safetensors --out build/net.v --lanes 4 --events 2
+        spikeloom generate net.safetensors --out build/net.v --lanes conv1=8,fc=4 --counters
+    """
+    network = contract.load(network_file)
+    config = hardware_config(lanes, events, debug=debug, counters=counters)
+
+    from spikeloom.hw.verilog import generate
+
+    made = generate(network, config)
+    beside = made.save(out)
+    console().print(hardware_table(made.sidecar))
+    click.echo(f"wrote {out}: Verilog of the module {made.sidecar['top']}")
+    click.echo(f"wrote {beside}: what its ports mean")

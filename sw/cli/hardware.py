@@ -1,0 +1,64 @@
+"""Options that choose hardware, shared by ``generate``, ``cosim`` and ``demo``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from spikeloom.sw.cli.common import parse_per_layer, shape_text, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from spikeloom.hw.config import HardwareConfig
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def lanes_and_events(function: _Command) -> _Command:
+    """Add ``--lanes`` and ``--events``."""
+    function = click.option(
+        "--events",
+        metavar="E",
+        help="Events (spikes, or digits of counts and pixels) that a layer adds to every lane in "
+        "one clock cycle: a number, or numbers by layer.",
+    )(function)
+    return click.option(
+        "--lanes",
+        metavar="M",
+        help="Output channels that a layer computes at once: a number for all layers, or numbers "
+        "by layer, as in conv1=8,fc=4. Layers that are not named are chosen by the planner.",
+    )(function)
+
+
+def hardware_config(
+    lanes: str | None, events: str | None, *, debug: bool = False, counters: bool = False
+) -> HardwareConfig:
+    """Return the configuration that the options spell."""
+    from spikeloom.hw.config import HardwareConfig
+
+    return HardwareConfig(
+        lanes=None if lanes is None else parse_per_layer(lanes, "lanes"),
+        events=None if events is None else parse_per_layer(events, "events"),
+        debug=debug,
+        counters=counters,
+    )
+
+
+def hardware_table(sidecar: dict[str, Any]) -> Table:
+    """Return a table of the engines that a sidecar describes."""
+    made = table(
+        "layer", "shape", "neuron", "#T", "#lanes M", "#events E", "#groups", "#v bits", "sends"
+    )
+    for layer in sidecar["layers"]:
+        made.add_row(
+            layer["name"],
+            shape_text(layer["shape"]),
+            layer["neuron"],
+            *(str(layer[key]) for key in ("timesteps", "lanes", "events", "groups")),
+            str(layer["tap"]["potential"]["width"]),
+            layer["sends"],
+        )
+    return made

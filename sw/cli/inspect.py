@@ -1,0 +1,177 @@
+"""``spikeloom inspect``: print a network."""
+
+from __future__ import annotations
+
+import json
+from functools import singledispatch
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from spikeloom.sw import network as contract
+from spikeloom.sw.cli.common import console, shape_text, span_text, table
+
+
+@click.command()
+@click.argument("network_file", metavar="NETWORK", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def command(network_file: Path, as_json: bool) -> None:
+    """Print what is in the network file NETWORK.
+
+    Per layer: the shape of its feature map, its timesteps T, neuron and incoming connections;
+    the bits of its weights; the range of its thresholds and other parameters; the widths of its
+    accumulator and membrane potential in hardware, which are proven, not measured.
+
+    \b
+        spikeloom inspect net.safetensors
+        spikeloom inspect net.safetensors --json | jq '.layers[].timesteps'
+    """
+    network = contract.load(network_file)
+    summary = summarize(network)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        _print(summary)
+
+
+def summarize(network: contract.Network) -> dict[str, Any]:
+    """Return what ``inspect`` prints, as JSON values.
+
+    Widths are in bits. ``synapses`` counts pairs of a source value (after pooling) and a target
+    neuron that a weight connects, padding left out; ``parameters`` counts stored integers.
+    """
+    layers = [_summarize_layer(network, layer) for layer in network.layers]
+    return {
+        "name": network.name,
+        "digest": network.digest,
+        "about": dict(network.about),
+        "input": network.input.header(),
+        "classes": network.classes,
+        "layers": layers,
+        "synapses": sum(layer["synapses"] for layer in layers),
+        "parameters": sum(layer["parameters"] for layer in layers),
+    }
+
+
+def _summarize_layer(network: contract.Network, layer: contract.Layer) -> dict[str, Any]:
+    connections = []
+    for connection in layer.connections:
+        source = connection.pooled_shape(network.shapes[connection.source])
+        weight = connection.synapses.weight
+        pool = connection.pool
+        connections.append(
+            {
+                "source": connection.source,
+                "transport": connection.transport,
+                "pool": pool.header() if pool else None,
+                "synapses": connection.synapses.header(),
+                "weight_shape": list(weight.shape),
+                "weight_range": [int(weight.min()), int(weight.max())],
+                "weight_bits": contract.Range(int(weight.min()), int(weight.max())).width,
+                "zero_weights": int((weight == 0).sum()),
+                "synapse_count": count_synapses(connection.synapses, source),
+            }
+        )
+    tensors = layer.neuron.tensors()
+    ranges = network.ranges[layer.name]
+    return {
+        "name": layer.name,
+        "shape": list(network.shapes[layer.name]),
+        "timesteps": layer.timesteps,
+        "neuron": layer.neuron.header(),
+        "ranges": {name: [int(v.min()), int(v.max())] for name, v in tensors.items()},
+        "connections": connections,
+        "accumulator_width": ranges.accumulator.width,
+        "potential_width": ranges.potential.width,
+        "synapses": sum(c["synapse_count"] for c in connections),
+        "parameters": sum(v.size for v in tensors.values())
+        + sum(c.synapses.weight.size for c in layer.connections),
+    }
+
+
+@singledispatch
+def count_synapses(synapses: contract.Synapses, source: contract.Shape) -> int:
+    """Return the number of (source value, target neuron) pairs that ``synapses`` connect.
+
+    Parameters
+    ----------
+    synapses : Synapses
+    source : tuple of int
+        Shape of the source's values, after pooling.
+    """
+    raise NotImplementedError(f"synapses of kind {synapses.kind!r}")
+
+
+@count_synapses.register
+def _(synapses: contract.Linear, source: contract.Shape) -> int:
+    return int(synapses.weight.size)
+
+
+@count_synapses.register
+def _(synapses: contract.Conv2d, source: contract.Shape) -> int:
+    target = synapses.shape(source)
+    pairs = int(np.prod(synapses.weight.shape[:2]))
+    for axis in (0, 1):
+        starts = np.arange(target[axis + 1]) * synapses.stride[axis] - synapses.padding[axis]
+        taps = starts[:, None] + np.arange(synapses.kernel[axis])
+        pairs *= int(((taps >= 0) & (taps < source[axis + 1])).sum())
+    return pairs
+
+
+def _print(summary: dict[str, Any]) -> None:
+    out = console()
+    entry = summary["input"]
+    out.print(
+        f"{summary['name']}: {entry['kind']} input {shape_text(entry['shape'])} of "
+        f"{entry['bits']} bits, {len(summary['layers'])} layers, {summary['classes']} classes, "
+        f"{summary['synapses']:,} synapses, {summary['parameters']:,} parameters",
+        markup=False,
+    )
+    out.print(f"digest {summary['digest']}", markup=False)
+    layers = table(
+        "layer", "shape", "#T", "neuron", "parameters", "#A bits", "#v bits", "#synapses"
+    )
+    ways = table("into", "source", "transport", "pool", "synapses", "weights", "#bits", "#zero")
+    for layer in summary["layers"]:
+        neuron = {k: v for k, v in layer["neuron"].items() if k != "kind"}
+        layers.add_row(
+            layer["name"],
+            shape_text(layer["shape"]),
+            str(layer["timesteps"]),
+            layer["neuron"]["kind"],
+            "\n".join(
+                [f"{name} {span_text(*span)}" for name, span in layer["ranges"].items()]
+                + [f"{name} {value}" for name, value in neuron.items()]
+            ),
+            str(layer["accumulator_width"]),
+            str(layer["potential_width"]),
+            f"{layer['synapses']:,}",
+        )
+        for way in layer["connections"]:
+            ways.add_row(
+                layer["name"],
+                way["source"],
+                way["transport"],
+                _header_text(way["pool"]) if way["pool"] else "-",
+                f"{_header_text(way['synapses'])} {shape_text(way['weight_shape'])}",
+                span_text(*way["weight_range"]),
+                str(way["weight_bits"]),
+                f"{way['zero_weights'] / int(np.prod(way['weight_shape'])):.1%}",
+            )
+    out.print(layers)
+    out.print(ways)
+    for key, value in summary["about"].items():
+        out.print(f"{key}: {value}", markup=False)
+
+
+def _header_text(header: dict[str, Any]) -> str:
+    """Return a record's JSON part in a few words, such as ``conv2d stride 2x2``."""
+    words = [header["kind"]]
+    for key, value in header.items():
+        if key != "kind":
+            words.append(
+                f"{key} {shape_text(value) if isinstance(value, (list, tuple)) else value}"
+            )
+    return " ".join(words)

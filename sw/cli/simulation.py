@@ -1,0 +1,100 @@
+"""Progress bars and tables of a cosimulation, shared by ``cosim`` and ``demo``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from spikeloom.sw.cli.common import console, table
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
+
+    from spikeloom.sim.report import CosimReport
+
+_STAGES = {
+    "build": "building simulator",
+    "simulate": "simulating images",
+    "compare": "comparing images",
+}
+
+
+class StageBars:
+    """A cosimulation's progress as one bar per stage.
+
+    Parameters
+    ----------
+    progress : rich.progress.Progress
+        Where the bars are shown.
+    suffix : str
+        Put behind the stage's description.
+    """
+
+    def __init__(self, progress: Progress, suffix: str = "") -> None:
+        self._progress = progress
+        self._suffix = suffix
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` parts of a stage are done."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(_STAGES[stage] + self._suffix)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+
+def layer_table(report: CosimReport) -> Table:
+    """Return what was compared, and what the hardware counted, layer by layer.
+
+    Cycles are left out where random stalls distort them.
+    """
+    quantities = list(dict.fromkeys(name for layer in report.layers for name in layer.tallies))
+    columns = ["layer", *(f"#{name}" for name in quantities), "#differing"]
+    if report.measures:
+        columns += ["#events", "#cycles", "#utilisation"]
+    made = table(*columns)
+    for layer in report.layers:
+        row = [layer.name]
+        for name in quantities:
+            row.append(f"{layer.tallies[name].compared:,}" if name in layer.tallies else "-")
+        row.append(f"[{'red' if layer.differing else 'green'}]{layer.differing:,}[/]")
+        if report.measures:
+            row += [
+                f"{layer.counters[name]:,}" if name in layer.counters else "-"
+                for name in ("events", "cycles")
+            ]
+            row.append("-" if layer.utilisation is None else f"{layer.utilisation:.3f}")
+        made.add_row(*row)
+    return made
+
+
+def verdict(report: CosimReport) -> str:
+    """Return in one or two lines whether hardware and golden model agree."""
+    stalls = (
+        "" if report.measures else f", stalls {report.stalls[0]:g} in, {report.stalls[1]:g} out"
+    )
+    text = (
+        f"{report.images} images{stalls}: {report.compared:,} values compared, "
+        f"{report.differing:,} differ"
+    )
+    if report.divergence is not None:
+        text += f"\nfirst: {report.divergence}"
+    if report.stuck is not None:
+        text += f"\nthe hardware got stuck: {report.stuck}"
+    if report.broken:
+        text += f"\nthe output stream changed a waiting logit in {report.broken:,} clock cycles"
+    return text
+
+
+def show(report: CosimReport) -> None:
+    """Print table, verdict and speed."""
+    console().print(layer_table(report))
+    outputs = ", ".join(f"{tally.compared:,} {name}" for name, tally in report.output.items())
+    click.echo(f"output stream: {outputs}")
+    click.echo(verdict(report))
+    if report.measures and report.cycles_per_image is not None:
+        click.echo(
+            f"{report.cycles_per_image:,.1f} clock cycles per image; the first takes "
+            f"{report.latency:,}"
+        )

@@ -1,0 +1,112 @@
+"""Models by name: of the zoo, or ``path/to/file.py:Net`` of the user's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.models import MODELS
+
+
+def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]:
+    """Return what ``spec`` names: something that gives a model when it is called.
+
+    That is a class or a function of the user's; a model that the file has built is wrapped.
+
+    Parameters
+    ----------
+    spec : str
+        A name in the zoo, or ``path/to/file.py:Net``. The file is run as Python.
+    folder : path, optional
+        Where else to look for a file with a relative path.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such model or file, or it is neither class nor function.
+    UnsupportedError
+        If the file raises an error when it is run.
+    """
+    place, colon, name = spec.rpartition(":")
+    if not colon:
+        if spec not in MODELS:
+            raise ConfigError(
+                f"no model is called {spec!r}: the zoo has {', '.join(MODELS)}; name your own as "
+                f"FILE.py:NAME"
+            )
+        return MODELS[spec]
+    if not place.endswith(".py") or not name.isidentifier():
+        raise ConfigError(f"a model is a name of the zoo or FILE.py:NAME, not {spec!r}")
+    module = _run_file(place, folder)
+    if not hasattr(module, name):
+        found = ", ".join(_models_in(module)) or "none"
+        raise ConfigError(f"{place} has no {name!r}; the models in it: {found}")
+    value = getattr(module, name)
+    if isinstance(value, nn.Module):
+        return lambda: value
+    if not callable(value):
+        raise ConfigError(f"{spec} is a {type(value).__name__}, not a model: name a class")
+    maker: Callable[[], Any] = value
+    return maker
+
+
+def build_model(spec: str, folder: Path | None = None) -> nn.Module:
+    """Return a fresh model; ``spec`` and ``folder`` as for :func:`load_model_class`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such model, or what is named builds something else.
+    UnsupportedError
+        If the user's code raises an error, because it needs arguments, for instance.
+    """
+    maker = load_model_class(spec, folder)
+    try:
+        model = maker()
+    except Exception as error:
+        raise UnsupportedError(
+            f"{spec} cannot be built without arguments: {type(error).__name__}: {error}. Give its "
+            f"parameters default values, or name a function that returns the model"
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"{spec}() returns {type(model).__name__}, not a torch.nn.Module")
+    return model
+
+
+def _run_file(place: str, folder: Path | None) -> ModuleType:
+    candidates = [Path(place), *([folder / place] if folder else [])]
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if path is None:
+        raise ConfigError(f"the model's file {place} does not exist: check the path")
+    # Under a name of ours: a file called random.py must not replace the standard one.
+    loaded = importlib.util.spec_from_file_location(f"spikeloom_model_{path.stem}", path)
+    assert loaded is not None, "a name that ends in .py always has a loader"
+    assert loaded.loader is not None
+    module = importlib.util.module_from_spec(loaded)
+    sys.modules[loaded.name] = module  # dataclasses and others look their module up
+    here = str(path.resolve().parent)
+    sys.path.insert(0, here)  # its neighbours can be imported, as with `python FILE.py`
+    try:
+        loaded.loader.exec_module(module)
+    except Exception as error:
+        raise UnsupportedError(f"{path} fails: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(here)
+    return module
+
+
+def _models_in(module: ModuleType) -> list[str]:
+    return [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, nn.Module)
+        and value.__module__ == module.__name__
+    ]

@@ -1,0 +1,259 @@
+"""What a node of a model can mean in a spiking network, and the walk that finds it out.
+
+:mod:`spikeloom.sw.rules` says, per kind of node, what its value is. That is one of
+
+* :class:`Tap`: values that a layer can read (the input, or the counts of a layer that fires),
+  possibly through a pool;
+* :class:`Pending`: the sum of synapses that waits for its activation. Residual connections will
+  add a second synapse here;
+* :data:`SCALAR`: a number such as ``x.size(0)``, which flattening needs;
+* :data:`UNKNOWN`: what follows a node that is not understood.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from torch import fx
+
+from spikeloom.sw.network.network import INPUT
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A pool whose stride equals its window.
+
+    Parameters
+    ----------
+    kind : {"sum", "max"}
+        As in the contract; an average is a sum whose 1/area goes into the next threshold.
+    size : (int, int)
+    """
+
+    kind: str
+    size: tuple[int, int]
+
+    @property
+    def area(self) -> int:
+        """Values that a sum adds up, by which the average divides; 1 for a maximum."""
+        return self.size[0] * self.size[1] if self.kind == "sum" else 1
+
+
+@dataclass(frozen=True)
+class Tap:
+    """Non-negative values that synapses can read.
+
+    Parameters
+    ----------
+    source : str
+        Layer, or ``"input"``.
+    pool : Pooling, optional
+    flat : bool
+        Whether they were flattened since.
+    """
+
+    source: str
+    pool: Pooling | None = None
+    flat: bool = False
+
+
+@dataclass(frozen=True)
+class SynapseSpec:
+    """One convolution or fully connected layer: where it reads, and the batch-norm behind it.
+
+    Parameters
+    ----------
+    target : str
+        Path of its module.
+    tap : Tap
+    norm : str, optional
+        Path of the batch-norm's module.
+    """
+
+    target: str
+    tap: Tap
+    norm: str | None = None
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A layer that waits for its activation.
+
+    Parameters
+    ----------
+    name : str
+    synapses : tuple of SynapseSpec
+    pool : Pooling, optional
+        A max-pool ahead of the activation: it commutes with it, both being monotone.
+    flat : bool
+    """
+
+    name: str
+    synapses: tuple[SynapseSpec, ...]
+    pool: Pooling | None = None
+    flat: bool = False
+
+
+class _Sentinel:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+SCALAR: Final = _Sentinel("SCALAR")
+UNKNOWN: Final = _Sentinel("UNKNOWN")
+Value = Tap | Pending | _Sentinel
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer of the network to come.
+
+    Parameters
+    ----------
+    name : str
+        Valid in the contract; derived from the path of the module.
+    synapses : tuple of SynapseSpec
+    activation : str, optional
+        Name of the activation's node; None for the output layer.
+    """
+
+    name: str
+    synapses: tuple[SynapseSpec, ...]
+    activation: str | None
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """The verdict on one node of a model.
+
+    Parameters
+    ----------
+    node : str
+        Name of the node in the graph.
+    what : str
+        What it is: the module with its parameters, or the function.
+    supported : bool
+    reason : str
+        What becomes of it, or why it is refused and what to do.
+    """
+
+    node: str
+    what: str
+    supported: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.node} ({self.what}): {self.reason}"
+
+
+class RefusalError(Exception):
+    """Raised by a rule: why a node cannot be part of a spiking network, and what to do."""
+
+
+class Walk:
+    """The state of a walk, which the rules read and extend."""
+
+    def __init__(self, module: fx.GraphModule, shapes: dict[str, tuple[int, ...]]) -> None:
+        self.module = module
+        self.shapes = shapes
+        self.layers: list[LayerSpec] = []
+        self.redundant: list[str] = []
+        self._values: dict[fx.Node, Value] = {}
+        self._used: set[str] = set()
+        self._names: set[str] = {INPUT}
+        self.note = ""
+
+    def value(self, node: fx.Node) -> Value:
+        """Return what a node's tensor input is."""
+        if not node.all_input_nodes:
+            return UNKNOWN
+        return self._values[node.all_input_nodes[0]]
+
+    def values(self, node: fx.Node) -> list[Value]:
+        """Return what each of a node's inputs is."""
+        return [self._values[source] for source in node.all_input_nodes]
+
+    def shape_in(self, node: fx.Node) -> tuple[int, ...] | None:
+        """Return the shape that a node reads, if known."""
+        return self.shapes.get(node.all_input_nodes[0].name)
+
+    def use_once(self, target: str) -> None:
+        """Refuse the second call of a module with weights."""
+        if target in self._used:
+            raise RefusalError(
+                f"the module {target!r} is called twice, but hardware holds each layer's weights "
+                f"once: give each call a module of its own"
+            )
+        self._used.add(target)
+
+    def name(self, target: str) -> str:
+        """Return a fresh layer name for the module at ``target``."""
+        stem = re.sub(r"[^a-z0-9_]+", "_", target.lower()).strip("_")[:56] or "layer"
+        if not stem[0].isalpha():
+            stem = f"layer_{stem}"
+        name, number = stem, 2
+        while name in self._names:
+            name, number = f"{stem}_{number}", number + 1
+        self._names.add(name)
+        return name
+
+    def fire(self, node: fx.Node) -> Tap:
+        """Close the pending layer with the activation ``node``."""
+        pending = self.value(node)
+        assert isinstance(pending, Pending)
+        self.layers.append(LayerSpec(pending.name, pending.synapses, node.name))
+        return Tap(pending.name, pending.pool, pending.flat)
+
+    def run(self, rules: Callable[[Walk, fx.Node], Value]) -> list[NodeReport]:
+        """Visit every node; what a rule refuses is reported and left `UNKNOWN`."""
+        live = _live(self.module.graph)
+        reports = []
+        for node in self.module.graph.nodes:
+            self.note = ""
+            try:
+                if node in live:
+                    self._values[node] = rules(self, node)
+                else:
+                    self._values[node] = UNKNOWN
+                    self._refuse_lost_effect(node)
+                supported, reason = True, self.note
+            except RefusalError as refusal:
+                self._values[node] = UNKNOWN
+                supported, reason = False, str(refusal)
+            reports.append(NodeReport(node.name, self.describe(node), supported, reason))
+        return reports
+
+    def describe(self, node: fx.Node) -> str:
+        """Return what a node is, for people."""
+        if node.op == "call_module":
+            return f"{node.target}: {self.module.get_submodule(str(node.target))}"
+        if node.op == "call_function":
+            name = getattr(node.target, "__name__", str(node.target))
+            return name if name != "fn" else re.sub(r"_\d+$", "", node.name)
+        return {"placeholder": "input", "output": "output"}.get(node.op, str(node.target))
+
+    def _refuse_lost_effect(self, node: fx.Node) -> None:
+        module = self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
+        name = str(getattr(node.target, "__name__", node.target))
+        in_place = getattr(module, "inplace", False) or node.kwargs.get("inplace")
+        if in_place or (node.op != "call_module" and name.endswith("_")):
+            raise RefusalError("changes its input in place, and its result is not used: assign it")
+        self.note = "not used: left out"
+
+
+def _live(graph: fx.Graph) -> set[fx.Node]:
+    """Return the nodes that the output depends on, and the inputs."""
+    pending = [node for node in graph.nodes if node.op in ("output", "placeholder")]
+    live = set(pending)
+    while pending:
+        for source in pending.pop().all_input_nodes:
+            if source not in live:
+                live.add(source)
+                pending.append(source)
+    return live

@@ -1,0 +1,272 @@
+"""From a ReLU model to one that trains what the hardware computes.
+
+:func:`prepare` swaps activations for QCFS and weights for quantized ones; everything else, user's
+code included, stays as it is. Train the result as any torch module, then convert it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from spikeloom.sw.activations import QCFS
+from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
+from spikeloom.sw.graph import Walked, trace, walk
+from spikeloom.sw.nodes import LayerSpec, NodeReport
+from spikeloom.sw.quantize import QuantConv2d, QuantLinear, largest
+
+DEFAULT_TIMESTEPS = 4
+DEFAULT_WEIGHT_BITS = 8
+#: Key under which a prepared module's ``meta`` holds what Spikeloom knows about it.
+META = "spikeloom"
+
+#: One value for all layers, or one per layer name.
+LayerChoice = int | Mapping[str, int]
+
+#: Quantized form of each module with weights.
+_QUANTIZED: dict[type[nn.Module], type[QuantConv2d] | type[QuantLinear]] = {
+    nn.Conv2d: QuantConv2d,
+    nn.Linear: QuantLinear,
+}
+
+
+def check(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[NodeReport]:
+    """Say for every node of a model whether it can be converted, and if not, what to do.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Left as it is.
+    input_shape : tuple of int, optional
+        Shape of one image. Without it, what depends on shapes is not checked.
+
+    Returns
+    -------
+    list of NodeReport
+        In order of evaluation; the model can be converted if all are ``supported``.
+    """
+    try:
+        module = trace(model)
+    except UnsupportedError as error:
+        return [NodeReport("forward", type(model).__name__, False, str(error))]
+    return list(walk(module, input_shape).reports)
+
+
+def prepare(
+    model: nn.Module,
+    *,
+    input_shape: tuple[int, ...],
+    timesteps: LayerChoice = DEFAULT_TIMESTEPS,
+    weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
+) -> fx.GraphModule:
+    """Return a copy of ``model`` with QCFS activations and quantized weights.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Left as it is. Trained beforehand, or not.
+    input_shape : tuple of int
+        Shape of one image: (channels, height, width) or (features,).
+    timesteps : int or mapping
+        T, the levels of each activation. A mapping goes from layer name to T; ``"first"``,
+        ``"last"`` (of those that fire) and ``"default"`` are understood, and other layers get 4.
+    weight_bits : int or mapping
+        2 to 16. A mapping goes from layer name to bits; ``"first"``, ``"last"`` and
+        ``"default"`` are understood, and other layers get 8.
+
+    Returns
+    -------
+    fx.GraphModule
+        Its thresholds λ are 1: set them with :func:`initialise`.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model cannot be converted; the message names every obstacle.
+    ConfigError
+        If timesteps or weight bits are out of range, or name a layer that does not exist.
+    """
+    if META in getattr(model, "meta", {}):
+        raise UnsupportedError("the model is prepared already: prepare the original instead")
+    walked = walk(trace(model), input_shape).require()
+    module, layers = walked.module, walked.layers
+    names = [layer.name for layer in layers]
+    steps = dict.fromkeys(names, DEFAULT_TIMESTEPS)
+    levels = per_layer(timesteps, names[:-1], "timesteps", steps)
+    widths = dict.fromkeys(names, DEFAULT_WEIGHT_BITS)
+    bits = per_layer(weight_bits, names, "weight_bits", widths)
+    for value in bits.values():
+        largest(value)  # refuses bits out of range before anything is built
+    activations = _container(module)
+    nodes = {node.name: node for node in module.graph.nodes}
+    for layer in layers:
+        _quantize(module, layer, bits[layer.name])
+        if layer.activation is not None:
+            path = f"{activations}.{layer.name}"
+            node = nodes[layer.activation]
+            made = QCFS(levels[layer.name], _threshold(module, node)).to(_place(module))
+            module.add_submodule(path, made)
+            _replace(module.graph, node, path)
+    for name in walked.redundant:
+        nodes[name].replace_all_uses_with(nodes[name].all_input_nodes[0])
+        module.graph.erase_node(nodes[name])
+    module.graph.eliminate_dead_code()
+    module.graph.lint()
+    module.recompile()
+    module.delete_all_unused_submodules()
+    module.meta[META] = {"input_shape": tuple(input_shape)}
+    return module
+
+
+def per_layer(
+    choice: LayerChoice, names: list[str], what: str, defaults: Mapping[str, int]
+) -> dict[str, int]:
+    """Return one value per layer from a user's choice.
+
+    Parameters
+    ----------
+    choice : int or mapping
+        One value for all, or values by layer name, ``"first"``, ``"last"`` and ``"default"``.
+    names : list of str
+        Layers, in order.
+    what : str
+        What is chosen, for messages.
+    defaults : mapping
+        Values of layers that the choice leaves out.
+
+    Raises
+    ------
+    ConfigError
+        If a layer is named that does not exist.
+    """
+    if not isinstance(choice, Mapping):
+        return dict.fromkeys(names, choice)
+    given: dict[str, int] = dict(choice)
+    default = given.pop("default", None)
+    values = {name: defaults[name] if default is None else default for name in names}
+    for alias, position in (("first", 0), ("last", -1)):
+        if alias in given and alias not in names and names:
+            values[names[position]] = given.pop(alias)
+    unknown = sorted(given.keys() - values.keys())
+    if unknown:
+        raise ConfigError(
+            f"{what} names {', '.join(map(repr, unknown))}, but the layers are {', '.join(names)}"
+        )
+    return values | given
+
+
+def layers_of(prepared: nn.Module) -> Walked:
+    """Walk a prepared module; layers and shapes are what it returns.
+
+    Raises
+    ------
+    UnsupportedError
+        If ``prepared`` does not come from :func:`prepare`.
+    """
+    meta = getattr(prepared, "meta", {}).get(META)
+    if not isinstance(prepared, fx.GraphModule) or not isinstance(meta, dict):
+        raise UnsupportedError(
+            f"{type(prepared).__name__} has not been prepared: call prepare(model, ...) first"
+        )
+    return walk(prepared, meta["input_shape"]).require()
+
+
+def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> QCFS:
+    """Return the activation of a layer that fires."""
+    (node,) = (n for n in prepared.graph.nodes if n.name == layer.activation)
+    activation = prepared.get_submodule(str(node.target))
+    assert isinstance(activation, QCFS)
+    return activation
+
+
+def initialise(prepared: fx.GraphModule, images: Tensor, percentile: float = 99.7) -> None:
+    """Set every threshold λ from the activations that calibration images cause.
+
+    Layer by layer: each layer sees what the layers before it, already set, let through. λ is the
+    given percentile of the positive activations, so that a few outliers do not stretch the levels.
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+        From :func:`prepare`; changed in place.
+    images : tensor, shape (N, *input_shape)
+        Some hundreds of training images, as the model sees them.
+    percentile : float
+        Above 0, up to 100.
+
+    Raises
+    ------
+    ConfigError
+        If the percentile is out of range.
+    DataError
+        If there are no images.
+    """
+    if not 0 < percentile <= 100:
+        raise ConfigError(f"the percentile must be above 0 and up to 100, not {percentile}")
+    if len(images) == 0:
+        raise DataError("no images to set the thresholds from: give at least one")
+
+    def set_threshold(activation: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(activation, QCFS)
+        values = inputs[0].detach()
+        positive = values[values > 0].float().cpu().numpy()
+        if positive.size:  # a layer that never fires keeps its threshold
+            activation.set_threshold(float(np.percentile(positive, percentile)))
+
+    hooks = [
+        module.register_forward_pre_hook(set_threshold)
+        for module in prepared.modules()
+        if isinstance(module, QCFS)
+    ]
+    training = prepared.training
+    prepared.eval()
+    try:
+        with torch.no_grad():
+            prepared(images)
+    finally:
+        prepared.train(training)
+        for hook in hooks:
+            hook.remove()
+
+
+def _threshold(module: fx.GraphModule, node: fx.Node) -> float:
+    """Return the threshold that the user's own QCFS has, or 1."""
+    present = module.get_submodule(str(node.target)) if node.op == "call_module" else None
+    return present.threshold if isinstance(present, QCFS) else 1.0
+
+
+def _place(module: nn.Module) -> torch.device:
+    return next((p.device for p in module.parameters()), torch.device("cpu"))
+
+
+def _container(module: fx.GraphModule) -> str:
+    """Return a name, free in the user's model, for the module that holds the activations."""
+    name = "activations"
+    while hasattr(module, name):
+        name += "_"
+    return name
+
+
+def _quantize(module: fx.GraphModule, layer: LayerSpec, bits: int) -> None:
+    for synapse in layer.synapses:
+        original = module.get_submodule(synapse.target)
+        if type(original) not in _QUANTIZED:
+            continue  # the user has quantized it
+        # Logits are compared with each other, so the output layer has one scale for all.
+        quantized = _QUANTIZED[type(original)].of(
+            original,  # type: ignore[arg-type]  # the table pairs the types
+            bits,
+            per_channel=layer.activation is not None,
+        )
+        parent, _, name = synapse.target.rpartition(".")
+        setattr(module.get_submodule(parent), name, quantized)
+
+
+def _replace(graph: fx.Graph, node: fx.Node, path: str) -> None:
+    with graph.inserting_after(node):
+        made = graph.call_module(path, (node.all_input_nodes[0],))
+    node.replace_all_uses_with(made)
+    graph.erase_node(node)

@@ -1,0 +1,67 @@
+"""A trained model, as training returns it, checkpoints hold it and conversion takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import fx
+
+from spikeloom.sw.prepare import META
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained, prepared model and where it comes from.
+
+    Parameters
+    ----------
+    model : fx.GraphModule
+        From :func:`~spikeloom.sw.prepare.prepare`, in eval mode.
+    spec : str
+        Zoo name or ``"path/to/module.py:Net"`` of the model it was made from; ``""`` if unknown.
+    dataset : str
+        Name of the data that it was trained on.
+    float_accuracy, quantized_accuracy : float or None
+        Share of the test images that the ReLU model, and the quantized one, got right.
+    """
+
+    model: fx.GraphModule
+    spec: str
+    dataset: str
+    float_accuracy: float | None
+    quantized_accuracy: float | None
+
+    @classmethod
+    def of(
+        cls,
+        model: fx.GraphModule,
+        *,
+        spec: str = "",
+        dataset: str = "",
+        input_bits: int | None = None,
+        input_scale: float | None = None,
+        float_accuracy: float | None = None,
+        quantized_accuracy: float | None = None,
+    ) -> Trained:
+        """Return a trained model, and note in it what its conversion will ask for.
+
+        Parameters
+        ----------
+        model : fx.GraphModule
+            Its ``meta`` is extended.
+        input_bits, input_scale : int and float, optional
+            As in :func:`~spikeloom.sw.convert.convert`.
+        spec, dataset, float_accuracy, quantized_accuracy
+            As above.
+        """
+        about = {
+            "model": spec,
+            "dataset": dataset,
+            "accuracy": {"float": float_accuracy, "quantized": quantized_accuracy},
+        }
+        model.meta[META] |= {
+            "input_bits": input_bits,
+            "input_scale": input_scale,
+            "about": about,
+        }
+        return cls(model, spec, dataset, float_accuracy, quantized_accuracy)

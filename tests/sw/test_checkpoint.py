@@ -1,0 +1,159 @@
+"""Trained models in files: everything comes back, and what does not fit is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import small
+import torch
+
+from spikeloom.sw import checkpoint, models
+from spikeloom.sw.convert import convert
+from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.network import save as save_network
+from spikeloom.sw.network.file import METADATA_KEY
+from spikeloom.sw.prepare import prepare
+from spikeloom.sw.training import Trained, train
+
+USER_MODEL = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self, hidden=8):
+        super().__init__(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+"""
+
+
+def rewrite(path: Path, **changes: Any) -> None:
+    """Change fields of a file's metadata; None removes one."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][METADATA_KEY])
+    header = {k: v for k, v in {**header, **changes}.items() if v is not None}
+    tensors = safetensors.torch.load(content)
+    path.write_bytes(safetensors.torch.save(tensors, {METADATA_KEY: json.dumps(header)}))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "trained.safetensors"
+    checkpoint.save(small.trained("digits-conv"), path)
+    return path
+
+
+def test_everything_comes_back(saved: Path) -> None:
+    trained, loaded = small.trained("digits-conv"), checkpoint.load(saved)
+    assert convert(loaded.model) == convert(trained.model)
+    assert convert(loaded.model).about == convert(trained.model).about
+    assert (loaded.spec, loaded.dataset) == ("digits-conv", "digits")
+    assert loaded.float_accuracy == trained.float_accuracy
+    assert loaded.quantized_accuracy == trained.quantized_accuracy
+    images = small.digits("test").inputs()
+    with torch.no_grad():
+        assert torch.equal(loaded.model(images), trained.model(images))
+
+
+def test_choices_per_layer_come_back(tmp_path: Path) -> None:
+    trained = train(
+        models.build("digits-mlp"),
+        small.digits("train").head(64),
+        timesteps={"fc1": 2, "fc2": 7},
+        weight_bits={"first": 6, "default": 3},
+        epochs=0,
+        tune_epochs=0,
+        spec="digits-mlp",
+    )
+    checkpoint.save(trained, tmp_path / "m.safetensors")
+    network = convert(checkpoint.load(tmp_path / "m.safetensors").model)
+    assert [layer.timesteps for layer in network.layers] == [2, 7, 1]
+    assert network == convert(trained.model)
+
+
+def test_a_model_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "net.py").write_text(USER_MODEL)
+    monkeypatch.chdir(tmp_path)
+    data = small.digits("train").head(64)
+    model = checkpoint.build_model("net.py:Net")
+    trained = train(model, data, epochs=1, tune_epochs=0, spec="net.py:Net")
+    checkpoint.save(trained, "m.safetensors")
+    assert convert(checkpoint.load("m.safetensors").model) == convert(trained.model)
+    monkeypatch.chdir("/")  # found beside the file, too
+    assert checkpoint.load(tmp_path / "m.safetensors").spec == "net.py:Net"
+
+
+def test_the_model_can_be_given(saved: Path) -> None:
+    rewrite(saved, model="gone.py:Net")
+    with pytest.raises(ConfigError, match=r"gone\.py does not exist"):
+        checkpoint.load(saved)
+    loaded = checkpoint.load(saved, models.build("digits-conv"))
+    assert convert(loaded.model) == convert(small.trained("digits-conv").model)
+
+
+def test_equal_models_give_equal_bytes(saved: Path, tmp_path: Path) -> None:
+    checkpoint.save(checkpoint.load(saved), tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == saved.read_bytes()
+
+
+def test_inputs_that_are_not_known_stay_so(tmp_path: Path) -> None:
+    model = prepare(models.build("digits-mlp"), input_shape=(1, 8, 8))
+    checkpoint.save(Trained.of(model, spec="digits-mlp"), tmp_path / "m.safetensors")
+    loaded = checkpoint.load(tmp_path / "m.safetensors")
+    with pytest.raises(ConfigError, match="input_bits is not known"):
+        convert(loaded.model)
+
+
+def test_a_model_without_a_name(tmp_path: Path) -> None:
+    model = prepare(models.build("digits-mlp"), input_shape=(1, 8, 8))
+    with pytest.raises(ConfigError, match="must say which model it is of"):
+        checkpoint.save(Trained.of(model), tmp_path / "m.safetensors")
+
+
+def test_files_that_are_no_checkpoints(tmp_path: Path, saved: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"model file .*none\.safetensors does not exist"):
+        checkpoint.load(tmp_path / "none.safetensors")
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(saved.read_bytes()[:-100])
+    with pytest.raises(FileFormatError, match="damaged or no safetensors file"):
+        checkpoint.load(cut)
+    network = tmp_path / "net.safetensors"
+    save_network(convert(small.trained("digits-conv").model), network)
+    with pytest.raises(FileFormatError, match="its format is 'spikeloom-network', not"):
+        checkpoint.load(network)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"version": 2}, "version 2; this Spikeloom reads up to 1: update"),
+        ({"version": 0}, "version 0, which must be an integer >= 1"),
+        ({"version": "1"}, "version '1', which must be"),
+        ({"timesteps": None}, "damaged metadata: 'timesteps' is None"),
+        ({"accuracy": [1]}, r"damaged metadata: 'accuracy' is \[1\]"),
+        ({"timesteps": {"conv9": 4}}, "does not fit the model 'digits-conv'.*names 'conv9'"),
+        ({"model": "digits-mlp"}, "does not fit the model 'digits-mlp'"),
+        ({"input": {}}, "does not fit the model 'digits-conv'"),
+    ],
+)
+def test_metadata_that_do_not_fit(saved: Path, changes: dict[str, Any], message: str) -> None:
+    rewrite(saved, **changes)
+    with pytest.raises(FileFormatError, match=message):
+        checkpoint.load(saved)
+
+
+def test_tensors_that_do_not_fit(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(USER_MODEL)
+    data = small.digits("train").head(64)
+    trained = train(
+        checkpoint.build_model(f"{tmp_path}/net.py:Net"),
+        data,
+        epochs=0,
+        tune_epochs=0,
+        spec=f"{tmp_path}/net.py:Net",
+    )
+    checkpoint.save(trained, tmp_path / "m.safetensors")
+    (tmp_path / "net.py").write_text(USER_MODEL.replace("hidden=8", "hidden=9"))
+    with pytest.raises(FileFormatError, match="may have changed since it was trained"):
+        checkpoint.load(tmp_path / "m.safetensors")

@@ -1,0 +1,234 @@
+"""Preparing a model: what is swapped, what stays, per-layer choices, and the thresholds' start."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import small
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spikeloom.sw import models
+from spikeloom.sw.activations import QCFS
+from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
+from spikeloom.sw.prepare import activation_of, check, initialise, layers_of, prepare
+from spikeloom.sw.quantize import QuantConv2d, QuantLinear
+
+SHAPE = (1, 8, 8)
+
+
+class Functional(nn.Module):
+    """A user's model: function calls, a shared ReLU, a name that Spikeloom would like to use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.activations = nn.Conv2d(1, 4, 3, padding=1)
+        self.conv2 = nn.Conv2d(4, 4, 3, padding=1)
+        self.relu = nn.ReLU()
+        self.unused = nn.Linear(3, 3)
+        self.fc1 = nn.Linear(64, 12)
+        self.fc2 = nn.Linear(12, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.activations(x), inplace=True)
+        x = functional.dropout(x, 0.5, training=self.training)
+        x = self.relu(self.relu(self.conv2(x)))
+        x = functional.max_pool2d(x, 2)
+        x = torch.relu(self.fc1(x.view(x.size(0), -1)))
+        return self.fc2(x)
+
+
+def layer_names(model: nn.Module) -> list[str]:
+    return [layer.name for layer in layers_of(model).layers]
+
+
+def test_activations_and_weights_are_swapped() -> None:
+    prepared = prepare(Functional(), input_shape=SHAPE)
+    kinds = [type(m) for m in prepared.modules()]
+    assert nn.ReLU not in kinds
+    assert kinds.count(QCFS) == 3
+    assert isinstance(prepared.get_submodule("conv2"), QuantConv2d)
+    assert isinstance(prepared.get_submodule("fc2"), QuantLinear)
+    assert "relu" not in prepared.code
+    assert "dropout" not in prepared.code
+    assert not hasattr(prepared, "unused")
+
+
+def test_a_relu_that_serves_two_layers_becomes_two_activations() -> None:
+    prepared = prepare(Functional(), input_shape=SHAPE)
+    walked = layers_of(prepared)
+    thresholds = [activation_of(prepared, layer) for layer in walked.layers[:-1]]
+    assert len({id(t) for t in thresholds}) == 3
+
+
+def test_the_original_stays_as_it_is() -> None:
+    model = Functional()
+    state = copy.deepcopy(model.state_dict())
+    prepared = prepare(model, input_shape=SHAPE)
+    initialise(prepared, torch.rand(32, *SHAPE))
+    with torch.no_grad():
+        for parameter in prepared.parameters():
+            parameter.zero_()
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert type(model.conv2) is nn.Conv2d
+    assert model(torch.rand(2, *SHAPE)).shape == (2, 5)
+
+
+def test_many_levels_and_bits_come_close_to_the_original() -> None:
+    torch.manual_seed(0)
+    model = Functional().eval()
+    prepared = prepare(model, input_shape=SHAPE, timesteps=2048, weight_bits=16)
+    images = torch.rand(64, *SHAPE)
+    initialise(prepared, images, percentile=100)
+    error = (prepared.eval()(images) - model(images)).abs().max()
+    assert error < 2e-3 * model(images).abs().max()
+
+
+def test_batch_norm_stays_in_place_and_trains() -> None:
+    prepared = prepare(models.build("digits-conv"), input_shape=SHAPE)
+    norm = prepared.get_submodule("norm1")
+    assert isinstance(norm, nn.BatchNorm2d)
+    before = norm.running_mean.clone()
+    prepared.train()(torch.rand(8, *SHAPE)).sum().backward()
+    assert not torch.equal(norm.running_mean, before)
+    assert all(p.grad is not None for p in prepared.parameters())
+
+
+def test_choices_per_layer() -> None:
+    prepared = prepare(
+        Functional(),
+        input_shape=SHAPE,
+        timesteps={"conv2": 2, "default": 3, "first": 8},
+        weight_bits={"first": 6, "last": 5, "conv2": 2},
+    )
+    walked = layers_of(prepared)
+    levels = {x.name: activation_of(prepared, x).levels for x in walked.layers[:-1]}
+    assert levels == {"activations": 8, "conv2": 2, "fc1": 3}
+    bits = {x.name: prepared.get_submodule(x.synapses[0].target).bits for x in walked.layers}
+    assert bits == {"activations": 6, "conv2": 2, "fc1": 8, "fc2": 5}
+
+
+def test_the_output_layer_has_one_scale() -> None:
+    prepared = prepare(Functional(), input_shape=SHAPE)
+    sizes = [prepared.get_submodule(n).scale.numel() for n in ("conv2", "fc1", "fc2")]
+    assert sizes == [4, 12, 1]
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"timesteps": 0}, "timesteps must be from 1 to 4096, not 0"),
+        ({"timesteps": {"conv9": 4}}, "timesteps names 'conv9', but the layers are activations,"),
+        ({"timesteps": {"fc2": 4}}, "timesteps names 'fc2'"),
+        ({"weight_bits": 1}, "weight bits must be from 2 to 16, not 1"),
+        ({"weight_bits": {"fc9": 4}}, "weight_bits names 'fc9'"),
+        ({"weight_bits": 2.5}, r"weight bits must be an integer, not 2\.5"),
+    ],
+)
+def test_choices_that_cannot_be_met(choices: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        prepare(Functional(), input_shape=SHAPE, **choices)
+
+
+def test_models_that_cannot_be_converted() -> None:
+    with pytest.raises(UnsupportedError, match=r"_1 .1: Sigmoid.*: is no rectifier"):
+        prepare(nn.Sequential(nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 2)), input_shape=(4,))
+
+
+def test_preparing_twice() -> None:
+    prepared = prepare(Functional(), input_shape=SHAPE)
+    with pytest.raises(UnsupportedError, match="prepared already"):
+        prepare(prepared, input_shape=SHAPE)
+
+
+def test_what_was_not_prepared_is_told() -> None:
+    with pytest.raises(UnsupportedError, match="Functional has not been prepared: call prepare"):
+        layers_of(Functional())
+
+
+def test_copies_are_still_prepared() -> None:
+    prepared = copy.deepcopy(prepare(Functional(), input_shape=SHAPE))
+    assert layer_names(prepared) == ["activations", "conv2", "fc1", "fc2"]
+
+
+def test_the_users_own_activations_keep_their_thresholds() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), QCFS(9, 0.3), nn.Linear(4, 2))
+    prepared = prepare(model, input_shape=(4,), timesteps=2)
+    activation = activation_of(prepared, layers_of(prepared).layers[0])
+    assert (activation.levels, activation.threshold) == (2, pytest.approx(0.3))
+
+
+def test_check_never_raises() -> None:
+    reports = check(nn.Sequential(nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 2)), (4,))
+    assert [r.supported for r in reports] == [True, True, False, True, True]
+    assert "layer_0" in reports[1].reason
+
+    class Branching(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if x.sum() > 0 else -x
+
+    (report,) = check(Branching())
+    assert (report.node, report.what, report.supported) == ("forward", "Branching", False)
+    assert all(r.supported for r in check(Functional(), SHAPE))
+    assert all(r.supported for r in check(Functional()))
+
+
+def test_thresholds_come_from_the_positive_activations() -> None:
+    model = nn.Sequential(nn.Linear(3, 50), nn.ReLU(), nn.Linear(50, 2))
+    prepared = prepare(model, input_shape=(3,), weight_bits=16)
+    images = torch.rand(200, 3)
+    initialise(prepared, images, percentile=90)
+    with torch.no_grad():
+        values = prepared.get_submodule("0").eval()(images)
+    expected = np.percentile(values[values > 0].numpy(), 90)
+    layer = layers_of(prepared).layers[0]
+    assert activation_of(prepared, layer).threshold == pytest.approx(expected, rel=1e-5)
+
+
+def test_each_layer_sees_what_the_layers_before_let_through() -> None:
+    prepared = small.trained("digits-conv").model
+    copied = copy.deepcopy(prepared)
+    images = small.digits("train").inputs()[:64]
+    initialise(copied, images)
+    seen: dict[str, Tensor] = {}
+    for name, module in copied.named_modules():
+        if isinstance(module, QCFS):
+            module.register_forward_pre_hook(
+                lambda m, args, name=name: seen.__setitem__(name, args[0].detach())
+            )
+    with torch.no_grad():
+        copied.eval()(images)
+    for name, values in seen.items():
+        expected = np.percentile(values[values > 0].numpy(), 99.7)
+        got = copied.get_submodule(name).threshold
+        assert got == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_dead_layer_keeps_its_threshold() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    with torch.no_grad():
+        model[0].weight.fill_(-1)
+        model[0].bias.fill_(-1)
+    prepared = prepare(model, input_shape=(3,))
+    initialise(prepared, torch.rand(5, 3))
+    assert activation_of(prepared, layers_of(prepared).layers[0]).threshold == 1.0
+
+
+def test_initialisation_leaves_the_mode_alone() -> None:
+    prepared = prepare(models.build("digits-conv"), input_shape=SHAPE).train()
+    before = prepared.get_submodule("norm1").running_mean.clone()
+    initialise(prepared, torch.rand(4, *SHAPE))
+    assert prepared.training
+    assert torch.equal(prepared.get_submodule("norm1").running_mean, before)
+
+
+def test_calibration_needs_images_and_a_percentile() -> None:
+    prepared = prepare(Functional(), input_shape=SHAPE)
+    with pytest.raises(DataError, match="no images"):
+        initialise(prepared, torch.zeros(0, *SHAPE))
+    for percentile in (0.0, 100.1):
+        with pytest.raises(ConfigError, match=f"above 0 and up to 100, not {percentile}"):
+            initialise(prepared, torch.rand(4, *SHAPE), percentile)

@@ -1,0 +1,212 @@
+"""Training: parameter groups, repeatable results, learning at all, and both phases together."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import small
+import torch
+from rich.progress import Progress
+from torch import nn
+
+from spikeloom.sw import models
+from spikeloom.sw.activations import QCFS
+from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
+from spikeloom.sw.prepare import initialise, prepare
+from spikeloom.sw.training import _shifted, evaluate, fit, param_groups, train
+
+FEW = small.digits("train").head(256)
+
+
+def fresh(name: str = "digits-mlp") -> nn.Module:
+    torch.manual_seed(0)
+    return models.build(name)
+
+
+def same(first: nn.Module, second: nn.Module) -> bool:
+    left, right = first.state_dict(), second.state_dict()
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def test_every_parameter_is_in_one_group() -> None:
+    prepared = prepare(fresh("digits-conv"), input_shape=(1, 8, 8))
+    groups = {g["name"]: g for g in param_groups(prepared, 0.1, lambda_lr_factor=5, weight_decay=1)}
+    ids = [id(p) for group in groups.values() for p in group["params"]]
+    assert sorted(ids) == sorted(id(p) for p in prepared.parameters())
+    thresholds = groups["thresholds"]
+    assert len(thresholds["params"]) == 3
+    assert (thresholds["lr"], thresholds["weight_decay"]) == (0.5, 0.0)
+    assert (groups["weights"]["lr"], groups["weights"]["weight_decay"]) == (0.1, 1)
+    assert (groups["biases"]["lr"], groups["biases"]["weight_decay"]) == (0.1, 0.0)
+    assert [g["name"] for g in param_groups(fresh(), 0.1)] == ["weights", "biases"]
+
+
+def test_a_users_own_loop() -> None:
+    prepared = prepare(fresh(), input_shape=(1, 8, 8))
+    initialise(prepared, FEW.inputs())
+    before = [m.threshold for m in prepared.modules() if isinstance(m, QCFS)]
+    optimizer = torch.optim.Adam(param_groups(prepared, 0.01))
+    losses = []
+    for _ in range(20):
+        loss = nn.functional.cross_entropy(prepared(FEW.inputs()), FEW.targets())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+    after = [m.threshold for m in prepared.modules() if isinstance(m, QCFS)]
+    assert all(abs(a / b - 1) > 1e-3 for a, b in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_training_learns(optimizer: str) -> None:
+    model = fresh("digits-conv")
+    history = fit(
+        model, FEW, epochs=4, optimizer=optimizer, lr=5e-3 if optimizer == "adamw" else 0.05
+    )
+    assert [epoch.index for epoch in history] == [0, 1, 2, 3]
+    assert history[-1].loss < 0.6 * history[0].loss
+    assert history[-1].accuracy > history[0].accuracy
+    assert not model.training
+
+
+def test_one_seed_gives_one_result() -> None:
+    first, second, other = fresh(), fresh(), fresh()
+    fit(first, FEW, epochs=2, seed=1)
+    torch.rand(5)  # the caller's random numbers are another stream
+    fit(second, FEW, epochs=2, seed=1)
+    fit(other, FEW, epochs=2, seed=2)
+    assert same(first, second)
+    assert not same(first, other)
+
+
+def test_the_callers_random_numbers_are_left_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    fit(fresh_without_seed(), FEW, epochs=1)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def fresh_without_seed() -> nn.Module:
+    state = torch.random.get_rng_state()
+    model = models.build("digits-mlp")
+    torch.random.set_rng_state(state)
+    return model
+
+
+def test_a_teacher_is_followed_and_left_alone() -> None:
+    teacher = fresh("digits-conv")
+    fit(teacher, FEW, epochs=3)
+    kept = copy.deepcopy(teacher)
+    student = prepare(teacher, input_shape=(1, 8, 8), weight_bits=2)
+    initialise(student, FEW.inputs())
+    alone = copy.deepcopy(student)
+    fit(student, FEW, epochs=2, teacher=teacher, seed=0)
+    fit(alone, FEW, epochs=2, seed=0)
+    assert same(teacher, kept)
+    assert all(p.requires_grad for p in teacher.parameters())
+    assert not same(student, alone)
+
+
+def test_images_are_shifted_by_up_to_the_reach() -> None:
+    image = torch.zeros(1, 1, 5, 5)
+    image[0, 0, 2, 2] = 1
+    shifted = _shifted(image.expand(400, 1, 5, 5), 1, torch.Generator().manual_seed(0))
+    places = {tuple(place) for place in shifted[:, 0].nonzero()[:, 1:].tolist()}
+    assert places == {(r, c) for r in (1, 2, 3) for c in (1, 2, 3)}
+    assert float(shifted.sum()) == 400
+    assert _shifted(image, 0, torch.Generator()) is image
+
+
+def test_channels_move_together() -> None:
+    image = torch.arange(16.0).reshape(1, 1, 4, 4)
+    both = torch.cat([image, image + 100], 1).expand(50, 2, 4, 4)
+    shifted = _shifted(both + 1, 2, torch.Generator().manual_seed(0))
+    inside = shifted[:, 0] > 0
+    assert torch.equal(
+        (shifted[:, 1] - shifted[:, 0])[inside], torch.full((int(inside.sum()),), 100)
+    )
+
+
+def test_progress_is_shown() -> None:
+    with Progress(disable=True) as progress:
+        fit(fresh(), FEW, epochs=2, progress=progress, title="a title")
+        (task,) = progress.tasks
+        assert (task.description, task.completed, task.total) == ("a title", 2, 2)
+
+
+def test_evaluate_counts_what_is_right() -> None:
+    test = small.digits("test")
+
+    class Knows(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            # Right for the even images of the whole split, in order.
+            wrong = (torch.arange(len(x)) % 2).long()
+            return nn.functional.one_hot((test.targets()[: len(x)] + wrong) % 10, 10)
+
+    assert evaluate(Knows(), test) == 0.5
+
+
+def test_evaluate_leaves_the_model_alone() -> None:
+    model = fresh("digits-conv").train()
+    before = copy.deepcopy(model)
+    evaluate(model, FEW)
+    assert model.training
+    assert same(model, before)
+    assert next(model.parameters()).dtype is torch.float32
+
+
+def test_both_phases() -> None:
+    trained = small.trained("digits-conv")
+    assert trained.float_accuracy is not None
+    assert trained.quantized_accuracy is not None
+    assert trained.float_accuracy > 0.8
+    assert trained.quantized_accuracy > 0.8
+    assert (trained.spec, trained.dataset) == ("digits-conv", "digits")
+    assert not trained.model.training
+    assert evaluate(trained.model, small.digits("test")) == trained.quantized_accuracy
+
+
+def test_training_works_at_two_bits() -> None:
+    trained = small.trained("digits-conv", 2)
+    assert trained.quantized_accuracy is not None
+    assert trained.quantized_accuracy > 0.7
+
+
+def test_phases_can_be_left_out() -> None:
+    trained = train(fresh(), FEW, epochs=0, tune_epochs=0)
+    assert (trained.float_accuracy, trained.quantized_accuracy) == (None, None)
+
+
+def test_models_that_cannot_be_converted_are_told_before_training() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.Sigmoid(), nn.Linear(10, 10))
+    before = copy.deepcopy(model)
+    with pytest.raises(UnsupportedError, match="Sigmoid"):
+        train(model, FEW)
+    assert same(model, before)
+
+
+def test_too_few_outputs() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 9))
+    with pytest.raises(DataError, match="the model has 9 outputs, but digits has 10 classes"):
+        train(model, FEW)
+
+
+def test_one_image_is_not_enough() -> None:
+    with pytest.raises(DataError, match="digits has 1 image: training needs at least 2"):
+        fit(fresh(), FEW.head(1), epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, not 0"),
+        ({"epochs": 1, "batch_size": 1}, "batch_size must be at least 2, not 1"),
+        ({"epochs": 1, "optimizer": "lion"}, "no optimizer is called 'lion'; there are adamw, sgd"),
+    ],
+)
+def test_options_out_of_range(options: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fit(fresh(), FEW, **options)
