@@ -13,6 +13,9 @@ BIN := .venv/bin
 # --no-build-isolation: the build uses the pinned setuptools, not the newest one of the day.
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check \
 	--constraint constraints.txt
+# A module's (or class's) tests share a worker, since they share what they build; the long ones of
+# tests/end_to_end come first.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
@@ -43,7 +46,7 @@ types: .venv/.dev
 
 pytest: .venv/.dev
 	$(SAY) 'pytest: $(WORKERS) at a time'
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=folder
 	@test -n '$(DATA)' || { \
@@ -51,8 +54,7 @@ test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=fold
 		echo 'original *-ubyte.gz files'; exit 2; }
 	@test -d '$(DATA)' || { echo 'DATA=$(DATA): there is no such folder'; exit 2; }
 	$(SAY) 'pytest: tests on the data sets in $(DATA)'
-	@$(BIN)/python -m pytest -m data --data '$(DATA)' --numprocesses $(WORKERS) \
-		--dist loadgroup $(ARGS)
+	@$(PYTEST) -m data --data '$(DATA)' $(ARGS)
 
 format: .venv/.dev  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .

@@ -1,0 +1,61 @@
+"""The demonstration, made short: what it writes and prints, and what it must reach."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from spikeloom.sw import network as contract
+from spikeloom.sw.cli import main
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a demonstration with half the training and few images, and what it printed."""
+    out = tmp_path_factory.mktemp("demo")
+    short = ["--epochs", "15", "--tune-epochs", "10", "--limit", "90"]
+    result = CliRunner().invoke(main, ["demo", "--out", str(out), *short])
+    assert result.exit_code == 0, result.output
+    return out, result.stdout
+
+
+def test_report(demo: tuple[Path, str]) -> None:
+    report = json.loads((demo[0] / "report.json").read_text())
+    accuracy = report["accuracy"]
+    assert list(accuracy) == ["float", "quantized", "golden", "hardware"]
+    assert accuracy["quantized"] == accuracy["golden"] == accuracy["hardware"]
+    assert accuracy["hardware"] > 0.9
+    assert report["images"] == 90
+    assert report["differing"] == report["stalled"]["differing"] == 0
+    assert report["cycles_per_image"] > 0
+    for layer in report["layers"]:
+        assert {"name", "compared", "differing", "events", "cycles", "utilisation"} <= layer.keys()
+        assert (layer["compared"] > 0, layer["differing"]) == (True, 0)
+        assert layer["events"] > 1000
+        assert 0.8 <= layer["utilisation"] <= 1
+
+
+def test_files(demo: tuple[Path, str]) -> None:
+    out, printed = demo
+    network = contract.load(out / "network.safetensors")
+    sidecar = json.loads((out / "network.json").read_text())
+    report = json.loads((out / "report.json").read_text())
+    assert sidecar["network"]["digest"] == report["network"]["digest"] == network.digest
+    assert f"module {sidecar['top']}" in (out / "network.v").read_text()
+    assert [layer["name"] for layer in report["layers"]] == [x.name for x in network.layers]
+    for path in out.glob("*.*"):
+        assert path.name in printed
+
+
+def test_tables(demo: tuple[Path, str]) -> None:
+    out, printed = demo
+    report = json.loads((out / "report.json").read_text())
+    percentage = f"{report['accuracy']['hardware']:.2%}".replace("%", " %")
+    for model in ("quantized ANN", "integer golden model", "hardware"):
+        (line,) = [x for x in printed.splitlines() if x.strip().startswith(f"{model} ")]
+        assert line.strip().endswith(percentage)
+    assert f"90 images: {report['compared']:,} values compared, 0 differ" in printed
+    assert f"{report['cycles_per_image']:,.1f} clock cycles per image" in printed

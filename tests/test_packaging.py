@@ -1,0 +1,100 @@
+"""What a user gets: the wheel's content, the pins, the license."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """A wheel that was built from a copy of what goes into it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("sw", "hw", "sim"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder)]
+    subprocess.run([*pip, *options, str(source)], check=True)
+    (path,) = folder.glob("spikeloom-*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_wheel_holds_every_file(wheel: zipfile.ZipFile) -> None:
+    expected = {
+        f"spikeloom/{path.relative_to(ROOT)}"
+        for folder in ("sw", "hw", "sim")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {name for name in wheel.namelist() if name.startswith("spikeloom/")} == expected
+    assert {"spikeloom/sw/network/file.py", "spikeloom/sw/cli/__init__.py"} <= expected
+
+
+def test_wheel_holds_license_and_command(wheel: zipfile.ZipFile) -> None:
+    names = {Path(name).name: name for name in wheel.namelist()}
+    assert {"LICENSE", "NOTICE"} <= names.keys()
+    entries = wheel.read(names["entry_points.txt"]).decode()
+    assert "spikeloom = spikeloom.sw.cli:main" in entries
+
+
+def test_installed_wheel_runs_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path)
+    # -S hides the editable install; the dependencies' folder comes back by hand.
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    code = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {packages!r}]\n"
+        "import spikeloom.sw.network\n"
+        f"assert spikeloom.sw.network.__file__.startswith({str(tmp_path)!r})\n"
+        "from spikeloom.sw.cli import main\n"
+        "main(['--version'])"
+    )
+    command = [sys.executable, "-S", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert PROJECT["project"]["version"] in done.stdout
+
+
+def test_every_requirement_is_pinned() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+    names = {_normal(pin.split("==")[0]) for pin in pins}
+    wanted = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"]
+    requirements = {_normal(re.split(r"[<>=!~]", line)[0]) for line in wanted}
+    assert requirements <= names
+    assert len(names) == len(pins)
+
+
+def test_the_environment_holds_what_is_pinned() -> None:
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert listing.returncode == 0, listing.stdout
+
+
+def test_generated_hdl_belongs_to_who_generated_it() -> None:
+    for name in ("README.md", "NOTICE"):
+        text = " ".join((ROOT / name).read_text().split())
+        assert "belongs to whoever generated it" in text, name
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
