@@ -1,6 +1,6 @@
 """Trainable activations that turn into spiking neurons.
 
-Each is a leaf of :class:`spikeloom.sw.graph.Tracer`: a symbolic trace *through* an
+Each is a leaf of :class:`spikeloom.sw.graph.walk.Tracer`: a symbolic trace *through* an
 ``autograd.Function`` would keep the forward pass and silently lose its gradient.
 """
 

@@ -13,6 +13,7 @@ from torch import nn
 from spikeloom.sw.absorption import Absorber, Population, absorb_logits
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.folding import FoldedLayer, FoldedSynapses, fold
+from spikeloom.sw.graph.nodes import Pooling
 from spikeloom.sw.network import (
     INPUT,
     TRANSPORTS,
@@ -30,7 +31,6 @@ from spikeloom.sw.network import (
     Synapses,
 )
 from spikeloom.sw.network.network import MAX_TIMESTEPS
-from spikeloom.sw.nodes import Pooling
 from spikeloom.sw.prepare import META, LayerChoice, per_layer
 
 #: Neurons of layers that fire, by transport, unless the user chooses.

@@ -15,9 +15,9 @@ import torch
 from torch import fx, nn
 
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.layer_rules import conv_padding
+from spikeloom.sw.graph.layer_rules import conv_padding
+from spikeloom.sw.graph.nodes import LayerSpec, SynapseSpec, Tap
 from spikeloom.sw.network.record import IntArray
-from spikeloom.sw.nodes import LayerSpec, SynapseSpec, Tap
 from spikeloom.sw.prepare import activation_of, layers_of
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear
 

@@ -14,8 +14,8 @@ from torch import Tensor, fx, nn
 
 from spikeloom.sw.activations import QCFS
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
-from spikeloom.sw.graph import Walked, trace, walk
-from spikeloom.sw.nodes import LayerSpec, NodeReport
+from spikeloom.sw.graph.nodes import LayerSpec, NodeReport
+from spikeloom.sw.graph.walk import Walked, trace, walk
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear, largest
 
 DEFAULT_TIMESTEPS = 4

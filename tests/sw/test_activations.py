@@ -14,7 +14,7 @@ from torch import fx, nn
 
 from spikeloom.sw.activations import QCFS
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.graph import trace
+from spikeloom.sw.graph.walk import trace
 
 
 def test_the_values_are_those_of_the_paper() -> None:

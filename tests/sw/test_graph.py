@@ -11,8 +11,8 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.graph import Walked, trace, walk
-from spikeloom.sw.nodes import NodeReport, Pooling
+from spikeloom.sw.graph.nodes import NodeReport, Pooling
+from spikeloom.sw.graph.walk import Walked, trace, walk
 
 SHAPE = (2, 8, 8)
 

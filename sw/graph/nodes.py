@@ -1,6 +1,6 @@
 """What a node of a model can mean in a spiking network, and the walk that finds it out.
 
-:mod:`spikeloom.sw.rules` says, per kind of node, what its value is. That is one of
+:mod:`spikeloom.sw.graph.rules` says, per kind of node, what its value is. That is one of
 
 * :class:`Tap`: values that a layer can read (the input, or the counts of a layer that fires),
   possibly through a pool;

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from spikeloom.sw import layer_rules, shape_rules  # noqa: F401  # they enter their rules
 from spikeloom.sw.activations import QCFS
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.nodes import LayerSpec, NodeReport, Walk
+from spikeloom.sw.graph import layer_rules, shape_rules  # noqa: F401  # they enter their rules
+from spikeloom.sw.graph.nodes import LayerSpec, NodeReport, Walk
+from spikeloom.sw.graph.rules import apply_rule
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear
-from spikeloom.sw.rules import apply_rule
 
 #: Modules of ours that a trace must not look into.
 LEAVES: tuple[type[nn.Module], ...] = (QCFS, QuantConv2d, QuantLinear)

@@ -1,7 +1,8 @@
 """What each kind of node means in a spiking network: a table, one small function per kind.
 
-The functions are in :mod:`spikeloom.sw.layer_rules` and :mod:`spikeloom.sw.shape_rules`, and enter
-themselves here; a new kind of node is one more of them.
+The functions are in :mod:`spikeloom.sw.graph.layer_rules` and
+:mod:`spikeloom.sw.graph.shape_rules`, and enter themselves here; a new kind of node is one more of
+them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from spikeloom.sw.nodes import (
+from spikeloom.sw.graph.nodes import (
     RefusalError,
     Value,
     Walk,

@@ -9,8 +9,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.activations import QCFS
-from spikeloom.sw.network.network import INPUT
-from spikeloom.sw.nodes import (
+from spikeloom.sw.graph.nodes import (
     UNKNOWN,
     LayerSpec,
     Pending,
@@ -20,8 +19,9 @@ from spikeloom.sw.nodes import (
     Value,
     Walk,
 )
+from spikeloom.sw.graph.rules import rule
+from spikeloom.sw.network.network import INPUT
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear
-from spikeloom.sw.rules import rule
 
 
 @rule("placeholder")

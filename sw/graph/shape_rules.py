@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from spikeloom.sw.nodes import (
+from spikeloom.sw.graph.nodes import (
     SCALAR,
     UNKNOWN,
     Pending,
@@ -21,7 +21,7 @@ from spikeloom.sw.nodes import (
     Value,
     Walk,
 )
-from spikeloom.sw.rules import rule
+from spikeloom.sw.graph.rules import rule
 
 
 @rule(nn.AvgPool2d, functional.avg_pool2d)
