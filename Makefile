@@ -54,7 +54,7 @@ test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=fold
 		echo 'original *-ubyte.gz files'; exit 2; }
 	@test -d '$(DATA)' || { echo 'DATA=$(DATA): there is no such folder'; exit 2; }
 	$(SAY) 'pytest: tests on the data sets in $(DATA)'
-	@$(PYTEST) -m data --data '$(DATA)' $(ARGS)
+	@$(PYTEST) -m data --data='$(DATA)' $(ARGS)
 
 format: .venv/.dev  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .

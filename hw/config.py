@@ -24,7 +24,8 @@ class HardwareConfig:
     events : int, mapping of layer name to int, or None
         E, events that a layer's engine adds to every lane in one clock cycle.
     budget : int
-        Processing elements (the sum of M times E over all layers) that the planner may hand out.
+        Processing elements (the sum of M times E over all layers) that the planner may hand out;
+        every layer gets at least E, whatever the budget.
     debug : bool
         Whether every layer gets taps that show its spikes, potentials and sent values.
     counters : bool
@@ -52,7 +53,7 @@ class HardwareConfig:
                 if choice is not None:
                     _require_positive(number, what)
         _require_positive(self.budget, "budget")
-        if not _MODULE.fullmatch(self.top):
+        if not isinstance(self.top, str) or not _MODULE.fullmatch(self.top):
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 
     def chosen(self, what: str, network: Network) -> dict[str, int]:
@@ -69,7 +70,7 @@ class HardwareConfig:
         names = [layer.name for layer in network.layers]
         if not isinstance(choice, Mapping):
             return dict.fromkeys(names, choice)
-        unknown = sorted(choice.keys() - set(names))
+        unknown = sorted(str(name) for name in choice.keys() - set(names))
         if unknown:
             raise ConfigError(
                 f"{what} are given for {', '.join(unknown)}, but the network's layers are "

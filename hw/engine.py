@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.buffer import RowBuffer
@@ -105,7 +105,7 @@ class Engine(wiring.Component):
                     buffer.word.word_select(k, value.width) & kept
                 )
             wiring.connect(m, bank.o, getattr(pes, f"i{e}"))
-        wiring.connect(m, pes.o, population.i)
+        waiting = self._connect_sums(m, pes, population)
         wiring.connect(m, population.o, wiring.flipped(self.o))
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
 
@@ -117,6 +117,7 @@ class Engine(wiring.Component):
                 | scanner.o.valid
                 | Cat(bank.busy for bank in banks).any()
                 | pes.busy
+                | waiting
                 | population.busy
             ),
             blocked.eq(population.blocked & (pes.stalled | ~(pes.issued.any()))),
@@ -130,3 +131,21 @@ class Engine(wiring.Component):
         with m.Else():
             m.d.sync += counters.starved.eq(counters.starved + 1)
         return m
+
+    def _connect_sums(self, m: Module, pes: PeArray, population: Population) -> Value:
+        """Hand sums to the neurons, through a queue if planned; return whether any waits in it."""
+        if not self.plan.queue:
+            wiring.connect(m, pes.o, population.i)
+            return Const(0)
+        m.submodules.sums = sums = fifo.SyncFIFO(
+            width=pes.o.payload.shape().size, depth=self.plan.queue
+        )
+        m.d.comb += [
+            sums.w_data.eq(pes.o.payload),
+            sums.w_en.eq(pes.o.valid),
+            pes.o.ready.eq(sums.w_rdy),
+            population.i.payload.eq(sums.r_data),
+            population.i.valid.eq(sums.r_rdy),
+            sums.r_en.eq(population.i.ready),
+        ]
+        return sums.level != 0

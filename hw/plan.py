@@ -36,6 +36,8 @@ _SLOTS = 8
 #: Source values under a window for each cycle that its neurons may take: most values are zero, and
 #: some windows have fewer non-zeros than others.
 _VALUES_PER_STEP = 20
+#: Sums that wait where windows can be faster than neurons: as many as small memories hold anyway.
+_SUMS_WAITING = 16
 #: Most values per word: selecting among more costs more logic than it saves cycles.
 _MOST_WORD_VALUES = 64
 
@@ -106,6 +108,13 @@ class LayerPlan:
     def source(self) -> StreamPlan:
         """What arrives, after the pool."""
         return self.windows.buffer.stream
+
+    @property
+    def queue(self) -> int:
+        """Sums that may wait for the neurons: some where small windows are faster than these."""
+        cycles = self.layer.timesteps // self.steps_per_cycle
+        constant = self.layer.connections[0].transport == "count"
+        return _SUMS_WAITING if constant and cycles > _patience(self.kernel, self.events) else 0
 
     @property
     def weights(self) -> Range:
@@ -215,14 +224,18 @@ def _layer(
     )
 
 
+def _patience(weight: IntArray, events: int) -> float:
+    """Return for how many cycles the neurons may be busy with a window of average work."""
+    return weight[0].size / events / _VALUES_PER_STEP
+
+
 def _steps_per_cycle(layer: Layer, connection: Connection, events: int) -> int:
     """Return how many timesteps at once keep the neurons from being slower than small windows."""
     unit = NeuronUnit.of_kind(layer.neuron.kind)
-    window = connection.synapses.weight[0].size / events
     for steps in range(1, layer.timesteps + 1):
         if layer.timesteps % steps == 0 and steps <= unit.most_steps:
             chosen = steps
-            if layer.timesteps / steps <= window / _VALUES_PER_STEP:
+            if layer.timesteps / steps <= _patience(connection.synapses.weight, events):
                 break
     return chosen
 

@@ -153,7 +153,9 @@ class WindowPlan:
         if wandering:
             stored = self.buffer.stream.stored_channels
             raise ConfigError(
-                f"events = {self.events} must divide the {stored} stored channels of the source"
+                f"events = {self.events} must divide the {stored} stored channels of its source "
+                f"(the channels, filled up to a multiple of the source's lanes): choose 1 or "
+                f"another divisor, or give events by layer"
             )
 
     def _start(self, x: int) -> int:

@@ -133,14 +133,7 @@ class Cosimulator:
         ToolError
             If the simulator fails.
         """
-        pixels = check_images(self.network, images)
-        targets = None if labels is None else _check_labels(labels, len(pixels))
-        for what, stall in zip(("input", "output"), stalls, strict=True):
-            if not 0 <= stall <= _HIGHEST_STALL:
-                raise ConfigError(
-                    f"the probability of {what} stalls must be from 0 to {_HIGHEST_STALL}, not "
-                    f"{stall}"
-                )
+        pixels, targets = _check_run(self.network, images, labels, stalls)
         report = progress or _silent
         job = Job(
             images=len(pixels),
@@ -254,6 +247,8 @@ def cosimulate(
 
     For several runs on one build, see :class:`Cosimulator`, whose parameters these are.
     """
+    # Ahead of the build, which takes a while.
+    _check_run(network, images, labels, stalls)
     cosimulator = Cosimulator(
         network, config=config, design=design, build_dir=build_dir, progress=progress
     )
@@ -307,6 +302,23 @@ def _first(found: Sequence[Divergence | None]) -> Divergence | None:
     """Return the divergence of the earliest image; of several, the first in the list."""
     divergences = [divergence for divergence in found if divergence is not None]
     return min(divergences, key=lambda divergence: divergence.image, default=None)
+
+
+def _check_run(
+    network: Network,
+    images: npt.ArrayLike,
+    labels: npt.ArrayLike | None,
+    stalls: tuple[float, float],
+) -> tuple[IntArray, IntArray | None]:
+    """Return pixels and labels of a run, once they and the stalls are known to be valid."""
+    pixels = check_images(network, images)
+    targets = None if labels is None else _check_labels(labels, len(pixels))
+    for what, stall in zip(("input", "output"), stalls, strict=True):
+        if not 0 <= stall <= _HIGHEST_STALL:
+            raise ConfigError(
+                f"the probability of {what} stalls must be from 0 to {_HIGHEST_STALL}, not {stall}"
+            )
+    return pixels, targets
 
 
 def _check_labels(labels: npt.ArrayLike, images: int) -> IntArray:

@@ -229,7 +229,8 @@ def _read_idx(path: Path, ndim: int) -> PixelArray:
             f"{path} has {len(content)} bytes, but its header {shape} needs {expected}: get it "
             f"again"
         )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    # A copy, since torch wants to be able to write.
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
 
 
 def load_images(

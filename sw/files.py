@@ -20,7 +20,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     FileFormatError
-        If the folder cannot be made or written to.
+        If the folder or the file cannot be made or written to.
     """
     target = Path(path)
     try:
@@ -34,9 +34,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
-    except BaseException:
+    except OSError as error:
+        raise FileFormatError(f"cannot write {target}: {error.strerror or error}") from None
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_text(path: str | Path, text: str) -> None:

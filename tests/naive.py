@@ -51,7 +51,7 @@ def run(network: Network, image: Any) -> dict[str, Activity]:
             spikes = {}
             for index, total in current.items():
                 v = potentials.get(index)
-                spikes[index], potentials[index] = _step(layer.neuron, index[0], t, v, total)
+                spikes[index], potentials[index] = step(layer.neuron, index[0], t, v, total)
             activity.currents.append(current)
             activity.spikes.append(spikes)
             activity.potentials.append(dict(potentials))
@@ -65,7 +65,7 @@ def label(logits: Map) -> int:
     return values.index(max(values))
 
 
-def _step(neuron: Any, c: int, t: int, v: int | None, total: int) -> tuple[int, int]:
+def step(neuron: Any, c: int, t: int, v: int | None, total: int) -> tuple[int, int]:
     if neuron.kind == "ladder":
         return int(total >= int(neuron.levels[c][t])), total
     if v is None:

@@ -36,7 +36,7 @@ def console(stderr: bool = False) -> Console:
     Made per call, since the stream may be replaced (by tests, or by a caller's redirection).
     """
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 100)
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else 120)
 
 
 class _Bars(Progress):
@@ -120,6 +120,8 @@ def table(*columns: str, title: str | None = None) -> Table:
             column.removeprefix("#"),
             justify="right" if number else "left",
             no_wrap=number,
+            min_width=None if number else 8,
+            overflow="fold",
         )
     return made
 

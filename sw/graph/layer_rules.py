@@ -129,7 +129,8 @@ def _synapses(walk: Walk, node: fx.Node) -> Value:
         )
     tap = value if isinstance(value, Tap) else Tap(repr(UNKNOWN))
     name = walk.name(target)
-    walk.note = f"layer {name}, reading {tap.source}" + (
+    source = tap.source if isinstance(value, Tap) else "what was not understood"
+    walk.note = f"layer {name}, reading {source}" + (
         f" through a {tap.pool.kind}-pool of {tap.pool.size}" if tap.pool else ""
     )
     return Pending(name, (SynapseSpec(target, tap),))

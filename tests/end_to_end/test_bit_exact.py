@@ -26,9 +26,11 @@ class AveragePools(nn.Sequential):
     def __init__(self) -> None:
         super().__init__(
             nn.Conv2d(1, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
             nn.ReLU(),
             nn.AvgPool2d(2),
             nn.Conv2d(8, 12, 2),
+            nn.BatchNorm2d(12),
             nn.ReLU(),
             nn.AvgPool2d((3, 1)),
             nn.Flatten(),
@@ -135,5 +137,5 @@ class TestBothPools:
 
 class TestAveragePools:
     def test_spikes(self, build_dir: Path) -> None:
-        lanes = {"layer_0": 8, "layer_3": 4, "layer_7": 10}
-        assert_equal(Case("average-pools", "spikes", lanes, {"layer_3": 2}), build_dir)
+        lanes = {"layer_0": 8, "layer_4": 4, "layer_9": 10}
+        assert_equal(Case("average-pools", "spikes", lanes, {"layer_4": 2}), build_dir)

@@ -33,8 +33,9 @@ class Rows:
     def __init__(self, plan: BufferPlan, count: int, seed: int) -> None:
         self.plan = plan
         stream, rng = plan.stream, random.Random(seed)
+        low, high = stream.values.low, stream.values.high
         self.transfers = [
-            [rng.randint(stream.values.low, stream.values.high) for _ in range(stream.lanes)]
+            [rng.choice([0, rng.randint(low, high)]) for _ in range(stream.lanes)]
             for _ in range(count * self.per_row)
         ]
 
@@ -74,6 +75,12 @@ def test_is_a_ring_of_rows(plan: BufferPlan, seed: int, hurry: float) -> None:
             complete = arrived // rows.per_row - given_back
             assert ctx.get(dut.rows) == complete
             assert ctx.get(dut.i.ready) == (complete < plan.capacity)
+            if plan.marked:
+                marks = ctx.get(dut.marks)
+                for row in range(given_back, given_back + complete):
+                    for address in range(plan.row_depth):
+                        mark = marks >> (row % plan.capacity * plan.row_depth + address) & 1
+                        assert mark == any(rows.word(row, address))
             if shown is not None:
                 assert values_of(plan, ctx.get(dut.word), len(shown)) == shown
             release = rng.randint(0, complete) if rng.random() < hurry else 0

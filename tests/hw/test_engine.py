@@ -169,6 +169,22 @@ def test_blocked_without_a_consumer(make: Callable[[], Plan]) -> None:
     assert last[1:] == first[1:], "nothing else goes on"
 
 
+def test_works_from_the_last_value_in_to_the_last_value_out() -> None:
+    plan = plan_of((6,), Linear(weight(3, 6)), plain_if(3, 9), timesteps=3, lanes=2)["layer"]
+    dut = Engine(plan)
+    bench = Bench(dut)
+    bench.put(dut.i, [[15]] * 6)
+    bench.get(dut.o, 2)
+    cycles = bench.watch(dut.i.valid & dut.i.ready, dut.o.valid, dut.counters.starved)
+    bench.run()
+    last_in = max(n for n, (taken, *_) in enumerate(cycles) if taken)
+    last_out = max(n for n, (_, sent, _) in enumerate(cycles) if sent)
+    assert last_out - last_in > 2 * 12, "two digits of six values, for two groups"
+    for n in range(len(cycles) - 1):
+        starved = cycles[n + 1][2] - cycles[n][2]
+        assert starved == (not last_in < n <= last_out)
+
+
 def test_waiting_for_a_slow_source_is_no_work() -> None:
     _, counters = run(Case(conv_plan(), count=1), stall_in=0.9, stall_out=0.0)
     assert counters[-1]["blocked"] == 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from components import Bench, plan_of
-from naive import _step as contract
+from naive import step as contract
 
 from spikeloom.hw.neuron import NeuronUnit
 from spikeloom.hw.plan import LayerPlan
@@ -125,6 +125,13 @@ def test_if_fires_at_its_threshold_and_not_below() -> None:
 
     bench.simulator.add_testbench(drive)
     bench.run()
+
+
+def test_if_at_the_end_of_its_reach() -> None:
+    # With nothing but the highest current, the potential ends at the highest of its range.
+    plan = layer([[127]], If(np.array([HUGE]), np.array([0]), np.array([0]), fraction_bits=2), 3)
+    assert plan.ranges.potential.high == 3 * 15 * 127 << 2
+    assert check(plan) == [0]
 
 
 @pytest.mark.parametrize("weight", [127, -128])

@@ -69,7 +69,7 @@ class TestRefusals:
             plan(chain(), HardwareConfig(lanes={"third": 1}))
 
     def test_events_that_do_not_divide_the_stored_channels(self) -> None:
-        expected = "^layer 'second': events = 2 must divide the 3 stored channels of the source$"
+        expected = "^layer 'second': events = 2 must divide the 3 stored channels of its source "
         with pytest.raises(ConfigError, match=expected):
             plan(chain(), HardwareConfig(lanes=1, events={"second": 2}))
 
@@ -307,3 +307,38 @@ class TestBuffers:
         windows = plan_of((16, 4, 4), Conv2d(weight, padding=(1, 1)), events=2)["layer"].windows
         assert windows.buffer.word_values == 16
         assert windows.aligned
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "window", "events", "steps"),
+    [
+        (6, 120, 1, 1),
+        (6, 119, 1, 2),
+        (6, 60, 1, 2),
+        (6, 120, 2, 2),
+        (6, 10, 1, 6),
+        (12, 10, 1, 6),
+        (11, 10, 1, 1),
+        (1, 1, 1, 1),
+    ],
+)
+def test_ladders_take_several_timesteps_where_windows_are_small(
+    timesteps: int, window: int, events: int, steps: int
+) -> None:
+    linear = Linear(np.ones((1, window), np.int64))
+    ladder = Ladder(np.arange(timesteps)[None])
+    planned = plan_of((window,), linear, ladder, timesteps=timesteps, events=events)
+    assert planned["layer"].steps_per_cycle == steps
+    assert timesteps % steps == 0
+    planned = plan_of((window,), linear, silent(1), timesteps=timesteps, events=events)
+    assert planned["layer"].steps_per_cycle == 1, "the next step depends on this one's spike"
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "window", "queue"), [(6, 120, 0), (6, 119, 16), (1, 20, 0), (1, 19, 16)]
+)
+def test_sums_wait_where_windows_are_small(timesteps: int, window: int, queue: int) -> None:
+    linear = Linear(np.ones((1, window), np.int64))
+    assert plan_of((window,), linear, silent(1), timesteps=timesteps)["layer"].queue == queue
+    spiking = plan_of((window,), linear, silent(1), timesteps=timesteps, incoming="spikes")
+    assert spiking["layer"].queue == 0, "each sum serves one timestep, which takes one cycle"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from components import STALLS, Bench, plan_of
-from naive import _step as contract
+from naive import step as contract
 from pysim import unpack
 
 from spikeloom.hw.plan import LayerPlan

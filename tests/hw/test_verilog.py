@@ -77,11 +77,12 @@ class TestGenerate:
         expected = ports(plain().verilog, "spikeloom_accelerator")
         for layer in debugged().sidecar["layers"]:
             name, lanes, tap = layer["name"], layer["lanes"], layer["tap"]
+            shown = lanes * layer["steps_per_cycle"]
             expected |= {
                 f"tap__{name}__step": ("output", 1),
                 f"tap__{name}__sent": ("output", 1),
-                f"tap__{name}__potential": ("output", lanes * tap["potential"]["width"]),
-                f"tap__{name}__spike": ("output", lanes * tap["spike"]["width"]),
+                f"tap__{name}__potential": ("output", shown * tap["potential"]["width"]),
+                f"tap__{name}__spike": ("output", shown * tap["spike"]["width"]),
                 f"tap__{name}__value": ("output", lanes * tap["value"]["width"]),
             }
             for counter in ("cycles", "events", "starved", "blocked"):
@@ -124,9 +125,10 @@ class TestGenerate:
             "shape": [5],
             "timesteps": 3,
             "lanes": 2,
-            "events": 3,
+            "events": 2,
             "groups": 3,
             "sends": "count",
+            "steps_per_cycle": 3,
             "tap": {
                 "potential": {"width": ranges.accumulator.width, "signed": True},
                 "spike": {"width": 1, "signed": False},

@@ -112,7 +112,7 @@ def test_events_must_divide_a_word() -> None:
 
 
 def test_events_must_divide_the_channels_where_windows_move() -> None:
-    expected = "^events = 2 must divide the 3 stored channels of the source$"
+    expected = "^events = 2 must divide the 3 stored channels of its source "
     with pytest.raises(ConfigError, match=expected):
         WindowPlan(buffer_plan(), (1, 1), (1, 1), (0, 0), (4, 5), events=2)
 
@@ -122,3 +122,15 @@ def test_events_need_not_divide_where_windows_keep_their_banks() -> None:
     assert by_tables(plan, 0, 1) == by_definition(plan, 0, 1)
     whole = WindowPlan(buffer_plan(), (4, 5), (1, 1), (0, 0), (1, 1), events=2)
     assert by_tables(whole, 0, 0) == by_definition(whole, 0, 0)
+
+
+def test_words_are_marked_where_that_pays() -> None:
+    def marked(chunks: int, channels: int, steps: int, width: int = 8, capacity: int = 4) -> bool:
+        stream = StreamPlan(1, Range(0, 3), channels, height=4, width=width, steps=steps)
+        return BufferPlan(stream, chunks, capacity).marked
+
+    assert marked(chunks=8, channels=1, steps=1)
+    assert not marked(chunks=8, channels=8, steps=1), "a word is one position's channels"
+    assert not marked(chunks=8, channels=1, steps=2), "timesteps share no marks"
+    assert marked(chunks=8, channels=1, steps=1, width=128)
+    assert not marked(chunks=8, channels=1, steps=1, width=129), "more than 64 words"

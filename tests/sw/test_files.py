@@ -65,3 +65,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_bytes(tmp_path / "a", "thing")
     with pytest.raises(FileFormatError, match=f"thing {tmp_path} cannot be read: Is a directory"):
         read_bytes(tmp_path, "thing")
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(FileFormatError, match=r"^cannot write .*a\.txt: Is a directory$"):
+        write_text(tmp_path / "a.txt", "x")
+    assert names(tmp_path) == ["a.txt"]
