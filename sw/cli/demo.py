@@ -66,8 +66,11 @@ def command(
         spikeloom demo
         spikeloom demo --out build/quick --epochs 3 --tune-epochs 3 --limit 20
     """
+    from spikeloom.sim.tools import Tools
     from spikeloom.sw import datasets
 
+    # Whatever the simulator lacks is said now, and not after the training.
+    Tools.find()
     test = datasets.load(DATA, "test")
     demo = Demo(out, test if limit is None else test.head(limit), seed)
     with bars() as progress:

@@ -156,6 +156,15 @@ def test_interruption_is_told_in_one_word(
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
 
 
+def test_the_demo_asks_for_missing_tools_before_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikeloom.sim.tools.find_libpython.find_libpython", lambda: None)
+    message = error_of("demo", "--out", tmp_path / "out")
+    assert "needs Python as a shared library" in message
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_full_disk_is_told_without_traceback(
     network_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
