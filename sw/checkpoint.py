@@ -14,7 +14,7 @@ import safetensors.torch
 from torch import nn
 
 from spikeloom.sw.errors import ConfigError, FileFormatError
-from spikeloom.sw.files import read_bytes, replacing
+from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.model_spec import build_model, load_model_class
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.prepare import META, activation_of, layers_of, prepare
@@ -129,18 +129,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
 
 
 def _require_header(header: dict[str, Any], path: str | Path) -> None:
-    if header.get("format") != FORMAT:
-        raise FileFormatError(
-            f"{path} is no trained model: its format is {header.get('format')!r}, not {FORMAT!r}"
-        )
-    version = header.get("version")
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise FileFormatError(f"{path} has the version {version!r}, which must be an integer >= 1")
-    if version > VERSION:
-        raise FileFormatError(
-            f"{path} is a trained model of version {version}; this Spikeloom reads up to "
-            f"{VERSION}: update Spikeloom"
-        )
+    require_version(header, path, "trained model", FORMAT, VERSION)
     for name, kind in _FIELDS.items():
         if not isinstance(header.get(name), kind):
             raise FileFormatError(

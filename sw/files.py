@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from spikeloom.sw.errors import FileFormatError
 
@@ -60,6 +61,39 @@ def read_bytes(path: str | Path, what: str) -> bytes:
         raise FileFormatError(f"{what} {path} does not exist: check the path") from None
     except OSError as error:
         raise FileFormatError(f"{what} {path} cannot be read: {error.strerror or error}") from None
+
+
+def require_version(
+    header: Mapping[str, Any], path: str | Path, what: str, kind: str, newest: int
+) -> None:
+    """Require that a file's metadata is of a kind and of a version that can be read.
+
+    Parameters
+    ----------
+    header : mapping
+        With ``format``, which must be ``kind``, and ``version``, from 1 to ``newest``.
+    path : path
+        Of the file, for messages.
+    what : str
+        What the file should be, for messages: ``"network file"``.
+
+    Raises
+    ------
+    FileFormatError
+        If it is of another kind, has no version, or a newer one.
+    """
+    if header.get("format") != kind:
+        raise FileFormatError(
+            f"{path} is no {what}: its format is {header.get('format')!r}, not {kind!r}"
+        )
+    version = header.get("version")
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise FileFormatError(f"{path} has the version {version!r}, which must be an integer >= 1")
+    if version > newest:
+        raise FileFormatError(
+            f"{path} is a {what} of version {version}; this Spikeloom reads up to {newest}: "
+            f"update Spikeloom"
+        )
 
 
 def _umask() -> int:

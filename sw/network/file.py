@@ -13,7 +13,7 @@ from safetensors import SafetensorError, deserialize
 from safetensors import numpy as safetensors_numpy
 
 from spikeloom.sw.errors import ContractError, FileFormatError
-from spikeloom.sw.files import read_bytes, replacing
+from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.network.connections import Connection, Pool, Synapses
 from spikeloom.sw.network.network import Input, Layer, Network
 from spikeloom.sw.network.neurons import Neuron
@@ -144,18 +144,7 @@ def load(path: str | Path) -> Network:
     """
     content = read_bytes(path, "network file")
     header = read_metadata(content, path, METADATA_KEY)
-    if header.get("format") != FORMAT:
-        raise FileFormatError(
-            f"{path} is no network file: its format is {header.get('format')!r}, not {FORMAT!r}"
-        )
-    version = header.get("version")
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise FileFormatError(f"{path} has the version {version!r}, which must be an integer >= 1")
-    if version > VERSION:
-        raise FileFormatError(
-            f"{path} is a network of version {version}; this Spikeloom reads up to {VERSION}: "
-            f"update Spikeloom"
-        )
+    require_version(header, path, "network file", FORMAT, VERSION)
     try:
         return rebuild(header, _integers(content, path))
     except ContractError as error:
