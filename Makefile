@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --n
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest test-data format clean moved
+.PHONY: help demo test lint types pytest test-data sweep format clean moved
 
 help:  ## this list
 	@echo 'Spikeloom: from a PyTorch model to bit-exact spiking-network Verilog. Targets:'
@@ -55,6 +55,10 @@ test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=fold
 	@test -d '$(DATA)' || { echo 'DATA=$(DATA): there is no such folder'; exit 2; }
 	$(SAY) 'pytest: tests on the data sets in $(DATA)'
 	@$(PYTEST) -m data --data='$(DATA)' $(ARGS)
+
+sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images, in simulation
+	$(SAY) 'pytest: every neuron in every transport'
+	@$(PYTEST) -m sweep -rP $(ARGS)
 
 format: .venv/.dev  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .

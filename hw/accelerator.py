@@ -1,4 +1,4 @@
-"""The whole network: a chain of engines, each at work on another image."""
+"""The whole network: a graph of engines, each at work on another row or image."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine import COUNTERS, Engine
+from spikeloom.hw.fork import Fork
 from spikeloom.hw.plan import Plan
 from spikeloom.hw.population import tap_signature
 from spikeloom.hw.streams import StreamPlan, shape_of
+from spikeloom.sw.network import INPUT
 
 
 class Serializer(wiring.Component):
@@ -95,25 +97,49 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         plan = self.plan
-        engines: list[Engine] = []
+        engines: dict[str, Engine] = {}
+        readers: dict[str, list[stream.Interface]] = {INPUT: []}
         for layer in plan.layers:
             name = layer.layer.name
             m.submodules[f"layer_{name}"] = engine = Engine(layer)
-            if engines:
-                wiring.connect(m, engines[-1].o, engine.i)
-            engines.append(engine)
+            engines[name] = engine
+            readers[name] = []
+            for k, connection in enumerate(layer.layer.connections):
+                readers[connection.source].append(getattr(engine, f"i{k}"))
             if plan.config.debug:
                 tap = getattr(self, f"tap__{name}")
                 wiring.connect(m, engine.tap, wiring.flipped(tap))
             if plan.config.counters:
                 counters = getattr(self, f"counters__{name}")
                 wiring.connect(m, engine.counters, wiring.flipped(counters))
+        pixels = plan.input.signature.create()
         m.d.comb += [
-            engines[0].i.valid.eq(self.i.valid),
-            engines[0].i.payload[0].eq(self.i.payload),
-            self.i.ready.eq(engines[0].i.ready),
+            pixels.valid.eq(self.i.valid),
+            pixels.payload[0].eq(self.i.payload),
+            self.i.ready.eq(pixels.ready),
         ]
-        m.submodules.serializer = serializer = Serializer(plan.layers[-1].target)
-        wiring.connect(m, engines[-1].o, serializer.i)
+        _spread(m, INPUT, pixels, readers[INPUT])
+        for layer in plan.layers[:-1]:
+            name = layer.layer.name
+            _spread(m, name, engines[name].o, readers[name])
+        last = plan.layers[-1]
+        sink = engines[last.layer.name]
+        m.submodules.serializer = serializer = Serializer(last.target)
+        wiring.connect(m, sink.o, serializer.i)
         wiring.connect(m, serializer.o, wiring.flipped(self.o))
         return m
+
+
+def _spread(
+    m: Module, name: str, source: stream.Interface, readers: list[stream.Interface]
+) -> None:
+    """Hand what a layer, or the input, sends to all who read it."""
+    if not readers:
+        m.d.comb += source.ready.eq(1)
+    elif len(readers) == 1:
+        wiring.connect(m, source, readers[0])
+    else:
+        m.submodules[f"fork_{name}"] = fork = Fork(readers[0].signature.flip(), len(readers))
+        wiring.connect(m, source, fork.i)
+        for k, reader in enumerate(readers):
+            wiring.connect(m, getattr(fork, f"o{k}"), reader)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 
+#: Ways of going through timesteps.
+TIMES = ("auto", "loop", "fold")
+
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -26,6 +29,11 @@ class HardwareConfig:
     budget : int
         Processing elements (the sum of M times E over all layers) that the planner may hand out;
         every layer gets at least E, whatever the budget.
+    time : {"auto", "loop", "fold"}
+        How neurons go through T timesteps of a constant current: one by one, or folded into a
+        division where their kind allows it, which takes a logarithmic number of cycles and shows
+        nothing but the count and the last potential; ``"auto"`` folds where the loop would be the
+        slowest part.
     debug : bool
         Whether every layer gets taps that show its spikes, potentials and sent values.
     counters : bool
@@ -42,6 +50,7 @@ class HardwareConfig:
     lanes: int | Mapping[str, int] | None = None
     events: int | Mapping[str, int] | None = None
     budget: int = 64
+    time: str = "auto"
     debug: bool = False
     counters: bool = False
     top: str = "spikeloom_accelerator"
@@ -53,6 +62,8 @@ class HardwareConfig:
                 if choice is not None:
                     _require_positive(number, what)
         _require_positive(self.budget, "budget")
+        if self.time not in TIMES:
+            raise ConfigError(f"time must be {', '.join(TIMES)}, not {self.time!r}")
         if not isinstance(self.top, str) or not _MODULE.fullmatch(self.top):
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 

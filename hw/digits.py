@@ -2,7 +2,8 @@
 
 Values are recoded in the non-adjacent form, the canonical signed-digit representation with the
 fewest non-zero digits (Reitwiesner, 1960). With ``x3 = 3 * x`` its digits are read off two words:
-position k is +1 where bit k+1 of x3 is set and that of x is not, and -1 the other way round.
+position k is +1 where bit k+1 of x3 is set and that of x is not, and -1 the other way round. In
+two's complement this holds for negative values too: the digits of -x are those of x, negated.
 """
 
 from __future__ import annotations
@@ -32,18 +33,11 @@ class DigitPlan:
 
     @classmethod
     def of(cls, values: Range) -> DigitPlan:
-        """Return the plan with the fewest digits, in binary where nothing is gained.
-
-        Parameters
-        ----------
-        values : Range
-            Not negative.
-        """
-        if values.low < 0:
-            raise ValueError(f"values must not be negative, not {values}")
-        recoded = values.high >= _FIRST_SHORTER
-        # The top digit is highest for the largest value: both forms order as the values do.
-        top = (3 * values.high).bit_length() - 1 if recoded else values.high.bit_length()
+        """Return the plan with the fewest digits, in binary where nothing is gained."""
+        recoded = values.low < 0 or values.high >= _FIRST_SHORTER
+        # The top digit is highest for the largest magnitude: both forms order as magnitudes do.
+        largest = max(-values.low, values.high)
+        top = (3 * largest).bit_length() - 1 if recoded else largest.bit_length()
         return cls(recoded, max(top, 1))
 
     def digits(self, value: int) -> list[tuple[int, int]]:

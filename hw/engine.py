@@ -6,13 +6,12 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.buffer import RowBuffer
 from spikeloom.hw.events import EventBank
+from spikeloom.hw.gather import Gather
 from spikeloom.hw.pe import PeArray, address_bits
 from spikeloom.hw.plan import LayerPlan
-from spikeloom.hw.pool import PoolUnit
 from spikeloom.hw.population import Population, tap_signature
-from spikeloom.hw.scanner import Scanner
+from spikeloom.hw.reader import Reader, reader_layout
 from spikeloom.hw.streams import shape_of
 
 #: Bits of a counter; it starts again from 0 after 2^32 - 1.
@@ -27,7 +26,7 @@ COUNTERS = wiring.Signature(
 
 
 class Engine(wiring.Component):
-    """A layer's hardware: pool, row buffer, scanner, event banks, processing elements, neurons.
+    """A layer's hardware: a reader for each connection, event banks, processing elements, neurons.
 
     Parameters
     ----------
@@ -35,8 +34,8 @@ class Engine(wiring.Component):
 
     Members
     -------
-    i : In(stream)
-        Transfers of the source, ahead of the pool.
+    i0, i1, ... : In(stream)
+        What the source of each connection sends.
     o : Out(stream)
         Transfers of ``plan.target``.
     tap : Out
@@ -47,10 +46,9 @@ class Engine(wiring.Component):
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
-        arriving = plan.pool.source if plan.pool else plan.source
         super().__init__(
-            {
-                "i": In(arriving.signature),
+            {f"i{k}": In(reader.source.signature) for k, reader in enumerate(plan.readers)}
+            | {
                 "o": Out(plan.target.signature),
                 "tap": Out(tap_signature(plan)),
                 "counters": Out(COUNTERS),
@@ -59,51 +57,33 @@ class Engine(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        plan, windows = self.plan, self.plan.windows
-        m.submodules.buffer = buffer = RowBuffer(windows.buffer)
-        m.submodules.scanner = scanner = Scanner(windows, plan.target.groups)
+        plan = self.plan
         m.submodules.pes = pes = PeArray(plan)
         m.submodules.population = population = Population(plan)
-        if plan.pool:
-            m.submodules.pool = pool = PoolUnit.of(plan.pool)
-            wiring.connect(m, wiring.flipped(self.i), pool.i)
-            wiring.connect(m, pool.o, buffer.i)
-        else:
-            wiring.connect(m, wiring.flipped(self.i), buffer.i)
-        m.d.comb += [
-            scanner.rows.eq(buffer.rows),
-            buffer.release.eq(scanner.release),
-            buffer.address.eq(scanner.address),
-            buffer.enable.eq(scanner.enable),
-        ]
-        if windows.buffer.marked:
-            m.d.comb += scanner.marks.eq(buffer.marks)
+        m.submodules.gather = gather = self._gathered(m, pes.depth)
 
         # Every bank gets its share of each word at the same time: value k of a word belongs to
         # bank k mod E, since neighbouring channels then meet different banks.
-        value = shape_of(plan.source.values)
+        value = shape_of(plan.values)
         banks = []
         for e in range(plan.events):
-            bank = EventBank(value, windows.slots, plan.digits, address_bits(pes.depth))
+            bank = EventBank(value, plan.slots, plan.digits, address_bits(pes.depth))
             m.submodules[f"events{e}"] = bank
             banks.append(bank)
         all_ready = Signal()
         m.d.comb += [
             all_ready.eq(Cat(bank.i.ready for bank in banks).all()),
-            scanner.o.ready.eq(all_ready),
+            gather.o.ready.eq(all_ready),
         ]
         for e, bank in enumerate(banks):
             m.d.comb += [
-                bank.i.valid.eq(scanner.o.valid & all_ready),
-                bank.i.payload.base.eq(scanner.o.payload.base),
-                bank.i.payload.last.eq(scanner.o.payload.last),
+                bank.i.valid.eq(gather.o.valid & all_ready),
+                bank.i.payload.base.eq(gather.o.payload.base),
+                bank.i.payload.last.eq(gather.o.payload.last),
             ]
-            for slot in range(windows.slots):
-                k = slot * plan.events + e
-                kept = scanner.o.payload.keep[k].replicate(value.width)
-                m.d.comb += bank.i.payload.values[slot].eq(
-                    buffer.word.word_select(k, value.width) & kept
-                )
+            for slot in range(plan.slots):
+                word = gather.o.payload.values
+                m.d.comb += bank.i.payload.values[slot].eq(word[slot * plan.events + e])
             wiring.connect(m, bank.o, getattr(pes, f"i{e}"))
         waiting = self._connect_sums(m, pes, population)
         wiring.connect(m, population.o, wiring.flipped(self.o))
@@ -113,8 +93,7 @@ class Engine(wiring.Component):
         blocked = Signal()
         m.d.comb += [
             working.eq(
-                ~scanner.waiting
-                | scanner.o.valid
+                ~gather.waits
                 | Cat(bank.busy for bank in banks).any()
                 | pes.busy
                 | waiting
@@ -131,6 +110,19 @@ class Engine(wiring.Component):
         with m.Else():
             m.d.sync += counters.starved.eq(counters.starved + 1)
         return m
+
+    def _gathered(self, m: Module, depth: int) -> Gather:
+        """Return the words of all connections, window by window."""
+        plan = self.plan
+        readers = [Reader(reader, plan.target.groups, depth) for reader in plan.readers]
+        layout = reader_layout(plan.values, plan.slots * plan.events, depth)
+        gather = Gather([reader.layout for reader in readers], layout)
+        for k, reader in enumerate(readers):
+            m.submodules[f"reader{k}"] = reader
+            wiring.connect(m, wiring.flipped(getattr(self, f"i{k}")), reader.i)
+            wiring.connect(m, reader.o, getattr(gather, f"i{k}"))
+            m.d.comb += getattr(gather, f"waits{k}").eq(reader.waits)
+        return gather
 
     def _connect_sums(self, m: Module, pes: PeArray, population: Population) -> Value:
         """Hand sums to the neurons, through a queue if planned; return whether any waits in it."""

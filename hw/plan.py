@@ -8,54 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from spikeloom.hw.capacity import RowLayer, RowReader, grow
 from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.connection import ConnectionPlan, connection_plan, spare_rows, value_range
 from spikeloom.hw.digits import DigitPlan
-from spikeloom.hw.neuron import NeuronUnit
+from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.streams import StreamPlan
-from spikeloom.hw.windows import BufferPlan, WindowPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.network import (
-    INPUT,
-    Connection,
-    Conv2d,
-    Layer,
-    Linear,
-    Network,
-    Pool,
-    Range,
-    Ranges,
-    Shape,
-)
-from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges, Shape
 
-#: Values per bank that a word should hold, so that reading ahead keeps every bank busy when only
-#: one value in eight is not zero.
-_SLOTS = 8
 #: Source values under a window for each cycle that its neurons may take: most values are zero, and
 #: some windows have fewer non-zeros than others.
 _VALUES_PER_STEP = 20
 #: Sums that wait where windows can be faster than neurons: as many as small memories hold anyway.
 _SUMS_WAITING = 16
-#: Most values per word: selecting among more costs more logic than it saves cycles.
-_MOST_WORD_VALUES = 64
-
-
-@dataclass(frozen=True)
-class PoolPlan:
-    """A pool between two layers.
-
-    Parameters
-    ----------
-    pool : Pool
-    source, target : StreamPlan
-        What goes in and what comes out.
-    """
-
-    pool: Pool
-    source: StreamPlan
-    target: StreamPlan
 
 
 @dataclass(frozen=True)
@@ -68,31 +34,26 @@ class LayerPlan:
         The contract's layer.
     ranges : Ranges
         Its proven value ranges.
-    pool : PoolPlan or None
-        What its source passes through first.
-    windows : WindowPlan
-        Its walk over the source.
-    digits : DigitPlan
-        Digits of the source's values.
-    kernel : array of int64, shape (stored outputs, kernel height, kernel width, stored channels)
-        Weights in the order of the source's rows, 0 for channels that only fill up lanes.
+    readers : tuple of ConnectionPlan
+        How each of its connections is read.
     target : StreamPlan
         What it sends.
     sends : {"count", "spikes", "logits"}
         What the values of the target are.
     steps_per_cycle : int
         Timesteps that a neuron takes in one cycle; it divides T.
+    folded : bool
+        Whether the T timesteps under constant current are done as one division, in a logarithmic
+        number of cycles; neurons then show nothing but their last potential and their count.
     """
 
     layer: Layer
     ranges: Ranges
-    pool: PoolPlan | None
-    windows: WindowPlan
-    digits: DigitPlan
-    kernel: IntArray
+    readers: tuple[ConnectionPlan, ...]
     target: StreamPlan
     sends: str
     steps_per_cycle: int
+    folded: bool = False
 
     @property
     def lanes(self) -> int:
@@ -102,40 +63,53 @@ class LayerPlan:
     @property
     def events(self) -> int:
         """E, events added to every lane in one cycle."""
-        return self.windows.events
+        return self.readers[0].windows.events
 
     @property
-    def source(self) -> StreamPlan:
-        """What arrives, after the pool."""
-        return self.windows.buffer.stream
+    def slots(self) -> int:
+        """Values of a word that one bank gets, of the connection with the longest words."""
+        return max(reader.windows.slots for reader in self.readers)
+
+    @property
+    def values(self) -> Range:
+        """Range of the values that all connections hand to their synapses."""
+        return value_range(self.readers)
+
+    @property
+    def digits(self) -> DigitPlan:
+        """Digits of these values."""
+        return DigitPlan.of(self.values)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles that the neurons take for all timesteps of a current that is constant."""
+        if self.folded:
+            folded = NeuronUnit.of(self).folded_cycles(self.layer)
+            assert folded is not None, "the plan folds only what can be folded"
+            return folded
+        return self.layer.timesteps // self.steps_per_cycle
 
     @property
     def queue(self) -> int:
         """Sums that may wait for the neurons: some where small windows are faster than these."""
-        cycles = self.layer.timesteps // self.steps_per_cycle
-        constant = self.layer.connections[0].transport == "count"
-        return _SUMS_WAITING if constant and cycles > _patience(self.kernel, self.events) else 0
+        slow = self.layer.constant and self.cycles > _patience(self.layer, self.events)
+        return _SUMS_WAITING if slow else 0
 
     @property
     def weights(self) -> Range:
         """Range of the weights, 0 included."""
-        return Range(min(int(self.kernel.min()), 0), max(int(self.kernel.max()), 0))
+        kernels = [reader.kernel for reader in self.readers]
+        low, high = min(int(k.min()) for k in kernels), max(int(k.max()) for k in kernels)
+        return Range(low, high) | Range(0, 0)
 
     def bank(self, event: int) -> list[list[int]]:
         """Return the weight words of one bank: M weights each, in the order of their address."""
-        windows, lanes = self.windows, self.lanes
-        outs, height, width, channels = self.kernel.shape
-        rows = self.kernel.reshape(outs // lanes, lanes, height, width * channels)
-        padded = np.zeros((*rows.shape[:3], windows.span * windows.events), np.int64)
-        padded[..., : width * channels] = rows
-        mine = padded[..., event :: windows.events]
-        words: list[list[int]] = mine.transpose(0, 2, 3, 1).reshape(-1, lanes).tolist()
-        return words
+        return [word for reader in self.readers for word in reader.bank(event, self.lanes)]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An accelerator: a chain of engines.
+    """An accelerator: a graph of engines.
 
     Parameters
     ----------
@@ -177,139 +151,116 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
         If lanes or events do not fit a layer.
     """
     config = config or HardwareConfig()
-    _require_chain(network)
     lanes = config.chosen("lanes", network)
     events = config.chosen("events", network)
     _balance(network, lanes, events, config.budget)
-    channels, height, width = _spatial(network.input.shape)
-    source = StreamPlan(1, network.input.values(), channels, height, width, 1)
-    inputs, layers = source, []
-    for position, layer in enumerate(network.layers):
-        following = network.layers[position + 1 :]
-        sends = following[0].connections[0].transport if following else "logits"
+    inputs = StreamPlan(
+        1, network.input.values(), *_spatial(network.input.shape), network.input.steps or 1
+    )
+    streams, layers = {INPUT: inputs}, []
+    for layer in network.layers:
         try:
-            layers.append(
-                _layer(network, layer, source, sends, lanes[layer.name], events.get(layer.name))
-            )
+            planned = _layer(network, layer, streams, lanes[layer.name], events.get(layer.name))
+            planned = _timed(planned, config.time)
         except (ConfigError, UnsupportedError) as error:
             raise type(error)(f"layer {layer.name!r}: {error}") from None
-        source = layers[-1].target
-    return Plan(network, config, inputs, tuple(layers))
+        streams[layer.name] = planned.target
+        layers.append(planned)
+    return Plan(network, config, inputs, _buffered(inputs, layers))
 
 
 def _layer(
-    network: Network, layer: Layer, source: StreamPlan, sends: str, lanes: int, events: int | None
+    network: Network, layer: Layer, streams: dict[str, StreamPlan], lanes: int, events: int | None
 ) -> LayerPlan:
-    (connection,) = layer.connections
-    shape = network.shapes[layer.name]
     ranges = network.ranges[layer.name]
-    channels, height, width = _spatial(shape)
+    channels, height, width = _spatial(network.shapes[layer.name])
     if lanes > channels:
         raise ConfigError(f"lanes = {lanes} must not exceed its {channels} output channels")
-    pool = _pool(connection, source)
-    arriving = pool.target if pool else source
+    sends = _sends(network, layer)
     values = {"count": ranges.count, "spikes": ranges.spike, "logits": ranges.potential}[sends]
     steps = layer.timesteps if sends == "spikes" else 1
     target = StreamPlan(lanes, values, channels, height, width, steps)
-    return LayerPlan(
-        layer=layer,
-        ranges=ranges,
-        pool=pool,
-        windows=_windows(connection, arriving, (height, width), events),
-        digits=DigitPlan.of(arriving.values),
-        kernel=_kernel(connection, arriving, target),
-        target=target,
-        sends=sends,
-        steps_per_cycle=_steps_per_cycle(layer, connection, events or 1),
-    )
+    readers: list[ConnectionPlan] = []
+    first = 0
+    for connection in layer.connections:
+        source = streams[connection.source]
+        reader = connection_plan(network, layer, connection, source, target, events)
+        readers.append(replace(reader, first=first))
+        first += target.groups * reader.windows.kernel[0] * reader.windows.span
+    return LayerPlan(layer, ranges, tuple(readers), target, sends, steps_per_cycle=1)
 
 
-def _patience(weight: IntArray, events: int) -> float:
-    """Return for how many cycles the neurons may be busy with a window of average work."""
-    return weight[0].size / events / _VALUES_PER_STEP
+def _sends(network: Network, layer: Layer) -> str:
+    """Return what a layer sends: its spikes as soon as one of its readers needs these."""
+    if not layer.neuron.fires:
+        return "logits"
+    reading = [c for x in network.layers for c in x.connections if c.source == layer.name]
+    return "count" if all(connection.constant for connection in reading) else "spikes"
 
 
-def _steps_per_cycle(layer: Layer, connection: Connection, events: int) -> int:
-    """Return how many timesteps at once keep the neurons from being slower than small windows."""
-    unit = NeuronUnit.of_kind(layer.neuron.kind)
-    for steps in range(1, layer.timesteps + 1):
-        if layer.timesteps % steps == 0 and steps <= unit.most_steps:
-            chosen = steps
-            if layer.timesteps / steps <= _patience(connection.synapses.weight, events):
-                break
-    return chosen
+def _timed(planned: LayerPlan, time: str) -> LayerPlan:
+    """Return the plan with the way in which the neurons go through their timesteps.
 
-
-def _pool(connection: Connection, source: StreamPlan) -> PoolPlan | None:
-    if connection.pool is None:
-        return None
-    shape = (source.channels, source.height, source.width)
-    channels, height, width = connection.pool.shape(shape)
-    values = connection.pool.values(source.values)
-    target = StreamPlan(source.lanes, values, channels, height, width, source.steps)
-    return PoolPlan(connection.pool, source, target)
-
-
-def _windows(
-    connection: Connection, source: StreamPlan, shape: tuple[int, int], events: int | None
-) -> WindowPlan:
-    synapses = connection.synapses
-    if isinstance(synapses, Conv2d):
-        kernel, stride, padding = synapses.kernel, synapses.stride, synapses.padding
-        spare = stride[0]
-    elif isinstance(synapses, Linear):
-        kernel, stride, padding = (source.height, source.width), (1, 1), (0, 0)
-        spare = source.height
-    else:
-        raise UnsupportedError(f"synapses of kind {synapses.kind!r} cannot be generated")
-    wanted = events or 1
-    buffer = BufferPlan(source, _chunks(source, wanted), capacity=1)
-    windows = WindowPlan(buffer, kernel, stride, padding, shape, wanted)
-    # Spare rows let the source write the next lines' (or the next image's) while these are read.
-    capacity = max(line.need for line in windows.lines) + spare
-    return replace(windows, buffer=replace(buffer, capacity=capacity))
-
-
-def _chunks(source: StreamPlan, events: int) -> int:
-    """Return how many transfers to put into a word.
-
-    Enough that each bank finds something in most words, a multiple of E, and, where that leaves a
-    choice, so that a position's channels fill whole words and nothing has to be masked.
+    Where windows are small, neurons must be fast: as a ladder of several steps at a time, or as a
+    division, which takes a logarithmic number of cycles.
     """
-    goal = min(_SLOTS * events, _MOST_WORD_VALUES, source.row_values)
-    most = max(_MOST_WORD_VALUES, source.lanes * events)
-    sizes = [n for n in range(source.lanes, most + 1, source.lanes) if n % events == 0]
-    aligned = [n for n in sizes if source.stored_channels % n == 0 and 2 * n >= goal]
-    size = (
-        min((n for n in aligned if n >= goal), default=0)
-        or max(aligned, default=0)
-        or min((n for n in sizes if n >= goal), default=sizes[-1])
-    )
-    return size // source.lanes
+    layer, unit = planned.layer, NeuronUnit.of(planned)
+    patience = _patience(layer, planned.events)
+    steps = 1
+    for candidate in range(1, layer.timesteps + 1):
+        if layer.timesteps % candidate == 0 and candidate <= unit.most_steps:
+            steps = candidate
+            if layer.timesteps / steps <= patience:
+                break
+    planned = replace(planned, steps_per_cycle=steps)
+    cycles = unit.folded_cycles(layer) if planned.sends == "count" else None
+    if cycles is None or time == "loop" or not layer.constant:
+        return planned
+    worth = planned.cycles > patience and cycles < planned.cycles
+    return replace(planned, folded=time == "fold" or worth)
 
 
-def _kernel(connection: Connection, source: StreamPlan, target: StreamPlan) -> IntArray:
-    """Return the weights as (stored outputs, kernel rows, kernel columns, stored channels)."""
-    weight = connection.synapses.weight
-    if weight.ndim == 2:
-        weight = weight.reshape(len(weight), source.channels, source.height, source.width)
-    stored = np.zeros((target.stored_channels, *weight.shape[2:], source.stored_channels), np.int64)
-    stored[: len(weight), ..., : source.channels] = weight.transpose(0, 2, 3, 1)
-    stored.flags.writeable = False
-    return stored
+def _patience(layer: Layer, events: int) -> float:
+    """Return for how many cycles the neurons may be busy with a window of average work."""
+    values = sum(connection.synapses.weight[0].size for connection in layer.connections)
+    return values / events / _VALUES_PER_STEP
 
 
-def _require_chain(network: Network) -> None:
-    """Refuse what is no chain of layers, each with one connection."""
-    previous = INPUT
-    for layer in network.layers:
-        if len(layer.connections) != 1 or layer.connections[0].source != previous:
-            sources = ", ".join(repr(c.source) for c in layer.connections)
-            raise UnsupportedError(
-                f"layer {layer.name!r} is fed by {sources}; the hardware runs chains of layers, "
-                f"where it would be fed by {previous!r} alone"
+def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, ...]:
+    """Return the plans with as many rows in each buffer as it takes.
+
+    Those that keep a network with branches from halting, and spare ones on top, which let the
+    source go on while a line is read; where ways of different length meet, one for each layer in
+    between, so that all of these can work at the same time.
+    """
+    depth = {INPUT: 0}
+    flow = [RowLayer(INPUT, inputs.height)]
+    heights = {INPUT: inputs.height}
+    for planned in layers:
+        rows = []
+        for reader in planned.readers:
+            windows, source = reader.windows, reader.connection.source
+            size = (
+                windows.buffer.row_depth * windows.buffer.word_values * reader.stream.values.width
             )
-        previous = layer.name
+            pool = reader.pool.pool.size[0] if reader.pool else 1
+            capacity = windows.buffer.capacity
+            rows.append(RowReader(source, windows.lines, heights[source], pool, size, capacity))
+        name = planned.layer.name
+        heights[name] = planned.target.height
+        depth[name] = 1 + max(depth[reader.connection.source] for reader in planned.readers)
+        flow.append(RowLayer(name, planned.target.height, rows))
+    grow(flow)
+    buffered = []
+    for planned, layer in zip(layers, flow[1:], strict=True):
+        readers = []
+        for reader, row in zip(planned.readers, layer.readers, strict=True):
+            between = depth[planned.layer.name] - depth[reader.connection.source] - 1
+            capacity = row.capacity + spare_rows(reader) + between
+            buffer = replace(reader.windows.buffer, capacity=capacity)
+            readers.append(replace(reader, windows=replace(reader.windows, buffer=buffer)))
+        buffered.append(replace(planned, readers=tuple(readers)))
+    return tuple(buffered)
 
 
 def _balance(network: Network, lanes: dict[str, int], events: dict[str, int], budget: int) -> None:
@@ -317,9 +268,11 @@ def _balance(network: Network, lanes: dict[str, int], events: dict[str, int], bu
     work, most = {}, {}
     for layer in network.layers:
         channels, height, width = _spatial(network.shapes[layer.name])
-        fan_in = layer.connections[0].synapses.weight[0].size
-        steps = layer.timesteps if layer.connections[0].transport == "spikes" else 1
-        work[layer.name] = channels * height * width * fan_in * steps
+        fan_in = sum(
+            connection.synapses.weight[0].size * (1 if connection.constant else layer.timesteps)
+            for connection in layer.connections
+        )
+        work[layer.name] = channels * height * width * fan_in
         most[layer.name] = channels
     free = [name for name in work if name not in lanes]
     lanes.update(dict.fromkeys(free, 1))

@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.neuron import SENT, NeuronUnit
+from spikeloom.hw.neurons import SENT, NeuronUnit, shown_spike
 from spikeloom.hw.plan import LayerPlan
 from spikeloom.hw.streams import shape_of
 
@@ -20,14 +20,15 @@ def tap_signature(plan: LayerPlan) -> wiring.Signature:
     ``step`` is high for one cycle per ``plan.steps_per_cycle`` timesteps of a group of M neurons,
     with each one's ``potential`` after its soft reset and ``spike``, timestep after timestep and
     therein lane after lane; ``sent`` for one cycle per transfer that leaves the layer, with its
-    ``value``.
+    ``value``. Where time is folded, ``step`` is high once per group, after the last timestep, and
+    ``spike`` is each neuron's count, as wide as counts are.
     """
     lanes = plan.lanes * plan.steps_per_cycle
     return wiring.Signature(
         {
             "step": Out(1),
             "potential": Out(lanes * plan.ranges.potential.width),
-            "spike": Out(lanes * plan.ranges.spike.width),
+            "spike": Out(lanes * shown_spike(plan).width),
             "sent": Out(1),
             "value": Out(plan.target.layout.size),
         }
@@ -37,8 +38,8 @@ def tap_signature(plan: LayerPlan) -> wiring.Signature:
 class Population(wiring.Component):
     """Runs the timesteps of a layer while its engine accumulates the next currents.
 
-    Where the current is constant, each accumulator serves all T timesteps; where it comes from
-    spikes, each serves one, and T of them follow one another.
+    Where the current is constant, each accumulator serves all T timesteps, which may be folded into
+    fewer cycles; where it comes from spikes, each serves one, and T of them follow one another.
 
     Parameters
     ----------
@@ -74,12 +75,11 @@ class Population(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         plan = self.plan
-        timesteps = plan.layer.timesteps // plan.steps_per_cycle
+        kind = NeuronUnit.of(plan)
         groups = plan.target.groups
-        constant = plan.layer.connections[0].transport == "count"
-        step = Signal(range(timesteps))
+        step = Signal(range(plan.cycles))
         group = Signal(range(groups))
-        last_step = step == timesteps - 1
+        last_step = step == plan.cycles - 1
         current = Signal(self.i.payload.shape())
         loaded = Signal()
 
@@ -89,7 +89,7 @@ class Population(wiring.Component):
         m.d.comb += [
             self.blocked.eq(loaded & sends & self.o.valid & ~self.o.ready),
             enable.eq(loaded & ~self.blocked),
-            self.i.ready.eq(~loaded | (enable & (last_step if constant else 1))),
+            self.i.ready.eq(~loaded | (enable & (last_step if plan.layer.constant else 1))),
             self.busy.eq(loaded | self.o.valid),
         ]
         with m.If(enable):
@@ -99,7 +99,6 @@ class Population(wiring.Component):
         with m.If(self.i.ready):
             m.d.sync += [loaded.eq(self.i.valid), current.eq(self.i.payload)]
 
-        kind = NeuronUnit.of(plan)
         parameters = self._parameters(m, kind, enable if kind.per_step else enable & last_step)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -120,7 +119,7 @@ class Population(wiring.Component):
                 value = Mux(group == groups - 1, 0, value)
             with m.If(enable & sends):
                 m.d.sync += self.o.payload[k].eq(value)
-        self._drive_tap(m, units, enable)
+        self._drive_tap(m, units, enable & last_step if plan.folded else enable)
         return m
 
     def _parameters(
@@ -131,7 +130,7 @@ class Population(wiring.Component):
         ``advance`` is high in the last cycle in which they are needed.
         """
         plan = self.plan
-        steps = plan.layer.timesteps // plan.steps_per_cycle if kind.per_step else 1
+        steps = plan.cycles if kind.per_step else 1
         layout = data.ArrayLayout(kind.cycle_layout(plan), plan.lanes)
         words = _parameter_words(plan, kind, steps)
         if len(words) == 1:
@@ -148,10 +147,10 @@ class Population(wiring.Component):
         # The first word is looked up in reset, so that it is there for the first step.
         return port.data
 
-    def _drive_tap(self, m: Module, units: list[NeuronUnit], enable: Value) -> None:
+    def _drive_tap(self, m: Module, units: list[NeuronUnit], step: Value) -> None:
         tap = self.tap
         m.d.comb += [
-            tap.step.eq(enable),
+            tap.step.eq(step),
             tap.sent.eq(self.o.valid & self.o.ready),
             tap.value.eq(self.o.payload.as_value()),
         ]

@@ -58,6 +58,10 @@ class Scanner(wiring.Component):
     plan : WindowPlan
     groups : int
         Groups of output channels.
+    first : int
+        Weight address of the first group's first weights.
+    depth : int, optional
+        Words of a weight bank; by default those of this walk alone.
 
     Members
     -------
@@ -71,11 +75,14 @@ class Scanner(wiring.Component):
         Whether the next window lacks rows.
     """
 
-    def __init__(self, plan: WindowPlan, groups: int) -> None:
+    def __init__(
+        self, plan: WindowPlan, groups: int, first: int = 0, depth: int | None = None
+    ) -> None:
         self.plan = plan
         self.groups = groups
+        self.first = first
         buffer = plan.buffer
-        self.weight_depth = groups * plan.kernel[0] * plan.span
+        self.weight_depth = depth or groups * plan.kernel[0] * plan.span
         self.layout = data.StructLayout(
             {
                 "base": range(max(self.weight_depth, 2)),
@@ -105,13 +112,14 @@ class Scanner(wiring.Component):
             head=Signal(range(buffer.capacity), name="head"),
         )
         group = Signal(range(self.groups))
-        step = Signal(range(buffer.stream.steps))
-        group_base = Signal(range(max(self.weight_depth, 2)))
+        step = Signal(range(len(plan.steps)))
+        group_base = Signal(range(max(self.weight_depth, 2)), init=self.first)
         plane = Signal(range(buffer.row_depth))
 
         move = Signal()
         walk = self._marked_walk(m, place, move) if buffer.marked else self._walk(m, place, move)
-        step_end = walk.end & (step == buffer.stream.steps - 1)
+        share = _table(list(plan.share.firsts))[group] if plan.share else Const(0)
+        step_end = walk.end & (step == len(plan.steps) - 1)
         group_end = step_end & (group == self.groups - 1)
         line_end = group_end & (place.x == len(plan.columns) - 1)
 
@@ -119,7 +127,7 @@ class Scanner(wiring.Component):
             self.waiting.eq(self.rows < place.line([line.need for line in plan.lines])),
             move.eq(~self.waiting & (~self.o.valid | self.o.ready)),
             self.enable.eq(move),
-            self.address.eq(walk.row_address + plane + walk.word),
+            self.address.eq(walk.row_address + plane + walk.word + share),
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -133,12 +141,15 @@ class Scanner(wiring.Component):
                 self.o.payload.last.eq(walk.end),
             ]
             with m.If(walk.end):
-                m.d.sync += [step.eq(step + 1), plane.eq(plane + buffer.row_words)]
+                m.d.sync += step.eq(step + 1)
+                rises = [int(b > a) for a, b in zip(plan.steps, plan.steps[1:], strict=False)]
+                with m.If(_table([*rises, 0])[step]):
+                    m.d.sync += plane.eq(plane + buffer.row_words)
             with m.If(step_end):
                 m.d.sync += [step.eq(0), plane.eq(0), group.eq(group + 1)]
                 m.d.sync += group_base.eq(group_base + plan.kernel[0] * plan.span)
             with m.If(group_end):
-                m.d.sync += [group.eq(0), group_base.eq(0), place.x.eq(place.x + 1)]
+                m.d.sync += [group.eq(0), group_base.eq(self.first), place.x.eq(place.x + 1)]
             with m.If(line_end):
                 below = place.line([line.release % buffer.capacity for line in plan.lines])
                 m.d.comb += self.release.eq(place.line([line.release for line in plan.lines]))
@@ -160,6 +171,7 @@ class Scanner(wiring.Component):
         begun = Signal()
         current = Mux(begun, slot, place.head)
         word_end = word == place.column([c.words - 1 for c in plan.columns])
+        skipped = self._skipped(m, move, word_end)
         end = word_end & (row == place.line([line.rows - 1 for line in plan.lines]))
         with m.If(move):
             m.d.sync += [begun.eq(1), slot.eq(current)]
@@ -176,12 +188,28 @@ class Scanner(wiring.Component):
                 m.d.sync += [row.eq(0), row_base.eq(0), begun.eq(0)]
         return _Walk(
             row_address=_table([k * buffer.row_depth for k in range(buffer.capacity)])[current],
-            word=place.column([c.first for c in plan.columns]) + word,
+            word=place.column([c.first for c in plan.columns]) + word + skipped,
             base=row_base + word_base,
             first=word == 0,
             last=word_end,
             end=end,
         )
+
+    def _skipped(self, m: Module, move: Value, row_end: Value) -> Value:
+        """Return how many words of the row so far belong to other groups' shares."""
+        share = self.plan.share
+        if share is None or share.words == share.position:
+            return Const(0)
+        others = share.position - share.words
+        inside = Signal(range(share.words))
+        skipped = Signal(range(self.plan.kernel[1] * others + 1))
+        with m.If(move):
+            m.d.sync += inside.eq(inside + 1)
+            with m.If(inside == share.words - 1):
+                m.d.sync += [inside.eq(0), skipped.eq(skipped + others)]
+            with m.If(row_end):
+                m.d.sync += [inside.eq(0), skipped.eq(0)]
+        return skipped
 
     def _marked_walk(self, m: Module, place: _Place, move: Signal) -> _Walk:
         """Visit the words of a window that are marked, in the same order."""

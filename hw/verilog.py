@@ -11,6 +11,7 @@ from amaranth.back import verilog
 
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.neurons import shown_spike
 from spikeloom.hw.plan import LayerPlan, Plan, plan
 from spikeloom.sw.files import write_text
 from spikeloom.sw.network import Network, Range
@@ -89,6 +90,7 @@ def _sidecar(planned: Plan) -> dict[str, Any]:
         "input": {
             "shape": list(network.input.shape),
             "bits": planned.input.values.width,
+            "timesteps": planned.input.steps,
             "transfers": planned.input.transfers,
         },
         "output": {
@@ -117,9 +119,18 @@ def _describe(layer: LayerPlan, network: Network) -> dict[str, Any]:
         "groups": layer.target.groups,
         "sends": layer.sends,
         "steps_per_cycle": layer.steps_per_cycle,
+        "folded": layer.folded,
+        "buffers": [
+            {
+                "source": reader.connection.source,
+                "rows": reader.windows.buffer.capacity,
+                "bits": reader.windows.buffer.bits,
+            }
+            for reader in layer.readers
+        ],
         "tap": {
             "potential": field(layer.ranges.potential),
-            "spike": field(layer.ranges.spike),
+            "spike": field(shown_spike(layer)),
             "value": field(layer.target.values),
         },
     }

@@ -59,6 +59,11 @@ class BufferPlan:
         return self.row_depth * self.capacity
 
     @property
+    def bits(self) -> int:
+        """Bits of memory in all."""
+        return self.depth * self.chunks * self.stream.layout.size
+
+    @property
     def marked(self) -> bool:
         """Whether each word has a mark that says if it holds a non-zero.
 
@@ -118,8 +123,27 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Share:
+    """The words of a position that one group of output channels reads, where not all of them.
+
+    Parameters
+    ----------
+    words : int
+        Number of words, the same for every group.
+    position : int
+        Words of a whole position.
+    firsts : tuple of int
+        First of the words, by group of output channels.
+    """
+
+    words: int
+    position: int
+    firsts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class WindowPlan:
-    """All windows of one layer over its buffer.
+    """All windows of one connection over its buffer.
 
     Parameters
     ----------
@@ -130,6 +154,12 @@ class WindowPlan:
         Rows and columns of the output.
     events : int
         E, banks that the values of a word are dealt to in turn.
+    share : Share or None
+        What each group of output channels reads of a position; None for all of it. Words then do
+        not cross positions.
+    steps : tuple of int
+        For each timestep in which a window is walked, the timestep of the buffer that it reads;
+        they rise by at most 1.
 
     Raises
     ------
@@ -143,6 +173,8 @@ class WindowPlan:
     padding: tuple[int, int]
     shape: tuple[int, int]
     events: int
+    share: Share | None = None
+    steps: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
         if self.buffer.word_values % self.events:
@@ -165,6 +197,8 @@ class WindowPlan:
     @property
     def span(self) -> int:
         """Weight words of one bank for one kernel row."""
+        if self.share:
+            return self.kernel[1] * self.share.words * self.slots
         return -(-self.kernel[1] * self.buffer.stream.stored_channels // self.events)
 
     @property
@@ -175,6 +209,8 @@ class WindowPlan:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The place of each output column's window."""
+        if self.share:
+            return self._shared_columns(self.share)
         size, row = self.buffer.word_values, self.buffer.stream.row_values
         columns = []
         for x in range(self.shape[1]):
@@ -189,6 +225,24 @@ class WindowPlan:
                     offset=(first * size - start) // self.events,
                     head=low - first * size,
                     tail=high - last * size,
+                )
+            )
+        return tuple(columns)
+
+    def _shared_columns(self, share: Share) -> tuple[Column, ...]:
+        """Return the place of each window in words of its positions' shares, less the first."""
+        columns = []
+        for x in range(self.shape[1]):
+            start = x * self.stride[1] - self.padding[1]
+            low = max(start, 0)
+            high = min(start + self.kernel[1], self.buffer.stream.width)
+            columns.append(
+                Column(
+                    first=low * share.position,
+                    words=(high - low) * share.words,
+                    offset=(low - start) * share.words * self.slots,
+                    head=0,
+                    tail=self.buffer.word_values,
                 )
             )
         return tuple(columns)

@@ -149,7 +149,7 @@ class Cosimulator:
         )
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.simulator.folder))
         job.save(folder)
-        in_stream_order(self.network.input.shape, pixels).astype("<u2").tofile(folder / PIXELS)
+        _pixel_stream(self.network, pixels).astype("<u2").tofile(folder / PIXELS)
 
         def look() -> None:
             done = SimulatorProgress.load(folder)
@@ -271,9 +271,19 @@ def _work(network: Network, layer: Layer, connection: Connection) -> int:
     """Return a bound on the events of a connection for one image, zeros not skipped."""
     area = math.prod(connection.pool.size) if connection.pool else 1
     digits = network.carried(layer, connection).width // 2 + 1
-    fan_in = math.prod(connection.synapses.weight.shape[1:])
-    steps = layer.timesteps if connection.transport == "spikes" else 1
+    # Words of a grouped connection can bring along what belongs to other groups.
+    groups = getattr(connection.synapses, "groups", 1)
+    fan_in = math.prod(connection.synapses.weight.shape[1:]) * groups
+    steps = 1 if connection.constant else layer.timesteps
     return math.prod(network.shapes[layer.name]) * fan_in * area * digits * steps
+
+
+def _pixel_stream(network: Network, images: IntArray) -> IntArray:
+    """Return images in the order of the input stream: position, channel, and timestep fastest."""
+    if network.input.steps is None:
+        return in_stream_order(network.input.shape, images)
+    steps = [in_stream_order(network.input.shape, frame) for frame in images.swapaxes(0, 1)]
+    return np.stack(steps, axis=-1)
 
 
 def _layer_report(layer: EngineInfo, score: LayerScore | None, outcome: Outcome) -> LayerReport:

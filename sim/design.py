@@ -64,6 +64,9 @@ class EngineInfo:
         What the layer passes on.
     steps_per_cycle : int
         Timesteps that one strobe of the ``step`` tap shows; it divides T.
+    folded : bool
+        Whether all T timesteps are one division, of which the ``step`` tap shows the last potential
+        and the count.
     taps : Taps or None
         None in a build without debug taps.
     """
@@ -77,6 +80,7 @@ class EngineInfo:
     groups: int
     sends: str
     steps_per_cycle: int
+    folded: bool
     taps: Taps | None
 
     @property
@@ -86,8 +90,13 @@ class EngineInfo:
 
     @property
     def steps_per_image(self) -> int:
-        """Timesteps of groups of lanes for one image."""
-        return self.positions * self.groups * self.timesteps
+        """Timesteps of groups of lanes that the ``step`` tap shows for one image."""
+        return self.positions * self.groups * self.shown_timesteps
+
+    @property
+    def shown_timesteps(self) -> int:
+        """Timesteps of a neuron that the ``step`` tap shows: the last alone if folded."""
+        return 1 if self.folded else self.timesteps
 
     @property
     def sent_per_image(self) -> int:
@@ -225,6 +234,7 @@ def _engine(entry: Any, debug: bool, where: str) -> EngineInfo:
         groups=_get(entry, "groups", int, where),
         sends=_get(entry, "sends", str, where),
         steps_per_cycle=_get(entry, "steps_per_cycle", int, where),
+        folded=_get(entry, "folded", bool, where),
         taps=taps,
     )
 

@@ -24,6 +24,10 @@ BoolArray = npt.NDArray[np.bool_]
 SENT = {"count": "counts", "spikes": "sent", "logits": "logits"}
 
 
+#: Quantities of single timesteps, unless time is folded.
+_OF_STEPS = ("spikes", "potentials", "sent")
+
+
 @dataclass(frozen=True)
 class Tally:
     """How many values were compared, and how many of them differ.
@@ -47,8 +51,9 @@ class Divergence:
     image : int
     layer : str
     quantity : str
-        ``"spikes"``, ``"potentials"``, ``"counts"``, ``"sent"`` (spikes passed on), ``"logits"``,
-        or one of the output stream: ``"output logits"``, ``"output last"``.
+        ``"spikes"``, ``"potentials"``, ``"counts"``, ``"sent"`` (spikes, or counts of folded time,
+        passed on), ``"logits"``, or one of the output stream: ``"output logits"``,
+        ``"output last"``.
     neuron : tuple of int
         (channel, row, column), or (feature,) in a layer without rows.
     timestep : int or None
@@ -108,42 +113,40 @@ class LayerScore:
         trace = expected.trace[layer.name]
         images = trace.spikes.shape[1]
         spikes, potentials, sent = self._shown(first, first + images)
+        counts = expected.counts.get(layer.name)
+        values = {
+            "spikes": trace.spikes,
+            "potentials": trace.potentials,
+            SENT[layer.sends]: _sent(layer, expected, trace),
+        }
+        if layer.folded:
+            assert counts is not None, "only layers that fire are folded"
+            values = {"counts": counts[None], "potentials": trace.potentials[-1:]}
+            values["sent"] = counts[None]
+        shown = zip(values.items(), (spikes, potentials, sent), strict=True)
         self._compare(
             first,
-            {
-                "spikes": (layer.timesteps, in_hardware_order(layer, trace.spikes), spikes),
-                "potentials": (
-                    layer.timesteps,
-                    in_hardware_order(layer, trace.potentials),
-                    potentials,
-                ),
-                SENT[layer.sends]: (
-                    self._sent_steps,
-                    in_hardware_order(layer, _sent(layer, expected, trace)),
-                    sent,
-                ),
-            },
+            {name: (len(x), in_hardware_order(layer, x), got) for (name, x), got in shown},
         )
         if layer.sends == "spikes":
-            counts = in_hardware_order(layer, expected.counts[layer.name][None])
-            self._compare(first, {"counts": (1, counts, self._sums(sent))})
+            assert counts is not None, "logits are no spikes"
+            sums = in_hardware_order(layer, counts[None])
+            self._compare(first, {"counts": (1, sums, self._sums(sent))})
 
     def check_surplus(self, images: int) -> None:
         """Count what came after the values of all ``images``."""
         spikes, potentials, sent = self._shown(images, None)
         nothing = np.zeros((0, self.layer.lanes), np.int64)
+        layer = self.layer
+        steps = layer.timesteps if layer.sends == "spikes" else 1
         self._compare(
             images,
             {
-                "spikes": (self.layer.timesteps, nothing, spikes),
-                "potentials": (self.layer.timesteps, nothing, potentials),
-                SENT[self.layer.sends]: (self._sent_steps, nothing, sent),
+                "counts" if layer.folded else "spikes": (layer.shown_timesteps, nothing, spikes),
+                "potentials": (layer.shown_timesteps, nothing, potentials),
+                "sent" if layer.folded else SENT[layer.sends]: (steps, nothing, sent),
             },
         )
-
-    @property
-    def _sent_steps(self) -> int:
-        return self.layer.timesteps if self.layer.sends == "spikes" else 1
 
     def _shown(self, first: int, last: int | None) -> tuple[IntArray, IntArray, IntArray]:
         """Return the spikes, potentials and sent values of some images."""
@@ -202,7 +205,7 @@ class LayerScore:
             layer=layer.name,
             quantity=quantity,
             neuron=neuron,
-            timestep=step if steps > 1 or quantity in ("spikes", "potentials", "sent") else None,
+            timestep=step if steps > 1 or (quantity in _OF_STEPS and not layer.folded) else None,
             expected=int(expected[record, lane]) if record < len(expected) else None,
             got=int(got[record, lane]) if record < len(got) else None,
         )

@@ -67,7 +67,7 @@ def save(trained: Trained, path: str | Path) -> None:
             layer.name: activation_of(model, layer).levels for layer in layers if layer.activation
         },
         "weight_bits": {
-            layer.name: model.get_submodule(layer.synapses[0].target).bits for layer in layers
+            layer.name: model.get_submodule(str(layer.synapses[0].target)).bits for layer in layers
         },
         "accuracy": {"float": trained.float_accuracy, "quantized": trained.quantized_accuracy},
     }

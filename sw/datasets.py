@@ -1,15 +1,13 @@
-"""Labelled images as integer pixels: the embedded digits, MNIST-style files, and the user's own.
+"""Labelled images as integer pixels: the embedded digits, MNIST-style files, event recordings.
 
-Nothing here is ever downloaded. ``digits`` comes inside scikit-learn; ``mnist`` and
-``fashion-mnist`` are read from the original files in a folder that the user names.
+Nothing here is ever downloaded. ``digits`` comes inside scikit-learn; ``mnist``, ``fashion-mnist``
+and ``nmnist`` are read from the original files in a folder that the user names.
 """
 
 from __future__ import annotations
 
 import gzip
-import io
 import math
-import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +19,9 @@ import numpy.typing as npt
 import torch
 
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
+from spikeloom.sw.events import NMNIST_CLASSES, NMNIST_SHAPE, read_nmnist
 from spikeloom.sw.files import read_bytes
+from spikeloom.sw.network import Input
 
 SPLITS = ("train", "test")
 #: Every fifth image of ``digits``, starting with the first, is a test image.
@@ -48,6 +48,8 @@ class Dataset:
     scale : float
         Real value of one pixel step: ``images * scale`` lies in [0, 1], which is what a torch
         model sees.
+    spikes : array of uint8, shape (N, T, channels, height, width), optional
+        The same with a time axis, for recordings of an event camera: ``images`` are their sums.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Dataset:
     bits: int
     classes: int
     scale: float
+    spikes: PixelArray | None = None
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
@@ -72,6 +75,14 @@ class Dataset:
                 f"images of {self.name} hold the pixel {self.images.max()}, which does not fit "
                 f"{self.bits} bits"
             )
+        if self.spikes is not None and (
+            self.spikes.ndim != 5
+            or not np.array_equal(self.spikes.sum(1, dtype=np.uint32), self.images)
+        ):
+            raise DataError(
+                f"spikes of {self.name} must have shape (N, T, channels, height, width) and add up "
+                f"over T to the images {self.images.shape}: their shape is {self.spikes.shape}"
+            )
         if self.labels.min() < 0 or self.labels.max() >= self.classes:
             raise DataError(
                 f"labels of {self.name} must be from 0 to {self.classes - 1}, not "
@@ -86,6 +97,38 @@ class Dataset:
         """(channels, height, width) of one image."""
         _, channels, height, width = self.images.shape
         return (channels, height, width)
+
+    @property
+    def steps(self) -> int | None:
+        """Number of timesteps T; None if there is no time axis."""
+        return None if self.spikes is None else self.spikes.shape[1]
+
+    @property
+    def timed_shape(self) -> tuple[int, ...]:
+        """Shape of one image: (T, channels, height, width), without T if there is no time axis."""
+        return self.shape if self.steps is None else (self.steps, *self.shape)
+
+    def images_for(self, source: Input) -> PixelArray:
+        """Return the images as a network with this input takes them.
+
+        Returns
+        -------
+        array of uint8, shape (N, channels, height, width)
+            With the time axis behind N, if the input has one.
+
+        Raises
+        ------
+        DataError
+            If the input has a time axis, and the data set has not.
+        """
+        if source.steps is None:
+            return self.images
+        if self.spikes is None:
+            raise DataError(
+                f"the network's input has a time axis of {source.steps} timesteps, but {self.name} "
+                f"has still images: take a data set of events"
+            )
+        return self.spikes
 
     def inputs(self) -> torch.Tensor:
         """Return the images as a torch model sees them: float32 in [0, 1], (N, C, H, W)."""
@@ -112,18 +155,53 @@ class Dataset:
             self.bits,
             self.classes,
             self.scale,
+            None if self.spikes is None else self.spikes[:count],
         )
 
 
-def load(name: str, split: str, root: str | Path | None = None) -> Dataset:
+@dataclass(frozen=True)
+class Binning:
+    """How the events of a recording become spikes.
+
+    Parameters
+    ----------
+    timesteps : int
+        Number of equally long time bins.
+    highest : int
+        Most events of one pixel and polarity that a bin counts. A pixel's sum over all bins must
+        fit 8 bits: ``timesteps * highest`` is at most 255.
+    """
+
+    timesteps: int = 8
+    highest: int = 1
+
+    def __post_init__(self) -> None:
+        if self.timesteps < 1 or self.highest < 1 or self.timesteps * self.highest > 255:
+            raise ConfigError(
+                f"events can be put into bins whose sum is at most 255, not {self.timesteps} bins "
+                f"of up to {self.highest}: take fewer timesteps or a smaller highest value"
+            )
+
+    @staticmethod
+    def of(source: Input) -> Binning | None:
+        """Return what fits a network's input; None if that has no time axis."""
+        return None if source.steps is None else Binning(source.steps, source.values().high)
+
+
+def load(
+    name: str, split: str, root: str | Path | None = None, binning: Binning | None = None
+) -> Dataset:
     """Load one split of a data set.
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist"}
+    name : {"digits", "mnist", "fashion-mnist", "nmnist"}
     split : {"train", "test"}
     root : path, optional
         Folder with the original files, for the data sets that do not come with Spikeloom.
+    binning : Binning, optional
+        For recordings of events, ``nmnist``: how they are binned in time, by default in
+        ``Binning()``. Still images have no use for it, and are loaded as they are.
 
     Raises
     ------
@@ -138,10 +216,10 @@ def load(name: str, split: str, root: str | Path | None = None) -> Dataset:
         raise ConfigError(f"no data set is called {name!r}; there are {', '.join(LOADERS)}")
     if split not in SPLITS:
         raise ConfigError(f"the split must be {' or '.join(SPLITS)}, not {split!r}")
-    return LOADERS[name](name, split, root)
+    return LOADERS[name](name, split, root, binning or Binning())
 
 
-def _load_digits(name: str, split: str, root: str | Path | None) -> Dataset:
+def _load_digits(name: str, split: str, root: str | Path | None, _: Binning) -> Dataset:
     """Return scikit-learn's 1,797 handwritten digits: 8x8 pixels of 0 to 16.
 
     The split is fixed: images 0, 5, 10, ... in scikit-learn's order are the test split (360), the
@@ -157,7 +235,7 @@ def _load_digits(name: str, split: str, root: str | Path | None) -> Dataset:
     return Dataset(name, images, bunch.target[chosen].astype(np.int64), 5, 10, 1 / 16)
 
 
-def _load_mnist(name: str, split: str, root: str | Path | None) -> Dataset:
+def _load_mnist(name: str, split: str, root: str | Path | None, _: Binning) -> Dataset:
     """Return MNIST, or a data set in its format: 28x28 pixels of 0 to 255."""
     if root is None:
         raise ConfigError(
@@ -176,10 +254,32 @@ def _load_mnist(name: str, split: str, root: str | Path | None) -> Dataset:
     return Dataset(name, images[:, np.newaxis], labels.astype(np.int64), 8, 10, 1 / 255)
 
 
-LOADERS: dict[str, Callable[[str, str, str | Path | None], Dataset]] = {
+def _load_nmnist(name: str, split: str, root: str | Path | None, binning: Binning) -> Dataset:
+    """Return N-MNIST, two polarities of 34x34 pixels, in time bins."""
+    if root is None:
+        raise ConfigError(
+            f"{name} does not come with Spikeloom: name the folder that holds its original Train "
+            f"and Test folders, or one .npz file"
+        )
+    recordings = read_nmnist(root, split)
+    spikes = recordings.bins(binning.timesteps, binning.highest, NMNIST_SHAPE)
+    most = binning.timesteps * binning.highest
+    return Dataset(
+        name,
+        spikes.sum(1, dtype=np.uint8),
+        recordings.labels,
+        most.bit_length(),
+        NMNIST_CLASSES,
+        1 / most,
+        spikes,
+    )
+
+
+LOADERS: dict[str, Callable[[str, str, str | Path | None, Binning], Dataset]] = {
     "digits": _load_digits,
     "mnist": _load_mnist,
     "fashion-mnist": _load_mnist,
+    "nmnist": _load_nmnist,
 }
 
 
@@ -231,95 +331,3 @@ def _read_idx(path: Path, ndim: int) -> PixelArray:
         )
     # A copy, since torch wants to be able to write.
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
-
-
-def load_images(
-    path: str | Path, shape: tuple[int, ...], bits: int
-) -> tuple[IntArray, IntArray | None]:
-    """Read the user's own images, ready for a network.
-
-    Parameters
-    ----------
-    path : path
-        ``.npy`` with the images, or ``.npz`` with ``images`` and, if there are any, ``labels``.
-    shape : tuple of int
-        Shape of one image: the network's input shape. A single image without the leading axis,
-        and images without the axis of their only channel, are accepted.
-    bits : int
-        Pixels must be from 0 to ``2 ** bits - 1``.
-
-    Returns
-    -------
-    images : array of int64, shape (N, *shape)
-    labels : array of int64, shape (N,), or None
-
-    Raises
-    ------
-    FileFormatError
-        If the file is missing, damaged or of another kind.
-    DataError
-        If images or labels have the wrong shape, type or range.
-    """
-    arrays = _read_numpy(Path(path))
-    if "images" not in arrays:
-        raise FileFormatError(
-            f"{path} holds {', '.join(arrays) or 'nothing'}: call the array of images 'images'"
-        )
-    images = _integers(arrays["images"], f"images in {path}")
-    images = _fit_shape(images, tuple(shape), path)
-    top = (1 << bits) - 1
-    if images.min() < 0 or images.max() > top:
-        raise DataError(
-            f"images in {path} hold pixels from {images.min()} to {images.max()}, but the network "
-            f"takes {bits} bits, 0 to {top}: rescale them"
-        )
-    if "labels" not in arrays:
-        return images.astype(np.int64), None
-    labels = _integers(arrays["labels"], f"labels in {path}")
-    if labels.shape != (len(images),):
-        raise DataError(
-            f"labels in {path} must have shape ({len(images)},), one per image, not {labels.shape}"
-        )
-    return images.astype(np.int64), labels.astype(np.int64)
-
-
-def _read_numpy(path: Path) -> dict[str, npt.NDArray[Any]]:
-    if path.suffix not in (".npy", ".npz"):
-        raise FileFormatError(f"{path} must be a .npy or .npz file of images")
-    content = read_bytes(path, "image file")
-    try:
-        loaded = np.load(io.BytesIO(content), allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"images": loaded}
-        with loaded:
-            arrays = {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise FileFormatError(
-            f"{path} is damaged or no array file ({error}): write it with numpy.save or numpy.savez"
-        ) from None
-    if len(arrays) == 1 and "labels" not in arrays:
-        return {"images": next(iter(arrays.values()))}
-    return arrays
-
-
-def _integers(array: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
-    if array.dtype.kind not in "iu":
-        raise DataError(
-            f"{what} must be integers, not {array.dtype}: scale, round and convert them"
-        )
-    if array.size == 0:
-        raise DataError(f"{what} are empty: shape {array.shape}")
-    return array
-
-
-def _fit_shape(
-    images: npt.NDArray[Any], shape: tuple[int, ...], path: str | Path
-) -> npt.NDArray[Any]:
-    accepted = [shape] if len(shape) != 3 or shape[0] != 1 else [shape, shape[1:]]
-    for one in accepted:
-        if images.shape == one or images.shape[1:] == one:
-            return images.reshape(-1, *shape)
-    raise DataError(
-        f"images in {path} have shape {images.shape}, but the network takes (N, "
-        f"{', '.join(map(str, shape))})"
-    )

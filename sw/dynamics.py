@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.network import If, Ladder, Layer, Logits, Neuron
+from spikeloom.sw.network import Burst, Dual, If, Ladder, Layer, Logits, Neuron, Signed
 
 #: A neuron's state between timesteps; its first tensor is the membrane potential.
 State = tuple[Tensor, ...]
@@ -108,6 +108,89 @@ class IfDynamics(Dynamics, kind="if"):
         """Return the spikes of timestep ``t`` and the state after it."""
         potential = state[0] + current * self._scale + self._bias
         spikes = (potential >= self._threshold).to(torch.int64)
+        return spikes, (potential - spikes * self._threshold,)
+
+
+class DualDynamics(Dynamics, kind="dual"):
+    """As IF, but a negative spike takes one back where v < 0 and the net count m is positive."""
+
+    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
+        """Put the neuron's parameters on the device."""
+        neuron = cast(Dual, neuron)
+        self._threshold = per_channel(neuron.threshold)
+        self._initial = per_channel(neuron.initial)
+        self._bias = per_channel(neuron.bias)
+        self._scale = 1 << neuron.fraction_bits
+
+    def start(self, current: Tensor) -> State:
+        """Return the initial potential, and m = 0."""
+        return (self._initial.expand_as(current), torch.zeros_like(current))
+
+    def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the spikes of timestep ``t`` and the state after it."""
+        potential, net = state
+        potential = potential + current * self._scale + self._bias
+        up = (potential >= self._threshold).to(torch.int64)
+        down = ((potential < 0) & (net > 0)).to(torch.int64)
+        spikes = up - down
+        return spikes, (potential - spikes * self._threshold, net + spikes)
+
+
+class SignedDynamics(Dynamics, kind="signed"):
+    """Quanta of two sizes around zero; m is the net number of quanta."""
+
+    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
+        """Put the neuron's parameters on the device."""
+        neuron = cast(Signed, neuron)
+        self._positive = per_channel(neuron.threshold)
+        self._negative = per_channel(neuron.negative_threshold)
+        self._bias = per_channel(neuron.bias)
+        self._scale = 1 << neuron.fraction_bits
+        self._amplitudes = (neuron.amplitude, neuron.negative_amplitude)
+
+    def start(self, current: Tensor) -> State:
+        """Return a potential of 0, and m = 0."""
+        return (torch.zeros_like(current), torch.zeros_like(current))
+
+    def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the spikes of timestep ``t`` and the state after it."""
+        potential, net = state
+        potential = potential + current * self._scale + self._bias
+        plus, minus = self._amplitudes
+        up = torch.where(net >= 0, self._positive, self._negative)
+        down = torch.where(net <= 0, self._negative, self._positive)
+        rises = 2 * potential >= up
+        falls = ~rises & (2 * potential <= -down)
+        amplitude_up = torch.where(net >= 0, plus, minus)
+        amplitude_down = torch.where(net <= 0, minus, plus)
+        spikes = rises * amplitude_up - falls * amplitude_down
+        moved = rises.to(torch.int64) - falls.to(torch.int64)
+        return spikes, (potential - rises * up + falls * down, net + moved)
+
+
+class BurstDynamics(Dynamics, kind="burst"):
+    """``v -= v >> k; v += A*2^F + B; s = clip(floor(v / threshold), 0, largest)``."""
+
+    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
+        """Put the neuron's parameters on the device."""
+        neuron = cast(Burst, neuron)
+        self._threshold = per_channel(neuron.threshold)
+        self._initial = per_channel(neuron.initial)
+        self._bias = per_channel(neuron.bias)
+        self._scale = 1 << neuron.fraction_bits
+        self._largest, self._leak = neuron.largest, neuron.leak
+
+    def start(self, current: Tensor) -> State:
+        """Return the initial potential."""
+        return (self._initial.expand_as(current),)
+
+    def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the spikes of timestep ``t`` and the state after it."""
+        potential = state[0]
+        if self._leak is not None:
+            potential = potential - (potential >> self._leak)
+        potential = potential + current * self._scale + self._bias
+        spikes = potential.div(self._threshold, rounding_mode="floor").clamp(0, self._largest)
         return spikes, (potential - spikes * self._threshold,)
 
 

@@ -33,9 +33,11 @@ from spikeloom.sw.network import (
     INPUT,
     Connection,
     Conv2d,
+    Input,
     Layer,
     Network,
     Pool,
+    source_steps,
 )
 
 #: What one batch's largest intermediate may take, in bytes, when no batch size is given.
@@ -137,7 +139,7 @@ class Golden:
 
         Parameters
         ----------
-        images : array or tensor of integers, shape (N, *network.input.shape)
+        images : array or tensor of integers, shape (N, *network.input.image_shape)
         trace : bool
             Whether to keep every timestep of every layer; this takes memory.
         batch_size : int, optional
@@ -169,7 +171,7 @@ class Golden:
         with torch.inference_mode():
             for start in range(0, len(checked), size):
                 batch = checked[start : start + size]
-                done = self._run_batch(on_device(batch, self.device), trace)
+                done = self._run_batch(self._in_time(on_device(batch, self.device)), trace)
                 logits.append(done[output].potentials[-1].flatten(1).cpu())
                 for name, kept in counts.items():
                     kept.append(done[name].spikes.sum(0).cpu())
@@ -185,6 +187,10 @@ class Golden:
             counts={name: torch.cat(kept) for name, kept in counts.items()},
             trace={k: LayerTrace.cat(v) for k, v in traces.items()} if trace else None,
         )
+
+    def _in_time(self, images: Tensor) -> Tensor:
+        """Return (N, *image_shape) images with the time axis first, of length 1 if constant."""
+        return images[None] if self.network.input.steps is None else images.transpose(0, 1)
 
     def _run_batch(self, images: Tensor, trace: bool) -> dict[str, LayerTrace]:
         """Return all layers' values; without ``trace``, potentials of the last timestep only."""
@@ -207,12 +213,12 @@ class Golden:
         """Return the layer's accumulators, (T, N, *shape), or (1, N, *shape) if constant."""
         total: Tensor | None = None
         for index, connection in enumerate(layer.connections):
-            if connection.source == INPUT:
-                values = images[None]
-            elif connection.transport == "count":
-                values = done[connection.source].spikes.sum(0, keepdim=True)
+            values = images if connection.source == INPUT else done[connection.source].spikes
+            if connection.constant:
+                values = values.sum(0, keepdim=True)
             else:
-                values = done[connection.source].spikes
+                paired = source_steps(connection.transport, len(values), layer.timesteps)
+                values = values[list(paired)]
             # Synapses have no memory, so all timesteps go through them as one batch.
             steps, batch = values.shape[:2]
             sums = self._synapses(layer, index, connection, values.flatten(0, 1))
@@ -231,13 +237,13 @@ class Golden:
 
     def _default_batch_size(self) -> int:
         shapes = self.network.shapes
-        largest = math.prod(self.network.input.shape)
+        largest = math.prod(self.network.input.image_shape)
         for layer in self.network.layers:
             outputs = math.prod(shapes[layer.name])
             largest = max(largest, outputs * layer.timesteps)
             for connection in layer.connections:
                 patch = math.prod(connection.synapses.weight.shape[1:])
-                steps = layer.timesteps if connection.transport == "spikes" else 1
+                steps = 1 if connection.constant else layer.timesteps
                 largest = max(largest, patch * outputs // shapes[layer.name][0] * steps)
         return max(1, min(_MOST_PER_BATCH, _BATCH_BYTES // (8 * largest)))
 
@@ -250,13 +256,22 @@ def _conv2d(synapses: Conv2d, weight: Tensor, values: Tensor) -> Tensor:
     columns = functional.unfold(
         values, synapses.kernel, padding=synapses.padding, stride=synapses.stride
     )
-    return weight.flatten(1) @ columns
+    # A group's source channels lie together, and so do its output channels.
+    groups, outs = synapses.groups, len(weight)
+    fan_in = weight[0].numel()
+    columns = columns.reshape(len(values), groups, fan_in, -1)
+    return (weight.reshape(groups, outs // groups, fan_in) @ columns).flatten(1, 2)
+
+
+def _identity(_: Any, weight: Tensor, values: Tensor) -> Tensor:
+    return values * weight.reshape(-1, *[1] * (values.ndim - 2))
 
 
 #: By kind; each takes synapses, weights and (N, *shape) source values, the last two in float64.
 _SYNAPSES: dict[str, Callable[[Any, Tensor, Tensor], Tensor]] = {
     "linear": _linear,
     "conv2d": _conv2d,
+    "identity": _identity,
 }
 
 
@@ -309,15 +324,10 @@ def check_images(network: Network, images: npt.ArrayLike | Tensor) -> npt.NDArra
         raise DataError(f"images must be one array of integers: {error}") from None
     if array.dtype.kind not in "iu":
         raise _no_integers(str(array.dtype), network)
-    shape = network.input.shape
+    shape = network.input.image_shape
     if array.shape[1:] != shape or array.ndim == 0:
         expected = f"(N, {', '.join(map(str, shape))})"
-        if array.shape == shape:
-            hint = "add the axis of images, images[None]"
-        elif array.ndim and math.prod(array.shape[1:]) == math.prod(shape):
-            hint = f"use images.reshape(-1, {', '.join(map(str, shape))})"
-        else:
-            hint = "these are images for another network"
+        hint = _shape_hint(network.input, array.shape)
         raise DataError(f"images must have the shape {expected}, not {array.shape}: {hint}")
     if not len(array):
         raise DataError("there are no images: at least one is needed")
@@ -331,6 +341,26 @@ def check_images(network: Network, images: npt.ArrayLike | Tensor) -> npt.NDArra
             f"{allowed.low} to {allowed.high}: scale the images as in training"
         )
     return array
+
+
+def _shape_hint(source: Input, found: tuple[int, ...]) -> str:
+    """Return what to do about images of another shape than the input's."""
+    shape, frame, steps = source.image_shape, source.shape, source.steps
+    if found == shape:
+        return "add the axis of images, images[None]"
+    if found and math.prod(found[1:]) == math.prod(shape):
+        return f"use images.reshape(-1, {', '.join(map(str, shape))})"
+    if steps is None and len(found) == len(shape) + 2 and found[2:] == frame:
+        return "its input is constant over time, sum the images over their time axis, images.sum(1)"
+    if steps is not None and found == frame:
+        return "the axes of images and time are missing"
+    if steps is not None and found[1:] == frame and found[0] != steps:
+        return f"the time axis of {steps} timesteps is missing, bin the events in time"
+    if steps is not None and len(found) == len(shape) + 1 and found[2:] == frame:
+        if found[0] == steps:
+            return "the time axis comes after that of images, images.swapaxes(0, 1)"
+        return f"the network takes {steps} timesteps, not {found[1]}"
+    return "these are images for another network"
 
 
 def _no_integers(dtype: str, network: Network) -> DataError:

@@ -1,18 +1,18 @@
-"""From a ReLU model to one that trains what the hardware computes.
+"""From an ordinary model to one that trains what the hardware computes.
 
-:func:`prepare` swaps activations for QCFS and weights for quantized ones; everything else, user's
+:func:`prepare` swaps activations for quantized ones, and weights, too; everything else, user's
 code included, stays as it is. Train the result as any torch module, then convert it.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from spikeloom.sw.activations import QCFS
+from spikeloom.sw.activations import Activation
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.graph.nodes import LayerSpec, NodeReport
 from spikeloom.sw.graph.walk import Walked, trace, walk
@@ -62,7 +62,11 @@ def prepare(
     timesteps: LayerChoice = DEFAULT_TIMESTEPS,
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
 ) -> fx.GraphModule:
-    """Return a copy of ``model`` with QCFS activations and quantized weights.
+    """Return a copy of ``model`` with quantized activations and weights.
+
+    ReLU becomes :class:`~spikeloom.sw.activations.QCFS`, LeakyReLU
+    :class:`~spikeloom.sw.activations.SignedQCFS`; activations of ours that the model has already
+    keep what they are, but for their levels.
 
     Parameters
     ----------
@@ -106,10 +110,9 @@ def prepare(
         _quantize(module, layer, bits[layer.name])
         if layer.activation is not None:
             path = f"{activations}.{layer.name}"
-            node = nodes[layer.activation]
-            made = QCFS(levels[layer.name], _threshold(module, node)).to(_place(module))
+            made = _activation(layer, levels[layer.name]).to(_place(module))
             module.add_submodule(path, made)
-            _replace(module.graph, node, path)
+            _replace(module.graph, nodes[layer.activation], path)
     for name in walked.redundant:
         nodes[name].replace_all_uses_with(nodes[name].all_input_nodes[0])
         module.graph.erase_node(nodes[name])
@@ -174,19 +177,21 @@ def layers_of(prepared: nn.Module) -> Walked:
     return walk(prepared, meta["input_shape"]).require()
 
 
-def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> QCFS:
+def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> Activation:
     """Return the activation of a layer that fires."""
     (node,) = (n for n in prepared.graph.nodes if n.name == layer.activation)
     activation = prepared.get_submodule(str(node.target))
-    assert isinstance(activation, QCFS)
+    assert isinstance(activation, Activation)
     return activation
 
 
 def initialise(prepared: fx.GraphModule, images: Tensor, percentile: float = 99.7) -> None:
     """Set every threshold λ from the activations that calibration images cause.
 
-    Layer by layer: each layer sees what the layers before it, already set, let through. λ is the
-    given percentile of the positive activations, so that a few outliers do not stretch the levels.
+    Layer by layer: each layer sees what the layers before it, already set, let through. How λ
+    follows from the percentile is the activation's
+    :meth:`~spikeloom.sw.activations.Activation.initialise_from`; a percentile below 100 keeps a few
+    outliers from stretching the levels.
 
     Parameters
     ----------
@@ -210,16 +215,13 @@ def initialise(prepared: fx.GraphModule, images: Tensor, percentile: float = 99.
         raise DataError("no images to set the thresholds from: give at least one")
 
     def set_threshold(activation: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(activation, QCFS)
-        values = inputs[0].detach()
-        positive = values[values > 0].float().cpu().numpy()
-        if positive.size:  # a layer that never fires keeps its threshold
-            activation.set_threshold(float(np.percentile(positive, percentile)))
+        assert isinstance(activation, Activation)
+        activation.initialise_from(inputs[0].detach(), percentile)
 
     hooks = [
         module.register_forward_pre_hook(set_threshold)
         for module in prepared.modules()
-        if isinstance(module, QCFS)
+        if isinstance(module, Activation)
     ]
     training = prepared.training
     prepared.eval()
@@ -232,10 +234,12 @@ def initialise(prepared: fx.GraphModule, images: Tensor, percentile: float = 99.
             hook.remove()
 
 
-def _threshold(module: fx.GraphModule, node: fx.Node) -> float:
-    """Return the threshold that the user's own QCFS has, or 1."""
-    present = module.get_submodule(str(node.target)) if node.op == "call_module" else None
-    return present.threshold if isinstance(present, QCFS) else 1.0
+def _activation(layer: LayerSpec, levels: int) -> Activation:
+    """Return the activation that the layer is trained with."""
+    assert layer.template is not None
+    made = copy.deepcopy(layer.template)
+    made.set_levels(levels)
+    return made
 
 
 def _place(module: nn.Module) -> torch.device:
@@ -252,6 +256,8 @@ def _container(module: fx.GraphModule) -> str:
 
 def _quantize(module: fx.GraphModule, layer: LayerSpec, bits: int) -> None:
     for synapse in layer.synapses:
+        if synapse.target is None:
+            continue  # an identity has no weights of its own
         original = module.get_submodule(synapse.target)
         if type(original) not in _QUANTIZED:
             continue  # the user has quantized it

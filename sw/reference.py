@@ -1,6 +1,9 @@
 """The quantized ANN in real numbers (float64): what the integer network is compared with.
 
-Written on purpose without absorption, thresholds or integers: convolve, add, clip, floor.
+Written on purpose without absorption or integer thresholds: convolve, add, clip, floor. Where a
+layer adds up several connections, the quantized ANN is the one whose weights are multiples of the
+channel's common unit (:mod:`spikeloom.sw.conversion.units`), since that is what an accumulator can
+add.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikeloom.sw.folding import FoldedLayer, FoldedSynapses, fold
-from spikeloom.sw.network.network import INPUT
+from spikeloom.sw.conversion.coding import trained_coding
+from spikeloom.sw.conversion.folding import FoldedLayer, FoldedSynapses, fold
+from spikeloom.sw.conversion.units import shared_units, thresholds_of
+from spikeloom.sw.network import INPUT
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class ReferenceResult:
     labels : tensor of int64, shape (N,)
         Largest logit, the lowest of equals.
     counts : mapping of layer name to tensor of int64, shape (N, *shape)
-        ``L·y/λ`` of each activation y: the level from 0 to L that it took.
+        ``L·a_P·y/λ`` of each activation y: the level from 0 to L that it took, or from
+        ``-L·a_N`` to ``L·a_P`` of a leaky ReLU with spike values a_P and a_N.
     """
 
     logits: Tensor
@@ -49,46 +55,72 @@ def reference(
     prepared : nn.Module
         From :func:`~spikeloom.sw.prepare.prepare`.
     images : integer array or tensor, shape (N, *input_shape)
-        Pixels, as the network takes them.
+        Pixels or counts, as the network takes them; of spikes, the sum over the time axis.
     input_scale : float
-        Real value of one pixel step.
+        Real value of one pixel step or count.
     batch_size : int
     """
-    layers = fold(prepared)
+    layers = _real_layers(fold(prepared), input_scale)
     pixels = torch.as_tensor(np.asarray(images))
     starts = range(0, len(pixels), batch_size)
     parts = [_run(layers, pixels[i : i + batch_size].double() * input_scale) for i in starts]
     logits = torch.cat([part[0] for part in parts])
-    counts = {
-        layer.name: torch.cat([part[1][layer.name] for part in parts]) for layer in layers[:-1]
-    }
+    counts = {name: torch.cat([part[1][name] for part in parts]) for name in parts[0][1]}
     return ReferenceResult(logits, torch.from_numpy(logits.numpy().argmax(1)), counts)
 
 
-def _run(layers: list[FoldedLayer], images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+@dataclass(frozen=True, eq=False)
+class _RealLayer:
+    """A layer with the real weights of its connections, as float64 tensors."""
+
+    folded: FoldedLayer
+    weights: tuple[Tensor, ...]
+
+
+def _real_layers(layers: list[FoldedLayer], input_scale: float) -> list[_RealLayer]:
+    coding, thresholds = trained_coding(layers, input_scale), thresholds_of(layers)
+    made = []
+    for folded in layers:
+        shared = shared_units(folded, coding, thresholds)
+        weights = []
+        for synapses, weight in zip(folded.synapses, shared.weights, strict=True):
+            source = coding.unit(synapses.tap.source, "count", thresholds) / synapses.area
+            scale = torch.tensor(
+                [float(unit / source) for unit in shared.units], dtype=torch.float64
+            )
+            weights.append(
+                torch.from_numpy(weight).double() * scale.reshape(-1, *[1] * (weight.ndim - 1))
+            )
+        made.append(_RealLayer(folded, tuple(weights)))
+    return made
+
+
+def _run(layers: list[_RealLayer], images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     values = {INPUT: images}
     counts: dict[str, Tensor] = {}
     for layer in layers:
-        total = sum((_currents(s, values[s.tap.source]) for s in layer.synapses), torch.zeros(()))
-        bias = torch.from_numpy(layer.bias)
+        folded = layer.folded
+        total = sum(
+            (
+                synapses.currents(_pooled(synapses, values[synapses.tap.source]), weight)
+                for synapses, weight in zip(folded.synapses, layer.weights, strict=True)
+            ),
+            torch.zeros(()),
+        )
+        bias = torch.from_numpy(folded.bias)
         total = total + bias.reshape(-1, *[1] * (total.ndim - 2))
-        if layer.threshold is None or layer.levels is None:
+        activation = folded.activation
+        if activation is None:
             return total.flatten(1), counts
-        level = torch.floor((total / layer.threshold).clamp(0, 1) * layer.levels + 0.5)
-        counts[layer.name] = level.long()
-        values[layer.name] = level * layer.threshold / layer.levels
+        counts[folded.name] = activation.counts(total)
+        units = activation.levels * activation.amplitudes[0]
+        values[folded.name] = counts[folded.name].double() * (activation.threshold / units)
     raise AssertionError("the last layer has a threshold")
 
 
-def _currents(synapses: FoldedSynapses, source: Tensor) -> Tensor:
+def _pooled(synapses: FoldedSynapses, source: Tensor) -> Tensor:
     pool = synapses.tap.pool
-    if pool is not None:
-        pooled = functional.avg_pool2d if pool.kind == "sum" else functional.max_pool2d
-        source = pooled(source, pool.size)
-    weight = torch.from_numpy(synapses.weight).double()
-    scale = torch.from_numpy(synapses.scale).reshape(-1, *[1] * (weight.ndim - 1))
-    if weight.ndim == 2:
-        return functional.linear(source.flatten(1), weight * scale)
-    return functional.conv2d(
-        source, weight * scale, stride=synapses.stride, padding=synapses.padding
-    )
+    if pool is None:
+        return source
+    pooled = functional.avg_pool2d if pool.kind == "sum" else functional.max_pool2d
+    return pooled(source, pool.size)

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikeloom.sw.activations import QCFS
+from spikeloom.sw.activations import Activation
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.prepare import (
@@ -70,8 +70,9 @@ def param_groups(
 ) -> list[dict[str, Any]]:
     """Return parameter groups for any torch optimizer.
 
-    Thresholds λ get a learning rate of their own and no decay, which would pull them towards 1.
-    Biases and batch-norm parameters are not decayed either.
+    The parameters of activations, which are their thresholds λ, get a learning rate of their own
+    and no decay, which would pull them towards 1. Biases and batch-norm parameters are not decayed
+    either.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ def param_groups(
     list of dict
         With the keys ``name``, ``params``, ``lr`` and ``weight_decay``; empty groups are left out.
     """
-    thresholds = [m.log_threshold for m in model.modules() if isinstance(m, QCFS)]
+    thresholds = [p for m in model.modules() if isinstance(m, Activation) for p in m.parameters()]
     known = {id(p) for p in thresholds}
     others = [p for p in model.parameters() if id(p) not in known and p.requires_grad]
     groups: list[dict[str, Any]] = [

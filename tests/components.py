@@ -7,14 +7,12 @@ for ``valid`` to say ``ready``: the inputs' ``ready`` is the same with and witho
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import random
 import textwrap
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-import hypothesis.strategies as st
 import numpy as np
 from amaranth.lib import data, stream, wiring
 from amaranth.sim import Simulator
@@ -22,11 +20,13 @@ from amaranth.sim import Simulator
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.plan import Plan, plan
 from spikeloom.hw.streams import StreamPlan
-from spikeloom.hw.windows import BufferPlan, WindowPlan
 from spikeloom.sw.network import (
+    Burst,
     Connection,
     Conv2d,
     DirectInput,
+    Dual,
+    Identity,
     If,
     Ladder,
     Layer,
@@ -36,7 +36,7 @@ from spikeloom.sw.network import (
     Network,
     Neuron,
     Pool,
-    Range,
+    Signed,
     Synapses,
 )
 
@@ -303,6 +303,61 @@ def showcase_images(count: int = 2) -> np.ndarray[Any, Any]:
     return np.random.default_rng(count).integers(0, 8, (count, 2, 4, 5))
 
 
+def residual() -> Network:
+    """Return a small network with branches: blocks, shortcuts, groups, and times that differ."""
+    rng = np.random.default_rng(2)
+
+    def conv(source: str, transport: str, outs: int, ins: int, groups: int = 1) -> Connection:
+        weight = rng.integers(-7, 8, (outs, ins // groups, 3, 3))
+        return Connection(source, transport, Conv2d(weight, padding=(1, 1), groups=groups))
+
+    def channels(low: int, high: int) -> np.ndarray[Any, Any]:
+        return rng.integers(low, high, 4)
+
+    def shortcut(source: str, transport: str) -> Connection:
+        return Connection(source, transport, Identity(channels(5, 30)))
+
+    stem = If(channels(30, 90), channels(3, 9), channels(-9, 10), fraction_bits=1)
+    inner = Dual(channels(6, 12), channels(0, 6), channels(-3, 4), fraction_bits=0)
+    depthwise = Signed(channels(9, 20), channels(9, 20), channels(-3, 4), fraction_bits=0)
+    outer = Burst(channels(9, 20), channels(0, 9), channels(-3, 4), fraction_bits=0, largest=3)
+    size = 4 * 3 * 3
+    layers = (
+        Layer("stem", 2, stem, (conv("input", "count", 4, 2),)),
+        Layer("inner", 2, inner, (conv("stem", "spikes", 4, 4, groups=2),)),
+        Layer("depthwise", 4, depthwise, (conv("inner", "replicate", 4, 4, groups=4),)),
+        Layer(
+            "outer",
+            3,
+            outer,
+            (
+                conv("depthwise", "truncate", 4, 4),
+                shortcut("stem", "count"),
+                shortcut("inner", "replicate"),
+            ),
+        ),
+        Layer(
+            "out",
+            1,
+            Logits(rng.integers(-9, 10, 3), fraction_bits=0),
+            (
+                Connection(
+                    "outer", "count", Linear(rng.integers(-7, 8, (3, size))), MaxPool((2, 2))
+                ),
+            ),
+        ),
+    )
+    return Network(DirectInput((2, 6, 6), bits=3), layers, name="residual")
+
+
+#: Two banks for the grouped ones too.
+RESIDUAL = HardwareConfig(lanes=2, events={"inner": 2, "depthwise": 2, "outer": 2}, time="fold")
+
+
+def residual_images(count: int = 2) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(count).integers(0, 8, (count, 2, 6, 6))
+
+
 def mutated(function: Callable[..., Any], old: str, new: str) -> Callable[..., Any]:
     """Return ``function`` with one place of its source text replaced: a planted defect."""
     source = textwrap.dedent(inspect.getsource(function))
@@ -311,34 +366,3 @@ def mutated(function: Callable[..., Any], old: str, new: str) -> Callable[..., A
     exec(source.replace(old, new), namespace)
     mutant: Callable[..., Any] = namespace[function.__name__]
     return mutant
-
-
-@st.composite
-def window_plans(draw: st.DrawFn) -> WindowPlan:
-    """Windows of a random convolution, over a buffer of just the rows that they need."""
-    lanes = draw(st.integers(1, 3))
-    channels = draw(st.integers(lanes, 5))
-    sides, kernel, stride, padding, shape = [], [], [], [], []
-    for _ in range(2):
-        size = draw(st.integers(1, 4))
-        pad = draw(st.integers(0, size - 1))
-        side = draw(st.integers(max(1, size - 2 * pad), 7))
-        step = draw(st.integers(1, 5))
-        sides.append(side)
-        kernel.append(size)
-        stride.append(step)
-        padding.append(pad)
-        shape.append((side + 2 * pad - size) // step + 1)
-    stream = StreamPlan(lanes, Range(0, 3), channels, sides[0], sides[1], draw(st.integers(1, 3)))
-    events = draw(st.sampled_from([e for e in (1, 2, 3, 4, 6) if stream.stored_channels % e == 0]))
-    chunks = draw(st.sampled_from([n for n in range(1, 13) if n * lanes % events == 0]))
-    plan = WindowPlan(
-        BufferPlan(stream, chunks, capacity=1),
-        (kernel[0], kernel[1]),
-        (stride[0], stride[1]),
-        (padding[0], padding[1]),
-        (shape[0], shape[1]),
-        events,
-    )
-    capacity = max(line.need for line in plan.lines)
-    return dataclasses.replace(plan, buffer=dataclasses.replace(plan.buffer, capacity=capacity))

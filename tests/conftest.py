@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="folder with the original image data sets (mnist/, fashion-mnist/)",
+        help="folder with the original data sets (mnist/, fashion-mnist/, nmnist/)",
     )
 
 

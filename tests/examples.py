@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from spikeloom.sw.network import (
+    Burst,
     Connection,
     Conv2d,
     DirectInput,
+    Dual,
+    Identity,
     If,
     Ladder,
     Layer,
@@ -17,6 +20,8 @@ from spikeloom.sw.network import (
     Logits,
     MaxPool,
     Network,
+    Signed,
+    SpikeInput,
     SumPool,
 )
 
@@ -82,4 +87,46 @@ def everything() -> Network:
         ),
         name="everything",
         about={"accuracy": 0.5, "recipe": ["a", {"b": None}]},
+    )
+
+
+def every_kind() -> Network:
+    """Return a small network of the kinds that :func:`everything` leaves out."""
+    rng = np.random.default_rng(1)
+    depthwise = Conv2d(rng.integers(-3, 4, (2, 1, 3, 3)), padding=(1, 1), groups=2)
+    pointwise = Conv2d(rng.integers(-3, 4, (2, 2, 1, 1)))
+    parameters = (ints(6, 9), ints(3, 4), ints(-1, 1))
+    return Network(
+        SpikeInput((2, 4, 4), timesteps=3, highest=2),
+        (
+            Layer(
+                "twice",
+                3,
+                Dual(*parameters, fraction_bits=0),
+                (Connection("input", "spikes", depthwise),),
+            ),
+            Layer(
+                "signs",
+                5,
+                Signed(ints(8, 6), ints(4, 6), ints(0, -2), 1, 1, 4),
+                (
+                    Connection("twice", "replicate", pointwise),
+                    Connection("input", "count", Identity(ints(-2, 3))),
+                ),
+            ),
+            Layer(
+                "bursts",
+                2,
+                Burst(*parameters, fraction_bits=0, largest=3, leak=2),
+                (Connection("signs", "truncate", Identity(ints(5, -4)), SumPool((2, 2))),),
+            ),
+            Layer(
+                "steps",
+                2,
+                Ladder(ints([0, 6], [-3, 3], [1, 1])),
+                (counted("bursts", rng.integers(-3, 4, (3, 8))),),
+            ),
+            logits_layer("steps", rng.integers(-3, 4, (2, 3))),
+        ),
+        name="every kind",
     )

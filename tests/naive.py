@@ -7,6 +7,7 @@ unbounded integers, no tensor library.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,8 @@ from spikeloom.sw.network import Network
 
 #: A feature map: a value for each index, (c, y, x) or (i,).
 Map = dict[tuple[int, ...], int]
+#: A neuron between timesteps: its potential v and its net number of spikes (or quanta) m.
+State = tuple[int, int]
 
 
 @dataclass
@@ -25,37 +28,40 @@ class Activity:
     potentials: list[Map] = field(default_factory=list)
 
     def count(self) -> Map:
-        return {i: sum(s[i] for s in self.spikes) for i in self.spikes[0]}
+        return _total(self.spikes)
 
 
 def run(network: Network, image: Any) -> dict[str, Activity]:
     """Return what every layer does when the network sees ``image``, a nested list."""
-    pixels = {i: _at(image, i) for i in _indices(network.input.shape)}
+    indices = _indices(network.input.shape)
+    constant = network.input.kind in ("direct", "count")
+    frames = [image] if constant else image
+    sources: dict[str, list[Map]] = {"input": [{i: _at(f, i) for i in indices} for f in frames]}
     done: dict[str, Activity] = {}
     for layer in network.layers:
         activity = Activity()
-        potentials: Map = {}
+        states: dict[tuple[int, ...], State] = {}
         for t in range(layer.timesteps):
             current: Map = {}
             for connection in layer.connections:
-                if connection.source == "input":
-                    values = pixels
-                elif connection.transport == "count":
-                    values = done[connection.source].count()
-                else:
-                    values = done[connection.source].spikes[t]
+                source = sources[connection.source]
+                values = _TRANSPORTS[connection.transport](source, t, layer.timesteps)
                 if connection.pool is not None:
                     values = _pool(connection.pool, values)
-                for index, total in _synapses(connection.synapses, values).items():
+                for index, total in _SYNAPSES[connection.synapses.kind](
+                    connection.synapses, values
+                ).items():
                     current[index] = current.get(index, 0) + total
-            spikes = {}
+            spikes, potentials = {}, {}
             for index, total in current.items():
-                v = potentials.get(index)
-                spikes[index], potentials[index] = step(layer.neuron, index[0], t, v, total)
+                state = states.get(index)
+                spikes[index], states[index] = step(layer.neuron, index[0], t, state, total)
+                potentials[index] = states[index][0]
             activity.currents.append(current)
             activity.spikes.append(spikes)
-            activity.potentials.append(dict(potentials))
+            activity.potentials.append(potentials)
         done[layer.name] = activity
+        sources[layer.name] = activity.spikes
     return done
 
 
@@ -65,37 +71,134 @@ def label(logits: Map) -> int:
     return values.index(max(values))
 
 
-def step(neuron: Any, c: int, t: int, v: int | None, total: int) -> tuple[int, int]:
-    if neuron.kind == "ladder":
-        return int(total >= int(neuron.levels[c][t])), total
-    if v is None:
-        v = int(neuron.initial[c]) if neuron.kind == "if" else 0
-    v += total * 2**neuron.fraction_bits + int(neuron.bias[c])
-    if neuron.kind == "logits":
-        return 0, v
-    spike = int(v >= int(neuron.threshold[c]))
-    return spike, v - spike * int(neuron.threshold[c])
+# --- transports: what a connection hands on at timestep t of T ------------------------------------
 
 
-def _synapses(synapses: Any, values: Map) -> Map:
+def _same_step(source: list[Map], t: int, timesteps: int) -> Map:
+    assert len(source) == timesteps
+    return source[t]
+
+
+_TRANSPORTS: dict[str, Callable[[list[Map], int, int], Map]] = {
+    "count": lambda source, t, timesteps: _total(source),
+    "spikes": _same_step,
+    "replicate": lambda source, t, timesteps: source[t * len(source) // timesteps],
+    "truncate": lambda source, t, timesteps: source[t],
+}
+
+
+def _total(maps: list[Map]) -> Map:
+    return {i: sum(m[i] for m in maps) for i in maps[0]}
+
+
+# --- neurons: one timestep of one neuron ----------------------------------------------------------
+
+
+def step(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
+    """Return the spike and the new state of channel ``c``'s neuron; before t = 0 it has none."""
+    return _NEURONS[neuron.kind](neuron, c, t, state, total)
+
+
+def _current(neuron: Any, c: int, total: int) -> int:
+    return int(total * 2**neuron.fraction_bits + int(neuron.bias[c]))
+
+
+def _if(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
+    v = (int(neuron.initial[c]) if state is None else state[0]) + _current(neuron, c, total)
+    spike = 1 if v >= int(neuron.threshold[c]) else 0
+    return spike, (v - spike * int(neuron.threshold[c]), 0)
+
+
+def _dual(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
+    v, m = (int(neuron.initial[c]), 0) if state is None else state
+    v += _current(neuron, c, total)
+    spike = 0
+    if v >= int(neuron.threshold[c]):
+        spike = 1
+    elif v < 0 and m > 0:
+        spike = -1
+    return spike, (v - spike * int(neuron.threshold[c]), m + spike)
+
+
+def _signed(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
+    v, m = (0, 0) if state is None else state
+    v += _current(neuron, c, total)
+    positive = (int(neuron.threshold[c]), neuron.amplitude)
+    negative = (int(neuron.negative_threshold[c]), neuron.negative_amplitude)
+    up, gain = positive if m >= 0 else negative
+    down, loss = negative if m <= 0 else positive
+    if 2 * v >= up:
+        return gain, (v - up, m + 1)
+    if 2 * v <= -down:
+        return -loss, (v + down, m - 1)
+    return 0, (v, m)
+
+
+def _burst(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
+    v = int(neuron.initial[c]) if state is None else state[0]
+    if neuron.leak is not None:
+        v -= v // 2**neuron.leak
+    v += _current(neuron, c, total)
+    spike = min(max(v // int(neuron.threshold[c]), 0), neuron.largest)
+    return spike, (v - spike * int(neuron.threshold[c]), 0)
+
+
+def _ladder(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
+    return (1 if total >= int(neuron.levels[c][t]) else 0), (total, 0)
+
+
+def _logits(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
+    return 0, ((0 if state is None else state[0]) + _current(neuron, c, total), 0)
+
+
+_NEURONS: dict[str, Callable[[Any, int, int, State | None, int], tuple[int, State]]] = {
+    "if": _if,
+    "dual": _dual,
+    "signed": _signed,
+    "burst": _burst,
+    "ladder": _ladder,
+    "logits": _logits,
+}
+
+# --- pools and synapses ---------------------------------------------------------------------------
+
+
+def _linear(synapses: Any, values: Map) -> Map:
+    flat = [values[i] for i in sorted(values)]
+    return {
+        (o,): sum(w * x for w, x in zip(row, flat, strict=True))
+        for o, row in enumerate(synapses.weight.tolist())
+    }
+
+
+def _conv2d(synapses: Any, values: Map) -> Map:
     weight = synapses.weight.tolist()
-    if synapses.kind == "linear":
-        flat = [values[i] for i in sorted(values)]
-        return {
-            (o,): sum(w * x for w, x in zip(row, flat, strict=True)) for o, row in enumerate(weight)
-        }
-    sizes = _sizes(values)
+    _, high, wide = _sizes(values)
     (down, right), (top, left) = synapses.stride, synapses.padding
-    rows, columns = len(weight[0][0]), len(weight[0][0][0])
-    height = (sizes[1] + 2 * top - rows) // down + 1
-    width = (sizes[2] + 2 * left - columns) // right + 1
+    ins, rows, columns = len(weight[0]), len(weight[0][0]), len(weight[0][0][0])
+    height = (high + 2 * top - rows) // down + 1
+    width = (wide + 2 * left - columns) // right + 1
+    # The first source channel of an output channel's group.
+    outs = len(weight) // synapses.groups
     return {
         (o, y, x): sum(
-            weight[o][c][i][j] * values.get((c, y * down - top + i, x * right - left + j), 0)
-            for c, i, j in _indices((sizes[0], rows, columns))
+            weight[o][c][i][j]
+            * values.get((o // outs * ins + c, y * down - top + i, x * right - left + j), 0)
+            for c, i, j in _indices((ins, rows, columns))
         )
         for o, y, x in _indices((len(weight), height, width))
     }
+
+
+def _identity(synapses: Any, values: Map) -> Map:
+    return {i: int(synapses.weight[i[0]]) * x for i, x in values.items()}
+
+
+_SYNAPSES: dict[str, Callable[[Any, Map], Map]] = {
+    "linear": _linear,
+    "conv2d": _conv2d,
+    "identity": _identity,
+}
 
 
 def _pool(pool: Any, values: Map) -> Map:

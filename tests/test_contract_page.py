@@ -24,7 +24,7 @@ def test_every_example_on_the_page_is_right() -> None:
     source = examples_only(text)
     test = doctest.DocTestParser().get_doctest(source, {}, PAGE.name, str(PAGE), 0)
     assert len(test.examples) == text.count("\n>>> ")
-    assert len(test.examples) > 40
+    assert len(test.examples) > 60
     report: list[str] = []
     failed, _ = doctest.DocTestRunner(verbose=False).run(test, out=report.append)
     assert failed == 0, "".join(report)

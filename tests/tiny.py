@@ -59,6 +59,7 @@ def tiny_sidecar(network: Network) -> dict[str, Any]:
             "groups": -(-shape[0] // 2),
             "sends": sends,
             "steps_per_cycle": 1,
+            "folded": False,
             "tap": {
                 "potential": {"width": 10, "signed": True},
                 "spike": {"width": 1, "signed": False},
@@ -73,7 +74,7 @@ def tiny_sidecar(network: Network) -> dict[str, Any]:
         "network": {"name": "tiny", "digest": network.digest},
         "debug": True,
         "counters": True,
-        "input": {"shape": [1, 2, 2], "bits": 4, "transfers": 4},
+        "input": {"shape": [1, 2, 2], "bits": 4, "timesteps": 1, "transfers": 4},
         "output": {
             "classes": 2,
             "transfers": 2,

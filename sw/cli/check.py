@@ -20,9 +20,10 @@ from spikeloom.sw.cli.common import console, parse_shape, table
 def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     """Say, node by node, whether MODEL can be converted, and what stands in the way.
 
-    MODEL is a model of the zoo (digits-mlp, digits-conv, digits-pool), or FILE.py:NAME, a
-    torch.nn.Module class or a function that returns a model. FILE.py is run as Python. The exit
-    status is 1 if the model cannot be converted.
+    MODEL is a model of the zoo (digits-mlp, digits-conv, digits-pool, digits-residual,
+    digits-depthwise, digits-leaky, nmnist-conv), or FILE.py:NAME, a torch.nn.Module class or a
+    function that returns a model. FILE.py is run as Python. The exit status is 1 if the model
+    cannot be converted.
 
     \b
         spikeloom check digits-conv

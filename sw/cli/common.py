@@ -24,7 +24,7 @@ from rich.table import Table
 from spikeloom.sw.errors import ConfigError
 
 #: Names of the data sets; here, so that ``--help`` need not import their loaders.
-DATASETS = ("digits", "mnist", "fashion-mnist")
+DATASETS = ("digits", "mnist", "fashion-mnist", "nmnist")
 #: Of :func:`spikeloom.sw.training.train`, for the same reason.
 EPOCHS = 40
 TUNE_EPOCHS = 60
@@ -78,7 +78,8 @@ def data_options(default: str | None) -> Callable[[_Command], _Command]:
             "--data-root",
             type=click.Path(path_type=Path),
             metavar="FOLDER",
-            help="Folder with the original files of mnist or fashion-mnist (*-ubyte.gz).",
+            help="Folder with the original files: *-ubyte.gz of mnist and fashion-mnist, Train and "
+            "Test of nmnist.",
         )(function)
         return click.option(
             "--data",

@@ -11,7 +11,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import bars, data_options, parse_stalls, percent
-from spikeloom.sw.cli.hardware import hardware_config, lanes_and_events
+from spikeloom.sw.cli.hardware import hardware_config, hardware_options
 from spikeloom.sw.cli.simulation import StageBars, show
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
 from spikeloom.sw.files import read_bytes, write_text
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     help="Labels of --images, as .npy, for the accuracy.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N images only.")
-@lanes_and_events
+@hardware_options
 @click.option(
     "--verilog",
     type=click.Path(path_type=Path),
@@ -83,6 +83,7 @@ def command(
     limit: int | None,
     lanes: str | None,
     events: str | None,
+    time: str,
     verilog: Path | None,
     stalls: str,
     seed: int,
@@ -109,9 +110,9 @@ def command(
     if verilog is not None and (lanes is not None or events is not None):
         raise ConfigError("--verilog is generated already: leave out --lanes and --events")
     probabilities = parse_stalls(stalls)
-    config = hardware_config(lanes, events, debug=True, counters=True)
+    config = hardware_config(lanes, events, time, debug=True, counters=True)
     if data is not None:
-        images, labels = _data_set(data, data_root)
+        images, labels = _data_set(data, data_root, network)
     else:
         assert image_file is not None
         images, labels = _own(image_file, label_file, network)
@@ -144,19 +145,18 @@ def command(
         ctx.exit(1)
 
 
-def _data_set(name: str, root: Path | None) -> Images:
+def _data_set(name: str, root: Path | None, network: contract.Network) -> Images:
     from spikeloom.sw import datasets
 
-    test = datasets.load(name, "test", root)
-    return test.images, test.labels
+    test = datasets.load(name, "test", root, datasets.Binning.of(network.input))
+    return test.images_for(network.input), test.labels
 
 
 def _own(image_file: Path, label_file: Path | None, network: contract.Network) -> Images:
-    from spikeloom.sw.datasets import load_images
+    from spikeloom.sw.images import load_images
 
     entry = network.input
-    assert isinstance(entry, contract.DirectInput), "the contract knows no other input yet"
-    images, labels = load_images(image_file, entry.shape, entry.bits)
+    images, labels = load_images(image_file, entry.image_shape, entry.values().high)
     return images, labels if label_file is None else _read_labels(label_file, len(images))
 
 

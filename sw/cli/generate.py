@@ -8,7 +8,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console
-from spikeloom.sw.cli.hardware import hardware_config, hardware_table, lanes_and_events
+from spikeloom.sw.cli.hardware import hardware_config, hardware_options, hardware_table
 
 
 @click.command()
@@ -19,7 +19,7 @@ from spikeloom.sw.cli.hardware import hardware_config, hardware_table, lanes_and
     type=click.Path(path_type=Path, dir_okay=False),
     help="Verilog file to write; what it is (ports, lanes, widths) goes beside it as .json.",
 )
-@lanes_and_events
+@hardware_options
 @click.option(
     "--debug", is_flag=True, help="Add taps that show every spike, potential and sent value."
 )
@@ -31,6 +31,7 @@ def command(
     out: Path,
     lanes: str | None,
     events: str | None,
+    time: str,
     debug: bool,
     counters: bool,
 ) -> None:
@@ -45,7 +46,7 @@ def command(
         spikeloom generate net.safetensors --out build/net.v --lanes conv1=8,fc=4 --counters
     """
     network = contract.load(network_file)
-    config = hardware_config(lanes, events, debug=debug, counters=counters)
+    config = hardware_config(lanes, events, time, debug=debug, counters=counters)
 
     from spikeloom.hw.verilog import generate
 

@@ -14,11 +14,23 @@ if TYPE_CHECKING:
 
     from spikeloom.hw.config import HardwareConfig
 
+#: Ways of going through timesteps; here, so that ``--help`` need not import the hardware.
+TIMES = ("auto", "loop", "fold")
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def lanes_and_events(function: _Command) -> _Command:
-    """Add ``--lanes`` and ``--events``."""
+def hardware_options(function: _Command) -> _Command:
+    """Add ``--lanes``, ``--events`` and ``--time``."""
+    function = click.option(
+        "--time",
+        type=click.Choice(TIMES),
+        default="auto",
+        show_default=True,
+        help="How neurons go through the timesteps of a constant current: one by one, or folded "
+        "into a division, which takes a logarithmic number of cycles; auto folds where the loop "
+        "would be the slowest part.",
+    )(function)
     function = click.option(
         "--events",
         metavar="E",
@@ -34,7 +46,12 @@ def lanes_and_events(function: _Command) -> _Command:
 
 
 def hardware_config(
-    lanes: str | None, events: str | None, *, debug: bool = False, counters: bool = False
+    lanes: str | None,
+    events: str | None,
+    time: str = "auto",
+    *,
+    debug: bool = False,
+    counters: bool = False,
 ) -> HardwareConfig:
     """Return the configuration that the options spell."""
     from spikeloom.hw.config import HardwareConfig
@@ -42,6 +59,7 @@ def hardware_config(
     return HardwareConfig(
         lanes=None if lanes is None else parse_per_layer(lanes, "lanes"),
         events=None if events is None else parse_per_layer(events, "events"),
+        time=time,
         debug=debug,
         counters=counters,
     )
@@ -50,7 +68,17 @@ def hardware_config(
 def hardware_table(sidecar: dict[str, Any]) -> Table:
     """Return a table of the engines that a sidecar describes."""
     made = table(
-        "layer", "shape", "neuron", "#T", "#lanes M", "#events E", "#groups", "#v bits", "sends"
+        "layer",
+        "shape",
+        "neuron",
+        "#T",
+        "#lanes M",
+        "#events E",
+        "#groups",
+        "#v bits",
+        "sends",
+        "time",
+        "buffers",
     )
     for layer in sidecar["layers"]:
         made.add_row(
@@ -60,5 +88,15 @@ def hardware_table(sidecar: dict[str, Any]) -> Table:
             *(str(layer[key]) for key in ("timesteps", "lanes", "events", "groups")),
             str(layer["tap"]["potential"]["width"]),
             layer["sends"],
+            _time_text(layer),
+            "\n".join(f"{b['source']}: {b['rows']} rows" for b in layer["buffers"]),
         )
     return made
+
+
+def _time_text(layer: dict[str, Any]) -> str:
+    """Return how a layer goes through its timesteps."""
+    if layer["folded"]:
+        return "folded"
+    steps = layer["steps_per_cycle"]
+    return f"{steps} a cycle" if steps > 1 else "loop"

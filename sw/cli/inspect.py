@@ -21,8 +21,9 @@ def command(network_file: Path, as_json: bool) -> None:
     """Print what is in the network file NETWORK.
 
     Per layer: the shape of its feature map, its timesteps T, neuron and incoming connections;
-    the bits of its weights; the range of its thresholds and other parameters; the widths of its
-    accumulator and membrane potential in hardware, which are proven, not measured.
+    the bits of its weights; the range of its thresholds and other parameters; the range of its
+    spikes, and the widths of its accumulator and membrane potential in hardware, which are
+    proven, not measured.
 
     \b
         spikeloom inspect net.safetensors
@@ -83,6 +84,8 @@ def _summarize_layer(network: contract.Network, layer: contract.Layer) -> dict[s
         "neuron": layer.neuron.header(),
         "ranges": {name: [int(v.min()), int(v.max())] for name, v in tensors.items()},
         "connections": connections,
+        "spike_range": [ranges.spike.low, ranges.spike.high],
+        "count_range": [ranges.count.low, ranges.count.high],
         "accumulator_width": ranges.accumulator.width,
         "potential_width": ranges.potential.width,
         "synapses": sum(c["synapse_count"] for c in connections),
@@ -120,18 +123,23 @@ def _(synapses: contract.Conv2d, source: contract.Shape) -> int:
     return pairs
 
 
+@count_synapses.register
+def _(synapses: contract.Identity, source: contract.Shape) -> int:
+    return int(np.prod(source))
+
+
 def _print(summary: dict[str, Any]) -> None:
     out = console()
     entry = summary["input"]
     out.print(
-        f"{summary['name']}: {entry['kind']} input {shape_text(entry['shape'])} of "
-        f"{entry['bits']} bits, {len(summary['layers'])} layers, {summary['classes']} classes, "
+        f"{summary['name']}: {_header_text(entry, 'input')}, {len(summary['layers'])} layers, "
+        f"{summary['classes']} classes, "
         f"{summary['synapses']:,} synapses, {summary['parameters']:,} parameters",
         markup=False,
     )
     out.print(f"digest {summary['digest']}", markup=False)
     layers = table(
-        "layer", "shape", "#T", "neuron", "parameters", "#A bits", "#v bits", "#synapses"
+        "layer", "shape", "#T", "neuron", "parameters", "#spikes", "#A bits", "#v bits", "#synapses"
     )
     ways = table("into", "source", "transport", "pool", "synapses", "weights", "#bits", "#zero")
     for layer in summary["layers"]:
@@ -143,8 +151,9 @@ def _print(summary: dict[str, Any]) -> None:
             layer["neuron"]["kind"],
             "\n".join(
                 [f"{name} {span_text(*span)}" for name, span in layer["ranges"].items()]
-                + [f"{name} {value}" for name, value in neuron.items()]
+                + [f"{name} {value}" for name, value in neuron.items() if value is not None]
             ),
+            span_text(*layer["spike_range"]),
             str(layer["accumulator_width"]),
             str(layer["potential_width"]),
             f"{layer['synapses']:,}",
@@ -166,9 +175,9 @@ def _print(summary: dict[str, Any]) -> None:
         out.print(f"{key}: {value}", markup=False)
 
 
-def _header_text(header: dict[str, Any]) -> str:
+def _header_text(header: dict[str, Any], *nouns: str) -> str:
     """Return a record's JSON part in a few words, such as ``conv2d stride 2x2``."""
-    words = [header["kind"]]
+    words = [header["kind"], *nouns]
     for key, value in header.items():
         if key != "kind":
             words.append(

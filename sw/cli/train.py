@@ -105,14 +105,16 @@ def command(
 ) -> None:
     """Train MODEL so that it can be converted without loss.
 
-    MODEL is a model of the zoo (digits-mlp, digits-conv, digits-pool), or FILE.py:NAME, a
-    torch.nn.Module class or a function that returns a model. It is an ordinary model with ReLU
-    activations, which is trained as it is first, and then with activations that have T levels and
-    weights of a few bits.
+    MODEL is a model of the zoo (digits-mlp, digits-conv, digits-pool, digits-residual,
+    digits-depthwise, digits-leaky, nmnist-conv), or FILE.py:NAME, a torch.nn.Module class or a
+    function that returns a model. It is an ordinary model with ReLU or LeakyReLU activations,
+    which is trained as it is first, and then with activations that have T levels and weights of a
+    few bits.
 
     \b
         spikeloom train digits-conv --out trained.safetensors
         spikeloom train digits-mlp --timesteps 2 --weight-bits 4 --out trained.safetensors
+        spikeloom train digits-residual --timesteps conv1=4,default=2 --out trained.safetensors
         spikeloom train mynet.py:Net --data mnist --data-root ~/mnist --out trained.safetensors
     """
     levels = parse_per_layer(timesteps, "timesteps")

@@ -1,14 +1,11 @@
-"""Rules for the input, the output, weights, batch-norm and activations."""
+"""Rules for the input, the output, weights and batch-norm."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
 from torch import fx, nn
-from torch.nn import functional
 
-from spikeloom.sw.activations import QCFS
 from spikeloom.sw.graph.nodes import (
     UNKNOWN,
     LayerSpec,
@@ -20,7 +17,7 @@ from spikeloom.sw.graph.nodes import (
     Walk,
 )
 from spikeloom.sw.graph.rules import rule
-from spikeloom.sw.network.network import INPUT
+from spikeloom.sw.network import INPUT
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear
 
 
@@ -71,8 +68,6 @@ def _get_attr(walk: Walk, node: fx.Node, module: None) -> Value:
 
 @rule(nn.Conv2d, QuantConv2d)
 def _conv2d(walk: Walk, node: fx.Node, module: nn.Conv2d) -> Value:
-    if module.groups != 1:
-        raise RefusalError(f"groups must be 1, not {module.groups}: grouped layers come later")
     if tuple(module.dilation) != (1, 1):
         raise RefusalError(
             f"dilation must be 1, not {module.dilation}: use a larger kernel or a stride"
@@ -127,12 +122,9 @@ def _synapses(walk: Walk, node: fx.Node) -> Value:
             f"follows layer {value.name!r} without an activation between them: put nn.ReLU() "
             f"there, or merge the two"
         )
-    tap = value if isinstance(value, Tap) else Tap(repr(UNKNOWN))
+    tap = value if isinstance(value, Tap) else Tap("what was not understood")
     name = walk.name(target)
-    source = tap.source if isinstance(value, Tap) else "what was not understood"
-    walk.note = f"layer {name}, reading {source}" + (
-        f" through a {tap.pool.kind}-pool of {tap.pool.size}" if tap.pool else ""
-    )
+    walk.note = f"layer {name}, reading {tap}"
     return Pending(name, (SynapseSpec(target, tap),))
 
 
@@ -151,32 +143,12 @@ def _batch_norm(walk: Walk, node: fx.Node, module: nn.BatchNorm2d) -> Value:
         return UNKNOWN
     if value.pool or value.flat:
         raise RefusalError("batch-norm must come ahead of pooling and flattening: move it there")
-    if any(synapse.norm for synapse in value.synapses):
+    if len(value.synapses) > 1:
+        raise RefusalError(
+            f"follows the addition in layer {value.name!r}, whose summands it would scale: give "
+            f"each convolution a batch-norm of its own, ahead of the addition"
+        )
+    if value.synapses[0].norm:
         raise RefusalError("follows another batch-norm: remove one of the two")
     walk.note = f"folded into layer {value.name}"
-    return replace(value, synapses=tuple(replace(s, norm=str(node.target)) for s in value.synapses))
-
-
-@rule(nn.ReLU, functional.relu, functional.relu_, torch.relu, torch.relu_, "relu", "relu_")
-def _relu(walk: Walk, node: fx.Node, module: nn.ReLU | None) -> Value:
-    value = walk.value(node)
-    if isinstance(value, Tap):
-        walk.redundant.append(node.name)
-        walk.note = "left out: its input is never negative"
-        return value
-    if not isinstance(value, Pending):
-        return UNKNOWN
-    walk.note = f"spikes of layer {value.name}"
-    return walk.fire(node)
-
-
-@rule(QCFS)
-def _qcfs(walk: Walk, node: fx.Node, module: QCFS) -> Value:
-    walk.use_once(str(node.target))
-    value = walk.value(node)
-    if isinstance(value, Tap):
-        raise RefusalError("QCFS must follow Conv2d or Linear: remove it")
-    if not isinstance(value, Pending):
-        return UNKNOWN
-    walk.note = f"spikes of layer {value.name}, T = {module.levels}"
-    return walk.fire(node)
+    return replace(value, synapses=(replace(value.synapses[0], norm=str(node.target)),))

@@ -4,22 +4,24 @@
 
 * :class:`Tap`: values that a layer can read (the input, or the counts of a layer that fires),
   possibly through a pool;
-* :class:`Pending`: the sum of synapses that waits for its activation. Residual connections will
-  add a second synapse here;
+* :class:`Pending`: the sum of synapses that waits for its activation. A residual connection adds a
+  synapse to it;
 * :data:`SCALAR`: a number such as ``x.size(0)``, which flattening needs;
 * :data:`UNKNOWN`: what follows a node that is not understood.
 """
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from torch import fx
 
-from spikeloom.sw.network.network import INPUT
+from spikeloom.sw.activations import Activation
+from spikeloom.sw.network import INPUT
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Pooling:
 
 @dataclass(frozen=True)
 class Tap:
-    """Non-negative values that synapses can read.
+    """Values that synapses can read: pixels, or what a layer fired.
 
     Parameters
     ----------
@@ -53,27 +55,36 @@ class Tap:
     pool : Pooling, optional
     flat : bool
         Whether they were flattened since.
+    signed : bool
+        Whether they can be negative.
     """
 
     source: str
     pool: Pooling | None = None
     flat: bool = False
+    signed: bool = False
+
+    def __str__(self) -> str:
+        if self.pool is None:
+            return self.source
+        return f"{self.source} through a {self.pool.kind}-pool of {self.pool.size}"
 
 
 @dataclass(frozen=True)
 class SynapseSpec:
-    """One convolution or fully connected layer: where it reads, and the batch-norm behind it.
+    """One way into a layer: its weights, where it reads, and the batch-norm behind it.
 
     Parameters
     ----------
-    target : str
-        Path of its module.
+    target : str or None
+        Path of the module of a convolution or fully connected layer; None for an identity, the
+        shortcut of a residual connection, which adds what it reads as it is.
     tap : Tap
     norm : str, optional
         Path of the batch-norm's module.
     """
 
-    target: str
+    target: str | None
     tap: Tap
     norm: str | None = None
 
@@ -86,6 +97,7 @@ class Pending:
     ----------
     name : str
     synapses : tuple of SynapseSpec
+        At least one with weights; identities come last.
     pool : Pooling, optional
         A max-pool ahead of the activation: it commutes with it, both being monotone.
     flat : bool
@@ -121,11 +133,15 @@ class LayerSpec:
     synapses : tuple of SynapseSpec
     activation : str, optional
         Name of the activation's node; None for the output layer.
+    template : Activation, optional
+        What that node does, as the activation that the layer is trained with: the model's own, or
+        a new one, whose levels and threshold say nothing. None for the output layer.
     """
 
     name: str
     synapses: tuple[SynapseSpec, ...]
     activation: str | None
+    template: Activation | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -165,6 +181,8 @@ class Walk:
         self.layers: list[LayerSpec] = []
         self.redundant: list[str] = []
         self._values: dict[fx.Node, Value] = {}
+        self._depths: dict[str, int] = {INPUT: 0}
+        self._summed: set[fx.Node] = set()
         self._used: set[str] = set()
         self._names: set[str] = {INPUT}
         self.note = ""
@@ -175,9 +193,17 @@ class Walk:
             return UNKNOWN
         return self._values[node.all_input_nodes[0]]
 
+    def value_of(self, node: fx.Node) -> Value:
+        """Return what a node is that was visited before."""
+        return self._values[node]
+
     def values(self, node: fx.Node) -> list[Value]:
         """Return what each of a node's inputs is."""
         return [self._values[source] for source in node.all_input_nodes]
+
+    def depth(self, synapses: Iterable[SynapseSpec]) -> int:
+        """Return how many layers lie between the input and a layer with these synapses."""
+        return max(self._depths.get(synapse.tap.source, 0) for synapse in synapses)
 
     def shape_in(self, node: fx.Node) -> tuple[int, ...] | None:
         """Return the shape that a node reads, if known."""
@@ -203,12 +229,13 @@ class Walk:
         self._names.add(name)
         return name
 
-    def fire(self, node: fx.Node) -> Tap:
-        """Close the pending layer with the activation ``node``."""
+    def fire(self, node: fx.Node, template: Activation) -> Tap:
+        """Close the pending layer with the activation ``node``, trained as ``template``."""
         pending = self.value(node)
         assert isinstance(pending, Pending)
-        self.layers.append(LayerSpec(pending.name, pending.synapses, node.name))
-        return Tap(pending.name, pending.pool, pending.flat)
+        self.layers.append(LayerSpec(pending.name, pending.synapses, node.name, template))
+        self._depths[pending.name] = 1 + self.depth(pending.synapses)
+        return Tap(pending.name, pending.pool, pending.flat, template.signed)
 
     def run(self, rules: Callable[[Walk, fx.Node], Value]) -> list[NodeReport]:
         """Visit every node; what a rule refuses is reported and left `UNKNOWN`."""
@@ -219,6 +246,7 @@ class Walk:
             try:
                 if node in live:
                     self._values[node] = rules(self, node)
+                    self._use_sums_once(node)
                 else:
                     self._values[node] = UNKNOWN
                     self._refuse_lost_effect(node)
@@ -228,6 +256,19 @@ class Walk:
                 supported, reason = False, str(refusal)
             reports.append(NodeReport(node.name, self.describe(node), supported, reason))
         return reports
+
+    def _use_sums_once(self, node: fx.Node) -> None:
+        if self._values[node] is SCALAR:
+            return  # asks for a size only
+        for source in node.all_input_nodes:
+            value = self._values[source]
+            if isinstance(value, Pending) and source in self._summed:
+                raise RefusalError(
+                    f"reads the sums of layer {value.name!r} a second time, but a layer sends on "
+                    f"only what it fires: put the activation behind {source.name!r} and read that "
+                    f"in both places"
+                )
+            self._summed.add(source)
 
     def describe(self, node: fx.Node) -> str:
         """Return what a node is, for people."""
@@ -242,6 +283,7 @@ class Walk:
         module = self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
         name = str(getattr(node.target, "__name__", node.target))
         in_place = getattr(module, "inplace", False) or node.kwargs.get("inplace")
+        in_place = in_place or node.target is operator.iadd
         if in_place or (node.op != "call_module" and name.endswith("_")):
             raise RefusalError("changes its input in place, and its result is not used: assign it")
         self.note = "not used: left out"

@@ -1,8 +1,7 @@
 """What each kind of node means in a spiking network: a table, one small function per kind.
 
-The functions are in :mod:`spikeloom.sw.graph.layer_rules` and
-:mod:`spikeloom.sw.graph.shape_rules`, and enter themselves here; a new kind of node is one more of
-them.
+The functions are in :mod:`layer_rules`, :mod:`activation_rules`, :mod:`sum_rules` and
+:mod:`shape_rules`, and enter themselves here; a new kind of node is one more of them.
 """
 
 from __future__ import annotations
@@ -15,11 +14,8 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from spikeloom.sw.graph.nodes import (
-    RefusalError,
-    Value,
-    Walk,
-)
+from spikeloom.sw.activations import Activation
+from spikeloom.sw.graph.nodes import RefusalError, Value, Walk
 
 Rule = Callable[[Walk, fx.Node, Any], Value]
 #: Rules by module type, function, or name of a tensor's method. A rule gets the walk, the node and
@@ -30,8 +26,6 @@ RULES: dict[Hashable, Rule] = {}
 HINTS: dict[Hashable, str] = {
     nn.ReLU6: "clips at 6; the prepared activation learns its own clip: use nn.ReLU",
     functional.relu6: "clips at 6; the prepared activation learns its own clip: use relu",
-    nn.LeakyReLU: "needs negative spikes, which are not supported yet: use nn.ReLU",
-    functional.leaky_relu: "needs negative spikes, which are not supported yet: use relu",
 }
 
 
@@ -51,7 +45,21 @@ _hint(
     "log_softmax",
 )
 _hint(
-    "is no rectifier, so spike counts cannot stand for it: use ReLU",
+    "learns its slope, which the amplitudes of spikes cannot follow: use LeakyReLU with a fixed "
+    "slope, such as 0.125",
+    nn.PReLU,
+    functional.prelu,
+    torch.prelu,
+    "prelu",
+)
+_hint(
+    "draws its slope at random in training: use LeakyReLU",
+    nn.RReLU,
+    functional.rrelu,
+    torch.rrelu,
+)
+_hint(
+    "is no rectifier, so spike counts cannot stand for it: use ReLU or LeakyReLU",
     nn.Sigmoid,
     nn.Tanh,
     nn.GELU,
@@ -69,15 +77,15 @@ _hint(
     "tanh",
 )
 _hint(
-    "residual connections are not supported yet: remove the addition",
-    operator.add,
-    operator.iadd,
-    torch.add,
-    "add",
-    "add_",
+    "subtracts, but branches can only be added: let the weights of one have the other sign",
+    operator.sub,
+    operator.isub,
+    torch.sub,
+    "sub",
+    "sub_",
 )
 _hint(
-    "branches that meet again are not supported yet: use a chain of layers",
+    "joins branches side by side, which is not supported: add them up instead",
     torch.cat,
     torch.concat,
     torch.stack,
@@ -95,6 +103,14 @@ _hint(
     torch.conv2d,
     functional.batch_norm,
 )
+
+
+def options_of(node: fx.Node, module: nn.Module | None, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the options of a module, or of a function call whose first argument is the tensor."""
+    if module is not None:
+        return {name: getattr(module, name) for name in names if hasattr(module, name)}
+    positional = node.args[1:] if node.args else ()
+    return dict(zip(names, positional, strict=False)) | dict(node.kwargs)
 
 
 def rule(*keys: Hashable) -> Callable[[Rule], Rule]:
@@ -119,12 +135,17 @@ def apply_rule(walk: Walk, node: fx.Node) -> Value:
     module = None
     if node.op == "call_module":
         module = walk.module.get_submodule(str(node.target))
-        key = type(module)
+        # Whatever an activation of ours does is its own affair; of other modules, a subclass may
+        # do anything.
+        key = Activation if isinstance(module, Activation) else type(module)
     elif node.op in ("call_function", "call_method"):
         key = node.target
     if key in RULES:
         return RULES[key](walk, node, module)
     if key in HINTS:
         raise RefusalError(HINTS[key])
-    known = "Conv2d, Linear, BatchNorm, ReLU, AvgPool2d, MaxPool2d, Flatten, Dropout"
+    known = (
+        "Conv2d, Linear, BatchNorm, ReLU, LeakyReLU, additions, AvgPool2d, MaxPool2d, Flatten, "
+        "Dropout"
+    )
     raise RefusalError(f"has no counterpart in a spiking network; supported are {known}")

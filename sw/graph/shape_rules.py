@@ -21,13 +21,13 @@ from spikeloom.sw.graph.nodes import (
     Value,
     Walk,
 )
-from spikeloom.sw.graph.rules import rule
+from spikeloom.sw.graph.rules import options_of, rule
 
 
 @rule(nn.AvgPool2d, functional.avg_pool2d)
 def _avg_pool(walk: Walk, node: fx.Node, module: nn.AvgPool2d | None) -> Value:
     names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
-    options = _options(node, module, (*names, "divisor_override"))
+    options = options_of(node, module, (*names, "divisor_override"))
     if options.get("divisor_override"):
         raise RefusalError("divisor_override is not supported: leave it out")
     return _pool(walk, node, Pooling("sum", _window(options)))
@@ -36,7 +36,7 @@ def _avg_pool(walk: Walk, node: fx.Node, module: nn.AvgPool2d | None) -> Value:
 @rule(nn.MaxPool2d, functional.max_pool2d, torch.max_pool2d)
 def _max_pool(walk: Walk, node: fx.Node, module: nn.MaxPool2d | None) -> Value:
     names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    options = _options(node, module, names)
+    options = options_of(node, module, names)
     if options.get("return_indices"):
         raise RefusalError("return_indices is not supported: leave it out")
     return _pool(walk, node, Pooling("max", _window(options)))
@@ -54,13 +54,15 @@ def _adaptive_max_pool(walk: Walk, node: fx.Node, module: nn.AdaptiveMaxPool2d |
 
 @rule(torch.mean, "mean")
 def _mean(walk: Walk, node: fx.Node, module: None) -> Value:
-    options = _options(node, None, ("dim", "keepdim"))
+    options = options_of(node, None, ("dim", "keepdim"))
     axes = options.get("dim")
     if sorted(axes if isinstance(axes, (tuple, list)) else ()) not in ([2, 3], [-2, -1]):
         raise RefusalError(f"only the mean over the whole feature map, dim=(2, 3), not dim={axes}")
     shape = _feature_map(walk, node)
     value = _pool(walk, node, Pooling("sum", (shape[1], shape[2])))
-    return replace(value, flat=True) if isinstance(value, Tap) else value
+    if not isinstance(value, Tap) or options.get("keepdim"):
+        return value
+    return replace(value, flat=True)
 
 
 def _pool(walk: Walk, node: fx.Node, pooling: Pooling) -> Value:
@@ -83,14 +85,6 @@ def _pool(walk: Walk, node: fx.Node, pooling: Pooling) -> Value:
         pooling = Pooling(pooling.kind, size)
     walk.note = f"{pooling.kind}-pool of {pooling.size}"
     return replace(value, pool=pooling)
-
-
-def _options(node: fx.Node, module: nn.Module | None, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the options of a module, or of a function call whose first argument is the tensor."""
-    if module is not None:
-        return {name: getattr(module, name) for name in names if hasattr(module, name)}
-    positional = node.args[1:] if node.args else ()
-    return dict(zip(names, positional, strict=False)) | dict(node.kwargs)
 
 
 def _window(options: dict[str, Any]) -> tuple[int, int]:
@@ -130,7 +124,7 @@ def _feature_map(walk: Walk, node: fx.Node) -> tuple[int, ...]:
 
 
 def _adaptive_window(walk: Walk, node: fx.Node, module: nn.Module | None) -> tuple[int, int]:
-    options = _options(node, module, ("output_size", "return_indices"))
+    options = options_of(node, module, ("output_size", "return_indices"))
     if options.get("return_indices"):
         raise RefusalError("return_indices is not supported: leave it out")
     wanted = options.get("output_size")
@@ -162,6 +156,9 @@ def _flatten(walk: Walk, node: fx.Node, module: nn.Flatten | None) -> Value:
         )
     if not isinstance(value, (Tap, Pending)):
         return value
+    if before is not None and len(before) == 1:
+        walk.note = "left out: its input is flat"
+        return value
     walk.note = "row by row, channel by channel"
     return replace(value, flat=True)
 
@@ -169,7 +166,7 @@ def _flatten(walk: Walk, node: fx.Node, module: nn.Flatten | None) -> Value:
 def _flattens(node: fx.Node, module: nn.Flatten | None) -> bool:
     name = str(getattr(node.target, "__name__", node.target))
     if module is not None or name == "flatten":
-        options = _options(node, module, ("start_dim", "end_dim"))
+        options = options_of(node, module, ("start_dim", "end_dim"))
         default = 0 if module is None else 1
         return bool(options.get("start_dim", default) == 1 and options.get("end_dim", -1) == -1)
     sizes = node.args[1:]

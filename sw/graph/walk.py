@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,23 +12,39 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from spikeloom.sw.activations import QCFS
+from spikeloom.sw.activations import Activation
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.graph import layer_rules, shape_rules  # noqa: F401  # they enter their rules
+from spikeloom.sw.graph import (  # noqa: F401  # they enter their rules
+    activation_rules,
+    layer_rules,
+    shape_rules,
+    sum_rules,
+)
 from spikeloom.sw.graph.nodes import LayerSpec, NodeReport, Walk
 from spikeloom.sw.graph.rules import apply_rule
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear
 
 #: Modules of ours that a trace must not look into.
-LEAVES: tuple[type[nn.Module], ...] = (QCFS, QuantConv2d, QuantLinear)
+LEAVES: tuple[type[nn.Module], ...] = (Activation, QuantConv2d, QuantLinear)
 #: Batch size of the shape propagation: not 1, so that a flattening of the batch axis shows.
 _PROBE_BATCH = 2
 #: How many obstacles an error message lists.
 _LISTED = 8
 
 
+class _Proxy(fx.Proxy):
+    """A stand-in for a tensor that knows ``x += y`` from ``x = x + y``, as torch does."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
 class Tracer(fx.Tracer):
     """A symbolic tracer that keeps our trainable modules whole."""
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """Return what stands for the value of ``node`` while the model's code runs."""
+        return _Proxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether ``m`` becomes one node."""

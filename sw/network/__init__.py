@@ -5,9 +5,9 @@ package pulls in neither torch nor amaranth.
 """
 
 from spikeloom.sw.network.connections import (
-    TRANSPORTS,
     Connection,
     Conv2d,
+    Identity,
     Linear,
     MaxPool,
     Pool,
@@ -16,18 +16,25 @@ from spikeloom.sw.network.connections import (
     Synapses,
 )
 from spikeloom.sw.network.file import VERSION, load, save
-from spikeloom.sw.network.network import INPUT, DirectInput, Input, Layer, Network, Ranges
-from spikeloom.sw.network.neurons import If, Ladder, Logits, Neuron
+from spikeloom.sw.network.inputs import INPUT, CountInput, DirectInput, Input, SpikeInput
+from spikeloom.sw.network.network import Layer, Network, Ranges
+from spikeloom.sw.network.neurons import Burst, Dual, If, Ladder, Logits, Neuron, Signed
 from spikeloom.sw.network.ranges import MAX_WIDTH, Range
+from spikeloom.sw.network.transports import TEMPORAL, TRANSPORTS, source_steps
 
 __all__ = [
     "INPUT",
     "MAX_WIDTH",
+    "TEMPORAL",
     "TRANSPORTS",
     "VERSION",
+    "Burst",
     "Connection",
     "Conv2d",
+    "CountInput",
     "DirectInput",
+    "Dual",
+    "Identity",
     "If",
     "Input",
     "Ladder",
@@ -41,8 +48,11 @@ __all__ = [
     "Range",
     "Ranges",
     "Shape",
+    "Signed",
+    "SpikeInput",
     "SumPool",
     "Synapses",
     "load",
     "save",
+    "source_steps",
 ]

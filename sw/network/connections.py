@@ -18,11 +18,10 @@ from spikeloom.sw.network.record import (
     require_int,
     require_pair,
 )
+from spikeloom.sw.network.transports import TRANSPORTS
 
 #: A feature map's (channels, height, width), or (features,) of a fully connected layer.
 Shape = tuple[int, ...]
-
-TRANSPORTS = ("spikes", "count")
 
 
 class Pool(Record):
@@ -153,14 +152,18 @@ class Conv2d(Synapses, kind="conv2d"):
 
     Parameters
     ----------
-    weight : array of int64, shape (out, in, kernel height, kernel width)
+    weight : array of int64, shape (out, in / groups, kernel height, kernel width)
     stride, padding : (int, int)
         Vertical and horizontal.
+    groups : int
+        Output channels and source channels are dealt, in order, to this many groups, between which
+        there are no weights; as many groups as source channels make a depthwise convolution.
     """
 
     weight: IntArray = field(metadata=TENSOR)
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
+    groups: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", _freeze_weight(self.weight, 4))
@@ -172,6 +175,10 @@ class Conv2d(Synapses, kind="conv2d"):
                     f"{name} padding {self.padding[axis]} must be smaller than the kernel's "
                     f"{self.kernel[axis]}: windows of padding alone compute nothing"
                 )
+        groups = require_int(self.groups, "groups", 1, 1 << 20)
+        object.__setattr__(self, "groups", groups)
+        if self.channels % groups:
+            raise ContractError(f"groups {groups} must divide the {self.channels} output channels")
 
     @property
     def kernel(self) -> tuple[int, int]:
@@ -179,10 +186,11 @@ class Conv2d(Synapses, kind="conv2d"):
         return (int(self.weight.shape[2]), int(self.weight.shape[3]))
 
     def shape(self, source: Shape) -> Shape:
-        if len(source) != 3 or source[0] != self.weight.shape[1]:
+        channels = self.weight.shape[1] * self.groups
+        if len(source) != 3 or source[0] != channels:
             raise ContractError(
-                f"convolution weights {self.weight.shape} need a source of shape "
-                f"({self.weight.shape[1]}, height, width), not {source}"
+                f"convolution weights {self.weight.shape} in {self.groups} groups need a source of "
+                f"shape ({channels}, height, width), not {source}"
             )
         out = [
             (source[axis + 1] + 2 * self.padding[axis] - self.kernel[axis]) // self.stride[axis] + 1
@@ -197,6 +205,29 @@ class Conv2d(Synapses, kind="conv2d"):
 
 
 @dataclass(frozen=True, eq=False)
+class Identity(Synapses, kind="identity"):
+    """A residual shortcut: each source neuron to the target at its place, one weight per channel.
+
+    Parameters
+    ----------
+    weight : array of int64, shape (channels,)
+    """
+
+    weight: IntArray = field(metadata=TENSOR)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", _freeze_weight(self.weight, 1))
+
+    def shape(self, source: Shape) -> Shape:
+        if source[0] != self.channels:
+            raise ContractError(
+                f"an identity with weights for {self.channels} channels needs a source of as many, "
+                f"not {source}"
+            )
+        return source
+
+
+@dataclass(frozen=True, eq=False)
 class Connection:
     """One source's way into a layer: transport, optional pool, synapses.
 
@@ -204,9 +235,10 @@ class Connection:
     ----------
     source : str
         Name of an earlier layer, or ``"input"``.
-    transport : {"spikes", "count"}
-        What is carried: the spikes of each timestep, or their sum over all timesteps, which the
-        target then sees as a constant current.
+    transport : {"count", "spikes", "replicate", "truncate"}
+        What is carried: the sum of the source's spikes, which the target sees as a constant
+        current, or its spikes, timestep by timestep; see
+        :func:`~spikeloom.sw.network.transports.source_steps`.
     synapses : Synapses
     pool : Pool, optional
     """
@@ -243,6 +275,11 @@ class Connection:
         )
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    @property
+    def constant(self) -> bool:
+        """Whether it carries the same values at every timestep."""
+        return self.transport == "count"
 
     def pooled_shape(self, source: Shape) -> Shape:
         """Return the shape that the synapses see."""

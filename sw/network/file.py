@@ -15,7 +15,8 @@ from safetensors import numpy as safetensors_numpy
 from spikeloom.sw.errors import ContractError, FileFormatError
 from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.network.connections import Connection, Pool, Synapses
-from spikeloom.sw.network.network import Input, Layer, Network
+from spikeloom.sw.network.inputs import Input
+from spikeloom.sw.network.network import Layer, Network
 from spikeloom.sw.network.neurons import Neuron
 from spikeloom.sw.network.record import IntArray, named
 

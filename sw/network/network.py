@@ -14,55 +14,13 @@ from typing import Any
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network.connections import Connection, Shape
+from spikeloom.sw.network.inputs import INPUT, MAX_TIMESTEPS, Input
 from spikeloom.sw.network.neurons import Neuron
 from spikeloom.sw.network.ranges import Range
-from spikeloom.sw.network.record import Record, named, require_int
-
-#: Name by which connections refer to the network's input.
-INPUT = "input"
+from spikeloom.sw.network.record import named, require_int
+from spikeloom.sw.network.transports import source_steps
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-MAX_TIMESTEPS = 1 << 12
-MAX_INPUT_BITS = 16
-
-
-class Input(Record):
-    """What enters the network, and how it is coded in time."""
-
-    shape: Shape
-
-    def values(self) -> Range:
-        """Return the range of one input value."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, eq=False)
-class DirectInput(Input, kind="direct"):
-    """Unsigned pixels, constant over time. The pixel is what a count-transport connection carries.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (channels, height, width) or (features,).
-    bits : int
-        Pixels are 0 to 2^bits - 1; 1 to 16 bits.
-    """
-
-    shape: Shape
-    bits: int
-
-    def __post_init__(self) -> None:
-        shape = self.shape
-        if not isinstance(shape, (tuple, list)) or len(shape) not in (1, 3):
-            raise ContractError(
-                f"input shape must be (channels, height, width) or (features,), not {shape!r}"
-            )
-        checked = tuple(require_int(n, "input shape", 1, 1 << 20) for n in shape)
-        object.__setattr__(self, "shape", checked)
-        object.__setattr__(self, "bits", require_int(self.bits, "input bits", 1, MAX_INPUT_BITS))
-
-    def values(self) -> Range:
-        return Range(0, (1 << self.bits) - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +71,11 @@ class Layer:
         )
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    @property
+    def constant(self) -> bool:
+        """Whether its current is the same at every timestep: all connections carry counts."""
+        return all(connection.constant for connection in self.connections)
 
 
 @dataclass(frozen=True)
@@ -269,7 +232,7 @@ class Network:
         Raises
         ------
         ContractError
-            If source and target do not allow the connection's transport, or their T differ.
+            If source and target do not allow the connection's transport, or their T do not.
         """
         transport = connection.transport
         if transport not in layer.neuron.incoming:
@@ -277,27 +240,37 @@ class Network:
                 f"neurons of kind {layer.neuron.kind!r} take no {transport} transport; they take "
                 f"{' or '.join(sorted(layer.neuron.incoming))}"
             )
-        if connection.source == INPUT:
-            if transport != "count":
+        if connection.source != INPUT:
+            neuron = self[connection.source].neuron
+            if transport not in neuron.outgoing:
                 raise ContractError(
-                    "a direct input is constant over time: connect it with count transport"
+                    f"its source {connection.source!r} of kind {neuron.kind!r} cannot be carried "
+                    f"by {transport} transport; use {' or '.join(sorted(neuron.outgoing))}"
                 )
-            return connection.pooled_values(self.input.values())
-        source = self[connection.source]
-        if transport not in source.neuron.outgoing:
+        steps = self.steps_of(connection.source)
+        if connection.constant:
+            return connection.pooled_values(self.total_of(connection.source))
+        if steps is None:
             raise ContractError(
-                f"its source {source.name!r} of kind {source.neuron.kind!r} cannot be carried by "
-                f"{transport} transport; use {' or '.join(sorted(source.neuron.outgoing))}"
+                f"a {self.input.kind} input is constant over time: connect it with count transport"
             )
-        if transport == "spikes" and source.timesteps != layer.timesteps:
-            raise ContractError(
-                f"spike transport needs as many timesteps as its source {source.name!r} has: "
-                f"{layer.timesteps} here, {source.timesteps} there; make them equal or use count "
-                f"transport"
-            )
-        spike = source.neuron.spike()
-        carried = spike if transport == "spikes" else source.neuron.count(source.timesteps)
-        return connection.pooled_values(carried)
+        with named(f"source {connection.source!r}"):
+            source_steps(transport, steps, layer.timesteps)
+        return connection.pooled_values(self.spike_of(connection.source))
+
+    def steps_of(self, source: str) -> int | None:
+        """Return the number of timesteps of a layer or the input; None for a constant input."""
+        return self.input.steps if source == INPUT else self[source].timesteps
+
+    def spike_of(self, source: str) -> Range:
+        """Return the range of what a layer, or the input, is at one timestep."""
+        return self.input.values() if source == INPUT else self[source].neuron.spike()
+
+    def total_of(self, source: str) -> Range:
+        """Return the range of a layer's count; of the input, the sum over its time axis."""
+        if source == INPUT:
+            return self.input.values().times(self.input.steps or 1)
+        return self[source].neuron.count(self[source].timesteps)
 
     @property
     def digest(self) -> str:

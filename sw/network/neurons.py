@@ -1,22 +1,27 @@
 """Neurons of the contract: what their parameters are and which values they can take.
 
 How a neuron *behaves* is written once in :mod:`spikeloom.sw.golden` (PyTorch) and once in
-:mod:`spikeloom.hw.neuron` (Amaranth); both find it by the ``kind`` given here.
+:mod:`spikeloom.hw.neurons` (Amaranth); both find it by the ``kind`` given here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network.ranges import Range
 from spikeloom.sw.network.record import TENSOR, IntArray, Record, freeze, require_int
+from spikeloom.sw.network.transports import TRANSPORTS
 
 #: Most fraction bits that currents can be shifted by.
 MAX_FRACTION_BITS = 16
+#: Largest value of one spike.
+MAX_SPIKE = 1 << 12
+#: Largest shift of a leak.
+MAX_LEAK = 31
 
 
 class Neuron(Record):
@@ -31,8 +36,8 @@ class Neuron(Record):
     """
 
     fires: ClassVar[bool] = True
-    incoming: ClassVar[frozenset[str]] = frozenset({"spikes", "count"})
-    outgoing: ClassVar[frozenset[str]] = frozenset({"spikes", "count"})
+    incoming: ClassVar[frozenset[str]] = frozenset(TRANSPORTS)
+    outgoing: ClassVar[frozenset[str]] = frozenset(TRANSPORTS)
 
     @property
     def channels(self) -> int:
@@ -95,31 +100,218 @@ class If(Neuron, kind="if"):
     def __post_init__(self) -> None:
         _freeze_channels(self, "threshold", "initial", "bias")
         _check_fraction_bits(self)
-        low = np.flatnonzero(self.threshold < 1)
-        if low.size:
-            c = int(low[0])
-            raise ContractError(
-                f"threshold of channel {c} must be positive, not {self.threshold[c]}: "
-                f"raise fraction_bits (now {self.fraction_bits}) or the channel's threshold"
-            )
-        off = np.flatnonzero((self.initial < 0) | (self.initial >= self.threshold))
-        if off.size:
-            c = int(off[0])
-            raise ContractError(
-                f"initial potential of channel {c} must be from 0 to threshold - 1 = "
-                f"{self.threshold[c] - 1}, not {self.initial[c]}"
-            )
+        _check_threshold(self)
+        _check_initial(self)
 
     @property
     def channels(self) -> int:
         return len(self.threshold)
 
     def potential(self, timesteps: int, accumulator: Range) -> Range:
-        current = _current(accumulator, self.fraction_bits, self.bias)
         # A spike leaves v >= 0, so v falls below zero by at most T steps of the lowest current;
         # it may rise past the threshold by T steps of the highest, since one step fires once.
-        drift = Range(min(current.low, 0), max(current.high, 0)).times(timesteps)
+        drift = _drift(accumulator, self.fraction_bits, self.bias).times(timesteps)
         return drift + Range(0, int(self.initial.max()))
+
+
+@dataclass(frozen=True, eq=False)
+class Dual(Neuron, kind="dual"):
+    """Dual threshold: an IF neuron that takes spikes back which later currents do not justify.
+
+    ``v += A*2^F + B; s = 1 if v >= threshold, else -1 if v < 0 and m > 0, else 0;
+    v -= s*threshold; m += s``, with m the net number of spikes so far.
+
+    Parameters
+    ----------
+    threshold : array of int64, shape (channels,)
+        Positive.
+    initial : array of int64, shape (channels,)
+        Membrane potential before the first timestep, ``0 <= initial < threshold``.
+    bias : array of int64, shape (channels,)
+        Added to the potential at every timestep.
+    fraction_bits : int
+        F, the fraction bits that threshold, initial and bias have in common, 0 to 16.
+
+    Raises
+    ------
+    ContractError
+        If a parameter is outside its range or the shapes differ.
+
+    References
+    ----------
+    "Efficient ANN-SNN conversion with error compensation learning", arXiv:2506.01968, eq. 4 and 5,
+    with the net count in place of "has fired before" and ``v < 0`` for its small negative
+    threshold.
+    """
+
+    threshold: IntArray = field(metadata=TENSOR)
+    initial: IntArray = field(metadata=TENSOR)
+    bias: IntArray = field(metadata=TENSOR)
+    fraction_bits: int
+
+    def __post_init__(self) -> None:
+        _freeze_channels(self, "threshold", "initial", "bias")
+        _check_fraction_bits(self)
+        _check_threshold(self)
+        _check_initial(self)
+
+    @property
+    def channels(self) -> int:
+        return len(self.threshold)
+
+    def spike(self) -> Range:
+        return Range(-1, 1)
+
+    def count(self, timesteps: int) -> Range:
+        # Only spikes that were sent are taken back.
+        return Range(0, timesteps)
+
+    def potential(self, timesteps: int, accumulator: Range) -> Range:
+        # As an IF neuron's: v = initial + sum of currents - m*threshold with m >= 0 bounds it from
+        # above; a negative spike raises what is below zero, and no lower than it was.
+        drift = _drift(accumulator, self.fraction_bits, self.bias).times(timesteps)
+        return drift + Range(0, int(self.initial.max()))
+
+
+@dataclass(frozen=True, eq=False)
+class Signed(Neuron, kind="signed"):
+    """Signed spikes of two thresholds and two amplitudes: a leaky ReLU's neuron.
+
+    It starts from v = 0 and m = 0, the net number of quanta. A quantum upwards is worth P
+    (``threshold``) if m >= 0, else it takes back one of N (``negative_threshold``); downwards, N
+    if m <= 0, else P. ``v += A*2^F + B``; if ``2v >= up``: the spike is +amplitude of that
+    quantum, v -= up, m += 1; else if ``2v <= -down``: minus its amplitude, v += down, m -= 1.
+
+    Parameters
+    ----------
+    threshold, negative_threshold : array of int64, shape (channels,)
+        P and N; positive.
+    bias : array of int64, shape (channels,)
+        Added to the potential at every timestep.
+    fraction_bits : int
+        F, the fraction bits that thresholds and bias have in common, 0 to 16.
+    amplitude, negative_amplitude : int
+        Spike values of the quanta P and N: powers of two, 1 to 4096.
+
+    Raises
+    ------
+    ContractError
+        If a parameter is outside its range or the shapes differ.
+
+    References
+    ----------
+    Wang et al., "A fast and accurate ANN-SNN conversion algorithm with negative spikes", IJCAI
+    2025, eq. 11 to 18, in the form that is exact under constant current: a negative spike moves v
+    towards zero, and beta is the ratio of the source's own amplitudes.
+    """
+
+    threshold: IntArray = field(metadata=TENSOR)
+    negative_threshold: IntArray = field(metadata=TENSOR)
+    bias: IntArray = field(metadata=TENSOR)
+    fraction_bits: int
+    amplitude: int = 1
+    negative_amplitude: int = 1
+
+    def __post_init__(self) -> None:
+        _freeze_channels(self, "threshold", "negative_threshold", "bias")
+        _check_fraction_bits(self)
+        _check_threshold(self)
+        _check_threshold(self, "negative_threshold")
+        for name in ("amplitude", "negative_amplitude"):
+            value = require_int(getattr(self, name), name, 1, MAX_SPIKE)
+            if value & (value - 1):
+                raise ContractError(
+                    f"{name} must be a power of two, not {value}: a spike is one shifted addition"
+                )
+            object.__setattr__(self, name, value)
+
+    @property
+    def channels(self) -> int:
+        return len(self.threshold)
+
+    def spike(self) -> Range:
+        largest = max(self.amplitude, self.negative_amplitude)
+        return Range(-largest, largest)
+
+    def count(self, timesteps: int) -> Range:
+        return Range(-timesteps * self.negative_amplitude, timesteps * self.amplitude)
+
+    def potential(self, timesteps: int, accumulator: Range) -> Range:
+        # A quantum fires from |v| >= half of it, and so leaves v no further from zero than it was.
+        drift = _drift(accumulator, self.fraction_bits, self.bias).times(timesteps)
+        furthest = max(-drift.low, drift.high)
+        return Range(-furthest, furthest)
+
+
+@dataclass(frozen=True, eq=False)
+class Burst(Neuron, kind="burst"):
+    """Several spikes in one timestep, with a leak: quantized burst LIF.
+
+    ``v -= v >> leak`` (no leak if it is None), then ``v += A*2^F + B;
+    s = clip(floor(v / threshold), 0, largest); v -= s*threshold``.
+
+    Parameters
+    ----------
+    threshold : array of int64, shape (channels,)
+        Positive.
+    initial : array of int64, shape (channels,)
+        Membrane potential before the first timestep, ``0 <= initial < threshold``.
+    bias : array of int64, shape (channels,)
+        Added to the potential at every timestep.
+    fraction_bits : int
+        F, the fraction bits that threshold, initial and bias have in common, 0 to 16.
+    largest : int
+        Most spikes of one timestep, 1 to 4096.
+    leak : int, optional
+        k of the leak by ``2^-k`` in every timestep (tau = 2^k), 1 to 31. The shift is arithmetic:
+        it rounds toward minus infinity.
+
+    Raises
+    ------
+    ContractError
+        If a parameter is outside its range or the shapes differ.
+
+    References
+    ----------
+    Bai et al., "QB-LIF: learnable-scale quantized burst neurons", arXiv:2604.25688, with the leak
+    ``(1 - 1/tau) v``.
+    """
+
+    threshold: IntArray = field(metadata=TENSOR)
+    initial: IntArray = field(metadata=TENSOR)
+    bias: IntArray = field(metadata=TENSOR)
+    fraction_bits: int
+    largest: int
+    leak: int | None = None
+
+    def __post_init__(self) -> None:
+        _freeze_channels(self, "threshold", "initial", "bias")
+        _check_fraction_bits(self)
+        _check_threshold(self)
+        _check_initial(self)
+        object.__setattr__(self, "largest", require_int(self.largest, "largest", 1, MAX_SPIKE))
+        if self.leak is not None:
+            object.__setattr__(self, "leak", require_int(self.leak, "leak", 1, MAX_LEAK))
+
+    @property
+    def channels(self) -> int:
+        return len(self.threshold)
+
+    def spike(self) -> Range:
+        return Range(0, self.largest)
+
+    def potential(self, timesteps: int, accumulator: Range) -> Range:
+        drift = _drift(accumulator, self.fraction_bits, self.bias)
+        initial = int(self.initial.max())
+        if self.leak is None:
+            return drift.times(timesteps) + Range(0, initial)
+        # The leak keeps the order of potentials, so the extremes stay extremes. They are reached
+        # where nothing fires; a spike leaves v >= 0.
+        low, high = 0, initial
+        for _ in range(timesteps):
+            low = min(low, low - (low >> self.leak) + drift.low)
+            high = max(high, high - (high >> self.leak) + drift.high)
+        return Range(low, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,13 +392,13 @@ class Logits(Neuron, kind="logits"):
         return Range(0, 0)
 
     def potential(self, timesteps: int, accumulator: Range) -> Range:
-        current = _current(accumulator, self.fraction_bits, self.bias)
-        return Range(min(current.low, 0), max(current.high, 0)).times(timesteps)
+        return _drift(accumulator, self.fraction_bits, self.bias).times(timesteps)
 
 
-def _current(accumulator: Range, fraction_bits: int, bias: IntArray) -> Range:
-    """Return the range of ``A * 2^F + B`` over all channels."""
-    return accumulator.times(1 << fraction_bits) + Range(int(bias.min()), int(bias.max()))
+def _drift(accumulator: Range, fraction_bits: int, bias: IntArray) -> Range:
+    """Return the range of ``A * 2^F + B`` over all channels, extended to contain 0."""
+    current = accumulator.times(1 << fraction_bits) + Range(int(bias.min()), int(bias.max()))
+    return current | Range(0, 0)
 
 
 def _freeze_channels(neuron: Neuron, *names: str) -> None:
@@ -225,6 +417,27 @@ def _require_magnitude(values: IntArray, what: str) -> None:
     extremes.require_width(what)
 
 
-def _check_fraction_bits(neuron: If | Logits) -> None:
+def _check_threshold(neuron: Any, name: str = "threshold") -> None:
+    threshold = getattr(neuron, name)
+    low = np.flatnonzero(threshold < 1)
+    if low.size:
+        c = int(low[0])
+        raise ContractError(
+            f"{name} of channel {c} must be positive, not {threshold[c]}: "
+            f"raise fraction_bits (now {neuron.fraction_bits}) or the channel's threshold"
+        )
+
+
+def _check_initial(neuron: If | Dual | Burst) -> None:
+    off = np.flatnonzero((neuron.initial < 0) | (neuron.initial >= neuron.threshold))
+    if off.size:
+        c = int(off[0])
+        raise ContractError(
+            f"initial potential of channel {c} must be from 0 to threshold - 1 = "
+            f"{neuron.threshold[c] - 1}, not {neuron.initial[c]}"
+        )
+
+
+def _check_fraction_bits(neuron: Any) -> None:
     bits = require_int(neuron.fraction_bits, "fraction_bits", 0, MAX_FRACTION_BITS)
     object.__setattr__(neuron, "fraction_bits", bits)

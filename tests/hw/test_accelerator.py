@@ -8,11 +8,14 @@ import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.lib import wiring
 from components import (
+    RESIDUAL,
     SHOWCASE,
     STALLS,
     Bench,
     mutated,
     random_values,
+    residual,
+    residual_images,
     showcase,
     showcase_images,
     through,
@@ -22,10 +25,11 @@ from pysim import differing, pixels, simulate
 
 from spikeloom.hw.accelerator import Accelerator, Serializer
 from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.connection import ConnectionPlan
 from spikeloom.hw.events import DigitSplitter
-from spikeloom.hw.neuron import IfUnit, LadderUnit
+from spikeloom.hw.neurons import IfUnit, LadderUnit
 from spikeloom.hw.pe import PeArray
-from spikeloom.hw.plan import LayerPlan, plan
+from spikeloom.hw.plan import plan
 from spikeloom.hw.pool import MaxPoolUnit
 from spikeloom.hw.scanner import Scanner
 from spikeloom.hw.streams import StreamPlan
@@ -75,6 +79,16 @@ class TestWholeNetwork:
             assert counters["events"] > 0
             assert sum(counters.values()) - counters["events"] > 0
 
+    @pytest.mark.parametrize("stall", [0.0, 0.3])
+    def test_residual_equals_golden(self, stall: float) -> None:
+        network, images = residual(), residual_images(2)
+        config = dataclasses.replace(RESIDUAL, debug=True)
+        planned, seen = simulate(network, images, config, stall_in=stall, stall_out=stall)
+        assert differing(network, images, planned, seen) == []
+        assert planned["stem"].sends == planned["depthwise"].sends == "spikes"
+        for name in ("stem", "inner", "depthwise", "outer"):
+            assert len(set(seen.sent[name])) > 3, f"{name} sends something"
+
     def test_feature_map_of_logits(self) -> None:
         weight = np.arange(3 * 2 * 2).reshape(3, 1, 2, 2) - 5
         logits = Logits(np.array([1, -2, 3]), fraction_bits=1)
@@ -85,6 +99,25 @@ class TestWholeNetwork:
         planned, seen = simulate(network, images, config, stall_in=0.3)
         assert differing(network, images, planned, seen) == []
         assert sum(seen.last) == 2
+
+
+def waiting_of_the_slowest(images: int) -> tuple[int, float]:
+    """Return the cycles in which the layer with the most work has none, and its work per image."""
+    config = dataclasses.replace(RESIDUAL, counters=True)
+    _, seen = simulate(residual(), residual_images(images), config)
+    slowest = max(seen.counters.values(), key=lambda counters: counters["cycles"])
+    return slowest["starved"] + slowest["blocked"], slowest["cycles"] / images
+
+
+def test_branches_do_not_hold_up_the_slowest_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It waits while the first rows come and the last logits go: less than an image's time, however
+    # many images there are.
+    waiting, image = waiting_of_the_slowest(images=4)
+    assert waiting < image
+    # Buffers that merely never halt let layers work in turn.
+    monkeypatch.setattr("spikeloom.hw.plan.spare_rows", lambda reader: 0)
+    waiting, image = waiting_of_the_slowest(images=4)
+    assert waiting > 2 * image
 
 
 class Resettable(wiring.Component):
@@ -215,7 +248,13 @@ MUTANTS = {
         "left == left",
         "conv",
     ),
-    "swaps two banks": (LayerPlan, "bank", "event ::", "windows.events - 1 - event ::", "conv"),
+    "swaps two banks": (
+        ConnectionPlan,
+        "bank",
+        "event ::",
+        "windows.events - 1 - event ::",
+        "conv",
+    ),
 }
 
 

@@ -84,9 +84,8 @@ class Case:
             "count": lambda: result.counts["layer"][..., None],
             "logits": lambda: trace.potentials[-1][..., None],
         }[self.plan.sends]().numpy()
-        source = self.plan.pool.source if self.plan.pool else self.plan.source
         self.received = self.as_maps(received)
-        self.arriving = transfers(source, self.received)
+        self.arriving = transfers(self.plan.readers[0].source, self.received)
         self.expected = transfers(self.plan.target, self.as_maps(sent))
 
     @staticmethod
@@ -97,7 +96,8 @@ class Case:
     def events(self) -> int:
         """Return the non-zero digits under all windows, once for each group of outputs."""
         plan = self.plan
-        values = pooled(plan.pool.pool, self.received) if plan.pool else self.received
+        pool = plan.readers[0].pool
+        values = pooled(pool.pool, self.received) if pool else self.received
         digits = np.vectorize(lambda value: len(plan.digits.digits(value)))(values)
         synapses = plan.layer.connections[0].synapses
         if isinstance(synapses, Linear):
@@ -115,7 +115,7 @@ def run(case: Case, stall_in: float, stall_out: float) -> tuple[list[Any], list[
     """Return what the engine sent, and its counters ahead of every clock edge."""
     dut = Engine(case.plan)
     bench = Bench(dut, seed=3)
-    bench.put(dut.i, case.arriving, stall_in)
+    bench.put(dut.i0, case.arriving, stall_in)
     seen = bench.get(dut.o, len(case.expected), stall_out)
     names = list(COUNTERS.members)
     cycles = bench.watch(*(getattr(dut.counters, name) for name in names))
@@ -152,7 +152,7 @@ def test_blocked_without_a_consumer(make: Callable[[], Plan]) -> None:
     case = Case(make(), count=5)
     dut = Engine(case.plan)
     bench = Bench(dut)
-    bench.put(dut.i, case.arriving)
+    bench.put(dut.i0, case.arriving)
     cycles = bench.watch(
         dut.counters.blocked, dut.counters.cycles, dut.counters.starved, dut.counters.events
     )
@@ -173,9 +173,9 @@ def test_works_from_the_last_value_in_to_the_last_value_out() -> None:
     plan = plan_of((6,), Linear(weight(3, 6)), plain_if(3, 9), timesteps=3, lanes=2)["layer"]
     dut = Engine(plan)
     bench = Bench(dut)
-    bench.put(dut.i, [[15]] * 6)
+    bench.put(dut.i0, [[15]] * 6)
     bench.get(dut.o, 2)
-    cycles = bench.watch(dut.i.valid & dut.i.ready, dut.o.valid, dut.counters.starved)
+    cycles = bench.watch(dut.i0.valid & dut.i0.ready, dut.o.valid, dut.counters.starved)
     bench.run()
     last_in = max(n for n, (taken, *_) in enumerate(cycles) if taken)
     last_out = max(n for n, (_, sent, _) in enumerate(cycles) if sent)
@@ -198,7 +198,7 @@ def test_little_but_events_when_there_are_many(events: int) -> None:
     plan = plan_of((inputs,), linear, plain_if(neurons, 9), bits=1, events=events)["layer"]
     dut = Engine(plan)
     bench = Bench(dut)
-    bench.put(dut.i, [[1]] * inputs * images)
+    bench.put(dut.i0, [[1]] * inputs * images)
     bench.get(dut.o, neurons * images)
     cycles = bench.watch(dut.counters.events, dut.counters.cycles)
     bench.run()

@@ -30,9 +30,9 @@ Word = tuple[int, list[int]]
 stalls = st.tuples(st.sampled_from(STALLS), st.sampled_from(STALLS))
 
 
-def windows(high: int, slots: int) -> st.SearchStrategy[list[list[Word]]]:
+def windows(high: int, slots: int, low: int = 0) -> st.SearchStrategy[list[list[Word]]]:
     """Windows of words; many values, and now and then whole windows, are zero."""
-    value = st.one_of(st.just(0), st.integers(0, high), st.just(high))
+    value = st.one_of(st.just(0), st.integers(low, high), st.just(high), st.just(low))
     values = st.one_of(st.just([0] * slots), st.lists(value, min_size=slots, max_size=slots))
     word = st.tuples(st.integers(0, (1 << ADDRESS_BITS) - 1), values)
     return st.lists(st.lists(word, min_size=1, max_size=4), min_size=1, max_size=6)
@@ -72,11 +72,14 @@ def without_null_addresses(events: list[dict[str, int]]) -> list[dict[str, int]]
     return [{**event, "address": 0} if event["null"] else event for event in events]
 
 
-@pytest.mark.parametrize(("high", "slots"), [(1, 1), (1, 8), (6, 3), (15, 4), (255, 2)])
-def test_bank(high: int, slots: int) -> None:
-    value, digits = shape_of(Range(0, high)), DigitPlan.of(Range(0, high))
+@pytest.mark.parametrize(
+    ("low", "high", "slots"),
+    [(0, 1, 1), (0, 1, 8), (0, 6, 3), (0, 15, 4), (0, 255, 2), (-1, 1, 2), (-4, 4, 3), (-90, 9, 2)],
+)
+def test_bank(low: int, high: int, slots: int) -> None:
+    value, digits = shape_of(Range(low, high)), DigitPlan.of(Range(low, high))
 
-    @given(drawn=windows(high, slots), stall=stalls, seed=st.integers(0, 99))
+    @given(drawn=windows(high, slots, low), stall=stalls, seed=st.integers(0, 99))
     @settings(max_examples=15)
     def check(drawn: list[list[Word]], stall: tuple[float, float], seed: int) -> None:
         dut = EventBank(value, slots, digits, ADDRESS_BITS)
@@ -140,15 +143,19 @@ class TestValuePicker:
 
 
 class TestDigitSplitter:
-    @pytest.mark.parametrize("high", [1, 2, 6, 7, 15, 31, 85])
+    @pytest.mark.parametrize(
+        ("low", "high"),
+        [*((0, high) for high in (1, 2, 6, 7, 15, 31, 85)), (-1, 1), (-1, 0), (-5, 3), (-64, 85)],
+    )
     @pytest.mark.parametrize("stall", STALLS)
-    def test_every_value(self, high: int, stall: float) -> None:
-        digits = DigitPlan.of(Range(0, high))
-        value = shape_of(Range(0, high))
+    def test_every_value(self, low: int, high: int, stall: float) -> None:
+        digits = DigitPlan.of(Range(low, high))
+        value = shape_of(Range(low, high))
         layout = data.StructLayout({"value": value, "address": ADDRESS_BITS, "last": 1})
         dut = DigitSplitter(layout, digits, ADDRESS_BITS)
         values = [
-            {"value": v, "address": v % 16, "last": v // 3 % 2} for v in [*range(high + 1), 0, high]
+            {"value": v, "address": v % 16, "last": v // 3 % 2}
+            for v in [*range(low, high + 1), 0, high]
         ]
         expected = []
         for v in values:

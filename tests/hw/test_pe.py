@@ -28,7 +28,7 @@ def bank_events(plan: LayerPlan, windows: Matrix, bank: int) -> list[dict[str, i
         for group in range(plan.target.groups):
             mine = [
                 {
-                    "address": group * plan.windows.span + index // plan.events,
+                    "address": group * plan.readers[0].windows.span + index // plan.events,
                     "shift": shift,
                     "negative": int(sign < 0),
                     "null": 0,

@@ -1,24 +1,23 @@
 from __future__ import annotations
 
-import itertools
-import re
 from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from components import plan_of
-from examples import counted, everything, ints, logits_layer
+from examples import ints, logits_layer
 from hypothesis import given, settings
 from strategies import networks
 
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.plan import LayerPlan, plan
+from spikeloom.hw.plan import plan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (
     Connection,
     Conv2d,
     DirectInput,
+    Identity,
     If,
     Ladder,
     Layer,
@@ -75,37 +74,42 @@ class TestRefusals:
 
     def test_lanes_that_fill_up_are_stored_channels(self) -> None:
         planned = plan(chain(), HardwareConfig(lanes={"first": 2}, events={"second": 4}))
-        assert planned["second"].source.stored_channels == 4
+        assert planned["second"].readers[0].stream.stored_channels == 4
         assert planned["second"].events == 4
 
     def test_linear_takes_any_events(self) -> None:
         for events in range(1, 12):
             assert plan(chain(), HardwareConfig(1, {"out": events}))["out"].events == events
 
-    def test_layers_with_two_sources(self) -> None:
-        expected = (
-            "layer 'steps' is fed by 'conv', 'again'; the hardware runs chains of layers, where "
-            "it would be fed by 'again' alone"
-        )
-        with pytest.raises(UnsupportedError, match=f"^{re.escape(expected)}$"):
-            plan(everything())
+    def test_every_connection_must_fit(self) -> None:
+        shortcut = Connection("first", "count", Identity(ints(1, 1, 1)))
+        deeper = Layer("second", 4, silent(3), (conv("input", 3, 2), shortcut))
+        out = logits_layer("second", np.ones((4, 108), np.int64))
+        network = Network(DirectInput((2, 6, 6), 4), (chain()["first"], deeper, out))
+        assert plan(network, HardwareConfig(1, {"second": 1}))["second"].events == 1
+        expected = "^layer 'second': events = 2 must divide the 3 stored channels of its source "
+        with pytest.raises(ConfigError, match=expected):
+            plan(network, HardwareConfig(1, {"second": 2}))
+        planned = plan(network, HardwareConfig({"first": 2, "second": 1}, {"second": 2}))
+        assert [r.windows.events for r in planned["second"].readers] == [2, 2]
 
-    def test_layers_that_skip_one(self) -> None:
-        network = Network(
-            DirectInput((2,), bits=4),
-            (
-                Layer("aside", 1, silent(2), (counted("input", np.eye(2, dtype=np.int64)),)),
-                logits_layer("input", np.eye(2, dtype=np.int64)),
-            ),
+    @pytest.mark.parametrize(
+        "grouped", [Conv2d(np.ones((3, 1, 1, 1), np.int64), groups=3), Identity(ints(1, 2, 3))]
+    )
+    def test_events_of_a_grouped_convolution_lie_within_a_position(self, grouped: Synapses) -> None:
+        expected = (
+            "^layer 'layer': events = 2 must divide the 3 stored channels of its source .*: choose "
+            "1 or another divisor, or give events by layer$"
         )
-        with pytest.raises(UnsupportedError, match=r"^layer 'out' is fed by 'input'; .* 'aside' "):
-            plan(network)
+        with pytest.raises(ConfigError, match=expected):
+            plan_of((3, 2, 2), grouped, events=2)
+        assert plan_of((3, 2, 2), grouped, events=3)["layer"].events == 3
 
     def test_synapses_without_hardware(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # Kinds register themselves: the one made up here is gone after the test.
         monkeypatch.setattr(Synapses, "kinds", dict(Synapses.kinds))
 
-        class Identity(Synapses, kind="identity"):
+        class Strange(Synapses, kind="strange"):
             weight = np.ones((2, 1), np.int64)
 
             def shape(self, source: Shape) -> Shape:
@@ -116,9 +120,9 @@ class TestRefusals:
 
         network = Network(
             DirectInput((2,), bits=4),
-            (Layer("out", 1, Logits(ints(0, 0), 0), (Connection("input", "count", Identity()),)),),
+            (Layer("out", 1, Logits(ints(0, 0), 0), (Connection("input", "count", Strange()),)),),
         )
-        expected = "^layer 'out': synapses of kind 'identity' cannot be generated$"
+        expected = "^layer 'out': synapses of kind 'strange' cannot be generated$"
         with pytest.raises(UnsupportedError, match=expected):
             plan(network)
 
@@ -179,9 +183,10 @@ class TestPlan:
     def test_streams_follow_one_another(self) -> None:
         planned = plan(chain(), HardwareConfig(lanes=2))
         first, second, out = planned.layers
-        assert planned.input == first.source
+        (into_first,), (into_second,) = first.readers, second.readers
+        assert planned.input == into_first.source == into_first.stream
         assert (planned.input.lanes, planned.input.transfers) == (1, 72)
-        assert first.target == second.source
+        assert first.target == into_second.source == into_second.stream
         assert (first.sends, second.sends, out.sends) == ("spikes", "count", "logits")
         assert (first.target.steps, second.target.steps, out.target.steps) == (4, 1, 1)
         assert (first.target.values.high, second.target.values.high) == (1, 4)
@@ -190,11 +195,12 @@ class TestPlan:
     def test_pools_change_shape_and_values(self) -> None:
         for pool, high in ((SumPool((2, 3)), 15 * 6), (MaxPool((2, 3)), 15)):
             planned = plan_of((3, 5, 7), Linear(np.ones((2, 12), np.int64)), pool=pool)["layer"]
-            assert planned.pool is not None
-            target = planned.pool.target
+            (reader,) = planned.readers
+            assert reader.pool is not None
+            target = reader.pool.target
             assert (target.channels, target.height, target.width) == (3, 2, 2)
             assert target.values.high == high
-            assert planned.source is target
+            assert reader.stream is target
 
     def test_layers_are_found_by_name(self) -> None:
         planned = plan(chain())
@@ -205,66 +211,6 @@ class TestPlan:
         assert (planned.weights.low, planned.weights.high) == (0, 5)
         planned = plan_of((2,), Linear(ints([-3, -5])))["layer"]
         assert (planned.weights.low, planned.weights.high) == (-5, 0)
-
-
-@st.composite
-def layer_plans(draw: st.DrawFn) -> tuple[LayerPlan, np.ndarray[Any, Any]]:
-    """A layer on lanes of the input's channels, and its weights as a convolution's."""
-    channels, outs = draw(st.integers(1, 4)), draw(st.integers(1, 5))
-    height, width = draw(st.integers(1, 4)), draw(st.integers(1, 4))
-    shape = (channels, height, width)
-    seed = draw(st.integers(0, 1 << 16))
-    rng = np.random.default_rng(seed)
-    if draw(st.booleans()):
-        kernel = (draw(st.integers(1, height)), draw(st.integers(1, width)))
-        weight = rng.integers(-9, 9, (outs, channels, *kernel))
-        synapses: Synapses = Conv2d(weight)
-        events = draw(st.sampled_from([e for e in (1, 2, 3, 4) if channels % e == 0]))
-    else:
-        flat = rng.integers(-9, 9, (outs, channels * height * width))
-        synapses = Linear(flat)
-        weight = flat.reshape(outs, channels, height, width)
-        events = draw(st.integers(1, 5))
-    lanes = draw(st.integers(1, outs))
-    return plan_of(shape, synapses, lanes=lanes, events=events)["layer"], weight
-
-
-@given(drawn=layer_plans())
-@settings(max_examples=100)
-def test_every_weight_is_where_its_address_says(drawn: tuple[LayerPlan, Any]) -> None:
-    planned, weight = drawn
-    lanes, events, span = planned.lanes, planned.events, planned.windows.span
-    stored = planned.source.stored_channels
-    banks = [planned.bank(e) for e in range(events)]
-    found = np.zeros((planned.target.groups, weight.shape[2], span, events, lanes), np.int64)
-    for out, channel, y, x in itertools.product(*map(range, weight.shape)):
-        value = x * stored + channel
-        address = (out // lanes * weight.shape[2] + y) * span + value // events
-        assert banks[value % events][address][out % lanes] == weight[out, channel, y, x]
-        found[out // lanes, y, value // events, value % events, out % lanes] = 1
-    # What no weight is found at multiplies lanes, channels or columns that do not exist.
-    flat = found.reshape(-1, events, lanes)
-    for e, bank in enumerate(banks):
-        assert len(bank) == len(flat)
-        assert (np.array(bank)[flat[:, e] == 0] == 0).all()
-
-
-def test_weights_of_lanes_that_fill_up_are_zero() -> None:
-    network = Network(
-        DirectInput((1, 2, 2), bits=2),
-        (
-            Layer("conv", 1, Ladder(ints([1], [2], [3])), (conv("input", 3, 1, side=1),)),
-            logits_layer("conv", np.arange(1, 25).reshape(2, 12)),
-        ),
-    )
-    planned = plan(network, HardwareConfig(lanes={"conv": 2, "out": 1}))["out"]
-    assert planned.kernel.shape == (2, 2, 2, 4)
-    # Torch's order is channel, row, column; the stored order is row, column, channel.
-    assert planned.kernel[0, :, :, :3].tolist() == [
-        [[1, 5, 9], [2, 6, 10]],
-        [[3, 7, 11], [4, 8, 12]],
-    ]
-    assert (planned.kernel[..., 3] == 0).all()
 
 
 class TestBuffers:
@@ -285,26 +231,34 @@ class TestBuffers:
     )
     def test_rows(self, height: int, kernel: int, stride: int, padding: int, capacity: int) -> None:
         synapses = Conv2d(np.ones((1, 1, kernel, 1), np.int64), (stride, 1), (padding, 0))
-        windows = plan_of((1, height, 2), synapses)["layer"].windows
+        windows = plan_of((1, height, 2), synapses)["layer"].readers[0].windows
         assert windows.buffer.capacity == capacity
         assert capacity >= max(line.need for line in windows.lines) + stride, "and room to go on"
 
     def test_linear_keeps_two_maps(self) -> None:
-        windows = plan_of((1, 3, 2), Linear(np.ones((1, 6), np.int64)))["layer"].windows
+        windows = plan_of((1, 3, 2), Linear(np.ones((1, 6), np.int64)))["layer"].readers[0].windows
         assert windows.buffer.capacity == 6
 
     @pytest.mark.parametrize("events", [1, 2, 3, 4, 5, 8, 70])
     @pytest.mark.parametrize(("channels", "side"), [(1, 1), (1, 9), (16, 4), (12, 3), (100, 1)])
     def test_words_serve_every_bank(self, events: int, channels: int, side: int) -> None:
         weight = np.ones((1, channels * side * side), np.int64)
-        windows = plan_of((channels, side, side), Linear(weight), events=events)["layer"].windows
+        windows = (
+            plan_of((channels, side, side), Linear(weight), events=events)["layer"]
+            .readers[0]
+            .windows
+        )
         assert windows.buffer.word_values % events == 0
         assert windows.slots >= 1
         assert windows.buffer.word_values <= max(64, events)
 
     def test_words_are_aligned_where_that_is_possible(self) -> None:
         weight = np.ones((1, 16, 3, 3), np.int64)
-        windows = plan_of((16, 4, 4), Conv2d(weight, padding=(1, 1)), events=2)["layer"].windows
+        windows = (
+            plan_of((16, 4, 4), Conv2d(weight, padding=(1, 1)), events=2)["layer"]
+            .readers[0]
+            .windows
+        )
         assert windows.buffer.word_values == 16
         assert windows.aligned
 
@@ -339,6 +293,43 @@ def test_ladders_take_several_timesteps_where_windows_are_small(
 )
 def test_sums_wait_where_windows_are_small(timesteps: int, window: int, queue: int) -> None:
     linear = Linear(np.ones((1, window), np.int64))
-    assert plan_of((window,), linear, silent(1), timesteps=timesteps)["layer"].queue == queue
+    looped = plan_of((window,), linear, silent(1), timesteps=timesteps, time="loop")
+    assert looped["layer"].queue == queue
     spiking = plan_of((window,), linear, silent(1), timesteps=timesteps, incoming="spikes")
     assert spiking["layer"].queue == 0, "each sum serves one timestep, which takes one cycle"
+
+
+class TestFolding:
+    """Timesteps under a constant current in a logarithmic number of cycles."""
+
+    def folded(self, time: str, window: int = 10, timesteps: int = 12, **choices: Any) -> bool:
+        linear = Linear(np.ones((1, window), np.int64))
+        planned = plan_of((window,), linear, silent(1), timesteps=timesteps, time=time, **choices)
+        return planned["layer"].folded
+
+    def test_where_the_loop_would_be_slowest(self) -> None:
+        # A window of 240 values keeps its processing element busy for about 12 cycles.
+        assert self.folded("auto", window=239)
+        assert not self.folded("auto", window=240)
+        assert self.folded("auto", window=240, events=2)
+
+    def test_where_it_is_shorter(self) -> None:
+        # 2 and 3 timesteps take 2 cycles as a division.
+        assert not self.folded("auto", timesteps=2)
+        assert self.folded("auto", timesteps=3)
+
+    def test_as_chosen(self) -> None:
+        assert self.folded("fold", window=500)
+        assert not self.folded("loop", window=1)
+
+    def test_neither_what_changes_nor_what_sends_spikes(self) -> None:
+        assert not self.folded("fold", incoming="spikes")
+        assert not self.folded("fold", outgoing="spikes")
+
+    def test_cycles(self) -> None:
+        linear = Linear(np.ones((1, 10), np.int64))
+        for timesteps, cycles in [(1, 1), (2, 2), (3, 2), (4, 3), (15, 4), (16, 5)]:
+            planned = plan_of((10,), linear, silent(1), timesteps=timesteps, time="fold")
+            assert planned["layer"].cycles == cycles
+            planned = plan_of((10,), linear, silent(1), timesteps=timesteps, time="loop")
+            assert planned["layer"].cycles == timesteps

@@ -8,7 +8,7 @@ import pytest
 from components import STALLS, Bench, plan_of, pooled, random_values, through, transfers
 from hypothesis import given, settings
 
-from spikeloom.hw.plan import PoolPlan
+from spikeloom.hw.connection import PoolPlan
 from spikeloom.hw.pool import PoolUnit
 from spikeloom.hw.streams import StreamPlan
 from spikeloom.sw.errors import UnsupportedError
@@ -84,8 +84,9 @@ def test_a_transfer_every_other_cycle(kind: type[Pool]) -> None:
 
 def test_what_follows_a_pool_sees_its_target() -> None:
     plan = plan_of((2, 4, 4), Linear(np.ones((1, 8), np.int64)), pool=SumPool((2, 2)))["layer"]
-    assert plan.pool is not None
-    assert plan.pool.target is plan.source
+    (reader,) = plan.readers
+    assert reader.pool is not None
+    assert reader.pool.target is reader.stream
 
 
 def test_kinds_without_hardware(monkeypatch: pytest.MonkeyPatch) -> None:

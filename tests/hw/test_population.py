@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 from typing import Any
 
@@ -10,9 +11,10 @@ from components import STALLS, Bench, plan_of
 from naive import step as contract
 from pysim import unpack
 
+from spikeloom.hw.neurons import shown_spike
 from spikeloom.hw.plan import LayerPlan
 from spikeloom.hw.population import Population
-from spikeloom.sw.network import If, Ladder, Linear, Logits, Neuron
+from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Signed
 
 POSITIONS = 3
 
@@ -23,6 +25,15 @@ def neurons(kind: str, channels: int, timesteps: int) -> Neuron:
     if kind == "if":
         threshold = rng.integers(1, 60, channels)
         return If(threshold, threshold // 3, bias, fraction_bits=1)
+    if kind == "dual":
+        threshold = rng.integers(1, 60, channels)
+        return Dual(threshold, threshold // 3, bias, fraction_bits=1)
+    if kind == "signed":
+        quanta = rng.integers(1, 99, (2, channels))
+        return Signed(quanta[0], quanta[1], bias, 1, amplitude=4, negative_amplitude=2)
+    if kind == "burst":
+        threshold = rng.integers(1, 60, channels)
+        return Burst(threshold, threshold // 3, bias, fraction_bits=1, largest=5)
     if kind == "ladder":
         return Ladder(np.sort(rng.integers(-40, 60, (channels, timesteps)), axis=1))
     return Logits(bias, fraction_bits=1)
@@ -40,6 +51,7 @@ class Case:
         timesteps: int,
         seed: int = 0,
         together: bool = False,
+        folded: bool = False,
     ) -> None:
         incoming, _, outgoing = way.partition(" to ")
         planned: LayerPlan = plan_of(
@@ -51,7 +63,9 @@ class Case:
             outgoing=outgoing or "count",
             lanes=lanes,
         )["layer"]
-        self.plan = dataclasses.replace(planned, steps_per_cycle=timesteps if together else 1)
+        self.plan = dataclasses.replace(
+            planned, steps_per_cycle=timesteps if together else 1, folded=folded
+        )
         plan, rng = self.plan, random.Random(seed)
         assert plan.sends == (outgoing or "logits")
         low, high = plan.ranges.accumulator.low, plan.ranges.accumulator.high
@@ -79,8 +93,12 @@ class Case:
             for lane, c in enumerate(used):
                 spikes[c], state[c] = contract(plan.layer.neuron, c, t, state[c], lanes[lane])
                 counts[c] += spikes[c]
-            self.steps.append((list(state.values()), list(spikes.values())))
-            sent = {"spikes": spikes, "count": counts, "logits": state}[plan.sends]
+            potentials = {c: after[0] for c, after in state.items()}
+            if not plan.folded:
+                self.steps.append((list(potentials.values()), list(spikes.values())))
+            elif t == len(currents) - 1:
+                self.steps.append((list(potentials.values()), list(counts.values())))
+            sent = {"spikes": spikes, "count": counts, "logits": potentials}[plan.sends]
             if plan.sends == "spikes" or t == len(currents) - 1:
                 self.sent.append([sent.get(c, 0) for c in mine])
 
@@ -90,10 +108,17 @@ WAYS = [
     ("if", "count to spikes"),
     ("if", "spikes to spikes"),
     ("if", "spikes to count"),
+    ("dual", "count to spikes"),
+    ("dual", "spikes to count"),
+    ("signed", "count to count"),
+    ("signed", "spikes to spikes"),
+    ("burst", "count to spikes"),
+    ("burst", "spikes to count"),
     ("ladder", "count to count"),
     ("logits", "count"),
     ("logits", "spikes"),
 ]
+FOLDED = ["if", "dual", "signed", "burst"]
 
 
 @pytest.mark.parametrize(("kind", "way"), WAYS)
@@ -111,6 +136,13 @@ def test_all_timesteps_in_one_cycle(
     channels: int, lanes: int, timesteps: int, stall: float
 ) -> None:
     compare(Case("ladder", "count to count", channels, lanes, timesteps, together=True), stall)
+
+
+@pytest.mark.parametrize("kind", FOLDED)
+@pytest.mark.parametrize(("channels", "lanes", "timesteps"), [(1, 1, 1), (2, 2, 3), (7, 3, 8)])
+@pytest.mark.parametrize("stall", STALLS)
+def test_folded(kind: str, channels: int, lanes: int, timesteps: int, stall: float) -> None:
+    compare(Case(kind, "count to count", channels, lanes, timesteps, folded=True), stall)
 
 
 def compare(case: Case, stall: float) -> None:
@@ -132,7 +164,7 @@ def compare(case: Case, stall: float) -> None:
     assert seen == case.sent
     strobed = [c for c in cycles if c[0]]
     for index, name in ((1, "potential"), (2, "spike")):
-        values = getattr(plan.ranges, name)
+        values = shown_spike(plan) if name == "spike" else plan.ranges.potential
         shown = [c[index] for c in strobed]
         together = plan.lanes * plan.steps_per_cycle
         steps = unpack(shown, together, values.width, values.signed)
@@ -160,6 +192,20 @@ def test_a_timestep_in_every_cycle(kind: str, way: str) -> None:
     first = steps.index(1)
     assert steps[first : first + len(case.steps)] == [1] * len(case.steps)
     assert not any(blocked for _, blocked in cycles)
+
+
+@pytest.mark.parametrize("kind", FOLDED)
+def test_folded_time_takes_a_cycle_for_each_bit_of_the_count(kind: str) -> None:
+    case = Case(kind, "count to count", channels=4, lanes=2, timesteps=8, folded=True)
+    dut = Population(case.plan)
+    bench = Bench(dut)
+    bench.put(dut.i, case.sums)
+    bench.get(dut.o, len(case.sent))
+    cycles = bench.watch(dut.tap.step)
+    bench.run()
+    strobes = [k for k, (step,) in enumerate(cycles) if step]
+    bits = {"burst": 6}.get(kind, 4)
+    assert [b - a for a, b in itertools.pairwise(strobes)] == [bits] * (len(case.steps) - 1)
 
 
 @pytest.mark.parametrize(("kind", "way"), WAYS)

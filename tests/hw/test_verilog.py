@@ -21,22 +21,23 @@ from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from components import SHOWCASE, plan_of, showcase
-from examples import everything
 
 from spikeloom.hw.accelerator import Serializer
 from spikeloom.hw.buffer import RowBuffer
 from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.connection import ConnectionPlan
 from spikeloom.hw.engine import Engine
 from spikeloom.hw.events import Compactor, DigitSplitter, EventBank, ValuePicker, word_layout
-from spikeloom.hw.neuron import NeuronUnit
+from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.pe import PeArray, address_bits
 from spikeloom.hw.plan import LayerPlan, Plan, plan
 from spikeloom.hw.pool import PoolUnit
 from spikeloom.hw.population import Population
+from spikeloom.hw.reader import Reader
 from spikeloom.hw.scanner import Scanner
 from spikeloom.hw.streams import shape_of
 from spikeloom.hw.verilog import Generated, generate
-from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
+from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.network import Linear, save
 
 DEBUG = dataclasses.replace(SHOWCASE, debug=True, counters=True, top="chip")
@@ -108,7 +109,7 @@ class TestGenerate:
             "network": {"name": "showcase", "digest": network.digest},
             "debug": True,
             "counters": True,
-            "input": {"shape": [2, 4, 5], "bits": 3, "transfers": 40},
+            "input": {"shape": [2, 4, 5], "bits": 3, "timesteps": 1, "transfers": 40},
             "output": {
                 "classes": 5,
                 "transfers": 5,
@@ -129,6 +130,8 @@ class TestGenerate:
             "groups": 3,
             "sends": "count",
             "steps_per_cycle": 3,
+            "folded": False,
+            "buffers": [{"source": "conv", "rows": 4, "bits": 4 * 8 * 2}],
             "tap": {
                 "potential": {"width": ranges.accumulator.width, "signed": True},
                 "spike": {"width": 1, "signed": False},
@@ -176,10 +179,13 @@ class TestGenerate:
             plain().save(tmp_path / "file" / "chip.v")
 
     def test_what_does_not_fit_is_refused(self) -> None:
-        with pytest.raises(UnsupportedError, match="the hardware runs chains of layers"):
-            generate(everything())
         with pytest.raises(ConfigError, match=r"^layer 'conv': lanes = 4 must not exceed"):
             generate(showcase(), HardwareConfig(lanes=4))
+
+
+def sole(plan: LayerPlan) -> ConnectionPlan:
+    (reader,) = plan.readers
+    return reader
 
 
 def small_plan() -> Plan:
@@ -188,22 +194,19 @@ def small_plan() -> Plan:
 
 
 COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
-    "RowBuffer": lambda p: RowBuffer(p.windows.buffer),
-    "Scanner": lambda p: Scanner(p.windows, p.target.groups),
+    "RowBuffer": lambda p: RowBuffer(sole(p).windows.buffer),
+    "Scanner": lambda p: Scanner(sole(p).windows, p.target.groups),
     "Compactor": lambda p: Compactor(bank_layout(p)),
     "ValuePicker": lambda p: ValuePicker(
-        bank_layout(p), shape_of(p.source.values), p.windows.slots, weight_bits(p)
+        bank_layout(p), shape_of(p.values), p.slots, weight_bits(p)
     ),
     "DigitSplitter": lambda p: DigitSplitter(
-        data.StructLayout(
-            {"value": shape_of(p.source.values), "address": weight_bits(p), "last": 1}
-        ),
+        data.StructLayout({"value": shape_of(p.values), "address": weight_bits(p), "last": 1}),
         p.digits,
         weight_bits(p),
     ),
-    "EventBank": lambda p: EventBank(
-        shape_of(p.source.values), p.windows.slots, p.digits, weight_bits(p)
-    ),
+    "EventBank": lambda p: EventBank(shape_of(p.values), p.slots, p.digits, weight_bits(p)),
+    "Reader": lambda p: Reader(sole(p), p.target.groups, len(p.bank(0))),
     "PeArray": PeArray,
     "NeuronUnit": lambda p: NeuronUnit.of(p)(p),
     "Population": Population,
@@ -217,7 +220,7 @@ def weight_bits(plan: LayerPlan) -> int:
 
 
 def bank_layout(plan: LayerPlan) -> data.StructLayout:
-    return word_layout(shape_of(plan.source.values), plan.windows.slots, weight_bits(plan))
+    return word_layout(shape_of(plan.values), plan.slots, weight_bits(plan))
 
 
 # Amaranth refuses combinational loops when it converts; within its surroundings a component
@@ -233,7 +236,7 @@ def test_every_component_converts_alone(component: str, layer: str) -> None:
 
 
 def test_pool_converts_alone() -> None:
-    pool = plan(showcase(), SHOWCASE)["steps"].pool
+    pool = plan(showcase(), SHOWCASE)["steps"].readers[0].pool
     assert pool is not None
     assert "module alone(" in verilog.convert(PoolUnit.of(pool), name="alone", emit_src=False)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from components import window_plans
 from hypothesis import given, settings
+from walks import window_plans, window_words
 
 from spikeloom.hw.streams import StreamPlan
 from spikeloom.hw.windows import BufferPlan, Line, WindowPlan
@@ -14,47 +14,42 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Range
 
 
-def by_definition(plan: WindowPlan, y: int, x: int) -> Counter[tuple[int, ...]]:
+def by_definition(plan: WindowPlan, y: int, x: int, group: int = 0) -> Counter[tuple[int, ...]]:
     """(source row, column, channel, kernel row, kernel column) of each product of one output."""
     stream = plan.buffer.stream
+    channels = range(stream.stored_channels)
+    if plan.share:
+        size = plan.buffer.word_values
+        first = plan.share.firsts[group]
+        channels = range(first * size, (first + plan.share.words) * size)
     pairs: Counter[tuple[int, ...]] = Counter()
     for i in range(plan.kernel[0]):
         for j in range(plan.kernel[1]):
             row = y * plan.stride[0] - plan.padding[0] + i
             column = x * plan.stride[1] - plan.padding[1] + j
             if 0 <= row < stream.height and 0 <= column < stream.width:
-                for channel in range(stream.stored_channels):
+                for channel in channels:
                     pairs[row, column, channel, i, j] += 1
     return pairs
 
 
-def by_tables(plan: WindowPlan, y: int, x: int) -> Counter[tuple[int, ...]]:
+def by_tables(plan: WindowPlan, y: int, x: int, group: int = 0) -> Counter[tuple[int, ...]]:
     """The same, as an engine walks: line, rows, words, values; weights by bank and address."""
     buffer, stored = plan.buffer, plan.buffer.stream.stored_channels
-    line, column = plan.lines[y], plan.columns[x]
+    size = buffer.word_values
+    # Channels for which there are weights, and the first of them.
+    weighed = plan.share.words * size if plan.share else stored
+    first = plan.share.firsts[group] * size if plan.share else 0
     top = sum(above.release for above in plan.lines[:y])
     pairs: Counter[tuple[int, ...]] = Counter()
-    for row in range(line.rows):
-        for word in range(column.words):
-            for k in range(buffer.word_values):
-                if (word == 0 and k < column.head) or (
-                    word == column.words - 1 and k >= column.tail
-                ):
-                    continue
-                value = (column.first + word) * buffer.word_values + k
-                address = column.offset + word * plan.slots + k // plan.events
-                weight = address * plan.events + k % plan.events
-                assert 0 <= address < plan.span
-                pairs[
-                    (
-                        top + row,
-                        value // stored,
-                        value % stored,
-                        line.kernel_row + row,
-                        weight // stored,
-                    )
-                ] += 1
-                assert weight % stored == value % stored, "weights of another channel"
+    for row, word, address, under in window_words(plan, y, x, group):
+        for k in under:
+            kernel_row, within = divmod(address + k // plan.events, plan.span)
+            weight = within * plan.events + k % plan.events
+            value = word * size + k
+            place = (top + row, value // stored, value % stored)
+            pairs[(*place, kernel_row, weight // weighed)] += 1
+            assert weight % weighed == value % stored - first, "weights of another channel"
     return pairs
 
 
@@ -63,7 +58,8 @@ def by_tables(plan: WindowPlan, y: int, x: int) -> Counter[tuple[int, ...]]:
 def test_tables_are_cross_correlation(plan: WindowPlan) -> None:
     for y in range(plan.shape[0]):
         for x in range(plan.shape[1]):
-            assert by_tables(plan, y, x) == by_definition(plan, y, x)
+            for group in range(len(plan.share.firsts) if plan.share else 1):
+                assert by_tables(plan, y, x, group) == by_definition(plan, y, x, group)
 
 
 @settings(max_examples=150)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import every_kind
 from tiny import (
     COUNT,
     CRASH,
@@ -268,7 +270,7 @@ def generated_network(transport: str) -> Network:
 def test_generated_hardware_is_equal(build_dir: Path, transport: str) -> None:
     network = generated_network(transport)
     images = np.random.default_rng(6).integers(0, 8, (20, 2, 4, 3))
-    config = HardwareConfig(lanes={"conv": 2, "output": 3}, debug=True, counters=True)
+    config = HardwareConfig(lanes={"conv": 2, "output": 3}, time="loop", debug=True, counters=True)
     report = cosimulate(network, images, config=config, build_dir=build_dir, stalls=(0.3, 0.9))
     assert report.equal, report.divergence
     conv = report.layers[0]
@@ -288,3 +290,23 @@ def test_a_design_without_taps_compares_logits_and_labels(build_dir: Path) -> No
     assert [layer.compared for layer in report.layers] == [0, 0]
     assert report.layers[0].counters == {}
     assert report.layers[0].utilisation is None
+
+
+def test_folded_time_is_equal(build_dir: Path) -> None:
+    network = generated_network("count")
+    images = np.random.default_rng(6).integers(0, 8, (20, 2, 4, 3))
+    config = HardwareConfig(lanes={"conv": 2, "output": 3}, time="fold", debug=True)
+    report = cosimulate(network, images, config=config, build_dir=build_dir, stalls=(0.3, 0.9))
+    assert report.equal, report.divergence
+    neurons = 20 * math.prod(network.shapes["conv"])
+    expected = dict.fromkeys(("counts", "potentials", "sent"), Tally(neurons, 0))
+    assert report.layers[0].tallies == expected
+
+
+def test_images_with_a_time_axis_are_equal(build_dir: Path) -> None:
+    network = every_kind()
+    images = np.random.default_rng(7).integers(0, 3, (30, 3, 2, 4, 4))
+    config = HardwareConfig(lanes={"signs": 2}, debug=True)
+    report = cosimulate(network, images, config=config, build_dir=build_dir, stalls=(0.2, 0.2))
+    assert report.equal, report.divergence
+    assert report.layers[0].tallies["spikes"] == Tally(30 * 3 * 32, 0)

@@ -27,7 +27,10 @@ IMAGES = 3
 
 
 def engine(
-    sends: str = "count", shape: tuple[int, ...] = (3, 2, 2), timesteps: int = 2
+    sends: str = "count",
+    shape: tuple[int, ...] = (3, 2, 2),
+    timesteps: int = 2,
+    folded: bool = False,
 ) -> EngineInfo:
     return EngineInfo(
         name="layer",
@@ -39,6 +42,7 @@ def engine(
         groups=-(-shape[0] // 2),
         sends=sends,
         steps_per_cycle=1,
+        folded=folded,
         taps=None,
     )
 
@@ -63,8 +67,9 @@ class Shown(LayerRecords):
         assert expected.trace is not None
         trace = expected.trace["layer"]
         self.layer = layer
-        self.spikes = in_hardware_order(layer, trace.spikes)
-        self.potentials = in_hardware_order(layer, trace.potentials)
+        counts, last = trace.spikes.sum(0)[None], trace.potentials[-1:]
+        self.spikes = in_hardware_order(layer, counts if layer.folded else trace.spikes)
+        self.potentials = in_hardware_order(layer, last if layer.folded else trace.potentials)
         self.passed_on = in_hardware_order(
             layer,
             {
@@ -137,6 +142,37 @@ def test_equal_values_are_all_compared(sends: str, shape: tuple[int, ...]) -> No
     assert rest == ("logits" if sends == "logits" else "counts")
     assert score.tallies[rest] == Tally(neurons, 0)
     assert score.divergence is None
+
+
+def test_folded_layers_show_counts_and_last_potentials() -> None:
+    score = scored(engine(folded=True))
+    neurons = IMAGES * 12
+    assert score.tallies == dict.fromkeys(("counts", "potentials", "sent"), Tally(neurons, 0))
+    assert score.divergence is None
+
+    def tamper(shown: Shown) -> None:
+        shown.spikes[4, 1] += 1
+
+    score = scored(engine(folded=True), tamper)
+    assert score.tallies["counts"] == Tally(neurons, 1)
+    # Two records for each of the positions (0, 0), (0, 1), ...: the fifth is that of (1, 0).
+    divergence = score.divergence
+    assert divergence is not None
+    assert (divergence.quantity, divergence.neuron) == ("counts", (1, 1, 0))
+    assert divergence.timestep is None
+
+
+def test_surplus_of_a_folded_layer_is_named_by_what_it_shows() -> None:
+    def tamper(shown: Shown) -> None:
+        shown.potentials = np.concatenate([shown.potentials, shown.potentials[:1]])
+        shown.spikes = np.concatenate([shown.spikes, shown.spikes[:1]])
+
+    score = scored(engine(folded=True), tamper)
+    assert {name: tally.differing for name, tally in score.tallies.items()} == {
+        "counts": 2,
+        "potentials": 2,
+        "sent": 0,
+    }
 
 
 def test_a_wrong_potential_is_named() -> None:

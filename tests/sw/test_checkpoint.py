@@ -12,11 +12,12 @@ import small
 import torch
 
 from spikeloom.sw import checkpoint, models
+from spikeloom.sw.activations import SignedQCFS
 from spikeloom.sw.convert import convert
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.network import save as save_network
 from spikeloom.sw.network.file import METADATA_KEY
-from spikeloom.sw.prepare import prepare
+from spikeloom.sw.prepare import activation_of, initialise, layers_of, prepare
 from spikeloom.sw.training import Trained, train
 
 USER_MODEL = """
@@ -54,6 +55,59 @@ def test_everything_comes_back(saved: Path) -> None:
     images = small.digits("test").inputs()
     with torch.no_grad():
         assert torch.equal(loaded.model(images), trained.model(images))
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_every_model_comes_back(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = models.build(name)
+    choice = {"default": 3, "first": 5}
+    prepared = prepare(model, input_shape=model.input_shape, timesteps=choice, weight_bits=choice)
+    images = torch.rand(16, *model.input_shape)
+    prepared(images)
+    initialise(prepared, images)
+    checkpoint.save(Trained.of(prepared.eval(), spec=name), tmp_path / "m.safetensors")
+    loaded = checkpoint.load(tmp_path / "m.safetensors").model
+    activations = [
+        [repr(activation_of(m, layer)) for layer in layers_of(m).layers[:-1]]
+        for m in (prepared, loaded)
+    ]
+    assert activations[0] == activations[1]
+    with torch.no_grad():
+        assert torch.equal(loaded(images), prepared(images))
+
+
+USER_SIGNED = """
+from torch import nn
+from spikeloom.sw.activations import SignedQCFS
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.flatten, self.fc1, self.fc2 = nn.Flatten(), nn.Linear(64, 12), nn.Linear(12, 12)
+        self.first, self.second = SignedQCFS(8, 0.4, slope=0.3, ratio=0.5), nn.LeakyReLU(0.25)
+        self.fc3, self.fc4 = nn.Linear(12, 10), nn.Linear(12, 10)
+
+    def forward(self, x):
+        x = self.first(self.fc1(self.flatten(x)))
+        return self.fc3(x) + self.fc4(self.second(self.fc2(x) + x))
+"""
+
+
+def test_signed_and_residual_models_of_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(USER_SIGNED)
+    spec = f"{tmp_path}/net.py:Net"
+    data = small.digits("train").head(64)
+    trained = train(checkpoint.build_model(spec), data, epochs=0, tune_epochs=1, spec=spec)
+    checkpoint.save(trained, tmp_path / "m.safetensors")
+    loaded = checkpoint.load(tmp_path / "m.safetensors").model
+    first, second = (activation_of(loaded, layer) for layer in layers_of(loaded).layers[:-1])
+    assert isinstance(first, SignedQCFS)
+    assert (first.levels, first.slope, first.ratio) == (4, 0.3, 0.5)
+    assert first.threshold != pytest.approx(0.4)
+    assert isinstance(second, SignedQCFS)
+    assert (second.slope, second.ratio) == (0.25, 0.25)
+    with torch.no_grad():
+        assert torch.equal(loaded(data.inputs()), trained.model(data.inputs()))
 
 
 def test_choices_per_layer_come_back(tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ class Leaky(nn.Sequential):
         super().__init__(nn.Flatten(), nn.Linear(64, 6), nn.LeakyReLU(), nn.Linear(6, 10))
 
 
+class Smooth(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(64, 6), nn.Sigmoid(), nn.Linear(6, 10))
+
+
 class NeedsArguments(nn.Module):
     def __init__(self, width):
         super().__init__()
@@ -233,7 +238,7 @@ def test_inspect_prints_layers(network_file: Path) -> None:
     conv = next(words for words in lines if words[:1] == ["conv"])
     widths = [str(r.width) for r in (network.ranges["conv"].accumulator,) * 2]
     # 2 channels of 2x2 outputs at stride 2: the first row and column of windows reach into padding.
-    assert conv == ["conv", "2x2x2", "3", "ladder", "levels", "1..20", *widths, "50"]
+    assert conv == ["conv", "2x2x2", "3", "ladder", "levels", "1..20", "0..1", *widths, "50"]
     assert network.digest in result.output
 
 
@@ -278,6 +283,8 @@ def test_summary_counts_every_kind_of_synapses() -> None:
 def test_numbers_by_layer() -> None:
     assert parse_per_layer("8", "lanes") == 8
     assert parse_per_layer("conv1=8, fc=4", "lanes") == {"conv1": 8, "fc": 4}
+    mixed = parse_per_layer("conv1=4,conv2=2,default=2", "timesteps")
+    assert mixed == {"conv1": 4, "conv2": 2, "default": 2}
 
 
 @pytest.mark.parametrize("text", ["", "x", "conv1", "conv1=", "conv1=-1", "a=1,,b=2", "1.5", "=3"])
@@ -315,7 +322,7 @@ def test_defaults_are_those_of_the_functions() -> None:
 # --- check ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["Net", "make"])
+@pytest.mark.parametrize("name", ["Net", "Leaky", "make"])
 def test_check_accepts(model_file: Path, name: str) -> None:
     result = run("check", f"{model_file}:{name}", "--input-shape", "1,8,8")
     assert result.exit_code == 0
@@ -324,10 +331,10 @@ def test_check_accepts(model_file: Path, name: str) -> None:
 
 
 def test_check_names_what_stands_in_the_way(model_file: Path) -> None:
-    result = run("check", f"{model_file}:Leaky", "--input-shape", "1,8,8")
+    result = run("check", f"{model_file}:Smooth", "--input-shape", "1,8,8")
     assert result.exit_code == 1
     (line,) = [line for line in result.output.splitlines() if line.split()[:1] == ["NO"]]
-    assert "LeakyReLU" in line
+    assert "Sigmoid" in line
     assert "cannot be converted: mend 1 place" in result.output
 
 
@@ -336,7 +343,7 @@ def test_check_names_what_stands_in_the_way(model_file: Path) -> None:
     [
         ("nothing", "no model is called 'nothing': the zoo has "),
         ("{folder}/no.py:Net", "no.py does not exist"),
-        ("{file}:Other", "has no 'Other'; the models in it: Net, Leaky, NeedsArguments"),
+        ("{file}:Other", "has no 'Other'; the models in it: Net, Leaky, Smooth, NeedsArguments"),
         ("{file}:", "a model is a name of the zoo or FILE.py:NAME"),
         ("{file}:number", "number is .*int.*: name a class"),
         ("{file}:NeedsArguments", "cannot be built without arguments: TypeError: .*'width'"),

@@ -16,7 +16,7 @@ from torch import fx, nn
 from spikeloom.sw.convert import convert
 from spikeloom.sw.errors import ConfigError, ContractError, UnsupportedError
 from spikeloom.sw.golden import Golden, Result
-from spikeloom.sw.network import Conv2d, If, Ladder, Logits, MaxPool, Network, SumPool
+from spikeloom.sw.network import Conv2d, Identity, If, Ladder, Logits, MaxPool, Network, SumPool
 from spikeloom.sw.prepare import prepare
 from spikeloom.sw.reference import ReferenceResult, reference
 from spikeloom.sw.training import evaluate
@@ -110,6 +110,62 @@ def test_identity_5_for_random_networks(
     )
     images = small.random_images(20, (2, 8, 8))
     assert_same(Golden(convert(model, neuron=neuron)).run(images), reference(model, images, 1 / 16))
+
+
+@settings(max_examples=25)
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 6),
+    st.integers(2, 8),
+    st.sampled_from(["ladder", "if", "dual", "burst", "signed"]),
+)
+def test_identity_5_for_residual_and_depthwise_networks(
+    seed: int, timesteps: int, bits: int, neuron: str
+) -> None:
+    torch.manual_seed(seed)
+    signed = neuron == "signed"
+    shape = (2, 6, 6)
+    net = small.normed(small.Residual(nn.LeakyReLU if signed else nn.ReLU), shape)
+    model = small.prepared(net, shape, timesteps=timesteps, weight_bits=bits)
+    # Bursts of T spikes at once do in one timestep what the others do in T.
+    options = {"largest": timesteps} if neuron == "burst" else {}
+    network = convert(model, neuron=neuron, **options)
+    assert network.layers[2].timesteps == (1 if neuron == "burst" else timesteps)
+    images = small.random_images(20, shape)
+    assert_same(Golden(network).run(images), reference(model, images, 1 / 16))
+
+
+def test_the_parts_of_a_residual_network() -> None:
+    torch.manual_seed(1)
+    model = small.prepared(small.normed(small.Residual(), (2, 6, 6)), (2, 6, 6))
+    network = convert(model, transport="spikes")
+    synapses = {x.name: [c.synapses for c in x.connections] for x in network.layers}
+    sources = {x.name: [c.source for c in x.connections] for x in network.layers}
+    assert isinstance(synapses["depthwise"][0], Conv2d)
+    assert synapses["depthwise"][0].groups == 4
+    assert sources["conv1"] == ["depthwise", "stem"]
+    assert isinstance(synapses["conv1"][1], Identity)
+    assert sources["conv2"] == ["conv1", "conv1"]
+    assert [s.kernel for s in synapses["conv2"] if isinstance(s, Conv2d)] == [(3, 3), (1, 1)]
+    assert network["fc"].connections[0].pool == SumPool((3, 3))
+
+
+@pytest.mark.parametrize("neuron", ["dual", "burst"])
+def test_other_neurons_count_as_the_ann(neuron: str) -> None:
+    model, test = small.trained("digits-conv").model, small.digits("test")
+    network = convert(model, neuron=neuron)
+    assert_same(Golden(network).run(test.images), reference(model, test.images, test.scale))
+
+
+def test_dual_neurons_correct_what_if_neurons_cannot() -> None:
+    model, test = small.trained("digits-conv").model, small.digits("test")
+    expected = reference(model, test.images, test.scale).counts["conv3"]
+    off = {}
+    for neuron in ("if", "dual"):
+        network = convert(model, transport="spikes", neuron=neuron)
+        counts = Golden(network).run(test.images).counts["conv3"]
+        off[neuron] = int((counts - expected).abs().sum())
+    assert off["dual"] < off["if"] / 2
 
 
 def test_the_parts_of_a_network() -> None:
@@ -245,8 +301,8 @@ def test_networks_survive_their_file(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"transport": "both"}, "transport must be spikes or count, not 'both'"),
-        ({"neuron": "lif"}, "neuron must be if or ladder, not 'lif'"),
+        ({"transport": "both"}, "transport must be count or spikes, not 'both'"),
+        ({"neuron": "lif"}, "neuron must be burst or dual or if or ladder or signed, not 'lif'"),
         ({"neuron": "ladder", "transport": "spikes"}, "'ladder' neurons take no spikes transport"),
         ({"timesteps": 0}, "timesteps of layer 'fc1' must be an integer from 1 to 4096, not 0"),
         ({"timesteps": {"fc7": 1}}, "timesteps names 'fc7', but the layers are fc1, fc2"),

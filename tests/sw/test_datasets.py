@@ -1,4 +1,4 @@
-"""Data sets: the embedded one, idx files whole and damaged, and images of the user's own."""
+"""Data sets: the embedded one, idx files whole and damaged, recordings of events."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 import small
 
 from spikeloom.sw import datasets
-from spikeloom.sw.datasets import Dataset, load_images
+from spikeloom.sw.datasets import Binning, Dataset
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
+from spikeloom.sw.network import CountInput, SpikeInput
 
 Array = np.ndarray[Any, Any]
 
@@ -150,77 +151,64 @@ def test_data_sets_are_validated(images: Array, labels: list[int], bits: int, me
         Dataset("d", images.astype(np.uint8), np.array(labels, np.int64), bits, 10, 1.0)
 
 
-def test_images_and_labels_of_the_users_own(tmp_path: Path) -> None:
-    images = np.arange(24, dtype=np.uint8).reshape(2, 1, 3, 4)
-    np.savez(tmp_path / "a.npz", images=images, labels=np.array([1, 0]))
-    got, labels = load_images(tmp_path / "a.npz", (1, 3, 4), 5)
-    assert np.array_equal(got, images)
-    assert got.dtype == np.int64
-    assert labels is not None
-    assert labels.tolist() == [1, 0]
+def write_nmnist(folder: Path) -> Path:
+    """Write three recordings of two events each: pixel (label, label), on and off."""
+    for name, label in (("00001", 4), ("00002", 0), ("00003", 9)):
+        path = folder / "Test" / str(label) / f"{name}.bin"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(bytes([label, label, 0x80, 0, 0, label, label, 0, 0, 99]))
+    return folder
 
 
-@pytest.mark.parametrize("shape", [(2, 1, 3, 4), (2, 3, 4), (1, 3, 4), (3, 4)])
-def test_axes_that_may_be_left_out(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    images = np.arange(np.prod(shape)).reshape(shape)
-    np.save(tmp_path / "a.npy", images)
-    got, labels = load_images(tmp_path / "a.npy", (1, 3, 4), 5)
-    assert got.shape[1:] == (1, 3, 4)
-    assert got.ravel().tolist() == images.ravel().tolist()
-    assert labels is None
+def test_recordings_have_spikes_and_their_sums(tmp_path: Path) -> None:
+    data = datasets.load("nmnist", "test", write_nmnist(tmp_path))
+    assert data.labels.tolist() == [4, 0, 9]
+    assert (data.steps, data.shape, data.timed_shape) == (8, (2, 34, 34), (8, 2, 34, 34))
+    assert data.spikes is not None
+    assert np.argwhere(data.spikes[0]).tolist() == [[0, 1, 4, 4], [7, 0, 4, 4]]
+    assert np.array_equal(data.images, data.spikes.sum(1))
+    assert (data.bits, data.scale, data.images.dtype) == (4, 1 / 8, np.uint8)
+    assert data.inputs().shape == (3, 2, 34, 34)
+    assert data.head(2).spikes is not None
+    assert np.array_equal(data.head(2).spikes, data.spikes[:2])
 
 
-def test_the_only_array_need_not_be_called_images(tmp_path: Path) -> None:
-    np.savez_compressed(tmp_path / "a.npz", np.ones((2, 6), np.int32))
-    assert load_images(tmp_path / "a.npz", (6,), 1)[0].shape == (2, 6)
+def test_recordings_in_chosen_bins(tmp_path: Path) -> None:
+    data = datasets.load("nmnist", "test", write_nmnist(tmp_path), Binning(1, 3))
+    assert (data.steps, data.bits, data.scale) == (1, 2, 1 / 3)
+    assert data.images.sum() == 6
+    with pytest.raises(ConfigError, match="at most 255, not 128 bins of up to 2: take fewer time"):
+        Binning(128, 2)
 
 
-@pytest.mark.parametrize(
-    ("arrays", "error", "message"),
-    [
-        ({"images": np.zeros((2, 7), int)}, DataError, r"\(2, 7\), but the network takes \(N, 6\)"),
-        ({"images": np.zeros((2, 6))}, DataError, "must be integers, not float64"),
-        ({"images": np.zeros((0, 6), int)}, DataError, "are empty"),
-        ({"images": np.full((2, 6), 16)}, DataError, "pixels from 16 to 16, .* 4 bits, 0 to 15"),
-        ({"images": np.full((2, 6), -1)}, DataError, "pixels from -1 to -1"),
-        ({"x": np.zeros(1), "y": np.zeros(1)}, FileFormatError, "holds x, y: call the array"),
-        (
-            {"images": np.zeros((2, 6), int), "labels": np.zeros(3, int)},
-            DataError,
-            r"shape \(2,\), one per image, not \(3,\)",
-        ),
-        (
-            {"images": np.zeros((2, 6), int), "labels": np.zeros(2)},
-            DataError,
-            "labels in .* must be integers",
-        ),
-    ],
-)
-def test_images_that_do_not_fit(
-    tmp_path: Path, arrays: dict[str, Array], error: type[Exception], message: str
-) -> None:
-    np.savez(tmp_path / "a.npz", **arrays)
-    with pytest.raises(error, match=message):
-        load_images(tmp_path / "a.npz", (6,), 4)
+def test_images_for_a_network(tmp_path: Path) -> None:
+    timed, still = SpikeInput((2, 34, 34), 5, 3), CountInput((2, 34, 34), 15)
+    assert Binning.of(still) is None
+    binning = Binning.of(timed)
+    assert binning == Binning(5, 3)
+    data = datasets.load("nmnist", "test", write_nmnist(tmp_path), binning)
+    assert data.images_for(timed) is data.spikes
+    assert data.images_for(still) is data.images
+    digits = small.digits("test")
+    assert (digits.steps, digits.timed_shape) == (None, (1, 8, 8))
+    assert digits.images_for(still) is digits.images
+    with pytest.raises(DataError, match="time axis of 5 timesteps, but digits has still images"):
+        digits.images_for(timed)
 
 
-def test_files_that_hold_no_arrays(tmp_path: Path) -> None:
-    path = tmp_path / "a.npy"
-    with pytest.raises(FileFormatError, match="does not exist"):
-        load_images(path, (6,), 4)
-    path.write_bytes(b"nonsense")
-    with pytest.raises(FileFormatError, match="damaged or no array file"):
-        load_images(path, (6,), 4)
-    np.save(path, np.array([object()], object), allow_pickle=True)
-    with pytest.raises(FileFormatError, match="damaged or no array file"):
-        load_images(path, (6,), 4)
-    whole = tmp_path / "b.npz"
-    np.savez(whole, images=np.zeros((2, 6), int))
-    whole.write_bytes(whole.read_bytes()[:-30])
-    with pytest.raises(FileFormatError, match="damaged or no array file"):
-        load_images(whole, (6,), 4)
-    with pytest.raises(FileFormatError, match=r"must be a \.npy or \.npz"):
-        load_images(tmp_path / "a.png", (6,), 4)
+def test_recordings_need_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nmnist does not come with Spikeloom: name .* \.npz"):
+        datasets.load("nmnist", "test")
+    with pytest.raises(FileFormatError, match="Train does not exist"):
+        datasets.load("nmnist", "train", write_nmnist(tmp_path))
+
+
+def test_spikes_must_add_up_to_the_images() -> None:
+    images, spikes = np.ones((1, 1, 2, 2), np.uint8), np.ones((1, 3, 1, 2, 2), np.uint8)
+    Dataset("d", images * 3, np.array([0]), 4, 10, 1.0, spikes)
+    for wrong in (spikes[:, :2], spikes[0]):
+        with pytest.raises(DataError, match=r"spikes of d must have shape .* and add up over T"):
+            Dataset("d", images * 3, np.array([0]), 4, 10, 1.0, wrong)
 
 
 @pytest.mark.data
@@ -231,3 +219,23 @@ def test_the_original_files(data_root: Path, name: str) -> None:
     assert (len(train), len(test)) == (60000, 10000)
     assert np.bincount(test.labels).sum() == 10000
     assert int(train.images.max()) == 255
+
+
+@pytest.mark.data
+def test_recordings_of_the_event_camera(data_root: Path) -> None:
+    train = datasets.load("nmnist", "train", data_root / "nmnist")
+    test = datasets.load("nmnist", "test", data_root / "nmnist")
+    assert len(train) >= 1000
+    assert len(test) >= 100
+    for data in (train, test):
+        assert data.timed_shape == (8, 2, 34, 34)
+        assert set(data.labels) == set(range(10))
+        # Some thousand events each, in every bin, of both polarities.
+        assert data.spikes is not None
+        assert data.spikes.max() == 1
+        assert data.spikes.any((3, 4)).mean() > 0.9
+        assert 500 < data.images.sum((1, 2, 3)).mean() < 9000
+    # The nearest training image mostly shows the same digit: events and labels belong together.
+    flat, other = (d.images.reshape(len(d), -1).astype(float) for d in (train, test))
+    near = ((flat**2).sum(1) - 2 * other @ flat.T).argmin(1)
+    assert (train.labels[near] == test.labels).mean() > 0.7

@@ -17,9 +17,11 @@ from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.golden import Golden, Result, check_images, lowest_argmax
 from spikeloom.sw.network import (
     MAX_WIDTH,
+    Burst,
     Connection,
     Conv2d,
     DirectInput,
+    Dual,
     If,
     Ladder,
     Layer,
@@ -27,6 +29,7 @@ from spikeloom.sw.network import (
     Logits,
     MaxPool,
     Network,
+    SpikeInput,
     SumPool,
 )
 
@@ -58,7 +61,7 @@ def assert_equals_naive(network: Network, images: np.ndarray[Any, Any], result: 
 
 @pytest.mark.parametrize("device", DEVICES)
 @settings(max_examples=150)
-@given(st.data(), networks(min_layers=1, branches=True))
+@given(st.data(), networks(min_layers=1))
 def test_every_value_equals_the_naive_model(
     device: str, data: st.DataObject, network: Network
 ) -> None:
@@ -67,7 +70,7 @@ def test_every_value_equals_the_naive_model(
 
 
 @settings(max_examples=60)
-@given(st.data(), networks(branches=True))
+@given(st.data(), networks())
 def test_values_stay_in_the_proven_ranges(data: st.DataObject, network: Network) -> None:
     images = data.draw(images_for(network, count=8))
     result = Golden(network).run(images, trace=True)
@@ -75,7 +78,7 @@ def test_values_stay_in_the_proven_ranges(data: st.DataObject, network: Network)
     for layer in network.layers:
         proven, trace = network.ranges[layer.name], result.trace[layer.name]
         before = trace.potentials
-        if isinstance(layer.neuron, If):
+        if isinstance(layer.neuron, (If, Dual, Burst)):
             axes = [1] * (len(network.shapes[layer.name]) - 1)
             threshold = torch.tensor(layer.neuron.threshold).reshape(-1, *axes)
             before = trace.potentials + trace.spikes * threshold
@@ -91,7 +94,7 @@ def test_values_stay_in_the_proven_ranges(data: st.DataObject, network: Network)
 
 
 @settings(max_examples=40)
-@given(st.data(), networks(branches=True))
+@given(st.data(), networks())
 def test_an_image_does_not_depend_on_its_batch(data: st.DataObject, network: Network) -> None:
     images = data.draw(images_for(network, count=5))
     golden = Golden(network)
@@ -250,6 +253,45 @@ def test_images_that_do_not_fit_are_refused(images: Any, message: str) -> None:
         Golden(mlp()).run(images)
 
 
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((4, 3), r"not \(4, 3\): the time axis of 5 timesteps is missing, bin the events in time"),
+        ((3,), r"not \(3,\): the axes of images and time are missing"),
+        ((5, 3), r"not \(5, 3\): add the axis of images, images\[None\]"),
+        ((2, 4, 3), r"not \(2, 4, 3\): the network takes 5 timesteps, not 4"),
+        ((5, 2, 3), r"not \(5, 2, 3\): the time axis comes after that of images"),
+        ((2, 15), r"not \(2, 15\): use images.reshape\(-1, 5, 3\)"),
+        ((2, 5, 4), r"not \(2, 5, 4\): these are images for another network"),
+    ],
+)
+def test_images_without_the_time_axis_are_refused(shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Golden(timed()).run(np.zeros(shape, int))
+
+
+def test_images_with_a_time_axis_that_the_network_does_not_take() -> None:
+    with pytest.raises(DataError, match=r"not \(4, 5, 2\): its input is constant over time, sum "):
+        Golden(mlp()).run(np.zeros((4, 5, 2), int))
+
+
+def test_values_of_a_timestep_out_of_range() -> None:
+    images = np.zeros((2, 5, 3), int)
+    images[1, 4, 2] = 3
+    with pytest.raises(DataError, match=r"image 1 holds 3 at \(4, 2\), .* takes 0 to 2"):
+        Golden(timed()).run(images)
+
+
+def test_traces_have_the_time_axis_first() -> None:
+    result = Golden(timed()).run(np.ones((7, 5, 3), int), trace=True)
+    assert result.trace is not None
+    for name, shape in {"hidden": (4, 7, 2), "out": (6, 7, 2)}.items():
+        for part in ("currents", "spikes", "potentials"):
+            assert tuple(getattr(result.trace[name], part).shape) == shape
+    assert tuple(result.counts["hidden"].shape) == (7, 2)
+    assert tuple(result.logits.shape) == (7, 2)
+
+
 def test_checked_images_are_returned_as_they_are() -> None:
     images = np.array([[0, 15]], np.uint8)
     assert check_images(mlp(), images) is images
@@ -270,7 +312,8 @@ def test_devices_that_cannot_be_used_are_refused(device: Any) -> None:
 def test_a_neuron_without_dynamics_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(Dynamics.kinds, "ladder")
     with pytest.raises(
-        UnsupportedError, match=r"layer 'hidden': .* no neurons of kind 'ladder'; it has if, logits"
+        UnsupportedError,
+        match=r"layer 'hidden': .* no neurons of kind 'ladder'; it has burst, dual, if, logits, ",
     ):
         Golden(mlp())
 
@@ -288,5 +331,19 @@ def mlp() -> Network:
         (
             Layer("hidden", 3, hidden, (count("input", weight),)),
             Layer("out", 1, output, (count("hidden", weight),)),
+        ),
+    )
+
+
+def timed() -> Network:
+    """Return a network whose input has 5 timesteps, truncated to 4 and then replicated to 6."""
+    hidden = Dual(np.array([3, 2]), np.array([1, 1]), np.array([0, -1]), fraction_bits=0)
+    weight = np.array([[1, -2, 1], [2, 1, -1]])
+    output = Logits(np.array([0, 0]), fraction_bits=0)
+    return Network(
+        SpikeInput((3,), timesteps=5, highest=2),
+        (
+            Layer("hidden", 4, hidden, (Connection("input", "truncate", Linear(weight)),)),
+            Layer("out", 6, output, (Connection("hidden", "replicate", Linear(weight[:, :2])),)),
         ),
     )

@@ -1,4 +1,6 @@
-"""The contract's identities 1, 4 and 5, each over its whole small domain.
+"""The contract's identities 1, 4 and 5 of `if` and `ladder`, each over its whole small domain.
+
+Those of the other kinds are in :mod:`test_neuron_identities`.
 
 What is expected comes from closed forms and exact fractions, never from the golden model.
 """

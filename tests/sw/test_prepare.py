@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikeloom.sw import models
-from spikeloom.sw.activations import QCFS
+from spikeloom.sw.activations import QCFS, SignedQCFS
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
+from spikeloom.sw.graph.walk import trace, walk
 from spikeloom.sw.prepare import activation_of, check, initialise, layers_of, prepare
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear
 
@@ -77,14 +78,67 @@ def test_the_original_stays_as_it_is() -> None:
     assert model(torch.rand(2, *SHAPE)).shape == (2, 5)
 
 
-def test_many_levels_and_bits_come_close_to_the_original() -> None:
+@pytest.mark.parametrize("name", ["functional", *models.MODELS])
+def test_many_levels_and_bits_come_close_to_the_original(name: str) -> None:
     torch.manual_seed(0)
-    model = Functional().eval()
-    prepared = prepare(model, input_shape=SHAPE, timesteps=2048, weight_bits=16)
-    images = torch.rand(64, *SHAPE)
+    model = Functional() if name == "functional" else models.build(name)
+    shape = getattr(model, "input_shape", SHAPE)
+    images = torch.rand(64, *shape)
+    model(images)  # statistics for the batch-norms
+    prepared = prepare(model.eval(), input_shape=shape, timesteps=4096, weight_bits=16)
     initialise(prepared, images, percentile=100)
     error = (prepared.eval()(images) - model(images)).abs().max()
     assert error < 2e-3 * model(images).abs().max()
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_preparation_leaves_the_network_as_it_is(name: str) -> None:
+    model = models.build(name)
+    before = walk(trace(model), model.input_shape).layers
+    after = layers_of(prepare(model, input_shape=model.input_shape)).layers
+    assert [layer.name for layer in after] == [layer.name for layer in before]
+    assert [layer.synapses for layer in after] == [layer.synapses for layer in before]
+    assert all(
+        type(new.template) is type(old.template) for new, old in zip(after, before, strict=True)
+    )
+
+
+def test_a_leaky_relu_becomes_a_signed_activation() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(0.2), nn.Linear(4, 2))
+    prepared = prepare(model, input_shape=(4,), timesteps=5)
+    activation = activation_of(prepared, layers_of(prepared).layers[0])
+    assert isinstance(activation, SignedQCFS)
+    assert (activation.slope, activation.ratio, activation.levels) == (0.2, 0.25, 5)
+    assert "leaky" not in prepared.code.lower()
+
+
+def test_residual_models_train() -> None:
+    prepared = prepare(models.build("digits-residual"), input_shape=SHAPE).train()
+    initialise(prepared, torch.rand(8, *SHAPE))
+    prepared(torch.rand(8, *SHAPE)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in prepared.parameters())
+
+
+def test_both_branches_of_a_sum_are_quantized() -> None:
+    prepared = prepare(
+        models.build("digits-residual"),
+        input_shape=SHAPE,
+        weight_bits={"block2_conv2": 3, "default": 6},
+    )
+    bits = {n: m.bits for n, m in prepared.named_modules() if isinstance(m, QuantConv2d)}
+    assert bits.pop("block2.conv2") == bits.pop("block2.shortcut.0") == 3
+    assert set(bits.values()) == {6}
+
+
+@pytest.mark.parametrize(("groups", "channels"), [(1, 6), (2, 6), (4, 8)])
+def test_grouped_weights_have_a_scale_per_channel(groups: int, channels: int) -> None:
+    conv = nn.Conv2d(4, channels, 3, padding=1, groups=groups)
+    model = nn.Sequential(conv, nn.ReLU(), nn.Flatten(), nn.Linear(channels * 16, 2))
+    quantized = prepare(model, input_shape=(4, 4, 4)).get_submodule("0")
+    assert isinstance(quantized, QuantConv2d)
+    assert quantized.groups == groups
+    assert quantized.int_weight().shape == (channels, 4 // groups, 3, 3)
+    assert len(quantized.channel_scale()) == channels
 
 
 def test_batch_norm_stays_in_place_and_trains() -> None:
@@ -155,10 +209,15 @@ def test_copies_are_still_prepared() -> None:
 
 
 def test_the_users_own_activations_keep_their_thresholds() -> None:
-    model = nn.Sequential(nn.Linear(4, 4), QCFS(9, 0.3), nn.Linear(4, 2))
-    prepared = prepare(model, input_shape=(4,), timesteps=2)
-    activation = activation_of(prepared, layers_of(prepared).layers[0])
-    assert (activation.levels, activation.threshold) == (2, pytest.approx(0.3))
+    own = SignedQCFS(7, 0.6, slope=0.3, ratio=0.5)
+    layers = [nn.Linear(4, 4), QCFS(9, 0.3), nn.Linear(4, 4), own, nn.Linear(4, 2)]
+    prepared = prepare(nn.Sequential(*layers), input_shape=(4,), timesteps=2)
+    first, second = (activation_of(prepared, x) for x in layers_of(prepared).layers[:-1])
+    assert (type(first), first.levels, first.threshold) == (QCFS, 2, pytest.approx(0.3))
+    assert isinstance(second, SignedQCFS)
+    assert (second.levels, second.threshold) == (2, pytest.approx(0.6))
+    assert (second.slope, second.ratio) == (0.3, 0.5)
+    assert own.levels == 7
 
 
 def test_check_never_raises() -> None:
@@ -186,6 +245,17 @@ def test_thresholds_come_from_the_positive_activations() -> None:
     expected = np.percentile(values[values > 0].numpy(), 90)
     layer = layers_of(prepared).layers[0]
     assert activation_of(prepared, layer).threshold == pytest.approx(expected, rel=1e-5)
+
+
+def test_thresholds_of_signed_layers_fit_both_sides() -> None:
+    model = nn.Sequential(nn.Linear(3, 50), nn.LeakyReLU(0.125), nn.Linear(50, 2))
+    prepared = prepare(model, input_shape=(3,), weight_bits=16)
+    images = torch.rand(200, 3)
+    initialise(prepared, images, percentile=100)
+    with torch.no_grad():
+        values = prepared.get_submodule("0").eval()(images)
+    activation = activation_of(prepared, layers_of(prepared).layers[0])
+    assert activation.threshold == pytest.approx(float(values.abs().max()), rel=1e-5)
 
 
 def test_each_layer_sees_what_the_layers_before_let_through() -> None:

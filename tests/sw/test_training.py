@@ -29,8 +29,9 @@ def same(first: nn.Module, second: nn.Module) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
 
 
-def test_every_parameter_is_in_one_group() -> None:
-    prepared = prepare(fresh("digits-conv"), input_shape=(1, 8, 8))
+@pytest.mark.parametrize("name", ["digits-conv", "digits-leaky"])
+def test_every_parameter_is_in_one_group(name: str) -> None:
+    prepared = prepare(fresh(name), input_shape=(1, 8, 8))
     groups = {g["name"]: g for g in param_groups(prepared, 0.1, lambda_lr_factor=5, weight_decay=1)}
     ids = [id(p) for group in groups.values() for p in group["params"]]
     assert sorted(ids) == sorted(id(p) for p in prepared.parameters())

@@ -10,7 +10,15 @@ from examples import ints
 from torch.nn import functional
 
 from spikeloom.sw.errors import ContractError
-from spikeloom.sw.network import Connection, Conv2d, Linear, MaxPool, Range, SumPool
+from spikeloom.sw.network import (
+    Connection,
+    Conv2d,
+    Identity,
+    Linear,
+    MaxPool,
+    Range,
+    SumPool,
+)
 
 
 def kernel(*shape: int) -> np.ndarray[Any, Any]:
@@ -61,6 +69,30 @@ def test_accumulators_are_proven_tightly(source: Range) -> None:
         assert proven == Range(min(sums), max(sums))
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_grouped_convolutions_have_the_shape_of_torch(groups: int) -> None:
+    conv = Conv2d(kernel(8, 4 // groups, 3, 3), (2, 1), (1, 0), groups)
+    expected = functional.conv2d(
+        torch.zeros(1, 4, 7, 6),
+        torch.zeros(8, 4 // groups, 3, 3),
+        stride=(2, 1),
+        padding=(1, 0),
+        groups=groups,
+    )
+    assert conv.shape((4, 7, 6)) == tuple(expected.shape[1:])
+    # Each output channel sees 4 / groups source channels.
+    assert conv.accumulator(Range(0, 1)) == [Range(0, 9 * 4 // groups)] * 8
+
+
+def test_identities_keep_the_shape() -> None:
+    identity = Identity(ints(3, -2))
+    assert identity.shape((2, 5, 4)) == (2, 5, 4)
+    assert identity.shape((2,)) == (2,)
+    assert identity.accumulator(Range(-1, 4)) == [Range(-3, 12), Range(-8, 2)]
+    with pytest.raises(ContractError, match=r"2 channels needs a source of as many, not \(3,\)"):
+        identity.shape((3,))
+
+
 def test_accumulators_do_not_overflow_int64() -> None:
     (proven,) = Linear(ints([2**31 - 1] * 4)).accumulator(Range(0, 2**40))
     assert proven.high == 4 * (2**31 - 1) * 2**40
@@ -88,8 +120,8 @@ def test_equality() -> None:
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((4,), r"need a source of shape \(2, height, width\), not \(4,\)"),
-        ((3, 5, 5), r"need a source of shape \(2, height, width\), not \(3, 5, 5\)"),
+        ((4,), r"in 1 groups need a source of shape \(2, height, width\), not \(4,\)"),
+        ((3, 5, 5), r"in 1 groups need a source of shape \(2, height, width\), not \(3, 5, 5\)"),
         ((2, 2, 5), r"a kernel of \(3, 3\) with padding \(0, 0\) is larger than its source"),
     ],
 )
@@ -121,11 +153,23 @@ def test_sources_that_do_not_fit() -> None:
         (lambda: Conv2d(kernel(1, 1, 2, 2), (0, 1)), r"stride\[0\] must be from 1 to 4096, not 0"),
         (lambda: Conv2d(kernel(1, 1, 2, 2), 2), "stride must be two integers"),
         (lambda: Conv2d(kernel(1, 1, 2, 2), (1, 1), (0, -1)), r"padding\[1\] must be from 0"),
+        (
+            lambda: Conv2d(kernel(4, 1, 1, 1), groups=3),
+            "groups 3 must divide the 4 output",
+        ),
+        (lambda: Conv2d(kernel(4, 1, 1, 1), groups=0), "groups must be from 1 to 1048576, not 0"),
+        (lambda: Identity(kernel(2, 2)), "weight must have 1 axes"),
         (lambda: SumPool((0, 1)), r"pool size\[0\] must be from 1 to 4096, not 0"),
         (lambda: MaxPool(2), "pool size must be two integers"),
         (lambda: Connection(3, "count", Linear(ints([1]))), "source must be a name, not 3"),
-        (lambda: Connection("a", "rate", Linear(ints([1]))), "one of spikes, count, not 'rate'"),
-        (lambda: Connection("a", ["count"], Linear(ints([1]))), "one of spikes, count, not "),
+        (
+            lambda: Connection("a", "rate", Linear(ints([1]))),
+            "one of count, spikes, replicate, truncate, not 'rate'",
+        ),
+        (
+            lambda: Connection("a", ["count"], Linear(ints([1]))),
+            "one of count, spikes, replicate, truncate, not ",
+        ),
         (lambda: Connection("a", "count", ints([1])), "synapses must be a Synapses, not array"),
         (lambda: Connection("a", "count", Linear(ints([1])), 2), "pool must be a Pool, not 2"),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ import pytest
 import safetensors.numpy
 import safetensors.torch
 import torch
-from examples import everything
+from examples import every_kind, everything
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import networks
 
 from spikeloom.sw.errors import ContractError, FileFormatError, SpikeloomError
-from spikeloom.sw.network import VERSION, Network, load, save
+from spikeloom.sw.network import VERSION, Network, Range, load, save
 from spikeloom.sw.network.file import describe, read_metadata
 
 #: What a hand or a broken program may leave in place of any JSON value.
@@ -41,8 +41,10 @@ def write(path: Path, header: Any, tensors: Any) -> Path:
     return path
 
 
-def parts() -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
-    header, tensors = describe(everything())
+def parts(
+    build: Callable[[], Network] = everything,
+) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+    header, tensors = describe(build())
     return json.loads(json.dumps(header)), {k: v.copy() for k, v in tensors.items()}
 
 
@@ -74,7 +76,7 @@ def attempt(path: Path) -> tuple[Network | None, str]:
 
 
 @settings(max_examples=60)
-@given(network=networks(min_layers=1, branches=True))
+@given(network=networks(min_layers=1))
 def test_networks_come_back_equal(tmp_path_factory: Any, network: Network) -> None:
     path = tmp_path_factory.mktemp("file") / "n.safetensors"
     save(network, path)
@@ -121,11 +123,18 @@ def test_what_may_be_left_out(path: Path) -> None:
     assert linear.pop("pool") is None
     conv = header["layers"][1]["connections"][0]["synapses"]
     assert (conv.pop("stride"), conv.pop("padding")) == ([1, 1], [0, 0])
+    assert conv.pop("groups") == 1
     assert load(write(path, header, tensors)) == everything()
 
 
-def test_odd_json_at_every_position_is_refused_or_understood(path: Path) -> None:
-    header, tensors = parts()
+BOTH = pytest.mark.parametrize("build", [everything, every_kind])
+
+
+@BOTH
+def test_odd_json_at_every_position_is_refused_or_understood(
+    path: Path, build: Callable[[], Network]
+) -> None:
+    header, tensors = parts(build)
     refused = 0
     for at in positions(header):
         free = at[:1] in (("about",), ("name",))
@@ -143,12 +152,18 @@ def test_odd_json_at_every_position_is_refused_or_understood(path: Path) -> None
     assert refused > 1000
 
 
-def test_missing_fields_are_named(path: Path) -> None:
-    header, tensors = parts()
-    optional = {"pool", "stride", "padding"}
+OPTIONAL = {
+    *("pool", "stride", "padding", "groups", "leak", "amplitude", "negative_amplitude"),
+    "highest",
+}
+
+
+@BOTH
+def test_missing_fields_are_named(path: Path, build: Callable[[], Network]) -> None:
+    header, tensors = parts(build)
     for at in positions(header):
         key = at[-1] if at else 0
-        if not isinstance(key, str) or key in optional or (at[0] == "about" and len(at) > 1):
+        if not isinstance(key, str) or key in OPTIONAL or (at[0] == "about" and len(at) > 1):
             continue
         changed = copy.deepcopy(header)
         inner = changed
@@ -159,19 +174,33 @@ def test_missing_fields_are_named(path: Path) -> None:
             load(write(path, changed, tensors))
 
 
-def test_unknown_fields_are_refused(path: Path) -> None:
-    header, tensors = parts()
+def test_options_of_neurons_and_inputs_that_may_be_left_out(path: Path) -> None:
+    header, tensors = parts(every_kind)
+    assert header["input"].pop("highest") == 2
+    signs, bursts = header["layers"][1]["neuron"], header["layers"][2]["neuron"]
+    assert (signs.pop("amplitude"), signs.pop("negative_amplitude")) == (1, 4)
+    assert bursts.pop("leak") == 2
+    loaded = load(write(path, header, tensors))
+    assert loaded.input.values() == Range(0, 1)
+    assert loaded["signs"].neuron.spike() == Range(-1, 1)
+    assert loaded["bursts"].neuron.header()["leak"] is None
+
+
+@BOTH
+def test_unknown_fields_are_refused(path: Path, build: Callable[[], Network]) -> None:
+    header, tensors = parts(build)
     for at in positions(header):
         inner = header
         for key in at:
             inner = inner[key]
         if isinstance(inner, dict) and at[:1] != ("about",):
-            with pytest.raises(ContractError, match="has the unknown field 'leak'"):
-                load(write(path, put(header, at, inner | {"leak": 3}), tensors))
+            with pytest.raises(ContractError, match="has the unknown field 'lek'"):
+                load(write(path, put(header, at, inner | {"lek": 3}), tensors))
 
 
-def test_odd_tensors_are_refused(path: Path) -> None:
-    header, tensors = parts()
+@BOTH
+def test_odd_tensors_are_refused(path: Path, build: Callable[[], Network]) -> None:
+    header, tensors = parts(build)
     for name, values in tensors.items():
         wide = np.full(values.shape, -(2**63))
         for odd, message in [

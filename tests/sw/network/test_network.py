@@ -1,22 +1,19 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import subprocess
 import sys
 from typing import Any
 
 import numpy as np
 import pytest
-from examples import counted, everything, ints, logits_layer
-from hypothesis import given, settings
-from strategies import networks
+from examples import counted, every_kind, everything, ints, logits_layer
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network import (
     Connection,
     Conv2d,
+    CountInput,
     DirectInput,
     If,
     Ladder,
@@ -26,7 +23,7 @@ from spikeloom.sw.network import (
     Network,
     Range,
     Ranges,
-    SumPool,
+    SpikeInput,
 )
 
 ONE = ints([1])
@@ -42,6 +39,10 @@ def layer(name: str, source: str, transport: str = "count", **options: Any) -> L
     timesteps = options.pop("timesteps", 2)
     weight = options.pop("weight", ONE)
     return Layer(name, timesteps, neuron, (Connection(source, transport, Linear(weight)),))
+
+
+#: An output layer, for networks that are refused before it.
+END = (logits_layer("a", ONE),)
 
 
 def test_importing_the_contract_imports_neither_torch_nor_amaranth() -> None:
@@ -101,6 +102,29 @@ def test_carried_values() -> None:
     assert network.carried(network["conv"], network["conv"].connections[0]) == Range(0, 7)
 
 
+def test_steps_spikes_and_totals_of_sources() -> None:
+    network = every_kind()
+    assert [network.steps_of(name) for name in ("input", "twice", "signs", "bursts")] == [
+        3,
+        3,
+        5,
+        2,
+    ]
+    assert everything().steps_of("input") is None
+    spikes = {"input": (0, 2), "twice": (-1, 1), "signs": (-4, 4), "bursts": (0, 3)}
+    totals = {"input": (0, 6), "twice": (0, 3), "signs": (-20, 5), "bursts": (0, 6)}
+    assert {name: network.spike_of(name) for name in spikes} == {
+        name: Range(*ends) for name, ends in spikes.items()
+    }
+    assert {name: network.total_of(name) for name in totals} == {
+        name: Range(*ends) for name, ends in totals.items()
+    }
+    signs = network["signs"]
+    assert not signs.constant
+    assert network["steps"].constant
+    assert [network.carried(signs, c) for c in signs.connections] == [Range(-1, 1), Range(0, 6)]
+
+
 def test_layers_by_name() -> None:
     with pytest.raises(ContractError, match="no layer is called 'x'; there are conv, again, steps"):
         everything()["x"]
@@ -112,81 +136,6 @@ def test_a_network_is_frozen() -> None:
         network.name = "x"  # type: ignore[misc]
     with pytest.raises(TypeError, match="does not support item assignment"):
         network.about["x"] = 1  # type: ignore[index]
-
-
-def test_equality_leaves_out_what_is_for_people() -> None:
-    network = everything()
-    other = dataclasses.replace(network, name="other", about={})
-    assert network == other
-    assert network.digest == other.digest
-    assert network != "everything"
-
-
-def changes() -> list[Network]:
-    """Return networks that differ from `everything` in one thing each."""
-    network = everything()
-    conv, again, steps, out = network.layers
-
-    def with_layers(*layers: Layer) -> Network:
-        return Network(network.input, layers)
-
-    def changed(layer: Layer, **neuron: Any) -> Layer:
-        return dataclasses.replace(layer, neuron=dataclasses.replace(layer.neuron, **neuron))
-
-    def rewired(layer: Layer, **connection: Any) -> Layer:
-        first = dataclasses.replace(layer.connections[0], **connection)
-        return dataclasses.replace(layer, connections=(first, *layer.connections[1:]))
-
-    return [
-        Network(DirectInput((1, 5, 6), 4), network.layers),
-        with_layers(changed(conv, threshold=ints(9, 15)), again, steps, out),
-        with_layers(changed(conv, initial=ints(4, 6)), again, steps, out),
-        with_layers(changed(conv, bias=ints(-2, 2)), again, steps, out),
-        with_layers(changed(conv, fraction_bits=2), again, steps, out),
-        with_layers(conv, again, changed(steps, levels=ints([0, 6], [-3, 4], [1, 1])), out),
-        with_layers(conv, again, rewired(steps, pool=SumPool((2, 2))), out),
-        with_layers(conv, rewired(again, transport="count"), steps, out),
-        with_layers(conv, again, steps, dataclasses.replace(out, timesteps=2)),
-        with_layers(conv, again, steps, dataclasses.replace(out, name="logits")),
-    ]
-
-
-def test_digest_and_equality_see_every_change() -> None:
-    network = everything()
-    digests = {network.digest, *(other.digest for other in changes())}
-    assert len(digests) == 1 + len(changes())
-    assert all(network != other for other in changes())
-
-
-def test_digest_is_as_the_contract_defines_it() -> None:
-    network = Network(
-        DirectInput((3,), 4), (logits_layer("input", ints([1, -2, 3], [4, 5, -600])),), name="any"
-    )
-    header = (
-        '{"input": {"bits": 4, "kind": "direct", "shape": [3]}, "layers": [{"connections": '
-        '[{"pool": null, "source": "input", "synapses": {"kind": "linear"}, "transport": "count"}]'
-        ', "name": "out", "neuron": {"fraction_bits": 0, "kind": "logits"}, "timesteps": 1}]}'
-    )
-    assert header == json.dumps(json.loads(header), sort_keys=True)
-    content = header.encode()
-    content += b"layers.out.connections.0.weight(2, 3)"
-    content += b"".join(w.to_bytes(8, "little", signed=True) for w in (1, -2, 3, 4, 5, -600))
-    content += b"layers.out.neuron.bias(2,)" + bytes(16)
-    assert network.digest == hashlib.sha256(content).hexdigest()
-
-
-@settings(max_examples=20)
-@given(networks(branches=True))
-def test_digests_do_not_depend_on_memory_layout(network: Network) -> None:
-    layers = []
-    for old in network.layers:
-        connections = []
-        for connection in old.connections:
-            weight = np.asfortranarray(connection.synapses.weight)
-            synapses = dataclasses.replace(connection.synapses, weight=weight)  # type: ignore[type-var]
-            connections.append(dataclasses.replace(connection, synapses=synapses))
-        layers.append(dataclasses.replace(old, connections=tuple(connections)))
-    assert Network(network.input, tuple(layers)).digest == network.digest
 
 
 def test_numpy_integers_become_plain() -> None:
@@ -339,13 +288,35 @@ def test_names_that_are_refused(name: Any) -> None:
         (
             lambda: Network(
                 INPUT,
+                (layer("a", "input"), layer("b", "a", "replicate", timesteps=1), *END),
+            ),
+            "layer 'b': source 'a': replicate transport stretches fewer .* not 2 over 1: use trunc",
+        ),
+        (
+            lambda: Network(
+                INPUT,
+                (layer("a", "input"), layer("b", "a", "truncate", timesteps=3), *END),
+            ),
+            "layer 'b': source 'a': truncate transport keeps the first of more .* not 3 of 2: use",
+        ),
+        (
+            lambda: Network(CountInput((1,), 3), (layer("a", "input", "replicate"), *END)),
+            "layer 'a': a count input is constant over time: connect it with count transport",
+        ),
+        (
+            lambda: Network(SpikeInput((1,), 3), (layer("a", "input", "spikes"), *END)),
+            "layer 'a': source 'input': spikes transport needs as many .*: 2 here, 3 there; make",
+        ),
+        (
+            lambda: Network(
+                INPUT,
                 (
                     layer("a", "input", timesteps=3),
                     layer("b", "a", "spikes", timesteps=2),
                     logits_layer("b", ONE),
                 ),
             ),
-            "spike transport needs as many timesteps as its source 'a' has: 2 here, 3 there",
+            "source 'a': spikes transport needs as many timesteps as its source has: 2 here, 3 ",
         ),
     ],
 )

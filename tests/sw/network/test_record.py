@@ -73,7 +73,7 @@ def test_no_pair(value: Any) -> None:
 
 def test_a_member_is_built_from_its_parts() -> None:
     conv = Conv2d(np.ones((2, 1, 3, 3), int), stride=(2, 1))
-    assert conv.header() == {"kind": "conv2d", "stride": (2, 1), "padding": (0, 0)}
+    assert conv.header() == {"kind": "conv2d", "stride": (2, 1), "padding": (0, 0), "groups": 1}
     assert list(conv.tensors()) == ["weight"]
     assert Synapses.build(conv.header(), conv.tensors(), "it") == conv
     assert Synapses.build({"kind": "conv2d", "stride": [2, 1]}, conv.tensors(), "it") == conv
@@ -88,7 +88,7 @@ def test_a_member_is_built_from_its_parts() -> None:
         (
             {"kind": "izhikevich"},
             {},
-            "unknown kind 'izhikevich'; this version knows: if, ladder, l",
+            "unknown kind 'izhikevich'; this version knows: burst, dual, if, ladder, logits, ",
         ),
         ({"kind": "linear"}, {}, "it has the unknown kind 'linear'"),
         ({"kind": "if"}, {}, "it of kind 'if' lacks the field 'fraction_bits'"),

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
+from torch.nn import functional
 
+from spikeloom.sw.activations import Activation
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph.layer_rules import conv_padding
 from spikeloom.sw.graph.nodes import LayerSpec, SynapseSpec, Tap
@@ -32,18 +33,50 @@ class FoldedSynapses:
     ----------
     tap : Tap
         What it reads.
-    weight : array of int64, shape (out, in) or (out, in, kernel height, kernel width)
+    weight : array of int64
+        Shape (out, in) of a fully connected layer, (out, in / groups, kernel height, kernel width)
+        of a convolution, (channels,) of the identity of a residual shortcut.
     scale : array of float64, shape (out,)
         Positive real value of one unit of each channel's weights.
     stride, padding : (int, int)
         Of a convolution; (1, 1) and (0, 0) otherwise.
+    groups : int
+        Of a convolution; 1 otherwise.
     """
 
     tap: Tap
     weight: IntArray
     scale: FloatArray
-    stride: tuple[int, int]
-    padding: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    groups: int = 1
+
+    @property
+    def identity(self) -> bool:
+        """Whether it is a residual shortcut, which adds what it reads as it is."""
+        return self.weight.ndim == 1
+
+    @property
+    def area(self) -> int:
+        """Values that its pool adds up for an average; 1 without."""
+        return 1 if self.tap.pool is None else self.tap.pool.area
+
+    def currents(self, values: Tensor, weight: Tensor) -> Tensor:
+        """Return the sums of weight times (pooled) value.
+
+        Parameters
+        ----------
+        values : tensor, shape (N, *shape)
+        weight : tensor
+            Of the shape of ``self.weight``, but it need not be those integers.
+        """
+        if weight.ndim == 1:
+            return values * weight.reshape(-1, *[1] * (values.ndim - 2))
+        if weight.ndim == 2:
+            return functional.linear(values.flatten(1), weight)
+        return functional.conv2d(
+            values, weight, stride=self.stride, padding=self.padding, groups=self.groups
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,19 +87,17 @@ class FoldedLayer:
     ----------
     name : str
     synapses : tuple of FoldedSynapses
+        In the order of the layer's addition; at least one has weights of its own.
     bias : array of float64, shape (out,)
         Real.
-    threshold : float or None
-        λ; None for the output layer.
-    levels : int or None
-        L, which the layer was trained with; None for the output layer.
+    activation : Activation or None
+        None for the output layer.
     """
 
     name: str
     synapses: tuple[FoldedSynapses, ...]
     bias: FloatArray
-    threshold: float | None
-    levels: int | None
+    activation: Activation | None
 
 
 def fold(prepared: nn.Module) -> list[FoldedLayer]:
@@ -83,26 +114,33 @@ def fold(prepared: nn.Module) -> list[FoldedLayer]:
 
 
 def _fold_layer(prepared: fx.GraphModule, layer: LayerSpec) -> FoldedLayer:
-    pairs = [_fold_synapses(prepared, synapse) for synapse in layer.synapses]
+    pairs = [_fold_synapses(prepared, s, s.target) for s in layer.synapses if s.target is not None]
+    channels = len(pairs[0][0].weight)
     bias = np.asarray(sum(b for _, b in pairs), dtype=np.float64)
-    folded = tuple(synapses for synapses, _ in pairs)
+    weighted = iter(synapses for synapses, _ in pairs)
+    folded = tuple(
+        _shortcut(synapse, channels) if synapse.target is None else next(weighted)
+        for synapse in layer.synapses
+    )
     if not all(np.isfinite(values).all() for values in (bias, *(s.scale for s in folded))):
         raise UnsupportedError(
             f"layer {layer.name!r} has weights or statistics that are not finite: its training has "
             f"diverged; train again with a lower learning rate"
         )
-    if layer.activation is None:
-        return FoldedLayer(layer.name, folded, bias, None, None)
-    activation = activation_of(prepared, layer)
-    return FoldedLayer(layer.name, folded, bias, activation.threshold, activation.levels)
+    activation = None if layer.activation is None else activation_of(prepared, layer)
+    return FoldedLayer(layer.name, folded, bias, activation)
+
+
+def _shortcut(synapse: SynapseSpec, channels: int) -> FoldedSynapses:
+    return FoldedSynapses(synapse.tap, np.ones(channels, dtype=np.int64), np.ones(channels))
 
 
 def _fold_synapses(
-    prepared: fx.GraphModule, synapse: SynapseSpec
+    prepared: fx.GraphModule, synapse: SynapseSpec, target: str
 ) -> tuple[FoldedSynapses, FloatArray]:
-    module = prepared.get_submodule(synapse.target)
+    module = prepared.get_submodule(target)
     if not isinstance(module, (QuantConv2d, QuantLinear)):
-        raise UnsupportedError(f"the weights of {synapse.target!r} are not quantized: prepare() it")
+        raise UnsupportedError(f"the weights of {target!r} are not quantized: prepare() it")
     weight = module.int_weight()
     scale = np.array(module.channel_scale(), dtype=np.float64)
     bias = np.zeros(len(weight)) if module.bias is None else _float64(module.bias)
@@ -113,10 +151,11 @@ def _fold_synapses(
         # integers' sign, and a gain of zero leaves nothing of them.
         weight = weight * np.sign(gain).astype(np.int64).reshape(-1, *[1] * (weight.ndim - 1))
         scale = np.where(gain == 0, scale, scale * np.abs(gain))
-    stride, padding = (1, 1), (0, 0)
     if isinstance(module, QuantConv2d):
-        stride, padding = (module.stride[0], module.stride[1]), conv_padding(module)
-    return FoldedSynapses(synapse.tap, weight, scale, stride, padding), bias
+        stride = (module.stride[0], module.stride[1])
+        padding = conv_padding(module)
+        return FoldedSynapses(synapse.tap, weight, scale, stride, padding, module.groups), bias
+    return FoldedSynapses(synapse.tap, weight, scale), bias
 
 
 def _gain(norm: Any, channels: int) -> tuple[FloatArray, FloatArray]:
@@ -127,6 +166,6 @@ def _gain(norm: Any, channels: int) -> tuple[FloatArray, FloatArray]:
     return gain, beta - _float64(norm.running_mean) * gain
 
 
-def _float64(tensor: torch.Tensor) -> FloatArray:
+def _float64(tensor: Tensor) -> FloatArray:
     array: FloatArray = tensor.detach().double().cpu().numpy()
     return array

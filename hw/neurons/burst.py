@@ -1,0 +1,73 @@
+"""Neurons that fire several times in one timestep: ``burst``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+
+from spikeloom.hw.neurons.folded import FoldedUnit
+from spikeloom.hw.neurons.unit import NeuronUnit, neuron_of, reachable_threshold
+from spikeloom.sw.network import Burst, Layer
+from spikeloom.sw.network.record import IntArray
+
+if TYPE_CHECKING:
+    from spikeloom.hw.plan import LayerPlan
+
+
+class BurstUnit(NeuronUnit, kind=Burst.kind):
+    """``v -= v >> leak; v += A*2^F + B; s = clip(floor(v / threshold), 0, largest)``.
+
+    The division is restoring, a stage for each bit of ``largest``, all in one cycle.
+    """
+
+    @classmethod
+    def quanta(cls, layer: Layer) -> int | None:
+        neuron = layer.neuron
+        assert isinstance(neuron, Burst)
+        return None if neuron.leak is not None else layer.timesteps * neuron.largest
+
+    @classmethod
+    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
+        neuron = neuron_of(plan, Burst)
+        return {
+            "threshold": reachable_threshold(plan, neuron.threshold),
+            "initial": neuron.initial,
+            "bias": neuron.bias,
+        }
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        neuron = neuron_of(self.plan, Burst)
+        before = self._keep(m, self.potential, self.parameters.initial)
+        integrated = Signal.like(self.potential)
+        leaked = before if neuron.leak is None else before - (before >> neuron.leak)
+        m.d.comb += integrated.eq(leaked + self._current())
+        rest: Value = integrated
+        # Whether the bits so far are those of ``largest``: then a 0 in it must stay 0.
+        tight: Value = Const(1)
+        bits: list[Value] = []
+        for k in reversed(range(neuron.largest.bit_length())):
+            allowed = bool(neuron.largest >> k & 1)
+            taken = Signal(name=f"taken{k}")
+            left = Signal.like(self.potential, name=f"left{k}")
+            reached = rest >= (self.parameters.threshold << k)
+            m.d.comb += [
+                taken.eq(reached if allowed else reached & ~tight),
+                left.eq(rest - Mux(taken, self.parameters.threshold << k, 0)),
+            ]
+            tight = tight & (taken if allowed else ~taken)
+            rest = left
+            bits.insert(0, taken)
+        m.d.comb += [
+            self.spike.eq(Cat(bits)),
+            self.potential.eq(rest),
+            self.count.eq(self._keep(m, self.count) + self.spike),
+        ]
+        return m
+
+
+class FoldedBurst(FoldedUnit, kind=Burst.kind, folded=True):
+    """Without a leak, ``n = clip(floor((v0 + T*I) / threshold), 0, T * largest)``."""
+
+    step_unit = BurstUnit

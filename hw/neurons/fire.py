@@ -1,0 +1,91 @@
+"""Neurons that fire at one threshold: ``if`` and ``dual``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from amaranth.hdl import Module, Mux, Signal
+
+from spikeloom.hw.neurons.folded import FoldedUnit
+from spikeloom.hw.neurons.unit import NeuronUnit, added, neuron_of, reachable_threshold
+from spikeloom.sw.network import Dual, If, Layer
+from spikeloom.sw.network.record import IntArray
+
+if TYPE_CHECKING:
+    from spikeloom.hw.plan import LayerPlan
+
+
+class IfUnit(NeuronUnit, kind=If.kind):
+    """``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``."""
+
+    @classmethod
+    def quanta(cls, layer: Layer) -> int | None:
+        return layer.timesteps
+
+    @classmethod
+    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
+        neuron = neuron_of(plan, If)
+        return {
+            "threshold": reachable_threshold(plan, neuron.threshold),
+            "initial": neuron.initial,
+            "bias": neuron.bias,
+        }
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        # Wide enough before and after firing: the contract's range covers both.
+        integrated = Signal.like(self.potential)
+        m.d.comb += [
+            integrated.eq(self._keep(m, self.potential, self.parameters.initial) + self._current()),
+            self.spike.eq(integrated >= self.parameters.threshold),
+            self.potential.eq(integrated - Mux(self.spike, self.parameters.threshold, 0)),
+            self.count.eq(self._keep(m, self.count) + self.spike),
+        ]
+        return m
+
+
+class DualUnit(NeuronUnit, kind=Dual.kind):
+    """As ``if``, but ``v < 0`` takes back a spike if the net count is positive."""
+
+    @classmethod
+    def quanta(cls, layer: Layer) -> int | None:
+        return layer.timesteps
+
+    @classmethod
+    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
+        neuron = neuron_of(plan, Dual)
+        return {
+            "threshold": reachable_threshold(plan, neuron.threshold),
+            "initial": neuron.initial,
+            "bias": neuron.bias,
+        }
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        threshold = self.parameters.threshold
+        integrated = Signal.like(self.potential)
+        fires, recants = Signal(), Signal()
+        net = self._keep(m, self.count)
+        m.d.comb += [
+            integrated.eq(self._keep(m, self.potential, self.parameters.initial) + self._current()),
+            fires.eq(integrated >= threshold),
+            recants.eq((integrated < 0) & (net != 0)),
+            self.spike.eq(fires - recants),
+            self.potential.eq(
+                integrated + added(Mux(fires | recants, threshold, 0), negated=fires)
+            ),
+            self.count.eq(net + self.spike),
+        ]
+        return m
+
+
+class FoldedIf(FoldedUnit, kind=If.kind, folded=True):
+    """``n = clip(floor((v0 + T*I) / threshold), 0, T)``, identity 1 of the contract."""
+
+    step_unit = IfUnit
+
+
+class FoldedDual(FoldedUnit, kind=Dual.kind, folded=True):
+    """As ``if``: under a constant current no spike is ever taken back."""
+
+    step_unit = DualUnit

@@ -1,0 +1,55 @@
+"""Neurons that do not fire out of a potential: ``ladder`` and ``logits``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from amaranth.hdl import Cat, Module, Signal, Value
+
+from spikeloom.hw.neurons.unit import NeuronUnit, neuron_of
+from spikeloom.sw.network import Ladder, Logits
+from spikeloom.sw.network.record import IntArray
+
+if TYPE_CHECKING:
+    from spikeloom.hw.plan import LayerPlan
+
+
+class LadderUnit(NeuronUnit, kind=Ladder.kind):
+    """``s = [A >= level]``, one level per timestep; the potential is A itself."""
+
+    per_step = True
+    most_steps = 8
+
+    @classmethod
+    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
+        reachable = plan.ranges.accumulator
+        levels = neuron_of(plan, Ladder).levels
+        return {"level": levels.clip(reachable.low, reachable.high + 1)}
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        steps = self.plan.steps_per_cycle
+        levels = self.parameters if steps > 1 else [self.parameters]
+        spikes = [self.current >= levels[k].level for k in range(steps)]
+        width = len(Value.cast(self.potential)) // steps
+        current = Signal(self.current.shape(), name="widened")
+        m.d.comb += [
+            current.eq(self.current),
+            Value.cast(self.potential).eq(Cat(current[:width] for _ in range(steps))),
+            Value.cast(self.spike).eq(Cat(spikes)),
+            self.count.eq(self._keep(m, self.count) + sum(spikes[1:], spikes[0])),
+        ]
+        return m
+
+
+class LogitsUnit(NeuronUnit, kind=Logits.kind):
+    """``v += A*2^F + B``; never fires."""
+
+    @classmethod
+    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
+        return {"bias": neuron_of(plan, Logits).bias}
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.potential.eq(self._keep(m, self.potential) + self._current())
+        return m

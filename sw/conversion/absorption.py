@@ -1,0 +1,340 @@
+"""Absorption: real thresholds, biases and scales become the integer parameters of neurons.
+
+One unit of the accumulator A is worth ``u`` (weight scale times the real value of one source unit,
+over the pool's area), so a threshold λ is ``Θ = λ/u`` and a bias b is ``B = b/u``. All of it is
+exact arithmetic on fractions of the float64 values; what is rounded is rounded once, last.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from spikeloom.sw.conversion.fitting import (
+    Edges,
+    Fit,
+    Numerator,
+    Side,
+    edges,
+    fit,
+    fit_idle,
+)
+from spikeloom.sw.conversion.population import Population, leak_grid
+from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.network import (
+    MAX_WIDTH,
+    Burst,
+    Dual,
+    If,
+    Ladder,
+    Neuron,
+    Range,
+    Signed,
+)
+from spikeloom.sw.network.neurons import MAX_FRACTION_BITS
+from spikeloom.sw.network.record import IntArray
+
+
+class Absorber(ABC):
+    """Makes one kind of neuron of the contract from real numbers; found by that kind.
+
+    A new kind of neuron is one more subclass.
+    """
+
+    kinds: ClassVar[dict[str, type[Absorber]]] = {}
+
+    def __init_subclass__(cls, kind: str | None = None) -> None:
+        super().__init_subclass__()
+        if kind is not None:
+            cls.kinds[kind] = cls
+
+    @abstractmethod
+    def absorb(self, population: Population, fraction_bits: int | None) -> Neuron:
+        """Return the neurons of ``population``; ``fraction_bits`` of None chooses them."""
+
+    @abstractmethod
+    def idle(self, population: Population) -> list[bool]:
+        """Return, per channel, whether it fires alike whatever its source does."""
+
+
+class LadderAbsorber(Absorber, kind="ladder"):
+    """Levels from the real Θ and B: no rounding loss at all."""
+
+    def absorb(self, population: Population, fraction_bits: int | None) -> Neuron:
+        """Return ``τ_k = ceil((k - 1/2)Θ/T - B)``."""
+        if fraction_bits is not None:
+            raise ConfigError(
+                "'ladder' neurons have no fraction bits: leave fraction_bits out or use 'if'"
+            )
+        return Ladder(levels=np.array([side.target for side in _above(population, True)]))
+
+    def idle(self, population: Population) -> list[bool]:
+        """Return, per channel, whether all levels lie beyond the range of A."""
+        return [side.settled for side in _above(population, last_only=True)]
+
+
+class FittedAbsorber(Absorber):
+    """Θ and B as integers that do what the real ones do, in as few bits as that takes.
+
+    The integers near the real values are tried, and of the fraction bits the fewest with which
+    every channel fires as the real neuron does: with the same count under constant current if
+    nothing but the count is read, and otherwise with the same spikes at every timestep, whatever
+    comes in. Where no fraction bits achieve the latter, since T is too large, those are taken that
+    give the counts of a neuron whose spikes come evenly.
+    """
+
+    @abstractmethod
+    def sides(self, population: Population, last_only: bool) -> list[tuple[Side, ...]]:
+        """Return, per channel, its thresholds with the edges that they decide."""
+
+    @abstractmethod
+    def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
+        """Return the neurons made of fitted integers."""
+
+    def limits(self, population: Population) -> tuple[Fraction, Fraction]:
+        """Return the currents beyond which a neuron saturates at every timestep."""
+        return Fraction(0), population.threshold
+
+    def absorb(self, population: Population, fraction_bits: int | None) -> Neuron:
+        """Return the neurons.
+
+        Raises
+        ------
+        ConfigError
+            If a threshold rounds to 0 with the given fraction bits.
+        UnsupportedError
+            If no number of fraction bits is enough.
+        """
+        if fraction_bits is not None:
+            sides = self.sides(population, population.tables[0])
+            fits = self._fits(population, sides, self.idle(population), fraction_bits, exact=False)
+            assert fits is not None
+            return self.neuron(population, fits, fraction_bits)
+        idle = self.idle(population)
+        for last_only in population.tables:
+            sides = self.sides(population, last_only)
+            for bits in range(MAX_FRACTION_BITS + 1):
+                fits = self._fits(population, sides, idle, bits, exact=True)
+                if fits is not None:
+                    return self.neuron(population, fits, bits)
+        raise UnsupportedError(
+            f"layer {population.name!r}: no fraction_bits up to {MAX_FRACTION_BITS} give integer "
+            f"thresholds with the counts of the quantized ANN: use fewer timesteps, 'ladder' "
+            f"neurons in count transport, or accept a loss by choosing fraction_bits"
+        )
+
+    def idle(self, population: Population) -> list[bool]:
+        """Return, per channel, whether it fires alike whatever its source does."""
+        last_only = population.tables[0]
+        if last_only and not (population.constant and population.counted):
+            # The table says too little: only what is never moved is known to be idle.
+            return [reach == Range(0, 0) for reach in population.reach]
+        return [all(side.settled for side in sides) for sides in self.sides(population, last_only)]
+
+    def _fits(
+        self,
+        population: Population,
+        channels: Sequence[tuple[Side, ...]],
+        idle: Sequence[bool],
+        bits: int,
+        exact: bool,
+    ) -> list[Fit] | None:
+        """Return the best integers per channel; None if ``exact`` and some edge is missed."""
+        fits = []
+        for c, sides in enumerate(channels):
+            if idle[c]:
+                low, high = (limit / population.units[c] for limit in self.limits(population))
+                found = fit_idle(sides, (low, high))
+            else:
+                _check_width(population, c, sides, bits)
+                found = fit(sides, bits)
+            if exact and found.missed:
+                return None
+            if found.missed and any(round(side.threshold * (1 << bits)) < 1 for side in sides):
+                needed = max(_bits_for(side.threshold) for side in sides)
+                raise ConfigError(
+                    f"the threshold of layer {population.name!r}, channel {c}, rounds to 0 with "
+                    f"fraction_bits {bits}: use at least {needed}, or leave fraction_bits out"
+                )
+            fits.append(found)
+        return fits
+
+
+class IfAbsorber(FittedAbsorber, kind="if"):
+    """``v0 = Θ >> 1``."""
+
+    def sides(self, population: Population, last_only: bool) -> list[tuple[Side, ...]]:
+        """Return the threshold: k quanta need ``(k - 1/2)Θ``."""
+        return [(side,) for side in _above(population, last_only)]
+
+    def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
+        """Return the neurons made of fitted integers."""
+        threshold, bias = _arrays(fits)
+        return If(
+            threshold=threshold, initial=threshold >> 1, bias=bias, fraction_bits=fraction_bits
+        )
+
+
+class DualAbsorber(IfAbsorber, kind="dual"):
+    """As IF: a spike is taken back below the very edge from which it was fired."""
+
+    def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
+        """Return the neurons made of fitted integers."""
+        threshold, bias = _arrays(fits)
+        return Dual(
+            threshold=threshold, initial=threshold >> 1, bias=bias, fraction_bits=fraction_bits
+        )
+
+
+class SignedAbsorber(FittedAbsorber, kind="signed"):
+    """P and N from v = 0; each is fired from half of it, and taken back from half of it."""
+
+    def sides(self, population: Population, last_only: bool) -> list[tuple[Side, ...]]:
+        """Return P, whose quanta are k > 0, and N, whose are k <= 0 (one is fired at k = 0)."""
+        negative = population.negative_threshold
+        assert negative is not None
+        # Under constant current, or with spikes that come evenly, nothing is ever taken back.
+        back = not (population.constant or last_only)
+
+        def above(t: int) -> list[tuple[int, bool]]:
+            return [(k, up) for k in range(1, t + 1) for up in ((True, False) if back else (True,))]
+
+        def below(t: int) -> list[tuple[int, bool]]:
+            return [
+                (1 - k, up) for k in range(1, t + 1) for up in ((False, True) if back else (False,))
+            ]
+
+        made = partial(edges, population.timesteps, population.constant, last_only)
+        return list(
+            zip(
+                _sides(population, population.threshold, made(above), _from_zero),
+                _sides(population, negative, made(below), _from_zero),
+                strict=True,
+            )
+        )
+
+    def limits(self, population: Population) -> tuple[Fraction, Fraction]:
+        """Return -N and P."""
+        assert population.negative_threshold is not None
+        return -population.negative_threshold, population.threshold
+
+    def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
+        """Return the neurons made of fitted integers."""
+        threshold, bias = _arrays(fits)
+        amplitude, negative_amplitude = population.amplitudes
+        return Signed(
+            threshold=threshold,
+            negative_threshold=_arrays(fits, side=1)[0],
+            bias=bias,
+            fraction_bits=fraction_bits,
+            amplitude=amplitude,
+            negative_amplitude=negative_amplitude,
+        )
+
+
+class BurstAbsorber(IfAbsorber, kind="burst"):
+    """As IF with several quanta per timestep; with a leak, rounded on a fine grid instead.
+
+    A leaky potential forgets, so that it depends on more than a sum, and its shift rounds: the
+    integer neuron only comes close to a real one. `leak_grid` says how close.
+    """
+
+    def absorb(self, population: Population, fraction_bits: int | None) -> Neuron:
+        """Return the neurons; with a leak, they start from 0."""
+        if population.leak is None:
+            return super().absorb(population, fraction_bits)
+        live = [reach != Range(0, 0) for reach in population.reach]
+        bits, grid = leak_grid(population, live, fraction_bits)
+        threshold = np.array([round(population.quantum / g) for g in grid], dtype=np.int64)
+        if (threshold < 1).any():
+            raise ConfigError(
+                f"a threshold of layer {population.name!r} rounds to 0 with fraction_bits {bits}: "
+                f"use more, or leave fraction_bits out"
+            )
+        biases = [round(b / g) for b, g in zip(population.biases, grid, strict=True)]
+        return Burst(
+            threshold=threshold,
+            initial=np.zeros_like(threshold),
+            bias=np.array(biases, dtype=np.int64),
+            fraction_bits=bits,
+            largest=population.largest,
+            leak=population.leak,
+        )
+
+    def idle(self, population: Population) -> list[bool]:
+        """Return, per channel, whether it fires alike whatever its source does."""
+        if population.leak is None:
+            return super().idle(population)
+        return [reach == Range(0, 0) for reach in population.reach]
+
+    def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
+        """Return the neurons made of fitted integers."""
+        threshold, bias = _arrays(fits)
+        return Burst(
+            threshold=threshold,
+            initial=threshold >> 1,
+            bias=bias,
+            fraction_bits=fraction_bits,
+            largest=population.largest,
+        )
+
+
+def _above(population: Population, last_only: bool) -> list[Side]:
+    """Return, per channel, the one threshold of neurons that fire from below."""
+
+    def quanta(t: int) -> list[tuple[int, bool]]:
+        return [(k, True) for k in range(1, t * population.largest + 1)]
+
+    table = edges(population.timesteps, population.constant, last_only, quanta)
+    return _sides(population, population.quantum, table, _from_half)
+
+
+def _sides(
+    population: Population, threshold: Fraction, table: Edges, numerator: Numerator
+) -> list[Side]:
+    return [
+        Side(threshold / unit, bias / unit, reach, table, numerator)
+        for unit, bias, reach in zip(
+            population.units, population.biases, population.reach, strict=True
+        )
+    ]
+
+
+def _from_half(threshold: IntArray, quanta: IntArray) -> IntArray:
+    return 2 * (quanta * threshold - (threshold >> 1))
+
+
+def _from_zero(threshold: IntArray, quanta: IntArray) -> IntArray:
+    return (2 * quanta - 1) * threshold
+
+
+def _arrays(fits: Sequence[Fit], side: int = 0) -> tuple[IntArray, IntArray]:
+    """Return the thresholds of one side, and the biases."""
+    thresholds = np.array([f.thresholds[side] for f in fits], dtype=np.int64)
+    return thresholds, np.array([f.bias for f in fits], dtype=np.int64)
+
+
+def _check_width(population: Population, c: int, sides: Sequence[Side], bits: int) -> None:
+    scale = (1 << bits) / population.units[c]
+    threshold = max(round(side.threshold * (1 << bits)) for side in sides)
+    bias = round(population.biases[c] * scale)
+    most = population.timesteps * population.largest
+    if max(threshold, abs(bias)).bit_length() + most.bit_length() > MAX_WIDTH + 12:
+        raise UnsupportedError(
+            f"layer {population.name!r}, channel {c}: threshold {threshold} and bias {bias} do "
+            f"not fit {MAX_WIDTH} bits; its weights are too small against its threshold: use "
+            f"'ladder' neurons, or train on"
+        )
+
+
+def _bits_for(threshold: Fraction) -> int:
+    """Return the fewest fraction bits with which a threshold does not round to 0."""
+    bits = 0
+    while round(threshold * (1 << bits)) < 1:
+        bits += 1
+    return bits

@@ -1,0 +1,68 @@
+"""Logits: the output layer in integers, in the order of the real ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from spikeloom.sw.errors import UnsupportedError
+from spikeloom.sw.network import MAX_WIDTH, Logits, Range
+from spikeloom.sw.network.neurons import MAX_FRACTION_BITS
+
+#: Fraction bits that logits have at least, unless they would not fit the contract's width.
+LOGIT_FRACTION_BITS = 8
+
+
+def absorb_logits(
+    name: str,
+    timesteps: int,
+    unit: Fraction,
+    biases: Sequence[Fraction],
+    reach: Sequence[Range],
+) -> Logits:
+    """Return the output layer, whose channels share one unit.
+
+    Over one timestep the label is exactly that of the real biases: logits are compared, the
+    accumulators are integers, so all that counts of the biases' fractions is their order, and
+    rounding is made to keep it.
+    """
+    real = [bias / unit for bias in biases]
+    accumulator = Range(min(r.low for r in reach), max(r.high for r in reach))
+    for bits in [*range(LOGIT_FRACTION_BITS, MAX_FRACTION_BITS + 1), *range(8)[::-1]]:
+        rounded = _rounded_in_order(real, bits) if timesteps == 1 else _rounded(real, bits)
+        if rounded is None:
+            continue
+        if max(map(abs, rounded)).bit_length() >= MAX_WIDTH:
+            continue
+        logits = Logits(bias=np.array(rounded, dtype=np.int64), fraction_bits=bits)
+        if logits.potential(timesteps, accumulator).width <= MAX_WIDTH:
+            return logits
+    raise UnsupportedError(
+        f"the biases of the output layer {name!r}, up to {float(max(map(abs, real))):.3g} units of "
+        f"its accumulator, do not fit {MAX_WIDTH} bits: its weights have collapsed; train on"
+    )
+
+
+def _rounded(real: Sequence[Fraction], bits: int) -> list[int]:
+    return [round(value * (1 << bits)) for value in real]
+
+
+def _rounded_in_order(real: Sequence[Fraction], bits: int) -> list[int] | None:
+    """Round so that the fractional parts keep their order, equal ones staying equal."""
+    whole = [math.floor(value) for value in real]
+    parts = [value - integer for value, integer in zip(real, whole, strict=True)]
+    ordered = sorted(set(parts))
+    if len(ordered) > 1 << bits:
+        return None
+    placed = {part: round(part * (1 << bits)) for part in ordered}
+    for before, part in pairwise(ordered):
+        placed[part] = max(placed[part], placed[before] + 1)
+    # All of them within one unit of A, or the largest would reach the next integer's smallest.
+    limit = placed[ordered[0]] + (1 << bits)
+    for part in reversed(ordered):
+        limit = placed[part] = min(placed[part], limit - 1)
+    return [(integer << bits) + placed[part] for integer, part in zip(whole, parts, strict=True)]

@@ -1,0 +1,160 @@
+"""A layer's neurons in exact real numbers: what absorption turns into integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from spikeloom.sw.conversion.coding import LayerCoding
+from spikeloom.sw.conversion.fitting import MAX_EDGES
+from spikeloom.sw.conversion.folding import FoldedLayer
+from spikeloom.sw.errors import UnsupportedError
+from spikeloom.sw.network import Range
+from spikeloom.sw.network.neurons import MAX_FRACTION_BITS
+
+#: Thresholds of leaky neurons are at least 2^7 times the number of timesteps that the potential
+#: remembers.
+LEAK_PRECISION = 7
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """A layer's neurons in exact real numbers.
+
+    Parameters
+    ----------
+    name : str
+    timesteps : int
+        T.
+    threshold : Fraction
+        λ.
+    units : sequence of Fraction
+        u, the real value of one unit of A, per channel.
+    biases : sequence of Fraction
+        b per channel, at every timestep.
+    reach : sequence of Range
+        Proven range of A at one timestep, per channel.
+    constant : bool
+        Whether A is the same at every timestep (count transport).
+    counted : bool
+        Whether all that read the layer read its counts, so that the order of spikes is no matter.
+    largest : int
+        Most spikes of a timestep, each worth ``λ / largest``.
+    leak : int, optional
+        k of a leak by 2^-k.
+    negative_threshold : Fraction, optional
+        N of signed neurons.
+    amplitudes : (int, int)
+        Spike values of a positive and a negative quantum.
+    """
+
+    name: str
+    timesteps: int
+    threshold: Fraction
+    units: Sequence[Fraction]
+    biases: Sequence[Fraction]
+    reach: Sequence[Range]
+    constant: bool
+    counted: bool = True
+    largest: int = 1
+    leak: int | None = None
+    negative_threshold: Fraction | None = None
+    amplitudes: tuple[int, int] = (1, 1)
+
+    @classmethod
+    def of(
+        cls,
+        folded: FoldedLayer,
+        coding: LayerCoding,
+        units: Sequence[Fraction],
+        reach: Sequence[Range],
+    ) -> Population:
+        """Return the neurons of a layer that fires.
+
+        Parameters
+        ----------
+        folded : FoldedLayer
+        coding : LayerCoding
+        units, reach : sequence of Fraction, sequence of Range
+            As above.
+        """
+        activation = folded.activation
+        assert activation is not None
+        negative = activation.negative_threshold
+        return cls(
+            name=folded.name,
+            timesteps=coding.timesteps,
+            threshold=Fraction(activation.threshold),
+            units=units,
+            biases=[Fraction(bias) for bias in folded.bias.tolist()],
+            reach=reach,
+            constant=coding.constant,
+            counted=coding.counted,
+            largest=coding.largest,
+            leak=coding.leak,
+            negative_threshold=None if negative is None else Fraction(negative),
+            amplitudes=coding.amplitudes,
+        )
+
+    @property
+    def quantum(self) -> Fraction:
+        """What one spike takes from the potential, in real units."""
+        return self.threshold / self.largest
+
+    @cached_property
+    def tables(self) -> list[bool]:
+        """What integers should meet, best first: for each table, whether it holds only T.
+
+        The first has every timestep, and is met by neurons that fire alike, spike by spike; unless
+        only counts matter and the current is constant, so that the last timestep says it all.
+        """
+        if self.constant and self.counted:
+            return [True]
+        most = self.largest * self.timesteps * (self.timesteps + 1) * (1 if self.constant else 2)
+        return [False, True] if most <= 2 * MAX_EDGES else [True]
+
+
+def leak_grid(
+    population: Population, live: Sequence[bool], fraction_bits: int | None = None
+) -> tuple[int, list[Fraction]]:
+    """Return the fraction bits of leaky neurons, and the real value of one unit of v per channel.
+
+    The fewest bits are chosen with which every threshold is at least ``2^7 · min(2^k, T)`` units.
+    In every timestep the shift rounds by less than one unit, and the bias by half a unit; the
+    potential remembers at most 2^k timesteps, so both together displace it by less than
+    ``1.5/2^7``, or 1.2 %, of the threshold.
+
+    Parameters
+    ----------
+    population : Population
+        With a leak. Only its quantum, units, timesteps and leak are used.
+    live : sequence of bool
+        Channels that have any weights. The unit of the others is free.
+    fraction_bits : int, optional
+        Bits to use instead.
+
+    Raises
+    ------
+    UnsupportedError
+        If 16 fraction bits are too few.
+    """
+    assert population.leak is not None
+    needed = min(1 << population.leak, population.timesteps) << LEAK_PRECISION
+    thetas = [population.quantum / u for u, on in zip(population.units, live, strict=True) if on]
+    bits = fraction_bits
+    if bits is None:
+        least = min(thetas, default=Fraction(needed))
+        fitting = (n for n in range(MAX_FRACTION_BITS + 1) if least * (1 << n) >= needed)
+        bits = next(fitting, None)
+    if bits is None:
+        raise UnsupportedError(
+            f"layer {population.name!r}: with a leak of tau = {1 << population.leak} over "
+            f"{population.timesteps} timesteps, {MAX_FRACTION_BITS} fraction bits leave its "
+            f"thresholds too coarse: use a smaller tau or fewer timesteps, or choose fraction_bits"
+        )
+    return bits, [
+        unit / (1 << bits) if on else population.quantum / needed
+        for unit, on in zip(population.units, live, strict=True)
+    ]

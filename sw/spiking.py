@@ -1,0 +1,228 @@
+"""A prepared model as a spiking network that can be trained through time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional
+
+from spikeloom.sw.conversion.coding import Coding, coding
+from spikeloom.sw.conversion.folding import fold
+from spikeloom.sw.conversion.options import Options
+from spikeloom.sw.conversion.population import Population, leak_grid
+from spikeloom.sw.conversion.units import shared_units, thresholds_of
+from spikeloom.sw.graph.nodes import LayerSpec, Pooling, SynapseSpec
+from spikeloom.sw.network import INPUT, source_steps
+from spikeloom.sw.neurons import SpikingNeuron
+from spikeloom.sw.prepare import META, activation_of, layers_of
+
+
+def spiking(prepared: fx.GraphModule, **options: Unpack[Options]) -> SpikingNetwork:
+    """Return the spiking network that :func:`~spikeloom.sw.convert.convert` makes, to be trained.
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+        From :func:`~spikeloom.sw.prepare.prepare`, trained or not. It is not copied: both have
+        the same parameters, thresholds included.
+    **options
+        The coding: :class:`~spikeloom.sw.conversion.options.Options`.
+
+    Raises
+    ------
+    UnsupportedError, ConfigError
+        As :func:`~spikeloom.sw.convert.convert` does.
+    """
+    layers = fold(prepared)
+    return SpikingNetwork(prepared, coding(layers, prepared.meta[META], options))
+
+
+class SpikingNetwork(nn.Module):
+    """The layers of a prepared model, with neurons that fire over time.
+
+    In training mode it computes in real numbers, with the prepared model's own modules (quantized
+    weights, batch-norm), and gradients flow through time. In eval mode it computes in float64
+    with the integer weights of the network to be, and fires as that does, unless ``fraction_bits``
+    are chosen: spike by spike, or, in layers of which only counts are read and whose current is
+    constant, with the same counts. (Integers that are exact at every timestep exist for T up to
+    some 32, see :class:`~spikeloom.sw.conversion.absorption.FittedAbsorber`; beyond, single spikes
+    can differ.) No gradients reach the weights in eval mode.
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+    coding : Coding
+    """
+
+    prepared: fx.GraphModule
+
+    def __init__(self, prepared: fx.GraphModule, coding: Coding) -> None:
+        super().__init__()
+        self.prepared = prepared
+        self.coding = coding
+        self.specs = layers_of(prepared).layers
+        self.neurons = nn.ModuleDict()
+        for spec in self.specs:
+            if spec.activation is not None:
+                layer = coding.layers[spec.name]
+                kind = SpikingNeuron.kinds[layer.neuron]
+                self.neurons[spec.name] = kind(
+                    activation_of(prepared, spec), layer.largest, layer.leak
+                )
+        self.train(prepared.training)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits, shape (N, classes): mean over time of the output layer's currents.
+
+        Parameters
+        ----------
+        images : tensor, shape (N, *image_shape)
+            Real values, as the prepared model sees them; of spikes, each timestep's, whose sum
+            the prepared model sees.
+        """
+        return self.run(images)[0]
+
+    def run(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the logits, and the spikes of every layer that fires.
+
+        Parameters
+        ----------
+        images : tensor, shape (N, *image_shape)
+            As in :meth:`forward`.
+
+        Returns
+        -------
+        logits : tensor, shape (N, classes)
+        spikes : dict of layer name to tensor, shape (T, N, *shape)
+            Whole numbers: the spike values of the contract.
+        """
+        walk = _Training(self, images) if self.training else _Evaluation(self, images)
+        spikes: dict[str, Tensor] = {}
+        for spec in self.specs:
+            total = walk.currents(spec, spikes)
+            if spec.activation is None:
+                return total.mean(0).flatten(1), spikes
+            steps = self.coding.layers[spec.name].timesteps
+            neuron = self.neurons[spec.name]
+            spikes[spec.name] = neuron(
+                total.expand(steps, *total.shape[1:]), walk.grid(spec, total)
+            )
+        raise AssertionError("the last layer has an activation")
+
+
+class _Walk:
+    """One pass through the layers."""
+
+    def __init__(self, network: SpikingNetwork, images: Tensor) -> None:
+        self.network = network
+        self.coding = network.coding
+        steps = self.coding.input.steps
+        self.images = images[None] if steps is None else images.transpose(0, 1)
+
+    def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
+        """Return a layer's real currents, (T, N, *shape), or (1, N, *shape) if constant."""
+        raise NotImplementedError
+
+    def grid(self, spec: LayerSpec, total: Tensor) -> Tensor | None:
+        """Return the real value of one unit of a layer's potentials, if it matters."""
+        return None
+
+    def carried(self, name: str, index: int, source: str, spikes: Tensor) -> Tensor:
+        """Return what a connection carries, (1 or T, N, *shape)."""
+        layer = self.coding.layers[name]
+        transport = layer.transports[index]
+        if transport == "count":
+            return spikes.sum(0, keepdim=True)
+        return spikes[list(source_steps(transport, len(spikes), layer.timesteps))]
+
+
+class _Training(_Walk):
+    """Real values, through the modules of the prepared model."""
+
+    def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
+        parts = []
+        for index, synapse in enumerate(spec.synapses):
+            source = synapse.tap.source
+            fired = self.images if source == INPUT else spikes[source]
+            values = self.carried(spec.name, index, source, fired)
+            values = values * self._worth(source, self.coding.layers[spec.name].transports[index])
+            steps, batch = values.shape[:2]
+            sums = self._synapse(synapse, _pooled(synapse.tap.pool, values.flatten(0, 1)))
+            parts.append(sums.reshape(steps, batch, *sums.shape[1:]))
+        return sum(parts[1:], parts[0])
+
+    def _worth(self, source: str, transport: str) -> Tensor | float:
+        """Return the real value of a spike or count; of the input, of what is real already."""
+        count = transport == "count"
+        if source == INPUT:
+            return 1.0 if count else float(self.coding.input.steps or 1)
+        layer = self.coding.layers[source]
+        neuron = self.network.neurons[source]
+        threshold = cast(Tensor, neuron.log_threshold).exp()
+        return threshold / (layer.units * (layer.timesteps if count else 1))
+
+    def _synapse(self, synapse: SynapseSpec, values: Tensor) -> Tensor:
+        if synapse.target is None:
+            return values
+        module = self.network.prepared.get_submodule(synapse.target)
+        if isinstance(module, nn.Linear):
+            values = values.flatten(1)
+        sums = cast(Tensor, module(values))
+        if synapse.norm is None:
+            return sums
+        return cast(Tensor, self.network.prepared.get_submodule(synapse.norm)(sums))
+
+
+class _Evaluation(_Walk):
+    """Whole numbers in float64, with the weights of the integer network."""
+
+    def __init__(self, network: SpikingNetwork, images: Tensor) -> None:
+        super().__init__(network, images)
+        self.images = (self.images.double() / float(self.coding.input_scale)).round()
+        layers = fold(network.prepared)
+        thresholds = thresholds_of(layers)
+        self.folded = {layer.name: layer for layer in layers}
+        self.shared = {x.name: shared_units(x, self.coding, thresholds) for x in layers}
+
+    def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
+        folded, shared = self.folded[spec.name], self.shared[spec.name]
+        parts = []
+        for index, synapses in enumerate(folded.synapses):
+            source = synapses.tap.source
+            fired = self.images if source == INPUT else spikes[source]
+            values = self.carried(spec.name, index, source, fired)
+            steps, batch = values.shape[:2]
+            # Sums, not averages: whole numbers.
+            pooled = _pooled(synapses.tap.pool, values.flatten(0, 1)) * synapses.area
+            weight = torch.from_numpy(shared.weights[index]).to(pooled)
+            # Rounding undoes what a convolution that computes with fractions would add.
+            sums = synapses.currents(pooled.round(), weight).round()
+            parts.append(sums.reshape(steps, batch, *sums.shape[1:]))
+        total = sum(parts[1:], parts[0])
+        return total * _per_channel(shared.units, total) + _per_channel(folded.bias, total)
+
+    def grid(self, spec: LayerSpec, total: Tensor) -> Tensor | None:
+        layer, shared = self.coding.layers[spec.name], self.shared[spec.name]
+        if layer.leak is None:
+            return None
+        live = [any(rows.any() for rows in row) for row in zip(*shared.weights, strict=True)]
+        made = Population.of(self.folded[spec.name], layer, shared.units, ())
+        return _per_channel(leak_grid(made, live)[1], total)
+
+
+def _per_channel(values: Iterable[Any], total: Tensor) -> Tensor:
+    """Return values per channel as they broadcast against (T, N, *shape)."""
+    made = torch.tensor(
+        [float(value) for value in values], dtype=torch.float64, device=total.device
+    )
+    return made.reshape(-1, *[1] * (total.ndim - 3))
+
+
+def _pooled(pool: Pooling | None, values: Tensor) -> Tensor:
+    if pool is None:
+        return values
+    pooled = functional.avg_pool2d if pool.kind == "sum" else functional.max_pool2d
+    return pooled(values, pool.size)

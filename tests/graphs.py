@@ -1,0 +1,74 @@
+"""Models for the tests of the walk over a graph, and what it refuses in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from torch import Tensor, nn
+
+from spikeloom.sw.errors import UnsupportedError
+from spikeloom.sw.graph.nodes import NodeReport
+from spikeloom.sw.graph.walk import Walked, trace, walk
+
+SHAPE = (2, 8, 8)
+#: A forward pass, the node that is refused in it, and a part of the reason.
+Refusals = dict[str, tuple[Callable[["Free", Tensor], Tensor], str, str]]
+
+
+class Free(nn.Module):
+    """A model with layers of many kinds, and any forward pass."""
+
+    def __init__(self, forward: Callable[[Free, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.conv2 = nn.Conv2d(4, 4, 3, padding=1)
+        self.conv3 = nn.Conv2d(2, 4, 3, padding=1)
+        self.proj = nn.Conv2d(4, 4, 1)
+        self.proj_norm = nn.BatchNorm2d(4)
+        self.strided = nn.Conv2d(4, 4, 3, stride=2, padding=1)
+        self.relu = nn.ReLU()
+        self.leaky = nn.LeakyReLU(0.125)
+        self.inplace = nn.ReLU(inplace=True)
+        self.pool = nn.AvgPool2d(2)
+        self.drop = nn.Dropout(0.2)
+        self.fc = nn.Linear(4 * 8 * 8, 10)
+        self.fc16 = nn.Linear(4 * 4 * 4, 10)
+        self.fc4 = nn.Linear(4, 10)
+        self._forward = forward
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._forward(self, x)
+
+
+def walked(
+    forward: Callable[[Free, Tensor], Tensor], shape: tuple[int, ...] | None = SHAPE
+) -> Walked:
+    return walk(trace(Free(forward)), shape)
+
+
+def chain(*layers: nn.Module, shape: tuple[int, ...] | None = SHAPE) -> Walked:
+    return walk(trace(nn.Sequential(*layers)), shape)
+
+
+def refused(result: Walked) -> NodeReport:
+    """Return the one refusal of a walk."""
+    (report,) = [r for r in result.reports if not r.supported]
+    return report
+
+
+def conv_net(conv: nn.Module, size: int = 8) -> Walked:
+    """Walk over a model with this convolution to 4 channels of size x size."""
+    return chain(conv, nn.ReLU(), nn.Flatten(), nn.Linear(4 * size * size, 3))
+
+
+def assert_refused(forward: Callable[[Free, Tensor], Tensor], node: str, message: str) -> None:
+    """Assert that the first thing that is refused is ``node``, for this reason."""
+    result = walked(forward)
+    report = next(r for r in result.reports if not r.supported)
+    assert report.node == node
+    assert message in report.reason
+    with pytest.raises(UnsupportedError, match=f"cannot be converted:\n  {re.escape(node)} "):
+        result.require()

@@ -1,0 +1,222 @@
+"""Events: the original format of N-MNIST, one archive of arrays, and time bins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
+from spikeloom.sw.events import Recordings, bin_events, decode_nmnist, read_nmnist
+
+Array = np.ndarray[Any, Any]
+Event = tuple[int, int, int, int]
+
+#: x, y, p, t of two recordings.
+FIRST: list[Event] = [(0, 1, 1, 5), (33, 33, 0, 300_000), (7, 2, 1, 70_000)]
+SECOND: list[Event] = [(3, 4, 0, 0), (3, 4, 0, 1)]
+
+
+def encoded(events: list[Event]) -> bytes:
+    """Return events as the camera's tools write them: 8 + 8 + 1 + 23 bits, big-endian."""
+    return b"".join((x << 32 | y << 24 | p << 23 | t).to_bytes(5, "big") for x, y, p, t in events)
+
+
+def write_original(folder: Path, split: str, files: dict[str, list[Event]]) -> Path:
+    for name, events in files.items():
+        path = folder / split / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(events))
+    return folder
+
+
+def arrays(split: str, events: list[Event], offsets: list[int], labels: list[int]) -> Any:
+    x, y, p, t = np.array(events).T
+    parts = {"x": x, "y": y, "p": p, "t": t, "off": offsets, "label": labels}
+    return {f"{split}_{name}": np.asarray(values) for name, values in parts.items()}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 255),
+            st.integers(0, 239),
+            st.integers(0, 1),
+            st.integers(0, 2**23 - 1),
+        ),
+        min_size=1,
+    )
+)
+def test_events_are_decoded(events: list[Event]) -> None:
+    decoded = decode_nmnist(encoded(events), "a.bin")
+    assert list(zip(*(part.tolist() for part in decoded), strict=True)) == events
+
+
+def test_overflows_add_to_the_time_of_what_follows() -> None:
+    events = [(1, 2, 0, 8000), (0, 240, 0, 0), (3, 4, 1, 10), (0, 240, 1, 0), (5, 6, 1, 20)]
+    x, y, p, t = decode_nmnist(encoded(events), "a.bin")
+    assert (x.tolist(), y.tolist(), p.tolist()) == ([1, 3, 5], [2, 4, 6], [0, 1, 1])
+    assert t.tolist() == [8000, 2**13 + 10, 2 * 2**13 + 20]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "a.bin holds no events: get it again"),
+        (encoded([(0, 240, 0, 0)]), "holds no events"),
+        (b"\0" * 14, "has 14 bytes, which is no whole number of events of 5 bytes: it is cut"),
+    ],
+)
+def test_files_that_hold_no_events(content: bytes, message: str) -> None:
+    with pytest.raises(FileFormatError, match=message):
+        decode_nmnist(content, "a.bin")
+
+
+def test_original_files_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    files = {"7/00001.bin": FIRST, "0/00002.bin": SECOND, "7/00003.bin": SECOND}
+    write_original(tmp_path, "Test", files)
+    read = read_nmnist(tmp_path, "test")
+    assert read.labels.tolist() == [7, 0, 7]
+    assert read.offsets.tolist() == [0, 3, 5, 7]
+    assert read.x.tolist() == [0, 33, 7, 3, 3, 3, 3]
+    assert read.t.tolist() == [5, 300_000, 70_000, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_archive_holds_the_same(tmp_path: Path, named: bool) -> None:
+    path = tmp_path / "some.npz"
+    np.savez(path, **arrays("train", FIRST + SECOND, [0, 3, 5], [7, 0]))
+    read = read_nmnist(path if named else tmp_path, "train")
+    write_original(tmp_path, "Train", {"7/1.bin": FIRST, "0/2.bin": SECOND})
+    original = read_nmnist(tmp_path, "train")
+    for name in ("x", "y", "p", "t", "offsets", "labels"):
+        assert getattr(read, name).tolist() == getattr(original, name).tolist()
+    assert read.t.dtype == read.offsets.dtype == read.labels.dtype == np.int64
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        FileFormatError, match=r"Train does not exist, .* there is no .npz file eit"
+    ):
+        read_nmnist(tmp_path, "train")
+    for name in ("a.npz", "b.npz"):
+        np.savez(tmp_path / name, x=np.ones(1))
+    with pytest.raises(FileFormatError, match=r"there are 2 \.npz files: name the folder"):
+        read_nmnist(tmp_path, "train")
+    (tmp_path / "Train" / "0").mkdir(parents=True)
+    with pytest.raises(FileFormatError, match=r"Train holds no recordings: .*0/\*\.bin and so on"):
+        read_nmnist(tmp_path, "train")
+    with pytest.raises(FileFormatError, match=r"data file .*none\.npz does not exist"):
+        read_nmnist(tmp_path / "none.npz", "train")
+
+
+def test_archives_that_are_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    good = arrays("train", FIRST, [0, 3], [7])
+    for broken, message in [
+        ({k: v for k, v in good.items() if k != "train_p"}, "lacks the array 'train_p'"),
+        (good | {"train_x": np.ones(3)}, "train_x in .* must be integers along one axis, not floa"),
+        (good | {"train_t": np.ones((3, 1), int)}, r"not int64 of shape \(3, 1\)"),
+        (good | {"train_x": np.ones(2, int)}, "x, y, p and t each, but there are {'x': 2, 'y': 3"),
+        (good | {"train_off": np.array([0, 2])}, "from 0 to the number of events 3, not from 0"),
+        (good | {"train_off": np.array([1, 3])}, "must rise from 0"),
+        (good | {"train_off": np.array([0, 2, 3])}, "1 labels need 2 offsets, .* there are 3"),
+        (
+            arrays("train", FIRST, [0, 3, 3], [7, 1]),
+            "recording 1 has no events: leave it out",
+        ),
+        (arrays("train", FIRST, [0, 4, 3], [7, 1]), "must rise from 0 to"),
+    ]:  # fmt: skip
+        np.savez(path, **broken)
+        with pytest.raises((FileFormatError, DataError), match=message):
+            read_nmnist(path, "train")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(FileFormatError, match=r"a.npz is damaged or no .npz file"):
+        read_nmnist(path, "train")
+    path.write_bytes(b"nonsense")
+    with pytest.raises(FileFormatError, match=r"is damaged or no \.npz file"):
+        read_nmnist(path, "train")
+
+
+def recordings(events: list[Event]) -> Recordings:
+    x, y, p, t = np.array(events).T
+    return Recordings(x, y, p, t, np.array([0, len(events)]), np.array([0]))
+
+
+def test_bins_by_hand() -> None:
+    # 10 to 19: ten units of time in four bins, from 10, 12.5, 15 and 17.5 on.
+    times = [10, 12, 13, 14, 15, 17, 18, 19, 19]
+    events = [(t % 3, 1, t % 2, t) for t in times]
+    binned = recordings(events).bins(4, 255, (2, 2, 3))
+    assert (binned.dtype, binned.shape) == (np.uint8, (1, 4, 2, 2, 3))
+    expected = np.zeros((4, 2, 2, 3), int)
+    for t, step in zip(times, [0, 0, 1, 1, 2, 2, 3, 3, 3], strict=True):
+        expected[step, t % 2, 1, t % 3] += 1
+    assert np.array_equal(binned[0], expected)
+    assert np.array_equal(recordings(events).bins(4, 1, (2, 2, 3))[0], np.minimum(expected, 1))
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(
+                st.integers(0, 2), st.integers(0, 1), st.integers(0, 1), st.integers(0, 2**23 - 1)
+            ),
+            min_size=1,
+            max_size=8,
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.integers(1, 9),
+    st.integers(1, 3),
+)
+def test_bins_count_every_event_once(
+    events: list[list[Event]], timesteps: int, highest: int
+) -> None:
+    x, y, p, t = np.array([event for recording in events for event in recording]).T
+    offsets = np.cumsum([0, *map(len, events)])
+    binned = bin_events(x, y, p, t, offsets, timesteps, highest, (2, 2, 3))
+    for index, recording in enumerate(events):
+        expected = np.zeros((timesteps, 2, 2, 3), int)
+        start, end = min(e[3] for e in recording), max(e[3] for e in recording)
+        for column, row, polarity, time in recording:
+            expected[(time - start) * timesteps // (end - start + 1), polarity, row, column] += 1
+        assert np.array_equal(binned[index], np.minimum(expected, highest))
+        # The first and the last bin are never empty but where one event is both.
+        assert expected[0].any()
+        assert expected[-1].any() or end - start < timesteps - 1
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ((34, 0, 0, 0), "event 1 has the column 34, which must be from 0 to 33: these are record"),
+        ((0, 34, 0, 0), "event 1 has the row 34"),
+        ((0, 0, 2, 0), "event 1 has the polarity 2, which must be from 0 to 1"),
+        ((-1, 0, 0, 0), "event 1 has the column -1"),
+    ],
+)
+def test_events_of_another_sensor(event: Event, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        recordings([(0, 0, 0, 0), event]).bins(2, 1, (2, 34, 34))
+
+
+@pytest.mark.parametrize(("timesteps", "highest"), [(0, 1), (4097, 1), (2.0, 1), (True, 1)])
+def test_numbers_of_bins_that_cannot_be(timesteps: Any, highest: int) -> None:
+    with pytest.raises(
+        ConfigError, match="timesteps of binned events must be an integer from 1 to"
+    ):
+        recordings(FIRST).bins(timesteps, highest, (2, 34, 34))
+
+
+@pytest.mark.parametrize("highest", [0, 256, 1.5])
+def test_highest_counts_that_cannot_be(highest: Any) -> None:
+    with pytest.raises(
+        ConfigError, match="highest of binned events must be an integer from 1 to 25"
+    ):
+        recordings(FIRST).bins(1, highest, (2, 34, 34))
