@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --n
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest test-data sweep format clean moved
+.PHONY: help demo test lint types pytest test-data prove neurons sweep format clean moved
 
 help:  ## this list
 	@echo 'Spikeloom: from a PyTorch model to bit-exact spiking-network Verilog. Targets:'
@@ -56,9 +56,17 @@ test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=fold
 	$(SAY) 'pytest: tests on the data sets in $(DATA)'
 	@$(PYTEST) -m data --data='$(DATA)' $(ARGS)
 
+prove: .venv/.dev  ## formal proofs, for all inputs: make prove [ARGS='"if" "dual"']
+	$(SAY) 'proofs: neurons, digits and sums against docs/contract.md'
+	@PYTHONPATH=tests $(BIN)/python -m formal $(ARGS)
+
 sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images, in simulation
 	$(SAY) 'pytest: every neuron in every transport'
 	@$(PYTEST) -m sweep -rP $(ARGS)
+
+neurons: .venv/.dev  ## measure the neurons for docs/neurons.md: make neurons [DATA=folder]
+	$(SAY) 'neurons: lanes, events, additions and cycles, into docs/neurons.md'
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.neurons $(if $(DATA),--data='$(DATA)') $(ARGS)
 
 format: .venv/.dev  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .

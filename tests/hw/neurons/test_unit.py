@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil, verilog
 from components import plan_of
 from neuron_bench import HUGE, layer
 
@@ -91,3 +93,37 @@ def test_what_cannot_be_folded() -> None:
         (1,), Linear(np.array([[1]])), neurons("if"), timesteps=4, incoming="spikes"
     )["layer"].layer
     assert NeuronUnit.of_kind("if").folded_cycles(changing) is None
+
+
+#: Cells for which a place and route tool would take a multiplier, or a divider's worth of logic.
+COSTLY = {"mul", "div", "mod", "divfloor", "modfloor", "pow"}
+
+
+# T of one bit, of all bits, and of neither.
+@pytest.mark.parametrize("timesteps", [1, 4, 7, 11])
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("kind", KINDS.split(", "))
+def test_converts_alone_and_without_multipliers(kind: str, folded: bool, timesteps: int) -> None:
+    if folded and kind not in NeuronUnit.folded_units:
+        assert kind in ("ladder", "logits")
+        return
+    plan = layer([[127], [-128]], two_channels(kind, timesteps), timesteps, folded)
+    # A combinational loop would be refused here.
+    assert "module alone(" in verilog.convert(NeuronUnit.of(plan)(plan), name="alone")
+    cells = set(re.findall(r"cell \$(\w+) ", rtlil.convert(NeuronUnit.of(plan)(plan))))
+    assert cells
+    assert not cells & COSTLY
+
+
+def two_channels(kind: str, timesteps: int) -> Neuron:
+    """Return neurons of two channels with a leak and amplitudes, where the kind has such."""
+    thresholds, small, bias = np.array([1, HUGE]), np.array([0, 3]), np.array([-9, 9])
+    made: dict[str, Neuron] = {
+        "if": If(thresholds, small, bias, 3),
+        "dual": Dual(thresholds, small, bias, 3),
+        "signed": Signed(thresholds, thresholds[::-1], bias, 3, 8, 2),
+        "burst": Burst(thresholds, small, bias, 3, largest=6),
+        "ladder": Ladder(np.array([range(timesteps)] * 2)),
+        "logits": Logits(bias, 3),
+    }
+    return made[kind]

@@ -1,0 +1,1 @@
+"""Formal proofs: hardware against specifications written from the contract's text alone."""

@@ -1,0 +1,167 @@
+"""What is asserted about digits and processing elements: sums are the mathematical sums."""
+
+from __future__ import annotations
+
+from amaranth.hdl import (
+    Array,
+    Assert,
+    Assume,
+    Cover,
+    Elaboratable,
+    Module,
+    Mux,
+    ResetSignal,
+    Shape,
+    Signal,
+    Value,
+    signed,
+)
+from amaranth.lib import data
+
+from formal.specifications import free, free_within
+from spikeloom.hw.digits import DigitPlan
+from spikeloom.hw.events import DigitSplitter
+from spikeloom.hw.pe import PeArray
+from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.streams import shape_of
+from spikeloom.sw.network import Range
+
+_ADDRESS_BITS = 2
+
+
+class DigitHarness(Elaboratable):
+    """A value, any of a range, out of any state: its events add up to it.
+
+    They are in the order of their shifts, and as few as the non-adjacent form has.
+
+    Parameters
+    ----------
+    values : Range
+    """
+
+    def __init__(self, values: Range) -> None:
+        self.values = values
+        self.digits = DigitPlan.of(values)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += Assume(~ResetSignal())
+        positions = self.digits.positions
+        layout = data.StructLayout(
+            {"value": shape_of(self.values), "address": _ADDRESS_BITS, "last": 1}
+        )
+        m.submodules.unit = unit = DigitSplitter(layout, self.digits, _ADDRESS_BITS)
+        value = free_within(m, self.values, "value", constant=True)
+        address = free(m, Shape(_ADDRESS_BITS), "address", constant=True)
+        # What the state before leaves behind goes first; then the value, and nothing after it.
+        sent, done = Signal(name="sent"), Signal(name="done")
+        total = Signal(signed(positions + 2), name="total")
+        lowest = Signal(range(positions + 2), name="lowest")
+        event = unit.o.payload
+        m.d.comb += [
+            unit.i.valid.eq(~sent),
+            unit.i.payload.value.eq(value),
+            unit.i.payload.address.eq(address),
+            unit.i.payload.last.eq(1),
+            unit.o.ready.eq(1),
+            Cover(done),
+        ]
+        with m.If(unit.i.ready):
+            m.d.sync += sent.eq(1)
+        added = Signal(signed(positions + 2), name="added")
+        terms = [Mux(event.shift == k, 1 << k, 0) for k in range(positions)]
+        term = sum(terms, Value.cast(0))
+        m.d.comb += added.eq(total + Mux(event.null, 0, Mux(event.negative, -term, term)))
+        with m.If(unit.o.valid & sent):
+            m.d.comb += [
+                Assert(~done),
+                Assert(event.address == address),
+                Assert(event.null == (value == 0)),
+                Assert(event.null | (event.shift >= lowest)),
+                Assert(~event.last | (added == value)),
+            ]
+            gap = 2 if self.digits.recoded else 1
+            m.d.sync += [total.eq(added), lowest.eq(event.shift + gap), done.eq(event.last)]
+        # An event in every cycle until the last one.
+        m.d.comb += Assert(~sent | done | unit.o.valid)
+        return m
+
+
+class PeHarness(Elaboratable):
+    """Any events, windows and stalls: the sums that leave are those of the windows, in order.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+    """
+
+    def __init__(self, plan: LayerPlan) -> None:
+        self.plan = plan
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += Assume(~ResetSignal())
+        plan = self.plan
+        m.submodules.unit = unit = PeArray(plan)
+        ready = free(m, Shape(1), "ready")
+        m.d.comb += unit.o.ready.eq(ready)
+        shape = shape_of(plan.ranges.accumulator)
+
+        # What each bank has added to its window so far, and whether it is at its end.
+        sums = [
+            [Signal(shape, name=f"sum{e}_{k}") for k in range(plan.lanes)]
+            for e in range(plan.events)
+        ]
+        ended = [Signal(name=f"ended{e}") for e in range(plan.events)]
+        now_sums: list[list[Value]] = []
+        now_ended: list[Value] = []
+        for e in range(plan.events):
+            port = getattr(unit, f"i{e}")
+            event = free(m, Shape(port.payload.shape().size), f"event{e}")
+            valid = free(m, Shape(1), f"valid{e}")
+            m.d.comb += [
+                port.valid.eq(valid),
+                port.payload.as_value().eq(event),
+                Assume(port.payload.address < unit.depth),
+                Assume(port.payload.shift < plan.digits.positions),
+                Assume(~port.payload.negative | int(plan.digits.recoded)),
+            ]
+            moved = port.valid & port.ready
+            # A bank that is through waits for the others.
+            m.d.comb += Assert(~moved | ~ended[e])
+            row = []
+            for k in range(plan.lanes):
+                weights = Array(word[k] for word in plan.bank(e))
+                term = weights[port.payload.address] << port.payload.shift
+                used = moved & ~port.payload.null
+                now = Signal(shape, name=f"now{e}_{k}")
+                m.d.comb += now.eq(
+                    sums[e][k] + Mux(used, Mux(port.payload.negative, -term, term), 0)
+                )
+                row.append(now)
+            now_sums.append(row)
+            now_ended.append(ended[e] | (moved & port.payload.last))
+        complete = Signal(name="complete")
+        m.d.comb += complete.eq(~sum((~Value.cast(x)[0] for x in now_ended), Value.cast(0)).bool())
+        for e in range(plan.events):
+            m.d.sync += ended[e].eq(now_ended[e] & ~complete)
+            m.d.sync += [sums[e][k].eq(Mux(complete, 0, now_sums[e][k])) for k in range(plan.lanes)]
+
+        # Windows that are complete and have not left: no more than the pipeline holds.
+        slots = 4
+        pushed, popped = Signal(range(slots), name="pushed"), Signal(range(slots), name="popped")
+        waiting = Signal(range(slots + 1), name="waiting")
+        left = unit.o.valid & unit.o.ready
+        m.d.sync += waiting.eq(waiting + complete - left)
+        m.d.comb += [Assert(waiting < slots), Assert(~unit.o.valid | (waiting > 0)), Cover(left)]
+        with m.If(complete):
+            m.d.sync += pushed.eq(pushed + 1)
+        with m.If(left):
+            m.d.sync += popped.eq(popped + 1)
+        for k in range(plan.lanes):
+            expected = Array(Signal(shape, name=f"expected{k}_{s}") for s in range(slots))
+            with m.If(complete):
+                m.d.sync += expected[pushed].eq(sum(row[k] for row in now_sums))
+            with m.If(unit.o.valid):
+                m.d.comb += Assert(unit.o.payload[k] == expected[popped])
+        return m

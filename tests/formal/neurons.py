@@ -1,0 +1,207 @@
+"""What is asserted about neuron units: a whole run of timesteps, from any state before it."""
+
+from __future__ import annotations
+
+from amaranth.hdl import (
+    Assert,
+    Assume,
+    Cover,
+    Elaboratable,
+    Module,
+    Mux,
+    ResetSignal,
+    Signal,
+    Value,
+)
+
+from formal.specifications import Specification, State, free, free_within
+from spikeloom.hw.neurons import NeuronUnit
+from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.streams import shape_of
+
+
+class UnitHarness(Elaboratable):
+    """A unit beside its specification.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        Its layer's channels span the bounds of the free parameters.
+    unit : type of NeuronUnit, optional
+        By default the plan's own.
+    specification : type of Specification, optional
+        By default that of the neuron's kind.
+    assume_ranges : bool
+        Whether to take the contract's ranges for granted instead of proving them, too.
+    """
+
+    def __init__(
+        self,
+        plan: LayerPlan,
+        unit: type[NeuronUnit] | None = None,
+        specification: type[Specification] | None = None,
+        assume_ranges: bool = False,
+    ) -> None:
+        self.plan = plan
+        self.assume_ranges = assume_ranges
+        self.unit = unit or NeuronUnit.of(plan)
+        self.specification = specification or Specification.kinds[plan.layer.neuron.kind]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += Assume(~ResetSignal())
+        unit = self.unit(self.plan)
+        specification = self.specification(m, self.plan)
+        cycles = self.plan.cycles
+        enable = free(m, unit.enable.shape(), "enable")
+        # Runs follow one another, and pauses may lie anywhere.
+        cycle = Signal(range(cycles), name="cycle")
+        first, last = cycle == 0, cycle == cycles - 1
+        with m.If(enable):
+            m.d.sync += cycle.eq(Mux(last, 0, cycle + 1))
+        m.d.comb += [unit.enable.eq(enable), unit.first.eq(first), Cover(enable & last)]
+        (self._folded if self.plan.folded else self._stepped)(m, unit, specification, cycle)
+        return m
+
+    def _stepped(
+        self, m: Module, unit: NeuronUnit, specification: Specification, cycle: Signal
+    ) -> None:
+        """Assert spike, potential and count of each timestep, by induction over the cycles.
+
+        In every cycle, enabled or not, the unit's registers are the specification's state.
+        """
+        plan = self.plan
+        together = plan.steps_per_cycle
+        m.submodules.unit = unit
+        kept = watched(unit)
+        # Several timesteps at once share a current.
+        constant = plan.layer.neuron.kind == "ladder"
+        current = free_within(m, plan.ranges.accumulator, "current", constant)
+        m.d.comb += unit.current.eq(current)
+
+        def resumed(start: Value, name: str) -> tuple[Signal, Signal]:
+            """Return a value before this cycle, and the register that it comes from."""
+            register = Signal(specification.wide, name=name)
+            return specification.kept(Mux(cycle == 0, start, register), f"{name}_before"), register
+
+        begun = [resumed(start, f"state{k}") for k, start in enumerate(specification.start())]
+        state: State = tuple(before for before, _ in begun)
+        count, total = resumed(Value.cast(0), "total")
+        held = specification.invariants(cycle * together, state, count)
+        m.d.comb += [(Assume if self.assume_ranges else Assert)(claim) for claim in held]
+        registers = [cycle < plan.cycles]
+        if "potential" in kept:
+            registers.append(kept["potential"] == state[0])
+        if "count" in kept:
+            registers.append(kept["count"] == count)
+        m.d.comb += [Assert(claim) for claim in registers]
+
+        claims = []
+        for k in range(together):
+            t = cycle * together + k
+            given = unit.parameters[k] if together > 1 else unit.parameters
+            for name, value in specification.unit_parameters(t).items():
+                m.d.comb += getattr(given, name).eq(value)
+            shown = unit.spike[k] if together > 1 else unit.spike
+            spike, state, right = specification.step(t, state, current, shown)
+            count = specification.kept(count + spike, f"count{k}")
+            claims += [
+                *right,
+                shown == spike,
+                (unit.potential[k] if together > 1 else unit.potential) == state[0],
+            ]
+        claims += [unit.count == count] if plan.layer.neuron.fires else []
+        if self.assume_ranges and state:
+            reach = plan.ranges.potential
+            m.d.comb += [Assume(state[0] >= reach.low), Assume(state[0] <= reach.high)]
+        with m.If(unit.enable):
+            m.d.comb += [Assert(claim) for claim in claims]
+            m.d.sync += [register.eq(s) for (_, register), s in zip(begun, state, strict=False)]
+            m.d.sync += total.eq(count)
+
+    def _folded(
+        self, m: Module, unit: NeuronUnit, specification: Specification, cycle: Signal
+    ) -> None:
+        """Assert count and potential after the last cycle: the closed form, see `LoopHarness`."""
+        plan = self.plan
+        m.submodules.unit = unit
+        current = free_within(m, plan.ranges.accumulator, "current", constant=True)
+        later = free_within(m, plan.ranges.accumulator, "later")
+        m.d.comb += unit.current.eq(Mux(cycle == 0, current, later))
+        for name, value in specification.unit_parameters(cycle).items():
+            m.d.comb += getattr(unit.parameters, name).eq(value)
+        steps = plan.layer.timesteps
+        start = specification.start()[0]
+        total = specification.kept(start + steps * specification.input(current), "total")
+        with m.If(unit.enable & (cycle == plan.cycles - 1)):
+            claims = [
+                unit.spike == unit.count,
+                unit.potential == total - specification.taken(current, unit.count),
+                *specification.closed_form(current, steps, unit.count, unit.potential),
+            ]
+            m.d.comb += [Assert(claim) for claim in claims]
+
+
+class LoopHarness(Elaboratable):
+    """No unit: under a constant current the contract's loop ends in its closed form.
+
+    Asserted after every number of timesteps up to T, each by induction from the one before.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        Its layer's channels span the bounds of the free parameters.
+    """
+
+    def __init__(self, plan: LayerPlan) -> None:
+        self.plan = plan
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += Assume(~ResetSignal())
+        timesteps = self.plan.layer.timesteps
+        specification = Specification.kinds[self.plan.layer.neuron.kind](m, self.plan)
+        current = free_within(m, self.plan.ranges.accumulator, "current", constant=True)
+        chosen = free(m, shape_of(self.plan.ranges.spike), "spike")
+        steps = Signal(range(timesteps + 1), name="steps")
+
+        def register(start: Value, name: str) -> tuple[Signal, Signal]:
+            after = Signal(specification.wide, name=name)
+            return specification.kept(Mux(steps == 0, start, after), f"{name}_now"), after
+
+        begun = specification.start()
+        now = [register(start, f"state{k}") for k, start in enumerate(begun)]
+        state: State = tuple(value for value, _ in now)
+        count, next_count = register(Value.cast(0), "count")
+        spike, after, right = specification.step(steps, state, current, chosen)
+        m.d.comb += [Assume(claim) for claim in right]
+        claims = [
+            steps <= timesteps,
+            *specification.invariants(steps, state, count),
+            *specification.closed_form(current, steps, count, state[0]),
+            *specification.loop(current, steps, state, count),
+        ]
+        m.d.comb += [*(Assert(claim) for claim in claims), Cover(steps == timesteps)]
+        with m.If(steps < timesteps):
+            m.d.sync += [
+                steps.eq(steps + 1),
+                next_count.eq(count + spike),
+                *(target.eq(value) for (_, target), value in zip(now, after, strict=True)),
+            ]
+        return m
+
+
+def watched(unit: NeuronUnit) -> dict[str, Value]:
+    """Elaborate ``unit``, and return what its registers hold, by the output that they keep."""
+    seen: dict[str, Value] = {}
+    keep = unit._keep
+
+    def watching(m: Module, value: Value, start: Value | int = 0) -> Signal:
+        kept = keep(m, value, start)
+        seen.update({name: kept for name in ("potential", "count") if value is getattr(unit, name)})
+        return kept
+
+    unit._keep = watching
+    elaborated = unit.elaborate(None)
+    unit.elaborate = lambda platform: elaborated
+    return seen

@@ -1,0 +1,151 @@
+"""All that is proved, by name; ``make prove`` runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from components import plan_of
+from neuron_bench import layer
+
+from formal.datapath import DigitHarness, PeHarness
+from formal.neurons import LoopHarness, UnitHarness
+from formal.prover import Proof
+from spikeloom.hw.digits import DigitPlan
+from spikeloom.hw.plan import LayerPlan
+from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Range, Signed
+
+#: Weight and fraction bits of layers whose potentials have nearly all of the contract's 48 bits.
+_WIDE = ((1 << 31) - 1, 8)
+_HIGHEST = (1 << 47) - 1
+
+
+def neuron(
+    kind: str, timesteps: int, current: int, bits: int, largest: int = 1, leak: int | None = None
+) -> Neuron:
+    """Return two channels at both ends of all parameters, around what T steps of a current reach.
+
+    Thresholds go from 1 to where nothing fires, biases to an eighth of the current.
+    """
+    far = min(timesteps * current + 3, _HIGHEST)
+    threshold, initial = np.array([1, far]), np.array([0, current // 2])
+    bias = np.array([-(current // 8), current // 8])
+    farther = np.array([1, min(2 * far, _HIGHEST)])
+    made: dict[str, Neuron] = {
+        "if": If(threshold, initial, bias, bits),
+        "dual": Dual(threshold, initial, bias, bits),
+        "signed": Signed(farther, farther, bias, bits, 4, 2),
+        "burst": Burst(threshold, initial, bias, bits, largest, leak),
+        "ladder": Ladder(np.array([[-far] * timesteps, [far] * timesteps])),
+        "logits": Logits(bias, bits),
+    }
+    return made[kind]
+
+
+def planned(
+    kind: str,
+    timesteps: int,
+    weight: int,
+    bits: int = 1,
+    folded: bool = False,
+    largest: int = 1,
+    leak: int | None = None,
+) -> LayerPlan:
+    """Return the plan of a layer of :func:`neuron`, which reads 4-bit pixels."""
+    made = neuron(kind, timesteps, (15 * weight) << bits, bits, largest, leak)
+    return layer([[weight], [-weight]], made, timesteps, folded)
+
+
+def _width(plan: LayerPlan, *more: str) -> str:
+    return ", ".join(
+        [f"T = {plan.layer.timesteps}", f"v {plan.ranges.potential.width} bits", *more]
+    )
+
+
+def _units() -> Iterator[Proof]:
+    """Each unit is its specification, timestep by timestep, and stays within its ranges."""
+    for kind, timesteps in (("if", 4), ("dual", 3), ("signed", 4), ("ladder", 4), ("logits", 4)):
+        plan = planned(kind, timesteps, 3)
+        yield Proof(kind, _width(plan), lambda plan=plan: UnitHarness(plan))
+    bursts: list[tuple[int, int | None]] = [(3, None), (5, None), (3, 1), (5, 2)]
+    for largest, leak in bursts:
+        plan = planned("burst", 3, 1, largest=largest, leak=leak)
+        name = f"burst {largest}" + (f", leak {leak}" if leak else "")
+        yield Proof(name, _width(plan), lambda plan=plan: UnitHarness(plan))
+    steps = dataclasses.replace(planned("ladder", 4, 3), steps_per_cycle=2)
+    yield Proof("ladder, 2 steps at once", _width(steps), lambda: UnitHarness(steps))
+
+
+def _wide_units() -> Iterator[Proof]:
+    """The same at full width, the ranges taken for granted."""
+    for kind, timesteps in (("if", 8), ("dual", 7), ("signed", 7), ("logits", 8)):
+        plan = planned(kind, timesteps, *_WIDE)
+        yield Proof(
+            f"{kind}, wide",
+            _width(plan, "ranges assumed"),
+            lambda plan=plan: UnitHarness(plan, assume_ranges=True),
+        )
+    plan = planned("burst", 3, 15, largest=5)
+    yield Proof(
+        "burst 5, wide",
+        _width(plan, "ranges assumed"),
+        lambda: UnitHarness(plan, assume_ranges=True),
+    )
+
+
+def _folded() -> Iterator[Proof]:
+    """Folded units give the closed form, and so does the loop."""
+    for kind, timesteps, weight, largest in (
+        ("if", 4, 2, 1),
+        ("if", 5, 1, 1),
+        ("if", 7, 1, 1),
+        ("dual", 5, 1, 1),
+        ("signed", 3, 1, 1),
+        ("burst", 2, 1, 2),
+        ("burst", 3, 1, 2),
+    ):
+        plan = planned(kind, timesteps, weight, folded=True, largest=largest)
+        more = f" {largest}" if largest > 1 else ""
+        yield Proof(
+            f"{kind}{more}, folded, T = {timesteps}",
+            _width(plan),
+            lambda plan=plan: UnitHarness(plan),
+            depth=plan.cycles,
+            any_state=True,
+        )
+    for kind, timesteps, largest in (
+        ("if", 5, 1),
+        ("dual", 5, 1),
+        ("signed", 5, 1),
+        ("burst", 3, 3),
+    ):
+        plan = planned(kind, timesteps, 3, largest=largest)
+        yield Proof(
+            f"{kind}: loop is closed form", _width(plan), lambda plan=plan: LoopHarness(plan)
+        )
+
+
+def _datapath() -> Iterator[Proof]:
+    """Digits add up to their value, events to their window's sum."""
+    for values in (Range(0, 6), Range(0, 255), Range(-128, 127), Range(-1, 1)):
+        events = (DigitPlan.of(values).positions + 1) // 2
+        yield Proof(
+            f"digits of {values.low} to {values.high}",
+            f"{DigitPlan.of(values).positions} positions",
+            lambda values=values: DigitHarness(values),
+            # What was there before, the value itself, and a cycle to see that nothing follows.
+            depth=2 * DigitPlan.of(values).positions - events + 3,
+            any_state=True,
+        )
+    for events, bits in ((1, 3), (2, 2)):
+        plan = plan_of((4,), Linear(np.array([[3, -4, 1, 2]])), bits=bits, events=events)["layer"]
+        yield Proof(
+            f"sums of {events} bank{'s' if events > 1 else ''}",
+            f"A {plan.ranges.accumulator.width} bits",
+            lambda plan=plan: PeHarness(plan),
+            depth=7,
+        )
+
+
+PROOFS: tuple[Proof, ...] = (*_units(), *_wide_units(), *_folded(), *_datapath())

@@ -1,0 +1,374 @@
+"""Neurons as the contract's section 5 writes them, in Amaranth, for a solver.
+
+No expression here is shared with the units. Every parameter is a free constant within bounds:
+those of a layer's channels, from the smallest to the largest.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from amaranth.hdl import Array, Assume, Instance, Module, Mux, Shape, Signal, Value, signed
+
+from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.streams import shape_of
+from spikeloom.sw.network import Range
+
+#: A neuron's state between timesteps: its potential, and whatever else the contract gives it.
+State = tuple[Value, ...]
+#: A timestep's spike, the state after it, and what must hold for it to be the right spike.
+Step = tuple[Value, State, list[Value]]
+
+
+def free(m: Module, shape: Shape, name: str, constant: bool = False) -> Signal:
+    """Return a signal that the solver chooses: in every cycle, or once and for all."""
+    chosen = Signal(shape, name=name)
+    kind = "$anyconst" if constant else "$anyseq"
+    m.submodules[f"free_{name}"] = Instance(kind, p_WIDTH=len(chosen), o_Y=chosen)
+    return chosen
+
+
+def free_within(m: Module, values: Range, name: str, constant: bool = False) -> Signal:
+    """Return a free signal within a range."""
+    chosen = free(m, shape_of(values), name, constant)
+    m.d.comb += [Assume(chosen >= values.low), Assume(chosen <= values.high)]
+    return chosen
+
+
+class Specification(ABC):
+    """One kind of neuron; found by the neuron's ``kind``.
+
+    Parameters
+    ----------
+    m : Module
+        Where the free parameters go.
+    plan : LayerPlan
+        Of a layer whose channels span the parameters' bounds.
+    """
+
+    kinds: ClassVar[dict[str, type[Specification]]] = {}
+
+    def __init_subclass__(cls, kind: str) -> None:
+        Specification.kinds[kind] = cls
+
+    def __init__(self, m: Module, plan: LayerPlan) -> None:
+        self.m = m
+        self.plan = plan
+        self.neuron: Any = plan.layer.neuron
+        #: Sums in the contract never wrap: here there is room to see it if one did.
+        self.wide = signed(plan.ranges.potential.width + 3)
+        self.choose()
+
+    @abstractmethod
+    def choose(self) -> None:
+        """Choose the parameters."""
+
+    @abstractmethod
+    def unit_parameters(self, t: Value) -> dict[str, Value]:
+        """Return what the unit is given in the cycle of timestep ``t``."""
+
+    @abstractmethod
+    def start(self) -> State:
+        """Return the state before the first timestep."""
+
+    @abstractmethod
+    def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
+        """Return spike and state of one timestep.
+
+        ``shown`` is the spike that the unit shows, for those who say what is right about it rather
+        than what it is.
+        """
+
+    def invariants(self, t: Value, state: State, count: Value) -> list[Value]:
+        """Return what holds before timestep ``t``: from each it follows for the next.
+
+        By default, that the potential is where the contract's proof of ranges has it after t steps.
+        """
+        return [
+            state[0] >= Array(r.low for r in self.reach())[t],
+            state[0] <= Array(r.high for r in self.reach())[t],
+            count >= 0,
+            count <= t * self.neuron.spike().high,
+        ]
+
+    def closed_form(
+        self, current: Value, steps: Value | int, count: Value, potential: Value
+    ) -> list[Value]:
+        """Return what holds for count and potential after ``steps`` timesteps of one current.
+
+        No other pair does, of those that :meth:`taken` links.
+        """
+        raise NotImplementedError
+
+    def taken(self, current: Value, count: Value) -> Value:
+        """Return what the spikes of a count have taken from the potential, by the soft resets."""
+        raise NotImplementedError
+
+    def loop(self, current: Value, steps: Value, state: State, count: Value) -> list[Value]:
+        """Return what else holds after ``steps`` timesteps, so that induction finds its way."""
+        raise NotImplementedError
+
+    def times(self, factor: Value, value: Value, most: int) -> Value:
+        """Return ``factor * value`` for a factor of 0 to ``most``, without a multiplier."""
+        bits = range(most.bit_length())
+        terms = [Mux(factor[k], value << k, 0) for k in bits]
+        return self.kept(sum(terms, Value.cast(0)), "product")
+
+    def reach(self) -> list[Range]:
+        """Return the potential's range before each timestep."""
+        return [
+            self.neuron.potential(t, self.plan.ranges.accumulator)
+            for t in range(self.plan.layer.timesteps + 1)
+        ]
+
+    def constant(self, name: str, values: np.ndarray[Any, Any]) -> Signal:
+        """Return a free constant from the smallest to the largest of ``values``."""
+        return free_within(self.m, Range(int(values.min()), int(values.max())), name, True)
+
+    def kept(self, value: Value, name: str) -> Signal:
+        """Return a wide signal that is ``value``, so that expressions do not grow on and on."""
+        wide = Signal(self.wide, name=name)
+        self.m.d.comb += wide.eq(value)
+        return wide
+
+    def input(self, current: Value) -> Value:
+        """Return ``A*2^F + B``."""
+        return current * 2**self.neuron.fraction_bits + self.bias
+
+
+class _Threshold(Specification, kind=""):
+    """What ``if``, ``dual`` and ``burst`` have in common: their parameters."""
+
+    def choose(self) -> None:
+        self.threshold = self.constant("threshold", self.neuron.threshold)
+        self.initial = self.constant("initial", self.neuron.initial)
+        self.bias = self.constant("bias", self.neuron.bias)
+        self.m.d.comb += Assume(self.initial < self.threshold)
+
+    def unit_parameters(self, t: Value) -> dict[str, Value]:
+        # The unit gets no threshold larger than what is just out of reach: no result may change.
+        most = self.plan.ranges.potential.high + 1
+        threshold = Mux(self.threshold > most, most, self.threshold)
+        if self.plan.folded:
+            offset = self.initial + self.plan.layer.timesteps * self.bias
+            return {"threshold": threshold, "offset": offset}
+        return {"threshold": threshold, "initial": self.initial, "bias": self.bias}
+
+    def start(self) -> State:
+        return (self.kept(self.initial, "start"),)
+
+    @property
+    def largest(self) -> int:
+        """Most spikes of one timestep."""
+        return self.neuron.spike().high
+
+    def closed_form(
+        self, current: Value, steps: Value | int, count: Value, potential: Value
+    ) -> list[Value]:
+        return [
+            count >= 0,
+            count <= self.largest * steps,
+            (count == 0) | (potential >= 0),
+            (count == self.largest * steps) | (potential < self.threshold),
+        ]
+
+    def taken(self, current: Value, count: Value) -> Value:
+        return self.times(count, self.threshold, self.largest * self.plan.layer.timesteps)
+
+    def loop(self, current: Value, steps: Value, state: State, count: Value) -> list[Value]:
+        i = self.input(current)
+        return [
+            # Nothing fires under a negative current, and everything always under a large one.
+            (i >= 0) | (count == 0),
+            (i < self.largest * self.threshold) | (count == self.largest * steps),
+            *([state[1] == count] if len(state) > 1 else []),
+        ]
+
+
+class IfSpecification(_Threshold, kind="if"):
+    """``v = v + A*2^F + B; s = [v >= threshold]; v = v - s*threshold``."""
+
+    def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
+        v = self.kept(state[0] + self.input(current), "v")
+        fires = v >= self.threshold
+        return fires, (self.kept(Mux(fires, v - self.threshold, v), "after"),), []
+
+
+class DualSpecification(_Threshold, kind="dual"):
+    """``s = +1 if v >= threshold; else -1 if v < 0 and m > 0; else 0``."""
+
+    def start(self) -> State:
+        return (*super().start(), Signal(self.wide, name="none"))
+
+    def invariants(self, t: Value, state: State, count: Value) -> list[Value]:
+        v, net = state
+        low, high, *held = super().invariants(t, state, count)
+        # Nor does v get too high by what is taken back: all that was sent would still fit.
+        most = Array(r.high for r in self.reach())[t]
+        fits = [
+            (net < k) | (v + k * self.threshold <= most)
+            for k in range(1, self.plan.layer.timesteps + 1)
+        ]
+        return [low, high, *held, net == count, *fits]
+
+    def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
+        v = self.kept(state[0] + self.input(current), "v")
+        net = state[1]
+        rises = v >= self.threshold
+        falls = ~rises & (v < 0) & (net > 0)
+        after = Mux(rises, v - self.threshold, Mux(falls, v + self.threshold, v))
+        s = Mux(rises, 1, Mux(falls, -1, 0))
+        return s, (self.kept(after, "after"), self.kept(net + s, "net")), []
+
+
+class BurstSpecification(_Threshold, kind="burst"):
+    """``s = clip(floor(v / threshold), 0, largest)``, by what only this s fulfils.
+
+    It is 0 or takes no more than there is, and it is the largest or leaves less than a threshold.
+    """
+
+    def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
+        before = state[0]
+        if self.neuron.leak is not None:
+            before = self.kept(before - (before >> self.neuron.leak), "leaked")
+        v = self.kept(before + self.input(current), "v")
+        bits = [Mux(shown[k], self.threshold << k, 0) for k in range(len(shown))]
+        after = self.kept(v - self.kept(sum(bits, Value.cast(0)), "taken"), "after")
+        most = self.neuron.largest
+        right = [
+            shown <= most,
+            (shown == 0) | (after >= 0),
+            (shown == most) | (after < self.threshold),
+        ]
+        return shown, (after,), right
+
+
+class SignedSpecification(Specification, kind="signed"):
+    """Quanta up and down: P from zero upwards, N from zero downwards, the same one back."""
+
+    def choose(self) -> None:
+        self.positive = self.constant("positive", self.neuron.threshold)
+        self.negative = self.constant("negative", self.neuron.negative_threshold)
+        self.bias = self.constant("bias", self.neuron.bias)
+
+    def unit_parameters(self, t: Value) -> dict[str, Value]:
+        most = 2 * self.plan.ranges.potential.high + 1
+        cut = {
+            name: Mux(quantum > most, most, quantum)
+            for name, quantum in (("positive", self.positive), ("negative", self.negative))
+        }
+        if self.plan.folded:
+            return {**cut, "offset": self.plan.layer.timesteps * self.bias}
+        return {**cut, "bias": self.bias}
+
+    def start(self) -> State:
+        return Signal(self.wide, name="zero"), Signal(self.wide, name="none")
+
+    def invariants(self, t: Value, state: State, count: Value) -> list[Value]:
+        low, high, *_ = super().invariants(t, state, count)
+        net = state[1]
+        worth = net * Mux(net >= 0, self.neuron.amplitude, self.neuron.negative_amplitude)
+        return [low, high, -t <= net, net <= t, count == worth]
+
+    def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
+        v = self.kept(state[0] + self.input(current), "v")
+        net = state[1]
+        up, a_up = self.quantum(net >= 0)
+        down, a_down = self.quantum(net > 0)
+        rises = 2 * v >= up
+        falls = ~rises & (2 * v <= -down)
+        s = Mux(rises, a_up, Mux(falls, -a_down, 0))
+        after = Mux(rises, v - up, Mux(falls, v + down, v))
+        return s, (self.kept(after, "after"), self.kept(net + rises - falls, "net")), []
+
+    def closed_form(
+        self, current: Value, steps: Value | int, count: Value, potential: Value
+    ) -> list[Value]:
+        below, quanta, quantum = self.mirrored(current, count)
+        v = Mux(below, -potential, potential)
+        return [
+            quanta >= 0,
+            quanta <= steps,
+            count == quanta * self.worth(below),
+            (quanta == 0) | (2 * v >= -quantum),
+            (quanta == steps) | (2 * v < quantum),
+        ]
+
+    def taken(self, current: Value, count: Value) -> Value:
+        below, quanta, quantum = self.mirrored(current, count)
+        taken = self.times(quanta, quantum, self.plan.layer.timesteps)
+        return Mux(below, -taken, taken)
+
+    def mirrored(self, current: Value, count: Value) -> tuple[Value, Value, Value]:
+        """Return the current's sign, the number of quanta in its direction, and their size."""
+        below = self.input(current) < 0
+        quantum, _ = self.quantum(~below)
+        down, up = self.neuron.negative_amplitude, self.neuron.amplitude
+        quanta = Mux(below, -count >> down.bit_length() - 1, count >> up.bit_length() - 1)
+        return below, self.kept(quanta, "quanta"), quantum
+
+    def worth(self, below: Value) -> Value:
+        """Return the spike of a quantum in the current's direction."""
+        return Mux(below, -self.neuron.negative_amplitude, self.neuron.amplitude)
+
+    def loop(self, current: Value, steps: Value, state: State, count: Value) -> list[Value]:
+        i, (v, net) = self.input(current), state
+        worth = net * Mux(net >= 0, self.neuron.amplitude, self.neuron.negative_amplitude)
+        return [
+            count == worth,
+            (i > 0) | (net <= 0),
+            (i < 0) | (net >= 0),
+            (net != 0) | (i < 0) | (v >= 0),
+            (net != 0) | (i > 0) | (v <= 0),
+            (i < self.positive) | (net == steps),
+            (-i < self.negative) | (net == -steps),
+        ]
+
+    def quantum(self, positive: Value) -> tuple[Value, Value]:
+        """Return the size of a quantum, and the spike that it is worth."""
+        return (
+            Mux(positive, self.positive, self.negative),
+            Mux(positive, self.neuron.amplitude, self.neuron.negative_amplitude),
+        )
+
+
+class LadderSpecification(Specification, kind="ladder"):
+    """``s[t] = [A >= levels[t]]``; the potential is A."""
+
+    def choose(self) -> None:
+        self.levels = [
+            self.constant(f"level{t}", self.neuron.levels) for t in range(self.plan.layer.timesteps)
+        ]
+
+    def unit_parameters(self, t: Value) -> dict[str, Value]:
+        reach = self.plan.ranges.accumulator
+        level = Array(self.levels)[t]
+        low = Mux(level < reach.low, reach.low, level)
+        return {"level": Mux(level > reach.high, reach.high + 1, low)}
+
+    def start(self) -> State:
+        return ()
+
+    def invariants(self, t: Value, state: State, count: Value) -> list[Value]:
+        return [count >= 0, count <= t]
+
+    def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
+        return current >= Array(self.levels)[t], (self.kept(current, "after"),), []
+
+
+class LogitsSpecification(Specification, kind="logits"):
+    """``v = v + A*2^F + B``; no spikes."""
+
+    def choose(self) -> None:
+        self.bias = self.constant("bias", self.neuron.bias)
+
+    def unit_parameters(self, t: Value) -> dict[str, Value]:
+        return {"bias": self.bias}
+
+    def start(self) -> State:
+        return (Signal(self.wide, name="zero"),)
+
+    def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
+        return Value.cast(0), (self.kept(state[0] + self.input(current), "after"),), []

@@ -1,0 +1,169 @@
+"""The proofs hold; and of units with a defect they do not, so that they mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from components import mutated, plan_of
+
+from formal.__main__ import main
+from formal.datapath import DigitHarness, PeHarness
+from formal.neurons import UnitHarness
+from formal.proofs import PROOFS, planned
+from formal.prover import Proof, prove
+from spikeloom.hw.events import DigitSplitter
+from spikeloom.hw.neurons import (
+    BurstUnit,
+    DualUnit,
+    FoldedIf,
+    FoldedSigned,
+    IfUnit,
+    LadderUnit,
+    NeuronUnit,
+    SignedUnit,
+)
+from spikeloom.hw.pe import PeArray
+from spikeloom.hw.plan import LayerPlan
+from spikeloom.sw.network import Linear, Range
+
+#: Solvers use a core each, and much memory: one after another.
+pytestmark = pytest.mark.xdist_group("yosys")
+
+
+def refuted(proof: Proof, folder: Path) -> str:
+    """Return the counterexample that there must be."""
+    outcome = prove(proof, folder)
+    assert not outcome.proved
+    assert "failed assertion" in outcome.counterexample, outcome.log
+    return outcome.counterexample
+
+
+def twin(unit: type[Any], old: str, new: str, method: str = "elaborate") -> type[Any]:
+    """Return a unit with one place of a method replaced."""
+    broken = mutated(getattr(unit, method), old, new)
+    return type(f"Broken{unit.__name__}", (unit,), {method: broken})
+
+
+def step_proof(plan: LayerPlan, unit: type[Any]) -> Proof:
+    return Proof("twin", "", lambda: UnitHarness(plan, unit))
+
+
+def folded_proof(plan: LayerPlan, unit: type[Any]) -> Proof:
+    return Proof("twin", "", lambda: UnitHarness(plan, unit), plan.cycles, any_state=True)
+
+
+def test_if_unit_is_its_specification(tmp_path: Path) -> None:
+    (proof,) = [proof for proof in PROOFS if proof.name == "if"]
+    outcome = prove(proof, tmp_path)
+    assert outcome.proved, outcome.log
+    assert outcome.counterexample == ""
+
+
+STEPS: dict[str, Callable[[], Proof]] = {
+    "fires above its threshold only": lambda: step_proof(
+        planned("if", 3, 3), twin(IfUnit, "integrated >= self", "integrated > self")
+    ),
+    "takes back what it never sent": lambda: step_proof(
+        planned("dual", 3, 3), twin(DualUnit, "(integrated < 0) & (net != 0)", "integrated < 0")
+    ),
+}
+
+
+@pytest.mark.parametrize("defect", STEPS)
+def test_a_defect_is_found(defect: str, tmp_path: Path) -> None:
+    assert "formal/neurons.py" in refuted(STEPS[defect](), tmp_path)
+
+
+def test_a_rounded_up_half_is_found(tmp_path: Path) -> None:
+    unit = twin(FoldedSigned, "below + (quantum >> 1)", "below + ((quantum + 1) >> 1)")
+    refuted(folded_proof(planned("signed", 2, 1, folded=True), unit), tmp_path)
+
+
+def _bank(events: int) -> LayerPlan:
+    weight = np.array([[3, -4, 1, 2]])
+    return plan_of((4,), Linear(weight), bits=3, events=events)["layer"]
+
+
+MORE: dict[str, Callable[[], Proof]] = {
+    "half a quantum does not fire": lambda: step_proof(
+        planned("signed", 3, 3), twin(SignedUnit, ") >= quantum", ") > quantum")
+    ),
+    "the wrong quantum is taken back": lambda: step_proof(
+        planned("signed", 3, 3), twin(SignedUnit, "net <= 0, net < 0", "net <= 0, net <= 0")
+    ),
+    "more than the largest burst": lambda: step_proof(
+        planned("burst", 2, 1, largest=5), twin(BurstUnit, "reached & ~tight", "reached")
+    ),
+    "a leak that rounds to zero": lambda: step_proof(
+        planned("burst", 2, 1, largest=3, leak=1),
+        twin(
+            BurstUnit, "before - (before >> neuron.leak)", "before - ((before + 1) >> neuron.leak)"
+        ),
+    ),
+    "a level is passed, not reached": lambda: step_proof(
+        planned("ladder", 2, 3), twin(LadderUnit, "self.current >= levels", "self.current > levels")
+    ),
+    "a pause is taken for a step": lambda: step_proof(
+        planned("if", 3, 3), twin(IfUnit, "with m.If(self.enable)", "with m.If(1)", "_keep")
+    ),
+    "more than T spikes in T timesteps": lambda: folded_proof(
+        planned("if", 5, 1, folded=True),
+        twin(FoldedIf, "return bit | ~alike", "return Const(1)", "_allowed"),
+    ),
+    "the divisor is passed, not reached": lambda: folded_proof(
+        planned("if", 3, 1, folded=True),
+        twin(FoldedIf, "upper >= divisor", "upper > divisor", "_divided"),
+    ),
+}
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize("defect", MORE)
+def test_any_defect_is_found(defect: str, tmp_path: Path) -> None:
+    refuted(MORE[defect](), tmp_path)
+
+
+@pytest.mark.formal
+def test_lost_signs_of_digits_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = mutated(DigitSplitter.elaborate, "(value & ~triple) >> 1", "(value & ~triple) >> 2")
+    monkeypatch.setattr(DigitSplitter, "elaborate", broken)
+    proof = Proof("twin", "", lambda: DigitHarness(Range(-8, 7)), depth=10, any_state=True)
+    assert "formal/datapath.py" in refuted(proof, tmp_path)
+
+
+@pytest.mark.formal
+def test_sums_that_leave_a_trace_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = mutated(PeArray.elaborate, "Mux(fresh, 0, self.o.payload[k])", "self.o.payload[k]")
+    monkeypatch.setattr(PeArray, "elaborate", broken)
+    assert "formal/datapath.py" in refuted(
+        Proof("twin", "", lambda: PeHarness(_bank(1)), 6), tmp_path
+    )
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.name)
+def test_proof(proof: Proof, tmp_path: Path) -> None:
+    outcome = prove(proof, tmp_path)
+    assert outcome.proved, outcome.counterexample or outcome.log
+
+
+def test_names_are_different() -> None:
+    assert len({proof.name for proof in PROOFS}) == len(PROOFS)
+
+
+def test_every_unit_has_a_proof() -> None:
+    names = [proof.name for proof in PROOFS]
+    for kind in NeuronUnit.units:
+        assert any(name.startswith(kind) and "folded" not in name for name in names), kind
+    for kind in NeuronUnit.folded_units:
+        assert any(name.startswith(kind) and "folded" in name for name in names), kind
+
+
+def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nonsense"]) == 2
+    shown = capsys.readouterr().out
+    assert shown.startswith("no proof is called nonsense; there is:\n  if\n")
