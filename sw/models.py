@@ -220,3 +220,24 @@ class NMNISTConv(_Stack):
             ("flatten", nn.Flatten()),
             ("fc", nn.Linear(1200, 10)),
         )
+
+
+@model("mnist-deep")
+class MNISTDeep(_Stack):
+    """Eight plain convolutions: deep enough for the order of spikes to matter at few timesteps."""
+
+    input_shape = (1, 28, 28)
+
+    def __init__(self) -> None:
+        layers: list[tuple[str, nn.Module]] = []
+        inside = 1
+        for number, (outside, stride) in enumerate(
+            [(8, 2), (8, 1), (16, 2), (16, 1), (16, 1), (16, 1), (32, 2), (32, 1)], start=1
+        ):
+            layers += [
+                (f"conv{number}", nn.Conv2d(inside, outside, 3, stride, 1, bias=False)),
+                (f"norm{number}", nn.BatchNorm2d(outside)),
+                (f"relu{number}", nn.ReLU()),
+            ]
+            inside = outside
+        super().__init__(*layers, ("flatten", nn.Flatten()), ("fc", nn.Linear(512, 10)))

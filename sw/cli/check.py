@@ -21,9 +21,9 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     """Say, node by node, whether MODEL can be converted, and what stands in the way.
 
     MODEL is a model of the zoo (digits-mlp, digits-conv, digits-pool, digits-residual,
-    digits-depthwise, digits-leaky, nmnist-conv), or FILE.py:NAME, a torch.nn.Module class or a
-    function that returns a model. FILE.py is run as Python. The exit status is 1 if the model
-    cannot be converted.
+    digits-depthwise, digits-leaky, nmnist-conv, mnist-deep), or FILE.py:NAME, a torch.nn.Module
+    class or a function that returns a model. FILE.py is run as Python. The exit status is 1 if the
+    model cannot be converted.
 
     \b
         spikeloom check digits-conv

@@ -106,10 +106,10 @@ def command(
     """Train MODEL so that it can be converted without loss.
 
     MODEL is a model of the zoo (digits-mlp, digits-conv, digits-pool, digits-residual,
-    digits-depthwise, digits-leaky, nmnist-conv), or FILE.py:NAME, a torch.nn.Module class or a
-    function that returns a model. It is an ordinary model with ReLU or LeakyReLU activations,
-    which is trained as it is first, and then with activations that have T levels and weights of a
-    few bits.
+    digits-depthwise, digits-leaky, nmnist-conv, mnist-deep), or FILE.py:NAME, a torch.nn.Module
+    class or a function that returns a model. It is an ordinary model with ReLU or LeakyReLU
+    activations, which is trained as it is first, and then with activations that have T levels and
+    weights of a few bits.
 
     \b
         spikeloom train digits-conv --out trained.safetensors

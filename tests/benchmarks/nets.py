@@ -1,0 +1,61 @@
+"""Trained networks that the measurements share, kept in a folder so that a rerun is quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spikeloom.sw import checkpoint, datasets, models, training
+from spikeloom.sw.trained import Trained
+
+#: Where trained networks are kept; ``make clean`` removes them.
+CACHE = Path(__file__).parents[2] / "build" / "benchmarks"
+#: L, the levels of every activation.
+LEVELS = 4
+
+
+def trained(
+    name: str,
+    data: str = "digits",
+    root: Path | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    folder: Path = CACHE,
+    **recipe: Any,
+) -> Trained:
+    """Return a model of the zoo trained with L = 4, from the folder if it is there.
+
+    Parameters
+    ----------
+    name : str
+        Of the zoo.
+    data : str
+    root : Path, optional
+        Folder of the data set's original files.
+    seed : int
+        Of the initial weights and the order of the images.
+    limit : int, optional
+        Train on the first images only.
+    folder : Path
+    **recipe
+        Of :func:`spikeloom.sw.training.train`; by default the recipe of ``spikeloom train``.
+    """
+    path = folder / f"{name}-{data}-{seed}.safetensors"
+    if path.is_file():
+        return checkpoint.load(path)
+    examples, test = (datasets.load(data, split, root) for split in datasets.SPLITS)
+    torch.manual_seed(seed)
+    made = training.train(
+        models.build(name),
+        examples if limit is None else examples.head(limit),
+        test,
+        timesteps=LEVELS,
+        seed=seed,
+        spec=name,
+        **recipe,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint.save(made, path)
+    return made

@@ -1,0 +1,147 @@
+"""Events and additions against a count by hand, and against the hardware's own counters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pysim
+import pytest
+from components import showcase, showcase_images
+from examples import every_kind, everything
+
+from benchmarks.activity import activity, digits, layer_additions, reached, shared_lanes
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.digits import DigitPlan
+from spikeloom.hw.plan import plan
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.network import (
+    Connection,
+    Conv2d,
+    CountInput,
+    Dual,
+    Identity,
+    Layer,
+    Linear,
+    Logits,
+    Network,
+    Range,
+    SumPool,
+    Synapses,
+)
+
+
+@pytest.mark.parametrize(
+    ("synapses", "source"),
+    [
+        (Linear(np.zeros((3, 12), np.int64)), (3, 2, 2)),
+        (Identity(np.ones(3, np.int64)), (3, 2, 5)),
+        (Conv2d(np.zeros((4, 3, 3, 3), np.int64), padding=(1, 1)), (3, 4, 5)),
+        (Conv2d(np.zeros((4, 3, 2, 3), np.int64), (2, 1), (1, 0)), (3, 5, 6)),
+        (Conv2d(np.zeros((6, 1, 3, 2), np.int64), (3, 2), (2, 1), 3), (3, 7, 6)),
+        (Conv2d(np.zeros((2, 3, 1, 1), np.int64), (2, 3)), (3, 4, 4)),
+    ],
+    ids=["linear", "identity", "padded", "strided", "grouped", "positions left out"],
+)
+def test_reached_is_what_one_event_changes(synapses: Synapses, source: tuple[int, ...]) -> None:
+    """One source value at a time through weights of 1: as many sums as it reaches become 1."""
+    ones = type(synapses)(**vars(synapses) | {"weight": np.ones_like(synapses.weight)})
+    connection = Connection("input", "count", ones)
+    channels = np.zeros(synapses.channels, np.int64)
+    network = Network(CountInput(source, 1), (Layer("out", 1, Logits(channels, 0), (connection,)),))
+    single = np.eye(math.prod(source), dtype=np.int64).reshape(-1, *source)
+    expected = Golden(network).run(single).logits.sum(1).numpy().reshape(source)
+    assert np.array_equal(reached(connection, source), expected)
+    assert expected.max() > 0
+
+
+def test_digits_of_values() -> None:
+    binary, signed = Range(0, 6), Range(-8, 8)
+    values = np.array([[0, 1], [3, 6]])
+    assert digits(values, DigitPlan.of(binary), binary).tolist() == [[0, 1], [2, 2]]
+    values = np.array([-7, -6, 0, 3, 8])
+    assert digits(values, DigitPlan.of(signed), signed).tolist() == [2, 2, 0, 2, 1]
+
+
+def two_layers() -> Network:
+    """Return one neuron for the difference of two pixels, whose spikes three logits read."""
+    ones = np.ones(1, np.int64)
+    dual = Dual(4 * ones, 2 * ones, 0 * ones, 0)
+    first = Connection("input", "count", Linear(np.array([[1, -1]])))
+    twice = np.repeat([[1]], 3, axis=0)
+    return Network(
+        CountInput((2,), 7),
+        (
+            Layer("dual", 2, dual, (first,)),
+            Layer(
+                "out",
+                2,
+                Logits(np.arange(3), 0),
+                (Connection("dual", "spikes", Linear(twice)),),
+            ),
+        ),
+    )
+
+
+def test_activity_of_a_network_by_hand() -> None:
+    images = np.array([[4, 0], [2, 0], [0, 7]])
+    # Spikes: 1 and 1, 1 and 0 (2 + 2 reaches 4; then 0 + 2 does not), none. Each reaches 3 logits.
+    # Pixels 4, 2 and 7 = 8 - 1 are 1, 1 and 2 digits, each for the one neuron.
+    done = activity(two_layers(), images, np.array([2, 2, 0]))
+    assert done.events == 3 / 3
+    assert done.additions == {"dual": 4 / 3, "out": 9 / 3}
+    assert done.total == 13 / 3
+    assert done.accuracy == 2 / 3
+
+
+def test_pooled_sums_are_what_is_added() -> None:
+    """A sum of 4 in one window is one digit, where its four spikes would be four."""
+    network = Network(
+        CountInput((1, 2, 2), 1),
+        (
+            Layer(
+                "out",
+                1,
+                Logits(np.zeros(2, np.int64), 0),
+                (Connection("input", "count", Linear(np.ones((2, 1), np.int64)), SumPool((2, 2))),),
+            ),
+        ),
+    )
+    done = activity(network, np.ones((1, 1, 2, 2), np.int64), np.zeros(1, np.int64))
+    assert done.additions == {"out": 2}
+    assert done.events == 0
+
+
+@pytest.mark.parametrize("network", [everything, every_kind], ids=["everything", "every kind"])
+def test_any_batching_and_every_kind(network: object) -> None:
+    """All transports, pools and synapses: additions are those of the images one by one."""
+    made = network()  # type: ignore[operator]
+    rng = np.random.default_rng(0)
+    reach = made.input.values()
+    images = rng.integers(reach.low, reach.high, (3, *made.input.image_shape), endpoint=True)
+    labels = np.zeros(3, np.int64)
+    together = activity(made, images, labels)
+    alone = [activity(made, images[k : k + 1], labels[k : k + 1]) for k in range(3)]
+    assert together.events * 3 == pytest.approx(sum(x.events for x in alone))
+    assert together.total * 3 == pytest.approx(sum(x.total for x in alone))
+    assert together.total > 0
+
+
+def test_additions_are_the_hardwares_events() -> None:
+    network, images = showcase(), showcase_images()
+    lanes = {"conv": 3, "steps": 5, "spiking": 2, "out": 5}
+    config = HardwareConfig(lanes, counters=True)
+    planned, seen = pysim.simulate(network, images, config)
+    result = Golden(network).run(images, trace=True)
+    for p in planned.layers:
+        issued = seen.counters[p.layer.name]["events"]
+        assert layer_additions(network, p, images, result) == issued * p.lanes
+        assert issued > 0
+
+
+def test_shared_lanes_divide_the_channels() -> None:
+    network = showcase()
+    lanes = shared_lanes(network)
+    assert lanes.keys() == {layer.name for layer in network.layers}
+    for p in plan(network, HardwareConfig(lanes)).layers:
+        assert p.target.channels % p.lanes == 0
