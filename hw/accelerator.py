@@ -8,9 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine import COUNTERS, Engine
 from spikeloom.hw.fork import Fork
-from spikeloom.hw.plan import Plan
+from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.planning.streams import StreamPlan, shape_of
 from spikeloom.hw.population import tap_signature
-from spikeloom.hw.streams import StreamPlan, shape_of
 from spikeloom.sw.network import INPUT
 
 

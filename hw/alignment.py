@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.streams import StreamPlan, shape_of
-
-
-@dataclass(frozen=True)
-class AlignmentPlan:
-    """What a connection carries of a source that sends its spikes.
-
-    Parameters
-    ----------
-    source, target : StreamPlan
-        What goes in and what comes out; they differ in their values and timesteps alone.
-    summed : bool
-        Whether a transfer's timesteps are summed, which makes counts of spikes, rather than those
-        past the target's left out, which truncates.
-    """
-
-    source: StreamPlan
-    target: StreamPlan
-    summed: bool
+from spikeloom.hw.planning.connection import AlignmentPlan
+from spikeloom.hw.planning.streams import shape_of
 
 
 class Aligner(wiring.Component):

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.windows import BufferPlan
+from spikeloom.hw.planning.windows import BufferPlan
 
 
 class RowBuffer(wiring.Component):

@@ -1,4 +1,4 @@
-"""What a user chooses about the hardware; :mod:`spikeloom.hw.plan` derives everything else."""
+"""What a user chooses about the hardware; :mod:`spikeloom.hw.planning` derives everything else."""
 
 from __future__ import annotations
 

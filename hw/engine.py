@@ -9,10 +9,10 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.hw.events import EventBank
 from spikeloom.hw.gather import Gather
 from spikeloom.hw.pe import PeArray, address_bits
-from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning.streams import shape_of
 from spikeloom.hw.population import Population, tap_signature
 from spikeloom.hw.reader import Reader, reader_layout
-from spikeloom.hw.streams import shape_of
 
 #: Bits of a counter; it starts again from 0 after 2^32 - 1.
 COUNTER_BITS = 32

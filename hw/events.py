@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.digits import DigitPlan
+from spikeloom.hw.planning.digits import DigitPlan
 from spikeloom.hw.select import selected
 
 #: Words that a bank may be ahead of its engine by, so that banks with unequal work even out.

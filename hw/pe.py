@@ -7,8 +7,8 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.events import event_layout
-from spikeloom.hw.plan import LayerPlan
-from spikeloom.hw.streams import shape_of
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning.streams import shape_of
 
 
 def address_bits(depth: int) -> int:

@@ -8,8 +8,8 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.connection import PoolPlan
-from spikeloom.hw.streams import shape_of
+from spikeloom.hw.planning.connection import PoolPlan
+from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import MaxPool, SumPool
 

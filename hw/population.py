@@ -10,8 +10,8 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.neurons import SENT, NeuronUnit, shown_spike
-from spikeloom.hw.plan import LayerPlan
-from spikeloom.hw.streams import shape_of
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning.streams import shape_of
 
 
 def tap_signature(plan: LayerPlan) -> wiring.Signature:

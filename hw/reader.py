@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.alignment import Aligner
 from spikeloom.hw.buffer import RowBuffer
-from spikeloom.hw.connection import ConnectionPlan
+from spikeloom.hw.planning.connection import ConnectionPlan
+from spikeloom.hw.planning.streams import shape_of
 from spikeloom.hw.pool import PoolUnit
 from spikeloom.hw.scanner import Scanner
-from spikeloom.hw.streams import shape_of
 from spikeloom.sw.network import Range
 
 

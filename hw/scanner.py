@@ -8,8 +8,8 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikeloom.hw.planning.windows import WindowPlan
 from spikeloom.hw.select import selected
-from spikeloom.hw.windows import WindowPlan
 
 
 @dataclass(frozen=True)

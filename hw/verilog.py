@@ -12,7 +12,7 @@ from amaranth.back import verilog
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.neurons import shown_spike
-from spikeloom.hw.plan import LayerPlan, Plan, plan
+from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
 from spikeloom.sw.files import write_text
 from spikeloom.sw.network import Network, Range
 

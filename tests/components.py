@@ -18,8 +18,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.sim import Simulator
 
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.plan import Plan, plan
-from spikeloom.hw.streams import StreamPlan
+from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.network import (
     Burst,
     Connection,

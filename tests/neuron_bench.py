@@ -11,7 +11,7 @@ from components import Bench, plan_of
 from naive import step as contract
 
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.planning.plan import LayerPlan
 from spikeloom.sw.network import Linear, Neuron, Range
 
 #: Largest threshold of a signed register of the contract's 48 bits.

@@ -11,7 +11,7 @@ from amaranth.sim import Simulator
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.neurons import shown_spike
-from spikeloom.hw.plan import Plan, plan
+from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
 

@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 import numpy as np
 from components import transfers
 
-from spikeloom.hw.streams import StreamPlan
-from spikeloom.hw.windows import BufferPlan, Share, WindowPlan
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan
 from spikeloom.sw.network import Range
 
 

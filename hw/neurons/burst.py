@@ -12,7 +12,7 @@ from spikeloom.sw.network import Burst, Layer
 from spikeloom.sw.network.record import IntArray
 
 if TYPE_CHECKING:
-    from spikeloom.hw.plan import LayerPlan
+    from spikeloom.hw.planning.plan import LayerPlan
 
 
 class BurstUnit(NeuronUnit, kind=Burst.kind):

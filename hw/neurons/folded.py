@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 
-from spikeloom.hw.digits import DigitPlan
 from spikeloom.hw.neurons.unit import NeuronUnit
+from spikeloom.hw.planning.digits import DigitPlan
 from spikeloom.sw.network import Layer, Range
 from spikeloom.sw.network.record import IntArray
 
 if TYPE_CHECKING:
-    from spikeloom.hw.plan import LayerPlan
+    from spikeloom.hw.planning.plan import LayerPlan
 
 
 class FoldedUnit(NeuronUnit):

@@ -9,12 +9,12 @@ from amaranth.hdl import Module, Mux, Signal
 
 from spikeloom.hw.neurons.folded import FoldedUnit
 from spikeloom.hw.neurons.unit import NeuronUnit, added, neuron_of
-from spikeloom.hw.streams import shape_of
+from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.network import Layer, Range, Signed
 from spikeloom.sw.network.record import IntArray
 
 if TYPE_CHECKING:
-    from spikeloom.hw.plan import LayerPlan
+    from spikeloom.hw.planning.plan import LayerPlan
 
 
 class SignedUnit(NeuronUnit, kind=Signed.kind):

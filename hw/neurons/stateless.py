@@ -11,7 +11,7 @@ from spikeloom.sw.network import Ladder, Logits
 from spikeloom.sw.network.record import IntArray
 
 if TYPE_CHECKING:
-    from spikeloom.hw.plan import LayerPlan
+    from spikeloom.hw.planning.plan import LayerPlan
 
 
 class LadderUnit(NeuronUnit, kind=Ladder.kind):

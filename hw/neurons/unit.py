@@ -10,13 +10,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.streams import shape_of
+from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Layer, Range
 from spikeloom.sw.network.record import IntArray
 
 if TYPE_CHECKING:
-    from spikeloom.hw.plan import LayerPlan
+    from spikeloom.hw.planning.plan import LayerPlan
 
 
 class NeuronUnit(wiring.Component):

@@ -12,8 +12,8 @@ import numpy as np
 from components import pooled
 
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.digits import DigitPlan
-from spikeloom.hw.plan import LayerPlan, plan
+from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.planning.plan import LayerPlan, plan
 from spikeloom.sim.cosim import Cosimulator
 from spikeloom.sw.golden import Golden, Result
 from spikeloom.sw.network import INPUT, Connection, Conv2d, Network, Range, source_steps

@@ -21,8 +21,8 @@ from components import plan_of
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.neurons import SENT, NeuronUnit
 from spikeloom.hw.pe import PeArray
-from spikeloom.hw.plan import LayerPlan, plan
-from spikeloom.hw.streams import shape_of
+from spikeloom.hw.planning.plan import LayerPlan, plan
+from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.network import (
     Burst,
     Connection,

@@ -12,8 +12,8 @@ from examples import every_kind, everything
 
 from benchmarks.activity import activity, digits, layer_additions, reached, shared_lanes
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.digits import DigitPlan
-from spikeloom.hw.plan import plan
+from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.planning.plan import plan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import (
     Connection,

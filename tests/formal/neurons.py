@@ -16,8 +16,8 @@ from amaranth.hdl import (
 
 from formal.specifications import Specification, State, free, free_within
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.plan import LayerPlan
-from spikeloom.hw.streams import shape_of
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning.streams import shape_of
 
 
 class UnitHarness(Elaboratable):

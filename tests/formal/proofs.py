@@ -12,8 +12,8 @@ from neuron_bench import layer
 from formal.datapath import DigitHarness, PeHarness
 from formal.neurons import LoopHarness, UnitHarness
 from formal.prover import Proof
-from spikeloom.hw.digits import DigitPlan
-from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.planning.plan import LayerPlan
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Range, Signed
 
 #: Weight and fraction bits of layers whose potentials have nearly all of the contract's 48 bits.

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from amaranth.hdl import Array, Assume, Instance, Module, Mux, Shape, Signal, Value, signed
 
-from spikeloom.hw.plan import LayerPlan
-from spikeloom.hw.streams import shape_of
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.network import Range
 
 #: A neuron's state between timesteps: its potential, and whatever else the contract gives it.

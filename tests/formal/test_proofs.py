@@ -27,7 +27,7 @@ from spikeloom.hw.neurons import (
     SignedUnit,
 )
 from spikeloom.hw.pe import PeArray
-from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.planning.plan import LayerPlan
 from spikeloom.sw.network import Linear, Range
 
 #: Solvers use a core each, and much memory: one after another.

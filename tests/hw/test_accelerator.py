@@ -25,14 +25,14 @@ from pysim import differing, pixels, simulate
 
 from spikeloom.hw.accelerator import Accelerator, Serializer
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.connection import ConnectionPlan
 from spikeloom.hw.events import DigitSplitter
 from spikeloom.hw.neurons import IfUnit, LadderUnit
 from spikeloom.hw.pe import PeArray
-from spikeloom.hw.plan import plan
+from spikeloom.hw.planning.connection import ConnectionPlan
+from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.pool import MaxPoolUnit
 from spikeloom.hw.scanner import Scanner
-from spikeloom.hw.streams import StreamPlan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Connection, Conv2d, DirectInput, Layer, Logits, Network, Range
 
@@ -115,7 +115,7 @@ def test_branches_do_not_hold_up_the_slowest_layer(monkeypatch: pytest.MonkeyPat
     waiting, image = waiting_of_the_slowest(images=4)
     assert waiting < image
     # Buffers that merely never halt let layers work in turn.
-    monkeypatch.setattr("spikeloom.hw.plan.spare_rows", lambda reader: 0)
+    monkeypatch.setattr("spikeloom.hw.planning.plan.spare_rows", lambda reader: 0)
     waiting, image = waiting_of_the_slowest(images=4)
     assert waiting > 2 * image
 

@@ -9,8 +9,9 @@ import pytest
 from components import STALLS, Bench, random_values, through, transfers
 from hypothesis import given, settings
 
-from spikeloom.hw.alignment import Aligner, AlignmentPlan
-from spikeloom.hw.streams import StreamPlan
+from spikeloom.hw.alignment import Aligner
+from spikeloom.hw.planning.connection import AlignmentPlan
+from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.network import Range
 
 RANGES = [Range(0, 1), Range(-1, 1), Range(0, 7), Range(-4, 2), Range(-3, 0)]

@@ -8,8 +8,8 @@ from components import Bench
 from hypothesis import given, settings
 
 from spikeloom.hw.buffer import RowBuffer
-from spikeloom.hw.streams import StreamPlan
-from spikeloom.hw.windows import BufferPlan
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.planning.windows import BufferPlan
 from spikeloom.sw.network import Range
 
 

@@ -10,7 +10,6 @@ from amaranth.lib import data
 from components import STALLS, Bench, through
 from hypothesis import given, settings
 
-from spikeloom.hw.digits import DigitPlan
 from spikeloom.hw.events import (
     QUEUE_DEPTH,
     Compactor,
@@ -20,7 +19,8 @@ from spikeloom.hw.events import (
     event_layout,
     word_layout,
 )
-from spikeloom.hw.streams import shape_of
+from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.network import Range
 
 ADDRESS_BITS = 4

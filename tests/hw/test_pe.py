@@ -9,7 +9,7 @@ from components import STALLS, Bench, plan_of
 from hypothesis import given, settings
 
 from spikeloom.hw.pe import PeArray, address_bits
-from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.planning.plan import LayerPlan
 from spikeloom.sw.network import Linear
 
 Matrix = np.ndarray[Any, Any]

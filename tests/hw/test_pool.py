@@ -8,9 +8,9 @@ import pytest
 from components import STALLS, Bench, plan_of, pooled, random_values, through, transfers
 from hypothesis import given, settings
 
-from spikeloom.hw.connection import PoolPlan
+from spikeloom.hw.planning.connection import PoolPlan
+from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.pool import PoolUnit
-from spikeloom.hw.streams import StreamPlan
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Linear, MaxPool, Pool, Range, SumPool
 

@@ -12,7 +12,7 @@ from naive import step as contract
 from pysim import unpack
 
 from spikeloom.hw.neurons import shown_spike
-from spikeloom.hw.plan import LayerPlan
+from spikeloom.hw.planning.plan import LayerPlan
 from spikeloom.hw.population import Population
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Signed
 

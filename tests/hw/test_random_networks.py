@@ -21,7 +21,7 @@ from strategies import INPUTS, NEURONS, images_for, networks
 
 from spikeloom.hw.config import TIMES, HardwareConfig
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.plan import plan
+from spikeloom.hw.planning.plan import plan
 from spikeloom.sw.network import (
     INPUT,
     TRANSPORTS,

@@ -9,10 +9,9 @@ from components import STALLS, Bench, pooled, random_values, transfers
 from hypothesis import given, settings
 from walks import expected_words, window_plans
 
-from spikeloom.hw.alignment import AlignmentPlan
-from spikeloom.hw.connection import ConnectionPlan, PoolPlan
+from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan, PoolPlan
+from spikeloom.hw.planning.windows import WindowPlan
 from spikeloom.hw.reader import Reader
-from spikeloom.hw.windows import WindowPlan
 from spikeloom.sw.network import Connection, Linear, MaxPool, Pool, Range, SumPool
 
 Array = np.ndarray[Any, Any]

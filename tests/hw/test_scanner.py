@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from walks import expected_words, window_plans
 
 from spikeloom.hw.buffer import RowBuffer
+from spikeloom.hw.planning.streams import StreamPlan, shape_of
+from spikeloom.hw.planning.windows import BufferPlan, WindowPlan
 from spikeloom.hw.scanner import Scanner
-from spikeloom.hw.streams import StreamPlan, shape_of
-from spikeloom.hw.windows import BufferPlan, WindowPlan
 from spikeloom.sw.network import Range
 
 

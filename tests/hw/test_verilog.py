@@ -25,17 +25,17 @@ from components import SHOWCASE, plan_of, showcase
 from spikeloom.hw.accelerator import Serializer
 from spikeloom.hw.buffer import RowBuffer
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.connection import ConnectionPlan
 from spikeloom.hw.engine import Engine
 from spikeloom.hw.events import Compactor, DigitSplitter, EventBank, ValuePicker, word_layout
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.pe import PeArray, address_bits
-from spikeloom.hw.plan import LayerPlan, Plan, plan
+from spikeloom.hw.planning.connection import ConnectionPlan
+from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
+from spikeloom.hw.planning.streams import shape_of
 from spikeloom.hw.pool import PoolUnit
 from spikeloom.hw.population import Population
 from spikeloom.hw.reader import Reader
 from spikeloom.hw.scanner import Scanner
-from spikeloom.hw.streams import shape_of
 from spikeloom.hw.verilog import Generated, generate
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.network import Linear, save

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from spikeloom.hw.windows import Line
+from spikeloom.hw.planning.windows import Line
 
 
 @dataclass(eq=False)

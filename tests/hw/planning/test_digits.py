@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from spikeloom.hw.digits import DigitPlan
+from spikeloom.hw.planning.digits import DigitPlan
 from spikeloom.sw.network import Range
 
 

@@ -15,10 +15,10 @@ from examples import logits_layer
 from hypothesis import given, settings
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.capacity import RowLayer, RowReader, grow
-from spikeloom.hw.plan import Plan, plan
-from spikeloom.hw.streams import StreamPlan
-from spikeloom.hw.windows import BufferPlan, Line, WindowPlan
+from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
+from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.planning.windows import BufferPlan, Line, WindowPlan
 from spikeloom.sw.network import (
     INPUT,
     Connection,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from walks import window_plans, window_words
 
-from spikeloom.hw.streams import StreamPlan
-from spikeloom.hw.windows import BufferPlan, Line, WindowPlan
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.planning.windows import BufferPlan, Line, WindowPlan
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Range
 

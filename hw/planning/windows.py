@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from spikeloom.hw.streams import StreamPlan
+from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.errors import ConfigError
 
 #: Most words for which marks are kept: they are registers, and every window selects among them.

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from spikeloom.hw.capacity import RowLayer, RowReader, grow
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.connection import ConnectionPlan, connection_plan, spare_rows, value_range
-from spikeloom.hw.digits import DigitPlan
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.streams import StreamPlan
+from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
+from spikeloom.hw.planning.connection import (
+    ConnectionPlan,
+    connection_plan,
+    spare_rows,
+    value_range,
+)
+from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges, Shape
 

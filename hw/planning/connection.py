@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spikeloom.hw.alignment import AlignmentPlan
-from spikeloom.hw.streams import StreamPlan
-from spikeloom.hw.windows import BufferPlan, Share, WindowPlan
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (
     Connection,
@@ -34,6 +33,24 @@ from spikeloom.sw.network.record import IntArray
 _SLOTS = 8
 #: Most values per word: selecting among more costs more logic than it saves cycles.
 _MOST_WORD_VALUES = 64
+
+
+@dataclass(frozen=True)
+class AlignmentPlan:
+    """What a connection carries of a source that sends its spikes.
+
+    Parameters
+    ----------
+    source, target : StreamPlan
+        What goes in and what comes out; they differ in their values and timesteps alone.
+    summed : bool
+        Whether a transfer's timesteps are summed, which makes counts of spikes, rather than those
+        past the target's left out, which truncates.
+    """
+
+    source: StreamPlan
+    target: StreamPlan
+    summed: bool
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from examples import ints, logits_layer
 from hypothesis import given, settings
 
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.connection import ConnectionPlan, spare_rows
-from spikeloom.hw.plan import LayerPlan, plan
+from spikeloom.hw.planning.connection import ConnectionPlan, spare_rows
+from spikeloom.hw.planning.plan import LayerPlan, plan
 from spikeloom.sw.network import (
     Connection,
     Conv2d,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from strategies import networks
 
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.plan import plan
+from spikeloom.hw.planning.plan import plan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (
     Connection,
