@@ -51,6 +51,7 @@ class Case:
     events: dict[str, int]
     neuron: str | None = None
     stalls: tuple[float, float] = (0.0, 0.0)
+    time: str = "loop"
 
 
 @functools.cache
@@ -65,15 +66,18 @@ def trained(name: str) -> training.Trained:
     return made
 
 
-def values_per_layer(network: Network, transport: str) -> dict[str, int]:
+def values_per_layer(network: Network, case: Case) -> dict[str, int]:
     """Return how many values a complete comparison of the test split has."""
     values = {}
     for layer in network.layers:
         neurons = len(TEST) * math.prod(network.shapes[layer.name])
         steps = layer.timesteps
         # Spikes and potentials of each step, one count or logit, and the spikes passed on, if any.
-        passed = steps if layer.neuron.fires and transport == "spikes" else 0
+        passed = steps if layer.neuron.fires and case.transport == "spikes" else 0
         values[layer.name] = neurons * (2 * steps + 1 + passed)
+        if case.time == "fold" and layer.neuron.fires:
+            # The last potential, the count, and the count passed on.
+            values[layer.name] = neurons * 3
     return values
 
 
@@ -81,7 +85,9 @@ def assert_equal(case: Case, build_dir: Path) -> None:
     """Simulate the whole test split, and require that every value of every layer is equal."""
     model = trained(case.model)
     network = convert(model.model, transport=case.transport, neuron=case.neuron)
-    config = HardwareConfig(lanes=case.lanes, events=case.events, debug=True, counters=True)
+    config = HardwareConfig(
+        lanes=case.lanes, events=case.events, time=case.time, debug=True, counters=True
+    )
     report = cosimulate(
         network,
         TEST.images,
@@ -94,7 +100,7 @@ def assert_equal(case: Case, build_dir: Path) -> None:
     assert report.stuck is None
     assert report.images == len(TEST) == 360
     compared = {layer.name: layer.compared for layer in report.layers}
-    assert compared == values_per_layer(network, case.transport)
+    assert compared == values_per_layer(network, case)
     assert {layer.differing for layer in report.layers} == {0}
     assert report.equal
     # All layers worked, and classes were told apart: equality is not that of zeros.
@@ -133,6 +139,10 @@ class TestBothPools:
     def test_counts(self, build_dir: Path) -> None:
         lanes = {"conv1": 4, "conv2": 8, "fc": 1}
         assert_equal(Case("digits-pool", "count", lanes, {"conv2": 4}, neuron="if"), build_dir)
+
+    def test_counts_of_folded_time(self, build_dir: Path) -> None:
+        case = Case("digits-pool", "count", 4, {}, neuron="dual", time="fold")
+        assert_equal(case, build_dir)
 
 
 class TestAveragePools:
