@@ -70,10 +70,8 @@ class Neuron(Record):
 
 
 @dataclass(frozen=True, eq=False)
-class If(Neuron, kind="if"):
-    """Integrate-and-fire with soft reset.
-
-    ``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``
+class Integrator(Neuron):
+    """What neurons with one threshold, an initial potential and a bias have in common.
 
     Parameters
     ----------
@@ -109,33 +107,29 @@ class If(Neuron, kind="if"):
 
     def potential(self, timesteps: int, accumulator: Range) -> Range:
         # A spike leaves v >= 0, so v falls below zero by at most T steps of the lowest current;
-        # it may rise past the threshold by T steps of the highest, since one step fires once.
+        # it may rise past the threshold by T steps of the highest, since one step takes away only
+        # so much.
         drift = _drift(accumulator, self.fraction_bits, self.bias).times(timesteps)
         return drift + Range(0, int(self.initial.max()))
 
 
 @dataclass(frozen=True, eq=False)
-class Dual(Neuron, kind="dual"):
+class If(Integrator, kind="if"):
+    """Integrate-and-fire with soft reset.
+
+    ``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``. Parameters and what is raised are
+    those of :class:`Integrator`.
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class Dual(Integrator, kind="dual"):
     """Dual threshold: an IF neuron that takes spikes back which later currents do not justify.
 
     ``v += A*2^F + B; s = 1 if v >= threshold, else -1 if v < 0 and m > 0, else 0;
-    v -= s*threshold; m += s``, with m the net number of spikes so far.
-
-    Parameters
-    ----------
-    threshold : array of int64, shape (channels,)
-        Positive.
-    initial : array of int64, shape (channels,)
-        Membrane potential before the first timestep, ``0 <= initial < threshold``.
-    bias : array of int64, shape (channels,)
-        Added to the potential at every timestep.
-    fraction_bits : int
-        F, the fraction bits that threshold, initial and bias have in common, 0 to 16.
-
-    Raises
-    ------
-    ContractError
-        If a parameter is outside its range or the shapes differ.
+    v -= s*threshold; m += s``, with m the net number of spikes so far. Parameters and what is
+    raised are those of :class:`Integrator`, and so is the range of the potential: as m >= 0, it is
+    bounded from above as without negative spikes, and one of these only raises what is below zero.
 
     References
     ----------
@@ -144,33 +138,12 @@ class Dual(Neuron, kind="dual"):
     threshold.
     """
 
-    threshold: IntArray = field(metadata=TENSOR)
-    initial: IntArray = field(metadata=TENSOR)
-    bias: IntArray = field(metadata=TENSOR)
-    fraction_bits: int
-
-    def __post_init__(self) -> None:
-        _freeze_channels(self, "threshold", "initial", "bias")
-        _check_fraction_bits(self)
-        _check_threshold(self)
-        _check_initial(self)
-
-    @property
-    def channels(self) -> int:
-        return len(self.threshold)
-
     def spike(self) -> Range:
         return Range(-1, 1)
 
     def count(self, timesteps: int) -> Range:
         # Only spikes that were sent are taken back.
         return Range(0, timesteps)
-
-    def potential(self, timesteps: int, accumulator: Range) -> Range:
-        # As an IF neuron's: v = initial + sum of currents - m*threshold with m >= 0 bounds it from
-        # above; a negative spike raises what is below zero, and no lower than it was.
-        drift = _drift(accumulator, self.fraction_bits, self.bias).times(timesteps)
-        return drift + Range(0, int(self.initial.max()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +217,7 @@ class Signed(Neuron, kind="signed"):
 
 
 @dataclass(frozen=True, eq=False)
-class Burst(Neuron, kind="burst"):
+class Burst(Integrator, kind="burst"):
     """Several spikes in one timestep, with a leak: quantized burst LIF.
 
     ``v -= v >> leak`` (no leak if it is None), then ``v += A*2^F + B;
@@ -252,14 +225,8 @@ class Burst(Neuron, kind="burst"):
 
     Parameters
     ----------
-    threshold : array of int64, shape (channels,)
-        Positive.
-    initial : array of int64, shape (channels,)
-        Membrane potential before the first timestep, ``0 <= initial < threshold``.
-    bias : array of int64, shape (channels,)
-        Added to the potential at every timestep.
-    fraction_bits : int
-        F, the fraction bits that threshold, initial and bias have in common, 0 to 16.
+    threshold, initial, bias, fraction_bits
+        As of :class:`Integrator`.
     largest : int
         Most spikes of one timestep, 1 to 4096.
     leak : int, optional
@@ -277,37 +244,25 @@ class Burst(Neuron, kind="burst"):
     ``(1 - 1/tau) v``.
     """
 
-    threshold: IntArray = field(metadata=TENSOR)
-    initial: IntArray = field(metadata=TENSOR)
-    bias: IntArray = field(metadata=TENSOR)
-    fraction_bits: int
     largest: int
     leak: int | None = None
 
     def __post_init__(self) -> None:
-        _freeze_channels(self, "threshold", "initial", "bias")
-        _check_fraction_bits(self)
-        _check_threshold(self)
-        _check_initial(self)
+        super().__post_init__()
         object.__setattr__(self, "largest", require_int(self.largest, "largest", 1, MAX_SPIKE))
         if self.leak is not None:
             object.__setattr__(self, "leak", require_int(self.leak, "leak", 1, MAX_LEAK))
-
-    @property
-    def channels(self) -> int:
-        return len(self.threshold)
 
     def spike(self) -> Range:
         return Range(0, self.largest)
 
     def potential(self, timesteps: int, accumulator: Range) -> Range:
-        drift = _drift(accumulator, self.fraction_bits, self.bias)
-        initial = int(self.initial.max())
         if self.leak is None:
-            return drift.times(timesteps) + Range(0, initial)
+            return super().potential(timesteps, accumulator)
+        drift = _drift(accumulator, self.fraction_bits, self.bias)
         # The leak keeps the order of potentials, so the extremes stay extremes. They are reached
         # where nothing fires; a spike leaves v >= 0.
-        low, high = 0, initial
+        low, high = 0, int(self.initial.max())
         for _ in range(timesteps):
             low = min(low, low - (low >> self.leak) + drift.low)
             high = max(high, high - (high >> self.leak) + drift.high)
@@ -428,7 +383,7 @@ def _check_threshold(neuron: Any, name: str = "threshold") -> None:
         )
 
 
-def _check_initial(neuron: If | Dual | Burst) -> None:
+def _check_initial(neuron: Integrator) -> None:
     off = np.flatnonzero((neuron.initial < 0) | (neuron.initial >= neuron.threshold))
     if off.size:
         c = int(off[0])
