@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from spikeloom.hw.neurons.folded import FoldedUnit
-from spikeloom.hw.neurons.unit import NeuronUnit, neuron_of, reachable_threshold
+from spikeloom.hw.neurons.unit import IntegratorUnit, neuron_of
 from spikeloom.sw.network import Burst, Layer
-from spikeloom.sw.network.record import IntArray
-
-if TYPE_CHECKING:
-    from spikeloom.hw.planning.plan import LayerPlan
 
 
-class BurstUnit(NeuronUnit, kind=Burst.kind):
+class BurstUnit(IntegratorUnit, kind=Burst.kind):
     """``v -= v >> leak; v += A*2^F + B; s = clip(floor(v / threshold), 0, largest)``.
 
     The division is restoring, a stage for each bit of ``largest``, all in one cycle.
@@ -26,15 +20,6 @@ class BurstUnit(NeuronUnit, kind=Burst.kind):
         neuron = layer.neuron
         assert isinstance(neuron, Burst)
         return None if neuron.leak is not None else layer.timesteps * neuron.largest
-
-    @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
-        neuron = neuron_of(plan, Burst)
-        return {
-            "threshold": reachable_threshold(plan, neuron.threshold),
-            "initial": neuron.initial,
-            "bias": neuron.bias,
-        }
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from amaranth.hdl import Module, Mux, Signal
 
 from spikeloom.hw.neurons.folded import FoldedUnit
-from spikeloom.hw.neurons.unit import NeuronUnit, added, neuron_of, reachable_threshold
-from spikeloom.sw.network import Dual, If, Layer
-from spikeloom.sw.network.record import IntArray
-
-if TYPE_CHECKING:
-    from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.neurons.unit import IntegratorUnit, added
+from spikeloom.sw.network import Dual, If
 
 
-class IfUnit(NeuronUnit, kind=If.kind):
+class IfUnit(IntegratorUnit, kind=If.kind):
     """``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``."""
-
-    @classmethod
-    def quanta(cls, layer: Layer) -> int | None:
-        return layer.timesteps
-
-    @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
-        neuron = neuron_of(plan, If)
-        return {
-            "threshold": reachable_threshold(plan, neuron.threshold),
-            "initial": neuron.initial,
-            "bias": neuron.bias,
-        }
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -44,21 +25,8 @@ class IfUnit(NeuronUnit, kind=If.kind):
         return m
 
 
-class DualUnit(NeuronUnit, kind=Dual.kind):
+class DualUnit(IntegratorUnit, kind=Dual.kind):
     """As ``if``, but ``v < 0`` takes back a spike if the net count is positive."""
-
-    @classmethod
-    def quanta(cls, layer: Layer) -> int | None:
-        return layer.timesteps
-
-    @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
-        neuron = neuron_of(plan, Dual)
-        return {
-            "threshold": reachable_threshold(plan, neuron.threshold),
-            "initial": neuron.initial,
-            "bias": neuron.bias,
-        }
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

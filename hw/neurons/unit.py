@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Layer, Range
+from spikeloom.sw.network.neurons import Integrator
 from spikeloom.sw.network.record import IntArray
 
 if TYPE_CHECKING:
@@ -152,6 +153,23 @@ class NeuronUnit(wiring.Component):
         with m.If(self.enable):
             m.d.sync += state.eq(value)
         return kept
+
+
+class IntegratorUnit(NeuronUnit):
+    """What the units of the contract's integrators have in common."""
+
+    @classmethod
+    def quanta(cls, layer: Layer) -> int | None:
+        return layer.timesteps
+
+    @classmethod
+    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
+        neuron = neuron_of(plan, Integrator)
+        return {
+            "threshold": reachable_threshold(plan, neuron.threshold),
+            "initial": neuron.initial,
+            "bias": neuron.bias,
+        }
 
 
 def added(magnitude: Value, negated: Value) -> Value:
