@@ -245,11 +245,9 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
         rows = []
         for reader in planned.readers:
             windows, source = reader.windows, reader.connection.source
-            size = (
-                windows.buffer.row_depth * windows.buffer.word_values * reader.stream.values.width
-            )
-            pool = reader.pool.pool.size[0] if reader.pool else 1
             capacity = windows.buffer.capacity
+            size = windows.buffer.bits // capacity
+            pool = reader.pool.pool.size[0] if reader.pool else 1
             rows.append(RowReader(source, windows.lines, heights[source], pool, size, capacity))
         name = planned.layer.name
         heights[name] = planned.target.height
