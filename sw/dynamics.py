@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.network import Burst, Dual, If, Ladder, Layer, Logits, Neuron, Signed
+from spikeloom.sw.network import Burst, Ladder, Layer, Logits, Neuron, Signed
+from spikeloom.sw.network.neurons import Integrator
 
 #: A neuron's state between timesteps; its first tensor is the membrane potential.
 State = tuple[Tensor, ...]
@@ -40,9 +41,10 @@ class Dynamics(ABC):
 
     kinds: ClassVar[dict[str, type[Dynamics]]] = {}
 
-    def __init_subclass__(cls, kind: str) -> None:
-        """Join the kinds."""
-        Dynamics.kinds[kind] = cls
+    def __init_subclass__(cls, kind: str | None = None) -> None:
+        """Join the kinds, but for what several of them share."""
+        if kind is not None:
+            Dynamics.kinds[kind] = cls
 
     @staticmethod
     def of(layer: Layer, axes: int, device: torch.device) -> Dynamics:
@@ -89,12 +91,12 @@ class Dynamics(ABC):
         """
 
 
-class IfDynamics(Dynamics, kind="if"):
-    """``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``."""
+class IntegratorDynamics(Dynamics):
+    """What neurons of one threshold have in common."""
 
     def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
         """Put the neuron's parameters on the device."""
-        neuron = cast(If, neuron)
+        neuron = cast(Integrator, neuron)
         self._threshold = per_channel(neuron.threshold)
         self._initial = per_channel(neuron.initial)
         self._bias = per_channel(neuron.bias)
@@ -104,32 +106,32 @@ class IfDynamics(Dynamics, kind="if"):
         """Return the initial potential."""
         return (self._initial.expand_as(current),)
 
+    def _integrated(self, potential: Tensor, current: Tensor) -> Tensor:
+        """Return ``v + A*2^F + B``."""
+        return potential + current * self._scale + self._bias
+
+
+class IfDynamics(IntegratorDynamics, kind="if"):
+    """``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``."""
+
     def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the spikes of timestep ``t`` and the state after it."""
-        potential = state[0] + current * self._scale + self._bias
+        potential = self._integrated(state[0], current)
         spikes = (potential >= self._threshold).to(torch.int64)
         return spikes, (potential - spikes * self._threshold,)
 
 
-class DualDynamics(Dynamics, kind="dual"):
+class DualDynamics(IntegratorDynamics, kind="dual"):
     """As IF, but a negative spike takes one back where v < 0 and the net count m is positive."""
-
-    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
-        """Put the neuron's parameters on the device."""
-        neuron = cast(Dual, neuron)
-        self._threshold = per_channel(neuron.threshold)
-        self._initial = per_channel(neuron.initial)
-        self._bias = per_channel(neuron.bias)
-        self._scale = 1 << neuron.fraction_bits
 
     def start(self, current: Tensor) -> State:
         """Return the initial potential, and m = 0."""
-        return (self._initial.expand_as(current), torch.zeros_like(current))
+        return (*super().start(current), torch.zeros_like(current))
 
     def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the spikes of timestep ``t`` and the state after it."""
         potential, net = state
-        potential = potential + current * self._scale + self._bias
+        potential = self._integrated(potential, current)
         up = (potential >= self._threshold).to(torch.int64)
         down = ((potential < 0) & (net > 0)).to(torch.int64)
         spikes = up - down
@@ -168,28 +170,21 @@ class SignedDynamics(Dynamics, kind="signed"):
         return spikes, (potential - rises * up + falls * down, net + moved)
 
 
-class BurstDynamics(Dynamics, kind="burst"):
+class BurstDynamics(IntegratorDynamics, kind="burst"):
     """``v -= v >> k; v += A*2^F + B; s = clip(floor(v / threshold), 0, largest)``."""
 
     def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
         """Put the neuron's parameters on the device."""
+        super().__init__(neuron, per_channel)
         neuron = cast(Burst, neuron)
-        self._threshold = per_channel(neuron.threshold)
-        self._initial = per_channel(neuron.initial)
-        self._bias = per_channel(neuron.bias)
-        self._scale = 1 << neuron.fraction_bits
         self._largest, self._leak = neuron.largest, neuron.leak
-
-    def start(self, current: Tensor) -> State:
-        """Return the initial potential."""
-        return (self._initial.expand_as(current),)
 
     def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the spikes of timestep ``t`` and the state after it."""
         potential = state[0]
         if self._leak is not None:
             potential = potential - (potential >> self._leak)
-        potential = potential + current * self._scale + self._bias
+        potential = self._integrated(potential, current)
         spikes = potential.div(self._threshold, rounding_mode="floor").clamp(0, self._largest)
         return spikes, (potential - spikes * self._threshold,)
 

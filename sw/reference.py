@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from spikeloom.sw.conversion.coding import trained_coding
-from spikeloom.sw.conversion.folding import FoldedLayer, FoldedSynapses, fold
+from spikeloom.sw.conversion.folding import FoldedLayer, fold, pooled
 from spikeloom.sw.conversion.units import shared_units, thresholds_of
 from spikeloom.sw.network import INPUT
 
@@ -102,7 +101,7 @@ def _run(layers: list[_RealLayer], images: Tensor) -> tuple[Tensor, dict[str, Te
         folded = layer.folded
         total = sum(
             (
-                synapses.currents(_pooled(synapses, values[synapses.tap.source]), weight)
+                synapses.currents(pooled(synapses.tap.pool, values[synapses.tap.source]), weight)
                 for synapses, weight in zip(folded.synapses, layer.weights, strict=True)
             ),
             torch.zeros(()),
@@ -116,11 +115,3 @@ def _run(layers: list[_RealLayer], images: Tensor) -> tuple[Tensor, dict[str, Te
         units = activation.levels * activation.amplitudes[0]
         values[folded.name] = counts[folded.name].double() * (activation.threshold / units)
     raise AssertionError("the last layer has a threshold")
-
-
-def _pooled(synapses: FoldedSynapses, source: Tensor) -> Tensor:
-    pool = synapses.tap.pool
-    if pool is None:
-        return source
-    pooled = functional.avg_pool2d if pool.kind == "sum" else functional.max_pool2d
-    return pooled(source, pool.size)

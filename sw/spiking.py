@@ -7,14 +7,13 @@ from typing import Any, Unpack, cast
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional
 
 from spikeloom.sw.conversion.coding import Coding, coding
-from spikeloom.sw.conversion.folding import fold
+from spikeloom.sw.conversion.folding import fold, pooled
 from spikeloom.sw.conversion.options import Options
 from spikeloom.sw.conversion.population import Population, leak_grid
 from spikeloom.sw.conversion.units import shared_units, thresholds_of
-from spikeloom.sw.graph.nodes import LayerSpec, Pooling, SynapseSpec
+from spikeloom.sw.graph.nodes import LayerSpec, SynapseSpec
 from spikeloom.sw.network import INPUT, source_steps
 from spikeloom.sw.neurons import SpikingNeuron
 from spikeloom.sw.prepare import META, activation_of, layers_of
@@ -150,7 +149,7 @@ class _Training(_Walk):
             values = self.carried(spec.name, index, source, fired)
             values = values * self._worth(source, self.coding.layers[spec.name].transports[index])
             steps, batch = values.shape[:2]
-            sums = self._synapse(synapse, _pooled(synapse.tap.pool, values.flatten(0, 1)))
+            sums = self._synapse(synapse, pooled(synapse.tap.pool, values.flatten(0, 1)))
             parts.append(sums.reshape(steps, batch, *sums.shape[1:]))
         return sum(parts[1:], parts[0])
 
@@ -196,10 +195,10 @@ class _Evaluation(_Walk):
             values = self.carried(spec.name, index, source, fired)
             steps, batch = values.shape[:2]
             # Sums, not averages: whole numbers.
-            pooled = _pooled(synapses.tap.pool, values.flatten(0, 1)) * synapses.area
-            weight = torch.from_numpy(shared.weights[index]).to(pooled)
+            whole = pooled(synapses.tap.pool, values.flatten(0, 1)) * synapses.area
+            weight = torch.from_numpy(shared.weights[index]).to(whole)
             # Rounding undoes what a convolution that computes with fractions would add.
-            sums = synapses.currents(pooled.round(), weight).round()
+            sums = synapses.currents(whole.round(), weight).round()
             parts.append(sums.reshape(steps, batch, *sums.shape[1:]))
         total = sum(parts[1:], parts[0])
         return total * _per_channel(shared.units, total) + _per_channel(folded.bias, total)
@@ -219,10 +218,3 @@ def _per_channel(values: Iterable[Any], total: Tensor) -> Tensor:
         [float(value) for value in values], dtype=torch.float64, device=total.device
     )
     return made.reshape(-1, *[1] * (total.ndim - 3))
-
-
-def _pooled(pool: Pooling | None, values: Tensor) -> Tensor:
-    if pool is None:
-        return values
-    pooled = functional.avg_pool2d if pool.kind == "sum" else functional.max_pool2d
-    return pooled(values, pool.size)

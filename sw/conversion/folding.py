@@ -17,7 +17,7 @@ from torch.nn import functional
 from spikeloom.sw.activations import Activation
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph.layer_rules import conv_padding
-from spikeloom.sw.graph.nodes import LayerSpec, SynapseSpec, Tap
+from spikeloom.sw.graph.nodes import LayerSpec, Pooling, SynapseSpec, Tap
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.prepare import activation_of, layers_of
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear
@@ -77,6 +77,14 @@ class FoldedSynapses:
         return functional.conv2d(
             values, weight, stride=self.stride, padding=self.padding, groups=self.groups
         )
+
+
+def pooled(pool: Pooling | None, values: Tensor) -> Tensor:
+    """Return real values of shape (N, channels, height, width) as averages or maxima of a pool."""
+    if pool is None:
+        return values
+    function = functional.avg_pool2d if pool.kind == "sum" else functional.max_pool2d
+    return function(values, pool.size)
 
 
 @dataclass(frozen=True, eq=False)
