@@ -15,7 +15,7 @@ from torch import nn
 
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, replacing, require_version
-from spikeloom.sw.model_spec import build_model, load_model_class
+from spikeloom.sw.models.spec import build_model, load_model_class
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.prepare import META, activation_of, layers_of, prepare
 from spikeloom.sw.trained import Trained
@@ -94,7 +94,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
         If the file is missing, damaged, no trained model, of a newer version, or its tensors do
         not fit the model.
     ConfigError, UnsupportedError
-        If the model cannot be built; see :func:`~spikeloom.sw.model_spec.build_model`.
+        If the model cannot be built; see :func:`~spikeloom.sw.models.spec.build_model`.
     """
     content = read_bytes(path, "model file")
     header = read_metadata(content, path, METADATA_KEY)

@@ -31,7 +31,7 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     """
     shape = parse_shape(input_shape) if input_shape else None
 
-    from spikeloom.sw.model_spec import build_model
+    from spikeloom.sw.models.spec import build_model
     from spikeloom.sw.prepare import check
 
     built = build_model(model)

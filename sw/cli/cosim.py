@@ -153,7 +153,7 @@ def _data_set(name: str, root: Path | None, network: contract.Network) -> Images
 
 
 def _own(image_file: Path, label_file: Path | None, network: contract.Network) -> Images:
-    from spikeloom.sw.images import load_images
+    from spikeloom.sw.datasets.images import load_images
 
     entry = network.input
     images, labels = load_images(image_file, entry.image_shape, entry.values().high)

@@ -128,7 +128,7 @@ class Demo:
         import torch
 
         from spikeloom.sw import checkpoint, training
-        from spikeloom.sw.model_spec import build_model
+        from spikeloom.sw.models.spec import build_model
 
         start = time.monotonic()
         torch.set_num_threads(1)  # a network this small is trained fastest so, and repeatably

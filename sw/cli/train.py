@@ -123,7 +123,7 @@ def command(
     import torch
 
     from spikeloom.sw import checkpoint, datasets, training
-    from spikeloom.sw.model_spec import build_model
+    from spikeloom.sw.models.spec import build_model
 
     examples = datasets.load(data, "train", data_root)
     if limit is not None:

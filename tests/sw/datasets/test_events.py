@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spikeloom.sw.datasets.events import Recordings, bin_events, decode_nmnist, read_nmnist
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
-from spikeloom.sw.events import Recordings, bin_events, decode_nmnist, read_nmnist
 
 Array = np.ndarray[Any, Any]
 Event = tuple[int, int, int, int]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spikeloom.sw.datasets.images import load_images
 from spikeloom.sw.errors import DataError, FileFormatError
-from spikeloom.sw.images import load_images
 
 Array = np.ndarray[Any, Any]
 

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikeloom.sw.datasets.events import NMNIST_CLASSES, NMNIST_SHAPE, read_nmnist
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
-from spikeloom.sw.events import NMNIST_CLASSES, NMNIST_SHAPE, read_nmnist
 from spikeloom.sw.files import read_bytes
 from spikeloom.sw.network import Input
 

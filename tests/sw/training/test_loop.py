@@ -14,7 +14,8 @@ from spikeloom.sw import models
 from spikeloom.sw.activations import QCFS
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.prepare import initialise, prepare
-from spikeloom.sw.training import _shifted, evaluate, fit, param_groups, train
+from spikeloom.sw.training import evaluate, fit, param_groups, train
+from spikeloom.sw.training.loop import _shifted
 
 FEW = small.digits("train").head(256)
 
