@@ -1,0 +1,139 @@
+"""What a connection's scanner reads: every window's words, and how many events each bank gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.sw.network import MaxPool, SumPool
+from spikeloom.sw.network.record import IntArray
+
+#: One word: for each bank its events, and how many of them are those of its last non-zero value.
+Word = Sequence[Sequence[int]]
+
+
+class Words:
+    """The words of one connection's windows.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+    reader : ConnectionPlan
+        One of its readers.
+    sent : array of int64, shape (steps, N, *shape)
+        What the source sends for N images, timestep by timestep; counts, if it sends those.
+    """
+
+    def __init__(self, plan: LayerPlan, reader: ConnectionPlan, sent: IntArray) -> None:
+        self.plan = plan
+        self.reader = reader
+        buffer = reader.windows.buffer
+        kept = kept_values(reader, sent)
+        steps, images, channels, height, width = kept.shape
+        stream = buffer.stream
+        rows = np.zeros((images, steps, height, width, stream.stored_channels), np.int64)
+        rows[..., :channels] = kept.transpose(1, 0, 3, 4, 2)
+        words = np.zeros(
+            (images, steps, height, buffer.row_words * buffer.word_values), dtype=np.uint8
+        )
+        words[..., : stream.row_values] = self._digits(rows).reshape(images, steps, height, -1)
+        self.words = words.reshape(images, steps, height, buffer.row_words, buffer.word_values)
+
+    def image(self, index: int) -> list[Any]:
+        """Return the words of an image.
+
+        Returns
+        -------
+        list
+            By timestep of the buffer, row, output column and share (one for all groups of output
+            channels, if they read the same): the words under the window, in order.
+        """
+        places, under, counts = self._places
+        stored = self.words[index]
+        digits = stored[:, :, places] * under
+        windows = self.reader.windows
+        banks = digits.reshape(*digits.shape[:-1], windows.slots, windows.events)
+        events = banks.sum(-2, dtype=np.int64)
+        reverse = banks[..., ::-1, :]
+        last = np.take_along_axis(reverse, (reverse != 0).argmax(-2)[..., None, :], -2)[..., 0, :]
+        pairs = np.stack([events, last], -1)
+        marks = (stored != 0).any(-1)[:, :, places] if windows.buffer.marked else None
+        cells: list[Any] = pairs.tolist()
+        flags = None if marks is None else marks.tolist()
+        for s, rows in enumerate(cells):
+            for h, columns in enumerate(rows):
+                for x, shares in enumerate(columns):
+                    for g, words in enumerate(shares):
+                        del words[counts[x] :]
+                        if flags is not None:
+                            marked = flags[s][h][x][g]
+                            shares[g] = [w for w, m in zip(words, marked, strict=False) if m]
+        return cells
+
+    def _digits(self, values: IntArray) -> npt.NDArray[np.uint8]:
+        """Return the number of non-zero digits of each value."""
+        if not self.plan.digits.recoded:
+            return np.bitwise_count(values)
+        # A number and its opposite have the same number of digits.
+        magnitude = np.abs(values)
+        return np.bitwise_count((3 * magnitude) ^ magnitude)
+
+    @cached_property
+    def _places(self) -> tuple[IntArray, npt.NDArray[np.uint8], list[int]]:
+        """Return, by output column and share, words' places in a row, and what is under them."""
+        windows = self.reader.windows
+        share, size = windows.share, windows.buffer.word_values
+        counts = [column.words for column in windows.columns]
+        shape = (len(counts), len(share.firsts) if share else 1, max(counts))
+        places = np.zeros(shape, np.int64)
+        under = np.zeros((*shape, size), np.uint8)
+        for x, column in enumerate(windows.columns):
+            word = np.arange(column.words)
+            if share:
+                word = word // share.words * share.position + word % share.words
+                for g, first in enumerate(share.firsts):
+                    places[x, g, : column.words] = column.first + word + first
+            else:
+                places[x, 0, : column.words] = column.first + word
+            under[x, :, : column.words] = 1
+            under[x, :, 0, : column.head] = 0
+            under[x, :, column.words - 1, column.tail :] = 0
+        return places, under, counts
+
+
+def kept_values(reader: ConnectionPlan, sent: IntArray) -> IntArray:
+    """Return what a connection keeps, (steps, N, channels, height, width), of what is sent."""
+    values = sent.reshape(*sent.shape[:2], *_map(sent.shape[2:]))
+    if reader.alignment:
+        values = _aligned(reader.alignment, values)
+    if reader.pool is None:
+        return values
+    pool = reader.pool.pool
+    (high, wide), (rows, columns) = pool.size, (values.shape[3], values.shape[4])
+    whole = values[..., : rows // high * high, : columns // wide * wide]
+    parts = whole.reshape(*values.shape[:3], rows // high, high, columns // wide, wide)
+    return _POOLED[pool.kind](parts)
+
+
+def _aligned(alignment: AlignmentPlan, values: IntArray) -> IntArray:
+    if alignment.summed:
+        total: IntArray = values.sum(0, keepdims=True)
+        return total
+    return values[: alignment.target.steps]
+
+
+def _map(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape if len(shape) == 3 else (*shape, 1, 1)
+
+
+#: Pools by kind, of (steps, N, C, H, window height, W, window width).
+_POOLED: dict[str, Any] = {
+    SumPool.kind: lambda values: values.sum((4, 6)),
+    MaxPool.kind: lambda values: values.max((4, 6)),
+}
