@@ -1,11 +1,24 @@
-"""Labelled images as integer pixels: the embedded digits, image files, event recordings."""
+"""Labelled images as integer pixels: the embedded digits, image files, event recordings.
 
-from spikeloom.sw.datasets.dataset import (
-    LOADERS,
-    SPLITS,
-    Binning,
-    Dataset,
-    load,
-)
+Nothing here is ever downloaded. ``digits`` comes inside scikit-learn; the others are read from
+the original files in a folder that the user names.
+"""
 
-__all__ = ["LOADERS", "SPLITS", "Binning", "Dataset", "load"]
+from spikeloom.sw.datasets import digits, idx, cifar, events  # noqa: I001  (in the order of help)
+from spikeloom.sw.datasets.dataset import Binning, Dataset
+from spikeloom.sw.datasets.loader import LOADERS, SPLITS, Content, Loader, load, loader
+
+__all__ = [
+    "LOADERS",
+    "SPLITS",
+    "Binning",
+    "Content",
+    "Dataset",
+    "Loader",
+    "cifar",
+    "digits",
+    "events",
+    "idx",
+    "load",
+    "loader",
+]

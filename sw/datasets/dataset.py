@@ -1,34 +1,21 @@
-"""Labelled images as integer pixels: the embedded digits, MNIST-style files, event recordings.
-
-Nothing here is ever downloaded. ``digits`` comes inside scikit-learn; ``mnist``, ``fashion-mnist``
-and ``nmnist`` are read from the original files in a folder that the user names.
-"""
+"""The contract of data sets: labelled images as integer pixels, with or without a time axis."""
 
 from __future__ import annotations
 
-import gzip
-import math
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikeloom.sw.datasets.events import NMNIST_CLASSES, NMNIST_SHAPE, read_nmnist
-from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
-from spikeloom.sw.files import read_bytes
+from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import Input
-
-SPLITS = ("train", "test")
-#: Every fifth image of ``digits``, starting with the first, is a test image.
-DIGITS_TEST_STRIDE = 5
 
 PixelArray = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int64]
+#: Which images: their numbers, or a slice.
+Indices = slice | Sequence[int] | IntArray | torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +106,7 @@ class Dataset:
         Raises
         ------
         DataError
-            If the input has a time axis, and the data set has not.
+            If the input has a time axis, and the data set has none, or another one.
         """
         if source.steps is None:
             return self.images
@@ -128,15 +115,83 @@ class Dataset:
                 f"the network's input has a time axis of {source.steps} timesteps, but {self.name} "
                 f"has still images: take a data set of events"
             )
+        if self.steps != source.steps:
+            raise DataError(
+                f"the network's input has a time axis of {source.steps} timesteps, but {self.name} "
+                f"was put into {self.steps} bins: load it with Binning({source.steps})"
+            )
         return self.spikes
 
+    def batch(
+        self,
+        indices: Indices | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return some images as a torch model sees them, and their labels.
+
+        Only these images are turned into real numbers: those of a whole data set take four times
+        the memory of its pixels, for CIFAR-10 600 MB.
+
+        Parameters
+        ----------
+        indices : slice, or integers of shape (N,), optional
+            Which images, in this order; all by default.
+        device : torch.device, optional
+            Where the tensors shall be; pixels travel there as bytes.
+        dtype : torch.dtype
+            Pixels are scaled in this precision: 1/255 in float32 is another number than in
+            float64.
+
+        Returns
+        -------
+        images : tensor of ``dtype`` in [0, 1], shape (N, channels, height, width)
+        targets : tensor of int64, shape (N,)
+        """
+        if isinstance(indices, torch.Tensor):
+            indices = indices.cpu().numpy()
+        chosen = slice(None) if indices is None else indices
+        images, targets = (torch.from_numpy(a[chosen]) for a in (self.images, self.labels))
+        return images.to(device).to(dtype).mul_(self.scale), targets.to(device)
+
     def inputs(self) -> torch.Tensor:
-        """Return the images as a torch model sees them: float32 in [0, 1], (N, C, H, W)."""
-        return torch.from_numpy(self.images).float() * self.scale
+        """Return all images as a torch model sees them: float32 in [0, 1], (N, C, H, W)."""
+        return self.batch()[0]
 
     def targets(self) -> torch.Tensor:
         """Return the labels as an int64 tensor, shape (N,)."""
         return torch.from_numpy(self.labels)
+
+    def take(self, indices: Sequence[int] | IntArray | torch.Tensor) -> Dataset:
+        """Return the images with these numbers, in this order.
+
+        Parameters
+        ----------
+        indices : integers, shape (M,)
+            Each from 0 to N - 1; at least one.
+
+        Raises
+        ------
+        ConfigError
+            If they are no such numbers.
+        """
+        chosen = np.asarray(indices)
+        if chosen.ndim != 1 or chosen.size == 0 or chosen.dtype.kind not in "iu":
+            raise ConfigError(
+                f"images of {self.name} are taken by integers along one axis, at least one, not by "
+                f"{chosen.dtype} of shape {chosen.shape}"
+            )
+        if chosen.min() < 0 or chosen.max() >= len(self):
+            raise ConfigError(
+                f"images of {self.name} have the numbers 0 to {len(self) - 1}, so {chosen.min()} "
+                f"to {chosen.max()} cannot be taken"
+            )
+        return replace(
+            self,
+            images=self.images[chosen],
+            labels=self.labels[chosen],
+            spikes=None if self.spikes is None else self.spikes[chosen],
+        )
 
     def head(self, count: int) -> Dataset:
         """Return the first ``count`` images (all of them, if there are fewer).
@@ -148,15 +203,55 @@ class Dataset:
         """
         if count < 1:
             raise ConfigError(f"the number of images must be at least 1, not {count}")
-        return Dataset(
-            self.name,
-            self.images[:count],
-            self.labels[:count],
-            self.bits,
-            self.classes,
-            self.scale,
-            None if self.spikes is None else self.spikes[:count],
-        )
+        return self.take(np.arange(min(count, len(self))))
+
+    def split(self, share: float, seed: int) -> tuple[Dataset, Dataset]:
+        """Return two parts of the images: for training, and for validation.
+
+        Each image is in one of them, in the order it had. Validation gets its ``share`` of all
+        images and of each class, as exactly as whole images allow: the class's share rounded down
+        or up. Which images of a class these are is drawn by chance; the same seed draws the same.
+
+        Parameters
+        ----------
+        share : float
+            Of validation, more than 0 and less than 1.
+        seed : int
+            At least 0.
+
+        Returns
+        -------
+        training, validation : Dataset
+
+        Raises
+        ------
+        ConfigError
+            If the share is out of range, or leaves one of the two without images.
+        """
+        if not 0 < share < 1:
+            raise ConfigError(
+                f"the share of images for validation must be between 0 and 1, not {share}"
+            )
+        if seed < 0:
+            raise ConfigError(f"the seed of a split must be at least 0, not {seed}")
+        wanted = share * np.bincount(self.labels, minlength=self.classes)
+        total = int(np.floor(share * len(self) + 0.5))
+        if not 0 < total < len(self):
+            part = "validation" if total == 0 else "training"
+            raise ConfigError(
+                f"a share of {share} for validation leaves no image of {self.name}'s {len(self)} "
+                f"for {part}: choose another share, or more images"
+            )
+        counts = np.floor(wanted).astype(np.int64)
+        # What rounding down left over goes to the classes that lost most by it.
+        most = np.argsort(counts - wanted, kind="stable")
+        counts[most[: total - counts.sum()]] += 1
+        generator = np.random.default_rng(seed)
+        held = np.zeros(len(self), bool)
+        for label, count in enumerate(counts):
+            members = np.flatnonzero(self.labels == label)
+            held[generator.permutation(members)[:count]] = True
+        return self.take(np.flatnonzero(~held)), self.take(np.flatnonzero(held))
 
 
 @dataclass(frozen=True)
@@ -186,148 +281,3 @@ class Binning:
     def of(source: Input) -> Binning | None:
         """Return what fits a network's input; None if that has no time axis."""
         return None if source.steps is None else Binning(source.steps, source.values().high)
-
-
-def load(
-    name: str, split: str, root: str | Path | None = None, binning: Binning | None = None
-) -> Dataset:
-    """Load one split of a data set.
-
-    Parameters
-    ----------
-    name : {"digits", "mnist", "fashion-mnist", "nmnist"}
-    split : {"train", "test"}
-    root : path, optional
-        Folder with the original files, for the data sets that do not come with Spikeloom.
-    binning : Binning, optional
-        For recordings of events, ``nmnist``: how they are binned in time, by default in
-        ``Binning()``. Still images have no use for it, and are loaded as they are.
-
-    Raises
-    ------
-    ConfigError
-        If the name or the split is unknown, or a folder is needed and not given.
-    FileFormatError
-        If a file is missing or not what its name says.
-    DataError
-        If images and labels do not fit each other.
-    """
-    if name not in LOADERS:
-        raise ConfigError(f"no data set is called {name!r}; there are {', '.join(LOADERS)}")
-    if split not in SPLITS:
-        raise ConfigError(f"the split must be {' or '.join(SPLITS)}, not {split!r}")
-    return LOADERS[name](name, split, root, binning or Binning())
-
-
-def _load_digits(name: str, split: str, root: str | Path | None, _: Binning) -> Dataset:
-    """Return scikit-learn's 1,797 handwritten digits: 8x8 pixels of 0 to 16.
-
-    The split is fixed: images 0, 5, 10, ... in scikit-learn's order are the test split (360), the
-    others the training split (1,437).
-    """
-    del root  # they come with scikit-learn
-    from sklearn.datasets import load_digits
-
-    bunch: Any = load_digits()
-    test = np.arange(len(bunch.target)) % DIGITS_TEST_STRIDE == 0
-    chosen = test if split == "test" else ~test
-    images = bunch.images[chosen].astype(np.uint8)[:, np.newaxis]
-    return Dataset(name, images, bunch.target[chosen].astype(np.int64), 5, 10, 1 / 16)
-
-
-def _load_mnist(name: str, split: str, root: str | Path | None, _: Binning) -> Dataset:
-    """Return MNIST, or a data set in its format: 28x28 pixels of 0 to 255."""
-    if root is None:
-        raise ConfigError(
-            f"{name} does not come with Spikeloom: name the folder that holds its original files "
-            f"({_mnist_names(split)[0]}.gz and so on)"
-        )
-    folder = Path(root)
-    image_path, label_path = (_find_idx(folder, stem, name) for stem in _mnist_names(split))
-    images = _read_idx(image_path, 3)
-    labels = _read_idx(label_path, 1)
-    if len(images) != len(labels):
-        raise DataError(
-            f"{image_path} has {len(images)} images, but {label_path} has {len(labels)} labels: "
-            f"take both from the same split"
-        )
-    return Dataset(name, images[:, np.newaxis], labels.astype(np.int64), 8, 10, 1 / 255)
-
-
-def _load_nmnist(name: str, split: str, root: str | Path | None, binning: Binning) -> Dataset:
-    """Return N-MNIST, two polarities of 34x34 pixels, in time bins."""
-    if root is None:
-        raise ConfigError(
-            f"{name} does not come with Spikeloom: name the folder that holds its original Train "
-            f"and Test folders, or one .npz file"
-        )
-    recordings = read_nmnist(root, split)
-    spikes = recordings.bins(binning.timesteps, binning.highest, NMNIST_SHAPE)
-    most = binning.timesteps * binning.highest
-    return Dataset(
-        name,
-        spikes.sum(1, dtype=np.uint8),
-        recordings.labels,
-        most.bit_length(),
-        NMNIST_CLASSES,
-        1 / most,
-        spikes,
-    )
-
-
-LOADERS: dict[str, Callable[[str, str, str | Path | None, Binning], Dataset]] = {
-    "digits": _load_digits,
-    "mnist": _load_mnist,
-    "fashion-mnist": _load_mnist,
-    "nmnist": _load_nmnist,
-}
-
-
-def _mnist_names(split: str) -> tuple[str, str]:
-    prefix = "train" if split == "train" else "t10k"
-    return f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
-
-
-def _find_idx(folder: Path, stem: str, name: str) -> Path:
-    # Some unpackers write "images.idx3-ubyte" where the original has "images-idx3-ubyte".
-    candidates = [folder / f"{stem}{end}" for end in (".gz", "")]
-    candidates.append(folder / stem.replace("-idx", ".idx"))
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise FileFormatError(
-        f"{candidates[0]} does not exist (nor without .gz): name the folder that holds the "
-        f"original files of {name}"
-    )
-
-
-def _read_idx(path: Path, ndim: int) -> PixelArray:
-    """Return the array in an idx file of unsigned bytes, gzipped or not."""
-    content = read_bytes(path, "data file")
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise FileFormatError(
-                f"{path} is damaged or cut short ({error}): get it again"
-            ) from None
-    magic = bytes((0, 0, 8, ndim))
-    if content[:4] != magic:
-        raise FileFormatError(
-            f"{path} is no idx file of unsigned bytes with {ndim} axes: it begins with "
-            f"{content[:4].hex() or 'nothing'}, not {magic.hex()}"
-        )
-    header = 4 + 4 * ndim
-    if len(content) < header:
-        raise FileFormatError(f"{path} is cut short within its header: get it again")
-    shape = tuple(
-        int.from_bytes(content[offset : offset + 4], "big") for offset in range(4, header, 4)
-    )
-    expected = header + math.prod(shape)
-    if len(content) != expected:
-        raise FileFormatError(
-            f"{path} has {len(content)} bytes, but its header {shape} needs {expected}: get it "
-            f"again"
-        )
-    # A copy, since torch wants to be able to write.
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikeloom.sw.datasets.dataset import Binning, Dataset
+from spikeloom.sw.datasets.loader import Loader
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
 from spikeloom.sw.files import read_bytes
 
@@ -77,6 +79,28 @@ class Recordings:
     def bins(self, timesteps: int, highest: int, shape: tuple[int, int, int]) -> Array:
         """Return :func:`bin_events` of all recordings."""
         return bin_events(self.x, self.y, self.p, self.t, self.offsets, timesteps, highest, shape)
+
+
+class NMNIST(Loader):
+    """MNIST's images as an event camera saw them: two polarities of 34x34 pixels, in time bins."""
+
+    name = "nmnist"
+    needs = "the original Train and Test folders, or one .npz file"
+    origin = "www.garrickorchard.com/datasets/n-mnist"
+
+    def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
+        recordings = read_nmnist(self.folder(root), split)
+        spikes = recordings.bins(binning.timesteps, binning.highest, NMNIST_SHAPE)
+        most = binning.timesteps * binning.highest
+        return Dataset(
+            self.name,
+            spikes.sum(1, dtype=np.uint8),
+            recordings.labels,
+            most.bit_length(),
+            NMNIST_CLASSES,
+            1 / most,
+            spikes,
+        )
 
 
 def bin_events(

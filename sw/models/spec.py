@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.models.zoo import MODELS
+from spikeloom.sw.models.registry import MODELS
 
 
 def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]:

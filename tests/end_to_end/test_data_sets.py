@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
+from spikeloom.sw import datasets, models
 from spikeloom.sw.cli import main
+from spikeloom.sw.convert import convert
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.initialisation import initialise
+from spikeloom.sw.prepare import META, prepare
 
 pytestmark = pytest.mark.data
 
@@ -53,3 +60,56 @@ def test_from_original_files_to_equal_hardware(
     assert figures["accuracy"] > least
     # 12x12 windows of the first layer, pooled: the map is larger than the digits'.
     assert figures["layers"][0]["compared"] == 100 * 8 * 12 * 12 * 9
+
+
+#: Images per class in the training and the test split; None if classes differ.
+COUNTS = {"mnist": (None, None), "fashion-mnist": (6000, 1000), "cifar10": (5000, 1000)}
+SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_the_published_files(name: str, data_root: Path) -> None:
+    for split, total, each in zip(datasets.SPLITS, (None, 10_000), COUNTS[name], strict=True):
+        data = datasets.load(name, split, data_root)
+        assert len(data) == (total or (50_000 if name == "cifar10" else 60_000))
+        assert (data.shape, data.bits, data.classes) == (SHAPES[name], 8, 10)
+        assert (int(data.images.min()), int(data.images.max())) == (0, 255)
+        counts = np.bincount(data.labels, minlength=10)
+        assert counts.tolist() == [each] * 10 if each else counts.min() > 800
+    result = CliRunner().invoke(main, ["data", name, "--data-root", str(data_root)])
+    assert result.exit_code == 0, result.output
+    assert "all files are as published" in result.output
+
+
+def test_photographs_split_for_validation(data_root: Path) -> None:
+    training, validation = datasets.load("cifar10", "train", data_root).split(0.1, seed=0)
+    assert np.bincount(training.labels).tolist() == [4500] * 10
+    assert np.bincount(validation.labels).tolist() == [500] * 10
+    images, targets = validation.batch(slice(64))
+    assert images.shape == (64, 3, 32, 32)
+    assert targets.tolist() == validation.labels[:64].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("net4", "fashion-mnist"),
+        ("net4-leaky", "fashion-mnist"),
+        ("vgg9", "cifar10"),
+        ("vgg11", "cifar10"),
+        ("vgg16", "cifar10"),
+        ("resnet18", "cifar10"),
+    ],
+)
+def test_large_models_keep_their_labels_when_converted(
+    name: str, data: str, data_root: Path
+) -> None:
+    test = datasets.load(data, "test", data_root).head(16)
+    torch.manual_seed(0)
+    prepared = prepare(models.build(name), input_shape=test.shape, timesteps=2)
+    prepared.meta[META] |= {"input_bits": test.bits, "input_scale": test.scale}
+    initialise(prepared, test.inputs())
+    network = convert(prepared.eval(), transport="count")
+    logits = prepared.double()(test.batch(dtype=torch.float64)[0])
+    assert logits.std() > 0
+    assert Golden(network).run(test.images).labels.tolist() == logits.argmax(1).tolist()

@@ -1,140 +1,165 @@
-"""Data sets: the embedded one, idx files whole and damaged, recordings of events."""
+"""Labelled images: checks, parts, batches."""
 
 from __future__ import annotations
 
-import gzip
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import small
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from spikeloom.sw import datasets
-from spikeloom.sw.datasets import Binning, Dataset
-from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
-from spikeloom.sw.network import CountInput, SpikeInput
+from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.errors import ConfigError, DataError
 
 Array = np.ndarray[Any, Any]
 
 
-def idx(array: Array) -> bytes:
-    header = bytes((0, 0, 8, array.ndim))
-    return header + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
+def numbered(labels: Any, classes: int = 10) -> Dataset:
+    """Return a data set whose images, of 2 bytes, tell their number."""
+    labels = np.asarray(labels, np.int64)
+    number = np.arange(len(labels))
+    images = np.stack([number >> 8, number & 255], 1).astype(np.uint8)
+    return Dataset("d", images[:, None, None], labels, 8, classes, 1 / 255)
 
 
-def write_mnist(
-    folder: Path, images: Array, labels: Array, zipped: bool = True
-) -> tuple[Path, Path]:
-    paths = []
-    for name, array in (("images-idx3", images), ("labels-idx1", labels)):
-        content = idx(array)
-        path = folder / f"train-{name}-ubyte{'.gz' if zipped else ''}"
-        path.write_bytes(gzip.compress(content) if zipped else content)
-        paths.append(path)
-    return paths[0], paths[1]
-
-
-IMAGES = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28)
-LABELS = np.array([3, 1, 4], np.uint8)
-
-
-def test_digits_are_split_without_overlap() -> None:
-    train, test = small.digits("train"), small.digits("test")
-    assert (len(train), len(test)) == (1437, 360)
-    assert train.shape == (1, 8, 8)
-    assert train.images.dtype == np.uint8
-    assert (int(train.images.max()), train.bits, train.classes) == (16, 5, 10)
-    seen = {image.tobytes() for image in train.images}
-    assert not any(image.tobytes() in seen for image in test.images)
-    assert set(test.labels) == set(range(10))
-
-
-def test_digits_follow_the_order_of_scikit_learn() -> None:
-    from sklearn.datasets import load_digits
-
-    original = load_digits()
-    assert np.array_equal(small.digits("test").images[:, 0], original.images[::5])
-    assert np.array_equal(small.digits("test").labels, original.target[::5])
+def numbers(data: Dataset) -> list[int]:
+    return [int(high) << 8 | int(low) for high, low in data.images[:, 0, 0]]
 
 
 def test_inputs_are_scaled_to_one() -> None:
     inputs = small.digits("test").inputs()
     assert inputs.shape == (360, 1, 8, 8)
+    assert inputs.dtype == torch.float32
     assert float(inputs.max()) == 1.0
     assert small.digits("test").targets().tolist()[:3] == small.digits("test").labels[:3].tolist()
 
 
+@pytest.mark.parametrize(
+    "indices",
+    [[5, 0, 5], np.array([5, 0, 5]), torch.tensor([5, 0, 5])],
+    ids=lambda i: type(i).__name__,
+)
+def test_batches(indices: Any) -> None:
+    data = numbered([3, 1, 4, 1, 5, 9])
+    images, targets = data.batch(indices)
+    assert (images.dtype, targets.dtype) == (torch.float32, torch.int64)
+    assert torch.equal(
+        images * 255, torch.tensor([5.0, 0.0, 5.0])[:, None, None, None] * torch.tensor([0.0, 1.0])
+    )
+    assert targets.tolist() == [9, 3, 9]
+
+
+def test_batches_of_a_slice_in_a_precision_and_on_a_device() -> None:
+    data = numbered(np.zeros(200, int))
+    images, targets = data.batch(slice(150, 153), "cpu", torch.float64)
+    assert images[:, 0, 0, 1].tolist() == [150 / 255, 151 / 255, 152 / 255]
+    assert data.batch(slice(2), "meta")[0].device.type == "meta"
+    assert len(targets) == 3
+    assert torch.equal(data.batch()[0], data.inputs())
+
+
+def test_batches_leave_the_images_alone() -> None:
+    data = small.digits("test")
+    before = data.images[:9].copy()
+    data.batch(slice(9))[0].zero_()
+    assert np.array_equal(data.images[:9], before)
+
+
 def test_head() -> None:
     assert len(small.digits("test").head(7)) == 7
+    assert numbers(numbered([0] * 9).head(4)) == [0, 1, 2, 3]
     assert len(small.digits("test").head(9999)) == 360
     with pytest.raises(ConfigError, match="at least 1, not 0"):
         small.digits("test").head(0)
 
 
-@pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_idx_files(tmp_path: Path, zipped: bool, name: str) -> None:
-    write_mnist(tmp_path, IMAGES, LABELS, zipped)
-    data = datasets.load(name, "train", tmp_path)
-    assert np.array_equal(data.images[:, 0], IMAGES)
-    assert data.labels.tolist() == [3, 1, 4]
-    assert (data.bits, data.scale, data.shape) == (8, 1 / 255, (1, 28, 28))
+def test_take() -> None:
+    taken = numbered([3, 1, 4, 1]).take([2, 0])
+    assert numbers(taken) == [2, 0]
+    assert taken.labels.tolist() == [4, 3]
+    assert (taken.name, taken.bits, taken.classes, taken.scale) == ("d", 8, 10, 1 / 255)
 
 
-def test_unpacked_files_with_a_dot_in_the_name(tmp_path: Path) -> None:
-    for path in write_mnist(tmp_path, IMAGES, LABELS, zipped=False):
-        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
-    assert len(datasets.load("mnist", "train", tmp_path)) == 3
+def test_take_keeps_spikes() -> None:
+    spikes = np.arange(12, dtype=np.uint8).reshape(3, 2, 1, 1, 2)
+    data = Dataset("d", spikes.sum(1, dtype=np.uint8), np.array([0, 1, 2]), 5, 3, 1.0, spikes)
+    taken = data.take(torch.tensor([2, 1]))
+    assert taken.spikes is not None
+    assert np.array_equal(taken.spikes, spikes[[2, 1]])
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileFormatError, match=r"t10k-images-idx3-ubyte\.gz does not exist"):
-        datasets.load("mnist", "test", tmp_path)
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [
+        ([], "at least one, not by"),
+        ([[0]], r"not by int64 of shape \(1, 1\)"),
+        ([0.0], "not by float64"),
+        (np.array([True, False]), "not by bool"),
+        ([0, 4], "numbers 0 to 3, so 0 to 4 cannot"),
+        ([-1], "numbers 0 to 3, so -1 to -1 cannot"),
+    ],
+)
+def test_take_of_what_is_not_there(indices: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        numbered([0, 1, 2, 3]).take(indices)
 
 
-def test_a_folder_is_needed() -> None:
-    with pytest.raises(ConfigError, match="does not come with Spikeloom: name the folder"):
-        datasets.load("mnist", "test")
+@given(
+    labels=st.lists(st.integers(0, 4), min_size=2, max_size=300),
+    share=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**32),
+)
+def test_splits_are_disjoint_complete_and_stratified(
+    labels: list[int], share: float, seed: int
+) -> None:
+    data = numbered(labels, 5)
+    # Python's round() would send halves to the even neighbour.
+    total = int(share * len(labels) + 0.5)
+    if total in (0, len(labels)):
+        with pytest.raises(ConfigError, match="leaves no image of d's"):
+            data.split(share, seed)
+        return
+    training, validation = data.split(share, seed)
+    assert len(validation) == total
+    assert sorted(numbers(training) + numbers(validation)) == list(range(len(labels)))
+    for part in (training, validation):
+        assert numbers(part) == sorted(numbers(part))
+        assert part.labels.tolist() == [labels[number] for number in numbers(part)]
+    for label in range(5):
+        assert abs((validation.labels == label).sum() - share * labels.count(label)) < 1
+    again = data.split(share, seed)
+    assert [numbers(part) for part in again] == [numbers(training), numbers(validation)]
 
 
-def test_unknown_names() -> None:
-    with pytest.raises(ConfigError, match="no data set is called 'cifar'; there are digits"):
-        datasets.load("cifar", "test")
-    with pytest.raises(ConfigError, match="train or test, not 'val'"):
-        datasets.load("digits", "val")
+def test_splits_follow_the_seed() -> None:
+    data = small.digits("train")
+    first, second = (data.split(0.1, seed)[1] for seed in (0, 1))
+    assert not np.array_equal(first.images, second.images)
+    assert np.array_equal(np.bincount(first.labels), np.bincount(second.labels))
+    # A tenth of the images, drawn by chance: neither the first ones nor every tenth.
+    held = numbers(numbered([0] * 1000).split(0.1, 0)[1])
+    assert len(held) == 100
+    assert 400 < np.mean(held) < 600
+    assert len(set(np.diff(held))) > 5
 
 
-DAMAGE = {
-    "a cut gzip": (lambda b: gzip.compress(b)[:-20], "damaged or cut short"),
-    "a broken gzip": (lambda b: b"\x1f\x8b" + b"x" * 50, "damaged or cut short"),
-    "a wrong magic": (lambda b: b"\x00\x00\x0d\x03" + b[4:], "begins with 00000d03, not 00000803"),
-    "an empty file": (lambda b: b"", "begins with nothing"),
-    "a cut header": (lambda b: b[:9], "cut short within its header"),
-    "a cut body": (lambda b: b[:-1], "has 2367 bytes, but its header .* needs 2368"),
-    "a surplus byte": (lambda b: b + b"x", "has 2369 bytes, but its header .* needs 2368"),
-}
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan"), 10])
+def test_splits_of_a_nonsensical_share(share: float) -> None:
+    with pytest.raises(ConfigError, match=rf"between 0 and 1, not {share}"):
+        small.digits("test").split(share, 0)
 
 
-@pytest.mark.parametrize("case", DAMAGE)
-def test_damaged_idx_files(tmp_path: Path, case: str) -> None:
-    damage, message = DAMAGE[case]
-    path, _ = write_mnist(tmp_path, IMAGES, LABELS, zipped=False)
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(FileFormatError, match=message):
-        datasets.load("mnist", "train", tmp_path)
-
-
-def test_labels_of_another_split(tmp_path: Path) -> None:
-    write_mnist(tmp_path, IMAGES, LABELS[:2])
-    with pytest.raises(DataError, match=r"3 images, but .* has 2 labels"):
-        datasets.load("mnist", "train", tmp_path)
-
-
-def test_labels_out_of_range(tmp_path: Path) -> None:
-    write_mnist(tmp_path, IMAGES, np.array([0, 10, 1], np.uint8))
-    with pytest.raises(DataError, match="from 0 to 9, not 0 to 10"):
-        datasets.load("mnist", "train", tmp_path)
+def test_splits_that_leave_nothing() -> None:
+    data = numbered([0, 1, 2, 3])
+    with pytest.raises(ConfigError, match=r"0\.1 for validation leaves no .* 4 for validation"):
+        data.split(0.1, 0)
+    with pytest.raises(ConfigError, match=r"0\.9 for validation leaves no .* 4 for training"):
+        data.split(0.9, 0)
+    with pytest.raises(ConfigError, match="seed of a split must be at least 0, not -1"):
+        data.split(0.5, -1)
 
 
 @pytest.mark.parametrize(
@@ -151,91 +176,9 @@ def test_data_sets_are_validated(images: Array, labels: list[int], bits: int, me
         Dataset("d", images.astype(np.uint8), np.array(labels, np.int64), bits, 10, 1.0)
 
 
-def write_nmnist(folder: Path) -> Path:
-    """Write three recordings of two events each: pixel (label, label), on and off."""
-    for name, label in (("00001", 4), ("00002", 0), ("00003", 9)):
-        path = folder / "Test" / str(label) / f"{name}.bin"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(bytes([label, label, 0x80, 0, 0, label, label, 0, 0, 99]))
-    return folder
-
-
-def test_recordings_have_spikes_and_their_sums(tmp_path: Path) -> None:
-    data = datasets.load("nmnist", "test", write_nmnist(tmp_path))
-    assert data.labels.tolist() == [4, 0, 9]
-    assert (data.steps, data.shape, data.timed_shape) == (8, (2, 34, 34), (8, 2, 34, 34))
-    assert data.spikes is not None
-    assert np.argwhere(data.spikes[0]).tolist() == [[0, 1, 4, 4], [7, 0, 4, 4]]
-    assert np.array_equal(data.images, data.spikes.sum(1))
-    assert (data.bits, data.scale, data.images.dtype) == (4, 1 / 8, np.uint8)
-    assert data.inputs().shape == (3, 2, 34, 34)
-    assert data.head(2).spikes is not None
-    assert np.array_equal(data.head(2).spikes, data.spikes[:2])
-
-
-def test_recordings_in_chosen_bins(tmp_path: Path) -> None:
-    data = datasets.load("nmnist", "test", write_nmnist(tmp_path), Binning(1, 3))
-    assert (data.steps, data.bits, data.scale) == (1, 2, 1 / 3)
-    assert data.images.sum() == 6
-    with pytest.raises(ConfigError, match="at most 255, not 128 bins of up to 2: take fewer time"):
-        Binning(128, 2)
-
-
-def test_images_for_a_network(tmp_path: Path) -> None:
-    timed, still = SpikeInput((2, 34, 34), 5, 3), CountInput((2, 34, 34), 15)
-    assert Binning.of(still) is None
-    binning = Binning.of(timed)
-    assert binning == Binning(5, 3)
-    data = datasets.load("nmnist", "test", write_nmnist(tmp_path), binning)
-    assert data.images_for(timed) is data.spikes
-    assert data.images_for(still) is data.images
-    digits = small.digits("test")
-    assert (digits.steps, digits.timed_shape) == (None, (1, 8, 8))
-    assert digits.images_for(still) is digits.images
-    with pytest.raises(DataError, match="time axis of 5 timesteps, but digits has still images"):
-        digits.images_for(timed)
-
-
-def test_recordings_need_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nmnist does not come with Spikeloom: name .* \.npz"):
-        datasets.load("nmnist", "test")
-    with pytest.raises(FileFormatError, match="Train does not exist"):
-        datasets.load("nmnist", "train", write_nmnist(tmp_path))
-
-
 def test_spikes_must_add_up_to_the_images() -> None:
     images, spikes = np.ones((1, 1, 2, 2), np.uint8), np.ones((1, 3, 1, 2, 2), np.uint8)
     Dataset("d", images * 3, np.array([0]), 4, 10, 1.0, spikes)
     for wrong in (spikes[:, :2], spikes[0]):
         with pytest.raises(DataError, match=r"spikes of d must have shape .* and add up over T"):
             Dataset("d", images * 3, np.array([0]), 4, 10, 1.0, wrong)
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_the_original_files(data_root: Path, name: str) -> None:
-    train = datasets.load(name, "train", data_root / name)
-    test = datasets.load(name, "test", data_root / name)
-    assert (len(train), len(test)) == (60000, 10000)
-    assert np.bincount(test.labels).sum() == 10000
-    assert int(train.images.max()) == 255
-
-
-@pytest.mark.data
-def test_recordings_of_the_event_camera(data_root: Path) -> None:
-    train = datasets.load("nmnist", "train", data_root / "nmnist")
-    test = datasets.load("nmnist", "test", data_root / "nmnist")
-    assert len(train) >= 1000
-    assert len(test) >= 100
-    for data in (train, test):
-        assert data.timed_shape == (8, 2, 34, 34)
-        assert set(data.labels) == set(range(10))
-        # Some thousand events each, in every bin, of both polarities.
-        assert data.spikes is not None
-        assert data.spikes.max() == 1
-        assert data.spikes.any((3, 4)).mean() > 0.9
-        assert 500 < data.images.sum((1, 2, 3)).mean() < 9000
-    # The nearest training image mostly shows the same digit: events and labels belong together.
-    flat, other = (d.images.reshape(len(d), -1).astype(float) for d in (train, test))
-    near = ((flat**2).sum(1) - 2 * other @ flat.T).argmin(1)
-    assert (train.labels[near] == test.labels).mean() > 0.7

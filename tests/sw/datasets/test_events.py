@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import small
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spikeloom.sw import datasets
+from spikeloom.sw.datasets import Binning
 from spikeloom.sw.datasets.events import Recordings, bin_events, decode_nmnist, read_nmnist
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
+from spikeloom.sw.network import CountInput, SpikeInput
 
 Array = np.ndarray[Any, Any]
 Event = tuple[int, int, int, int]
@@ -220,3 +224,81 @@ def test_highest_counts_that_cannot_be(highest: Any) -> None:
         ConfigError, match="highest of binned events must be an integer from 1 to 25"
     ):
         recordings(FIRST).bins(1, highest, (2, 34, 34))
+
+
+# --- as a data set --------------------------------------------------------------------------------
+
+
+def write_nmnist(folder: Path) -> Path:
+    """Write three recordings of two events each: pixel (label, label), on and off."""
+    for name, label in (("00001", 4), ("00002", 0), ("00003", 9)):
+        path = folder / "Test" / str(label) / f"{name}.bin"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(bytes([label, label, 0x80, 0, 0, label, label, 0, 0, 99]))
+    return folder
+
+
+def test_recordings_have_spikes_and_their_sums(tmp_path: Path) -> None:
+    data = datasets.load("nmnist", "test", write_nmnist(tmp_path))
+    assert data.labels.tolist() == [4, 0, 9]
+    assert (data.steps, data.shape, data.timed_shape) == (8, (2, 34, 34), (8, 2, 34, 34))
+    assert data.spikes is not None
+    assert np.argwhere(data.spikes[0]).tolist() == [[0, 1, 4, 4], [7, 0, 4, 4]]
+    assert np.array_equal(data.images, data.spikes.sum(1))
+    assert (data.bits, data.scale, data.images.dtype) == (4, 1 / 8, np.uint8)
+    assert data.inputs().shape == (3, 2, 34, 34)
+    assert data.head(2).spikes is not None
+    assert np.array_equal(data.head(2).spikes, data.spikes[:2])
+
+
+def test_recordings_in_chosen_bins(tmp_path: Path) -> None:
+    data = datasets.load("nmnist", "test", write_nmnist(tmp_path), Binning(1, 3))
+    assert (data.steps, data.bits, data.scale) == (1, 2, 1 / 3)
+    assert data.images.sum() == 6
+    with pytest.raises(ConfigError, match="at most 255, not 128 bins of up to 2: take fewer time"):
+        Binning(128, 2)
+
+
+def test_images_for_a_network(tmp_path: Path) -> None:
+    timed, still = SpikeInput((2, 34, 34), 5, 3), CountInput((2, 34, 34), 15)
+    assert Binning.of(still) is None
+    binning = Binning.of(timed)
+    assert binning == Binning(5, 3)
+    data = datasets.load("nmnist", "test", write_nmnist(tmp_path), binning)
+    assert data.images_for(timed) is data.spikes
+    assert data.images_for(still) is data.images
+    digits = small.digits("test")
+    assert (digits.steps, digits.timed_shape) == (None, (1, 8, 8))
+    assert digits.images_for(still) is digits.images
+    with pytest.raises(DataError, match="time axis of 5 timesteps, but digits has still images"):
+        digits.images_for(timed)
+    other = datasets.load("nmnist", "test", tmp_path)
+    with pytest.raises(DataError, match=r"5 timesteps, but nmnist was put into 8 bins: load it"):
+        other.images_for(timed)
+
+
+def test_recordings_need_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nmnist does not come with Spikeloom: name .* \.npz"):
+        datasets.load("nmnist", "test")
+    with pytest.raises(FileFormatError, match="Train does not exist"):
+        datasets.load("nmnist", "train", write_nmnist(tmp_path))
+
+
+@pytest.mark.data
+def test_recordings_of_the_event_camera(data_root: Path) -> None:
+    train = datasets.load("nmnist", "train", data_root / "nmnist")
+    test = datasets.load("nmnist", "test", data_root / "nmnist")
+    assert len(train) >= 1000
+    assert len(test) >= 100
+    for data in (train, test):
+        assert data.timed_shape == (8, 2, 34, 34)
+        assert set(data.labels) == set(range(10))
+        # Some thousand events each, in every bin, of both polarities.
+        assert data.spikes is not None
+        assert data.spikes.max() == 1
+        assert data.spikes.any((3, 4)).mean() > 0.9
+        assert 500 < data.images.sum((1, 2, 3)).mean() < 9000
+    # The nearest training image mostly shows the same digit: events and labels belong together.
+    flat, other = (d.images.reshape(len(d), -1).astype(float) for d in (train, test))
+    near = ((flat**2).sum(1) - 2 * other @ flat.T).argmin(1)
+    assert (train.labels[near] == test.labels).mean() > 0.7

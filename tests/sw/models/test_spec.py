@@ -9,8 +9,8 @@ import pytest
 from torch import nn
 
 from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.models.digits import DigitsConv
 from spikeloom.sw.models.spec import build_model, load_model_class
-from spikeloom.sw.models.zoo import DigitsConv
 
 FILE = """
 from __future__ import annotations

@@ -1,0 +1,64 @@
+"""``spikeloom data``: show a data set, and whether its files are the published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from spikeloom.sw.cli.common import DATASETS, console, shape_text, table
+
+
+@click.command()
+@click.argument("name", type=click.Choice(DATASETS))
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder with the data set's original files, or with a folder of its name; digits needs "
+    "none.",
+)
+@click.pass_context
+def command(ctx: click.Context, name: str, data_root: Path | None) -> None:
+    """Show what the data set NAME holds, and whether its files are the published ones.
+
+    Files are compared by the SHA-256 of their content, so that it does not matter whether they
+    are compressed, or packed otherwise. The exit status is 1 if a content differs. Nothing is
+    ever downloaded: where files are missing, the message says which, and where people get them.
+
+    \b
+        spikeloom data digits
+        spikeloom data mnist --data-root ~/mnist
+        spikeloom data cifar10 --data-root ~/data
+    """
+    from spikeloom.sw import datasets
+
+    loader = datasets.loader(name)
+    splits = table("split", "#images", "#classes", "#shape", "#bits")
+    files = table("", "file", "in", "content")
+    differing = 0
+    for split in datasets.SPLITS:
+        data = datasets.load(name, split, data_root)
+        shape = shape_text(data.timed_shape)
+        splits.add_row(split, f"{len(data):,}", str(data.classes), shape, str(data.bits))
+        for content in loader.contents(split, data_root):
+            same = loader.is_published(content)
+            differing += not same
+            files.add_row(
+                "[green]ok[/]" if same else "[red]NO[/]",
+                escape(content.name),
+                escape(str(content.path)),
+                "as published" if same else f"differs, SHA-256 {content.sha256}",
+            )
+    out = console()
+    out.print(splits)
+    if not loader.published:
+        click.echo(f"no checksums are known for {name}")
+        return
+    out.print(files)
+    if differing:
+        text = "1 file is" if differing == 1 else f"{differing} files are"
+        click.echo(f"{text} not as published: {loader.advice()}")
+        ctx.exit(1)
+    click.echo("all files are as published")

@@ -1,0 +1,150 @@
+"""Data sets by name, from files of the user's. Nothing is ever downloaded."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from spikeloom.sw.datasets.dataset import Binning, Dataset
+from spikeloom.sw.errors import ConfigError
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one of a data set's original files holds, wherever it was found.
+
+    Parameters
+    ----------
+    name : str
+        Of the original file, without the end that says how it is compressed.
+    path : path
+        The file itself, or the one that it is packed into.
+    data : bytes
+        Decompressed.
+    """
+
+    name: str
+    path: Path
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the content, in hexadecimal digits."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+class Loader(ABC):
+    """How one data set is found and read; each is a class with a ``name``.
+
+    Attributes
+    ----------
+    name : str
+    needs : str
+        What the user's folder must hold; empty if the data set comes with Spikeloom.
+    origin : str
+        Where people usually get that.
+    published : mapping of str to str
+        SHA-256 of the original files' decompressed content, by the files' names. The figures are
+        those that several projects publish, and were computed here, too.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[str] = ""
+    origin: ClassVar[str] = ""
+    published: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" in cls.__dict__:
+            LOADERS[cls.name] = cls()
+
+    @abstractmethod
+    def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
+        """Return one split; as :func:`load`."""
+
+    def contents(self, split: str, root: str | Path | None) -> Iterator[Content]:
+        """Yield the original files of one split, as far as their content is published.
+
+        Raises
+        ------
+        ConfigError, FileFormatError
+            As :func:`load`.
+        """
+        del split, root
+        yield from ()
+
+    def is_published(self, content: Content) -> bool:
+        """Say whether this is the published content of the file of this name."""
+        return self.published.get(content.name) == content.sha256
+
+    def folder(self, root: str | Path | None) -> Path:
+        """Return the folder to look in: ``root``, or the one in it that has the data set's name.
+
+        Raises
+        ------
+        ConfigError
+            If there is no ``root``.
+        """
+        if root is None:
+            raise ConfigError(f"{self.name} does not come with Spikeloom: {self.advice()}")
+        inner = Path(root) / self.name
+        return inner if inner.is_dir() else Path(root)
+
+    def advice(self) -> str:
+        """Return what to do about missing files, for messages."""
+        return f"name the folder that holds {self.needs} (from {self.origin})"
+
+
+#: What loads each data set, by its name.
+LOADERS: dict[str, Loader] = {}
+
+
+def loader(name: str) -> Loader:
+    """Return what loads the data set called ``name``.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    if name not in LOADERS:
+        raise ConfigError(f"no data set is called {name!r}; there are {', '.join(LOADERS)}")
+    return LOADERS[name]
+
+
+def load(
+    name: str, split: str, root: str | Path | None = None, binning: Binning | None = None
+) -> Dataset:
+    """Load one split of a data set.
+
+    Parameters
+    ----------
+    name : {"digits", "mnist", "fashion-mnist", "cifar10", "nmnist"}
+    split : {"train", "test"}
+    root : path, optional
+        Folder with the original files, for the data sets that do not come with Spikeloom; or one
+        with a folder of the data set's name in it.
+    binning : Binning, optional
+        For recordings of events, ``nmnist``: how they are binned in time, by default in
+        ``Binning()``. Still images have no use for it, and are loaded as they are.
+
+    Raises
+    ------
+    ConfigError
+        If the name or the split is unknown, or a folder is needed and not given.
+    FileFormatError
+        If a file is missing or not what its name says.
+    DataError
+        If images and labels do not fit each other.
+    """
+    chosen = loader(name)
+    if split not in SPLITS:
+        raise ConfigError(f"the split must be {' or '.join(SPLITS)}, not {split!r}")
+    return chosen.load(split, root, binning or Binning())
