@@ -10,10 +10,10 @@ import copy
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from spikeloom.sw.activations import Activation
-from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
+from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph.nodes import LayerSpec, NodeReport
 from spikeloom.sw.graph.walk import Walked, trace, walk
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear, largest
@@ -61,6 +61,7 @@ def prepare(
     input_shape: tuple[int, ...],
     timesteps: LayerChoice = DEFAULT_TIMESTEPS,
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
+    learn: str | None = None,
 ) -> fx.GraphModule:
     """Return a copy of ``model`` with quantized activations and weights.
 
@@ -80,18 +81,25 @@ def prepare(
     weight_bits : int or mapping
         2 to 16. A mapping goes from layer name to bits; ``"first"``, ``"last"`` and
         ``"default"`` are understood, and other layers get 8.
+    learn : {"t,alpha", "n,alpha", "n,d", "d,alpha", "clip"}, optional
+        How the timesteps are learned, which else stay as they are; see
+        :mod:`spikeloom.sw.activations.timesteps`. ``timesteps`` are then those at the start, up to
+        64. With "clip", activations are not quantized, but clipped at a λ that is learned, until
+        :func:`settle` brings the timesteps into force.
 
     Returns
     -------
     fx.GraphModule
-        Its thresholds λ are 1: set them with :func:`initialise`.
+        Its thresholds λ are 1: set them with
+        :func:`~spikeloom.sw.initialisation.initialise`.
 
     Raises
     ------
     UnsupportedError
         If the model cannot be converted; the message names every obstacle.
     ConfigError
-        If timesteps or weight bits are out of range, or name a layer that does not exist.
+        If timesteps or weight bits are out of range, or name a layer that does not exist, or
+        timesteps cannot be learned so.
     """
     if META in getattr(model, "meta", {}):
         raise UnsupportedError("the model is prepared already: prepare the original instead")
@@ -110,7 +118,7 @@ def prepare(
         _quantize(module, layer, bits[layer.name])
         if layer.activation is not None:
             path = f"{activations}.{layer.name}"
-            made = _activation(layer, levels[layer.name]).to(_place(module))
+            made = _activation(layer, levels[layer.name], learn).to(device_of(module))
             module.add_submodule(path, made)
             _replace(module.graph, nodes[layer.activation], path)
     for name in walked.redundant:
@@ -185,65 +193,58 @@ def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> Activation:
     return activation
 
 
-def initialise(prepared: fx.GraphModule, images: Tensor, percentile: float = 99.7) -> None:
-    """Set every threshold λ from the activations that calibration images cause.
+def activations_of(prepared: nn.Module) -> dict[str, Activation]:
+    """Return the activations of the layers that fire, by the layers' names, in their order.
 
-    Layer by layer: each layer sees what the layers before it, already set, let through. How λ
-    follows from the percentile is the activation's
-    :meth:`~spikeloom.sw.activations.Activation.initialise_from`; a percentile below 100 keeps a few
-    outliers from stretching the levels.
+    Raises
+    ------
+    UnsupportedError
+        If ``prepared`` does not come from :func:`prepare`.
+    """
+    layers = layers_of(prepared).layers
+    assert isinstance(prepared, fx.GraphModule)
+    return {
+        layer.name: activation_of(prepared, layer)
+        for layer in layers
+        if layer.activation is not None
+    }
+
+
+def settle(prepared: fx.GraphModule) -> fx.GraphModule:
+    """Return a copy in which every activation has the timesteps that it has learned, for good.
+
+    What comes next can rely on a fixed T, and a ``log_threshold`` that is ln λ: training through
+    time, calibration, a checkpoint, or training on at these timesteps. λ stays, too, but for the
+    rounding of its logarithm if it was learned as "n,d".
 
     Parameters
     ----------
     prepared : fx.GraphModule
-        From :func:`prepare`; changed in place.
-    images : tensor, shape (N, *input_shape)
-        Some hundreds of training images, as the model sees them.
-    percentile : float
-        Above 0, up to 100.
-
-    Raises
-    ------
-    ConfigError
-        If the percentile is out of range.
-    DataError
-        If there are no images.
+        From :func:`prepare`; left as it is.
     """
-    if not 0 < percentile <= 100:
-        raise ConfigError(f"the percentile must be above 0 and up to 100, not {percentile}")
-    if len(images) == 0:
-        raise DataError("no images to set the thresholds from: give at least one")
-
-    def set_threshold(activation: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(activation, Activation)
-        activation.initialise_from(inputs[0].detach(), percentile)
-
-    hooks = [
-        module.register_forward_pre_hook(set_threshold)
-        for module in prepared.modules()
-        if isinstance(module, Activation)
-    ]
-    training = prepared.training
-    prepared.eval()
-    try:
-        with torch.no_grad():
-            prepared(images)
-    finally:
-        prepared.train(training)
-        for hook in hooks:
-            hook.remove()
+    settled = copy.deepcopy(prepared)
+    for module in settled.modules():
+        if isinstance(module, Activation):
+            module.learn(None)
+    return settled
 
 
-def _activation(layer: LayerSpec, levels: int) -> Activation:
+def device_of(model: nn.Module) -> torch.device:
+    """Return where a model's parameters are; the CPU, if it has none."""
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
+def _activation(layer: LayerSpec, levels: int, learn: str | None) -> Activation:
     """Return the activation that the layer is trained with."""
     assert layer.template is not None
     made = copy.deepcopy(layer.template)
-    made.set_levels(levels)
+    if learn is None:
+        made.set_levels(levels)  # the user's own may be learning them
+    else:
+        made.learn(None)
+        made.set_levels(levels)
+        made.learn(learn)
     return made
-
-
-def _place(module: nn.Module) -> torch.device:
-    return next((p.device for p in module.parameters()), torch.device("cpu"))
 
 
 def _container(module: fx.GraphModule) -> str:

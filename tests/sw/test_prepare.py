@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
 import pytest
 import small
 import torch
@@ -13,9 +12,10 @@ from torch.nn import functional
 
 from spikeloom.sw import models
 from spikeloom.sw.activations import QCFS, SignedQCFS
-from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
+from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph.walk import trace, walk
-from spikeloom.sw.prepare import activation_of, check, initialise, layers_of, prepare
+from spikeloom.sw.initialisation import initialise
+from spikeloom.sw.prepare import activation_of, check, layers_of, prepare, settle
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear
 
 SHAPE = (1, 8, 8)
@@ -78,10 +78,10 @@ def test_the_original_stays_as_it_is() -> None:
     assert model(torch.rand(2, *SHAPE)).shape == (2, 5)
 
 
-@pytest.mark.parametrize("name", ["functional", *models.MODELS])
+@pytest.mark.parametrize("name", ["functional", *small.MODELS])
 def test_many_levels_and_bits_come_close_to_the_original(name: str) -> None:
     torch.manual_seed(0)
-    model = Functional() if name == "functional" else models.build(name)
+    model = Functional() if name == "functional" else small.MODELS[name]()
     shape = getattr(model, "input_shape", SHAPE)
     images = torch.rand(64, *shape)
     model(images)  # statistics for the batch-norms
@@ -91,9 +91,9 @@ def test_many_levels_and_bits_come_close_to_the_original(name: str) -> None:
     assert error < 2e-3 * model(images).abs().max()
 
 
-@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize("name", small.MODELS)
 def test_preparation_leaves_the_network_as_it_is(name: str) -> None:
-    model = models.build(name)
+    model = small.MODELS[name]()
     before = walk(trace(model), model.input_shape).layers
     after = layers_of(prepare(model, input_shape=model.input_shape)).layers
     assert [layer.name for layer in after] == [layer.name for layer in before]
@@ -235,70 +235,56 @@ def test_check_never_raises() -> None:
     assert all(r.supported for r in check(Functional()))
 
 
-def test_thresholds_come_from_the_positive_activations() -> None:
-    model = nn.Sequential(nn.Linear(3, 50), nn.ReLU(), nn.Linear(50, 2))
-    prepared = prepare(model, input_shape=(3,), weight_bits=16)
-    images = torch.rand(200, 3)
-    initialise(prepared, images, percentile=90)
-    with torch.no_grad():
-        values = prepared.get_submodule("0").eval()(images)
-    expected = np.percentile(values[values > 0].numpy(), 90)
-    layer = layers_of(prepared).layers[0]
-    assert activation_of(prepared, layer).threshold == pytest.approx(expected, rel=1e-5)
+LEARNED = ("n,d", "n,alpha", "d,alpha", "t,alpha", "clip")
 
 
-def test_thresholds_of_signed_layers_fit_both_sides() -> None:
-    model = nn.Sequential(nn.Linear(3, 50), nn.LeakyReLU(0.125), nn.Linear(50, 2))
-    prepared = prepare(model, input_shape=(3,), weight_bits=16)
-    images = torch.rand(200, 3)
-    initialise(prepared, images, percentile=100)
-    with torch.no_grad():
-        values = prepared.get_submodule("0").eval()(images)
-    activation = activation_of(prepared, layers_of(prepared).layers[0])
-    assert activation.threshold == pytest.approx(float(values.abs().max()), rel=1e-5)
+@pytest.mark.parametrize("learn", LEARNED)
+def test_timesteps_can_be_learned_in_every_layer(learn: str) -> None:
+    model = models.build("digits-leaky")
+    prepared = prepare(model, input_shape=SHAPE, timesteps={"first": 8}, learn=learn)
+    layers = [layer for layer in layers_of(prepared).layers if layer.activation]
+    made = [activation_of(prepared, layer) for layer in layers]
+    assert {activation.timesteps.name for activation in made} == {learn}
+    assert [activation.levels for activation in made] == [8] + [4] * (len(made) - 1)
+    assert all(isinstance(activation, SignedQCFS) for activation in made)
 
 
-def test_each_layer_sees_what_the_layers_before_let_through() -> None:
-    prepared = small.trained("digits-conv").model
-    copied = copy.deepcopy(prepared)
-    images = small.digits("train").inputs()[:64]
-    initialise(copied, images)
-    seen: dict[str, Tensor] = {}
-    for name, module in copied.named_modules():
-        if isinstance(module, QCFS):
-            module.register_forward_pre_hook(
-                lambda m, args, name=name: seen.__setitem__(name, args[0].detach())
-            )
-    with torch.no_grad():
-        copied.eval()(images)
-    for name, values in seen.items():
-        expected = np.percentile(values[values > 0].numpy(), 99.7)
-        got = copied.get_submodule(name).threshold
-        assert got == pytest.approx(expected, rel=1e-5)
+@pytest.mark.parametrize("learn", LEARNED)
+def test_settling_fixes_what_was_learned(learn: str) -> None:
+    prepared = prepare(models.build("digits-conv"), input_shape=SHAPE, learn=learn)
+    images = torch.rand(32, *SHAPE)
+    initialise(prepared, images)
+    first = activation_of(prepared, layers_of(prepared).layers[0])
+    for parameter in first.timesteps.learned():
+        with torch.no_grad():
+            parameter.add_(-0.3)
+    settled = settle(prepared)
+    fixed = activation_of(settled, layers_of(settled).layers[0])
+    assert (fixed.levels, fixed.threshold) == (first.levels, pytest.approx(first.threshold))
+    assert (first.timesteps.name, fixed.timesteps.name) == (learn, "fixed")
+    plain = prepare(models.build("digits-conv"), input_shape=SHAPE)
+    assert settled.state_dict().keys() == plain.state_dict().keys()
+    if learn != "clip":
+        with torch.no_grad():
+            expected = prepared.double().eval()(images.double())
+            assert torch.allclose(settled.double().eval()(images.double()), expected, rtol=1e-5)
 
 
-def test_a_dead_layer_keeps_its_threshold() -> None:
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
-    with torch.no_grad():
-        model[0].weight.fill_(-1)
-        model[0].bias.fill_(-1)
-    prepared = prepare(model, input_shape=(3,))
-    initialise(prepared, torch.rand(5, 3))
-    assert activation_of(prepared, layers_of(prepared).layers[0]).threshold == 1.0
+def test_the_users_own_activations_learn_as_they_were_told() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), QCFS(9, learn="n,d"), nn.Linear(4, 2))
+    for learn, expected in ((None, "n,d"), ("t,alpha", "t,alpha"), ("clip", "clip")):
+        prepared = prepare(model, input_shape=(3,), timesteps=5, learn=learn)
+        made = activation_of(prepared, layers_of(prepared).layers[0])
+        assert (made.timesteps.name, made.levels) == (expected, 5)
+    many = nn.Sequential(nn.Linear(3, 4), QCFS(99), nn.Linear(4, 2))
+    prepared = prepare(many, input_shape=(3,), learn="t,alpha")
+    assert activation_of(prepared, layers_of(prepared).layers[0]).levels == 4
 
 
-def test_initialisation_leaves_the_mode_alone() -> None:
-    prepared = prepare(models.build("digits-conv"), input_shape=SHAPE).train()
-    before = prepared.get_submodule("norm1").running_mean.clone()
-    initialise(prepared, torch.rand(4, *SHAPE))
-    assert prepared.training
-    assert torch.equal(prepared.get_submodule("norm1").running_mean, before)
-
-
-def test_calibration_needs_images_and_a_percentile() -> None:
-    prepared = prepare(Functional(), input_shape=SHAPE)
-    with pytest.raises(DataError, match="no images"):
-        initialise(prepared, torch.zeros(0, *SHAPE))
-    for percentile in (0.0, 100.1):
-        with pytest.raises(ConfigError, match=f"above 0 and up to 100, not {percentile}"):
-            initialise(prepared, torch.rand(4, *SHAPE), percentile)
+def test_learning_that_cannot_be() -> None:
+    for options, message in (
+        ({"learn": "alpha"}, "cannot be learned as 'alpha': use one of"),
+        ({"learn": "t,alpha", "timesteps": 65}, "learned timesteps must be from 1 to 64, not 65"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            prepare(Functional(), input_shape=SHAPE, **options)
