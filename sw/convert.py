@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import numpy as np
 from torch import nn
@@ -30,6 +30,7 @@ from spikeloom.sw.network import (
     Synapses,
 )
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.neurons import SpikingNeuron
 from spikeloom.sw.prepare import META
 from spikeloom.sw.spiking import SpikingNetwork
 
@@ -72,6 +73,7 @@ def convert(
         If registers would be wider than the contract allows; the message names the layer.
     """
     model = prepared.prepared if isinstance(prepared, SpikingNetwork) else prepared
+    neurons: Mapping[str, nn.Module] = {}
     layers = fold(model)
     meta: dict[str, Any] = getattr(model, "meta", {})[META]
     if not isinstance(prepared, SpikingNetwork):
@@ -82,10 +84,10 @@ def convert(
             f"convert the prepared model"
         )
     else:
-        chosen = prepared.coding
+        chosen, neurons = prepared.coding, dict(prepared.neurons.items())
     return Network(
         input=chosen.input,
-        layers=tuple(_Converter(chosen, layers, fraction_bits).layers()),
+        layers=tuple(_Converter(chosen, layers, fraction_bits, neurons).layers()),
         name=name or type(model).__name__,
         about={**meta.get("about", {}), **(about or {})},
     )
@@ -95,11 +97,16 @@ class _Converter:
     """What the conversion of one layer needs to know about the others."""
 
     def __init__(
-        self, chosen: Coding, layers: Sequence[FoldedLayer], fraction_bits: int | None
+        self,
+        chosen: Coding,
+        layers: Sequence[FoldedLayer],
+        fraction_bits: int | None,
+        neurons: Mapping[str, nn.Module],
     ) -> None:
         self.coding = chosen
         self.folded = layers
         self.fraction_bits = fraction_bits
+        self.neurons = neurons
         self.thresholds = thresholds_of(layers)
         self.done: dict[str, Layer] = {}
 
@@ -124,7 +131,13 @@ class _Converter:
             logits = absorb_logits(folded.name, steps, shared.units[0], biases, reach)
             return Layer(folded.name, steps, logits, connections)
         absorber = Absorber.kinds[chosen.neuron]()
-        made = Population.of(folded, chosen, shared.units, self._reach(connections))
+        made = Population.of(
+            folded,
+            chosen,
+            shared.units,
+            self._reach(connections),
+            cast(SpikingNeuron | None, self.neurons.get(folded.name)),
+        )
         idle = absorber.idle(made)
         if any(idle):
             # Weights that can make no difference cost events and bits: they go. A = 0 was within

@@ -11,6 +11,11 @@ exponential tails of QB-LIF, with its linear core around the *thresholds*: aroun
 multiple of Δ, below it and above it alike, a core as wide as one half would reach everywhere, and
 the tails nowhere. The soft reset carries gradients, too: what a current does not give to this
 spike stays for later ones.
+
+**What can be freed.** A neuron's threshold is λ, and its potential starts from half of it. After
+:meth:`SpikingNeuron.free` both are parameters of their own, per channel, and say only *when* the
+neuron fires; what a spike is worth to those that read it stays λ's business, so that no weight
+changes.
 """
 
 from __future__ import annotations
@@ -22,9 +27,15 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom.sw.activations import Activation, SignedQCFS
+from spikeloom.sw.errors import ConfigError
 
 #: Half the width of the surrogate's linear core, in quanta, and the decay of its tails per quantum.
 CORE, DECAY = 0.25, 3.0
+#: Largest share of its threshold that a freed potential starts from.
+MOST = 1 - 2.0**-10
+
+#: Parameters that :meth:`SpikingNeuron.free` makes, by what they free.
+FREEDOMS = {"start": "start_share", "threshold": "threshold_gain"}
 
 
 class _Burst(torch.autograd.Function):
@@ -84,28 +95,125 @@ class SpikingNeuron(nn.Module):
         Most spikes of a timestep; 1 but for burst neurons.
     leak : int, optional
         k of a leak by 2^-k, for burst neurons.
+    channels : int
+        How many thresholds and initial potentials there are to free.
 
     Attributes
     ----------
     log_threshold : Parameter
-        ln λ. One spike takes ``λ / largest`` from the potential.
+        ln λ, of the activation. One spike takes ``λ / largest`` from the potential, unless the
+        threshold is freed.
+    start_share : Parameter or None
+        Once freed, v0 as a share of the threshold, shape (channels,) or (1,). What is used is
+        clamped to [0, 1), since the closed forms of all kinds need v0 below the threshold; the
+        gradient passes the clamp.
+    threshold_gain : Parameter or None
+        Once freed, g of ``Θ = λ·exp(g) / largest``, the firing threshold and what one spike takes,
+        shape (channels,) or (1,).
+    freedoms : tuple of str
+        What the kind has to free.
     """
 
     kinds: ClassVar[dict[str, type[SpikingNeuron]]] = {}
+    freedoms: ClassVar[tuple[str, ...]] = ("start", "threshold")
+    start_share: nn.Parameter | None
+    threshold_gain: nn.Parameter | None
 
     def __init_subclass__(cls, kind: str) -> None:
         super().__init_subclass__()
         cls.kinds[kind] = cls
 
-    def __init__(self, activation: Activation, largest: int = 1, leak: int | None = None) -> None:
+    def __init__(
+        self,
+        activation: Activation,
+        largest: int = 1,
+        leak: int | None = None,
+        channels: int = 1,
+    ) -> None:
         super().__init__()
-        self.log_threshold = activation.log_threshold
+        # In a tuple, it is no submodule: its parameters are the prepared model's, and a file that
+        # named them twice would be refused.
+        self._activation = (activation,)
         self.largest = largest
         self.leak = leak
+        self.channels = channels
+        for name in FREEDOMS.values():
+            self.register_parameter(name, None)
 
-    def quantum(self, like: Tensor) -> Tensor:
-        """Return ``λ / largest`` in the precision of ``like``."""
-        return self.log_threshold.to(like.dtype).exp() / self.largest
+    @property
+    def log_threshold(self) -> Tensor:
+        """Natural logarithm of λ."""
+        return self._activation[0].log_threshold
+
+    @property
+    def rest(self) -> float:
+        """v0 as a share of the threshold where it is not freed."""
+        return 0.5
+
+    def free(self, *what: str, per: str = "channel") -> list[nn.Parameter]:
+        """Make parameters of the initial potential and the threshold, at the values they have.
+
+        Parameters
+        ----------
+        *what : {"start", "threshold"}
+            What the kind does not have is left out; what is free already stays as it is.
+        per : {"channel", "layer"}
+
+        Returns
+        -------
+        list of Parameter
+
+        Raises
+        ------
+        ConfigError
+            If a choice is unknown.
+        """
+        for choice, known in ((per, ("channel", "layer")), *((w, tuple(FREEDOMS)) for w in what)):
+            if choice not in known:
+                raise ConfigError(f"neurons can free {' or '.join(known)}, not {choice!r}")
+        freed = []
+        for name in (FREEDOMS[w] for w in what if w in self.freedoms):
+            if getattr(self, name) is None:
+                value = self.rest if name == FREEDOMS["start"] else 0.0
+                self._make(name, torch.full((self.channels if per == "channel" else 1,), value))
+            freed.append(getattr(self, name))
+        return freed
+
+    def shares(self) -> Tensor | None:
+        """Return v0 as shares of the threshold in [0, 1), (channels,) or (1,); None if not free."""
+        share = self.start_share
+        return None if share is None else share + (share.clamp(0, MOST) - share).detach()
+
+    def gains(self) -> Tensor | None:
+        """Return Θ as multiples of ``λ / largest``, (channels,) or (1,); None if not free."""
+        return None if self.threshold_gain is None else self.threshold_gain.exp()
+
+    def quantum(self, currents: Tensor) -> Tensor:
+        """Return what one spike takes, to broadcast against (N, ...), in ``currents``' type."""
+        made = self.log_threshold.to(currents.dtype).exp() / self.largest
+        if self.threshold_gain is None:
+            return made
+        return made * _per_channel(self.threshold_gain.to(currents.dtype).exp(), currents)
+
+    def start(self, quantum: Tensor, currents: Tensor) -> Tensor:
+        """Return the initial potential, to broadcast against (N, ...)."""
+        shares = self.shares()
+        if shares is None:
+            return quantum * self.rest
+        return quantum * _per_channel(shares.to(currents.dtype), currents)
+
+    def _make(self, name: str, values: Tensor) -> None:
+        place = self.log_threshold
+        setattr(self, name, nn.Parameter(values.to(device=place.device, dtype=place.dtype)))
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        # A state of freed parameters frees them; others of the wrong shape are refused by torch.
+        for name in FREEDOMS.values():
+            given = state_dict.get(prefix + name)
+            if given is not None and getattr(self, name) is None:
+                shape = (1,) if given.shape == (1,) else (self.channels,)
+                self._make(name, torch.empty(shape))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     @abstractmethod
     def forward(self, currents: Tensor, grid: Tensor | None = None) -> Tensor:
@@ -131,7 +239,7 @@ class IfNeuron(SpikingNeuron, kind="if"):
     def forward(self, currents: Tensor, grid: Tensor | None = None) -> Tensor:
         """Return the spikes, 0 or 1."""
         quantum = self.quantum(currents)
-        potential = quantum / 2
+        potential = self.start(quantum, currents)
         spikes = []
         for current in currents:
             potential = potential + current
@@ -142,11 +250,13 @@ class IfNeuron(SpikingNeuron, kind="if"):
 
 
 class LadderNeuron(SpikingNeuron, kind="ladder"):
-    """An IF neuron under constant current, solved beforehand: ``s[t] = [TI/λ + 1/2 >= t + 1]``."""
+    """An IF neuron under constant current, solved beforehand: ``s[t] = [TI/λ + v0/λ >= t + 1]``."""
 
     def forward(self, currents: Tensor, grid: Tensor | None = None) -> Tensor:
         """Return the spikes, 0 or 1, for currents that do not change over time."""
-        level = currents * (len(currents) / self.quantum(currents)) + 0.5
+        quantum = self.quantum(currents)
+        share = self.start(torch.ones_like(quantum), currents)
+        level = currents * (len(currents) / quantum) + share
         steps = torch.arange(len(currents), dtype=currents.dtype, device=currents.device)
         return burst(level - steps.reshape(-1, *[1] * (currents.ndim - 1)))
 
@@ -162,7 +272,7 @@ class DualNeuron(SpikingNeuron, kind="dual"):
     def forward(self, currents: Tensor, grid: Tensor | None = None) -> Tensor:
         """Return the spikes: -1, 0 or 1."""
         quantum = self.quantum(currents)
-        potential, net = quantum / 2, torch.zeros_like(currents[0])
+        potential, net = self.start(quantum, currents), torch.zeros_like(currents[0])
         spikes = []
         for current in currents:
             potential = potential + current
@@ -181,7 +291,7 @@ class SignedNeuron(SpikingNeuron, kind="signed"):
 
     P = λ upwards if m >= 0, else N back; N downwards if m <= 0, else P back.
     ``v += I``; if ``2v >= up``, the spike is the amplitude of that quantum; else if
-    ``2v <= -down``, minus its amplitude.
+    ``2v <= -down``, minus its amplitude. A freed threshold is a gain of both quanta; v0 is 0.
 
     Parameters
     ----------
@@ -193,17 +303,20 @@ class SignedNeuron(SpikingNeuron, kind="signed"):
     2025, eq. 11 to 18.
     """
 
-    def __init__(self, activation: Activation, largest: int = 1, leak: int | None = None) -> None:
-        super().__init__(activation, largest, leak)
-        assert isinstance(activation, SignedQCFS)
-        self.amplitudes = activation.amplitudes
-        self.ratio, self.slope = activation.ratio, activation.slope
+    freedoms = ("threshold",)
+
+    @property
+    def rest(self) -> float:
+        """v0 as a share of the threshold."""
+        return 0.0
 
     def forward(self, currents: Tensor, grid: Tensor | None = None) -> Tensor:
         """Return the spikes: 0, plus or minus an amplitude."""
+        (activation,) = self._activation
+        assert isinstance(activation, SignedQCFS)
         positive = self.quantum(currents)
-        negative = positive * self.ratio / self.slope
-        plus, minus = self.amplitudes
+        negative = positive * activation.ratio / activation.slope
+        plus, minus = activation.amplitudes
         potential, net = torch.zeros_like(currents[0]), torch.zeros_like(currents[0])
         spikes = []
         for current in currents:
@@ -224,7 +337,7 @@ class SignedNeuron(SpikingNeuron, kind="signed"):
 class BurstNeuron(SpikingNeuron, kind="burst"):
     """``v -= v / 2^k; v += I; s = clip(floor(v/Δ), 0, largest); v -= sΔ``, with ``Δ = λ/largest``.
 
-    It starts from Δ/2, or from 0 if there is a leak.
+    It starts from Δ/2, or from 0 if there is a leak; unless that is freed.
 
     References
     ----------
@@ -232,16 +345,20 @@ class BurstNeuron(SpikingNeuron, kind="burst"):
     ``(1 - 1/tau) v``.
     """
 
+    @property
+    def rest(self) -> float:
+        """v0 as a share of the threshold where it is not freed."""
+        return 0.5 if self.leak is None else 0.0
+
     def forward(self, currents: Tensor, grid: Tensor | None = None) -> Tensor:
         """Return the spikes, 0 to ``largest``."""
         quantum = self.quantum(currents)
-        if self.leak is None or grid is None:
-            potential = quantum / 2 if self.leak is None else torch.zeros_like(quantum)
-        else:
+        potential = self.start(quantum, currents)
+        if self.leak is not None and grid is not None:
             # Whole units from here on: the shift rounds down, as in the contract.
             quantum = (quantum / grid).round()
             currents = (currents / grid).round()
-            potential = torch.zeros_like(quantum)
+            potential = torch.minimum((potential / grid).round(), quantum - 1)
         spikes = []
         for current in currents:
             if self.leak is not None:
@@ -252,3 +369,8 @@ class BurstNeuron(SpikingNeuron, kind="burst"):
             potential = potential - fired * quantum
             spikes.append(fired)
         return torch.stack(spikes)
+
+
+def _per_channel(values: Tensor, currents: Tensor) -> Tensor:
+    """Return values of shape (channels,) as they broadcast against (N, channels, ...)."""
+    return values.reshape(-1, *[1] * (currents.ndim - 3))

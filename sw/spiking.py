@@ -8,11 +8,13 @@ from typing import Any, Unpack, cast
 import torch
 from torch import Tensor, fx, nn
 
+from spikeloom.sw.activations.timesteps import Learned
 from spikeloom.sw.conversion.coding import Coding, coding
 from spikeloom.sw.conversion.folding import fold, pooled
 from spikeloom.sw.conversion.options import Options
 from spikeloom.sw.conversion.population import Population, leak_grid
 from spikeloom.sw.conversion.units import shared_units, thresholds_of
+from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph.nodes import LayerSpec, SynapseSpec
 from spikeloom.sw.network import INPUT, source_steps
 from spikeloom.sw.neurons import SpikingNeuron
@@ -33,10 +35,17 @@ def spiking(prepared: fx.GraphModule, **options: Unpack[Options]) -> SpikingNetw
     Raises
     ------
     UnsupportedError, ConfigError
-        As :func:`~spikeloom.sw.convert.convert` does.
+        As :func:`~spikeloom.sw.convert.convert` does; and if timesteps are still being learned:
+        :func:`~spikeloom.sw.prepare.settle` makes them fixed.
     """
     layers = fold(prepared)
-    return SpikingNetwork(prepared, coding(layers, prepared.meta[META], options))
+    for layer in layers:
+        if layer.activation is not None and isinstance(layer.activation.timesteps, Learned):
+            raise UnsupportedError(
+                f"layer {layer.name!r} is still learning its timesteps, and neurons need fixed "
+                f"ones: settle(prepared) first"
+            )
+    return SpikingNetwork(prepared, coding(layers, prepared.meta[META], options), options)
 
 
 class SpikingNetwork(nn.Module):
@@ -54,14 +63,25 @@ class SpikingNetwork(nn.Module):
     ----------
     prepared : fx.GraphModule
     coding : Coding
+    options : mapping
+        What :func:`spiking` was called with.
+
+    Attributes
+    ----------
+    options : dict
+        The same as JSON values: ``spiking(prepared, **options)`` and ``load_state_dict`` make the
+        network anew, with what was freed.
     """
 
     prepared: fx.GraphModule
 
-    def __init__(self, prepared: fx.GraphModule, coding: Coding) -> None:
+    def __init__(self, prepared: fx.GraphModule, coding: Coding, options: Options) -> None:
         super().__init__()
         self.prepared = prepared
         self.coding = coding
+        self.options: dict[str, Any] = {
+            name: _plain(value) for name, value in options.items() if value is not None
+        }
         self.specs = layers_of(prepared).layers
         self.neurons = nn.ModuleDict()
         for spec in self.specs:
@@ -69,9 +89,45 @@ class SpikingNetwork(nn.Module):
                 layer = coding.layers[spec.name]
                 kind = SpikingNeuron.kinds[layer.neuron]
                 self.neurons[spec.name] = kind(
-                    activation_of(prepared, spec), layer.largest, layer.leak
+                    activation_of(prepared, spec),
+                    layer.largest,
+                    layer.leak,
+                    _channels(prepared, spec),
                 )
         self.train(prepared.training)
+
+    def free(self, *what: str, per: str = "channel") -> list[nn.Parameter]:
+        """Make parameters of the neurons' initial potentials and thresholds.
+
+        Nothing changes by that: they start from the values that the neurons have. (In integers, a
+        v0 that is free need not be half of an odd threshold rounded down.)
+
+        Parameters
+        ----------
+        *what : {"start", "threshold"}
+            v0, kept in [0, Θ), and Θ; signed neurons start from 0 and have only thresholds.
+        per : {"channel", "layer"}
+
+        Returns
+        -------
+        list of Parameter
+            Those that are free now, for an optimizer.
+
+        Raises
+        ------
+        ConfigError
+            If a choice is unknown, or no neuron of the network has anything to free.
+        """
+        freed = [
+            p for n in self.neurons.values() for p in cast(SpikingNeuron, n).free(*what, per=per)
+        ]
+        if not freed:
+            kinds = {layer.neuron for layer in self.coding.layers.values()} - {"logits"}
+            raise ConfigError(
+                f"{' and '.join(sorted(kinds))} neurons have no {' or '.join(what)} to free: leave "
+                f"it out, or choose other neurons"
+            )
+        return freed
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits, shape (N, classes): mean over time of the output layer's currents.
@@ -129,7 +185,7 @@ class _Walk:
         """Return the real value of one unit of a layer's potentials, if it matters."""
         return None
 
-    def carried(self, name: str, index: int, source: str, spikes: Tensor) -> Tensor:
+    def carried(self, name: str, index: int, spikes: Tensor) -> Tensor:
         """Return what a connection carries, (1 or T, N, *shape)."""
         layer = self.coding.layers[name]
         transport = layer.transports[index]
@@ -146,7 +202,7 @@ class _Training(_Walk):
         for index, synapse in enumerate(spec.synapses):
             source = synapse.tap.source
             fired = self.images if source == INPUT else spikes[source]
-            values = self.carried(spec.name, index, source, fired)
+            values = self.carried(spec.name, index, fired)
             values = values * self._worth(source, self.coding.layers[spec.name].transports[index])
             steps, batch = values.shape[:2]
             sums = self._synapse(synapse, pooled(synapse.tap.pool, values.flatten(0, 1)))
@@ -192,7 +248,7 @@ class _Evaluation(_Walk):
         for index, synapses in enumerate(folded.synapses):
             source = synapses.tap.source
             fired = self.images if source == INPUT else spikes[source]
-            values = self.carried(spec.name, index, source, fired)
+            values = self.carried(spec.name, index, fired)
             steps, batch = values.shape[:2]
             # Sums, not averages: whole numbers.
             whole = pooled(synapses.tap.pool, values.flatten(0, 1)) * synapses.area
@@ -208,8 +264,22 @@ class _Evaluation(_Walk):
         if layer.leak is None:
             return None
         live = [any(rows.any() for rows in row) for row in zip(*shared.weights, strict=True)]
-        made = Population.of(self.folded[spec.name], layer, shared.units, ())
+        neuron = cast(SpikingNeuron, self.network.neurons[spec.name])
+        made = Population.of(self.folded[spec.name], layer, shared.units, (), neuron)
         return _per_channel(leak_grid(made, live)[1], total)
+
+
+def _channels(prepared: fx.GraphModule, spec: LayerSpec) -> int:
+    """Return the output channels of a layer."""
+    target = next(synapse.target for synapse in spec.synapses if synapse.target is not None)
+    return len(cast(Tensor, prepared.get_submodule(target).weight))
+
+
+def _plain(value: Any) -> Any:
+    """Return an option as what JSON gives back."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _per_channel(values: Iterable[Any], total: Tensor) -> Tensor:

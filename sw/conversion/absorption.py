@@ -11,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from spikeloom.sw.conversion.fitting import (
     Edges,
     Fit,
+    FreeSide,
     Numerator,
     Side,
     edges,
@@ -66,7 +67,7 @@ class LadderAbsorber(Absorber, kind="ladder"):
     """Levels from the real Θ and B: no rounding loss at all."""
 
     def absorb(self, population: Population, fraction_bits: int | None) -> Neuron:
-        """Return ``τ_k = ceil((k - 1/2)Θ/T - B)``."""
+        """Return ``τ_k = ceil((kΘ - v0)/T - B)``."""
         if fraction_bits is not None:
             raise ConfigError(
                 "'ladder' neurons have no fraction bits: leave fraction_bits out or use 'if'"
@@ -79,7 +80,7 @@ class LadderAbsorber(Absorber, kind="ladder"):
 
 
 class FittedAbsorber(Absorber):
-    """Θ and B as integers that do what the real ones do, in as few bits as that takes.
+    """Θ, B and v0 as integers that do what the real ones do, in as few bits as that takes.
 
     The integers near the real values are tried, and of the fraction bits the fewest with which
     every channel fires as the real neuron does: with the same count under constant current if
@@ -96,9 +97,9 @@ class FittedAbsorber(Absorber):
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
         """Return the neurons made of fitted integers."""
 
-    def limits(self, population: Population) -> tuple[Fraction, Fraction]:
+    def limits(self, population: Population, channel: int) -> tuple[Fraction, Fraction]:
         """Return the currents beyond which a neuron saturates at every timestep."""
-        return Fraction(0), population.threshold
+        return Fraction(0), population.thresholds[channel]
 
     def absorb(self, population: Population, fraction_bits: int | None) -> Neuron:
         """Return the neurons.
@@ -148,7 +149,7 @@ class FittedAbsorber(Absorber):
         fits = []
         for c, sides in enumerate(channels):
             if idle[c]:
-                low, high = (limit / population.units[c] for limit in self.limits(population))
+                low, high = (limit / population.units[c] for limit in self.limits(population, c))
                 found = fit_idle(sides, (low, high))
             else:
                 _check_width(population, c, sides, bits)
@@ -166,18 +167,15 @@ class FittedAbsorber(Absorber):
 
 
 class IfAbsorber(FittedAbsorber, kind="if"):
-    """``v0 = Θ >> 1``."""
+    """``v0 = Θ >> 1``, unless it was freed."""
 
     def sides(self, population: Population, last_only: bool) -> list[tuple[Side, ...]]:
-        """Return the threshold: k quanta need ``(k - 1/2)Θ``."""
+        """Return the threshold: k quanta need ``kΘ - v0``."""
         return [(side,) for side in _above(population, last_only)]
 
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
         """Return the neurons made of fitted integers."""
-        threshold, bias = _arrays(fits)
-        return If(
-            threshold=threshold, initial=threshold >> 1, bias=bias, fraction_bits=fraction_bits
-        )
+        return If(**_integrator(fits), fraction_bits=fraction_bits)
 
 
 class DualAbsorber(IfAbsorber, kind="dual"):
@@ -185,10 +183,7 @@ class DualAbsorber(IfAbsorber, kind="dual"):
 
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
         """Return the neurons made of fitted integers."""
-        threshold, bias = _arrays(fits)
-        return Dual(
-            threshold=threshold, initial=threshold >> 1, bias=bias, fraction_bits=fraction_bits
-        )
+        return Dual(**_integrator(fits), fraction_bits=fraction_bits)
 
 
 class SignedAbsorber(FittedAbsorber, kind="signed"):
@@ -196,8 +191,7 @@ class SignedAbsorber(FittedAbsorber, kind="signed"):
 
     def sides(self, population: Population, last_only: bool) -> list[tuple[Side, ...]]:
         """Return P, whose quanta are k > 0, and N, whose are k <= 0 (one is fired at k = 0)."""
-        negative = population.negative_threshold
-        assert negative is not None
+        assert population.negative_thresholds is not None
         # Under constant current, or with spikes that come evenly, nothing is ever taken back.
         back = not (population.constant or last_only)
 
@@ -212,16 +206,16 @@ class SignedAbsorber(FittedAbsorber, kind="signed"):
         made = partial(edges, population.timesteps, population.constant, last_only)
         return list(
             zip(
-                _sides(population, population.threshold, made(above), _from_zero),
-                _sides(population, negative, made(below), _from_zero),
+                _sides(population, population.thresholds, made(above), _from_zero),
+                _sides(population, population.negative_thresholds, made(below), _from_zero),
                 strict=True,
             )
         )
 
-    def limits(self, population: Population) -> tuple[Fraction, Fraction]:
+    def limits(self, population: Population, channel: int) -> tuple[Fraction, Fraction]:
         """Return -N and P."""
-        assert population.negative_threshold is not None
-        return -population.negative_threshold, population.threshold
+        assert population.negative_thresholds is not None
+        return -population.negative_thresholds[channel], population.thresholds[channel]
 
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
         """Return the neurons made of fitted integers."""
@@ -245,21 +239,28 @@ class BurstAbsorber(IfAbsorber, kind="burst"):
     """
 
     def absorb(self, population: Population, fraction_bits: int | None) -> Neuron:
-        """Return the neurons; with a leak, they start from 0."""
+        """Return the neurons; with a leak, they start from 0 unless that was freed."""
         if population.leak is None:
             return super().absorb(population, fraction_bits)
         live = [reach != Range(0, 0) for reach in population.reach]
         bits, grid = leak_grid(population, live, fraction_bits)
-        threshold = np.array([round(population.quantum / g) for g in grid], dtype=np.int64)
+        quanta = population.quanta
+        units = [round(quantum / g) for quantum, g in zip(quanta, grid, strict=True)]
+        threshold = np.array(units, dtype=np.int64)
         if (threshold < 1).any():
             raise ConfigError(
                 f"a threshold of layer {population.name!r} rounds to 0 with fraction_bits {bits}: "
                 f"use more, or leave fraction_bits out"
             )
         biases = [round(b / g) for b, g in zip(population.biases, grid, strict=True)]
+        shares = population.shares or [Fraction(0)] * len(quanta)
+        starts = [
+            min(round(share * quantum / g), most - 1)
+            for share, quantum, g, most in zip(shares, quanta, grid, units, strict=True)
+        ]
         return Burst(
             threshold=threshold,
-            initial=np.zeros_like(threshold),
+            initial=np.array(starts, dtype=np.int64),
             bias=np.array(biases, dtype=np.int64),
             fraction_bits=bits,
             largest=population.largest,
@@ -274,14 +275,7 @@ class BurstAbsorber(IfAbsorber, kind="burst"):
 
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
         """Return the neurons made of fitted integers."""
-        threshold, bias = _arrays(fits)
-        return Burst(
-            threshold=threshold,
-            initial=threshold >> 1,
-            bias=bias,
-            fraction_bits=fraction_bits,
-            largest=population.largest,
-        )
+        return Burst(**_integrator(fits), fraction_bits=fraction_bits, largest=population.largest)
 
 
 def _above(population: Population, last_only: bool) -> list[Side]:
@@ -291,16 +285,22 @@ def _above(population: Population, last_only: bool) -> list[Side]:
         return [(k, True) for k in range(1, t * population.largest + 1)]
 
     table = edges(population.timesteps, population.constant, last_only, quanta)
-    return _sides(population, population.quantum, table, _from_half)
+    sides = _sides(population, population.quanta, table, _from_half)
+    if population.shares is None:
+        return sides
+    return [
+        FreeSide(s.threshold, s.bias, s.reach, s.edges, s.numerator, share)
+        for s, share in zip(sides, population.shares, strict=True)
+    ]
 
 
 def _sides(
-    population: Population, threshold: Fraction, table: Edges, numerator: Numerator
+    population: Population, thresholds: Sequence[Fraction], table: Edges, numerator: Numerator
 ) -> list[Side]:
     return [
         Side(threshold / unit, bias / unit, reach, table, numerator)
-        for unit, bias, reach in zip(
-            population.units, population.biases, population.reach, strict=True
+        for threshold, unit, bias, reach in zip(
+            thresholds, population.units, population.biases, population.reach, strict=True
         )
     ]
 
@@ -317,6 +317,13 @@ def _arrays(fits: Sequence[Fit], side: int = 0) -> tuple[IntArray, IntArray]:
     """Return the thresholds of one side, and the biases."""
     thresholds = np.array([f.thresholds[side] for f in fits], dtype=np.int64)
     return thresholds, np.array([f.bias for f in fits], dtype=np.int64)
+
+
+def _integrator(fits: Sequence[Fit]) -> dict[str, Any]:
+    """Return what neurons of one threshold have per channel."""
+    threshold, bias = _arrays(fits)
+    initial = np.array([f.initial for f in fits], dtype=np.int64)
+    return {"threshold": threshold, "initial": initial, "bias": bias}
 
 
 def _check_width(population: Population, c: int, sides: Sequence[Side], bits: int) -> None:

@@ -2,7 +2,7 @@
 
 A neuron without a leak decides by sums: after t timesteps it has seen the sum S of all A so far,
 and what it has fired so far is m quanta, so its potential is known from S, t and m alone. It
-fires once more where S reaches an *edge*, for instance ``((m + 1/2)Θ - tB)``. S is an integer, so
+fires once more where S reaches an *edge*, ``(m + 1)Θ - v0 - tB`` or the like. S is an integer, so
 only the edge's ceiling (or floor) matters, and these can be compared: if the integers' edges and
 the real ones agree for every t and m, both fire alike for every sequence of inputs.
 """
@@ -30,6 +30,9 @@ MAX_EDGES = 1 << 12
 #: Thresholds of channels that see nothing: up to this power of two.
 _IDLE_BITS = 24
 
+#: Beyond every potential.
+_FAR = 1 << 62
+
 #: Twice the sum at which the k-th quantum fires, from an integer threshold: shapes (M, 1), (E,).
 Numerator = Callable[[IntArray, IntArray], IntArray]
 
@@ -43,7 +46,7 @@ class Edges:
     steps : array of int64, shape (E,)
         t, from 1.
     quanta : array of int64, shape (E,)
-        k: the edge lies at ``(k - 1/2)Θ - tB``, and k is 0 or less below zero.
+        k: the edge lies at ``kΘ - v0 - tB``, and k is 0 or less below zero.
     up : array of bool, shape (E,)
         Whether it is reached from below (S >= edge), or from above (S <= edge).
     grain : array of int64, shape (E,)
@@ -58,47 +61,51 @@ class Edges:
     def __len__(self) -> int:
         return len(self.steps)
 
-    def real(self, threshold: Fraction, bias: Fraction) -> list[int]:
-        """Return the edges of real Θ and B, in units of the grain, rounded to what matters."""
+    def real(self, threshold: Fraction, start: Fraction, bias: Fraction) -> list[int]:
+        """Return the edges of real Θ, v0 and B, in units of the grain, rounded to what matters."""
         # One denominator for all: integers of any size, and no fraction to reduce.
-        base = lcm(threshold.denominator, bias.denominator)
-        theta = threshold.numerator * (base // threshold.denominator)
-        drift = bias.numerator * (base // bias.denominator)
+        base = lcm(threshold.denominator, start.denominator, bias.denominator)
+        theta, first, drift = (
+            value.numerator * (base // value.denominator) for value in (threshold, start, bias)
+        )
         edges = []
         for t, k, up, grain in zip(
             self.steps.tolist(), self.quanta.tolist(), self.up, self.grain.tolist(), strict=True
         ):
-            need, unit = (2 * k - 1) * theta - 2 * t * drift, 2 * base * grain
+            need, unit = k * theta - first - t * drift, base * grain
             edges.append(-(-need // unit) if up else need // unit)
         return edges
 
     def clip(self, edges: IntArray, reach: Range) -> IntArray:
         """Move edges out of reach to its rim, where they mean the same: always, or never."""
-        return np.clip(edges, *self._rim(reach))
+        return np.clip(edges, *self.rim(reach))
 
     def settled(self, targets: IntArray, reach: Range) -> bool:
         """Return whether nothing that comes in within ``reach`` makes a difference."""
-        low, high = self._rim(reach)
+        low, high = self.rim(reach)
         return bool(((targets == low) | (targets == high)).all())
 
-    def _rim(self, reach: Range) -> tuple[IntArray, IntArray]:
+    def rim(self, reach: Range) -> tuple[IntArray, IntArray]:
+        """Return the edges that are always reached, and those that never are."""
         spans = self.steps // self.grain
         return spans * reach.low - ~self.up, spans * reach.high + self.up
 
-    def target(self, threshold: Fraction, bias: Fraction, reach: Range) -> IntArray:
-        """Return the clipped edges of real Θ and B."""
+    def target(
+        self, threshold: Fraction, start: Fraction, bias: Fraction, reach: Range
+    ) -> IntArray:
+        """Return the clipped edges of real Θ, v0 and B."""
         spans = [t // g for t, g in zip(self.steps.tolist(), self.grain.tolist(), strict=True)]
         # Clipped before they become int64, which real edges may not fit.
         edges = [
             min(max(edge, span * reach.low - 1), span * reach.high + 1)
-            for edge, span in zip(self.real(threshold, bias), spans, strict=True)
+            for edge, span in zip(self.real(threshold, start, bias), spans, strict=True)
         ]
         return self.clip(np.array(edges, dtype=np.int64), reach)
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One threshold of one channel, with the edges that it decides.
+    """One threshold of one channel, with the edges that it decides, from half of that threshold.
 
     Parameters
     ----------
@@ -116,10 +123,15 @@ class Side:
     edges: Edges
     numerator: Numerator
 
+    @property
+    def start(self) -> Fraction:
+        """Real v0 in units of A."""
+        return self.threshold / 2
+
     @cached_property
     def target(self) -> IntArray:
-        """The clipped edges of real Θ and B."""
-        return self.edges.target(self.threshold, self.bias, self.reach)
+        """The clipped edges of real Θ, v0 and B."""
+        return self.edges.target(self.threshold, self.start, self.bias, self.reach)
 
     @property
     def settled(self) -> bool:
@@ -136,6 +148,71 @@ class Side:
         missed: IntArray = (table.clip(found, self.reach) != self.target).sum(axis=2)
         return missed
 
+    def initial(self, threshold: int, bias: int, bits: int) -> int:
+        """Return the integer v0 that goes with an integer threshold and bias."""
+        return threshold >> 1
+
+
+@dataclass(frozen=True, eq=False)
+class FreeSide(Side):
+    """A threshold whose potential starts from a v0 of its own; all edges are reached from below.
+
+    Each edge bounds the integer v0 from both sides, so that it need not be searched for.
+
+    Parameters
+    ----------
+    share : Fraction
+        v0 as a share of the threshold, in [0, 1).
+    """
+
+    share: Fraction = Fraction(1, 2)
+
+    @property
+    def start(self) -> Fraction:
+        """Real v0 in units of A."""
+        return self.threshold * self.share
+
+    def missed(self, thresholds: IntArray, biases: IntArray, bits: int) -> IntArray:
+        """Return how many edges integers miss with their best v0: thresholds by biases."""
+        low, high = self._bounds(thresholds, biases, bits)
+        start = self._start(thresholds, low, high)[:, :, None]
+        missed: IntArray = ((start < low) | (start > high)).sum(axis=2)
+        return missed
+
+    def initial(self, threshold: int, bias: int, bits: int) -> int:
+        """Return the integer v0 that goes with an integer threshold and bias."""
+        thresholds = np.array([threshold])
+        low, high = self._bounds(thresholds, np.array([bias]), bits)
+        return int(self._start(thresholds, low, high)[0, 0])
+
+    def _start(self, thresholds: IntArray, low: IntArray, high: IntArray) -> IntArray:
+        """Return the nearest v0 to the real one that meets all edges, or the nearest of all."""
+        most = thresholds[:, None] - 1
+        near = np.array([round(self.share * t) for t in thresholds.tolist()])[:, None]
+        near = np.minimum(near, most)
+        least = np.maximum(low.max(axis=2, initial=0), 0)
+        most = np.minimum(high.min(axis=2, initial=_FAR), most)
+        met: IntArray = np.clip(near, least, np.maximum(least, most))
+        return np.where(least <= most, met, near)
+
+    def _bounds(
+        self, thresholds: IntArray, biases: IntArray, bits: int
+    ) -> tuple[IntArray, IntArray]:
+        """Return the least and the largest v0 that meet each edge: thresholds by biases by edges.
+
+        An edge E is met if ``E - 1 < (kΘ - v0 - tB) / 2^F <= E``, in units of the grain.
+        """
+        table = self.edges
+        need = thresholds[:, None, None] * table.quanta - biases[None, :, None] * table.steps
+        always, never = table.rim(self.reach)
+        # Further away than any need of 60 bits there is nothing to decide, but an overflow.
+        rim = (_FAR >> 1) >> bits
+        reached = np.clip(self.target * table.grain, -rim, rim) << bits
+        before = np.clip((self.target - 1) * table.grain, -rim, rim) << bits
+        low = np.where(self.target < never, need - reached, -_FAR)
+        high = np.where(self.target > always, need - before - 1, _FAR)
+        return low, high
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -146,12 +223,15 @@ class Fit:
     thresholds : tuple of int
         One per side.
     bias : int
+    initial : int
+        v0.
     missed : int
         Edges that they do not meet.
     """
 
     thresholds: tuple[int, ...]
     bias: int
+    initial: int
     missed: int
 
 
@@ -179,7 +259,8 @@ def fit(sides: Sequence[Side], bits: int) -> Fit:
         cost = cost + costs.min(axis=0)
     b = int(cost.argmin())
     found = tuple(int(thresholds[best[b]]) for thresholds, best in chosen)
-    return Fit(found, int(biases[b]), int(cost[b]) // _MISS)
+    initial = sides[0].initial(found[0], int(biases[b]), bits)
+    return Fit(found, int(biases[b]), initial, int(cost[b]) // _MISS)
 
 
 def fit_idle(sides: Sequence[Side], limits: tuple[Fraction, Fraction]) -> Fit:
@@ -205,7 +286,7 @@ def fit_idle(sides: Sequence[Side], limits: tuple[Fraction, Fraction]) -> Fit:
         )
         if missed == 0:
             break
-    return Fit(thresholds, b, missed)
+    return Fit(thresholds, b, still[0].initial(thresholds[0], b, 0), missed)
 
 
 def edges(

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from torch import Tensor
+
 from spikeloom.sw.conversion.coding import LayerCoding
 from spikeloom.sw.conversion.fitting import MAX_EDGES
 from spikeloom.sw.conversion.folding import FoldedLayer
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Range
 from spikeloom.sw.network.neurons import MAX_FRACTION_BITS
+from spikeloom.sw.neurons import SpikingNeuron
 
 #: Thresholds of leaky neurons are at least 2^7 times the number of timesteps that the potential
 #: remembers.
@@ -28,8 +31,8 @@ class Population:
     name : str
     timesteps : int
         T.
-    threshold : Fraction
-        λ.
+    thresholds : sequence of Fraction
+        What ``largest`` spikes take from the potential, per channel: λ, unless it was freed.
     units : sequence of Fraction
         u, the real value of one unit of A, per channel.
     biases : sequence of Fraction
@@ -44,15 +47,18 @@ class Population:
         Most spikes of a timestep, each worth ``λ / largest``.
     leak : int, optional
         k of a leak by 2^-k.
-    negative_threshold : Fraction, optional
-        N of signed neurons.
+    negative_thresholds : sequence of Fraction, optional
+        N of signed neurons, per channel.
     amplitudes : (int, int)
         Spike values of a positive and a negative quantum.
+    shares : sequence of Fraction, optional
+        v0 as a share of the quantum in [0, 1), per channel, where it was freed. Otherwise it is
+        one half, or 0 for signed and leaky neurons.
     """
 
     name: str
     timesteps: int
-    threshold: Fraction
+    thresholds: Sequence[Fraction]
     units: Sequence[Fraction]
     biases: Sequence[Fraction]
     reach: Sequence[Range]
@@ -60,8 +66,9 @@ class Population:
     counted: bool = True
     largest: int = 1
     leak: int | None = None
-    negative_threshold: Fraction | None = None
+    negative_thresholds: Sequence[Fraction] | None = None
     amplitudes: tuple[int, int] = (1, 1)
+    shares: Sequence[Fraction] | None = None
 
     @classmethod
     def of(
@@ -70,6 +77,7 @@ class Population:
         coding: LayerCoding,
         units: Sequence[Fraction],
         reach: Sequence[Range],
+        neuron: SpikingNeuron | None = None,
     ) -> Population:
         """Return the neurons of a layer that fires.
 
@@ -79,14 +87,24 @@ class Population:
         coding : LayerCoding
         units, reach : sequence of Fraction, sequence of Range
             As above.
+        neuron : SpikingNeuron, optional
+            With its freed thresholds and initial potentials, if it has any.
         """
         activation = folded.activation
         assert activation is not None
         negative = activation.negative_threshold
+        channels = len(folded.bias)
+        gains = _fractions(None if neuron is None else neuron.gains(), channels)
+        shares = _fractions(None if neuron is None else neuron.shares(), channels)
+
+        def scaled(threshold: float) -> list[Fraction]:
+            exact = Fraction(threshold)
+            return [exact] * channels if gains is None else [exact * gain for gain in gains]
+
         return cls(
             name=folded.name,
             timesteps=coding.timesteps,
-            threshold=Fraction(activation.threshold),
+            thresholds=scaled(activation.threshold),
             units=units,
             biases=[Fraction(bias) for bias in folded.bias.tolist()],
             reach=reach,
@@ -94,14 +112,15 @@ class Population:
             counted=coding.counted,
             largest=coding.largest,
             leak=coding.leak,
-            negative_threshold=None if negative is None else Fraction(negative),
+            negative_thresholds=None if negative is None else scaled(negative),
             amplitudes=coding.amplitudes,
+            shares=shares,
         )
 
-    @property
-    def quantum(self) -> Fraction:
-        """What one spike takes from the potential, in real units."""
-        return self.threshold / self.largest
+    @cached_property
+    def quanta(self) -> list[Fraction]:
+        """What one spike takes from the potential, in real units, per channel."""
+        return [threshold / self.largest for threshold in self.thresholds]
 
     @cached_property
     def tables(self) -> list[bool]:
@@ -129,7 +148,7 @@ def leak_grid(
     Parameters
     ----------
     population : Population
-        With a leak. Only its quantum, units, timesteps and leak are used.
+        With a leak. Only its quanta, units, timesteps and leak are used.
     live : sequence of bool
         Channels that have any weights. The unit of the others is free.
     fraction_bits : int, optional
@@ -142,7 +161,8 @@ def leak_grid(
     """
     assert population.leak is not None
     needed = min(1 << population.leak, population.timesteps) << LEAK_PRECISION
-    thetas = [population.quantum / u for u, on in zip(population.units, live, strict=True) if on]
+    quanta = population.quanta
+    thetas = [q / u for q, u, on in zip(quanta, population.units, live, strict=True) if on]
     bits = fraction_bits
     if bits is None:
         least = min(thetas, default=Fraction(needed))
@@ -155,6 +175,14 @@ def leak_grid(
             f"thresholds too coarse: use a smaller tau or fewer timesteps, or choose fraction_bits"
         )
     return bits, [
-        unit / (1 << bits) if on else population.quantum / needed
-        for unit, on in zip(population.units, live, strict=True)
+        unit / (1 << bits) if on else quantum / needed
+        for quantum, unit, on in zip(quanta, population.units, live, strict=True)
     ]
+
+
+def _fractions(values: Tensor | None, channels: int) -> list[Fraction] | None:
+    """Return values of shape (channels,) or (1,) as one exact number per channel."""
+    if values is None:
+        return None
+    made = [Fraction(value) for value in values.detach().double().tolist()]
+    return made * channels if len(made) == 1 else made

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from spikeloom.sw.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.network import Neuron
@@ -44,6 +45,70 @@ def test_worked_examples() -> None:
     assert run(BurstNeuron(QCFS(4, 8.0), largest=4), 6, -5, 20) == [3, 0, 4]
     # Δ = 2, from v = 0, halved: 5 -> 2, rest 1; 0.5+4=4.5 -> 2
     assert run(BurstNeuron(QCFS(4, 8.0), largest=4, leak=1), 5, 4) == [2, 2]
+
+
+def freed(neuron: SpikingNeuron, share: float | None, gain: float | None) -> SpikingNeuron:
+    """Return the neuron with v0 = share · Θ and Θ = gain · λ / largest."""
+    for what, value in (("start", share), ("threshold", gain)):
+        if value is not None:
+            (parameter,) = neuron.free(what)
+            nn.init.constant_(parameter, value if what == "start" else math.log(value))
+    return neuron.double()
+
+
+def test_worked_examples_of_what_is_free() -> None:
+    # λ = 8, Θ = 4, v0 = 1: 4.5 fires, 0.5; 3.5; 6.5 fires, 2.5; -6.5; 13.5 fires
+    assert run(freed(IfNeuron(QCFS(4, 8.0)), 0.25, 0.5), 3.5, 3, 3, -9, 20) == [1, 0, 1, 0, 1]
+    # Θ = 8, v0 = 0: 9 fires, 1; -8 takes it back, 0; -9; 11 fires
+    assert run(freed(DualNeuron(QCFS(4, 8.0)), 0.0, None), 9, -9, -9, 20) == [1, -1, 0, 1]
+    # Δ = 1, v0 = 3/4: 6.75 -> 4 at most, 2.75; -2.25; 1.75 -> 1
+    burst_neuron = BurstNeuron(QCFS(4, 8.0), largest=4)
+    assert run(freed(burst_neuron, 0.75, 0.5), 6, -5, 4) == [4, 0, 1]
+    # Δ = 2, v0 = 1, halved: 5.5 -> 2, rest 1.5; 0.75 + 4 = 4.75 -> 2
+    assert run(freed(BurstNeuron(QCFS(4, 8.0), 4, leak=1), 0.5, None), 5, 4) == [2, 2]
+    # 4·3/8 + 3/4 = 2.25 against 1, 2, 3, 4
+    assert run(freed(LadderNeuron(QCFS(4, 8.0)), 0.75, None), 3, 3, 3, 3) == [1, 1, 0, 0]
+    # P = 4, N = 8: 5 >= 2 fires +2, rest 1
+    signed = SignedNeuron(SignedQCFS(4, 8.0, slope=0.25, ratio=0.5))
+    assert run(freed(signed, None, 0.5), 5, 0.5) == [2, 0]
+
+
+@given(st.floats(-3, 3))
+def test_starts_stay_below_their_threshold(share: float) -> None:
+    neuron = freed(IfNeuron(QCFS(4, 8.0)), share, None)
+    used = neuron.shares()
+    assert used is not None
+    assert used.item() == pytest.approx(min(max(share, 0), 1 - 2**-10), abs=1e-6)
+    assert 0 <= used.item() < 1
+    used.sum().backward()
+    # Beyond the limits, too: what has strayed can come back.
+    assert neuron.start_share is not None
+    assert neuron.start_share.grad is not None
+    assert neuron.start_share.grad.item() == 1
+
+
+@pytest.mark.parametrize("neuron", [IfNeuron, DualNeuron, BurstNeuron, LadderNeuron])
+def test_gradients_reach_every_channel_of_what_is_free(neuron: type[SpikingNeuron]) -> None:
+    torch.manual_seed(0)
+    made = neuron(QCFS(4, 1.1), channels=5)
+    free = made.free("start", "threshold")
+    made(torch.randn(3, 8, 5, 4, 4)).sum().backward()
+    for parameter in free:
+        assert parameter.shape == (5,)
+        assert parameter.grad is not None
+        assert bool((parameter.grad != 0).all())
+
+
+def test_core_and_tails_are_both_reached_by_potentials() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(10_000, dtype=torch.float64) * 4 - 0.5
+    x.requires_grad_()
+    burst(x, 3).sum().backward()
+    assert x.grad is not None
+    in_core = (x.grad == 1).double().mean().item()
+    # Half the width around each of three thresholds, of a range of four.
+    assert in_core == pytest.approx(3 * 2 * CORE / 4, abs=0.02)
+    assert x.grad.min().item() < 0.1
 
 
 def test_signed_worked_example() -> None:

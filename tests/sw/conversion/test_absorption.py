@@ -35,6 +35,7 @@ from spikeloom.sw.network import (
     Range,
     Signed,
 )
+from spikeloom.sw.network.neurons import Integrator
 
 REALS = st.floats(-8, 8, allow_nan=False).map(Fraction)
 POSITIVE = st.floats(2**-8, 4).map(Fraction)
@@ -47,7 +48,7 @@ def populations(draw: st.DrawFn, constant: bool = True) -> Population:
     return Population(
         name="layer",
         timesteps=draw(st.integers(1, 9)),
-        threshold=draw(POSITIVE),
+        thresholds=[draw(POSITIVE) for _ in range(channels)],
         units=[draw(POSITIVE) for _ in range(channels)],
         biases=[draw(REALS) for _ in range(channels)],
         reach=reach,
@@ -59,7 +60,9 @@ def ideal(population: Population, channel: int, mean: Fraction) -> int:
     """Return the quantized ANN's count for a mean A, in exact arithmetic."""
     real = mean * population.units[channel] + population.biases[channel]
     steps = population.timesteps
-    return min(max(math.floor(real / population.threshold * steps + Fraction(1, 2)), 0), steps)
+    return min(
+        max(math.floor(real / population.thresholds[channel] * steps + Fraction(1, 2)), 0), steps
+    )
 
 
 def fire(neuron: If, channel: int, currents: list[int]) -> int:
@@ -105,7 +108,7 @@ def test_an_if_neuron_counts_exactly_under_constant_current(population: Populati
 
 def one(threshold: float, unit: float, bias: float, reach: Range, steps: int = 4) -> Population:
     return Population(
-        "conv1", steps, Fraction(threshold), [Fraction(unit)], [Fraction(bias)], [reach], True
+        "conv1", steps, [Fraction(threshold)], [Fraction(unit)], [Fraction(bias)], [reach], True
     )
 
 
@@ -168,7 +171,7 @@ def test_ladders_have_no_fraction_bits() -> None:
 
 def test_parameters_beyond_the_width() -> None:
     population = one(1.0, 2.0**-70, 1.0 - 2.0**-60, Range(-(2**40), 2**40))
-    population = replace(population, threshold=Fraction(1) + Fraction(2) ** -61)
+    population = replace(population, thresholds=[Fraction(1) + Fraction(2) ** -61])
     narrow = replace(population, biases=[Fraction(7, 8) - Fraction(2) ** -60])
     assert IfAbsorber().idle(narrow) == [False]
     with pytest.raises(UnsupportedError, match=r"conv1', channel 0: .* do not fit 48 bits"):
@@ -183,14 +186,15 @@ def test_kinds_are_found_by_name() -> None:
 def real_spikes(population: Population, kind: str, channel: int, values: list[int]) -> list[int]:
     """Return what the real-valued neuron fires, in exact fractions: written from the contract."""
     unit, bias = population.units[channel], population.biases[channel]
-    quantum, largest = population.quantum, population.largest
+    quantum, largest = population.quanta[channel], population.largest
     spikes, m = [], 0
-    v = Fraction(0) if kind == "signed" else quantum / 2
+    share = Fraction(1, 2) if population.shares is None else population.shares[channel]
+    v = Fraction(0) if kind == "signed" else quantum * share
     for a in values:
         v += a * unit + bias
         if kind == "signed":
-            negative = population.negative_threshold
-            assert negative is not None
+            assert population.negative_thresholds is not None
+            negative = population.negative_thresholds[channel]
             up, down = (quantum if m >= 0 else negative), (negative if m <= 0 else quantum)
             plus, minus = population.amplitudes
             if 2 * v >= up:
@@ -242,27 +246,93 @@ def spiking_populations(draw: st.DrawFn, kind: str, constant: bool) -> Populatio
         made,
         counted=False,
         largest=draw(st.integers(1, 4)) if kind == "burst" else 1,
-        negative_threshold=draw(POSITIVE) if kind == "signed" else None,
+        negative_thresholds=[draw(POSITIVE) for _ in made.units] if kind == "signed" else None,
         amplitudes=(4, 1) if kind == "signed" else (1, 1),
     )
+
+
+def check_spikes(population: Population, kind: str, data: st.DataObject) -> Neuron:
+    """Check some inputs' spikes in every channel, and return the integer neurons."""
+    absorber = KINDS[kind]()
+    neuron = absorber.absorb(population, None)
+    idle = absorber.idle(population)
+    for c, reach in enumerate(population.reach):
+        a = st.integers(reach.low, reach.high)
+        steps = population.timesteps
+        constant = population.constant
+        values = [data.draw(a)] * steps if constant else data.draw(st.tuples(*[a] * steps))
+        seen = [0] * steps if idle[c] else list(values)  # a converter silences idle channels
+        assert integer_spikes(neuron, c, seen) == real_spikes(population, kind, c, list(values))
+    return neuron
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("constant", [True, False])
 @given(data=st.data())
 def test_every_spike_is_the_real_neurons(kind: str, constant: bool, data: st.DataObject) -> None:
+    check_spikes(data.draw(spiking_populations(kind, constant)), kind, data)
+
+
+SHARES = st.floats(0, 1 - 2**-10).map(Fraction)
+
+
+@pytest.mark.parametrize("kind", ["if", "dual", "burst"])
+@pytest.mark.parametrize("constant", [True, False])
+@given(data=st.data())
+def test_every_spike_from_a_start_of_its_own(
+    kind: str, constant: bool, data: st.DataObject
+) -> None:
     population = data.draw(spiking_populations(kind, constant))
-    absorber = KINDS[kind]()
-    neuron = absorber.absorb(population, None)
-    for c, (idle, reach) in enumerate(
-        zip(absorber.idle(population), population.reach, strict=True)
-    ):
-        a = st.integers(reach.low, reach.high)
-        steps = population.timesteps
-        values = [data.draw(a)] * steps if constant else data.draw(st.tuples(*[a] * steps))
-        # The converter removes the weights of an idle channel.
-        seen = [0] * steps if idle else list(values)
-        assert integer_spikes(neuron, c, seen) == real_spikes(population, kind, c, list(values))
+    shares = [data.draw(SHARES) for _ in population.units]
+    neuron = check_spikes(replace(population, shares=shares), kind, data)
+    assert isinstance(neuron, Integrator)
+    assert (neuron.initial >= 0).all()
+    assert (neuron.initial < neuron.threshold).all()
+
+
+@given(populations(), st.data())
+def test_a_ladder_from_a_start_of_its_own(population: Population, data: st.DataObject) -> None:
+    shares = [data.draw(SHARES) for _ in population.units]
+    population = replace(population, shares=shares)
+    ladder = LadderAbsorber().absorb(population, None)
+    assert isinstance(ladder, Ladder)
+    steps = population.timesteps
+    for c, reach in enumerate(population.reach):
+        for a in range(reach.low, reach.high + 1):
+            current = a * population.units[c] + population.biases[c]
+            count = math.floor(current * steps / population.thresholds[c] + shares[c])
+            assert int((ladder.levels[c] <= a).sum()) == min(max(count, 0), steps)
+
+
+def test_starts_in_given_fraction_bits() -> None:
+    population = replace(one(3.3, 0.1, 0.5, Range(-200, 200)), shares=[Fraction(99, 100)])
+    for bits, threshold in ((0, 33), (6, 33 * 64)):
+        neuron = IfAbsorber().absorb(population, bits)
+        assert isinstance(neuron, If)
+        assert abs(int(neuron.initial[0]) - 0.99 * threshold) <= 3
+        assert neuron.initial[0] < neuron.threshold[0]
+
+
+def test_a_half_that_is_free_is_the_half_that_is_not() -> None:
+    bound = one(8, 1, 0.3, Range(-20, 20))
+    free = IfAbsorber().absorb(replace(bound, shares=[Fraction(1, 2)]), None)
+    made = IfAbsorber().absorb(bound, None)
+    for name in ("threshold", "initial", "bias"):
+        assert np.array_equal(getattr(free, name), getattr(made, name))
+
+
+def test_a_leaky_start_in_units_of_its_grid() -> None:
+    population = replace(
+        one(2, 0.01, 0.0, Range(-300, 300)), constant=False, leak=1, shares=[Fraction(3, 8)]
+    )
+    neuron = BurstAbsorber().absorb(population, None)
+    assert isinstance(neuron, Burst)
+    # Θ = 200 units of A needs 256 at least: one fraction bit.
+    assert (neuron.fraction_bits, neuron.threshold.tolist()) == (1, [400])
+    assert neuron.initial.tolist() == [150]
+    full = BurstAbsorber().absorb(replace(population, shares=[Fraction(1023, 1024)]), None)
+    assert isinstance(full, Burst)
+    assert full.initial.tolist() == [399]
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -270,13 +340,13 @@ def test_more_timesteps_than_can_be_exact(kind: str) -> None:
     population = Population(
         "layer",
         64,
-        Fraction(1.7),
+        [Fraction(1.7)],
         [Fraction(0.013)],
         [Fraction(0.003)],
         [Range(-900, 900)],
         constant=False,
         counted=False,
-        negative_threshold=Fraction(1.1),
+        negative_thresholds=[Fraction(1.1)],
     )
     assert population.tables == [True]
     neuron = KINDS[kind]().absorb(population, None)
@@ -297,7 +367,7 @@ def test_leaky_neurons_come_close(leak: int) -> None:
     population = Population(
         "layer",
         6,
-        Fraction(2.1),
+        [Fraction(2.1)] * 2,
         [Fraction(0.05), Fraction(1)],
         [Fraction(0.02), Fraction(0.9)],
         [Range(-90, 90), Range(0, 0)],
@@ -311,7 +381,7 @@ def test_leaky_neurons_come_close(leak: int) -> None:
     needed = 128 * min(1 << leak, 6)
     bits, grid = leak_grid(population, [True, False])
     assert bits == neuron.fraction_bits
-    assert population.quantum / grid[0] >= needed > population.quantum / grid[0] / 2
+    assert population.quanta[0] / grid[0] >= needed > population.quanta[0] / grid[0] / 2
     assert neuron.threshold[1] == needed
     scale = float(grid[0])
     assert abs(int(neuron.threshold[0]) * scale - 0.7) <= scale / 2

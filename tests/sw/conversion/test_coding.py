@@ -10,7 +10,7 @@ import small
 from torch import fx, nn
 
 from spikeloom.sw.activations import SignedQCFS
-from spikeloom.sw.cli import convert as command
+from spikeloom.sw.cli import coding as command
 from spikeloom.sw.conversion.coding import ALIGNMENTS, TRANSPORT_CHOICES, Coding, coding
 from spikeloom.sw.conversion.folding import fold
 from spikeloom.sw.conversion.options import INPUT_CHOICES

@@ -1,0 +1,221 @@
+"""Calibration: a spiking network learns when to fire from the model that it was made from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from rich.progress import Progress
+from torch import Tensor, nn
+
+from spikeloom.sw.activations import Activation
+from spikeloom.sw.calibration.losses import Loss
+from spikeloom.sw.calibration.weightings import Weighting
+from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.neurons import FREEDOMS
+from spikeloom.sw.prepare import activations_of
+from spikeloom.sw.spiking import SpikingNetwork
+
+#: What can be learned.
+LEARNABLE = (*FREEDOMS, "weights")
+#: Learning rate of weights, relative to that of initial potentials and thresholds.
+WEIGHTS_LR_FACTOR = 0.01
+
+
+def calibrate(
+    network: SpikingNetwork,
+    images: Tensor,
+    *,
+    teacher: nn.Module | None = None,
+    epochs: int = 15,
+    lr: float = 0.01,
+    batch_size: int = 32,
+    loss: str | Loss = "mse",
+    weighting: str | Weighting = "output",
+    learn: Sequence[str] = ("start", "threshold"),
+    per: str = "channel",
+    seed: int = 0,
+    progress: Progress | None = None,
+    title: str = "calibrating",
+) -> list[float]:
+    """Train initial potentials and thresholds so that the network gives what its teacher gives.
+
+    No labels are needed. Batch-norm statistics stay as they are, and so do the weights and what a
+    spike is worth, unless weights are to be learned. With one seed and one number of threads, the
+    result is the same each time.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        Changed in place: what is learned is freed. Left in eval mode.
+    images : tensor, shape (N, *image_shape)
+        Some hundreds of training images, as the network sees them.
+    teacher : nn.Module, optional
+        By default the quantized model itself, as it is before calibration. Others must be
+        prepared and have the same layers, unless the weighting is "output". Left as it is.
+    epochs : int
+        Passes over the images.
+    lr : float
+        Initial learning rate, of Adam along a cosine: of v0 as a share of the threshold, and of
+        ln Θ. That of weights is a hundredth of it.
+    batch_size : int
+    loss : {"mse", "kl"} or Loss
+    weighting : {"output", "uniform", "cosine", "sigmoid"} or Weighting
+        How much each layer counts.
+    learn : sequence of {"start", "threshold", "weights"}
+    per : {"channel", "layer"}
+        What shares one initial potential and one threshold.
+    seed : int
+        Of the order of the images.
+    progress : rich.progress.Progress, optional
+        Shows a bar called ``title``.
+    title : str
+
+    Returns
+    -------
+    list of float
+        Mean loss of each epoch; of moving weightings they are not comparable with each other.
+
+    Raises
+    ------
+    ConfigError
+        If an option is unknown or out of range, or a teacher has other layers.
+    UnsupportedError
+        If a teacher whose layers are to be compared is not prepared.
+    DataError
+        If there are no images.
+
+    References
+    ----------
+    QAC (mixed-timestep spiking neural networks), section 4.4, eq. 14 to 17; Wang et al., "A fast
+    and accurate ANN-SNN conversion algorithm with negative spikes", IJCAI 2025, section 4.2.
+    """
+    for what, number in (("epochs", epochs), ("batch_size", batch_size)):
+        if number < 1:
+            raise ConfigError(f"{what} must be at least 1, not {number}")
+    if not lr > 0:
+        raise ConfigError(f"the learning rate must be positive, not {lr}")
+    for what in learn:
+        if what not in LEARNABLE:
+            raise ConfigError(f"calibration can learn {', '.join(LEARNABLE)}, not {what!r}")
+    if not learn:
+        raise ConfigError(f"there is nothing to learn: give some of {', '.join(LEARNABLE)}")
+    if len(images) == 0:
+        raise DataError("no images to calibrate with: give at least one")
+    losses = _named(loss, Loss, "loss")
+    weights = _named(weighting, Weighting, "weighting")
+    taught = _Teacher(network, teacher, layers=weights.weights(2, 0.0)[0] != 0)
+    batches = -(-len(images) // batch_size)
+    steps = epochs * batches
+    generator = torch.Generator().manual_seed(seed)
+    task = progress.add_task(title, total=epochs) if progress else None
+    history = []
+    with _calibrating(network, learn, per) as groups:
+        optimizer = torch.optim.Adam([{**g, "lr": lr * g["factor"]} for g in groups], lr=lr)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for epoch in range(epochs):
+            order = torch.randperm(len(images), generator=generator)
+            total = 0.0
+            for index, batch in enumerate(order.split(batch_size)):  # type: ignore[no-untyped-call]
+                p = (epoch * batches + index) / max(steps - 1, 1)
+                value = _loss(network, taught, images[batch], losses, weights, p)
+                optimizer.zero_grad()
+                value.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+                total += value.item() * len(batch)
+            history.append(total / len(images))
+            if progress and task is not None:
+                progress.advance(task)
+    return history
+
+
+class _Teacher:
+    """A frozen copy of a model, with the activations of its layers."""
+
+    def __init__(self, network: SpikingNetwork, model: nn.Module | None, layers: bool) -> None:
+        self.model = copy.deepcopy(network.prepared if model is None else model)
+        self.model.eval().requires_grad_(False)
+        self.timed = network.coding.input.steps is not None
+        self.seen: dict[str, Tensor] = {}
+        if not layers:
+            return
+        firing, own = activations_of(self.model), list(network.neurons)
+        if list(firing) != own:
+            raise ConfigError(
+                f"the teacher fires in the layers {', '.join(firing)}, and the network in "
+                f"{', '.join(own)}: give a teacher with the same layers, or weighting 'output'"
+            )
+        for name, activation in firing.items():
+            activation.register_forward_hook(self._hook(name))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return the logits, shape (N, classes), and note the activations in units of λ."""
+        with torch.no_grad():
+            # Of spikes, the prepared model sees the sum over their time axis.
+            return cast(Tensor, self.model(images.sum(1) if self.timed else images))
+
+    def _hook(self, name: str) -> Any:
+        def note(activation: nn.Module, _: Any, output: Tensor) -> None:
+            assert isinstance(activation, Activation)
+            self.seen[name] = output / activation.threshold
+
+        return note
+
+
+def _loss(
+    network: SpikingNetwork,
+    teacher: _Teacher,
+    images: Tensor,
+    loss: Loss,
+    weighting: Weighting,
+    progress: float,
+) -> Tensor:
+    """Return the weighted loss of some images."""
+    targets = teacher(images)
+    logits, spikes = network.run(images)
+    *hidden, last = weighting.weights(len(spikes) + 1, progress)
+    total = last * loss.logits(logits, targets)
+    for (name, fired), weight in zip(spikes.items(), hidden, strict=True):
+        if weight:
+            rates = fired.mean(0) / network.coding.layers[name].units
+            total = total + weight * loss.rates(rates, teacher.seen[name])
+    return total
+
+
+@contextmanager
+def _calibrating(
+    network: SpikingNetwork, learn: Sequence[str], per: str
+) -> Iterator[list[dict[str, Any]]]:
+    """Free what is learned, freeze everything else, and yield parameter groups."""
+    free = [what for what in learn if what in FREEDOMS]
+    groups = [{"params": network.free(*free, per=per), "factor": 1.0}] if free else []
+    if "weights" in learn:
+        known = {id(p) for a in activations_of(network.prepared).values() for p in a.parameters()}
+        weights = [p for p in network.prepared.parameters() if id(p) not in known]
+        groups.append({"params": weights, "factor": WEIGHTS_LR_FACTOR})
+    learned = {id(p) for group in groups for p in cast(list[nn.Parameter], group["params"])}
+    before = {p: p.requires_grad for p in network.parameters()}
+    for parameter in before:
+        parameter.requires_grad_(id(parameter) in learned)
+    # Gradients through time, but batch-norm as it is.
+    network.train().prepared.eval()
+    try:
+        yield groups
+    finally:
+        network.eval()
+        for parameter, needed in before.items():
+            parameter.requires_grad_(needed)
+            parameter.grad = None
+
+
+def _named(choice: Any, kind: Any, what: str) -> Any:
+    """Return the loss or weighting of a name, or what was given as one."""
+    if isinstance(choice, kind):
+        return choice
+    if choice not in kind.kinds:
+        raise ConfigError(f"no {what} is called {choice!r}; there are {', '.join(kind.kinds)}")
+    return kind.kinds[choice]()

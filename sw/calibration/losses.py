@@ -1,0 +1,116 @@
+"""What a spiking network's layers and logits are compared by; one class per loss, by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn import functional
+
+#: What logits are divided by before they are compared as probabilities.
+TEMPERATURE = 2.0
+#: Least mean square that differences are measured against: of a layer that hardly fires.
+_LEAST = 1e-4
+
+
+class Loss(ABC):
+    """Difference between a spiking network and its teacher; found by its name."""
+
+    kinds: ClassVar[dict[str, type[Loss]]] = {}
+
+    def __init_subclass__(cls, kind: str) -> None:
+        super().__init_subclass__()
+        cls.kinds[kind] = cls
+
+    @abstractmethod
+    def logits(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the loss of the output layer.
+
+        Parameters
+        ----------
+        student, teacher : tensor, shape (N, classes)
+            Of the spiking network, the mean over time.
+
+        Returns
+        -------
+        scalar tensor
+        """
+
+    @abstractmethod
+    def rates(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the loss of a layer that fires.
+
+        Parameters
+        ----------
+        student, teacher : tensor, shape (N, *shape)
+            Firing rates, and activations, in units of the layer's λ.
+
+        Returns
+        -------
+        scalar tensor
+        """
+
+
+class SquaredLoss(Loss, kind="mse"):
+    """Half the mean square of the difference, over the mean square of the teacher's values.
+
+    What it is divided by is a constant to the gradients of one layer, and makes layers, whose
+    ranges differ, comparable.
+
+    References
+    ----------
+    "Quantization-aware conversion ... mixed-timestep spiking neural networks" (QAC), eq. 15.
+    """
+
+    def logits(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the loss of the output layer."""
+        return (student - teacher).square().mean() / (2 * teacher.square().mean().clamp(_LEAST))
+
+    def rates(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the loss of a layer that fires."""
+        return self.logits(student, teacher)
+
+
+class DivergenceLoss(Loss, kind="kl"):
+    """Kullback-Leibler divergence of the teacher's values from the student's, both softened.
+
+    A softmax, over the classes or over all neurons of a layer, makes distributions of them:
+    rates and activations need not add up to one, can be 0 and, of signed neurons, negative.
+
+    References
+    ----------
+    Wang et al., "A fast and accurate ANN-SNN conversion algorithm with negative spikes", IJCAI
+    2025, eq. 33.
+    """
+
+    def logits(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the loss of the output layer."""
+        return softened_divergence(student, teacher)
+
+    def rates(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the loss of a layer that fires."""
+        return _divergence(student.flatten(1), teacher.flatten(1))
+
+
+def softened_divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return the divergence of the teacher's classes from the student's, both softened.
+
+    Its gradients are as large as they would be without the temperature.
+
+    Parameters
+    ----------
+    student, teacher : tensor, shape (N, classes)
+        Logits.
+
+    References
+    ----------
+    Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015.
+    """
+    return _divergence(student / TEMPERATURE, teacher / TEMPERATURE) * TEMPERATURE**2
+
+
+def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    return functional.kl_div(
+        student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True
+    )

@@ -1,0 +1,94 @@
+"""How much each layer's loss counts as calibration goes on; one class per weighting, by name."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+#: μ of the sigmoid weighting: its width is about 3.5/μ of the network's depth.
+STEEPNESS = 6.0
+
+
+class Weighting(ABC):
+    """Weights of the layers' losses over the progress of a calibration; found by its name.
+
+    References
+    ----------
+    Wang et al., "A fast and accurate ANN-SNN conversion algorithm with negative spikes", IJCAI
+    2025, eq. 25 to 30.
+    """
+
+    kinds: ClassVar[dict[str, type[Weighting]]] = {}
+
+    def __init_subclass__(cls, kind: str) -> None:
+        super().__init_subclass__()
+        cls.kinds[kind] = cls
+
+    @abstractmethod
+    def raw(self, depth: float, progress: float) -> float:
+        """Return φ of a layer: not negative, before it is divided by the sum of all.
+
+        Parameters
+        ----------
+        depth : float
+            l / L of layer l of L, from 1/L to 1; 1 is the output layer.
+        progress : float
+            p, from 0 at the first step to 1 at the last one.
+        """
+
+    def weights(self, layers: int, progress: float) -> list[float]:
+        """Return the weights of all layers, the output layer last; their sum is 1 (eq. 26).
+
+        Parameters
+        ----------
+        layers : int
+            L, with the output layer.
+        progress : float
+            p.
+        """
+        raw = [self.raw(index / layers, progress) for index in range(1, layers + 1)]
+        return [value / sum(raw) for value in raw]
+
+
+class OutputWeighting(Weighting, kind="output"):
+    """The output layer alone, as in QAC's eq. 15."""
+
+    def raw(self, depth: float, progress: float) -> float:
+        """Return 1 for the output layer, and 0 for others."""
+        return float(depth == 1)
+
+
+class UniformWeighting(Weighting, kind="uniform"):
+    """All layers alike, all the time (eq. 25)."""
+
+    def raw(self, depth: float, progress: float) -> float:
+        """Return 1."""
+        return 1.0
+
+
+class CosineWeighting(Weighting, kind="cosine"):
+    """From the first layers to the last, along a cosine (eq. 27)."""
+
+    def raw(self, depth: float, progress: float) -> float:
+        """Return ``cos(π/2 · (l/L - p))``."""
+        # Between -π/2 and π/2 it is not negative but for rounding.
+        return max(math.cos(math.pi / 2 * (depth - progress)), 0.0)
+
+
+class SigmoidWeighting(Weighting, kind="sigmoid"):
+    """From the first layers to the last, along the slope of a sigmoid (eq. 28 to 30).
+
+    Parameters
+    ----------
+    steepness : float
+        μ: the larger, the fewer layers count at a time.
+    """
+
+    def __init__(self, steepness: float = STEEPNESS) -> None:
+        self.steepness = steepness
+
+    def raw(self, depth: float, progress: float) -> float:
+        """Return the slope of ``1/(1 + exp(-μx))``, at ``x = l/L - p``."""
+        sigma = 1 / (1 + math.exp(-self.steepness * (depth - progress)))
+        return self.steepness * (1 - sigma) * sigma

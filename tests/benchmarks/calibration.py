@@ -1,0 +1,116 @@
+"""Regenerate the table of docs/calibration.md: ``python -m benchmarks.calibration --data folder``.
+
+Without a folder, the digits that come with Spikeloom are used, and only printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import page
+from benchmarks.nets import trained
+from spikeloom.sw import datasets
+from spikeloom.sw.calibration import calibrate
+from spikeloom.sw.convert import convert
+from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.network import Network
+from spikeloom.sw.spiking import spiking
+from spikeloom.sw.trained import Trained
+
+PAGE = Path(__file__).parents[2] / "docs" / "calibration.md"
+DEEP = "mnist-deep"
+DEEP_DATA = ("mnist", "fashion-mnist")
+#: As for docs/neurons.md, whose networks are used again.
+RECIPE: dict[str, Any] = {"limit": 5_000, "epochs": 5, "tune_epochs": 5}
+#: Unlabelled training images to calibrate with, and test images to measure with.
+IMAGES, TESTED = 512, 2_000
+STEPS = 2
+HEADER = ("data", "neuron", "learned", "loss", "layers", "#accuracy")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to calibrate: options of :func:`spikeloom.sw.calibration.calibrate`."""
+
+    neuron: str = "if"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def cells(self) -> list[str]:
+        """Return what the table says of it."""
+        learn = self.options.get("learn", ("start", "threshold"))
+        per = self.options.get("per", "channel")
+        names = {"start": "v0", "threshold": "Θ", "weights": "weights"}
+        learned = f"{', '.join(names[what] for what in learn)} per {per}"
+        loss = self.options.get("loss", "mse")
+        return [self.neuron, learned, loss, self.options.get("weighting", "output")]
+
+
+VARIANTS = (
+    Variant(),
+    Variant(options={"per": "layer"}),
+    Variant(options={"learn": ("start",)}),
+    Variant(options={"learn": ("threshold",)}),
+    Variant(options={"loss": "kl"}),
+    Variant(options={"weighting": "uniform"}),
+    Variant(options={"weighting": "cosine"}),
+    Variant(options={"weighting": "sigmoid"}),
+    Variant(neuron="dual"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure everything; write it into the page if it is about all data sets."""
+    parser = argparse.ArgumentParser(prog="benchmarks.calibration", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder with mnist/ and fashion-mnist/")
+    chosen = parser.parse_args(arguments)
+    # The same number of threads repeats a training.
+    torch.set_num_threads(1)
+    rows: list[list[str]] = []
+    if chosen.data is None:
+        rows += measure(trained("digits-conv"), "digits", None)
+    else:
+        for data in DEEP_DATA:
+            root = chosen.data / data
+            rows += measure(trained(DEEP, data, root, **RECIPE), data, root)
+    made = page.table(HEADER, rows)
+    print(made)
+    if chosen.data is not None:
+        page.replace(PAGE, "accuracies", made)
+
+
+def measure(
+    made: Trained, data: str, root: Path | None, variants: Sequence[Variant] = VARIANTS
+) -> list[list[str]]:
+    """Return the rows of one network: the quantized ANN, before calibration, and after."""
+    images = datasets.load(data, "train", root).head(IMAGES).inputs()
+    test = datasets.load(data, "test", root).head(TESTED)
+    exact = accuracy(convert(made.prepared), test)
+    rows = [[data, "ladder", "count transport at T = L", "-", "-", exact]]
+    for neuron in dict.fromkeys(variant.neuron for variant in variants):
+        before = convert(made.prepared, transport="spikes", timesteps=STEPS, neuron=neuron)
+        rows.append([data, neuron, "nothing", "-", "-", accuracy(before, test)])
+    for variant in variants:
+        model = copy.deepcopy(made.prepared)
+        network = spiking(model, transport="spikes", timesteps=STEPS, neuron=variant.neuron)
+        calibrate(network, images, **variant.options)
+        rows.append([data, *variant.cells(), accuracy(convert(network), test)])
+        print(*rows[-1], flush=True)
+    return rows
+
+
+def accuracy(network: Network, data: Dataset) -> str:
+    """Return the per cent of images whose label the integer network gets right."""
+    labels = Golden(network).run(data.images_for(network.input), batch_size=500).labels
+    return f"{100 * float((labels == data.targets()).double().mean()):.2f}"
+
+
+if __name__ == "__main__":
+    main()
