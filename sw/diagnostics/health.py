@@ -1,0 +1,123 @@
+"""What is measured of one layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from spikeloom.sw.errors import FileFormatError
+
+
+@dataclass(frozen=True)
+class LayerHealth:
+    """How one layer that fires fared over some batches of an epoch.
+
+    A *driving* input is one that the activation is meant to pass on: one above 0, or, of a signed
+    activation, any but 0. None stands for what was not measured.
+
+    Parameters
+    ----------
+    name : str
+    timesteps : int
+        T.
+    largest : int
+        Most spikes of one timestep; 1 but for burst neurons.
+    steps : int
+        Training steps of the epoch; 0 if the layer was measured without training.
+    start : float or None
+        λ before training, in units of the activation's input.
+    threshold : float or None
+        λ at the end of the epoch; an integer network has none.
+    wanted : float or None
+        λ that just clips the highest 0.3 % of the driving inputs; None if there are none.
+    gradient : float or None
+        Mean size of the loss's gradient by λ, at constant T; None if λ takes none.
+    weight_gradient : float or None
+        The same by the weights of the layer.
+    clipped : float or None
+        Share of the driving inputs beyond the range that λ gives.
+    below : float or None
+        Share of the driving inputs for which the output is 0 nevertheless.
+    zero : float
+        Share of outputs that are 0.
+    dead : float
+        Share of channels (of fully connected layers: neurons) whose output was never anything
+        else.
+    rate : float
+        Mean number of spikes over T.
+    saturation : float
+        Share of neurons that fire in each of their timesteps; of burst neurons, share of
+        timesteps with ``largest`` spikes.
+    """
+
+    name: str
+    timesteps: int
+    largest: int
+    steps: int
+    start: float | None
+    threshold: float | None
+    wanted: float | None
+    gradient: float | None
+    weight_gradient: float | None
+    clipped: float | None
+    below: float | None
+    zero: float
+    dead: float
+    rate: float
+    saturation: float
+
+    @property
+    def moved(self) -> float | None:
+        """Relative movement of λ since the start, ``λ / start - 1``."""
+        if self.start is None or self.threshold is None:
+            return None
+        return self.threshold / self.start - 1
+
+    @property
+    def ratio(self) -> float | None:
+        """Gradient of the weights over that of λ: of any size in healthy runs, and so no alarm.
+
+        None where one of them is unknown, or that of λ is 0.
+        """
+        if self.weight_gradient is None or not self.gradient:
+            return None
+        return self.weight_gradient / self.gradient
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name as JSON values; what is not finite becomes None."""
+        return {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> LayerHealth:
+        """Return the layer that :meth:`to_json` described.
+
+        Raises
+        ------
+        FileFormatError
+            If a field is missing, unknown or of the wrong type.
+        """
+        names = [field.name for field in fields(cls)]
+        if not isinstance(record, Mapping):
+            raise FileFormatError(f"a layer's health is no JSON object: {record!r:.80}")
+        wrong = sorted(set(record) ^ set(names))
+        if wrong:
+            raise FileFormatError(
+                f"a layer's health has fields that are missing or unknown: {', '.join(wrong)}"
+            )
+        values = dict(record)
+        for name in names:
+            kind = _KINDS.get(name, (int, float, type(None)))
+            if isinstance(values[name], bool) or not isinstance(values[name], kind):
+                raise FileFormatError(f"a layer's health has the {name} {values[name]!r}")
+        for name in ("zero", "dead", "rate", "saturation"):
+            if values[name] is None:
+                values[name] = math.nan
+        return cls(**values)
+
+
+_KINDS: dict[str, type] = {"name": str, "timesteps": int, "largest": int, "steps": int}

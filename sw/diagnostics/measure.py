@@ -1,0 +1,131 @@
+"""Measures per layer without training: of a model, and of an integer network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spikeloom.sw.diagnostics.health import LayerHealth
+from spikeloom.sw.diagnostics.monitor import Monitor
+from spikeloom.sw.diagnostics.tally import Tally, activity
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.network import Burst, Layer, Network, Signed
+from spikeloom.sw.spiking import SpikingNetwork
+
+BATCH_SIZE = 64
+
+
+def measure(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    start: Mapping[str, float] | None = None,
+    batch_size: int = BATCH_SIZE,
+) -> list[LayerHealth]:
+    """Return what the layers do with some images, and the gradients of the cross-entropy.
+
+    Parameters
+    ----------
+    model : nn.Module
+        A prepared model, or a :class:`~spikeloom.sw.spiking.SpikingNetwork`. Left as it is.
+    images : tensor, shape (N, *image_shape)
+        As the model sees them.
+    labels : tensor of int64, shape (N,)
+    start : mapping of layer name to float, optional
+        λ before the training.
+    batch_size : int
+
+    Returns
+    -------
+    list of LayerHealth
+        In the order of the layers, with 0 ``steps``; ``start`` is None where it is not given.
+    """
+    monitor = Monitor(model, every=1)
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    modes = {part: part.training for part in model.modules()}
+    kept = {parameter: parameter.grad for parameter in model.parameters()}
+    # Spiking networks have gradients in training mode only, in which batch-norm's statistics
+    # move: they are put back.
+    model.train(any(isinstance(part, SpikingNetwork) for part in model.modules()))
+    try:
+        for first in range(0, len(images), batch_size):
+            batch = slice(first, first + batch_size)
+            for parameter in kept:
+                parameter.grad = None
+            monitor.start_batch()
+            loss = functional.cross_entropy(model(images[batch]), labels[batch])
+            loss.backward()  # type: ignore[no-untyped-call]
+            monitor.after_backward()
+        layers = monitor.epoch()
+    finally:
+        model.load_state_dict(state)
+        for part, training in modes.items():
+            part.training = training
+        for parameter, gradient in kept.items():
+            parameter.grad = gradient
+    given = start or {}
+    return [replace(layer, steps=0, start=given.get(layer.name)) for layer in layers]
+
+
+def measure_network(
+    network: Network, images: npt.ArrayLike, *, batch_size: int = BATCH_SIZE
+) -> list[LayerHealth]:
+    """Return what the layers of an integer network do with some images.
+
+    Parameters
+    ----------
+    network : Network
+    images : array of integers, shape (N, *network.input.image_shape)
+    batch_size : int
+
+    Returns
+    -------
+    list of LayerHealth
+        In the order of the layers; there is no λ, and no gradient.
+    """
+    golden = Golden(network)
+    pixels = np.asarray(images)
+    layers = [layer for layer in network.layers if layer.neuron.fires]
+    tallies = {layer.name: Tally() for layer in layers}
+    largest = {layer.name: _largest(layer) for layer in layers}
+    for first in range(0, len(pixels), batch_size):
+        trace = golden.run(pixels[first : first + batch_size], trace=True).trace
+        assert trace is not None
+        for layer in layers:
+            made = activity(trace[layer.name].spikes, largest[layer.name], _amplitudes(layer))
+            tallies[layer.name].add(*made)
+    return [
+        LayerHealth(
+            name=layer.name,
+            timesteps=layer.timesteps,
+            largest=largest[layer.name],
+            steps=0,
+            start=None,
+            threshold=None,
+            wanted=None,
+            gradient=None,
+            weight_gradient=None,
+            clipped=None,
+            below=None,
+            **tallies[layer.name].result()[0],
+        )
+        for layer in layers
+    ]
+
+
+def _amplitudes(layer: Layer) -> tuple[int, int]:
+    neuron = layer.neuron
+    if isinstance(neuron, Signed):
+        return neuron.amplitude, neuron.negative_amplitude
+    return 1, 1
+
+
+def _largest(layer: Layer) -> int:
+    """Return the most spikes of one timestep."""
+    return layer.neuron.largest if isinstance(layer.neuron, Burst) else 1
