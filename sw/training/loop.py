@@ -1,45 +1,40 @@
-"""Training in two phases: a float ReLU model, then the same model as the hardware computes it.
+"""The training loop: a model, its optimizer, batches of changed images, one epoch after another.
 
-Users with a loop of their own need only :func:`param_groups`; :func:`train` does everything.
+Users with a loop of their own need only :func:`~spikeloom.sw.training.groups.param_groups`;
+:func:`train` does everything for the two phases that most models need, and recipes
+(:mod:`spikeloom.sw.training.run`) do the rest. All of them train with :class:`Loop`.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from rich.progress import Progress
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikeloom.sw.activations import Activation
+from spikeloom.sw.calibration.losses import softened_divergence
 from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.diagnostics import LayerHealth, Monitor
 from spikeloom.sw.errors import ConfigError, DataError
-from spikeloom.sw.prepare import (
-    DEFAULT_TIMESTEPS,
-    DEFAULT_WEIGHT_BITS,
-    LayerChoice,
-    initialise,
-    prepare,
+from spikeloom.sw.prepare import device_of
+from spikeloom.sw.training.augment import Augmentation
+from spikeloom.sw.training.engine import Engine
+from spikeloom.sw.training.groups import param_groups
+from spikeloom.sw.training.measure import pixels_for
+from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.training.penalties import Penalty
+from spikeloom.sw.training.schedule import (
+    Schedule,
+    load_optimizer_state,
+    optimizer,
+    optimizer_state,
 )
-from spikeloom.sw.trained import Trained
-
-__all__ = ["Epoch", "Trained", "evaluate", "fit", "param_groups", "train"]
-
-#: Learning rate of the thresholds, relative to the weights'.
-LAMBDA_LR_FACTOR = 2.0
-#: Images that the thresholds are initialised from.
-CALIBRATION_IMAGES = 512
-#: What logits are divided by before a quantized model is compared with its float teacher.
-DISTILLATION_TEMPERATURE = 2.0
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adamw": torch.optim.AdamW,
-    "sgd": lambda groups, **options: torch.optim.SGD(groups, momentum=0.9, **options),
-}
 
 
 @dataclass(frozen=True)
@@ -51,333 +46,245 @@ class Epoch:
     index : int
         From 0.
     loss : float
-        Mean cross-entropy over the (augmented) training images.
+        Mean over the (augmented) training images: cross-entropy and what was added to it.
     accuracy : float
         Share of them that was right at the time, in training mode.
+    penalties : mapping of str to float
+        What the penalties say of themselves.
+    health : sequence of LayerHealth
+        What the monitor saw.
     """
 
     index: int
     loss: float
     accuracy: float
+    penalties: Mapping[str, float] = field(default_factory=dict)
+    health: Sequence[LayerHealth] = ()
 
 
-def param_groups(
-    model: nn.Module,
-    lr: float,
-    *,
-    lambda_lr_factor: float = LAMBDA_LR_FACTOR,
-    weight_decay: float = 0.0,
-) -> list[dict[str, Any]]:
-    """Return parameter groups for any torch optimizer.
-
-    The parameters of activations, which are their thresholds λ, get a learning rate of their own
-    and no decay, which would pull them towards 1. Biases and batch-norm parameters are not decayed
-    either.
+class Loop:
+    """The training of one model.
 
     Parameters
     ----------
     model : nn.Module
-        Prepared, or not.
-    lr : float
-        Learning rate of the weights.
-    lambda_lr_factor : float
-        Learning rate of the thresholds, relative to ``lr``. It is ln λ that is learned.
-    weight_decay : float
-
-    Returns
-    -------
-    list of dict
-        With the keys ``name``, ``params``, ``lr`` and ``weight_decay``; empty groups are left out.
-    """
-    thresholds = [p for m in model.modules() if isinstance(m, Activation) for p in m.parameters()]
-    known = {id(p) for p in thresholds}
-    others = [p for p in model.parameters() if id(p) not in known and p.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {
-            "name": "weights",
-            "params": [p for p in others if p.ndim > 1],
-            "lr": lr,
-            "weight_decay": weight_decay,
-        },
-        {
-            "name": "biases",
-            "params": [p for p in others if p.ndim <= 1],
-            "lr": lr,
-            "weight_decay": 0.0,
-        },
-        {
-            "name": "thresholds",
-            "params": thresholds,
-            "lr": lr * lambda_lr_factor,
-            "weight_decay": 0.0,
-        },
-    ]
-    return [group for group in groups if group["params"]]
-
-
-def fit(
-    model: nn.Module,
-    data: Dataset,
-    *,
-    epochs: int,
-    lr: float = 5e-3,
-    optimizer: str = "adamw",
-    lambda_lr_factor: float = LAMBDA_LR_FACTOR,
-    weight_decay: float = 1e-2,
-    batch_size: int = 64,
-    shift: int = 1,
-    label_smoothing: float = 0.0,
-    teacher: nn.Module | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-    title: str = "training",
-) -> list[Epoch]:
-    """Train ``model`` in place: cross-entropy, cosine learning rate, randomly shifted images.
-
-    With one seed and one number of threads, the result is the same each time.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Prepared, or not. Left in eval mode.
+        Prepared, or not, or a :class:`~spikeloom.sw.spiking.SpikingNetwork`; trained in place.
     data : Dataset
-    epochs : int
-        Passes over the data; there is no choice of a best one, so no split is needed for it.
-    lr : float
-        Initial learning rate.
-    optimizer : {"adamw", "sgd"}
-    lambda_lr_factor, weight_decay : float
-        As in :func:`param_groups`.
-    batch_size : int
-    shift : int
-        Each image is moved by up to this many pixels in each direction; 0 for none.
-    label_smoothing : float
+    chosen : Fitting
     teacher : nn.Module, optional
         A model whose outputs are targets too, with the same weight as the labels: knowledge
         distillation. Run in eval mode, left as it is.
     seed : int
-    progress : rich.progress.Progress, optional
-        Shows a bar called ``title``.
-    title : str
+        Of the order of images, their changes, and dropout.
+    engine : Engine, optional
+        By default the device that the model is on.
+    penalties : sequence of Penalty
+        Added to the loss.
+    monitor : Monitor, optional
+    channels_last : bool
+        How images lie in memory.
 
-    Returns
-    -------
-    list of Epoch
+    Attributes
+    ----------
+    done : int
+        Epochs so far.
+    averaged : nn.Module or None
+        The model with the running mean of the weights, if one is asked for.
 
     Raises
     ------
-    ConfigError
-        If an option is out of range.
     DataError
         If there is only one image.
+    ConfigError
+        If a batch has less than one image for each device.
     """
-    if optimizer not in OPTIMIZERS:
-        raise ConfigError(
-            f"no optimizer is called {optimizer!r}; there are {', '.join(OPTIMIZERS)}"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Dataset,
+        chosen: Fitting,
+        *,
+        teacher: nn.Module | None = None,
+        seed: int = 0,
+        engine: Engine | None = None,
+        penalties: Sequence[Penalty] = (),
+        monitor: Monitor | None = None,
+        channels_last: bool = False,
+    ) -> None:
+        if len(data) < 2:
+            raise DataError(f"{data.name} has {len(data)} image: training needs at least 2")
+        self.engine = engine or Engine(device_of(model))
+        if chosen.batch_size < 2 * self.engine.world:
+            raise ConfigError(
+                f"batch_size must be at least 2 for each of {self.engine.world} devices, not "
+                f"{chosen.batch_size}"
+            )
+        self.model, self.chosen, self.seed, self.done = model, chosen, seed, 0
+        self.penalties, self.monitor = penalties, monitor
+        self.layout = torch.channels_last if channels_last else None
+        device = self.engine.device
+        self.pixels = pixels_for(model, data).to(device)
+        self.targets, self.scale, self.name = data.targets().to(device), data.scale, data.name
+        # Batch-norm cannot learn from a single image, which an incomplete last batch could be.
+        self.batches = max(1, len(data) // chosen.batch_size)
+        self.changes = Augmentation(chosen.shift, chosen.flip, chosen.cutout)
+        self.engine.place(model)
+        if self.layout is not None:
+            model.to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.teacher = None
+        if teacher is not None:
+            copied = copy.deepcopy(teacher).eval().requires_grad_(False)
+            self.teacher = self.engine.place(copied)
+        self.averaged = copy.deepcopy(model).eval() if chosen.average else None
+        groups = param_groups(
+            model,
+            chosen.lr,
+            lambda_lr_factor=chosen.lambda_lr_factor,
+            timestep_lr_factor=chosen.timestep_lr_factor,
+            weight_decay=chosen.weight_decay,
         )
-    for what, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
-        if value < least:
-            raise ConfigError(f"{what} must be at least {least}, not {value}")
-    if len(data) < 2:
-        raise DataError(f"{data.name} has {len(data)} image: training needs at least 2")
-    device = _device(model)
-    inputs, targets = data.inputs().to(device), data.targets().to(device)
-    groups = param_groups(model, lr, lambda_lr_factor=lambda_lr_factor, weight_decay=weight_decay)
-    steps = OPTIMIZERS[optimizer](groups, lr=lr)
-    # Batch-norm cannot learn from a single image, which an incomplete last batch could be.
-    batches = max(1, len(inputs) // batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(steps, epochs * batches)
-    generator = torch.Generator().manual_seed(seed)
-    task = progress.add_task(title, total=epochs) if progress else None
-    taught = copy.deepcopy(teacher).eval().requires_grad_(False) if teacher else None
-    history = []
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):  # for dropout; the caller's stream stays as it is
-        torch.manual_seed(seed)
-        for index in range(epochs):
-            model.train()
-            order = torch.randperm(len(inputs), generator=generator).to(device)
-            loss_sum, right, seen = 0.0, 0, 0
-            for batch in order[: batches * batch_size].split(batch_size):  # type: ignore[no-untyped-call]
-                images = _shifted(inputs[batch], shift, generator)
-                logits = model(images)
-                loss = functional.cross_entropy(
-                    logits, targets[batch], label_smoothing=label_smoothing
-                )
-                if taught is not None:
-                    loss = (loss + _divergence(logits, taught(images))) / 2
-                steps.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                steps.step()
-                schedule.step()
-                loss_sum += loss.item() * len(batch)
-                right += int((logits.argmax(1) == targets[batch]).sum())
-                seen += len(batch)
-            history.append(Epoch(index, loss_sum / seen, right / seen))
-            if progress and task is not None:
-                progress.advance(task)
-    model.eval()
-    return history
+        self.optimizer = optimizer(groups, chosen)
+        self.schedule = Schedule(self.optimizer, chosen, self.batches)
+        self.running, self.steps = self.engine.setup(model, self.optimizer)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.streams: dict[str, Tensor] = {}
 
+    def epoch(self) -> Epoch:
+        """Go once over the training data.
 
-def evaluate(
-    model: nn.Module,
-    data: Dataset,
-    *,
-    dtype: torch.dtype = torch.float64,
-    batch_size: int = 512,
-) -> float:
-    """Return the share of images whose label the model gets right.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Prepared, or not; left as it is.
-    data : Dataset
-    dtype : torch.dtype
-        A copy of the model is run in this precision. In float64, rounding does not decide a
-        quantized activation, so labels are those of the converted network.
-    batch_size : int
-    """
-    device = _device(model)
-    if dtype is not torch.float32:
-        model = copy.deepcopy(model).to(dtype)
-    training = model.training
-    model.eval()
-    # Scaled in the target precision: 1/255 in float32 is another number.
-    pixels, targets = torch.from_numpy(data.images), data.targets()
-    right = 0
-    with torch.no_grad():
-        for start in range(0, len(data), batch_size):
-            images, labels = (x[start : start + batch_size] for x in (pixels, targets))
-            logits = model(images.to(device, dtype) * data.scale)
-            right += int((logits.argmax(1).cpu() == labels).sum())
-    model.train(training)
-    return right / len(data)
-
-
-def train(
-    model: nn.Module,
-    data: Dataset,
-    test: Dataset | None = None,
-    *,
-    timesteps: LayerChoice = DEFAULT_TIMESTEPS,
-    weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
-    epochs: int = 40,
-    tune_epochs: int = 60,
-    lr: float = 5e-3,
-    tune_lr: float = 4e-3,
-    seed: int = 0,
-    spec: str = "",
-    progress: Progress | None = None,
-    **options: Any,
-) -> Trained:
-    """Train a ReLU model, prepare it, and train on with quantized activations and weights.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Trained in place by the first phase. Its initial weights are the caller's: seed torch
-        before building it if the result is to be repeated.
-    data : Dataset
-        Training split.
-    test : Dataset, optional
-        Measured twice, after each phase, and used for nothing else.
-    timesteps, weight_bits : int or mapping
-        As in :func:`~spikeloom.sw.prepare.prepare`.
-    epochs, tune_epochs : int
-        Passes over the data in the first and in the second phase; 0 skips a phase.
-    lr, tune_lr : float
-        Initial learning rates of the two phases.
-    seed : int
-    spec : str
-        What the model is called in a checkpoint: zoo name or ``"path/to/module.py:Net"``.
-    progress : rich.progress.Progress, optional
-    **options
-        Handed to :func:`fit` in both phases.
-
-    Returns
-    -------
-    Trained
-
-    Raises
-    ------
-    UnsupportedError
-        If the model cannot be converted, before any time is spent on training.
-    """
-    choices: dict[str, Any] = {"timesteps": timesteps, "weight_bits": weight_bits}
-    prepare(model, input_shape=data.shape, **choices)
-    _require_classes(model, data)
-    common: dict[str, Any] = {"progress": progress, "seed": seed, **options}
-    if epochs:
-        fit(model, data, epochs=epochs, lr=lr, title="float ANN", **common)
-    float_accuracy = evaluate(model, test) if test is not None else None
-    prepared = prepare(model, input_shape=data.shape, **choices)
-    calibration = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    images = data.inputs()[calibration[:CALIBRATION_IMAGES]]
-    initialise(prepared, images.to(_device(prepared)))
-    if tune_epochs:
-        fit(
-            prepared,
-            data,
-            epochs=tune_epochs,
-            lr=tune_lr,
-            title="quantized ANN",
-            **(common | {"teacher": model}),
-        )
-    prepared.eval()
-    quantized_accuracy = evaluate(prepared, test) if test is not None else None
-    return Trained.of(
-        prepared,
-        spec=spec,
-        dataset=data.name,
-        input_bits=data.bits,
-        input_scale=data.scale,
-        float_accuracy=float_accuracy,
-        quantized_accuracy=quantized_accuracy,
-    )
-
-
-def _require_classes(model: nn.Module, data: Dataset) -> None:
-    training = model.training
-    model.eval()
-    with torch.no_grad():
-        logits = model(data.head(1).inputs().to(_device(model)))
-    model.train(training)
-    if logits.shape[1] < data.classes:
-        raise DataError(
-            f"the model has {logits.shape[1]} outputs, but {data.name} has {data.classes} classes: "
-            f"widen its last layer"
+        Raises
+        ------
+        ConfigError
+            If the loss is no number any more.
+        """
+        size, rank, world = self.chosen.batch_size, self.engine.rank, self.engine.world
+        sums = torch.zeros(3, dtype=torch.float64, device=self.engine.device)
+        with self._random(), ExitStack() as attached:
+            for penalty in self.penalties:
+                attached.enter_context(penalty)
+                penalty.start_epoch()
+            self.model.train()
+            if isinstance(self.running, nn.Module):
+                self.running.train()
+            order = torch.randperm(len(self.pixels), generator=self.generator)
+            order = order.to(self.engine.device)
+            for batch in order[: self.batches * size].split(size):  # type: ignore[no-untyped-call]
+                changes = self.changes.draw(len(batch), self.generator)
+                images = self._images(batch[rank::world], changes.part(rank, world))
+                sums += self._step(images, self.targets[batch[rank::world]])
+        loss_sum, right, seen = self.engine.sum(sums).tolist()
+        if not math.isfinite(loss_sum):
+            raise ConfigError(
+                f"the loss is {loss_sum / seen} in epoch {self.done + 1}: training has diverged; "
+                f"take a smaller lr than {self.chosen.lr}, or limit the gradient with clip_gradient"
+            )
+        self.done += 1
+        for model in (self.model, self.averaged):
+            if model is not None:
+                self.engine.unify(model)
+        return Epoch(
+            self.done - 1,
+            loss_sum / seen,
+            right / seen,
+            {k: v for penalty in self.penalties for k, v in penalty.summary().items()},
+            tuple(self.monitor.epoch()) if self.monitor is not None else (),
         )
 
+    def _images(self, batch: Tensor, changes: Any) -> Tensor:
+        images = self.changes.apply(self.pixels[batch], changes).float() * self.scale
+        if self.layout is None or images.ndim != 4:
+            return images
+        return images.contiguous(memory_format=self.layout)
 
-def _shifted(images: Tensor, reach: int, generator: torch.Generator) -> Tensor:
-    """Return each image moved by up to ``reach`` pixels, zeros coming in from the edge."""
-    if reach == 0:
-        return images
-    count, _, height, width = images.shape
-    padded = functional.pad(images, (reach,) * 4)
-    moves = torch.randint(0, 2 * reach + 1, (2, count, 1), generator=generator)
-    moves = moves.to(images.device)
-    rows = moves[0] + torch.arange(height, device=images.device)
-    columns = moves[1] + torch.arange(width, device=images.device)
-    picked = torch.arange(count, device=images.device)[:, None, None]
-    return padded[picked, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Learn from one batch; return the sum of its losses, how many are right, and its size."""
+        if self.monitor is not None:
+            self.monitor.start_batch()
+        logits = self.running(images)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self.chosen.label_smoothing)
+        if self.teacher is not None:
+            with self.engine.autocast(), torch.no_grad():
+                taught = self.teacher(images)
+            loss = (loss + softened_divergence(logits, taught.to(logits.dtype))) / 2
+        bare = loss.detach()
+        for penalty in self.penalties:
+            loss = loss + penalty(bare)
+        self.steps.zero_grad()
+        self.engine.backward(loss)
+        if self.monitor is not None:
+            self.monitor.after_backward()
+        if self.chosen.clip_gradient:
+            self.engine.clip(self.running, self.steps, self.chosen.clip_gradient)
+        self.steps.step()
+        self.schedule.step()
+        if self.averaged is not None:
+            self._follow(self.averaged)
+        right = (logits.argmax(1) == labels).sum()
+        seen = torch.full_like(right, len(labels))
+        return torch.stack([loss.detach() * len(labels), right, seen]).double()
+
+    def _follow(self, averaged: nn.Module) -> None:
+        """Move the running mean towards the model."""
+        # At first it is the plain mean of the start and all steps, which soon forgets the start.
+        steps = self.schedule.done
+        share = max(1 - self.chosen.average, 1 / (steps + 1))
+        with torch.no_grad():
+            now = self.model.state_dict()
+            for key, value in averaged.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(now[key], share)
+                else:
+                    value.copy_(now[key])
+
+    @contextmanager
+    def _random(self) -> Iterator[None]:
+        """Give random numbers of our own, for dropout; the caller's stream stays as it is."""
+        device = self.engine.device
+        cuda = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=cuda):
+            # What has no state to go on from begins anew: after a resumption, the processes beside
+            # the first, and a GPU where the training began on a CPU.
+            torch.manual_seed(self.seed + self.engine.rank * (self.done + 1))
+            if "cpu" in self.streams:
+                torch.set_rng_state(self.streams["cpu"])
+            if cuda and "cuda" in self.streams:
+                torch.cuda.set_rng_state(self.streams["cuda"], device)
+            yield
+            self.streams = {"cpu": torch.get_rng_state()}
+            if cuda:
+                self.streams["cuda"] = torch.cuda.get_rng_state(device)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return all that decides how training goes on: tensors by name, and JSON values."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        if self.averaged is not None:
+            tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
+        moments, rest = optimizer_state(self.optimizer)
+        tensors |= {f"optimizer.{k}": v for k, v in moments.items()}
+        tensors |= {f"random.{k}": v for k, v in self.streams.items()}
+        tensors["batches"] = self.generator.get_state()
+        return tensors, {
+            "done": self.done,
+            "optimizer": rest,
+            "schedule": self.schedule.state(),
+            "engine": self.engine.state(),
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> None:
+        """Go on where :meth:`state` was taken, with the same model, data and choices."""
+        self.model.load_state_dict(part_of(tensors, "model"))
+        if self.averaged is not None:
+            self.averaged.load_state_dict(part_of(tensors, "averaged"))
+        load_optimizer_state(self.optimizer, part_of(tensors, "optimizer"), rest["optimizer"])
+        self.schedule.load_state(rest["schedule"])
+        self.engine.load_state(rest["engine"])
+        self.generator.set_state(tensors["batches"])
+        self.streams = part_of(tensors, "random") if self.engine.first else {}
+        self.done = rest["done"]
 
 
-def _divergence(logits: Tensor, teacher: Tensor) -> Tensor:
-    """Return the Kullback-Leibler divergence of the softened classes, scaled as in Hinton's paper.
-
-    Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015.
-    """
-    soft = DISTILLATION_TEMPERATURE
-    return functional.kl_div(
-        functional.log_softmax(logits / soft, 1),
-        functional.log_softmax(teacher / soft, 1),
-        reduction="batchmean",
-        log_target=True,
-    ) * (soft * soft)
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next((p.device for p in model.parameters()), torch.device("cpu"))
+def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with ``name.``, by what follows."""
+    begin = f"{name}."
+    return {k.removeprefix(begin): v for k, v in tensors.items() if k.startswith(begin)}

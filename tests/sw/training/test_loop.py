@@ -13,9 +13,9 @@ from torch import nn
 from spikeloom.sw import models
 from spikeloom.sw.activations import QCFS
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
-from spikeloom.sw.prepare import initialise, prepare
+from spikeloom.sw.initialisation import initialise
+from spikeloom.sw.prepare import prepare
 from spikeloom.sw.training import evaluate, fit, param_groups, train
-from spikeloom.sw.training.loop import _shifted
 
 FEW = small.digits("train").head(256)
 
@@ -110,26 +110,6 @@ def test_a_teacher_is_followed_and_left_alone() -> None:
     assert same(teacher, kept)
     assert all(p.requires_grad for p in teacher.parameters())
     assert not same(student, alone)
-
-
-def test_images_are_shifted_by_up_to_the_reach() -> None:
-    image = torch.zeros(1, 1, 5, 5)
-    image[0, 0, 2, 2] = 1
-    shifted = _shifted(image.expand(400, 1, 5, 5), 1, torch.Generator().manual_seed(0))
-    places = {tuple(place) for place in shifted[:, 0].nonzero()[:, 1:].tolist()}
-    assert places == {(r, c) for r in (1, 2, 3) for c in (1, 2, 3)}
-    assert float(shifted.sum()) == 400
-    assert _shifted(image, 0, torch.Generator()) is image
-
-
-def test_channels_move_together() -> None:
-    image = torch.arange(16.0).reshape(1, 1, 4, 4)
-    both = torch.cat([image, image + 100], 1).expand(50, 2, 4, 4)
-    shifted = _shifted(both + 1, 2, torch.Generator().manual_seed(0))
-    inside = shifted[:, 0] > 0
-    assert torch.equal(
-        (shifted[:, 1] - shifted[:, 0])[inside], torch.full((int(inside.sum()),), 100)
-    )
 
 
 def test_progress_is_shown() -> None:

@@ -1,0 +1,112 @@
+"""Random changes of training images: moved, mirrored, with a part cut out.
+
+Random numbers are drawn for a whole batch first, on the CPU, and applied afterwards: every device
+draws the same ones, and takes its share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is to become of each image of a batch.
+
+    Parameters
+    ----------
+    moves : tensor of int64, shape (2, N), or None
+        Rows and columns that are left out at the top and left of the padded image.
+    mirrored : tensor of bool, shape (N,), or None
+    holes : tensor of float32, shape (2, N), or None
+        Where the hole's centre is, as a share of the height and width.
+    """
+
+    moves: Tensor | None
+    mirrored: Tensor | None
+    holes: Tensor | None
+
+    def part(self, rank: int, of: int) -> Changes:
+        """Return what is meant for images ``rank``, ``rank + of``, ``rank + 2 of`` and so on."""
+        if of == 1:
+            return self
+        return Changes(
+            *(None if x is None else x[..., rank::of] for x in vars(self).values()),
+        )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of images.
+
+    Parameters
+    ----------
+    shift : int
+        Each image is moved by up to this many pixels in each direction; zeros come in.
+    flip : bool
+        Whether half of the images are mirrored.
+    cutout : int
+        Side of a square whose pixels are set to 0; its centre is anywhere, so that it can lie
+        partly outside. DeVries and Taylor, "Improved regularization of convolutional neural
+        networks with cutout", 2017.
+    """
+
+    shift: int = 0
+    flip: bool = False
+    cutout: int = 0
+
+    def draw(self, count: int, generator: torch.Generator) -> Changes:
+        """Return random changes for ``count`` images."""
+        moves = mirrored = holes = None
+        if self.shift:
+            reach = 2 * self.shift + 1
+            moves = torch.randint(0, reach, (2, count, 1), generator=generator)[..., 0]
+        if self.flip:
+            mirrored = torch.rand(count, generator=generator) < 0.5
+        if self.cutout:
+            holes = torch.rand(2, count, generator=generator)
+        return Changes(moves, mirrored, holes)
+
+    def apply(self, images: Tensor, changes: Changes) -> Tensor:
+        """Return the changed images.
+
+        Parameters
+        ----------
+        images : tensor, shape (N, ..., height, width)
+            Of any type; channels, and timesteps if there are any, are changed alike.
+        changes : Changes
+        """
+        shape, device = images.shape, images.device
+        images = images.flatten(1, -3)
+        if changes.moves is not None:
+            images = _moved(images, self.shift, changes.moves.to(device))
+        if changes.mirrored is not None:
+            mirrored = changes.mirrored.to(device)[:, None, None, None]
+            images = torch.where(mirrored, images.flip(3), images)
+        if changes.holes is not None:
+            images = images.masked_fill(self._holes(shape, changes.holes.to(device)), 0)
+        return images.reshape(shape) if len(shape) > 4 else images
+
+    def _holes(self, shape: torch.Size, centres: Tensor) -> Tensor:
+        """Return which pixels are cut out, (N, 1, height, width)."""
+        inside = []
+        for share, side in zip(centres, shape[-2:], strict=True):
+            first = (share * side).long() - self.cutout // 2
+            index = torch.arange(side, device=share.device)
+            inside.append((index >= first[:, None]) & (index < first[:, None] + self.cutout))
+        rows, columns = inside
+        both: Tensor = rows[:, :, None] & columns[:, None, :]
+        return both[:, None]
+
+
+def _moved(images: Tensor, reach: int, moves: Tensor) -> Tensor:
+    count, _, height, width = images.shape
+    padded = functional.pad(images, (reach,) * 4)
+    rows = moves[0][:, None] + torch.arange(height, device=images.device)
+    columns = moves[1][:, None] + torch.arange(width, device=images.device)
+    picked = torch.arange(count, device=images.device)[:, None, None]
+    return padded[picked, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -1,0 +1,218 @@
+"""Where training computes: devices, precision, processes.
+
+:class:`Engine` is one device at full precision, and needs nothing; :class:`FabricEngine` leaves the
+rest to Lightning Fabric.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from spikeloom.sw.errors import ConfigError
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What a recipe says about devices.
+
+    Parameters
+    ----------
+    precision : {"32-true", "bf16-mixed", "16-mixed"}
+        Of the forward and backward pass; weights and optimizer stay in float32, and measuring is
+        done at full precision.
+    accelerator : {"auto", "cpu", "gpu", "cuda", "mps"}
+    devices : int
+        Devices (on CPUs, processes) that share each batch.
+    threads : int
+        Threads of torch on the CPU, in each process; 0 leaves torch's choice.
+    channels_last : bool
+        Whether images lie in memory pixel by pixel, with their channels together: convolutions
+        are mostly faster so.
+
+    Raises
+    ------
+    ConfigError
+        If one is out of range.
+    """
+
+    precision: str = "32-true"
+    accelerator: str = "auto"
+    devices: int = 1
+    threads: int = 0
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("precision", PRECISIONS), ("accelerator", ACCELERATORS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise ConfigError(f"{name} must be {' or '.join(known)}, not {value!r}")
+        for name, least in (("devices", 1), ("threads", 0)):
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"{name} must be at least {least}, not {value}")
+
+    def start(self) -> Engine:
+        """Return the engine; with several devices, start the other processes, too.
+
+        Those run the same command from its beginning, and come here as well.
+
+        Raises
+        ------
+        ConfigError
+            If there are no such devices.
+        """
+        if self.threads:
+            torch.set_num_threads(self.threads)
+        if (self.precision, self.devices) == ("32-true", 1) and self.accelerator == "cpu":
+            return Engine()
+        return FabricEngine(self)
+
+
+class Engine:
+    """One device, full precision, one process.
+
+    Parameters
+    ----------
+    device : torch.device, optional
+        By default the CPU.
+
+    Attributes
+    ----------
+    device : torch.device
+    rank : int
+        Number of this process, from 0.
+    world : int
+        How many there are.
+    """
+
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cpu")
+        self.rank, self.world = 0, 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and shows progress."""
+        return self.rank == 0
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """Move a model, in place, to where it is computed, and return it."""
+        return model.to(self.device)
+
+    def setup(
+        self, model: nn.Module, optimizer: Optimizer
+    ) -> tuple[Callable[[Tensor], Tensor], Any]:
+        """Return what is called to run the model in training, and what steps."""
+        return model, optimizer
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context in which other models run at the same precision."""
+        return nullcontext()
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute gradients."""
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def clip(self, model: Any, optimizer: Any, norm: float) -> None:
+        """Limit the norm of all gradients together."""
+        del optimizer
+        torch.nn.utils.clip_grad_norm_(model.parameters(), norm)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Return the sum over all processes."""
+        return values
+
+    def unify(self, model: nn.Module) -> None:
+        """Give all processes the first one's buffers, such as the statistics of batch-norms."""
+
+    def barrier(self) -> None:
+        """Wait for all processes."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what the precision has to remember, as JSON values: a scale of gradients."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Give back what :meth:`state` returned."""
+
+
+class FabricEngine(Engine):
+    """Several devices and mixed precision, by Lightning Fabric.
+
+    Parameters
+    ----------
+    options : EngineOptions
+
+    Raises
+    ------
+    ConfigError
+        If there are no such devices, or they lack the precision.
+    """
+
+    def __init__(self, options: EngineOptions) -> None:
+        import lightning_fabric
+
+        # It tells what it was asked for.
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+        # Where a convolution has one channel, its layout has two names; that costs nothing.
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+        try:
+            self.fabric = lightning_fabric.Fabric(
+                accelerator=options.accelerator,
+                devices=options.devices,
+                strategy="ddp" if options.devices > 1 else "auto",
+                precision=options.precision,  # type: ignore[arg-type]  # one of PRECISIONS
+            )
+            self.fabric.launch()
+        except (RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f"the engine cannot have {options.devices} x {options.accelerator!r} at "
+                f"{options.precision}: {error}"
+            ) from None
+        super().__init__(self.fabric.device)
+        self.rank, self.world = self.fabric.global_rank, self.fabric.world_size
+
+    def setup(
+        self, model: nn.Module, optimizer: Optimizer
+    ) -> tuple[Callable[[Tensor], Tensor], Any]:
+        running, steps = self.fabric.setup(model, optimizer)
+        return running, steps
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        return self.fabric.autocast()
+
+    def backward(self, loss: Tensor) -> None:
+        self.fabric.backward(loss)
+
+    def clip(self, model: Any, optimizer: Any, norm: float) -> None:
+        self.fabric.clip_gradients(model, optimizer, max_norm=norm)
+
+    def sum(self, values: Tensor) -> Tensor:
+        total = self.fabric.all_reduce(values, reduce_op="sum")
+        assert isinstance(total, Tensor)
+        return total
+
+    def unify(self, model: nn.Module) -> None:
+        if self.world > 1:
+            for buffer in model.buffers():
+                torch.distributed.broadcast(buffer, 0)
+
+    def barrier(self) -> None:
+        self.fabric.barrier()
+
+    def state(self) -> dict[str, Any]:
+        return dict(self.fabric._precision.state_dict())
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.fabric._precision.load_state_dict(state)

@@ -1,0 +1,227 @@
+"""Training in one call: a float ReLU model, then the same model as the hardware computes it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from rich.progress import Progress
+from torch import fx, nn
+
+from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.errors import DataError
+from spikeloom.sw.initialisation import PERCENTILE, Percentile, initialise, staged
+from spikeloom.sw.prepare import (
+    DEFAULT_TIMESTEPS,
+    DEFAULT_WEIGHT_BITS,
+    META,
+    LayerChoice,
+    device_of,
+    prepare,
+)
+from spikeloom.sw.trained import Trained
+from spikeloom.sw.training.loop import Epoch, Loop
+from spikeloom.sw.training.measure import evaluate
+from spikeloom.sw.training.options import Fitting
+
+#: Images that the thresholds are initialised from.
+CALIBRATION_IMAGES = 512
+
+
+def fit(
+    model: nn.Module,
+    data: Dataset,
+    *,
+    epochs: int,
+    teacher: nn.Module | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    title: str = "training",
+    **options: Any,
+) -> list[Epoch]:
+    """Train ``model`` in place: cross-entropy, cosine learning rate, randomly shifted images.
+
+    With one seed and one number of threads, the result is the same each time.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Prepared, or not. Left in eval mode.
+    data : Dataset
+    epochs : int
+        Passes over the data; there is no choice of a best one, so no split is needed for it.
+    teacher : nn.Module, optional
+        A model whose outputs are targets too, with the same weight as the labels: knowledge
+        distillation. Run in eval mode, left as it is.
+    seed : int
+    progress : rich.progress.Progress, optional
+        Shows a bar called ``title``.
+    title : str
+    **options
+        ``lr``, ``optimizer``, ``batch_size`` and all else of
+        :class:`~spikeloom.sw.training.options.Fitting`.
+
+    Returns
+    -------
+    list of Epoch
+
+    Raises
+    ------
+    ConfigError
+        If an option is out of range.
+    DataError
+        If there is only one image.
+    """
+    loop = Loop(model, data, Fitting(epochs=epochs, **options), teacher=teacher, seed=seed)
+    task = progress.add_task(title, total=epochs) if progress else None
+    history = []
+    for _ in range(epochs):
+        history.append(loop.epoch())
+        if progress and task is not None:
+            progress.advance(task)
+    model.eval()
+    return history
+
+
+def train(
+    model: nn.Module,
+    data: Dataset,
+    test: Dataset | None = None,
+    *,
+    timesteps: LayerChoice = DEFAULT_TIMESTEPS,
+    weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
+    epochs: int = 40,
+    tune_epochs: int = 60,
+    lr: float = 5e-3,
+    tune_lr: float = 4e-3,
+    seed: int = 0,
+    spec: str = "",
+    progress: Progress | None = None,
+    **options: Any,
+) -> Trained:
+    """Train a ReLU model, prepare it, and train on with quantized activations and weights.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Trained in place by the first phase. Its initial weights are the caller's: seed torch
+        before building it if the result is to be repeated.
+    data : Dataset
+        Training split.
+    test : Dataset, optional
+        Measured twice, after each phase, and used for nothing else.
+    timesteps, weight_bits : int or mapping
+        As in :func:`~spikeloom.sw.prepare.prepare`.
+    epochs, tune_epochs : int
+        Passes over the data in the first and in the second phase; 0 skips a phase.
+    lr, tune_lr : float
+        Initial learning rates of the two phases.
+    seed : int
+    spec : str
+        What the model is called in a checkpoint: zoo name or ``"path/to/module.py:Net"``.
+    progress : rich.progress.Progress, optional
+    **options
+        Handed to :func:`fit` in both phases.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    UnsupportedError
+        If the model cannot be converted, before any time is spent on training.
+    """
+    choices: dict[str, Any] = {"timesteps": timesteps, "weight_bits": weight_bits}
+    prepare(model, input_shape=data.shape, **choices)
+    require_classes(model, data)
+    common: dict[str, Any] = {"progress": progress, "seed": seed, **options}
+    if epochs:
+        fit(model, data, epochs=epochs, lr=lr, title="float ANN", **common)
+    float_accuracy = evaluate(model, test) if test is not None else None
+    prepared = prepare_for(model, data, seed=seed, **choices)
+    if tune_epochs:
+        fit(
+            prepared,
+            data,
+            epochs=tune_epochs,
+            lr=tune_lr,
+            title="quantized ANN",
+            **(common | {"teacher": model}),
+        )
+    prepared.eval()
+    quantized_accuracy = evaluate(prepared, test) if test is not None else None
+    return Trained.of(
+        prepared,
+        spec=spec,
+        dataset=data.name,
+        input_bits=data.bits,
+        input_scale=data.scale,
+        float_accuracy=float_accuracy,
+        quantized_accuracy=quantized_accuracy,
+    )
+
+
+def prepare_for(
+    model: nn.Module,
+    data: Dataset,
+    *,
+    seed: int = 0,
+    images: int = CALIBRATION_IMAGES,
+    method: str = Percentile.name,
+    percentile: float = PERCENTILE,
+    warmup: int = 0,
+    **choices: Any,
+) -> fx.GraphModule:
+    """Return the prepared form of a model, with thresholds, that knows what its data are like.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Left as it is. One that is prepared already is just copied.
+    data : Dataset
+        Training split.
+    seed : int
+        Which of its images the thresholds are taken from.
+    images : int
+        How many.
+    method, percentile
+        As for :func:`~spikeloom.sw.initialisation.initialise`.
+    warmup : int
+        Epochs of :func:`~spikeloom.sw.initialisation.staged`; 0 for none.
+    **choices
+        Handed to :func:`~spikeloom.sw.prepare.prepare`.
+    """
+    if isinstance(model, fx.GraphModule) and META in model.meta:
+        return copy.deepcopy(model)
+    prepared = prepare(model, input_shape=data.shape, **choices)
+    prepared.meta[META] |= {"input_bits": data.bits, "input_scale": data.scale}
+    chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:images]
+    # The pixels that are needed only: as real numbers, all of them take four times the memory.
+    pixels = torch.from_numpy(data.images)[chosen].to(device_of(prepared))
+    seen = pixels.float() * data.scale
+    initialise(prepared, seen, method, percentile)
+    if warmup:
+        staged(prepared, model, seen, epochs=warmup, seed=seed)
+    return prepared
+
+
+def require_classes(model: nn.Module, data: Dataset) -> None:
+    """Require that a model takes the images of ``data``, and has an output for each class.
+
+    Raises
+    ------
+    DataError
+        If it has too few outputs.
+    """
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        logits = model(data.head(1).inputs().to(device_of(model)))
+    model.train(training)
+    if logits.shape[1] < data.classes:
+        raise DataError(
+            f"the model has {logits.shape[1]} outputs, but {data.name} has {data.classes} classes: "
+            f"widen its last layer"
+        )

@@ -1,0 +1,84 @@
+"""Parameter groups: what each kind of parameter of a prepared model is trained with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from spikeloom.sw.activations import Activation
+
+#: Learning rate of the thresholds, relative to the weights'.
+LAMBDA_LR_FACTOR = 2.0
+#: Learning rate of what learned timesteps are stored as, relative to the weights'.
+TIMESTEP_LR_FACTOR = 5.0
+
+
+def param_groups(
+    model: nn.Module,
+    lr: float,
+    *,
+    lambda_lr_factor: float = LAMBDA_LR_FACTOR,
+    timestep_lr_factor: float = TIMESTEP_LR_FACTOR,
+    weight_decay: float = 0.0,
+) -> list[dict[str, Any]]:
+    """Return parameter groups for any torch optimizer.
+
+    The thresholds λ of activations get a learning rate of their own and no decay, which would pull
+    them towards 1; so do learned timesteps. Biases and batch-norm parameters are not decayed
+    either.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Prepared, or not.
+    lr : float
+        Learning rate of the weights.
+    lambda_lr_factor : float
+        Learning rate of the thresholds, relative to ``lr``. It is ln λ that is learned (ln d, the
+        step's, where ``learn`` is ``"n,d"``).
+    timestep_lr_factor : float
+        Learning rate, relative to ``lr``, of what learned timesteps are stored as: t, n or ln d,
+        see :mod:`spikeloom.sw.activations.timesteps`. t moves on a scale of whole steps, so one of
+        plain gradient descent's may well have to be larger.
+    weight_decay : float
+
+    Returns
+    -------
+    list of dict
+        With the keys ``name``, ``params``, ``lr`` and ``weight_decay``; the names are "weights",
+        "biases", "thresholds" and "timesteps". Empty groups are left out.
+    """
+    activations = [module for module in model.modules() if isinstance(module, Activation)]
+    steps = [p for activation in activations for p in activation.timesteps.learned()]
+    special = {id(p) for p in steps}
+    thresholds = [p for a in activations for p in a.parameters() if id(p) not in special]
+    special |= {id(p) for p in thresholds}
+    others = [p for p in model.parameters() if id(p) not in special and p.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {
+            "name": "weights",
+            "params": [p for p in others if p.ndim > 1],
+            "lr": lr,
+            "weight_decay": weight_decay,
+        },
+        {
+            "name": "biases",
+            "params": [p for p in others if p.ndim <= 1],
+            "lr": lr,
+            "weight_decay": 0.0,
+        },
+        {
+            "name": "thresholds",
+            "params": thresholds,
+            "lr": lr * lambda_lr_factor,
+            "weight_decay": 0.0,
+        },
+        {
+            "name": "timesteps",
+            "params": steps,
+            "lr": lr * timestep_lr_factor,
+            "weight_decay": 0.0,
+        },
+    ]
+    return [group for group in groups if group["params"]]

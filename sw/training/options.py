@@ -1,0 +1,127 @@
+"""What can be chosen about one phase of training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.training.groups import LAMBDA_LR_FACTOR, TIMESTEP_LR_FACTOR
+
+OPTIMIZERS = ("adamw", "sgd")
+SCHEDULES = ("cosine", "constant")
+KEPT = ("best", "last")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """How a model is fitted to data: in a call, or in a phase of a recipe.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training data.
+    lr : float
+        Learning rate of the weights, at its highest.
+    optimizer : {"adamw", "sgd"}
+    momentum : float
+        Of SGD, 0 to below 1.
+    nesterov : bool
+        Whether SGD looks ahead.
+    weight_decay : float
+        Of weights, not of biases, norms and thresholds.
+    batch_size : int
+        Images of a step, over all devices.
+    schedule : {"cosine", "constant"}
+        What the learning rate does after its rise: falls to 0 along half a cosine, or stays.
+    warmup : float
+        Epochs in which the learning rate rises linearly.
+    lambda_lr_factor, timestep_lr_factor : float
+        Learning rates of thresholds λ and of learned timesteps, relative to ``lr``.
+    label_smoothing : float
+        Share of the target that is spread over all classes, 0 to below 1.
+    shift : int
+        Each image is moved by up to this many pixels in each direction, zeros coming in.
+    flip : bool
+        Whether half of the images are mirrored, left and right exchanged.
+    cutout : int
+        Side of a square, anywhere in the image, that is set to 0; 0 for none.
+    clip_gradient : float
+        Largest norm of the gradient of all parameters together; 0 for no limit.
+    average : float
+        Decay of a running mean of the weights, which is then the model that is measured and
+        kept: 0.999, for instance; 0 for none.
+    patience : int
+        Epochs without a better one after which the phase ends; 0 for no such end.
+    keep : {"best", "last"}
+        Which epoch's model is kept: that of the best accuracy on the validation split (of
+        several, the last), or the last one's. Without a validation split it is the last.
+    average_timesteps : float
+        Only epochs whose mean T is at most this can be the best, for phases that learn T; 0 for
+        no limit. If none is, the one with the least T is kept.
+
+    Raises
+    ------
+    ConfigError
+        If one is out of range.
+    """
+
+    epochs: int
+    lr: float = 5e-3
+    optimizer: str = "adamw"
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 1e-2
+    batch_size: int = 64
+    schedule: str = "cosine"
+    warmup: float = 0.0
+    lambda_lr_factor: float = LAMBDA_LR_FACTOR
+    timestep_lr_factor: float = TIMESTEP_LR_FACTOR
+    label_smoothing: float = 0.0
+    shift: int = 1
+    flip: bool = False
+    cutout: int = 0
+    clip_gradient: float = 0.0
+    average: float = 0.0
+    patience: int = 0
+    keep: str = "best"
+    average_timesteps: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise ConfigError(f"no {name} is called {value!r}; there are {', '.join(known)}")
+        if self.keep not in KEPT:
+            raise ConfigError(f"keep must be {' or '.join(KEPT)}, not {self.keep!r}")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if not least <= value < math.inf:
+                raise ConfigError(f"{name} must be at least {least}, not {value}")
+        for name in ("momentum", "label_smoothing", "average"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ConfigError(f"{name} must be from 0 to below 1, not {value}")
+        if not 0 < self.lr < math.inf:
+            raise ConfigError(f"lr must be positive and finite, not {self.lr}")
+        if self.warmup > self.epochs:
+            raise ConfigError(
+                f"warmup must be at most the phase's {self.epochs} epochs, not {self.warmup}"
+            )
+        if self.nesterov and self.momentum == 0:
+            raise ConfigError("nesterov needs a momentum above 0")
+
+
+_LEAST = {
+    "epochs": 1,
+    "batch_size": 2,
+    "weight_decay": 0,
+    "warmup": 0,
+    "lambda_lr_factor": 0,
+    "timestep_lr_factor": 0,
+    "shift": 0,
+    "cutout": 0,
+    "clip_gradient": 0,
+    "patience": 0,
+    "average_timesteps": 0,
+}

@@ -1,0 +1,103 @@
+"""What penalties have in common."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+from torch import Tensor, nn
+
+from spikeloom.sw.activations import Activation
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.prepare import activations_of
+
+
+class Penalty(ABC):
+    """A term of the loss; a subclass is found by its ``name``.
+
+    Parameters
+    ----------
+    model : nn.Module
+        What is trained.
+    weight : float
+        What the term is multiplied by, not negative.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is out of range, or the model has nothing to penalise.
+    """
+
+    kinds: ClassVar[dict[str, type[Penalty]]] = {}
+    name: ClassVar[str]
+    #: Kinds of phases of a recipe that it is for.
+    phases: ClassVar[tuple[str, ...]] = ("quantized",)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Penalty.kinds[cls.name] = cls
+
+    def __init__(self, model: nn.Module, *, weight: float = 1.0) -> None:
+        self.model = model
+        self.weight = self._require("weight", weight, 0.0)
+        self._sum: Tensor | float = 0.0
+        self._calls = 0
+
+    def __enter__(self) -> Self:
+        """Start to watch the model's forward passes, where that is needed."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Watch no longer."""
+        return
+
+    def __call__(self, loss: Tensor) -> Tensor:
+        """Return the term, a scalar, after a forward pass in training mode.
+
+        Parameters
+        ----------
+        loss : tensor, shape ()
+            The loss without penalties, to which some of them are proportioned. No gradient flows
+            into it.
+        """
+        term = self._term(loss.detach())
+        self._sum = self._sum + term.detach()
+        self._calls += 1
+        return term
+
+    def start_epoch(self) -> None:
+        """Begin a new summary."""
+        self._sum, self._calls = 0.0, 0
+
+    def summary(self) -> dict[str, float]:
+        """Return figures for a log: of this epoch, the mean of the term as it was added."""
+        return {f"{self.name}_penalty": float(self._sum) / max(self._calls, 1)}
+
+    @abstractmethod
+    def _term(self, loss: Tensor) -> Tensor:
+        """Return what is added to the loss."""
+
+    def _require(self, what: str, value: float, least: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ConfigError(f"{what} of the penalty {self.name!r} must be a number, not {value}")
+        if not least <= value < math.inf:
+            raise ConfigError(
+                f"{what} of the penalty {self.name!r} must be at least {least:g} and finite, not "
+                f"{value}"
+            )
+        return float(value)
+
+    def _firing(self) -> dict[str, Activation]:
+        """Return the layers of a prepared model that fire."""
+        return activations_of(self.model)
+
+    def _learning(self) -> dict[str, Activation]:
+        """Return the layers that fire, of which one at least must learn its timesteps."""
+        layers = self._firing()
+        if not any(activation.timesteps.learned() for activation in layers.values()):
+            raise ConfigError(
+                f"the penalty {self.name!r} steers timesteps that are learned, and here they are "
+                f"fixed: use prepare(..., learn='t,alpha'), or say so under [levels] of a recipe"
+            )
+        return layers

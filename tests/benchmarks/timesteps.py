@@ -1,0 +1,126 @@
+"""Regenerate the table of docs/timesteps.md: ``python -m benchmarks.timesteps`` (see the page)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks import page
+from spikeloom.sw import datasets, models
+from spikeloom.sw.convert import convert
+from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.initialisation import initialise
+from spikeloom.sw.prepare import META, prepare, settle
+from spikeloom.sw.training import evaluate, fit
+from spikeloom.sw.training.loop import Loop
+from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.training.penalties import TimestepPenalty
+
+PAGE = Path(__file__).parents[2] / "docs" / "timesteps.md"
+MODEL = "digits-conv"
+#: Passes over the data: of the float network, and of each that is made from it.
+EPOCHS, TUNE_EPOCHS = 20, 15
+TARGET = 2.5
+#: Seeds of the order of the images. The float network is the same for all.
+SEEDS = (0, 1)
+#: The first four are the parameterisations of the paper; a number is a fixed T.
+ROWS: tuple[str | int, ...] = ("t,alpha", "n,alpha", "n,d", "d,alpha", 4, 3, 2)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one training gave.
+
+    Parameters
+    ----------
+    timesteps : tuple of int
+        T per layer that fires.
+    right : int
+        Test images that the integer network gets right.
+    differing : int
+        Test images to which it and the quantized ANN give different labels.
+    images : int
+    """
+
+    timesteps: tuple[int, ...]
+    right: int
+    differing: int
+    images: int
+
+    @property
+    def average(self) -> float:
+        """Plain mean of T."""
+        return sum(self.timesteps) / len(self.timesteps)
+
+
+def measure(row: str | int, model: nn.Module, train: Dataset, test: Dataset, seed: int) -> Result:
+    """Train with learned or fixed timesteps, convert, and run the integers on all test images.
+
+    Parameters
+    ----------
+    row : str or int
+        How T is learned, from 4 on, or what it is.
+    model : nn.Module
+        The float network.
+    train, test : Dataset
+    seed : int
+    """
+    learn = row if isinstance(row, str) else None
+    start = row if isinstance(row, int) else 4
+    prepared = prepare(model, input_shape=train.shape, timesteps=start, learn=learn)
+    initialise(prepared, train.inputs()[:512])
+    penalties = [TimestepPenalty(prepared, target=TARGET)] if learn else []
+    chosen = Fitting(epochs=TUNE_EPOCHS, lr=4e-3)
+    loop = Loop(prepared, train, chosen, teacher=model, seed=seed, penalties=penalties)
+    for _ in range(TUNE_EPOCHS):
+        loop.epoch()
+    settled = settle(prepared.eval())
+    settled.meta[META] |= {"input_bits": test.bits, "input_scale": test.scale}
+    network = convert(settled)
+    labels = torch.as_tensor(Golden(network).run(test.images).labels)
+    with torch.no_grad():
+        expected = settled.double()(test.inputs().double()).argmax(1)
+    return Result(
+        tuple(layer.timesteps for layer in network.layers[:-1]),
+        int((labels == test.targets()).sum()),
+        int((labels != expected).sum()),
+        len(test),
+    )
+
+
+def row_of(row: str | int, results: Sequence[Result]) -> list[str]:
+    """Return the cells of one row: what all seeds gave."""
+    right = [result.right / result.images for result in results]
+    return [
+        f"[{row}]" if isinstance(row, str) else f"fixed, {row}",
+        "; ".join(", ".join(map(str, result.timesteps)) for result in results),
+        "; ".join(f"{result.average:.2f}" for result in results),
+        "; ".join(f"{100 * share:.2f}" for share in right),
+        str(sum(result.differing for result in results)),
+    ]
+
+
+def main() -> None:
+    """Measure every row, and write the page."""
+    torch.set_num_threads(1)
+    train, test = (datasets.load("digits", split) for split in datasets.SPLITS)
+    torch.manual_seed(0)
+    model = models.build(MODEL)
+    fit(model, train, epochs=EPOCHS)
+    rows = []
+    for row in ROWS:
+        rows.append(row_of(row, [measure(row, model, train, test, seed) for seed in SEEDS]))
+        print(" | ".join(rows[-1]), flush=True)
+    header = ["timesteps", "#T per layer", "#average T", "#integer network, %", "#labels lost"]
+    text = page.table(header, rows)
+    about = f"The float network: {100 * evaluate(model, test):.2f} % of {len(test)} test images."
+    page.replace(PAGE, "parameterisations", f"{text}\n\n{about}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Changes of images: where pixels may come to lie, and what must stay together."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spikeloom.sw.training.augment import Augmentation
+
+
+def changed(augmentation: Augmentation, images: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    changes = augmentation.draw(len(images), torch.Generator().manual_seed(seed))
+    return augmentation.apply(images, changes)
+
+
+def point(count: int, side: int = 5) -> torch.Tensor:
+    image = torch.zeros(count, 1, side, side, dtype=torch.uint8)
+    image[:, 0, side // 2, side // 2] = 1
+    return image
+
+
+def test_nothing_is_changed_unless_asked_for() -> None:
+    images = torch.rand(3, 2, 4, 4)
+    assert torch.equal(changed(Augmentation(), images), images)
+
+
+def test_images_are_shifted_by_up_to_the_reach() -> None:
+    shifted = changed(Augmentation(shift=1), point(400))
+    places = {tuple(place) for place in shifted[:, 0].nonzero()[:, 1:].tolist()}
+    assert places == {(r, c) for r in (1, 2, 3) for c in (1, 2, 3)}
+    assert int(shifted.sum()) == 400
+
+
+@pytest.mark.parametrize("augmentation", [Augmentation(shift=2), Augmentation(flip=True)])
+def test_channels_and_timesteps_move_together(augmentation: Augmentation) -> None:
+    image = torch.arange(1.0, 17).reshape(1, 1, 1, 4, 4)
+    images = torch.cat([image, image + 100, image + 200], 1).expand(50, 3, 1, 4, 4)
+    result = changed(augmentation, images)
+    assert result.shape == images.shape
+    inside = result[:, 0] > 0
+    for timestep in (1, 2):
+        difference = (result[:, timestep] - result[:, 0])[inside]
+        assert torch.equal(difference, torch.full_like(difference, 100.0 * timestep))
+
+
+def test_half_of_the_images_are_mirrored() -> None:
+    images = torch.arange(6).reshape(1, 1, 2, 3).expand(1000, 1, 2, 3)
+    result = changed(Augmentation(flip=True), images)
+    mirrored = (result == images.flip(3)).flatten(1).all(1)
+    same = (result == images).flatten(1).all(1)
+    assert torch.equal(mirrored, ~same)
+    assert 400 < int(mirrored.sum()) < 600
+
+
+@pytest.mark.parametrize("side", [1, 2, 3])
+def test_holes_are_squares_anywhere(side: int) -> None:
+    result = changed(Augmentation(cutout=side), torch.ones(500, 2, 6, 6, dtype=torch.uint8))
+    holes = result[:, 0] == 0
+    assert torch.equal(holes, result[:, 1] == 0)
+    rows, columns = holes.any(2), holes.any(1)
+    # A square is the product of its rows and columns, and at the edges a part of it.
+    assert torch.equal(holes, rows[:, :, None] & columns[:, None, :])
+    assert int(rows.sum(1).max()) == int(columns.sum(1).max()) == side
+    assert int(rows.sum(1).min()) >= 1
+    assert holes.any(0).all(), "every pixel is cut out at times"
+
+
+def test_devices_share_what_was_drawn() -> None:
+    augmentation = Augmentation(shift=1, flip=True, cutout=2)
+    images = torch.rand(10, 1, 5, 5)
+    changes = augmentation.draw(10, torch.Generator().manual_seed(3))
+    whole = augmentation.apply(images, changes)
+    for rank in range(3):
+        part = augmentation.apply(images[rank::3], changes.part(rank, 3))
+        assert torch.equal(part, whole[rank::3])

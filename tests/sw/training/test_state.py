@@ -1,0 +1,74 @@
+"""Where a training stands, in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikeloom.sw.checkpoint import save_tensors
+from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.training.state import State, first_difference
+
+RECIPE: dict[str, Any] = {"seed": 0, "data": {"name": "digits", "root": "a"}, "phase": [{"lr": 1}]}
+
+
+def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
+    shared = torch.rand(3)
+    state = State(
+        RECIPE,
+        phase=1,
+        loop={"done": 2, "rate": 0.1 + 0.2},
+        best={"epoch": 1},
+        history=[{"epoch": 0}],
+        ended=[{"kind": "float"}],
+        tensors={"loop.a": shared, "loop.b": shared, "random": torch.get_rng_state()},
+    )
+    state.save(tmp_path / "s")
+    moved = {**RECIPE, "about": "said better", "data": {"name": "digits", "root": "b"}}
+    loaded = State.load(tmp_path / "s", moved)
+    assert {**vars(loaded), "tensors": 0} == {**vars(state), "tensors": 0}
+    assert all(torch.equal(loaded.tensors[k], v) for k, v in state.tensors.items())
+
+
+def test_another_recipes_state_is_refused(tmp_path: Path) -> None:
+    State(RECIPE).save(tmp_path / "s")
+    with pytest.raises(ConfigError, match=r"another recipe, where phase\.1\.lr is 1 and not 2"):
+        State.load(tmp_path / "s", {**RECIPE, "phase": [{"lr": 2}]})
+    with pytest.raises(ConfigError, match=r"where phase is \[.*\] and not \[\]"):
+        State.load(tmp_path / "s", {**RECIPE, "phase": []})
+
+
+def test_files_that_are_no_states(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with pytest.raises(FileFormatError, match=r"training state .* does not exist"):
+        State.load(path, RECIPE)
+    save_tensors({}, path, {"format": "other"})
+    with pytest.raises(FileFormatError, match="is no state of a training: its format is 'other'"):
+        State.load(path, RECIPE)
+    State(RECIPE).save(path)
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(FileFormatError, match="s "):
+        State.load(path, RECIPE)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=2), x, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(_JSON, _JSON)
+def test_a_difference_is_found_where_there_is_one(first: Any, second: Any) -> None:
+    assert first_difference(first, first) is None
+    found = first_difference(first, second)
+    if first == second:
+        assert found is None
+    # A key that is missing reads as None, so that None there makes no difference.
+    elif found is not None:
+        assert found[1] != found[2]
