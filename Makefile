@@ -4,7 +4,7 @@
 PYTHON ?= python3
 # Tests that run side by side; a worker needs about 2 GB of memory.
 WORKERS ?= 2
-# A folder with the original image data sets, for test-data.
+# A folder with the original image data sets, for test-data and for what measures.
 DATA ?=
 # Where the demo writes.
 OUT ?= build/demo
@@ -19,7 +19,8 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --n
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest test-data prove neurons sweep format clean moved
+.PHONY: help demo test lint types pytest test-data prove sweep
+.PHONY: neurons timesteps calibration results format clean moved
 
 help:  ## this list
 	@echo 'Spikeloom: from a PyTorch model to bit-exact spiking-network Verilog. Targets:'
@@ -50,8 +51,8 @@ pytest: .venv/.dev
 
 test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=folder
 	@test -n '$(DATA)' || { \
-		echo 'make test-data needs DATA=folder, which holds mnist/ and fashion-mnist/ with the'; \
-		echo 'original *-ubyte.gz files'; exit 2; }
+		echo 'make test-data needs DATA=folder, which holds mnist/, fashion-mnist/, cifar10/ and'; \
+		echo 'nmnist/ with their original files'; exit 2; }
 	@test -d '$(DATA)' || { echo 'DATA=$(DATA): there is no such folder'; exit 2; }
 	$(SAY) 'pytest: tests on the data sets in $(DATA)'
 	@$(PYTEST) -m data --data='$(DATA)' $(ARGS)
@@ -67,6 +68,18 @@ sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images
 neurons: .venv/.dev  ## measure the neurons for docs/neurons.md: make neurons [DATA=folder]
 	$(SAY) 'neurons: lanes, events, additions and cycles, into docs/neurons.md'
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.neurons $(if $(DATA),--data='$(DATA)') $(ARGS)
+
+timesteps: .venv/.dev  ## measure learned timesteps for docs/timesteps.md: two minutes, on digits
+	$(SAY) 'timesteps: four ways to learn them, into docs/timesteps.md'
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.timesteps $(ARGS)
+
+calibration: .venv/.dev  ## measure calibration for docs/calibration.md: make calibration DATA=folder
+	$(SAY) 'calibration: accuracy at few timesteps, into docs/calibration.md if DATA is given'
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.calibration $(if $(DATA),--data='$(DATA)') $(ARGS)
+
+results: .venv/.dev  ## train what docs/results.md has no record of: make results [DATA=folder]
+	$(SAY) 'results: the recipes that are committed, into docs/results.md'
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.results $(if $(DATA),--data='$(DATA)') $(ARGS)
 
 format: .venv/.dev  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,18 @@ settings.register_profile(
 settings.load_profile("spikeloom")
 
 
+def pytest_runtest_setup() -> None:
+    """Seed torch, once it is loaded: a test sees the same random numbers alone and among others."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="folder with the original data sets (mnist/, fashion-mnist/, nmnist/)",
+        help="folder with the original data sets (mnist/, fashion-mnist/, cifar10/, nmnist/)",
     )
 
 

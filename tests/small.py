@@ -1,8 +1,9 @@
-"""Small trained models that several tests share; each is trained once per process."""
+"""Small models that several tests share, trained or not; each is trained once per process."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -10,8 +11,39 @@ from torch import Tensor, fx, nn
 
 from spikeloom.sw import datasets, models
 from spikeloom.sw.datasets import Dataset
-from spikeloom.sw.prepare import META, initialise, prepare
+from spikeloom.sw.diagnostics import LayerHealth
+from spikeloom.sw.initialisation import initialise
+from spikeloom.sw.models.vgg import VGG
+from spikeloom.sw.prepare import META, prepare
 from spikeloom.sw.training import Trained, train
+
+#: So large that preparing and converting them takes seconds each: test_data_sets.py does it, on
+#: their data sets. The others have the same layers.
+LARGE = ("net4", "net4-leaky", "vgg9", "vgg11", "vgg16", "resnet18")
+#: The rest of the zoo, and a narrow VGG as deep as the deepest.
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    **{name: made for name, made in models.MODELS.items() if name not in LARGE},
+    "narrow VGG-16": lambda: VGG([[2] * 2, [3] * 2, [4] * 3, [5] * 3, [6] * 3], [7, 8]),
+}
+
+#: What might be measured of a layer.
+HEALTH = LayerHealth(
+    name="conv1",
+    timesteps=4,
+    largest=1,
+    steps=10,
+    start=1.0,
+    threshold=1.25,
+    wanted=1.5,
+    gradient=0.5,
+    weight_gradient=4.0,
+    clipped=0.25,
+    below=0.125,
+    zero=0.5,
+    dead=0.0,
+    rate=0.25,
+    saturation=0.0625,
+)
 
 
 @functools.cache

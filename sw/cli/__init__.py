@@ -17,8 +17,11 @@ from spikeloom.sw.errors import SpikeloomError
 #: listing says of them.
 COMMANDS = {
     "check": "Say whether a PyTorch model can be converted, node by node.",
+    "data": "Show a data set, and whether its files are the published ones.",
     "train": "Train a model with quantized activations and weights.",
+    "diagnose": "Say per layer how training goes, and what is wrong.",
     "convert": "Turn a trained model into an integer spiking network.",
+    "calibrate": "Convert, and let neurons learn when to fire.",
     "inspect": "Print a network: layers, weights, thresholds, widths.",
     "generate": "Write a network's accelerator as Verilog.",
     "cosim": "Prove generated hardware equal to the golden model.",

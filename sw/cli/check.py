@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
-from spikeloom.sw.cli.common import console, parse_shape, table
+from spikeloom.sw.cli.common import console, parse_shape, table, zoo_in_help
 
 
 @click.command()
@@ -17,11 +17,11 @@ from spikeloom.sw.cli.common import console, parse_shape, table
     "Without either, what depends on shapes is not checked.",
 )
 @click.pass_context
+@zoo_in_help
 def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     """Say, node by node, whether MODEL can be converted, and what stands in the way.
 
-    MODEL is a model of the zoo (digits-mlp, digits-conv, digits-pool, digits-residual,
-    digits-depthwise, digits-leaky, nmnist-conv, mnist-deep), or FILE.py:NAME, a torch.nn.Module
+    MODEL is a model of the zoo ({zoo}), or FILE.py:NAME, a torch.nn.Module
     class or a function that returns a model. FILE.py is run as Python. The exit status is 1 if the
     model cannot be converted.
 

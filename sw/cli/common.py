@@ -24,7 +24,13 @@ from rich.table import Table
 from spikeloom.sw.errors import ConfigError
 
 #: Names of the data sets; here, so that ``--help`` need not import their loaders.
-DATASETS = ("digits", "mnist", "fashion-mnist", "nmnist")
+DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "nmnist")
+#: Names in the model zoo, for the same reason.
+ZOO = (
+    *("digits-mlp", "digits-conv", "digits-pool", "digits-residual", "digits-depthwise"),
+    *("digits-leaky", "nmnist-conv", "mnist-mlp", "lenet5", "net4", "net4-leaky", "mnist-deep"),
+    *("resnet18", "resnet20", "vgg9", "vgg11", "vgg16"),
+)
 #: Of :func:`spikeloom.sw.training.train`, for the same reason.
 EPOCHS = 40
 TUNE_EPOCHS = 60
@@ -70,6 +76,12 @@ def bars() -> Progress:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+def zoo_in_help(function: _Command) -> _Command:
+    """Write the names of the zoo's models where the docstring says ``{zoo}``."""
+    function.__doc__ = (function.__doc__ or "").replace("{zoo}", ", ".join(ZOO))
+    return function
+
+
 def data_options(default: str | None) -> Callable[[_Command], _Command]:
     """Return a decorator that adds ``--data``, with the ``default``, and ``--data-root``."""
 
@@ -78,8 +90,9 @@ def data_options(default: str | None) -> Callable[[_Command], _Command]:
             "--data-root",
             type=click.Path(path_type=Path),
             metavar="FOLDER",
-            help="Folder with the original files: *-ubyte.gz of mnist and fashion-mnist, Train and "
-            "Test of nmnist.",
+            help="Folder with the original files, or with a folder of the data set's name: "
+            "*-ubyte.gz of mnist and fashion-mnist, the binary version of cifar10, Train and Test "
+            "of nmnist.",
         )(function)
         return click.option(
             "--data",

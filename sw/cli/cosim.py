@@ -12,6 +12,7 @@ import click
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import bars, data_options, parse_stalls, percent
 from spikeloom.sw.cli.hardware import hardware_config, hardware_options
+from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.simulation import StageBars, show
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
 from spikeloom.sw.files import read_bytes, write_text
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("network_file", metavar="NETWORK", type=click.Path(path_type=Path))
+@network_argument
 @data_options(default=None)
 @click.option(
     "--images",
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context,
-    network_file: Path,
+    network: contract.Network,
     data: str | None,
     data_root: Path | None,
     image_file: Path | None,
@@ -90,7 +91,9 @@ def command(
     build_dir: Path,
     report_file: Path | None,
 ) -> None:
-    """Simulate the hardware of the network file NETWORK, and compare it with the golden model.
+    """Simulate the hardware of NETWORK, and compare it with the golden model.
+
+    NETWORK is {network}.
 
     Every spike, membrane potential and count of every layer, and every logit, must be the same. The
     exit status is 1 if anything differs; the first difference is named. Clock cycles are counted by
@@ -102,7 +105,6 @@ def command(
         spikeloom cosim net.safetensors --images mine.npy --verilog build/net.v
         spikeloom cosim net.safetensors --data mnist --data-root ~/mnist --report report.json
     """
-    network = contract.load(network_file)
     if (data is None) == (image_file is None):
         raise ConfigError("which images? Give either --data or --images")
     if label_file is not None and image_file is None:

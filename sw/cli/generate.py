@@ -9,10 +9,11 @@ import click
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console
 from spikeloom.sw.cli.hardware import hardware_config, hardware_options, hardware_table
+from spikeloom.sw.cli.networks import network_argument
 
 
 @click.command()
-@click.argument("network_file", metavar="NETWORK", type=click.Path(path_type=Path))
+@network_argument
 @click.option(
     "--out",
     required=True,
@@ -27,7 +28,7 @@ from spikeloom.sw.cli.hardware import hardware_config, hardware_options, hardwar
     "--counters", is_flag=True, help="Add counters of cycles, events and waits to every layer."
 )
 def command(
-    network_file: Path,
+    network: contract.Network,
     out: Path,
     lanes: str | None,
     events: str | None,
@@ -35,7 +36,9 @@ def command(
     debug: bool,
     counters: bool,
 ) -> None:
-    """Write the accelerator of the network file NETWORK as Verilog.
+    """Write the accelerator of NETWORK as Verilog.
+
+    NETWORK is {network}.
 
     The Verilog is one module with a stream of pixels in and a stream of logits out, both with
     valid and ready. The same network and options give the same bytes. It belongs to you.
@@ -45,7 +48,6 @@ def command(
         spikeloom generate net.safetensors --out build/net.v --lanes 4 --events 2
         spikeloom generate net.safetensors --out build/net.v --lanes conv1=8,fc=4 --counters
     """
-    network = contract.load(network_file)
     config = hardware_config(lanes, events, time, debug=debug, counters=counters)
 
     from spikeloom.hw.verilog import generate

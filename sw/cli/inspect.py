@@ -11,30 +11,76 @@ import click
 import numpy as np
 
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import console, shape_text, span_text, table
+from spikeloom.sw.cli.common import console, data_options, shape_text, span_text, table
+from spikeloom.sw.cli.hardware import hardware_config, hardware_options
+from spikeloom.sw.cli.networks import network_argument
+from spikeloom.sw.cli.prediction import predict_cycles, show_prediction
+from spikeloom.sw.errors import ConfigError
 
 
 @click.command()
-@click.argument("network_file", metavar="NETWORK", type=click.Path(path_type=Path))
+@network_argument
+@data_options(default=None)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The first N test images only; a hundredth of a second each, and more in large networks.",
+)
+@hardware_options
+@click.option(
+    "--clock",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MHZ",
+    help="Also say how many images that is per second at this clock, which is not promised.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def command(network_file: Path, as_json: bool) -> None:
-    """Print what is in the network file NETWORK.
+def command(
+    network: contract.Network,
+    data: str | None,
+    data_root: Path | None,
+    limit: int | None,
+    lanes: str | None,
+    events: str | None,
+    time: str,
+    clock: float | None,
+    as_json: bool,
+) -> None:
+    """Print what is in NETWORK.
+
+    NETWORK is {network}.
 
     Per layer: the shape of its feature map, its timesteps T, neuron and incoming connections;
     the bits of its weights; the range of its thresholds and other parameters; the range of its
     spikes, and the widths of its accumulator and membrane potential in hardware, which are
     proven, not measured.
 
+    With --data, also the clock cycles that the hardware of `spikeloom generate` with the same
+    options will need for these images, layer by layer. They are worked out from what the layers
+    send, which takes far less time than a simulation.
+
     \b
         spikeloom inspect net.safetensors
         spikeloom inspect net.safetensors --json | jq '.layers[].timesteps'
+        spikeloom inspect net.safetensors --data digits --limit 100 --clock 50
+        spikeloom inspect net.safetensors --data digits --lanes conv1=8,fc=4
     """
-    network = contract.load(network_file)
+    given = (data_root, limit, lanes, events, clock)
+    if data is None and (time != "auto" or any(option is not None for option in given)):
+        raise ConfigError(
+            "cycles depend on the images: give --data, or leave out --data-root, --limit, --lanes, "
+            "--events, --time and --clock"
+        )
     summary = summarize(network)
+    if data is not None:
+        config = hardware_config(lanes, events, time)
+        summary["prediction"] = predict_cycles(network, data, data_root, limit, config, clock)
     if as_json:
         click.echo(json.dumps(summary, indent=2))
     else:
         _print(summary)
+        if data is not None:
+            show_prediction(summary["prediction"])
 
 
 def summarize(network: contract.Network) -> dict[str, Any]:

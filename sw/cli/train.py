@@ -1,10 +1,13 @@
-"""``spikeloom train``: train a model with quantized activations and weights."""
+"""``spikeloom train``: train a model with quantized activations and weights, or by a recipe."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+from rich.markup import escape
 
 from spikeloom.sw.cli.common import (
     bars,
@@ -14,15 +17,38 @@ from spikeloom.sw.cli.common import (
     parse_per_layer,
     percent,
     table,
+    zoo_in_help,
 )
+from spikeloom.sw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spikeloom.sw.training.result import Result
 
 #: Of :func:`spikeloom.sw.training.train`; here, so that ``--help`` need not import torch.
 LR = 5e-3
 TUNE_LR = 4e-3
+#: What can be said beside a recipe; all else is the recipe's.
+BESIDE_RECIPES = ("target", "out", "data_root", "seed", "threads")
+#: The recipes that come with Spikeloom.
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print the recipes that come with Spikeloom, and exit."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    import tomllib
+
+    listing = table("recipe", "about")
+    for path in sorted(RECIPES.glob("*.toml")):
+        about = tomllib.loads(path.read_text(encoding="utf-8"))["about"]
+        listing.add_row(path.stem, escape(about))
+    console().print(listing)
+    ctx.exit()
 
 
 @click.command()
-@click.argument("model")
+@click.argument("target", metavar="MODEL|RECIPE")
 @data_options(default="digits")
 @click.option(
     "--timesteps",
@@ -84,11 +110,22 @@ TUNE_LR = 4e-3
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write the trained model to (.safetensors).",
+    type=click.Path(path_type=Path),
+    help="File to write the trained model to (.safetensors); for a recipe, a folder.",
 )
+@click.option(
+    "--recipes",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_recipes,
+    help="List the recipes that come with Spikeloom.",
+)
+@click.pass_context
+@zoo_in_help
 def command(
-    model: str,
+    ctx: click.Context,
+    target: str,
     data: str,
     data_root: Path | None,
     timesteps: str,
@@ -103,20 +140,34 @@ def command(
     limit: int | None,
     out: Path,
 ) -> None:
-    """Train MODEL so that it can be converted without loss.
+    """Train a model so that it can be converted without loss.
 
-    MODEL is a model of the zoo (digits-mlp, digits-conv, digits-pool, digits-residual,
-    digits-depthwise, digits-leaky, nmnist-conv, mnist-deep), or FILE.py:NAME, a torch.nn.Module
+    MODEL is a model of the zoo ({zoo}), or FILE.py:NAME, a torch.nn.Module
     class or a function that returns a model. It is an ordinary model with ReLU or LeakyReLU
     activations, which is trained as it is first, and then with activations that have T levels and
     weights of a few bits.
+
+    RECIPE is a TOML file that says all of it, and more: data, phases, devices, conversion. One that
+    comes with Spikeloom is found by its name. --out is then a folder, which gets the trained model,
+    the integer network, a log and the figures; the same command goes on with a training that was
+    interrupted. Beside a recipe there are only --out, --data-root, --seed and --threads.
 
     \b
         spikeloom train digits-conv --out trained.safetensors
         spikeloom train digits-mlp --timesteps 2 --weight-bits 4 --out trained.safetensors
         spikeloom train digits-residual --timesteps conv1=4,default=2 --out trained.safetensors
         spikeloom train mynet.py:Net --data mnist --data-root ~/mnist --out trained.safetensors
+        spikeloom train digits-conv.toml --out runs/digits
+        spikeloom train mnist-lenet5 --data-root ~/data --out runs/lenet5
     """
+    if _is_recipe(target):
+        said = {
+            name: value
+            for name, value in ctx.params.items()
+            if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+        }
+        _train_by_recipe(target, out, said)
+        return
     levels = parse_per_layer(timesteps, "timesteps")
     bits = parse_per_layer(weight_bits, "weight bits")
 
@@ -125,13 +176,15 @@ def command(
     from spikeloom.sw import checkpoint, datasets, training
     from spikeloom.sw.models.spec import build_model
 
+    if out.is_dir():
+        raise ConfigError(f"--out {out} is a folder: name the file to write the model to")
     examples = datasets.load(data, "train", data_root)
     if limit is not None:
         examples = examples.head(limit)
     test = datasets.load(data, "test", data_root)
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    built = build_model(model)
+    built = build_model(target)
     with bars() as progress:
         trained = training.train(
             built,
@@ -145,7 +198,7 @@ def command(
             tune_lr=tune_lr,
             batch_size=batch_size,
             seed=seed,
-            spec=model,
+            spec=target,
             progress=progress,
         )
     checkpoint.save(trained, out)
@@ -154,3 +207,73 @@ def command(
     accuracies.add_row("quantized ANN", percent(trained.quantized_accuracy))
     console().print(accuracies)
     click.echo(f"wrote {out}")
+
+
+def _is_recipe(target: str) -> bool:
+    """Return whether a recipe is meant: a name that the zoo has, too, is a model's."""
+    from spikeloom.sw.cli.common import ZOO
+
+    ours = target not in ZOO and (RECIPES / f"{target}.toml").is_file()
+    return target.endswith(".toml") or ours
+
+
+def _train_by_recipe(target: str, out: Path, said: dict[str, Any]) -> None:
+    """Train as a recipe says, into the folder ``out``."""
+    wrong = sorted(said.keys() - set(BESIDE_RECIPES))
+    if wrong:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in wrong)
+        raise ConfigError(f"{names} cannot be given beside a recipe: write it into a recipe")
+    if out.is_file():
+        raise ConfigError(f"--out {out} is a file: a recipe writes into a folder")
+
+    from dataclasses import replace
+
+    from spikeloom.hw.cost import cost_of
+    from spikeloom.sw.training import recipe
+    from spikeloom.sw.training.run import run
+
+    path = recipe.find(target)
+    chosen = recipe.load(path)
+    if "seed" in said:
+        chosen = replace(chosen, seed=said["seed"])
+    if "threads" in said:
+        chosen = replace(chosen, engine=replace(chosen.engine, threads=said["threads"]))
+    with bars() as progress:
+        result = run(
+            chosen,
+            out,
+            data_root=said.get("data_root"),
+            beside=path.parent,
+            cost=cost_of,
+            progress=progress,
+            say=lambda text: progress.console.print(text, markup=False),
+        )
+    if result is not None:
+        _show(result, out)
+
+
+def _show(result: Result, out: Path) -> None:
+    accuracies = table(f"{result.images} test images of {result.data}", "#accuracy")
+    for what, share in (
+        ("float ANN", result.float_accuracy),
+        ("quantized ANN", result.quantized_accuracy),
+        ("spiking network", result.spiking_accuracy),
+        ("integer network", result.integer_accuracy),
+    ):
+        if share is not None:
+            accuracies.add_row(what, percent(share))
+    console().print(accuracies)
+    click.echo(
+        f"{result.differing_labels} labels of the integer network differ from the quantized ANN's"
+    )
+    if result.differing_spiking_labels is not None:
+        click.echo(
+            f"{result.differing_spiking_labels} labels of the integer network differ from the "
+            f"spiking network's"
+        )
+    click.echo(f"average T = {result.average_timesteps:.2f}: {_by_layer(result.timesteps)}")
+    click.echo(f"wrote {out}")
+
+
+def _by_layer(values: dict[str, int]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())

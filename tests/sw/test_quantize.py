@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -125,6 +126,7 @@ def test_the_gradient_passes_straight_through() -> None:
 
 
 def test_the_scale_follows_in_training_and_rests_in_eval() -> None:
+    torch.manual_seed(0)
     layer = QuantLinear.of(nn.Linear(20, 4), 4)
     before = layer.scale.clone()
     with torch.no_grad():
@@ -132,11 +134,15 @@ def test_the_scale_follows_in_training_and_rests_in_eval() -> None:
     layer.eval()(torch.rand(1, 20))
     assert torch.equal(layer.scale, before)
     layer.train()
+    errors = [error(layer.weight, before, 4)]
     for _ in range(20):
         layer(torch.rand(1, 20))
-    after = error(layer.weight, layer.scale, 4)
-    assert bool((after < error(layer.weight, before, 4)).all())
-    assert bool((after < error(layer.weight, best_scale(layer.weight, 4), 4) * 1.3).all())
+        errors.append(error(layer.weight, layer.scale, 4))
+    # Rounding is best for a scale, and the scale for what was rounded: no step is for the worse.
+    assert all(bool((b <= a * (1 + 1e-5)).all()) for a, b in pairwise(errors))
+    assert bool((errors[-1] < errors[0]).all())
+    # A rest is reached, which need not be the best of all.
+    assert torch.equal(errors[-1], errors[-2])
 
 
 def test_a_channel_that_was_zero_comes_back() -> None:

@@ -1,0 +1,215 @@
+"""``spikeloom calibrate``: neurons learn when to fire from the model that they were made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spikeloom.sw import network as contract
+from spikeloom.sw.cli.coding import coding_of, coding_options, network_options
+from spikeloom.sw.cli.common import bars, console, data_options, percent, table
+from spikeloom.sw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spikeloom.sw.datasets import Dataset
+
+#: Of :mod:`spikeloom.sw.calibration`; here, so that ``--help`` need not import torch.
+LOSSES = ("mse", "kl")
+WEIGHTINGS = ("output", "uniform", "cosine", "sigmoid")
+LEARNABLE = ("start", "threshold", "weights")
+PER = ("channel", "layer")
+#: Unless something else is chosen: counts at the timesteps of the training lose nothing.
+TRANSPORT = "spikes"
+
+
+@click.command()
+@click.argument("trained_file", metavar="TRAINED", type=click.Path(path_type=Path))
+@coding_options(TRANSPORT)
+@data_options(None)
+@click.option(
+    "--images",
+    type=click.IntRange(1),
+    default=512,
+    metavar="N",
+    show_default=True,
+    help="Training images to calibrate with; their labels are not used.",
+)
+@click.option(
+    "--validation",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.1,
+    metavar="SHARE",
+    show_default=True,
+    help="Share of the training split that accuracies are measured on, and that is not learned "
+    "from.",
+)
+@click.option("--test", is_flag=True, help="Measure on the test split, too.")
+@click.option(
+    "--epochs", type=int, metavar="N", default=15, show_default=True, help="Passes over the images."
+)
+@click.option(
+    "--lr", type=float, metavar="RATE", default=0.01, show_default=True, help="Learning rate."
+)
+@click.option(
+    "--batch-size",
+    type=int,
+    metavar="N",
+    default=32,
+    show_default=True,
+    help="Images per step.",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(LOSSES),
+    default="mse",
+    show_default=True,
+    help="What is made small: the mean square of differences, or a divergence.",
+)
+@click.option(
+    "--weighting",
+    type=click.Choice(WEIGHTINGS),
+    default="output",
+    show_default=True,
+    help="Which layers count: the last, all alike, or first the first and later the last.",
+)
+@click.option(
+    "--learn",
+    metavar="WHAT",
+    default="start,threshold",
+    show_default=True,
+    help=f"Of {', '.join(LEARNABLE)}: initial potentials, thresholds, weights.",
+)
+@click.option(
+    "--per",
+    type=click.Choice(PER),
+    default="channel",
+    show_default=True,
+    help="What shares an initial potential and a threshold.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Of the order of the images, and of the validation part.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Threads of torch.",
+)
+@network_options
+def command(
+    trained_file: Path,
+    data: str | None,
+    data_root: Path | None,
+    images: int,
+    validation: float,
+    test: bool,
+    learn: str,
+    seed: int,
+    threads: int,
+    fraction_bits: int | None,
+    name: str | None,
+    out: Path,
+    epochs: int,
+    lr: float,
+    batch_size: int,
+    loss: str,
+    weighting: str,
+    per: str,
+    **coding: Any,
+) -> None:
+    """Turn the model in TRAINED into a network whose neurons have learned when to fire.
+
+    At few timesteps, spikes come at other times than the quantized model assumes. Here initial
+    potentials and thresholds learn to make up for that, from the quantized model's outputs on
+    some training images; weights stay as they are, and no labels are needed. What is written is
+    an integer network, as `spikeloom convert` writes it.
+
+    \b
+        spikeloom calibrate trained.safetensors --timesteps 2 --out net.safetensors
+        spikeloom calibrate trained.safetensors --timesteps 2 --neuron dual --images 1024 --test \\
+            --data-root ~/mnist --out net.safetensors
+    """
+    options = coding_of(coding)
+    learned = [what.strip() for what in learn.split(",")]
+
+    import torch
+
+    from spikeloom.sw import checkpoint, datasets
+    from spikeloom.sw.calibration import calibrate
+    from spikeloom.sw.convert import convert
+    from spikeloom.sw.spiking import SpikingNetwork, spiking
+
+    torch.set_num_threads(threads)
+    trained = checkpoint.load(trained_file)
+    model = trained.model
+    if isinstance(model, SpikingNetwork):
+        if options:
+            raise ConfigError(
+                f"{trained_file} was trained with a coding of its own: leave "
+                f"{', '.join(sorted(options))} out"
+            )
+        network = model
+    else:
+        options.setdefault("transport", TRANSPORT)
+        network = spiking(model, **options)
+    data = data or trained.dataset
+    if not data:
+        raise ConfigError(
+            f"{trained_file} does not say what it was trained on: choose images with --data"
+        )
+    binning = datasets.Binning.of(network.coding.input)
+    parts: dict[str, Dataset] = {}
+    whole = datasets.load(data, "train", data_root, binning)
+    training, parts["validation"] = whole.split(validation, seed)
+    if test:
+        parts["test"] = datasets.load(data, "test", data_root, binning)
+    chosen = name or trained.spec.rpartition(":")[2]
+
+    def converted() -> contract.Network:
+        return convert(network, fraction_bits=fraction_bits, name=chosen)
+
+    before = {part: _accuracy(converted(), some) for part, some in parts.items()}
+    # A permutation, as data sets may be in the order of their classes.
+    order = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))
+    some = training.take(order[:images])
+    pixels = torch.from_numpy(some.images_for(network.coding.input)).float() * some.scale
+    with bars() as progress:
+        history = calibrate(
+            network,
+            pixels,
+            epochs=epochs,
+            lr=lr,
+            batch_size=batch_size,
+            loss=loss,
+            weighting=weighting,
+            learn=learned,
+            per=per,
+            seed=seed,
+            progress=progress,
+        )
+    made = converted()
+    accuracies = table(f"integer network, {data}", "#images", "#before", "#calibrated")
+    for part, examples in parts.items():
+        after = _accuracy(made, examples)
+        accuracies.add_row(part, f"{len(examples):,}", percent(before[part]), percent(after))
+    console().print(accuracies)
+    click.echo(f"loss {history[0]:.4g} in the first epoch, {history[-1]:.4g} in the last")
+    contract.save(made, out)
+    click.echo(f"wrote {out}")
+
+
+def _accuracy(network: contract.Network, data: Dataset) -> float:
+    """Return the share of images whose label the golden model gets right."""
+    from spikeloom.sw.golden import Golden
+
+    labels = Golden(network).run(data.images_for(network.input), batch_size=500).labels
+    return float((labels == data.targets()).double().mean())

@@ -1,0 +1,54 @@
+"""The argument NETWORK of commands: a file, or a trained network that comes with Spikeloom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from spikeloom.sw import network as contract
+from spikeloom.sw.errors import FileFormatError
+
+#: Trained networks that come with Spikeloom, by the names of docs/results.md.
+FOLDER = Path(__file__).parents[1] / "networks"
+SUFFIX = ".safetensors"
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def committed() -> list[str]:
+    """Return the names of the networks that come with Spikeloom."""
+    return sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}"))
+
+
+def network_argument(function: _Command) -> _Command:
+    """Add the argument NETWORK, a network, and say in the docstring what it may be.
+
+    The docstring says ``{network}`` where that belongs.
+    """
+    text = (
+        f"a network file, or the name of a trained network that we bring: {', '.join(committed())}"
+    )
+    function.__doc__ = (function.__doc__ or "").replace("{network}", text)
+    return click.argument("network", metavar="NETWORK", callback=_open)(function)
+
+
+def _open(_: click.Context, __: click.Parameter, value: str) -> contract.Network:
+    """Read the network that ``value`` names.
+
+    Raises
+    ------
+    FileFormatError
+        If there is no such file and no such name, or the file holds no network.
+    """
+    if not Path(value).exists():
+        if value in committed():
+            return contract.load(FOLDER / f"{value}{SUFFIX}")
+        if Path(value).suffix != SUFFIX:
+            raise FileFormatError(
+                f"network {value} does not exist: check the path, or take one of ours: "
+                f"{', '.join(committed())}"
+            )
+    return contract.load(value)

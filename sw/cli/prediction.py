@@ -1,0 +1,88 @@
+"""Predicted clock cycles, for ``inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spikeloom.sw import network as contract
+from spikeloom.sw.cli.common import console, table
+
+if TYPE_CHECKING:
+    from spikeloom.hw.config import HardwareConfig
+
+
+def predict_cycles(
+    network: contract.Network,
+    data: str,
+    root: Path | None,
+    limit: int | None,
+    config: HardwareConfig,
+    clock: float | None,
+) -> dict[str, Any]:
+    """Return what the hardware will take for the test images of a data set, as JSON values.
+
+    Parameters
+    ----------
+    network : Network
+    data : str
+        Name of the data set.
+    root : path, optional
+        Folder with its files.
+    limit : int, optional
+        The first so many images.
+    config : HardwareConfig
+    clock : float, optional
+        In MHz.
+    """
+    from spikeloom.hw.cost import activity
+    from spikeloom.hw.planning.cycles import predict
+    from spikeloom.hw.planning.plan import plan
+    from spikeloom.sw import datasets
+
+    planned = plan(network, config)
+    test = datasets.load(data, "test", root, datasets.Binning.of(network.input))
+    images = test.images_for(network.input)[:limit]
+    found = predict(planned, activity(network, images))
+    pace = found.interval or float(found.latency)
+    return {
+        "data": data,
+        **found.as_dict(),
+        "slowest": found.slowest.name,
+        "clock_mhz": clock,
+        "images_per_second": None if clock is None else clock * 1e6 / pace,
+    }
+
+
+def show_prediction(prediction: dict[str, Any]) -> None:
+    """Print what :func:`predict_cycles` returns."""
+    images = prediction["images"]
+    out = console()
+    out.print(
+        f"predicted clock cycles per image, for {images} of {prediction['data']}:", markup=False
+    )
+    made = table(
+        *("layer", "#lanes M", "#events E", "#events", "#limit", "#cycles", "#utilisation"),
+        *("#starved", "#blocked"),
+    )
+    for layer in prediction["layers"]:
+        made.add_row(
+            layer["name"],
+            str(layer["lanes"]),
+            str(layer["events_per_cycle"]),
+            *(f"{layer[key]:,.1f}" for key in ("events", "limit", "cycles")),
+            f"{layer['utilisation']:.3f}",
+            *(f"{layer[key]:,.1f}" for key in ("starved", "blocked")),
+        )
+    out.print(made)
+    text = f"the slowest layer is {prediction['slowest']}"
+    if prediction["interval"] is not None:
+        text += f"; an image takes {prediction['interval']:,.1f} clock cycles"
+    click.echo(f"{text}; the first one takes {prediction['latency']:,}")
+    if prediction["images_per_second"] is not None:
+        click.echo(
+            f"{prediction['images_per_second']:,.0f} images per second, if the clock is "
+            f"{prediction['clock_mhz']:g} MHz"
+        )

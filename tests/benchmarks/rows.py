@@ -1,0 +1,92 @@
+"""The rows of docs/results.md: which recipes are run, and what they are compared with."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spikeloom.sw.training.recipe import find
+
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A committed recipe, or a variation of one.
+
+    Parameters
+    ----------
+    name : str
+        Of the row, its records and its network.
+    group : str
+        The table on the page that it belongs to.
+    recipe : str
+        Name of the committed recipe; by default the row's.
+    changes : mapping
+        Values for keys of the recipe, by dotted name: ``{"levels.weight_bits": 2}``. Phases are
+        counted from 1: ``"phase.1.epochs"``.
+    seeds : tuple of int
+    reference : str
+        The figure of the literature that the row stands beside.
+    network : bool
+        Whether the network of the first seed is committed.
+    """
+
+    name: str
+    group: str
+    recipe: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    seeds: tuple[int, ...] = SEEDS
+    reference: str = ""
+    network: bool = False
+
+    def table(self, seed: int) -> dict[str, Any]:
+        """Return the tables of the recipe with this seed."""
+        made = tomllib.loads(find(self.recipe or self.name).read_text(encoding="utf-8"))
+        for key, value in {**self.changes, "seed": seed}.items():
+            *path, last = key.split(".")
+            place: Any = made
+            for part in path:
+                place = place[int(part) - 1] if part.isdigit() else place.setdefault(part, {})
+            place[last] = copy.deepcopy(value)
+        return made
+
+
+#: Groups, in the order of the page.
+IMAGES, BITS, METHODS, LARGE = "images", "bits", "methods", "large"
+
+_QAC = "QAC, table 1"
+ROWS = (
+    Row("digits-conv", IMAGES, network=True),
+    Row("mnist-mlp", IMAGES, network=True),
+    Row("mnist-lenet5", IMAGES, reference="Spiker+: 93.85 %", network=True),
+    Row(
+        "fashion-net4",
+        IMAGES,
+        reference="negative spikes, table 1: ANN 92.72 %, SNN 92.62 % at T = 10",
+        network=True,
+    ),
+    Row("mnist-training-free", IMAGES, reference="SpikingJelly at T = 4: 59.9 %"),
+    *(
+        Row(f"digits-conv-{bits}bit", BITS, "digits-conv", {"levels.weight_bits": bits})
+        for bits in (6, 4, 3, 2)
+    ),
+    Row("digits-qac", METHODS),
+    Row("digits-cycles", METHODS),
+    Row("digits-if", METHODS, "digits-ecl", {"conversion.neuron": "if"}),
+    Row("digits-ecl", METHODS),
+    Row("digits-calibrated", METHODS),
+    Row("digits-negative", METHODS),
+    Row("digits-qblif", METHODS),
+    Row("cifar10-resnet20", LARGE, seeds=(0,), reference=f"{_QAC}: 91.13 % at T = 3.74"),
+    Row("cifar10-vgg16", LARGE, seeds=(0,), reference=f"{_QAC}: 94.78 % at T = 2.33"),
+    Row(
+        "cifar10-resnet18",
+        LARGE,
+        seeds=(0,),
+        reference=f"{_QAC}: 95.29 % at T = 2.76; ECL: 94.75 % at T = 2",
+    ),
+)
