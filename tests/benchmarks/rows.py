@@ -63,6 +63,7 @@ ROWS = (
     Row("digits-conv", IMAGES, network=True),
     Row("mnist-mlp", IMAGES, network=True),
     Row("mnist-lenet5", IMAGES, reference="Spiker+: 93.85 %", network=True),
+    Row("mnist-lenet5-qac", IMAGES, reference="Spiker+: 93.85 %"),
     Row(
         "fashion-net4",
         IMAGES,
@@ -81,6 +82,7 @@ ROWS = (
     Row("digits-calibrated", METHODS),
     Row("digits-negative", METHODS),
     Row("digits-qblif", METHODS),
+    Row("cifar10-resnet20-cpu", LARGE, seeds=(0,), reference=f"{_QAC}: 91.13 % at T = 3.74"),
     Row("cifar10-resnet20", LARGE, seeds=(0,), reference=f"{_QAC}: 91.13 % at T = 3.74"),
     Row("cifar10-vgg16", LARGE, seeds=(0,), reference=f"{_QAC}: 94.78 % at T = 2.33"),
     Row(
