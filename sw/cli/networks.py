@@ -12,7 +12,7 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.errors import FileFormatError
 
 #: Trained networks that come with Spikeloom, by the names of docs/results.md.
-FOLDER = Path(__file__).parents[1] / "networks"
+FOLDER = Path(__file__).parents[1] / "pretrained"
 SUFFIX = ".safetensors"
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "results.md"
 #: What was measured, a folder per training: the recipe with all defaults, the result, the log.
 RECORDS = ROOT / "docs" / "results"
 #: Networks of the first seed, for all who need one that is trained.
-NETWORKS = ROOT / "sw" / "networks"
+PRETRAINED = ROOT / "sw" / "pretrained"
 WORK = ROOT / "build" / "results"
 #: What a record consists of.
 FILES = ("recipe.toml", "result.json", "log.jsonl")
@@ -108,8 +108,8 @@ def keep(row: Row, seed: int, folder: Path) -> None:
     for name in FILES:
         shutil.copy(folder / name, place / name)
     if row.network and seed == row.seeds[0]:
-        NETWORKS.mkdir(exist_ok=True)
-        shutil.copy(folder / NETWORK, NETWORKS / f"{row.name}.safetensors")
+        PRETRAINED.mkdir(exist_ok=True)
+        shutil.copy(folder / NETWORK, PRETRAINED / f"{row.name}.safetensors")
 
 
 def recorded(row: Row, seed: int, recipe: Recipe) -> Record | None:

@@ -148,7 +148,7 @@ def test_data_that_is_not_there_is_not_run(
 
 def test_what_was_measured_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     networks = folder / "networks"
-    monkeypatch.setattr(results, "NETWORKS", networks)
+    monkeypatch.setattr(results, "PRETRAINED", networks)
     work = folder / "work"
     work.mkdir()
     row = BY_NAME["digits-conv"]
