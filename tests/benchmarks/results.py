@@ -32,7 +32,8 @@ RECORDS = ROOT / "docs" / "results"
 PRETRAINED = ROOT / "sw" / "pretrained"
 WORK = ROOT / "build" / "results"
 #: What a record consists of.
-FILES = ("recipe.toml", "result.json", "log.jsonl")
+LOG = "log.jsonl"
+FILES = ("recipe.toml", "result.json", LOG)
 
 HEADER = (
     "row",
@@ -106,7 +107,12 @@ def keep(row: Row, seed: int, folder: Path) -> None:
     place = _place(row, seed)
     place.mkdir(parents=True, exist_ok=True)
     for name in FILES:
-        shutil.copy(folder / name, place / name)
+        if name != LOG:
+            shutil.copy(folder / name, place / name)
+    # Without the health of layers, which is most of it.
+    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+    kept = [{k: v for k, v in json.loads(x).items() if k != "health"} for x in lines]
+    write_text(place / LOG, "".join(json.dumps(record) + "\n" for record in kept))
     if row.network and seed == row.seeds[0]:
         PRETRAINED.mkdir(exist_ok=True)
         shutil.copy(folder / NETWORK, PRETRAINED / f"{row.name}.safetensors")

@@ -154,9 +154,12 @@ def test_what_was_measured_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch
     row = BY_NAME["digits-conv"]
     for name in results.FILES:
         (work / name).write_text(name)
+    (work / "log.jsonl").write_text('{"epoch": 0, "health": [1, 2]}\n{"epoch": 1}\n')
     (work / "network.safetensors").write_bytes(b"network")
     results.keep(row, 1, work)
     assert not networks.exists()
     results.keep(row, 0, work)
     assert (networks / "digits-conv.safetensors").read_bytes() == b"network"
-    assert (folder / "digits-conv-1" / "log.jsonl").read_text() == "log.jsonl"
+    place = folder / "digits-conv-1"
+    assert (place / "result.json").read_text() == "result.json"
+    assert (place / "log.jsonl").read_text() == '{"epoch": 0}\n{"epoch": 1}\n'
