@@ -32,3 +32,7 @@ class ConfigError(SpikeloomError):
 
 class ToolError(SpikeloomError):
     """A tool that Spikeloom calls is missing or has failed."""
+
+
+class LinkError(SpikeloomError):
+    """A board does not answer, or answers what it should not."""

@@ -1,0 +1,251 @@
+"""What a device holds: images, their logits, and what layers have sent."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.link.crc import Crc32
+from spikeloom.hw.link.plan import BANKS, LinkPlan, RecordPlan
+from spikeloom.hw.planning.streams import shape_of
+
+
+class Unpacker(wiring.Component):
+    """Splits the bytes of packed images into values.
+
+    Parameters
+    ----------
+    plan : LinkPlan
+
+    Members
+    -------
+    i : In(stream of 8 bits)
+        Images back to back.
+    o : Out(stream)
+        Their values; bits that are left over in an image's last byte are left out.
+    """
+
+    def __init__(self, plan: LinkPlan) -> None:
+        self.plan = plan
+        shape = shape_of(plan.pixels)
+        super().__init__({"i": In(stream.Signature(8)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        width, bits = self.plan.value_bits, self.plan.pixels.width
+        i, o = self.i, self.o
+        if width == 16:
+            low = Signal(8)
+            second = Signal()
+            m.d.comb += [
+                o.valid.eq(i.valid & second),
+                o.payload.eq(Cat(low, i.payload)),
+                i.ready.eq(~second | o.ready),
+            ]
+            with m.If(i.valid & i.ready):
+                m.d.sync += [second.eq(~second), low.eq(i.payload)]
+            return m
+        per_byte = 8 // width
+        part = Signal(range(per_byte))
+        m.d.comb += [
+            o.valid.eq(i.valid),
+            o.payload.eq(Array(i.payload[k * width :][:bits] for k in range(per_byte))[part]),
+        ]
+        if per_byte == 1:
+            m.d.comb += i.ready.eq(o.ready)
+            return m
+        left = Signal(range(self.plan.transfers), init=self.plan.transfers - 1)
+        end = Signal()
+        m.d.comb += [end.eq(left == 0), i.ready.eq(o.ready & (end | (part == per_byte - 1)))]
+        with m.If(o.valid & o.ready):
+            m.d.sync += [
+                part.eq(Mux(end, 0, part + 1)),
+                left.eq(Mux(end, self.plan.transfers - 1, left - 1)),
+            ]
+        return m
+
+
+class ImageStore(wiring.Component):
+    """Both banks' images, and what hands one of them to the accelerator.
+
+    Parameters
+    ----------
+    plan : LinkPlan
+
+    Members
+    -------
+    write : In(1), address : In, byte : In(8)
+        Bank 1 lies behind bank 0.
+    start : In(1), bank : In(1)
+        Hand out a bank's image; only while not ``busy``.
+    busy : Out(1)
+        An image is on its way; from the cycle after ``start``.
+    crc : Out(32)
+        CRC-32 of the last image that was handed out, once not ``busy``.
+    o : Out(stream)
+        Values.
+    """
+
+    def __init__(self, plan: LinkPlan) -> None:
+        self.plan = plan
+        super().__init__(
+            {
+                "write": In(1),
+                "address": In(range(BANKS * plan.image_bytes)),
+                "byte": In(8),
+                "start": In(1),
+                "bank": In(1),
+                "busy": Out(1),
+                "crc": Out(32),
+                "o": Out(stream.Signature(shape_of(plan.pixels))),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        size = self.plan.image_bytes
+        m.submodules.images = images = memory.Memory(shape=8, depth=BANKS * size, init=[])
+        m.submodules.crc = crc = Crc32()
+        m.submodules.unpacker = unpacker = Unpacker(self.plan)
+        wiring.connect(m, unpacker.o, wiring.flipped(self.o))
+        write, read = images.write_port(), images.read_port()
+        m.d.comb += [
+            write.addr.eq(self.address),
+            write.data.eq(self.byte),
+            write.en.eq(self.write),
+        ]
+        left = Signal(range(size + 1))
+        address = Signal(range(BANKS * size))
+        valid = Signal()
+        advance = Signal()
+        m.d.comb += [
+            advance.eq(~valid | unpacker.i.ready),
+            read.addr.eq(address),
+            read.en.eq(advance),
+            unpacker.i.valid.eq(valid),
+            unpacker.i.payload.eq(read.data),
+            crc.clear.eq(self.start),
+            crc.take.eq(valid & unpacker.i.ready),
+            crc.byte.eq(read.data),
+            self.crc.eq(crc.value),
+            self.busy.eq((left != 0) | valid),
+        ]
+        with m.If(advance):
+            m.d.sync += valid.eq(left != 0)
+            with m.If(left != 0):
+                m.d.sync += [left.eq(left - 1), address.eq(address + 1)]
+        with m.If(self.start):
+            m.d.sync += [left.eq(size), address.eq(Mux(self.bank, size, 0))]
+        return m
+
+
+class LogitStore(wiring.Component):
+    """Both banks' logits, and the index of the largest.
+
+    Parameters
+    ----------
+    plan : LinkPlan
+
+    Members
+    -------
+    i : In(stream)
+        ``value`` and ``last``; taken at once.
+    bank : In(1)
+        Where they belong; it may change after the last one.
+    done : Out(1)
+        The last one is taken in this cycle.
+    label : Out
+        Of the image that was completed last, from the cycle after ``done``.
+    address : In, word : Out
+        Bank and index of a logit, bank in the highest bit; it is there a cycle later.
+    """
+
+    def __init__(self, plan: LinkPlan) -> None:
+        self.plan = plan
+        logit = data.StructLayout({"value": shape_of(plan.logits), "last": 1})
+        super().__init__(
+            {
+                "i": In(stream.Signature(logit)),
+                "bank": In(1),
+                "done": Out(1),
+                "label": Out(plan.label_bits),
+                "address": In(plan.label_bits + 1),
+                "word": Out(signed(8 * plan.logit_bytes)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        shape = shape_of(self.plan.logits)
+        m.submodules.logits = logits = memory.Memory(
+            shape=shape, depth=BANKS << self.plan.label_bits, init=[]
+        )
+        write, read = logits.write_port(), logits.read_port()
+        index = Signal(self.plan.label_bits)
+        best = Signal(shape)
+        value = self.i.payload.value
+        taken = self.i.valid & self.i.ready
+        m.d.comb += [
+            self.i.ready.eq(1),
+            write.addr.eq(Cat(index, self.bank)),
+            write.data.eq(value),
+            write.en.eq(taken),
+            self.done.eq(taken & self.i.payload.last),
+            read.addr.eq(self.address),
+            self.word.eq(read.data),
+        ]
+        with m.If(taken):
+            m.d.sync += index.eq(Mux(self.i.payload.last, 0, index + 1))
+            with m.If((index == 0) | (value > best)):
+                m.d.sync += [best.eq(value), self.label.eq(index)]
+        return m
+
+
+class Recorder(wiring.Component):
+    """What one layer has sent for the last image.
+
+    Parameters
+    ----------
+    plan : RecordPlan
+
+    Members
+    -------
+    sent : In(1), value : In
+        The layer's tap.
+    images : Out(8)
+        Images that it has all transfers of, modulo 256.
+    address : In, word : Out
+        A transfer; it is there a cycle later.
+    """
+
+    def __init__(self, plan: RecordPlan) -> None:
+        self.plan = plan
+        super().__init__(
+            {
+                "sent": In(1),
+                "value": In(plan.width),
+                "images": Out(8),
+                "address": In(range(plan.transfers)),
+                "word": Out(8 * plan.bytes),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        plan = self.plan
+        m.submodules.words = words = memory.Memory(shape=plan.width, depth=plan.transfers, init=[])
+        write, read = words.write_port(), words.read_port()
+        place = Signal(range(plan.transfers))
+        m.d.comb += [
+            write.addr.eq(place),
+            write.data.eq(self.value),
+            write.en.eq(self.sent),
+            read.addr.eq(self.address),
+            self.word.eq(read.data),
+        ]
+        with m.If(self.sent):
+            m.d.sync += place.eq(place + 1)
+            with m.If(place == plan.transfers - 1):
+                m.d.sync += [place.eq(0), self.images.eq(self.images + 1)]
+        return m

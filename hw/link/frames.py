@@ -1,0 +1,242 @@
+"""Frames in hardware: taken apart and kept until they are known to be whole, and put together."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.link.crc import RESIDUE, Crc32
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.link.frames import CRC_BYTES, ESCAPE, FLAG, FLIP, HEADER_BYTES
+
+#: A byte of a content, and whether it is the last.
+CONTENT = data.StructLayout({"byte": 8, "last": 1})
+
+
+class Deframer(wiring.Component):
+    """Takes frames apart: a content's bytes one by one, and at its end whether it was whole.
+
+    Members
+    -------
+    i : In(stream of 8 bits)
+        Bytes from the wire; taken at once.
+    put : Out(1), byte : Out(8), last : Out(1)
+        A byte of the content. The last one comes together with ``good``.
+    good, bad : Out(1)
+        The frame has ended: all bytes since the last end are its content, or are to be forgotten.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "i": In(stream.Signature(8, always_ready=True)),
+                "put": Out(1),
+                "byte": Out(8),
+                "last": Out(1),
+                "good": Out(1),
+                "bad": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.crc = crc = Crc32()
+        # The last bytes of a frame are its CRC: a byte is let go once that many follow it, and the
+        # content's last when the frame ends.
+        held = CRC_BYTES + 1
+        line = Signal(8 * held)
+        count = Signal(range(CRC_BYTES + HEADER_BYTES + 1))
+        skip = Signal(init=1)
+        escaped = Signal()
+        any_byte = Signal()
+
+        raw = self.i.payload
+        value = Mux(escaped, raw ^ FLIP, raw)
+        taken = Signal()
+        whole = Signal()
+        m.d.comb += [
+            crc.byte.eq(value),
+            crc.take.eq(taken),
+            self.byte.eq(line[-8:]),
+            whole.eq(
+                ~skip & ~escaped & (count == CRC_BYTES + HEADER_BYTES) & (crc.register == RESIDUE)
+            ),
+        ]
+        with m.If(self.i.valid):
+            with m.If(raw == FLAG):
+                m.d.comb += [
+                    self.good.eq(whole),
+                    self.bad.eq(any_byte & ~whole),
+                    self.put.eq(whole),
+                    self.last.eq(1),
+                    crc.clear.eq(1),
+                ]
+                m.d.sync += [count.eq(0), skip.eq(0), escaped.eq(0), any_byte.eq(0)]
+            with m.Else():
+                m.d.sync += any_byte.eq(1)
+                with m.If(~escaped & (raw == ESCAPE)):
+                    m.d.sync += escaped.eq(1)
+                with m.Elif(escaped & (raw != FLAG ^ FLIP) & (raw != ESCAPE ^ FLIP)):
+                    m.d.sync += skip.eq(1)
+                with m.Elif(~skip):
+                    m.d.comb += [taken.eq(1), self.put.eq(count >= held)]
+                    m.d.sync += [escaped.eq(0), line.eq(Cat(value, line))]
+                    with m.If(count != CRC_BYTES + HEADER_BYTES):
+                        m.d.sync += count.eq(count + 1)
+        return m
+
+
+class FrameQueue(wiring.Component):
+    """Contents, of which nothing is seen before they are known to be whole.
+
+    Parameters
+    ----------
+    depth : int
+        Bytes that it holds, a power of two.
+
+    Members
+    -------
+    put : In(1), byte : In(8), last : In(1), good : In(1), bad : In(1)
+        As the :class:`Deframer` says.
+    dropped : Out(1)
+        A whole frame has ended that found no room.
+    o : Out(stream)
+        See :data:`CONTENT`.
+
+    Raises
+    ------
+    ConfigError
+        If the depth is not a power of two.
+    """
+
+    def __init__(self, depth: int) -> None:
+        if depth < 2 or depth & (depth - 1):
+            raise ConfigError(f"a queue of frames holds a power of two of bytes, not {depth}")
+        self.depth = depth
+        super().__init__(
+            {
+                "put": In(1),
+                "byte": In(8),
+                "last": In(1),
+                "good": In(1),
+                "bad": In(1),
+                "dropped": Out(1),
+                "o": Out(stream.Signature(CONTENT)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.ring = ring = memory.Memory(shape=CONTENT, depth=self.depth, init=[])
+        write, read = ring.write_port(), ring.read_port()
+        bits = self.depth.bit_length() - 1
+        # One bit more than an address, to tell full from empty.
+        head, whole, tail = Signal(bits + 1), Signal(bits + 1), Signal(bits + 1)
+        overflow = Signal()
+        lost = Signal()
+        full = Signal()
+        following = Signal(bits + 1)
+        m.d.comb += [
+            full.eq((head ^ tail) == self.depth),
+            lost.eq(overflow | (self.put & full)),
+            following.eq(head + (self.put & ~lost)),
+            write.addr.eq(head[:bits]),
+            write.data.byte.eq(self.byte),
+            write.data.last.eq(self.last),
+            write.en.eq(self.put & ~lost),
+            self.dropped.eq(self.good & lost),
+        ]
+        m.d.sync += [head.eq(following), overflow.eq(lost)]
+        with m.If(self.good | self.bad):
+            m.d.sync += overflow.eq(0)
+            with m.If(self.good & ~lost):
+                m.d.sync += whole.eq(following)
+            with m.Else():
+                m.d.sync += head.eq(whole)
+
+        advance = Signal()
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            read.addr.eq(tail[:bits]),
+            read.en.eq(advance),
+            self.o.payload.eq(read.data),
+        ]
+        with m.If(advance):
+            m.d.sync += self.o.valid.eq(tail != whole)
+            with m.If(tail != whole):
+                m.d.sync += tail.eq(tail + 1)
+        return m
+
+
+class Framer(wiring.Component):
+    """Puts frames together: flags, escapes, and the CRC at the end.
+
+    Members
+    -------
+    i : In(stream)
+        See :data:`CONTENT`.
+    o : Out(stream of 8 bits)
+        Bytes for the wire.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"i": In(stream.Signature(CONTENT)), "o": Out(stream.Signature(8))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.crc = crc = Crc32()
+        rest = Signal(8 * CRC_BYTES)
+        left = Signal(range(CRC_BYTES))
+        current = Signal(8)
+        special = Signal()
+        escaped = Signal()
+        # The current byte, and no escape before it, is taken.
+        done = Signal()
+        m.d.comb += [
+            special.eq((current == FLAG) | (current == ESCAPE)),
+            crc.byte.eq(self.i.payload.byte),
+        ]
+
+        def send(valid: Signal | int) -> None:
+            m.d.comb += [
+                self.o.valid.eq(valid),
+                self.o.payload.eq(Mux(escaped, current ^ FLIP, Mux(special, ESCAPE, current))),
+                done.eq(self.o.ready & valid & (escaped | ~special)),
+            ]
+            with m.If(self.o.ready & valid):
+                m.d.sync += escaped.eq(special & ~escaped)
+
+        with m.FSM():
+            with m.State("OPEN"):
+                m.d.comb += [
+                    self.o.valid.eq(self.i.valid),
+                    self.o.payload.eq(FLAG),
+                    crc.clear.eq(1),
+                ]
+                with m.If(self.i.valid & self.o.ready):
+                    m.next = "CONTENT"
+            with m.State("CONTENT"):
+                m.d.comb += [
+                    current.eq(self.i.payload.byte),
+                    self.i.ready.eq(self.o.ready & (escaped | ~special)),
+                    crc.take.eq(done),
+                ]
+                send(self.i.valid)
+                with m.If(done & self.i.payload.last):
+                    m.next = "SUM"
+            with m.State("SUM"):
+                m.d.sync += [rest.eq(crc.value), left.eq(CRC_BYTES - 1)]
+                m.next = "CRC"
+            with m.State("CRC"):
+                m.d.comb += current.eq(rest[:8])
+                send(1)
+                with m.If(done):
+                    m.d.sync += [rest.eq(rest >> 8), left.eq(left - 1)]
+                    with m.If(left == 0):
+                        m.next = "CLOSE"
+            with m.State("CLOSE"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(FLAG)]
+                with m.If(self.o.ready):
+                    m.next = "OPEN"
+        return m

@@ -1,0 +1,103 @@
+"""The whole device side: two pins, and the streams of an accelerator."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.engine import COUNTER_BITS
+from spikeloom.hw.link.banks import Recorder
+from spikeloom.hw.link.frames import Deframer, FrameQueue, Framer
+from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link.scheduler import Scheduler
+from spikeloom.hw.link.server import Server
+from spikeloom.hw.link.uart import UartReceiver, UartTransmitter
+from spikeloom.hw.planning.streams import shape_of
+
+
+class Link(wiring.Component):
+    """Serves the protocol on a UART.
+
+    Parameters
+    ----------
+    plan : LinkPlan
+
+    Members
+    -------
+    rx : In(1), tx : Out(1)
+        Pins.
+    image : Out(stream)
+        Values of images, back to back, for the accelerator's input.
+    logits : In(stream)
+        ``value`` and ``last``, from its output.
+    counters : In
+        An array of 32 bits each, in the order of ``plan.counters``.
+    tap0, tap1, ... : In
+        ``sent`` and ``value``: the taps of the layers in ``plan.records``.
+    clear : Out(1)
+        High for a cycle when the accelerator is to be reset.
+    """
+
+    def __init__(self, plan: LinkPlan) -> None:
+        self.plan = plan
+        logit = data.StructLayout({"value": shape_of(plan.logits), "last": 1})
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "image": Out(stream.Signature(shape_of(plan.pixels))),
+                "logits": In(stream.Signature(logit)),
+                "counters": In(data.ArrayLayout(COUNTER_BITS, len(plan.counters))),
+                "clear": Out(1),
+            }
+            | {
+                f"tap{k}": In(wiring.Signature({"sent": Out(1), "value": Out(record.width)}))
+                for k, record in enumerate(plan.records)
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        plan = self.plan
+        m.submodules.receiver = receiver = UartReceiver(plan.clock, plan.baud)
+        m.submodules.deframer = deframer = Deframer()
+        m.submodules.queue = queue = FrameQueue(plan.receive)
+        m.submodules.server = server = Server(plan)
+        m.submodules.framer = framer = Framer()
+        m.submodules.transmitter = transmitter = UartTransmitter(plan.clock, plan.baud)
+        scheduler = Scheduler(plan)
+        m.submodules.scheduler = ResetInserter(server.clear)(scheduler)
+        m.d.comb += [
+            receiver.pin.eq(self.rx),
+            self.tx.eq(transmitter.pin),
+            self.clear.eq(server.clear),
+            server.counters.eq(self.counters),
+        ]
+        wiring.connect(m, receiver.o, deframer.i)
+        for name in ("put", "byte", "last", "good", "bad"):
+            m.d.comb += getattr(queue, name).eq(getattr(deframer, name))
+        wiring.connect(m, queue.o, server.i)
+        wiring.connect(m, server.o, framer.i)
+        wiring.connect(m, framer.o, transmitter.i)
+        wiring.connect(m, server.banks, scheduler.bus)
+        wiring.connect(m, scheduler.image, wiring.flipped(self.image))
+        wiring.connect(m, wiring.flipped(self.logits), scheduler.logits)
+
+        for name, event in (("damaged", deframer.bad), ("dropped", queue.dropped)):
+            count = Signal(16, name=name)
+            m.d.comb += getattr(server, name).eq(count)
+            with m.If(event):
+                m.d.sync += count.eq(count + 1)
+        for k, record in enumerate(plan.records):
+            recorder = Recorder(record)
+            m.submodules[f"recorder{k}"] = ResetInserter(server.clear)(recorder)
+            tap = getattr(self, f"tap{k}")
+            m.d.comb += [
+                recorder.sent.eq(tap.sent),
+                recorder.value.eq(tap.value),
+                recorder.address.eq(server.address),
+                getattr(server, f"images{k}").eq(recorder.images),
+                getattr(server, f"word{k}").eq(recorder.word),
+            ]
+        return m

@@ -1,0 +1,161 @@
+"""Bytes to and from a pin: 8 data bits, no parity, 1 stop bit."""
+
+from __future__ import annotations
+
+from math import gcd
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.sw.errors import ConfigError
+
+#: Fewest clock cycles in a bit: the middle of a bit is then missed by a quarter of it at most.
+_FEWEST = 4
+#: Cycles in a bit from which on three samples vote.
+_VOTING = 8
+#: Start bit, data, stop bit.
+_BITS = 10
+
+
+class _Timing(wiring.Component):
+    """Strobes once per bit, exactly on average, whatever the ratio of clock and rate.
+
+    Members
+    -------
+    run : In(1)
+        While low, the next strobe comes after a whole bit or, with ``half``, after half of one.
+    tick : Out(1)
+    """
+
+    def __init__(self, clock: int, baud: int, half: bool) -> None:
+        for name, value in (("clock", clock), ("baud", baud)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{name} must be a whole number of Hz, not {value!r}")
+        if clock < _FEWEST * baud:
+            raise ConfigError(
+                f"{baud} baud need a clock of at least {_FEWEST * baud} Hz, not {clock}: choose a "
+                f"lower rate or a faster clock"
+            )
+        common = gcd(clock, baud)
+        self.step, self.period = baud // common, clock // common
+        self.half = half
+        super().__init__({"run": In(1), "tick": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        phase = Signal(range(self.period))
+        following = Signal(range(self.period + self.step))
+        m.d.comb += [
+            following.eq(phase + self.step),
+            self.tick.eq(self.run & (following >= self.period)),
+        ]
+        with m.If(self.run):
+            m.d.sync += phase.eq(Mux(self.tick, following - self.period, following))
+        with m.Else():
+            m.d.sync += phase.eq(self.period // 2 if self.half else 0)
+        return m
+
+
+class UartReceiver(wiring.Component):
+    """Bytes from a pin.
+
+    The pin is sampled in every clock cycle. A start bit that is high again in its middle was noise;
+    a byte whose stop bit is low is left out, and the next one awaited once the pin is high.
+
+    Parameters
+    ----------
+    clock, baud : int
+        Hz; at least 4 cycles per bit. From 8 on, the majority of three samples counts.
+
+    Members
+    -------
+    pin : In(1)
+        Asynchronous; high at rest.
+    o : Out(stream of 8 bits)
+        There is no waiting on a wire: a byte that is not taken in its first cycle is lost.
+
+    Raises
+    ------
+    ConfigError
+        If the clock is too slow.
+    """
+
+    def __init__(self, clock: int, baud: int) -> None:
+        self.timing = _Timing(clock, baud, half=True)
+        self.votes = clock >= _VOTING * baud
+        super().__init__({"pin": In(1, init=1), "o": Out(stream.Signature(8, always_ready=True))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.timing = timing = self.timing
+        seen = Signal(init=1)
+        m.submodules.synchronizer = FFSynchronizer(self.pin, seen, init=1)
+        level = Signal(init=1)
+        if self.votes:
+            past = Signal(2, init=3)
+            m.d.sync += past.eq(Cat(seen, past[0]))
+            m.d.comb += level.eq((seen & past[0]) | (seen & past[1]) | (past[0] & past[1]))
+        else:
+            m.d.comb += level.eq(seen)
+
+        left = Signal(range(_BITS))
+        bits = Signal(8)
+        m.d.sync += self.o.valid.eq(0)
+        with m.FSM():
+            with m.State("REST"), m.If(~level):
+                m.d.sync += left.eq(_BITS - 1)
+                m.next = "BYTE"
+            with m.State("BYTE"):
+                m.d.comb += timing.run.eq(1)
+                with m.If(timing.tick):
+                    m.d.sync += [left.eq(left - 1), bits.eq(Cat(bits[1:], level))]
+                    with m.If((left == _BITS - 1) & level):
+                        m.next = "REST"
+                    with m.Elif(left == 0):
+                        m.d.sync += [self.o.valid.eq(level), self.o.payload.eq(bits)]
+                        m.next = "ENDED"
+            with m.State("ENDED"), m.If(level):
+                m.next = "REST"
+        return m
+
+
+class UartTransmitter(wiring.Component):
+    """Bytes to a pin.
+
+    Parameters
+    ----------
+    clock, baud : int
+        Hz; at least 4 cycles per bit.
+
+    Members
+    -------
+    i : In(stream of 8 bits)
+    pin : Out(1)
+
+    Raises
+    ------
+    ConfigError
+        If the clock is too slow.
+    """
+
+    def __init__(self, clock: int, baud: int) -> None:
+        self.timing = _Timing(clock, baud, half=False)
+        super().__init__({"i": In(stream.Signature(8)), "pin": Out(1, init=1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.timing = timing = self.timing
+        bits = Signal(_BITS, init=(1 << _BITS) - 1)
+        left = Signal(range(_BITS + 1))
+        m.d.comb += [
+            self.pin.eq(bits[0]),
+            timing.run.eq(left != 0),
+            self.i.ready.eq(left == 0),
+        ]
+        with m.If(timing.tick):
+            m.d.sync += [bits.eq(Cat(bits[1:], 1)), left.eq(left - 1)]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [bits.eq(Cat(0, self.i.payload, 1)), left.eq(_BITS)]
+        return m

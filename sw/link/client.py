@@ -1,0 +1,386 @@
+"""Requests to a device, sent again until they are answered, and nothing believed but answers."""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from spikeloom.sw.errors import DataError, LinkError
+from spikeloom.sw.link.frames import HEADER_BYTES, Decoder, encode
+from spikeloom.sw.link.messages import (
+    VERSION,
+    AskCounters,
+    AskCounts,
+    AskResult,
+    AskStatus,
+    Counters,
+    Counts,
+    Identify,
+    Identity,
+    Message,
+    Reason,
+    Refusal,
+    Reset,
+    Result,
+    Run,
+    State,
+    Status,
+    Write,
+    content,
+    parse,
+)
+from spikeloom.sw.link.transport import Transport
+
+_SEQUENCES = 1 << 16
+_Reply = TypeVar("_Reply", bound=Message)
+
+
+class RefusedError(LinkError):
+    """The device has understood a request and says that it cannot meet it."""
+
+    def __init__(self, request: Message, reason: int) -> None:
+        self.reason = reason
+        known = reason in {member.value for member in Reason}
+        why = _REASONS[Reason(reason)] if known else f"reason {reason}, which this host knows not"
+        super().__init__(f"the board refuses {type(request).__name__}: {why}")
+
+
+_REASONS = {
+    Reason.VERSION: f"it does not speak version {VERSION} of the protocol",
+    Reason.KIND: "it knows no such request",
+    Reason.LENGTH: "the request's length is wrong",
+    Reason.RANGE: "there is no such bank, byte or record",
+    Reason.BUSY: "it is still computing",
+    Reason.NOTHING: "nothing has been computed since the last reset",
+}
+
+
+@dataclass
+class Traffic:
+    """What has passed since a client was made.
+
+    Parameters
+    ----------
+    requests : int
+        Requests that were answered.
+    resent : int
+        Requests that were sent once more, because no answer came in time.
+    stray : int
+        Whole frames that answered nothing that was asked: of another sequence number or kind.
+    repeated : int
+        Images that were sent once more, because the device had lost them or computed others.
+    """
+
+    requests: int = 0
+    resent: int = 0
+    stray: int = 0
+    repeated: int = 0
+
+
+@dataclass
+class _Pending:
+    request: Message
+    frame: bytes
+    size: int
+    sent: int = 0
+    reply: Message | None = field(default=None)
+
+
+class Client:
+    """Talks to one device.
+
+    Parameters
+    ----------
+    transport : Transport
+    timeout : float
+        Seconds to wait for the next reply before what is unanswered is sent again: more than the
+        longest message takes, twice, plus what the computer and its adapter add.
+    attempts : int
+        How often a request is sent at most.
+    patience : float
+        Seconds that an image may be computed.
+    clock : callable
+        Returns seconds, ever growing.
+
+    Attributes
+    ----------
+    traffic : Traffic
+    decoder : Decoder
+        Its ``damaged`` counts pieces that were no frames.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        timeout: float = 0.25,
+        attempts: int = 12,
+        patience: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.transport = transport
+        self.timeout = timeout
+        self.attempts = attempts
+        self.patience = patience
+        self.clock = clock
+        self.decoder = Decoder()
+        self.traffic = Traffic()
+        # Not where the last client began: its late replies answer nothing of this one's.
+        self._sequence = int.from_bytes(os.urandom(2), "little")
+        self._identity: Identity | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What the device is; asked for once."""
+        if self._identity is None:
+            self._identity = self._ask(Identify(), Identity)
+        return self._identity
+
+    def require(self, digest: str) -> None:
+        """Refuse a device that holds another network.
+
+        Parameters
+        ----------
+        digest : str
+            ``Network.digest``.
+
+        Raises
+        ------
+        LinkError
+        """
+        found = self.identity.digest.hex()
+        if found != digest:
+            raise LinkError(
+                f"the board holds the network {found[:12]}, not {digest[:12]}: program it with the "
+                f"bitstream of this network, or name the network that it holds"
+            )
+
+    def status(self) -> Status:
+        """Return the state of the banks and of the link."""
+        return self._ask(AskStatus(), Status)
+
+    def reset(self) -> None:
+        """Give up whatever the device computes, and empty its banks."""
+        self.exchange([Reset()])
+
+    def write(self, bank: int, image: bytes) -> None:
+        """Write a packed image into a bank that does not run."""
+        self.exchange(self._writes(bank, image))
+
+    def run(self, bank: int, image: bytes) -> None:
+        """Compute the image that was written into a bank."""
+        self.exchange([Run(bank, zlib.crc32(image))])
+
+    def result(self, bank: int) -> Result:
+        """Return a bank's result as it is now, whatever its state."""
+        return self._checked(self._ask(AskResult(bank), Result))
+
+    def counters(self) -> tuple[int, ...]:
+        """Return all counters, in the order of the manifest."""
+        reply = self._ask(AskCounters(), Counters)
+        if len(reply.data) != 4 * self.identity.counters:
+            raise LinkError(f"the board sent {len(reply.data)} bytes of counters")
+        return reply.values
+
+    def counts(self, record: int, image: bytes) -> bytes:
+        """Return what a layer has sent for the last image that was computed.
+
+        Parameters
+        ----------
+        record : int
+            Index in ``identity.records``.
+        image : bytes
+            The packed image that was computed last, to be compared with what the device says.
+
+        Raises
+        ------
+        LinkError
+            If the device has no such record, or computed another image last.
+        """
+        records = self.identity.records
+        if not 0 <= record < len(records):
+            raise LinkError(f"the board has {len(records)} records, not one of index {record}")
+        size, words = records[record]
+        most = max(1, self.identity.chunk // size)
+        firsts = range(0, words, most)
+        asked = [AskCounts(record, first, min(most, words - first)) for first in firsts]
+        pieces = []
+        for request, reply in zip(asked, self.exchange(asked), strict=True):
+            assert isinstance(reply, Counts)
+            if reply.crc != zlib.crc32(image):
+                raise LinkError(f"record {record} of the board is of another image")
+            if len(reply.data) != request.words * size:
+                raise LinkError(f"the board sent {len(reply.data)} bytes of record {record}")
+            pieces.append(reply.data)
+        return b"".join(pieces)
+
+    def infer(self, images: Iterable[bytes]) -> Iterator[Result]:
+        """Compute packed images, one after the other, and yield their results in order.
+
+        The next image travels while one is computed. Each result is that of the image that was
+        sent, by the CRC-32 that the device has formed over what it computed.
+
+        Raises
+        ------
+        DataError
+            If an image has another size than the device's.
+        LinkError
+            If the device stops answering, or an image cannot be computed.
+        """
+        self.reset()
+        running: list[tuple[int, bytes]] = []
+        for index, image in enumerate(images):
+            bank = index % self.identity.banks
+            if len(running) == self.identity.banks:
+                yield self._finished(*running.pop(0))
+            self.write(bank, image)
+            self.run(bank, image)
+            running.append((bank, image))
+        for bank, image in running:
+            yield self._finished(bank, image)
+
+    def exchange(self, requests: Sequence[Message]) -> list[Message]:
+        """Send requests, as many at once as the device can hold, and return their replies.
+
+        Parameters
+        ----------
+        requests : sequence of Message
+            Such that their order does not matter.
+
+        Returns
+        -------
+        list of Message
+            The reply to each request.
+
+        Raises
+        ------
+        RefusedError
+            If the device refuses one.
+        LinkError
+            If one stays unanswered, or the device speaks another version of the protocol.
+        """
+        asked = [self._pending(request) for request in requests]
+        waiting = dict(asked)
+        under_way: dict[int, _Pending] = {}
+        room = self._identity.receive if self._identity else 0
+        while waiting or under_way:
+            for sequence, pending in list(waiting.items()):
+                used = sum(other.size for other in under_way.values())
+                if under_way and used + pending.size > room:
+                    break
+                under_way[sequence] = waiting.pop(sequence)
+                self._send(pending)
+            if not self._receive(under_way):
+                waiting = under_way | waiting
+                under_way = {}
+        self.traffic.requests += len(asked)
+        replies = []
+        for _, pending in asked:
+            assert pending.reply is not None
+            if isinstance(pending.reply, Refusal):
+                raise RefusedError(pending.request, pending.reply.reason)
+            replies.append(pending.reply)
+        return replies
+
+    def _ask(self, request: Message, kind: type[_Reply]) -> _Reply:
+        (reply,) = self.exchange([request])
+        assert isinstance(reply, kind)
+        return reply
+
+    def _pending(self, request: Message) -> tuple[int, _Pending]:
+        self._sequence = (self._sequence + 1) % _SEQUENCES
+        whole = content(request, self._sequence)
+        return self._sequence, _Pending(request, encode(whole), len(whole))
+
+    def _send(self, pending: _Pending) -> None:
+        if pending.sent == self.attempts:
+            raise LinkError(
+                f"no answer to {type(pending.request).__name__}, which was sent {pending.sent} "
+                f"times ({self.decoder.damaged} damaged frames came): is the board programmed, and "
+                f"the port's speed the board's?"
+            )
+        self.traffic.resent += pending.sent > 0
+        pending.sent += 1
+        self.transport.write(pending.frame)
+
+    def _receive(self, under_way: dict[int, _Pending]) -> bool:
+        """Take replies to what is under way; return whether one came in time."""
+        end = self.clock() + self.timeout
+        while (left := end - self.clock()) > 0:
+            answered = False
+            for whole in self.decoder.feed(self.transport.read(left)):
+                answered |= self._match(whole, under_way)
+            if answered:
+                return True
+        return False
+
+    def _match(self, whole: bytes, under_way: dict[int, _Pending]) -> bool:
+        """Hand a content to the request that it answers; return whether there is one."""
+        if whole[0] == VERSION:
+            try:
+                reply, sequence = parse(whole)
+            except LinkError:
+                self.traffic.stray += 1
+                return False
+            pending = under_way.get(sequence)
+            if pending is not None and _answers(reply, pending.request):
+                pending.reply = reply
+                del under_way[sequence]
+                return True
+        elif int.from_bytes(whole[2:HEADER_BYTES], "little") in under_way:
+            parse(whole)
+        self.traffic.stray += 1
+        return False
+
+    def _writes(self, bank: int, image: bytes) -> list[Message]:
+        size = self.identity.image_bytes
+        if len(image) != size:
+            raise DataError(f"an image of {len(image)} bytes, but the board's have {size}")
+        step = self.identity.chunk
+        return [Write(bank, start, image[start : start + step]) for start in range(0, size, step)]
+
+    def _checked(self, result: Result) -> Result:
+        identity = self.identity
+        if len(result.data) != identity.classes * identity.logit_bytes:
+            raise LinkError(
+                f"the board sent {len(result.data)} bytes of logits, not {identity.classes} of "
+                f"{identity.logit_bytes} bytes"
+            )
+        if result.state == State.DONE:
+            logits = result.logits(identity.logit_bytes)
+            if result.label != logits.index(max(logits)):
+                raise LinkError(f"the board says label {result.label}, its logits are {logits}")
+        return result
+
+    def _finished(self, bank: int, image: bytes) -> Result:
+        """Wait for a bank's result; send the image once more if it is not that of the image."""
+        crc = zlib.crc32(image)
+        for _ in range(self.attempts):
+            end = self.clock() + self.patience
+            while (result := self.result(bank)).state == State.RUNNING:
+                if self.clock() > end:
+                    raise LinkError(
+                        f"the board has not computed an image in {self.patience:g} seconds: reset "
+                        f"or program it"
+                    )
+            if result.state == State.DONE and result.crc == crc:
+                return result
+            self.traffic.repeated += 1
+            try:
+                self.write(bank, image)
+                self.run(bank, image)
+            except RefusedError as refused:
+                # A request that came twice, the second time late, has started the bank anew.
+                if refused.reason != Reason.BUSY:
+                    raise
+        raise LinkError(f"the board has lost an image {self.attempts} times: check its supply")
+
+
+def _answers(reply: Message, request: Message) -> bool:
+    if isinstance(reply, Refusal):
+        return reply.request == request.kind
+    return reply.kind == request.reply

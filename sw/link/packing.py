@@ -1,0 +1,83 @@
+"""From values to the bytes that travel, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from spikeloom.sw.errors import DataError
+
+#: Bits that a value may take in a packed image.
+WIDTHS = (1, 2, 4, 8, 16)
+
+
+def packed_bits(bits: int) -> int:
+    """Return how many bits a value of ``bits`` bits, 1 to 16, takes in a packed image."""
+    return next(width for width in WIDTHS if width >= bits)
+
+
+def packed_bytes(values: int, bits: int) -> int:
+    """Return how many bytes an image of ``values`` values of ``bits`` packed bits takes."""
+    return -(-values * bits // 8)
+
+
+def pack(values: npt.ArrayLike, bits: int) -> bytes:
+    """Pack the values of an image, the first in the lowest bits of the first byte.
+
+    Parameters
+    ----------
+    values : array of int
+        In the order of the accelerator's input.
+    bits : int
+        Bits that each takes: 1, 2, 4, 8 or 16.
+
+    Returns
+    -------
+    bytes
+        Bits that are left over in the last byte are 0.
+
+    Raises
+    ------
+    DataError
+        If a value does not fit.
+    """
+    flat = np.asarray(values, np.int64).reshape(-1)
+    outside = flat[(flat < 0) | (flat >> bits != 0)]
+    if outside.size:
+        raise DataError(f"an image holds {outside[0]}, but its values have {bits} bits, unsigned")
+    if bits == 16:
+        return bytes(flat.astype("<u2").view(np.uint8).tolist())
+    per_byte = 8 // bits
+    padded = np.pad(flat, (0, -len(flat) % per_byte)).reshape(-1, per_byte)
+    octets = (padded << (np.arange(per_byte) * bits)).sum(1)
+    return bytes(octets.tolist())
+
+
+def unpack_words(
+    data: bytes, size: int, lanes: int, width: int, signed: bool
+) -> npt.NDArray[np.int64]:
+    """Return the values of a record's words.
+
+    Parameters
+    ----------
+    data : bytes
+        Words, little endian.
+    size : int
+        Bytes of a word.
+    lanes : int
+        Values of a word, the first in its lowest bits.
+    width : int
+        Bits of a value, at most 48.
+    signed : bool
+        Whether values are two's complement.
+
+    Returns
+    -------
+    array of int64, shape (words, lanes)
+    """
+    octets = np.frombuffer(data, np.uint8).reshape(-1, size)
+    bits = np.unpackbits(octets, axis=1, bitorder="little")[:, : lanes * width]
+    weights = np.int64(1) << np.arange(width)
+    if signed:
+        weights[-1] *= -1
+    return bits.reshape(len(octets), lanes, width).astype(np.int64) @ weights
