@@ -279,7 +279,7 @@ def damaged(data: bytes, chance: random.Random, late: list[bytes]) -> bytes:
         elif what == 7:
             found[place:place] = bytes([FLAG])
         elif what == 8:
-            found += found
+            found += bytes(found)
         else:
             # A whole message that comes once more, after others.
             late.append(bytes(data))

@@ -237,8 +237,7 @@ class Client:
             bank = index % self.identity.banks
             if len(running) == self.identity.banks:
                 yield self._finished(*running.pop(0))
-            self.write(bank, image)
-            self.run(bank, image)
+            self._start(bank, image)
             running.append((bank, image))
         for bank, image in running:
             yield self._finished(bank, image)
@@ -356,27 +355,39 @@ class Client:
                 raise LinkError(f"the board says label {result.label}, its logits are {logits}")
         return result
 
-    def _finished(self, bank: int, image: bytes) -> Result:
-        """Wait for a bank's result; send the image once more if it is not that of the image."""
-        crc = zlib.crc32(image)
+    def _start(self, bank: int, image: bytes) -> None:
+        """Write and run an image."""
         for _ in range(self.attempts):
-            end = self.clock() + self.patience
-            while (result := self.result(bank)).state == State.RUNNING:
-                if self.clock() > end:
-                    raise LinkError(
-                        f"the board has not computed an image in {self.patience:g} seconds: reset "
-                        f"or program it"
-                    )
-            if result.state == State.DONE and result.crc == crc:
-                return result
-            self.traffic.repeated += 1
             try:
                 self.write(bank, image)
                 self.run(bank, image)
+                return
             except RefusedError as refused:
-                # A request that came twice, the second time late, has started the bank anew.
+                # A request that came once more, late, has started the bank.
                 if refused.reason != Reason.BUSY:
                     raise
+                self._settled(bank)
+        raise LinkError(f"the board was started by others {self.attempts} times: is it used twice?")
+
+    def _settled(self, bank: int) -> Result:
+        """Return a bank's result once the bank is not running."""
+        end = self.clock() + self.patience
+        while (result := self.result(bank)).state == State.RUNNING:
+            if self.clock() > end:
+                raise LinkError(
+                    f"the board has not computed an image in {self.patience:g} seconds: reset or "
+                    f"program it"
+                )
+        return result
+
+    def _finished(self, bank: int, image: bytes) -> Result:
+        """Wait for a bank's result; send the image once more if it is not that of the image."""
+        for _ in range(self.attempts):
+            result = self._settled(bank)
+            if result.state == State.DONE and result.crc == zlib.crc32(image):
+                return result
+            self.traffic.repeated += 1
+            self._start(bank, image)
         raise LinkError(f"the board has lost an image {self.attempts} times: check its supply")
 
 

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import dataclasses
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from spikeloom.sw.errors import LinkError
+from spikeloom.sw.link.messages import (
+    AskCounts,
+    Counters,
+    Identity,
+    Message,
+    Reason,
+    Record,
+    Refusal,
+    Result,
+    Run,
+    Write,
+    content,
+    parse,
+)
+
+NUMBERS = {"B": 8, "H": 16, "I": 32}
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Message:
+    kind = draw(st.sampled_from(sorted(Message.messages)))
+    cls = Message.messages[kind]
+    body = draw(st.binary(min_size=cls.fixed.size, max_size=cls.fixed.size))
+    return cls.of(body + (draw(st.binary(max_size=40)) if cls.tail else b""))
+
+
+@given(messages(), st.integers(0, 65535))
+def test_round_trip(message: Message, sequence: int) -> None:
+    assert parse(content(message, sequence)) == (message, sequence)
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (Write(1, 0x1234, b"\xaa\xbb"), "01 03 ff 7f 01 34 12 00 00 aa bb"),
+        (Run(0, 0xDEADBEEF), "01 04 ff 7f 00 ef be ad de"),
+        (AskCounts(2, 3, 258), "01 07 ff 7f 02 03 00 00 00 02 01"),
+        (Refusal(Reason.BUSY, 3), "01 ff ff 7f 05 03"),
+    ],
+)
+def test_bytes(message: Message, text: str) -> None:
+    assert content(message, 0x7FFF).hex(" ") == text
+
+
+def test_replies_answer_requests() -> None:
+    requests = [kind for kind in Message.messages if kind < 0x80]
+    assert requests == list(range(1, 9))
+    assert Run(0, 0).reply == 0x84
+    assert {kind | 0x80 for kind in requests} | {0xFF} | set(requests) == set(Message.messages)
+
+
+def test_all_fields_are_laid_out() -> None:
+    for cls in Message.messages.values():
+        names = dataclasses.fields(cls)
+        values = cls.fixed.unpack(bytes(cls.fixed.size))
+        assert len(names) == len(values) + cls.tail, cls
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a content of 0 bytes has no header"),
+        ("02 01 00 00", "the board speaks version 2 of the protocol, this host version 1: use"),
+        ("01 70 00 00", "there is no message of kind 0x70"),
+        ("01 04 00 00 01", "a body of 1 bytes, but Run has 5"),
+        ("01 08 00 00 01", "a body of 1 bytes, but Reset has 0"),
+        ("01 85 00 00 01", "a body of 1 bytes, but Result has at least 11"),
+    ],
+)
+def test_what_is_no_message(text: str, message: str) -> None:
+    with pytest.raises(LinkError, match=f"^{message}"):
+        parse(bytes.fromhex(text))
+
+
+def test_views() -> None:
+    assert Counters(b"\1\0\0\0\0\0\0\x80").values == (1, 1 << 31)
+    assert Result(2, 0, 0, 0, b"\1\0\0\xff\xff\xff").logits(3) == (1, -1)
+    table = Identity.table_of((Record(2, 70_000), Record(65535, 1)))
+    assert table.hex() == "0200" + "70110100" + "ffff" + "01000000"
+    identity = Identity(bytes(32), 1, 1, 1, 1, 1, 1, 2, 1, 10, 0, table + b"x")
+    assert identity.records == (Record(2, 70_000), Record(65535, 1))
