@@ -22,12 +22,11 @@ def stub_plan(values: int = 12, bits: int = 8, **choices: Any) -> LinkPlan:
         "records": (RecordPlan("stub", 2, Range(-128, 127), 3),),
         "receive": 64,
         "chunk": 8,
+        "classes": 3,
     }
-    digest = "5a" * 32
-    return LinkPlan(
-        digest, CLOCK, BAUD, Range(0, (1 << bits) - 1), values, Range(-32768, 32767), 3,
-        **(given | choices),
-    )  # fmt: skip
+    pixels, logits = Range(0, (1 << bits) - 1), Range(-32768, 32767)
+    parameters: dict[str, Any] = given | choices
+    return LinkPlan("5a" * 32, CLOCK, BAUD, pixels, values, logits, **parameters)
 
 
 def stub_logits(values: list[int]) -> list[int]:

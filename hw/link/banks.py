@@ -52,9 +52,6 @@ class Unpacker(wiring.Component):
             o.valid.eq(i.valid),
             o.payload.eq(Array(i.payload[k * width :][:bits] for k in range(per_byte))[part]),
         ]
-        if per_byte == 1:
-            m.d.comb += i.ready.eq(o.ready)
-            return m
         left = Signal(range(self.plan.transfers), init=self.plan.transfers - 1)
         end = Signal()
         m.d.comb += [end.eq(left == 0), i.ready.eq(o.ready & (end | (part == per_byte - 1)))]

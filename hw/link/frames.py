@@ -30,7 +30,7 @@ class Deframer(wiring.Component):
     def __init__(self) -> None:
         super().__init__(
             {
-                "i": In(stream.Signature(8, always_ready=True)),
+                "i": In(stream.Signature(8)),
                 "put": Out(1),
                 "byte": Out(8),
                 "last": Out(1),
@@ -56,6 +56,7 @@ class Deframer(wiring.Component):
         taken = Signal()
         whole = Signal()
         m.d.comb += [
+            self.i.ready.eq(1),
             crc.byte.eq(value),
             crc.take.eq(taken),
             self.byte.eq(line[-8:]),

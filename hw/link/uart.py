@@ -54,7 +54,8 @@ class _Timing(wiring.Component):
         with m.If(self.run):
             m.d.sync += phase.eq(Mux(self.tick, following - self.period, following))
         with m.Else():
-            m.d.sync += phase.eq(self.period // 2 if self.half else 0)
+            # A start is seen half a cycle late, on average.
+            m.d.sync += phase.eq((self.period + self.step) // 2 if self.half else 0)
         return m
 
 
@@ -74,7 +75,7 @@ class UartReceiver(wiring.Component):
     pin : In(1)
         Asynchronous; high at rest.
     o : Out(stream of 8 bits)
-        There is no waiting on a wire: a byte that is not taken in its first cycle is lost.
+        There is no waiting on a wire: a byte that comes before the last one is taken is lost.
 
     Raises
     ------
@@ -85,7 +86,7 @@ class UartReceiver(wiring.Component):
     def __init__(self, clock: int, baud: int) -> None:
         self.timing = _Timing(clock, baud, half=True)
         self.votes = clock >= _VOTING * baud
-        super().__init__({"pin": In(1, init=1), "o": Out(stream.Signature(8, always_ready=True))})
+        super().__init__({"pin": In(1, init=1), "o": Out(stream.Signature(8))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -102,7 +103,8 @@ class UartReceiver(wiring.Component):
 
         left = Signal(range(_BITS))
         bits = Signal(8)
-        m.d.sync += self.o.valid.eq(0)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
         with m.FSM():
             with m.State("REST"), m.If(~level):
                 m.d.sync += left.eq(_BITS - 1)
@@ -114,9 +116,12 @@ class UartReceiver(wiring.Component):
                     with m.If((left == _BITS - 1) & level):
                         m.next = "REST"
                     with m.Elif(left == 0):
-                        m.d.sync += [self.o.valid.eq(level), self.o.payload.eq(bits)]
-                        m.next = "ENDED"
-            with m.State("ENDED"), m.If(level):
+                        m.next = "BROKEN"
+                        with m.If(level):
+                            m.next = "REST"
+                            with m.If(~self.o.valid | self.o.ready):
+                                m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(bits)]
+            with m.State("BROKEN"), m.If(level):
                 m.next = "REST"
         return m
 

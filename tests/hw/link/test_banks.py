@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from amaranth.back import verilog
+from components import STALLS, Bench, through
+from link_stub import stub_plan
+
+from spikeloom.hw.link.banks import ImageStore, LogitStore, Recorder, Unpacker
+from spikeloom.hw.link.crc import Crc32
+from spikeloom.hw.link.frames import Deframer, FrameQueue, Framer
+from spikeloom.hw.link.link import Link
+from spikeloom.hw.link.scheduler import Scheduler
+from spikeloom.hw.link.server import Server
+from spikeloom.hw.link.uart import UartReceiver, UartTransmitter
+from spikeloom.sw.link.packing import pack
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 8, 9, 16])
+@pytest.mark.parametrize("count", [1, 7, 8])
+def test_unpacker(bits: int, count: int) -> None:
+    plan = stub_plan(count, bits)
+    chance = random.Random(bits)
+    images = [[chance.randrange(1 << bits) for _ in range(count)] for _ in range(3)]
+    packed = b"".join(pack(image, plan.value_bits) for image in images)
+    assert len(packed) == 3 * plan.image_bytes
+    expected = [value for image in images for value in image]
+    for stall in STALLS:
+        assert through(Unpacker(plan), packed, len(expected), stall, stall) == expected
+
+
+def test_logits_and_the_largest() -> None:
+    dut = LogitStore(stub_plan())
+    bench = Bench(dut)
+    images = [(-5, -5, -9), (1, 3, 2), (-9, -8, 32767), (0, 0, 0)]
+    sent = [
+        {"value": value, "last": int(k == 2)} for image in images for k, value in enumerate(image)
+    ]
+    bench.put(dut.i, sent)
+    seen = bench.watch(dut.done, dut.label)
+
+    async def wait(ctx: object) -> None:
+        await ctx.tick().repeat(15)  # type: ignore[attr-defined]
+
+    bench.simulator.add_testbench(wait)
+    bench.run()
+    labels = [seen[k + 1][1] for k, (done, _) in enumerate(seen[:-1]) if done]
+    assert labels == [0, 1, 2, 0]
+
+
+COMPONENTS = {
+    "Crc32": lambda plan: Crc32(),
+    "Deframer": lambda plan: Deframer(),
+    "FrameQueue": lambda plan: FrameQueue(plan.receive),
+    "Framer": lambda plan: Framer(),
+    "ImageStore": ImageStore,
+    "Link": Link,
+    "LogitStore": LogitStore,
+    "Recorder": lambda plan: Recorder(plan.records[0]),
+    "Scheduler": Scheduler,
+    "Server": Server,
+    "UartReceiver": lambda plan: UartReceiver(plan.clock, plan.baud),
+    "UartTransmitter": lambda plan: UartTransmitter(plan.clock, plan.baud),
+    "Unpacker": Unpacker,
+}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("bits", [1, 8, 16])
+def test_every_component_converts_alone(component: str, bits: int) -> None:
+    plan = stub_plan(bits=bits)
+    text = verilog.convert(COMPONENTS[component](plan), name="alone", emit_src=False)
+    assert "module alone(" in text
+    assert " * " not in text.replace("(*", "").replace("*)", "")
+
+
+def test_the_smallest_link_converts() -> None:
+    plan = stub_plan(1, 1, classes=1, counters=(), records=(), receive=16, chunk=1)
+    assert "module alone(" in verilog.convert(Link(plan), name="alone", emit_src=False)

@@ -1,0 +1,202 @@
+"""The whole device side, against the host's: with a stand-in, and with a real accelerator."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from components import plan_of
+from link_board import SimulatedBoard
+from link_stub import StubDevice, stub_logits, stub_plan, stub_record
+from link_verilated import VerilatedBoard, build, under_fire
+from pysim import pixels
+
+from spikeloom.hw.link.device import Device
+from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.planning.plan import Plan
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.link import Client, RefusedError, State, pack, unpack_words
+from spikeloom.sw.link.frames import Decoder, encode
+from spikeloom.sw.link.messages import AskCounts, AskResult, Message, Reason, Run, Write
+from spikeloom.sw.network import If, Linear
+
+pytestmark = pytest.mark.xdist_group("link")
+
+PLAN = stub_plan()
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(StubDevice(PLAN), tmp_path_factory.mktemp("link"))
+
+
+@pytest.fixture
+def board(program: Path) -> Iterator[VerilatedBoard]:
+    found = VerilatedBoard(program, 0, 0)
+    yield found
+    found.close()
+
+
+def client_of(board: VerilatedBoard | SimulatedBoard) -> Client:
+    return Client(board, timeout=1e-3, clock=board.time, patience=1)
+
+
+def images(count: int) -> list[bytes]:
+    chance = random.Random(count)
+    return [chance.randbytes(PLAN.image_bytes) for _ in range(count)]
+
+
+class TestDevice:
+    def test_identity(self, board: VerilatedBoard) -> None:
+        client = client_of(board)
+        assert client.identity == PLAN.identity
+        client.require(PLAN.digest)
+
+    def test_results_counts_and_counters(self, board: VerilatedBoard) -> None:
+        client = client_of(board)
+        batch = images(7)
+        results = list(client.infer(batch))
+        assert [list(r.logits(2)) for r in results] == [stub_logits(list(x)) for x in batch]
+        # The values, their way through the link, and 64 cycles of thought.
+        assert all(70 < r.cycles < 100 for r in results)
+        assert client.counters() == (7, 7 * PLAN.transfers)
+        words = client.counts(0, batch[-1])
+        assert unpack_words(words, 2, 2, 8, True).tolist() == stub_record(list(batch[-1]))
+        traffic = client.traffic
+        assert (traffic.resent, traffic.stray, traffic.repeated) == (0, 0, 0)
+        assert client.status().damaged == client.status().dropped == 0
+
+    @pytest.mark.parametrize(
+        ("request_", "reason"),
+        [
+            (Write(2, 0, b"x"), Reason.RANGE),
+            (Write(0, PLAN.image_bytes, b"x"), Reason.RANGE),
+            (Write(0, 0xFFFFFFFF, b"x"), Reason.RANGE),
+            (Write(0, PLAN.image_bytes - 1, b"xy"), Reason.RANGE),
+            (Write(0, 0, b""), Reason.LENGTH),
+            (Run(2, 0), Reason.RANGE),
+            (AskResult(2), Reason.RANGE),
+            (AskCounts(1, 0, 1), Reason.RANGE),
+            (AskCounts(0, 0, 0), Reason.RANGE),
+            (AskCounts(0, 3, 1), Reason.RANGE),
+            (AskCounts(0, 0xFFFFFFFF, 2), Reason.RANGE),
+            (AskCounts(0, 0, 3), Reason.NOTHING),
+        ],
+    )
+    def test_refusals(self, board: VerilatedBoard, request_: Message, reason: Reason) -> None:
+        with pytest.raises(RefusedError) as caught:
+            client_of(board).exchange([request_])
+        assert caught.value.reason == reason
+
+    @pytest.mark.parametrize(
+        ("body", "reply"),
+        [
+            ("02 01 34 12", "01 ff 34 12 01 01"),
+            ("02 03 34 12 00 00 00 00 00 00", "01 ff 34 12 01 03"),
+            ("01 70 34 12", "01 ff 34 12 02 70"),
+            ("01 88 34 12 00", "01 ff 34 12 02 88"),
+            ("01 01 34 12 00", "01 ff 34 12 03 01"),
+            ("01 04 34 12 00 00 00 00", "01 ff 34 12 03 04"),
+            ("01 07 34 12" + " 00" * 300, None),
+            ("01 05 34 12" + " 00" * 40, "01 ff 34 12 03 05"),
+            ("01 08 34 12", "01 88 34 12"),
+            ("01 02 34 12", "01 82 34 12 00 00 00 00 00 00"),
+        ],
+    )
+    def test_bytes_for_bytes(self, board: VerilatedBoard, body: str, reply: str | None) -> None:
+        board.write(encode(bytes.fromhex(body)))
+        found = Decoder().feed(board.read(2e-3))
+        assert found == ([] if reply is None else [bytes.fromhex(reply)])
+        assert client_of(board).status().dropped == (reply is None)
+
+    def test_banks(self, board: VerilatedBoard) -> None:
+        client = client_of(board)
+        first, second = images(2)
+        client.write(0, first)
+        assert client.result(0).state == State.EMPTY
+        client.run(0, first)
+        while client.result(0).state != State.DONE:
+            pass
+        # Asked for once more, it is not computed once more; another bank's image does not matter.
+        client.run(0, first)
+        client.write(1, second)
+        assert client.result(0).state == State.DONE
+        assert client.counters()[0] == 1
+        client.write(0, second)
+        assert client.result(0).state == State.EMPTY
+        client.reset()
+        assert client.counters() == (0, 0)
+
+
+def test_under_fire(program: Path) -> None:
+    outcome = under_fire(program, 1_000, 0.25)
+    assert outcome.damaged >= 1_000
+    assert outcome.images > 200
+    assert outcome.counts > outcome.bursts / 2
+    assert outcome.wrong == 0
+    assert outcome.slow == 0
+
+
+def small_plan() -> Plan:
+    rng = np.random.default_rng(0)
+    neuron = If(np.array([9, 12]), np.array([4, 6]), np.array([1, -2]), fraction_bits=0)
+    synapses = Linear(rng.integers(-7, 8, (2, 3)))
+    return plan_of((3,), synapses, neuron, bits=4, timesteps=3, debug=True, counters=True)
+
+
+def test_a_real_accelerator() -> None:
+    """Images, counts and counters; and a reset while an image is half way in."""
+    plan = small_plan()
+    network = plan.network
+    link = LinkPlan.of(plan, 12_000_000, 3_000_000, records=["layer"], receive=64, chunk=8)
+    board = SimulatedBoard(Device(plan, link), 12_000_000, 3_000_000)
+    client = client_of(board)
+    client.require(network.digest)
+    batch = np.random.default_rng(1).integers(0, 16, (3, 3))
+    packed = [pack(pixels(network, image[None]), link.value_bits) for image in batch]
+    expected = Golden(network).run(batch)
+    client.write(0, packed[0])
+    client.run(0, packed[0])
+    for _ in range(2):
+        results = list(client.infer(packed))
+        logits = [list(result.logits(link.logit_bytes)) for result in results]
+        assert logits == expected.logits.tolist()
+    record = link.records[0]
+    values = record.values
+    words = client.counts(0, packed[-1])
+    counts = unpack_words(words, record.bytes, record.lanes, values.width, values.signed)
+    assert counts.reshape(-1).tolist() == expected.counts["layer"][-1].tolist()
+    counters = dict(zip(link.counters, client.counters(), strict=True))
+    assert counters["layer.events"] > 0
+
+
+class TestPlan:
+    def test_of_an_accelerator(self) -> None:
+        plan = small_plan()
+        link = LinkPlan.of(plan, 12_000_000, 115_200, records=["layer"])
+        assert link.counters[:2] == ("layer.cycles", "layer.events")
+        assert (link.value_bits, link.image_bytes, link.classes) == (4, 2, 1)
+        assert link.description()["records"][0]["layer"] == "layer"
+
+    def test_refusals(self) -> None:
+        plan = small_plan()
+        with pytest.raises(ConfigError, match=r"^records: there is no layer 'x', only layer, sum$"):
+            LinkPlan.of(plan, 1, 1, records=["x"])
+        with pytest.raises(ConfigError, match=r"^baud must be from 1 to 3000000, not 3000001$"):
+            LinkPlan.of(plan, 100_000_000, 3_000_001)
+        with pytest.raises(ConfigError, match=r"^chunk must be from 1 to 55, as receive = 64 says"):
+            LinkPlan.of(plan, 1, 1, receive=64, chunk=56)
+        with pytest.raises(ConfigError, match=r"^a link carries up to 65535 logits, not 65536$"):
+            dataclasses.replace(PLAN, classes=65536)
+        with pytest.raises(ConfigError, match=r"^a link keeps up to 255 layers, not 256$"):
+            dataclasses.replace(PLAN, records=PLAN.records * 256)
+        bare = plan_of((3,), Linear(np.ones((1, 3), np.int64)))
+        with pytest.raises(
+            ConfigError, match=r"^records need an accelerator that was planned with"
+        ):
+            LinkPlan.of(bare, 1, 1, records=["layer"])
