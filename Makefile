@@ -81,6 +81,10 @@ results: .venv/.dev  ## train what docs/results.md has no record of: make result
 	$(SAY) 'results: the recipes that are committed, into docs/results.md'
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.results $(if $(DATA),--data='$(DATA)') $(ARGS)
 
+fire: .venv/.dev  ## damage 100,000 frames between host and hardware of the link: six minutes
+	$(SAY) 'fire: the real host, and the link in Verilator'
+	@PYTHONPATH=tests $(BIN)/python -m link_verilated $(or $(FRAMES),100000)
+
 format: .venv/.dev  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .

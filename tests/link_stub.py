@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, ResetInserter, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,8 @@ from spikeloom.hw.link.plan import LinkPlan, RecordPlan
 from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.network import Range
 
+#: First value of an image that takes 4096 cycles; others take 64.
+SLOW = 0xEE
 CLOCK, BAUD = 12_000_000, 3_000_000
 
 
@@ -67,7 +69,7 @@ class Stub(wiring.Component):
         m = Module()
         mixed = Signal(16)
         left = Signal(range(self.plan.transfers), init=self.plan.transfers - 1)
-        pause = Signal(6)
+        pause = Signal(12)
         index = Signal(2)
         choices = Array(mixed ^ mask for mask in (0, 0xFFFF, 0x5555))
         m.d.comb += [
@@ -86,6 +88,8 @@ class Stub(wiring.Component):
                         left.eq(left - 1),
                         self.values.eq(self.values + 1),
                     ]
+                    with m.If(left == self.plan.transfers - 1):
+                        m.d.sync += pause.eq(Mux(self.i.payload == SLOW, 0, -64))
                     with m.If(left == 0):
                         m.d.sync += left.eq(self.plan.transfers - 1)
                         m.next = "THINK"

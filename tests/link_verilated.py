@@ -94,9 +94,7 @@ class VerilatedBoard:
         return data
 
     def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(10)
+        self.process.communicate(timeout=10)
 
     def levels(self, data: bytes) -> bytes:
         return b"".join(self._levels[byte] for byte in data)

@@ -7,7 +7,6 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.link.crc import RESIDUE, Crc32
-from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.link.frames import CRC_BYTES, ESCAPE, FLAG, FLIP, HEADER_BYTES
 
 #: A byte of a content, and whether it is the last.
@@ -104,16 +103,9 @@ class FrameQueue(wiring.Component):
         A whole frame has ended that found no room.
     o : Out(stream)
         See :data:`CONTENT`.
-
-    Raises
-    ------
-    ConfigError
-        If the depth is not a power of two.
     """
 
     def __init__(self, depth: int) -> None:
-        if depth < 2 or depth & (depth - 1):
-            raise ConfigError(f"a queue of frames holds a power of two of bytes, not {depth}")
         self.depth = depth
         super().__init__(
             {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spikeloom.hw.engine import COUNTERS
+from spikeloom.hw.link.uart import ratio
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.link.messages import Identity, Record
@@ -78,7 +79,7 @@ class LinkPlan:
     Raises
     ------
     ConfigError
-        If something is larger than the protocol can say.
+        If something is larger than the protocol can say, or the clock is too slow for the rate.
     """
 
     digest: str
@@ -96,6 +97,9 @@ class LinkPlan:
     def __post_init__(self) -> None:
         if not 1 <= self.baud <= FASTEST:
             raise ConfigError(f"baud must be from 1 to {FASTEST}, not {self.baud}")
+        ratio(self.clock, self.baud)
+        if self.receive < 2 or self.receive & (self.receive - 1):
+            raise ConfigError(f"receive must be a power of two, not {self.receive}")
         if not 1 <= self.classes < 1 << 16:
             raise ConfigError(f"a link carries up to 65535 logits, not {self.classes}")
         if len(self.records) > 255:

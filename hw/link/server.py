@@ -18,7 +18,7 @@ _ARGUMENTS = wire.AskCounts.fixed.size
 #: Bytes of the longest head of a reply: header, and the fixed body of a result.
 _HEAD = 4 + wire.Result.fixed.size
 
-_REQUESTS = (
+_REQUESTS: tuple[type[wire.Message], ...] = (
     wire.Identify,
     wire.AskStatus,
     wire.Write,

@@ -19,6 +19,26 @@ _VOTING = 8
 _BITS = 10
 
 
+def ratio(clock: int, baud: int) -> tuple[int, int]:
+    """Return bits and cycles of the shortest time that has a whole number of both.
+
+    Raises
+    ------
+    ConfigError
+        If the clock is too slow.
+    """
+    for name, value in (("clock", clock), ("baud", baud)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"{name} must be a whole number of Hz, not {value!r}")
+    if clock < _FEWEST * baud:
+        raise ConfigError(
+            f"{baud} baud need a clock of at least {_FEWEST * baud} Hz, not {clock}: choose a "
+            f"lower rate or a faster clock"
+        )
+    common = gcd(clock, baud)
+    return baud // common, clock // common
+
+
 class _Timing(wiring.Component):
     """Strobes once per bit, exactly on average, whatever the ratio of clock and rate.
 
@@ -30,16 +50,7 @@ class _Timing(wiring.Component):
     """
 
     def __init__(self, clock: int, baud: int, half: bool) -> None:
-        for name, value in (("clock", clock), ("baud", baud)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} must be a whole number of Hz, not {value!r}")
-        if clock < _FEWEST * baud:
-            raise ConfigError(
-                f"{baud} baud need a clock of at least {_FEWEST * baud} Hz, not {clock}: choose a "
-                f"lower rate or a faster clock"
-            )
-        common = gcd(clock, baud)
-        self.step, self.period = baud // common, clock // common
+        self.step, self.period = ratio(clock, baud)
         self.half = half
         super().__init__({"run": In(1), "tick": Out(1)})
 
@@ -68,7 +79,8 @@ class UartReceiver(wiring.Component):
     Parameters
     ----------
     clock, baud : int
-        Hz; at least 4 cycles per bit. From 8 on, the majority of three samples counts.
+        Hz; at least 4 cycles per bit. From 8 on, the majority of three samples counts. The other
+        end's rate may be 2 % off.
 
     Members
     -------
@@ -76,11 +88,6 @@ class UartReceiver(wiring.Component):
         Asynchronous; high at rest.
     o : Out(stream of 8 bits)
         There is no waiting on a wire: a byte that comes before the last one is taken is lost.
-
-    Raises
-    ------
-    ConfigError
-        If the clock is too slow.
     """
 
     def __init__(self, clock: int, baud: int) -> None:
@@ -138,11 +145,6 @@ class UartTransmitter(wiring.Component):
     -------
     i : In(stream of 8 bits)
     pin : Out(1)
-
-    Raises
-    ------
-    ConfigError
-        If the clock is too slow.
     """
 
     def __init__(self, clock: int, baud: int) -> None:

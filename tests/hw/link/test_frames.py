@@ -11,7 +11,6 @@ from components import STALLS, Bench, through
 from link_board import damaged
 
 from spikeloom.hw.link.frames import CONTENT, Deframer, FrameQueue, Framer
-from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.link.frames import Decoder, encode
 
 
@@ -99,11 +98,6 @@ def test_what_finds_no_room_is_dropped_whole() -> None:
     wire = b"".join(map(encode, exactly))
     assert deframed(wire, held=200) == (exactly[1:], 0, 1)
     assert deframed(encode(bytes(64)), held=200) == ([bytes(64)], 0, 0)
-
-
-def test_depths() -> None:
-    with pytest.raises(ConfigError, match=r"^a queue of frames holds a power of two of bytes, not"):
-        FrameQueue(100)
 
 
 @pytest.mark.parametrize("stall_in", STALLS)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from components import plan_of
 from link_board import SimulatedBoard
-from link_stub import StubDevice, stub_logits, stub_plan, stub_record
+from link_stub import SLOW, StubDevice, stub_logits, stub_plan, stub_record
 from link_verilated import VerilatedBoard, build, under_fire
 from pysim import pixels
 
@@ -132,6 +132,28 @@ class TestDevice:
         client.reset()
         assert client.counters() == (0, 0)
 
+    def test_busy_and_reset(self, board: VerilatedBoard) -> None:
+        client = client_of(board)
+        slow = bytes([SLOW]) + images(1)[0][1:]
+        (quick,) = images(1)
+        client.write(0, slow)
+        client.write(1, quick)
+        client.run(0, slow)
+        # Asked for once more, it goes on; the other bank waits, and is not written either.
+        client.run(0, slow)
+        client.run(1, quick)
+        for request in (Write(0, 0, b"x"), Write(1, 0, b"x"), AskCounts(0, 0, 1)):
+            with pytest.raises(RefusedError) as caught:
+                client.exchange([request])
+            assert caught.value.reason == Reason.BUSY
+        assert client.status().bank0 == client.status().bank1 == State.RUNNING
+        client.reset()
+        assert client.status().bank0 == client.status().bank1 == State.EMPTY
+        results = list(client.infer([quick, slow, slow, quick]))
+        expected = [stub_logits(list(x)) for x in (quick, slow, slow, quick)]
+        assert [list(r.logits(2)) for r in results] == expected
+        assert client.counters()[0] == 4
+
 
 def test_under_fire(program: Path) -> None:
     outcome = under_fire(program, 1_000, 0.25)
@@ -186,11 +208,15 @@ class TestPlan:
     def test_refusals(self) -> None:
         plan = small_plan()
         with pytest.raises(ConfigError, match=r"^records: there is no layer 'x', only layer, sum$"):
-            LinkPlan.of(plan, 1, 1, records=["x"])
+            LinkPlan.of(plan, 4, 1, records=["x"])
         with pytest.raises(ConfigError, match=r"^baud must be from 1 to 3000000, not 3000001$"):
             LinkPlan.of(plan, 100_000_000, 3_000_001)
+        with pytest.raises(ConfigError, match=r"^9600 baud need a clock of at least 38400 Hz, not"):
+            LinkPlan.of(plan, 38_399, 9_600)
+        with pytest.raises(ConfigError, match=r"^receive must be a power of two, not 100$"):
+            LinkPlan.of(plan, 4, 1, receive=100)
         with pytest.raises(ConfigError, match=r"^chunk must be from 1 to 55, as receive = 64 says"):
-            LinkPlan.of(plan, 1, 1, receive=64, chunk=56)
+            LinkPlan.of(plan, 4, 1, receive=64, chunk=56)
         with pytest.raises(ConfigError, match=r"^a link carries up to 65535 logits, not 65536$"):
             dataclasses.replace(PLAN, classes=65536)
         with pytest.raises(ConfigError, match=r"^a link keeps up to 255 layers, not 256$"):
@@ -199,4 +225,4 @@ class TestPlan:
         with pytest.raises(
             ConfigError, match=r"^records need an accelerator that was planned with"
         ):
-            LinkPlan.of(bare, 1, 1, records=["layer"])
+            LinkPlan.of(bare, 4, 1, records=["layer"])
