@@ -20,7 +20,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest test-data prove sweep
-.PHONY: neurons timesteps calibration results format clean moved
+.PHONY: neurons timesteps calibration results fire format clean moved
 
 help:  ## this list
 	@echo 'Spikeloom: from a PyTorch model to bit-exact spiking-network Verilog. Targets:'

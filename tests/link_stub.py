@@ -13,7 +13,7 @@ from spikeloom.hw.link.plan import LinkPlan, RecordPlan
 from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.network import Range
 
-#: First value of an image that takes 4096 cycles; others take 64.
+#: First value of an image that takes 32768 cycles; others take 64.
 SLOW = 0xEE
 CLOCK, BAUD = 12_000_000, 3_000_000
 
@@ -69,7 +69,7 @@ class Stub(wiring.Component):
         m = Module()
         mixed = Signal(16)
         left = Signal(range(self.plan.transfers), init=self.plan.transfers - 1)
-        pause = Signal(12)
+        pause = Signal(15)
         index = Signal(2)
         choices = Array(mixed ^ mask for mask in (0, 0xFFFF, 0x5555))
         m.d.comb += [
