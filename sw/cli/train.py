@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 from rich.markup import escape
 
+from spikeloom.sw import recipes
 from spikeloom.sw.cli.common import (
     bars,
     console,
@@ -29,8 +30,6 @@ LR = 5e-3
 TUNE_LR = 4e-3
 #: What can be said beside a recipe; all else is the recipe's.
 BESIDE_RECIPES = ("target", "out", "data_root", "seed", "threads")
-#: The recipes that come with Spikeloom.
-RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -40,9 +39,9 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     import tomllib
 
     listing = table("recipe", "about")
-    for path in sorted(RECIPES.glob("*.toml")):
-        about = tomllib.loads(path.read_text(encoding="utf-8"))["about"]
-        listing.add_row(path.stem, escape(about))
+    for name in recipes.committed():
+        about = tomllib.loads(recipes.find(name).read_text(encoding="utf-8"))["about"]
+        listing.add_row(name, escape(about))
     console().print(listing)
     ctx.exit()
 
@@ -213,8 +212,8 @@ def _is_recipe(target: str) -> bool:
     """Return whether a recipe is meant: a name that the zoo has, too, is a model's."""
     from spikeloom.sw.cli.common import ZOO
 
-    ours = target not in ZOO and (RECIPES / f"{target}.toml").is_file()
-    return target.endswith(".toml") or ours
+    ours = target not in ZOO and target in recipes.committed()
+    return target.endswith(recipes.SUFFIX) or ours
 
 
 def _train_by_recipe(target: str, out: Path, said: dict[str, Any]) -> None:
@@ -232,7 +231,7 @@ def _train_by_recipe(target: str, out: Path, said: dict[str, Any]) -> None:
     from spikeloom.sw.training import recipe
     from spikeloom.sw.training.run import run
 
-    path = recipe.find(target)
+    path = recipes.find(target)
     chosen = recipe.load(path)
     if "seed" in said:
         chosen = replace(chosen, seed=said["seed"])

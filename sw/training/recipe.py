@@ -22,10 +22,6 @@ from spikeloom.sw.training.engine import EngineOptions
 from spikeloom.sw.training.phases import Phase
 from spikeloom.sw.training.tables import plain, read, require_known, to_toml, values_of
 
-#: The recipes that come with Spikeloom.
-FOLDER = Path(__file__).parents[1] / "recipes"
-SUFFIX = ".toml"
-
 
 @dataclass(frozen=True, kw_only=True)
 class ModelPart:
@@ -252,31 +248,3 @@ def load(path: str | Path) -> Recipe:
         return recipe_of(table)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-
-
-def find(name: str) -> Path:
-    """Return the file of a recipe: the user's, or else the one of that name that comes with us.
-
-    Parameters
-    ----------
-    name : str
-        A path that ends in ``.toml``, or the name of a recipe that comes with Spikeloom.
-
-    Raises
-    ------
-    FileFormatError
-        If there is neither.
-    """
-    ours = FOLDER / (name if name.endswith(SUFFIX) else name + SUFFIX)
-    for path in (Path(name), ours):
-        if path.suffix == SUFFIX and path.is_file():
-            return path
-    raise FileFormatError(
-        f"recipe {name} does not exist: check the path, or choose one of ours: "
-        f"{', '.join(committed())}"
-    )
-
-
-def committed() -> list[str]:
-    """Return the names of the recipes that come with Spikeloom."""
-    return sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}"))

@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks import page
 from benchmarks.rows import ROWS, Row
 from spikeloom.hw.cost import cost_of
+from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.files import write_text
 from spikeloom.sw.training.recipe import Recipe, recipe_of
 from spikeloom.sw.training.result import NETWORK
@@ -28,8 +29,6 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "results.md"
 #: What was measured, a folder per training: the recipe with all defaults, the result, the log.
 RECORDS = ROOT / "docs" / "results"
-#: Networks of the first seed, for all who need one that is trained.
-PRETRAINED = ROOT / "sw" / "pretrained"
 WORK = ROOT / "build" / "results"
 #: What a record consists of.
 LOG = "log.jsonl"

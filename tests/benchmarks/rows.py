@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spikeloom.sw.training.recipe import find
+from spikeloom.sw.recipes import find
 
 SEEDS = (0, 1, 2)
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from spikeloom.sw.cli import main
 from spikeloom.sw.cli.common import ZOO
-from spikeloom.sw.training.recipe import committed
+from spikeloom.sw.recipes import committed
 
 SHORT = """
 [model]

@@ -11,7 +11,8 @@ import pytest
 
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.models import MODELS
-from spikeloom.sw.training.recipe import FOLDER, Recipe, committed, find, load, recipe_of
+from spikeloom.sw.recipes import FOLDER, committed, find
+from spikeloom.sw.training.recipe import Recipe, load, recipe_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "recipes.md"
 

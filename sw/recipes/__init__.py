@@ -1,0 +1,42 @@
+"""The recipes that come with Spikeloom, by name: TOML files in this folder.
+
+Here is only where they are, so that listing them need not import torch;
+:mod:`spikeloom.sw.training.recipe` reads them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spikeloom.sw.errors import FileFormatError
+
+FOLDER = Path(__file__).parent
+SUFFIX = ".toml"
+
+
+def find(name: str) -> Path:
+    """Return the file of a recipe: the user's, or else the one of that name that comes with us.
+
+    Parameters
+    ----------
+    name : str
+        A path that ends in ``.toml``, or the name of a recipe that comes with Spikeloom.
+
+    Raises
+    ------
+    FileFormatError
+        If there is neither.
+    """
+    ours = FOLDER / (name if name.endswith(SUFFIX) else name + SUFFIX)
+    for path in (Path(name), ours):
+        if path.suffix == SUFFIX and path.is_file():
+            return path
+    raise FileFormatError(
+        f"recipe {name} does not exist: check the path, or choose one of ours: "
+        f"{', '.join(committed())}"
+    )
+
+
+def committed() -> list[str]:
+    """Return the names of the recipes that come with Spikeloom."""
+    return sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}"))
