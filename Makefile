@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --n
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest test-data prove sweep
+.PHONY: help demo test lint types pytest test-data test-boards prove sweep
 .PHONY: neurons timesteps calibration results fire format clean moved
 
 help:  ## this list
@@ -56,6 +56,10 @@ test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=fold
 	@test -d '$(DATA)' || { echo 'DATA=$(DATA): there is no such folder'; exit 2; }
 	$(SAY) 'pytest: tests on the data sets in $(DATA)'
 	@$(PYTEST) -m data --data='$(DATA)' $(ARGS)
+
+test-boards: .venv/.dev  ## bitstreams with the real tools, built twice and compared: some minutes
+	$(SAY) 'pytest: bitstreams'
+	@$(PYTEST) -m boards $(ARGS)
 
 prove: .venv/.dev  ## formal proofs, for all inputs: make prove [ARGS='"if" "dual"']
 	$(SAY) 'proofs: neurons, digits and sums against docs/contract.md'
@@ -122,5 +126,5 @@ endif
 
 .venv/.dev: .venv/.run
 	$(SAY) 'installing what the tests need (pytest, mypy, ruff, Yosys, ...)'
-	@$(INSTALL) --no-build-isolation --editable '.[dev]'
+	@$(INSTALL) --no-build-isolation --editable '.[dev,boards]'
 	@touch $@

@@ -74,10 +74,11 @@ def generate(network: Network, config: HardwareConfig | None = None) -> Generate
     text = verilog.convert(
         Accelerator(planned), name=planned.config.top, emit_src=False, strip_internal_attrs=True
     )
-    return Generated(text, _sidecar(planned))
+    return Generated(text, describe(planned))
 
 
-def _sidecar(planned: Plan) -> dict[str, Any]:
+def describe(planned: Plan) -> dict[str, Any]:
+    """Return what the ports of a plan's accelerator mean, in JSON values."""
     network, config = planned.network, planned.config
     target = planned.layers[-1].target
     return {

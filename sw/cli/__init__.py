@@ -25,6 +25,9 @@ COMMANDS = {
     "inspect": "Print a network: layers, weights, thresholds, widths.",
     "generate": "Write a network's accelerator as Verilog.",
     "cosim": "Prove generated hardware equal to the golden model.",
+    "boards": "List boards: resources, clock, link, and whether tried.",
+    "build": "Make a bitstream for a board, with a manifest.",
+    "program": "Load a bitstream into its board.",
     "demo": "All of it on handwritten digits, in a few minutes.",
 }
 

@@ -1,0 +1,17 @@
+"""Boards, one in each file, found by their names: :meth:`Board.find`."""
+
+from spikeloom.hw.boards import arty, icebreaker, orangecrab, pynq, tang_nano, ulx3s
+from spikeloom.hw.boards.board import Board, Light, Link, Resources
+
+__all__ = [
+    "Board",
+    "Light",
+    "Link",
+    "Resources",
+    "arty",
+    "icebreaker",
+    "orangecrab",
+    "pynq",
+    "tang_nano",
+    "ulx3s",
+]

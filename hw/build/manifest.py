@@ -1,0 +1,91 @@
+"""What a bitstream is, in JSON beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spikeloom.sw.errors import FileFormatError
+from spikeloom.sw.files import read_bytes, require_version, write_text
+
+FORMAT = "spikeloom-bitstream"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest.
+
+    Parameters
+    ----------
+    content : mapping
+        JSON values. ``board`` and ``device``; ``network`` (name, digest, accuracy, data set);
+        ``config`` (lanes, events, ...); ``hardware``, the sidecar of its accelerator; ``tools``
+        (versions); ``resources`` (used and available); ``clock_mhz`` and ``fmax_mhz``;
+        ``prediction`` (cycles and images per second) or null; ``self_test``; ``link`` (protocol
+        version and register map) or null; ``bitstream`` (file name beside the manifest, SHA-256),
+        or null where a vendor's tool makes it.
+    path : Path
+        Where it lies, and its bitstream beside it.
+    """
+
+    content: Mapping[str, Any]
+    path: Path
+
+    @property
+    def bitstream(self) -> Path | None:
+        """Path of the bitstream."""
+        entry = self.content["bitstream"]
+        return None if entry is None else self.path.parent / entry["file"]
+
+    def save(self) -> None:
+        """Write it; the same content gives the same bytes."""
+        write_text(self.path, json.dumps(self.content, indent=1, sort_keys=True) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Manifest:
+        """Read a manifest.
+
+        Raises
+        ------
+        FileFormatError
+            If it is missing, damaged, of another kind, or of a newer version.
+        """
+        raw = read_bytes(path, "manifest")
+        try:
+            content = json.loads(raw)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise FileFormatError(f"{path} is no manifest ({error}): build again") from None
+        if not isinstance(content, dict):
+            raise FileFormatError(f"{path} is no manifest, but {type(content).__name__}")
+        require_version(content, path, "manifest", FORMAT, VERSION)
+        for key in ("board", "network", "bitstream"):
+            if key not in content:
+                raise FileFormatError(f"manifest {path} lacks {key!r}: build again")
+        return cls(content, Path(path))
+
+    def require_bitstream(self) -> Path:
+        """Return the path of the bitstream, whose bytes are those of the manifest.
+
+        Raises
+        ------
+        FileFormatError
+            If there is none, it is missing, or it is another one.
+        """
+        path = self.bitstream
+        if path is None:
+            raise FileFormatError(
+                f"{self.content['board']} has no bitstream yet: run Vivado on the project first"
+            )
+        if digest(read_bytes(path, "bitstream")) != self.content["bitstream"]["sha256"]:
+            raise FileFormatError(f"{path} is not the bitstream of its manifest: build it again")
+        return path
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of a file's content."""
+    return hashlib.sha256(content).hexdigest()

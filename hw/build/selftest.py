@@ -1,0 +1,111 @@
+"""Images and their logits inside a bitstream: the first sign of life of a board without a cable."""
+
+from __future__ import annotations
+
+import numpy as np
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.planning.streams import shape_of
+from spikeloom.sw.errors import DataError
+from spikeloom.sw.network import Network
+from spikeloom.sw.network.record import IntArray
+
+
+class SelfTest(wiring.Component):
+    """Sends images after reset, once, and compares every logit that comes back.
+
+    It stands where a host link stands, with the same streams.
+
+    Parameters
+    ----------
+    plan : Plan
+    images : array of int64, shape (N, *network.input.image_shape)
+    logits : array of int64, shape (N, classes)
+        What the golden model says.
+
+    Members
+    -------
+    o : Out(stream)
+        Pixels, into :class:`~spikeloom.hw.accelerator.Accelerator`.
+    i : In(stream)
+        Its logits.
+    passed : Out(1)
+        All logits have come, and all were right.
+    failed : Out(1)
+        A logit was wrong, or the mark of an image's last one was. It stays.
+    """
+
+    def __init__(self, plan: Plan, images: IntArray, logits: IntArray) -> None:
+        self.pixels = in_order(plan.network, images)
+        last = np.zeros_like(logits)
+        last[:, -1] = 1
+        self.expected = list(zip(logits.flatten().tolist(), last.flatten().tolist(), strict=True))
+        pixel = shape_of(plan.input.values)
+        self.logit = data.StructLayout(
+            {"value": shape_of(plan.layers[-1].target.values), "last": 1}
+        )
+        self.pixel = pixel
+        super().__init__(
+            {
+                "o": Out(stream.Signature(pixel)),
+                "i": In(stream.Signature(self.logit)),
+                "passed": Out(1),
+                "failed": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        words = [self.logit.const({"value": v, "last": k}) for v, k in self.expected]
+        m.submodules.pixels = pixels = memory.Memory(
+            shape=self.pixel, depth=len(self.pixels), init=self.pixels
+        )
+        m.submodules.logits = logits = memory.Memory(shape=self.logit, depth=len(words), init=words)
+        # A word is there in the cycle after its address: in the first cycle there is none.
+        ready = Signal()
+        m.d.sync += ready.eq(1)
+        sent, sent_all = _walk(m, "sent", pixels, self.o.valid & self.o.ready)
+        seen, seen_all = _walk(m, "seen", logits, self.i.valid & self.i.ready)
+        m.d.comb += [
+            self.o.valid.eq(ready & ~sent_all),
+            self.o.payload.eq(sent),
+            self.i.ready.eq(ready & ~seen_all),
+            self.passed.eq(seen_all & ~self.failed),
+        ]
+        with m.If(self.i.valid & self.i.ready & (self.i.payload.as_value() != seen.as_value())):
+            m.d.sync += self.failed.eq(1)
+        # A logit more than there should be is wrong as well.
+        with m.If(self.i.valid & seen_all):
+            m.d.sync += self.failed.eq(1)
+        return m
+
+
+def in_order(network: Network, images: IntArray) -> list[int]:
+    """Return the pixels of images in the order in which the accelerator takes them.
+
+    Raises
+    ------
+    DataError
+        If there is no image.
+    """
+    if len(images) == 0:
+        raise DataError("a self test needs at least one image")
+    channels = network.input.shape[0]
+    steps = network.input.steps or 1
+    # (N, T, C, positions) -> (N, positions, C, T)
+    flat = np.asarray(images, np.int64).reshape(len(images), steps, channels, -1)
+    return [int(value) for value in flat.transpose(0, 3, 2, 1).flatten()]
+
+
+def _walk(m: Module, name: str, words: memory.Memory, step: Signal) -> tuple[Signal, Signal]:
+    """Return the word at a pointer that ``step`` moves on, and whether it has passed the last."""
+    depth = len(words.init)
+    at, following = Signal(range(depth + 1), name=name), Signal(range(depth + 1))
+    m.d.comb += following.eq(at + step)
+    m.d.sync += at.eq(following)
+    port = words.read_port()
+    m.d.comb += port.addr.eq(following)
+    return port.data, at == depth

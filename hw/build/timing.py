@@ -1,0 +1,67 @@
+"""Whether the clock is slow enough, and if not, which path is too long, in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from spikeloom.sw.errors import ToolError
+
+#: Steps of a path that are told.
+_MOST = 8
+
+
+def fmax(report: Mapping[str, Any]) -> float:
+    """Return the highest frequency in MHz at which all clocks of a nextpnr report may run."""
+    return min(float(clock["achieved"]) for clock in report["fmax"].values())
+
+
+def require_closed(report: Mapping[str, Any], clock: float, board: str) -> float:
+    """Return the highest frequency in MHz.
+
+    Raises
+    ------
+    ToolError
+        If it is below ``clock``; the message tells the critical path.
+    """
+    reached = fmax(report)
+    if reached < clock:
+        raise ToolError(
+            f"the design reaches {reached:.1f} MHz, but {board} runs at {clock:g} MHz: take fewer "
+            f"lanes or events (--lanes, --events). {critical_path(report)}"
+        )
+    return reached
+
+
+def critical_path(report: Mapping[str, Any]) -> str:
+    """Return the longest path from register to register in words."""
+    paths = [path for path in report.get("critical_paths", []) if _inside(path)]
+    if not paths:
+        return "The report names no critical path."
+    path = max(paths, key=lambda found: sum(step["delay"] for step in found["path"]))["path"]
+    delay = sum(step["delay"] for step in path)
+    wires = sum(step["delay"] for step in path if step["type"] == "routing")
+    logic = [step for step in path if step["type"] == "logic"]
+    places: list[str] = []
+    for step in path:
+        place = _place(step["to"]["cell"])
+        if not places or places[-1] != place:
+            places.append(place)
+    if len(places) > _MOST:
+        places = [*places[: _MOST // 2], f"({len(places) - _MOST} more)", *places[-_MOST // 2 :]]
+    return (
+        f"The longest path takes {delay:.1f} ns, {wires:.1f} ns of it in wires, through "
+        f"{len(logic)} cells: from {_place(path[0]['from']['cell'])} by way of "
+        f"{', '.join(places[:-1]) or 'nothing'} to {places[-1]}"
+    )
+
+
+def _inside(path: Mapping[str, Any]) -> bool:
+    return "<async>" not in f"{path.get('from')} {path.get('to')}"
+
+
+def _place(cell: str) -> str:
+    """Return ``layer_fc.pes.bank0`` for a cell's name: the signal or memory that it belongs to."""
+    # Tools add the names of ports and cells, in capitals, and numbers of bits and blocks.
+    return re.split(r"_[A-Z]|\.\d|[$\[]", cell)[0] or cell

@@ -1,0 +1,84 @@
+"""Look-up tables and block RAM of whole designs, and the rates of hw/build/fit.py from them.
+
+    PYTHONPATH=tests python -m benchmarks.fit [FAMILY ...]
+
+synthesises networks that come with Spikeloom with several numbers of lanes, without place and
+route, and prints for each what Yosys counted and what was estimated; then, by least squares of
+relative errors and without negative rates, the rates that fit all of them best.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import nnls
+
+from spikeloom.hw.boards import Board
+from spikeloom.hw.build import fit, flow
+from spikeloom.hw.build.family import YOSYS, Family
+from spikeloom.hw.build.selftest import SelfTest
+from spikeloom.hw.build.tools import Toolset
+from spikeloom.hw.build.top import Top
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.sw import network as contract
+from spikeloom.sw.cli.networks import FOLDER
+from spikeloom.sw.errors import ToolError
+from spikeloom.sw.golden import Golden
+
+#: A board of each family.
+BOARDS = {"ecp5": "ulx3s-85f", "ice40": "icebreaker", "gowin": "tang-nano-9k"}
+DESIGNS = [
+    ("digits-conv", HardwareConfig(lanes=1)),
+    ("digits-conv", HardwareConfig(lanes=4)),
+    ("digits-conv", HardwareConfig(budget=64)),
+    ("digits-conv", HardwareConfig(lanes={"conv1": 2, "conv2": 8, "conv3": 16, "fc": 1})),
+    ("digits-conv", HardwareConfig(lanes=4, events={"conv2": 2, "conv3": 4})),
+    ("mnist-mlp", HardwareConfig(lanes=4)),
+]
+
+
+def synthesised(planned: Plan, board: Board, folder: Path) -> tuple[int, int, int]:
+    """Return the look-up tables and block RAMs that Yosys counts, and those that we foresee."""
+    family = Family.find(board.family)
+    images = flow.Images.random(planned.network, 1).pixels
+    logits = Golden(planned.network).run(images).logits.numpy().astype(np.int64)
+    top = Top(board, planned, SelfTest(planned, images, logits))
+    flow.write_sources(top, board, family, folder)
+    Toolset.find([YOSYS], "yowasp").run(["yosys", f"{flow.TOP}.ys"], folder, "yosys.log")
+    found = family.synthesised(flow.read_cells(folder))
+    foreseen = family.memory_blocks((folder / flow.DESIGN).read_text(encoding="utf-8"))
+    return found.luts, found.block_ram, foreseen
+
+
+def main(families: list[str]) -> None:
+    """Synthesise, compare, and fit."""
+    rows, counted = [], []
+    for name in families or list(BOARDS):
+        board = Board.find(BOARDS[name])
+        for network, config in DESIGNS:
+            planned = plan(contract.load(FOLDER / f"{network}.safetensors"), config)
+            try:
+                with tempfile.TemporaryDirectory() as folder:
+                    luts, blocks, foreseen = synthesised(planned, board, Path(folder))
+            except ToolError as error:
+                print(f"{name} {network} {config}: {error}", flush=True)
+                continue
+            lanes = [layer.lanes * layer.events for layer in planned.layers]
+            print(
+                f"{name:6} {network:12} {lanes!s:20} LUTs {luts:6} "
+                f"estimated {fit.luts(planned):6}, block RAMs {blocks:4} estimated {foreseen:4}",
+                flush=True,
+            )
+            rows.append(np.sum([fit.features(layer) for layer in planned.layers], axis=0))
+            counted.append(luts)
+    relative = np.array(rows) / np.array(counted)[:, None]
+    rates, _ = nnls(relative, np.ones(len(counted)))
+    print("rates", rates.round(1), "relative errors", (relative @ rates - 1).round(2))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

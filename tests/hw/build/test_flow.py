@@ -1,0 +1,244 @@
+"""From a network to a manifest: with stand-ins for the tools, and, where asked for, with them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from examples import everything
+
+from spikeloom.hw.boards import Board
+from spikeloom.hw.build import Images, build
+from spikeloom.hw.build.flow import WORK
+from spikeloom.hw.build.tools import Toolset
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.sw.cli.networks import FOLDER
+from spikeloom.sw.errors import ConfigError, ToolError
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.network import (
+    Connection,
+    DirectInput,
+    If,
+    Layer,
+    Linear,
+    Logits,
+    Network,
+    load,
+)
+
+pytest.importorskip("amaranth_boards")
+
+ICEBREAKER = Board.find("icebreaker")
+REPORT = {
+    "fmax": {"clk": {"achieved": 33.333}},
+    "utilization": {
+        "ICESTORM_LC": {"used": 1234, "available": 5280},
+        "ICESTORM_RAM": {"used": 7, "available": 30},
+        "ICESTORM_DSP": {"used": 0, "available": 8},
+    },
+}
+
+
+def two_layers() -> Network:
+    """Return a small network whose layers can have many numbers of lanes."""
+    rng = np.random.default_rng(0)
+    return Network(
+        DirectInput((1, 2, 2), bits=3),
+        (
+            Layer(
+                "hidden",
+                2,
+                If(*(np.full(8, value) for value in (9, 4, 1)), fraction_bits=0),
+                (Connection("input", "count", Linear(rng.integers(-3, 4, (8, 4)))),),
+            ),
+            Layer(
+                "out",
+                1,
+                Logits(np.zeros(8, np.int64), fraction_bits=0),
+                (Connection("hidden", "count", Linear(rng.integers(-3, 4, (8, 8)))),),
+            ),
+        ),
+        name="two layers",
+    )
+
+
+class Tools:
+    """Stands in for the tools: writes what it was told to, and remembers how it was called."""
+
+    def __init__(self) -> None:
+        self.commands: list[list[str]] = []
+        self.cells: list[Any] = [{"SB_LUT4": 1000, "SB_DFFSR": 300, "SB_RAM40_4K": 7}]
+        self.report: dict[str, Any] = REPORT
+
+    def run(self, command: Sequence[str], folder: Path, log: str) -> None:
+        self.commands.append(list(command))
+        assert not any(word.startswith("/") for word in command[1:])
+        if command[0] == "yosys":
+            found = self.cells.pop(0) if len(self.cells) > 1 else self.cells[0]
+            if isinstance(found, Exception):
+                raise found
+            counted = {"design": {"num_cells_by_type": found}}
+            (folder / "cells.json").write_text(json.dumps(counted))
+        elif command[0].startswith("nextpnr"):
+            (folder / "report.json").write_text(json.dumps(self.report))
+        else:
+            (folder / "top.bin").write_bytes(b"bits")
+
+    @property
+    def names(self) -> list[str]:
+        return [command[0] for command in self.commands]
+
+
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch) -> Tools:
+    made = Tools()
+    versions = {"yosys": "1", "nextpnr-ice40": "2", "icepack": "3"}
+    found = Toolset({name: name for name in versions}, versions)
+    monkeypatch.setattr(Toolset, "find", lambda *_: found)
+    monkeypatch.setattr(Toolset, "run", lambda _, *arguments: made.run(*arguments))
+    return made
+
+
+def test_the_manifest_says_what_was_built(tools: Tools, tmp_path: Path) -> None:
+    network = two_layers()
+    images = Images(Images.random(network, 4).pixels, "four images", real=True)
+    manifest = build(network, ICEBREAKER, tmp_path, images=images, tested=2)
+    assert tools.names == ["yosys", "nextpnr-ice40", "icepack"]
+    content = json.loads(manifest.path.read_text())
+    assert content == manifest.content
+    assert content["network"]["digest"] == network.digest
+    assert content["resources"]["luts"] == {"used": 1234, "available": 5280}
+    assert content["resources"]["flipflops"] == {"used": 300, "available": 5280}
+    assert content["resources"]["dsp"] == {"used": 0, "available": 8}
+    assert (content["clock_mhz"], content["fmax_mhz"]) == (12.0, 33.33)
+    assert content["tools"] == {"yosys": "1", "nextpnr-ice40": "2", "icepack": "3"}
+    assert set(content["config"]["lanes"]) == {layer.name for layer in network.layers}
+    assert content["self_test"]["labels"] == Golden(network).run(images.pixels[:2]).labels.tolist()
+    cycles = content["prediction"]["cycles_per_image"]
+    assert content["prediction"]["images_per_second"] == pytest.approx(12e6 / cycles, rel=1e-2)
+    assert manifest.require_bitstream().read_bytes() == b"bits"
+
+
+def test_sources_are_the_same_bytes_wherever_they_are_made(tools: Tools, tmp_path: Path) -> None:
+    manifests = [
+        build(two_layers(), ICEBREAKER, tmp_path / name).path.read_bytes() for name in ("a", "b/c")
+    ]
+    assert manifests[0] == manifests[1]
+    for name in ("top.il", "top.ys", "top.pcf"):
+        first, second = ((tmp_path / f / WORK / name).read_bytes() for f in ("a", "b/c"))
+        assert first == second
+        assert str(tmp_path).encode() not in first
+    assert b"set_io light" not in first
+    pins = {line.split()[-1] for line in first.decode().splitlines() if "set_io" in line}
+    assert pins == {"35", "37", "11"}
+
+
+def test_without_data_nothing_is_predicted(tools: Tools, tmp_path: Path) -> None:
+    content = build(two_layers(), ICEBREAKER, tmp_path).content
+    assert content["prediction"] is None
+    assert content["self_test"]["source"] == "random pixels"
+
+
+def test_fewer_lanes_are_tried_until_it_fits(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikeloom.hw.build.fit.luts", lambda planned: 0)
+    network = two_layers()
+    good = tools.cells[0]
+    tools.cells = [{"SB_LUT4": 6000}, {"SB_RAM40_4K": 31}, ToolError("yosys failed"), good]
+    said: list[str] = []
+    manifest = build(network, ICEBREAKER, tmp_path, say=said.append)
+    assert tools.names.count("yosys") == 4
+    refused = [line for line in said if "does not fit" in line]
+    assert "6,000 look-up tables of 5,280" in refused[0]
+    assert "31 block RAMs of 30" in refused[1]
+    assert "yosys failed" in said
+    lanes = ", ".join(f"{n}={m}" for n, m in manifest.content["config"]["lanes"].items())
+    tried = [line for line in said if line.startswith("lanes ")]
+    assert len(set(tried)) == 4
+    assert tried[-1] == f"lanes {lanes}"
+
+
+def test_memory_that_cannot_fit_is_not_synthesised(tools: Tools, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"it takes about \d+ block RAMs of 30"):
+        build(load(FOLDER / "digits-conv.safetensors"), ICEBREAKER, tmp_path)
+    assert tools.names == []
+
+
+def test_what_never_fits_is_refused(tools: Tools, tmp_path: Path) -> None:
+    tools.cells = [{"SB_LUT4": 6000, "SB_RAM40_4K": 31}]
+    with pytest.raises(
+        ConfigError,
+        match=r"'two layers' does not fit on iCEBreaker: it takes 6,000 look-up "
+        r"tables of 5,280, 31 block RAMs of 30. Take a smaller network",
+    ):
+        build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
+    assert tools.names == ["yosys"]
+
+
+def test_yosys_failing_on_the_last_design_is_told(tools: Tools, tmp_path: Path) -> None:
+    tools.cells = [ToolError("yosys failed")]
+    with pytest.raises(ToolError, match="yosys failed"):
+        build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
+
+
+def test_a_clock_that_is_too_fast_leaves_no_bitstream(tools: Tools, tmp_path: Path) -> None:
+    tools.report = REPORT | {"fmax": {"clk": {"achieved": 11.9}}, "critical_paths": []}
+    with pytest.raises(ToolError, match=r"reaches 11.9 MHz, but iCEBreaker runs at 12 MHz"):
+        build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
+    assert [path.name for path in tmp_path.iterdir()] == [WORK]
+
+
+@pytest.mark.parametrize("cell", ["SB_MAC16", "ICESTORM_DSP"])
+def test_a_multiplier_block_is_a_defect(tools: Tools, tmp_path: Path, cell: str) -> None:
+    if cell == "SB_MAC16":
+        tools.cells = [tools.cells[0] | {cell: 1}]
+    else:
+        used = REPORT["utilization"] | {cell: {"used": 1, "available": 8}}
+        tools.report = REPORT | {"utilization": used}
+    with pytest.raises(ToolError, match="1 multiplier blocks, and should have none"):
+        build(two_layers(), ICEBREAKER, tmp_path)
+
+
+def test_xilinx_gets_a_project(tools: Tools, tmp_path: Path) -> None:
+    tools.cells = [{"LUT6": 900, "FDRE": 500, "RAMB36E1": 2}]
+    manifest = build(two_layers(), Board.find("arty-a7-100t"), tmp_path)
+    assert tools.names == ["yosys"]
+    assert manifest.bitstream is None
+    assert manifest.content["routed"] is False
+    assert manifest.content["resources"]["block_ram"]["used"] == 4
+    work = tmp_path / WORK
+    assert "synth_design -top top" in (work / "top.tcl").read_text()
+    assert 'LOC E3 [get_ports "clk100_0__io"]' in (work / "top.xdc").read_text()
+    assert (work / "top.v").read_text().count("module top(") == 1
+
+
+@pytest.mark.boards
+@pytest.mark.parametrize("name", ["icebreaker", "ulx3s-85f", "tang-nano-9k"])
+def test_a_bitstream_built_twice_is_the_same(name: str, tmp_path: Path) -> None:
+    made = []
+    for folder in (tmp_path / "first", tmp_path / "second" / "deeper"):
+        manifest = build(
+            everything(),
+            Board.find(name),
+            folder,
+            config=HardwareConfig(budget=8),
+            source="yowasp",
+        )
+        made.append((manifest.path.read_bytes(), manifest.require_bitstream().read_bytes()))
+        assert manifest.content["resources"]["dsp"]["used"] == 0
+        assert manifest.content["fmax_mhz"] >= manifest.content["clock_mhz"]
+        shutil.rmtree(folder / WORK)
+    assert made[0] == made[1]
+
+
+@pytest.mark.boards
+def test_yosys_counts_a_vivado_project(tmp_path: Path) -> None:
+    content = build(everything(), Board.find("pynq-z2"), tmp_path, source="yowasp").content
+    assert content["resources"]["luts"]["used"] > 500
+    assert content["resources"]["dsp"]["used"] == 0

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spikeloom.hw.build.manifest import FORMAT, VERSION, Manifest, digest
+from spikeloom.sw.errors import FileFormatError
+
+CONTENT = {
+    "format": FORMAT,
+    "version": VERSION,
+    "board": "icebreaker",
+    "network": {"name": "net"},
+    "bitstream": {"file": "net.bin", "sha256": digest(b"bits")},
+}
+
+
+def saved(folder: Path, **changes: object) -> Manifest:
+    (folder / "net.bin").write_bytes(b"bits")
+    manifest = Manifest(CONTENT | changes, folder / "net.json")
+    manifest.save()
+    return manifest
+
+
+def test_it_comes_back_with_its_bitstream(tmp_path: Path) -> None:
+    manifest = saved(tmp_path)
+    read = Manifest.load(manifest.path)
+    assert read == manifest
+    assert read.require_bitstream() == tmp_path / "net.bin"
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    first = saved(tmp_path).path.read_bytes()
+    turned = Manifest(dict(reversed(CONTENT.items())), tmp_path / "net.json")
+    turned.save()
+    assert turned.path.read_bytes() == first
+
+
+def test_another_bitstream_is_refused(tmp_path: Path) -> None:
+    manifest = saved(tmp_path)
+    (tmp_path / "net.bin").write_bytes(b"bitz")
+    with pytest.raises(FileFormatError, match=r"net.bin is not the bitstream of its manifest"):
+        manifest.require_bitstream()
+    (tmp_path / "net.bin").unlink()
+    with pytest.raises(FileFormatError, match=r"bitstream .*net.bin does not exist"):
+        manifest.require_bitstream()
+
+
+def test_a_project_has_no_bitstream_yet(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match="icebreaker has no bitstream yet: run Vivado"):
+        saved(tmp_path, bitstream=None).require_bitstream()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no JSON", "is no manifest"),
+        ("[]", "is no manifest, but list"),
+        (json.dumps(CONTENT | {"format": "other"}), "its format is 'other'"),
+        (json.dumps(CONTENT | {"version": 99}), "reads up to 1: update Spikeloom"),
+        (json.dumps({"format": FORMAT, "version": 1}), "lacks 'board': build again"),
+    ],
+)
+def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "net.json"
+    path.write_text(text)
+    with pytest.raises(FileFormatError, match=message):
+        Manifest.load(path)
