@@ -18,7 +18,7 @@ from spikeloom.sw.network import Network
 #: accumulator and potential; for each bit of an accumulator and further event in the same cycle;
 #: and for each bit of a word of values, which is searched for non-zeros. The third is that of a
 #: lane alone (`python -m benchmarks.lanes`), the others are least squares over whole designs on
-#: ECP5 (`python -m benchmarks.fit ecp5`), of which none is off by more than 12 %.
+#: ECP5 (`python -m benchmarks.fit ecp5`), of which none is off by more than 12.1 %.
 _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT = 180.0, 0.9, 1.5, 25.0
 #: Budgets of processing elements that are tried, from the largest.
 _BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))

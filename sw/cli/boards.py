@@ -17,6 +17,10 @@ def command(as_json: bool) -> None:
 
     For each: what its device has, the clock that the design runs at, how a host reaches it, and
     whether somebody has tried it with one of our bitstreams on real hardware.
+
+    \b
+        spikeloom boards
+        spikeloom boards --json | jq '.[].name'
     """
     from spikeloom.hw.boards import Board
     from spikeloom.hw.build.family import Family

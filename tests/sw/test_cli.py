@@ -110,9 +110,9 @@ def test_help_lists_every_command_in_order() -> None:
     assert result.exit_code == 0
     positions = [result.output.index(f"\n  {name} ") for name in COMMANDS]
     assert positions == sorted(positions)
-    assert (
-        " ".join(COMMANDS)
-        == "check data train diagnose convert calibrate inspect generate cosim demo"
+    assert " ".join(COMMANDS) == (
+        "check data train diagnose convert calibrate inspect generate cosim boards build program "
+        "demo"
     )
 
 
