@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.queue import WordQueue
 from spikeloom.hw.select import selected
 
 #: Words that a bank may be ahead of its engine by, so that banks with unequal work even out.
@@ -251,9 +252,7 @@ class EventBank(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.compactor = compactor = Compactor(self.layout)
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(
-            width=self.layout.size, depth=QUEUE_DEPTH
-        )
+        m.submodules.queue = queue = WordQueue(self.layout, QUEUE_DEPTH)
         m.submodules.picker = picker = ValuePicker(
             self.layout, self.value, self.slots, self.address_bits
         )
@@ -261,15 +260,9 @@ class EventBank(wiring.Component):
             picker.o.payload.shape(), self.digits, self.address_bits
         )
         wiring.connect(m, wiring.flipped(self.i), compactor.i)
+        wiring.connect(m, compactor.o, queue.i)
+        wiring.connect(m, queue.o, picker.i)
         wiring.connect(m, picker.o, splitter.i)
         wiring.connect(m, splitter.o, wiring.flipped(self.o))
-        m.d.comb += [
-            queue.w_data.eq(compactor.o.payload),
-            queue.w_en.eq(compactor.o.valid),
-            compactor.o.ready.eq(queue.w_rdy),
-            picker.i.payload.eq(queue.r_data),
-            picker.i.valid.eq(queue.r_rdy),
-            queue.r_en.eq(picker.i.ready & queue.r_rdy),
-            self.busy.eq(compactor.o.valid | (queue.level != 0) | splitter.o.valid),
-        ]
+        m.d.comb += self.busy.eq(compactor.o.valid | queue.filled | splitter.o.valid)
         return m

@@ -91,7 +91,8 @@ def describe(planned: Plan) -> dict[str, Any]:
         "input": {
             "shape": list(network.input.shape),
             "bits": planned.input.values.width,
-            "timesteps": planned.input.steps,
+            "highest": planned.input.values.high,
+            "timesteps": network.input.steps,
             "transfers": planned.input.transfers,
         },
         "output": {

@@ -24,13 +24,12 @@ from spikeloom.sim.scoreboard import (
     Divergence,
     LayerScore,
     OutputScore,
-    in_network_order,
-    in_stream_order,
 )
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.golden import Golden, check_images, lowest_argmax
 from spikeloom.sw.network import Connection, Layer, Network
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.streams import in_network_order, pixel_stream
 
 #: ``progress(stage, done, total)``, with the stages ``"build"`` (0 or 1 of 1), ``"simulate"`` and
 #: ``"compare"`` (images).
@@ -101,6 +100,7 @@ class Cosimulator:
         stalls: tuple[float, float] = (0.0, 0.0),
         seed: int = 0,
         patience: int | None = None,
+        counts: Sequence[str] = (),
         plusargs: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> CosimReport:
@@ -119,6 +119,8 @@ class Cosimulator:
         patience : int, optional
             Clock cycles without any progress after which the hardware counts as stuck. By default
             more than one layer could take for an image if it used no parallelism at all.
+        counts : sequence of str
+            Layers whose counts the report should have; they are held in memory.
         plusargs : sequence of str
             ``+name=value`` arguments for the Verilog.
         progress : callable, optional
@@ -129,11 +131,15 @@ class Cosimulator:
         DataError
             If images or labels do not fit.
         ConfigError
-            If a probability is out of range.
+            If a probability is out of range, or counts are wanted of a layer that does not exist or
+            has no taps.
         ToolError
             If the simulator fails.
         """
         pixels, targets = _check_run(self.network, images, labels, stalls)
+        for name in counts:
+            if name not in [layer.name for layer in self.design.layers if layer.taps]:
+                raise ConfigError(f"counts: there is no layer {name!r} with taps")
         report = progress or _silent
         job = Job(
             images=len(pixels),
@@ -149,7 +155,7 @@ class Cosimulator:
         )
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.simulator.folder))
         job.save(folder)
-        _pixel_stream(self.network, pixels).astype("<u2").tofile(folder / PIXELS)
+        pixel_stream(self.network.input, pixels).astype("<u2").tofile(folder / PIXELS)
 
         def look() -> None:
             done = SimulatorProgress.load(folder)
@@ -159,7 +165,7 @@ class Cosimulator:
         try:
             self.simulator.run(folder, plusargs=plusargs, look=look)
             report("simulate", len(pixels), len(pixels))
-            result = self._compare(folder, job, pixels, targets, report)
+            result = self._compare(folder, job, pixels, targets, counts, report)
         except KeyboardInterrupt:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -172,6 +178,7 @@ class Cosimulator:
         job: Job,
         pixels: npt.NDArray[np.integer],
         targets: IntArray | None,
+        counts: Sequence[str],
         report: Progress,
     ) -> CosimReport:
         outcome = Outcome.load(folder)
@@ -200,6 +207,7 @@ class Cosimulator:
             output_score.check_labels(expected.labels.numpy(), labels[batch])
         for score in scores:
             score.check_surplus(count)
+        kept = {s.layer.name: s.counts(0, count) for s in scores if s.layer.name in counts}
         report("compare", count, count)
         ends = output.cycles[job.logits - 1 :: job.logits][:count]
         return CosimReport(
@@ -211,6 +219,7 @@ class Cosimulator:
             output=output_score.tallies,
             logits=logits,
             labels=labels,
+            counts=kept,
             accuracy=None if targets is None else float(np.mean(labels == targets)),
             cycles=outcome.cycles,
             latency=int(ends[0]) + 1 if len(ends) else None,
@@ -276,14 +285,6 @@ def _work(network: Network, layer: Layer, connection: Connection) -> int:
     fan_in = math.prod(connection.synapses.weight.shape[1:]) * groups
     steps = 1 if connection.constant else layer.timesteps
     return math.prod(network.shapes[layer.name]) * fan_in * area * digits * steps
-
-
-def _pixel_stream(network: Network, images: IntArray) -> IntArray:
-    """Return images in the order of the input stream: position, channel, and timestep fastest."""
-    if network.input.steps is None:
-        return in_stream_order(network.input.shape, images)
-    steps = [in_stream_order(network.input.shape, frame) for frame in images.swapaxes(0, 1)]
-    return np.stack(steps, axis=-1)
 
 
 def _layer_report(layer: EngineInfo, score: LayerScore | None, outcome: Outcome) -> LayerReport:

@@ -17,6 +17,7 @@ from spikeloom.sim.design import EngineInfo
 from spikeloom.sim.records import LayerRecords
 from spikeloom.sw.golden import LayerTrace, Result
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.streams import counts_of, in_stream_order
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -132,6 +133,14 @@ class LayerScore:
             assert counts is not None, "logits are no spikes"
             sums = in_hardware_order(layer, counts[None])
             self._compare(first, {"counts": (1, sums, self._sums(sent))})
+
+    def counts(self, first: int, images: int) -> IntArray:
+        """Return the counts of some images, shape (images, *shape), as the hardware sent them."""
+        per_image = self.layer.sent_per_image
+        words = self._records.sent(slice(first * per_image, (first + images) * per_image))
+        filled = np.zeros((images * per_image, self.layer.lanes), np.int64)
+        filled[: len(words)] = words
+        return counts_of(self.layer.shape, filled.reshape(images, per_image, -1))
 
     def check_surplus(self, images: int) -> None:
         """Count what came after the values of all ``images``."""
@@ -288,18 +297,6 @@ def in_hardware_order(layer: EngineInfo, values: Tensor | IntArray) -> IntArray:
     filled[:, :, :channels] = array.transpose(1, 3, 2, 0)
     grouped = filled.reshape(images, layer.positions, layer.groups, layer.lanes, steps)
     return grouped.transpose(0, 1, 2, 4, 3).reshape(-1, layer.lanes)
-
-
-def in_stream_order(shape: tuple[int, ...], values: IntArray) -> IntArray:
-    """Return (N, values) arrays with the channel fastest instead of slowest."""
-    images = len(values)
-    return values.reshape(images, shape[0], -1).transpose(0, 2, 1).reshape(images, -1)
-
-
-def in_network_order(shape: tuple[int, ...], values: IntArray) -> IntArray:
-    """Undo :func:`in_stream_order`."""
-    images = len(values)
-    return values.reshape(images, -1, shape[0]).transpose(0, 2, 1).reshape(images, -1)
 
 
 def used_lanes(layer: EngineInfo, steps: int, records: int) -> BoolArray:

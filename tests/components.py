@@ -366,3 +366,11 @@ def mutated(function: Callable[..., Any], old: str, new: str) -> Callable[..., A
     exec(source.replace(old, new), namespace)
     mutant: Callable[..., Any] = namespace[function.__name__]
     return mutant
+
+
+def small_plan() -> Plan:
+    """Return a layer of two neurons and one that adds them up, with taps and counters."""
+    rng = np.random.default_rng(0)
+    neuron = If(np.array([9, 12]), np.array([4, 6]), np.array([1, -2]), fraction_bits=0)
+    synapses = Linear(rng.integers(-7, 8, (2, 3)))
+    return plan_of((3,), synapses, neuron, bits=4, timesteps=3, debug=True, counters=True)

@@ -6,7 +6,7 @@ import random
 import struct
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from amaranth.lib import wiring
@@ -61,6 +61,7 @@ class SimulatedBoard:
         self.simulator.add_clock(1 / clock)
 
         async def pins(ctx: Any) -> None:
+            self.context = ctx
             async for _, _, tx in ctx.tick().sample(dut.tx):
                 self.now += 1
                 self.uart.feed(tx)
@@ -84,6 +85,10 @@ class SimulatedBoard:
         data, self.uart.data = bytes(self.uart.data), bytearray()
         return self.damage_bytes(data)
 
+    def peek(self, signal: Any) -> int:
+        """Return a signal's present value."""
+        return int(self.context.get(signal))
+
     def close(self) -> None:
         pass
 
@@ -94,6 +99,10 @@ class ModelBoard:
     An image's logits are ``logits(image)``; it takes ``delay`` questions until they are there.
     """
 
+    #: Bytes of an image and of a logit, logits; bytes and number of a record's words.
+    size, logit_bytes, classes = 7, 2, 3
+    records: Sequence[tuple[int, int]] = ((2, 4),)
+
     identity = struct.pack(
         "<32sIIIBHBBHHH", b"\x5a" * 32, 12_000_000, 7, 7, 8, 3, 2, 2, 3, 64, 2
     ) + struct.pack("<HI", 2, 4)
@@ -103,17 +112,24 @@ class ModelBoard:
         self.now = 0.0
         self.outgoing: deque[bytes] = deque()
         self.decoder = Decoder(300)
-        self.images = [bytearray(7), bytearray(7)]
+        self.images = [bytearray(self.size), bytearray(self.size)]
         self.reset()
 
     def reset(self) -> None:
         self.state, self.wait = [0, 0], [0, 0]
-        self.done: list[tuple[int, bytes]] = [(0, bytes(6))] * 2
+        nothing = bytes(self.classes * self.logit_bytes)
+        self.done: list[tuple[int, bytes]] = [(0, bytes(6) + nothing)] * 2
         self.last: bytes | None = None
 
     @staticmethod
     def logits(image: bytes) -> list[int]:
         return [sum(image) - 900, image[0] - image[1], zlib.crc32(image) % 1000 - 500]
+
+    def counters(self) -> list[int]:
+        return [7, 1 << 31]
+
+    def words(self, record: int, image: bytes) -> bytes:
+        return image + b"\0"
 
     def time(self) -> float:
         return self.now
@@ -164,7 +180,7 @@ class ModelBoard:
         if kind == 5:
             return 0, self.result(bank)
         if kind == 6:
-            return 0, struct.pack("<II", 7, 1 << 31)
+            return 0, b"".join(struct.pack("<I", value) for value in self.counters())
         if kind == 7:
             return self.counts(*struct.unpack("<BIH", body))
         if kind == 8:
@@ -172,13 +188,13 @@ class ModelBoard:
         return 0, b""
 
     def store(self, bank: int, offset: int, data: bytes) -> int:
-        if offset >= 7:
+        if offset >= self.size:
             return 4
         if self.state[bank] == 1:
             return 5
         self.state[bank] = 0
-        self.images[bank][offset : offset + len(data)] = data[: 7 - offset]
-        return 4 if offset + len(data) > 7 else 0
+        self.images[bank][offset : offset + len(data)] = data[: self.size - offset]
+        return 4 if offset + len(data) > self.size else 0
 
     def run(self, bank: int, crc: int) -> None:
         if self.state[bank] == 1 or (self.state[bank] == 2 and self.done[bank][0] == crc):
@@ -192,20 +208,25 @@ class ModelBoard:
             if self.wait[bank] <= 0:
                 image = bytes(self.images[bank])
                 logits = self.logits(image)
-                label = struct.pack("<IH", 77, logits.index(max(logits)))
-                self.done[bank] = (zlib.crc32(image), label + struct.pack("<3h", *logits))
+                found = struct.pack("<IH", 77, logits.index(max(logits)))
+                for logit in logits:
+                    found += logit.to_bytes(self.logit_bytes, "little", signed=True)
+                self.done[bank] = (zlib.crc32(image), found)
                 self.state[bank] = 2
         crc, rest = self.done[bank]
-        return struct.pack("<BI", self.state[bank], crc) + rest.rjust(12, b"\0")
+        return struct.pack("<BI", self.state[bank], crc) + rest
 
     def counts(self, record: int, first: int, words: int) -> tuple[int, bytes]:
-        if record != 0 or words == 0 or first + words > 4:
+        if record >= len(self.records) or words == 0:
+            return 4, b""
+        size, number = self.records[record]
+        if first + words > number:
             return 4, b""
         if 1 in self.state:
             return 5, b""
         if self.last is None:
             return 6, b""
-        whole = (self.last + b"\0")[2 * first : 2 * (first + words)]
+        whole = self.words(record, self.last)[size * first : size * (first + words)]
         return 0, struct.pack("<I", zlib.crc32(self.last)) + whole
 
 

@@ -21,7 +21,7 @@ class ArtyA7100T(Board):
         "failed": Light("led", 1, None, "LD5"),
         "alive": Light("led", 2, None, "LD6"),
     }
-    link = Link(rx="A9", tx="D10", over="USB, second port")
+    link = Link(rx="A9", tx="D10", over="USB, second port", baud=3_000_000)
     loader = "arty_a7_100t"
 
     def platform(self) -> Any:

@@ -62,11 +62,15 @@ class Link:
         Pins of the FPGA: what it receives by, and what it sends by.
     over : str
         What these lead to: the USB socket, or pins for a serial adapter of 3.3 V.
+    baud : int
+        The rate unless another is asked for: what the adapter can do by its data sheet, or what
+        common ones can, and a fourth of the clock at most.
     """
 
     rx: str
     tx: str
     over: str
+    baud: int
 
 
 class Board(ABC):
@@ -85,7 +89,7 @@ class Board(ABC):
     resources : Resources
         What the device has, by its data sheet.
     clock : float
-        MHz of the oscillator, which is the clock of the whole design.
+        MHz of the oscillator.
     lights : mapping of str to Light
         ``"passed"`` and ``"failed"``, which tell the self test's result; ``"alive"``, which blinks
         while there is a clock, where there is a third.

@@ -20,7 +20,7 @@ class IceBreaker(Board):
         "passed": Light("led_g", 0, None, "LEDG, green"),
         "failed": Light("led_r", 0, None, "LEDR, red"),
     }
-    link = Link(rx="6", tx="9", over="USB, second port")
+    link = Link(rx="6", tx="9", over="USB, second port", baud=3_000_000)
     loader = "ice40_generic"
 
     def platform(self) -> Any:

@@ -21,7 +21,7 @@ class OrangeCrab25F(Board):
         "failed": Light("rgb_led", 0, "r", "red of the RGB LED"),
         "alive": Light("rgb_led", 0, "b", "blue of the RGB LED"),
     }
-    link = Link(rx="N17", tx="M18", over="adapter on 0, 1")
+    link = Link(rx="N17", tx="M18", over="adapter on 0, 1", baud=1_000_000)
     loader = "orangeCrab"
 
     def platform(self) -> Any:

@@ -21,7 +21,7 @@ class PynqZ2(Board):
         "failed": Light("led", 1, None, "LD1"),
         "alive": Light("led", 2, None, "LD2"),
     }
-    link = Link(rx="Y18", tx="Y19", over="adapter on Pmod A")
+    link = Link(rx="Y18", tx="Y19", over="adapter on Pmod A", baud=1_000_000)
     loader = "pynq_z2"
 
     def platform(self) -> Any:

@@ -21,7 +21,7 @@ class TangNano9K(Board):
         "failed": Light("led", 1, None, "LED 2 (pin 11)"),
         "alive": Light("led", 2, None, "LED 3 (pin 13)"),
     }
-    link = Link(rx="18", tx="17", over="USB, second port")
+    link = Link(rx="18", tx="17", over="USB, second port", baud=2_000_000)
     loader = "tangnano9k"
 
     def platform(self) -> Any:

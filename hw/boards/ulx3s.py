@@ -21,7 +21,7 @@ class Ulx3s85F(Board):
         "failed": Light("led", 1, None, "D1"),
         "alive": Light("led", 2, None, "D2"),
     }
-    link = Link(rx="M1", tx="L4", over="USB (US1)")
+    link = Link(rx="M1", tx="L4", over="USB (US1)", baud=3_000_000)
     loader = "ulx3s"
 
     def platform(self) -> Any:

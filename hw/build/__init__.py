@@ -6,6 +6,6 @@
 """
 
 from spikeloom.hw.build.flow import FIELDS, Images, build
-from spikeloom.hw.build.manifest import Manifest
+from spikeloom.sw.manifest import Manifest
 
 __all__ = ["FIELDS", "Images", "Manifest", "build"]

@@ -232,6 +232,8 @@ class Gowin(Family):
     }
     shapes = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
     small = 2048
+    # At four fifths, nextpnr's placer took minutes to find room once.
+    full = 0.7
 
     @property
     def synth(self) -> str:
@@ -272,7 +274,8 @@ class Xilinx(Family):
 
     @property
     def synth(self) -> str:
-        return "synth_xilinx -family xc7"
+        # Without hierarchy: Yosys 0.70's abc9 fails on some designs that keep it.
+        return "synth_xilinx -family xc7 -flatten"
 
     def synthesised(self, cells: Mapping[str, int]) -> Resources:
         found = super().synthesised(cells)

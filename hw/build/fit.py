@@ -11,21 +11,33 @@ from dataclasses import replace
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.family import Family
 from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.engine import COUNTERS
 from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
 from spikeloom.sw.network import Network
 
-#: Look-up tables of four inputs: of an engine that hardly has lanes; for each bit of a lane's
-#: accumulator and potential; for each bit of an accumulator and further event in the same cycle;
-#: and for each bit of a word of values, which is searched for non-zeros. The third is that of a
-#: lane alone (`python -m benchmarks.lanes`), the others are least squares over whole designs on
-#: ECP5 (`python -m benchmarks.fit ecp5`), of which none is off by more than 12.1 %.
-_ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT = 180.0, 0.9, 1.5, 25.0
+#: Look-up tables of four inputs: of the host link, the self test and the LEDs; of an engine that
+#: hardly has lanes; for each bit of a lane's accumulator and potential; for each bit of an
+#: accumulator and further event in the same cycle; for each bit of a word of values, which is
+#: searched for non-zeros; and for each counter, with its way to the link. Those of engines and bits
+#: were fitted to designs without a link, those of the device and the counters to what a link added;
+#: the rate of further events is a guess. `python -m benchmarks.fit ecp5` compares the sum with what
+#: Yosys counts, and fits all of them anew.
+_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER = 1600.0, 180.0, 0.9, 1.5, 25.0, 70.0
 #: Budgets of processing elements that are tried, from the largest.
 _BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
 
 
-def features(layer: LayerPlan) -> tuple[float, float, float, float]:
-    """Return what the estimate for one layer is linear in: 1 and three numbers of bits."""
+def features(planned: Plan) -> tuple[float, ...]:
+    """Return what the estimate is linear in: 1, engines, three numbers of bits, counters.
+
+    In the order of the rates.
+    """
+    engines = [_features(layer) for layer in planned.layers]
+    counters = len(COUNTERS.members) * len(engines) if planned.config.counters else 0
+    return (1.0, *(sum(column) for column in zip(*engines, strict=True)), float(counters))
+
+
+def _features(layer: LayerPlan) -> tuple[float, float, float, float]:
     width = layer.ranges.accumulator.width + layer.ranges.potential.width
     words = sum(
         reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
@@ -36,14 +48,10 @@ def features(layer: LayerPlan) -> tuple[float, float, float, float]:
 
 
 def luts(planned: Plan) -> int:
-    """Return about how many look-up tables a plan would take."""
-    rates = (_ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT)
-    total = sum(
-        rate * amount
-        for layer in planned.layers
-        for rate, amount in zip(rates, features(layer), strict=True)
-    )
-    return round(total)
+    """Return about how many look-up tables a design with this plan would take, link included."""
+    rates = (_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER)
+    amounts = features(planned)
+    return round(sum(rate * amount for rate, amount in zip(rates, amounts, strict=True)))
 
 
 def banks(planned: Plan, family: Family) -> int:

@@ -5,27 +5,32 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build import fit, timing
+from spikeloom.hw.build import fit, timing, vivado
+from spikeloom.hw.build.clocking import Clocking
 from spikeloom.hw.build.family import CELLS, REPORT, Family
-from spikeloom.hw.build.manifest import FORMAT, VERSION, Manifest, digest
-from spikeloom.hw.build.selftest import SelfTest
+from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.cost import activity
+from spikeloom.hw.device import Device
+from spikeloom.hw.link.plan import LinkPlan
 from spikeloom.hw.planning.cycles import predict
 from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.selftest import SelfTest
 from spikeloom.hw.verilog import describe
 from spikeloom.sw.errors import ConfigError, FileFormatError, SpikeloomError, ToolError
 from spikeloom.sw.golden import Golden
+from spikeloom.sw.link.messages import VERSION as PROTOCOL
+from spikeloom.sw.manifest import FORMAT, VERSION, Manifest, digest
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
 
@@ -82,6 +87,9 @@ def build(
     config: HardwareConfig | None = None,
     images: Images | None = None,
     tested: int = 1,
+    clock: float | None = None,
+    baud: int | None = None,
+    records: Sequence[str] = (),
     source: str = "auto",
     say: Callable[[str], object] = lambda text: None,
 ) -> Manifest:
@@ -94,12 +102,18 @@ def build(
     folder : path
         Gets the bitstream and the manifest, and a folder with all that the tools wrote.
     config : HardwareConfig, optional
-        Lanes that it leaves open are as many as fit.
+        Lanes that it leaves open are as many as fit. With counters, if left out.
     images : Images, optional
         For the self test and the prediction of images per second; random ones, and no prediction,
         if left out.
     tested : int
         How many of the images are in the bitstream.
+    clock : float, optional
+        MHz of the design; the board's oscillator, if left out.
+    baud : int, optional
+        Rate of the host link; the board's own, if left out.
+    records : sequence of str
+        Layers whose counts can be read over the link.
     source : str
         Which tools to take: :data:`~spikeloom.hw.build.tools.SOURCES`.
     say : callable, optional
@@ -113,7 +127,8 @@ def build(
     Raises
     ------
     ConfigError
-        If the network does not fit on the board.
+        If the network does not fit on the board, a record names no layer, the clock cannot be made,
+        or it is too slow for the rate.
     ToolError
         If a tool is missing or fails, the clock is too fast for the design, or the design has a
         multiplier block.
@@ -130,9 +145,20 @@ def build(
 
     test = images.pixels[:tested]
     logits = Golden(network).run(test).logits.numpy().astype(np.int64)
-    trial = _Trial(board, family, tools, work, say)
-    plans = fit.candidates(network, config or HardwareConfig(), family, board.resources)
-    planned, resources, reached = trial.first(plans, test, logits)
+    config = config or HardwareConfig(counters=True)
+    # What a layer has sent is read from its tap.
+    config = replace(config, debug=config.debug or bool(records))
+    mhz = board.clock if clock is None else clock
+    clocking = None if mhz == board.clock else Clocking(board, mhz)
+
+    def device(planned: Plan) -> Device:
+        rate = board.link.baud if baud is None else baud
+        link = LinkPlan.of(planned, round(mhz * 1e6), rate, records=records)
+        return Device(planned, link, SelfTest(planned, test, logits))
+
+    trial = _Trial(board, family, tools, work, say, mhz, clocking)
+    made = trial.first(network, config, device)
+    resources = made.resources
     if resources["dsp"]["used"]:
         raise ToolError(
             f"the design has {resources['dsp']['used']} multiplier blocks, and should have none: "
@@ -143,23 +169,44 @@ def build(
         "version": VERSION,
         "board": board.name,
         "device": board.device,
-        **_about(network, planned),
+        **about(network, made.device),
         "tools": dict(tools.versions),
         "resources": resources,
         "routed": family.nextpnr is not None,
-        "clock_mhz": board.clock,
-        "fmax_mhz": reached,
-        "prediction": _predicted(planned, images, board.clock),
+        "oscillator_mhz": board.clock,
+        "clock_mhz": mhz,
+        "fmax_mhz": made.fmax,
+        "prediction": _predicted(made.device, images),
         "self_test": {
             "images": len(test),
             "source": images.source,
             "labels": logits.argmax(1).tolist(),
             "logits_sha256": digest(np.ascontiguousarray(logits, "<i8").tobytes()),
         },
-        "link": None,
+        "link": {"protocol": PROTOCOL, **made.device.link.description()},
         "bitstream": None,
     }
     return _deliver(content, Path(folder), work, family, network, board)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What has been built."""
+
+    device: Device
+    resources: dict[str, dict[str, int]]
+    fmax: float | None
+
+
+class _TooLargeError(ConfigError):
+    """A design has not enough room; ``luts`` says how many it takes, if that is known."""
+
+    def __init__(self, network: Network, board: Board, short: list[str], luts: int = 0) -> None:
+        super().__init__(
+            f"{network.name!r} does not fit on {board.title}: it takes {', '.join(short)}. Take a "
+            f"smaller network, weights of fewer bits, fewer lanes, or a larger board"
+        )
+        self.luts = luts
 
 
 @dataclass(frozen=True)
@@ -171,40 +218,50 @@ class _Trial:
     tools: Toolset
     work: Path
     say: Callable[[str], object]
+    clock: float
+    clocking: Clocking | None
 
     def first(
-        self, plans: Iterable[Plan], images: IntArray, logits: IntArray
-    ) -> tuple[Plan, dict[str, dict[str, int]], float | None]:
-        """Return the first plan that can be built, its resources, and its highest frequency.
+        self, network: Network, config: HardwareConfig, device: Callable[[Plan], Device]
+    ) -> _Made:
+        """Return the first plan that can be built.
 
-        What a tool fails on is passed over as well: Yosys 0.70 has trouble with some large designs.
+        What a tool fails on is passed over. So is what cannot fit either, by the measure of a
+        design that took more than foreseen; but the smallest is tried in any case.
         """
+        plans = list(fit.candidates(network, config, self.family, self.board.resources))
         failure: SpikeloomError | None = None
+        more = 1.0
         for planned in plans:
+            if planned is not plans[-1] and more * fit.luts(planned) > self.board.resources.luts:
+                continue
             lanes = ", ".join(f"{layer.layer.name}={layer.lanes}" for layer in planned.layers)
             self.say(f"lanes {lanes}")
             try:
-                host = SelfTest(planned, images, logits)
-                top = Top(self.board, planned, host)
-                rendered = write_sources(top, self.board, self.family, self.work)
-                return planned, *self._made(rendered, planned)
-            except (ConfigError, ToolError) as error:
-                self.say(str(error))
+                return self._made(device(planned))
+            except timing.TooSlowError as error:
+                if not error.placement:
+                    raise
                 failure = error
+            except _TooLargeError as error:
+                more = max(more, error.luts / max(1, fit.luts(planned)))
+                failure = error
+            except ToolError as error:
+                failure = error
+            self.say(str(failure))
         assert failure is not None, "there is always a candidate"
         raise failure
 
-    def _made(
-        self, rendered: list[list[str]], planned: Plan
-    ) -> tuple[dict[str, dict[str, int]], float | None]:
-        """Run the tools on what is written; return resources and highest frequency."""
+    def _made(self, device: Device) -> _Made:
+        """Write a design and run the tools on it."""
         board, family, work = self.board, self.family, self.work
+        network = device.plan.network
+        rendered = write_sources(Top(board, device, self.clocking), board, family, work)
         if (work / DESIGN).exists():
             blocks = family.memory_blocks((work / DESIGN).read_text(encoding="utf-8"))
             if blocks > _MORE * board.resources.block_ram:
-                raise self._too_large(
-                    planned, [f"about {blocks:,} block RAMs of {board.resources.block_ram:,}"]
-                )
+                short = [f"about {blocks:,} block RAMs of {board.resources.block_ram:,}"]
+                raise _TooLargeError(network, board, short)
         self._run(["yosys", f"{TOP}.ys"])
         found = family.synthesised(read_cells(work))
         resources: dict[str, dict[str, int]] = {
@@ -219,31 +276,29 @@ class _Trial:
             if entry["used"] > entry["available"]
         ]
         if short:
-            raise self._too_large(planned, short)
+            raise _TooLargeError(network, board, short, found.luts)
         reached = None
-        for command in family.commands(rendered, board.clock):
+        for command in family.commands(rendered, self.clock):
             self._run(command)
             if command[0].startswith("nextpnr"):
                 report = json.loads((work / REPORT).read_text(encoding="utf-8"))
                 resources.update(family.routed(report))
                 resources["dsp"]["used"] += family.multiplied(report)
-                reached = round(timing.require_closed(report, board.clock, board.title), 2)
-        return resources, reached
+                reached = round(timing.require_closed(report, self.clock, board.title), 2)
+        return _Made(device, resources, reached)
 
     def _run(self, command: list[str]) -> None:
         self.say(f"{command[0]} ({self.tools.versions[command[0]]})")
         self.tools.run(command, self.work, f"{command[0]}.log")
 
-    def _too_large(self, planned: Plan, short: list[str]) -> ConfigError:
-        return ConfigError(
-            f"{planned.network.name!r} does not fit on {self.board.title}: it takes "
-            f"{', '.join(short)}. Take a smaller network, weights of fewer bits, fewer lanes, or a "
-            f"larger board"
-        )
-
 
 def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[list[str]]:
     """Write what the tools read, and return the commands that Amaranth has for them."""
+    if family.nextpnr is None:
+        vivado.Pins(board, top).write(work)
+        script = f"read_verilog {TOP}.v\n{family.synth} -top {TOP}\ntee -q -o {CELLS} stat -json\n"
+        (work / f"{TOP}.ys").write_text(script, encoding="utf-8")
+        return []
     planned = board.platform().prepare(
         top,
         TOP,
@@ -256,12 +311,9 @@ def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[li
         if not name.startswith("build_") and not name.endswith(".debug.v"):
             text = content if isinstance(content, str) else content.decode()
             (work / name).write_text(
-                family.mapped(text) if name == DESIGN else text, encoding="utf-8"
+                family.mapped(without_brackets(text)) if name == DESIGN else text,
+                encoding="utf-8",
             )
-    if not (work / f"{TOP}.ys").exists():
-        # Vivado's project has no script for Yosys, which can count for it all the same.
-        script = f"read_verilog {TOP}.v\n{family.synth} -top {TOP}\ntee -q -o {CELLS} stat -json\n"
-        (work / f"{TOP}.ys").write_text(script, encoding="utf-8")
     commands: list[list[str]] = json.loads(planned.files[f"build_{TOP}.json"])["commands"]
     return commands
 
@@ -274,8 +326,13 @@ def read_cells(work: Path) -> Mapping[str, int]:
     return {name: int(number) for name, number in cells.items()}
 
 
-def _about(network: Network, planned: Plan) -> dict[str, Any]:
+def about(network: Network, device: Device) -> dict[str, Any]:
+    """Return what a manifest says of the network, the choices for it, and the hardware."""
+    planned = device.plan
     config = planned.config
+    hardware = describe(planned)
+    # What packs images knows how many bits a value takes on the wire.
+    hardware["input"]["value_bits"] = device.link.value_bits
     return {
         "network": {
             "name": network.name,
@@ -288,21 +345,22 @@ def _about(network: Network, planned: Plan) -> dict[str, Any]:
             "events": {layer.layer.name: layer.events for layer in planned.layers},
             "time": config.time,
         },
-        "hardware": describe(planned),
+        "hardware": hardware,
     }
 
 
-def _predicted(planned: Plan, images: Images, clock: float) -> dict[str, Any] | None:
+def _predicted(device: Device, images: Images) -> dict[str, Any] | None:
     if not images.real:
         return None
-    found = predict(planned, activity(planned.network, images.pixels))
+    found = predict(device.plan, activity(device.plan.network, images.pixels))
     pace = found.interval or float(found.latency)
     return {
         "images": len(images.pixels),
         "source": images.source,
         "cycles_per_image": round(pace, 1),
         "latency_cycles": found.latency,
-        "images_per_second": round(clock * 1e6 / pace, 1),
+        "images_per_second": round(device.link.clock / pace, 1),
+        "link_images_per_second": round(device.link.pace, 1),
         "slowest": found.slowest.name,
     }
 

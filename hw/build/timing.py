@@ -12,6 +12,21 @@ from spikeloom.sw.errors import ToolError
 _MOST = 8
 
 
+class TooSlowError(ToolError):
+    """A design cannot run at its board's clock.
+
+    Attributes
+    ----------
+    placement : bool
+        Whether the cells of the longest path alone would be fast enough, so that a smaller design,
+        with shorter wires, may be.
+    """
+
+    def __init__(self, message: str, placement: bool) -> None:
+        super().__init__(message)
+        self.placement = placement
+
+
 def fmax(report: Mapping[str, Any]) -> float:
     """Return the highest frequency in MHz at which all clocks of a nextpnr report may run."""
     return min(float(clock["achieved"]) for clock in report["fmax"].values())
@@ -22,24 +37,24 @@ def require_closed(report: Mapping[str, Any], clock: float, board: str) -> float
 
     Raises
     ------
-    ToolError
+    TooSlowError
         If it is below ``clock``; the message tells the critical path.
     """
     reached = fmax(report)
     if reached < clock:
-        raise ToolError(
+        raise TooSlowError(
             f"the design reaches {reached:.1f} MHz, but {board} runs at {clock:g} MHz: take fewer "
-            f"lanes or events (--lanes, --events). {critical_path(report)}"
+            f"lanes or events (--lanes, --events). {critical_path(report)}",
+            _cells(report) * clock < 1000,
         )
     return reached
 
 
 def critical_path(report: Mapping[str, Any]) -> str:
     """Return the longest path from register to register in words."""
-    paths = [path for path in report.get("critical_paths", []) if _inside(path)]
-    if not paths:
+    path = _longest(report)
+    if not path:
         return "The report names no critical path."
-    path = max(paths, key=lambda found: sum(step["delay"] for step in found["path"]))["path"]
     delay = sum(step["delay"] for step in path)
     wires = sum(step["delay"] for step in path if step["type"] == "routing")
     logic = [step for step in path if step["type"] == "logic"]
@@ -55,6 +70,17 @@ def critical_path(report: Mapping[str, Any]) -> str:
         f"{len(logic)} cells: from {_place(path[0]['from']['cell'])} by way of "
         f"{', '.join(places[:-1]) or 'nothing'} to {places[-1]}"
     )
+
+
+def _longest(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the steps of the longest path from register to register; none if none is told."""
+    paths = [path["path"] for path in report.get("critical_paths", []) if _inside(path)]
+    return max(paths, key=lambda path: sum(step["delay"] for step in path), default=[])
+
+
+def _cells(report: Mapping[str, Any]) -> float:
+    """Return how many ns the cells of the longest path take, without its wires."""
+    return sum(step["delay"] for step in _longest(report) if step["type"] != "routing")
 
 
 def _inside(path: Mapping[str, Any]) -> bool:

@@ -1,42 +1,46 @@
-"""What a bitstream holds: the accelerator, what talks to it, and LEDs."""
+"""What a bitstream holds: a device, its pins, and LEDs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module, Signal
-from amaranth.lib import io, wiring
+from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal
+from amaranth.lib import io
 
-from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.boards import Board
-from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.build.clocking import Clocking
+from spikeloom.hw.device import Device
 
 
 class Top(Elaboratable):
-    """A board's design: its oscillator is the clock of everything.
+    """A board's design, with one clock for everything.
 
     Parameters
     ----------
     board : Board
-    plan : Plan
-    host : wiring.Component
-        What sends pixels (``o``) and takes logits (``i``), and says whether it has ``passed`` or
-        ``failed``: a :class:`~spikeloom.hw.build.selftest.SelfTest`, until there is a host link.
+    device : Device
+        Its link's clock is the design's.
+    clocking : Clocking, optional
+        What makes that clock; the board's oscillator, if left out.
     """
 
-    def __init__(self, board: Board, plan: Plan, host: Any) -> None:
-        self.board, self.plan, self.host = board, plan, host
+    def __init__(self, board: Board, device: Device, clocking: Clocking | None = None) -> None:
+        self.board, self.device, self.clocking = board, device, clocking
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.accelerator = accelerator = Accelerator(self.plan)
-        m.submodules.host = host = self.host
-        wiring.connect(m, host.o, accelerator.i)
-        wiring.connect(m, accelerator.o, host.i)
+        if self.clocking is not None:
+            m.domains.sync = ClockDomain()
+            m.submodules.clocking = self.clocking
+        m.submodules.device = device = self.device
+        uart = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        m.d.comb += [device.rx.eq(rx.i), tx.o.eq(device.tx)]
         # About twice a second.
-        ticks = Signal(range(int(self.board.clock * 1e6) // 2))
+        ticks = Signal(range(device.link.clock // 2))
         m.d.sync += ticks.eq(ticks + 1)
-        shown = {"passed": host.passed, "failed": host.failed, "alive": ticks[-1]}
+        shown = {"passed": device.passed, "failed": device.failed, "alive": ticks[-1]}
         # LEDs of several colours are one resource, which can be requested once.
         ports: dict[tuple[str, int], Any] = {}
         for name, light in self.board.lights.items():

@@ -10,7 +10,19 @@ from spikeloom.hw.engine import COUNTERS
 from spikeloom.hw.link.uart import ratio
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.link.messages import Identity, Record
+from spikeloom.sw.link.frames import encode
+from spikeloom.sw.link.messages import (
+    AskResult,
+    Identity,
+    Message,
+    Record,
+    Result,
+    Run,
+    Started,
+    Write,
+    Written,
+    content,
+)
 from spikeloom.sw.link.packing import packed_bits, packed_bytes
 from spikeloom.sw.network import Range
 
@@ -182,6 +194,22 @@ class LinkPlan:
     def label_bits(self) -> int:
         """Bits of the index of a logit."""
         return max(1, (self.classes - 1).bit_length())
+
+    @property
+    def pace(self) -> float:
+        """Images per second that the line carries at most, were they computed in no time."""
+        starts = range(0, self.image_bytes, self.chunk)
+        sizes = [min(self.chunk, self.image_bytes - start) for start in starts]
+        pieces = [Write(0, 0, bytes(size)) for size in sizes]
+        logits = bytes(self.classes * self.logit_bytes)
+        there: list[Message] = [*pieces, Run(0, 0), AskResult(0)]
+        back: list[Message] = [*(Written() for _ in pieces), Started(), Result(0, 0, 0, 0, logits)]
+        # Ten bits for a byte; both directions at the same time.
+        longer = max(
+            sum(len(encode(content(message, 0))) for message in messages)
+            for messages in (there, back)
+        )
+        return self.baud / (10 * longer)
 
     @property
     def identity(self) -> Identity:

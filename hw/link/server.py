@@ -15,9 +15,6 @@ from spikeloom.sw.link import messages as wire
 
 #: Bytes of the longest fixed body of a request, that of a request for counts.
 _ARGUMENTS = wire.AskCounts.fixed.size
-#: Bytes of the longest head of a reply: header, and the fixed body of a result.
-_HEAD = 4 + wire.Result.fixed.size
-
 _REQUESTS: tuple[type[wire.Message], ...] = (
     wire.Identify,
     wire.AskStatus,
@@ -91,27 +88,37 @@ class Server(wiring.Component):
         bank = arguments[:8]
         offset = arguments[8:40]
         room = Signal(range(plan.image_bytes + 1))
-        reason = Signal(8)
+        reason = Signal(wire.Reason)
         no_bank = Signal()
+        # A compare of all bits of an offset would be long.
+        outside = Signal()
         runs = Signal()
         m.d.comb += [
             no_bank.eq(bank >= BANKS),
+            outside.eq(offset[len(room) :].any() | (offset[: len(room)] >= plan.image_bytes)),
             runs.eq(Array(banks.running)[bank[0]]),
             banks.bank.eq(bank[0]),
             banks.byte.eq(byte),
         ]
 
-        # --- the reply: a head of registers, then words of some memory ---
-        head = Signal(8 * _HEAD)
-        head_left = Signal(range(_HEAD + 1))
-        words = Signal(32)
+        # --- the reply: fields, the lowest of those left first, then words of some memory ---
+        fields = self._fields(header, bank[0], reason)
         sources = self._sources(m)
+        pending, lowest = Signal(len(fields)), Signal(len(fields))
         source = Signal(len(sources))
-        widest = max(size for size, _, _ in sources)
-        word = Signal(8 * widest)
-        word_left = Signal(range(widest + 1))
-        index = Signal(32)
+        words = Signal(range(max(count for _, _, count in sources) + 1))
+        index = Signal(range(max(count for _, _, count in sources)))
         self._addresses(m, index, bank[0])
+        # Either may be the next one.
+        parts = [*fields.values(), *(value for _, value, _ in sources)]
+        sizes = [len(value) // 8 for value in fields.values()] + [size for size, _, _ in sources]
+        chosen = Signal(len(parts))
+        word = Signal(8 * max(sizes))
+        word_left = Signal(range(max(sizes) + 1))
+        m.d.comb += [
+            lowest.eq(pending & -pending),
+            chosen.eq(Cat(lowest, Mux(pending.any(), 0, source))),
+        ]
 
         with m.FSM():
             with m.State("HEADER"):
@@ -150,7 +157,7 @@ class Server(wiring.Component):
                     room.eq(plan.image_bytes - offset),
                     banks.address.eq(offset + Mux(bank[0], plan.image_bytes, 0)),
                 ]
-                with m.If(no_bank | (offset >= plan.image_bytes)):
+                with m.If(no_bank | outside):
                     m.d.sync += reason.eq(wire.Reason.RANGE)
                 with m.Elif(runs):
                     m.d.sync += reason.eq(wire.Reason.BUSY)
@@ -175,45 +182,68 @@ class Server(wiring.Component):
                 m.next = "ANSWER"
             with m.State("ANSWER"):
                 self._answer(
-                    m, header, is_kind, arguments, reason, head, head_left, words, source, index
+                    m, is_kind, arguments, reason, list(fields), pending, words, source, index
                 )
-                m.next = "HEAD"
-            with m.State("HEAD"):
-                m.d.comb += [
-                    self.o.valid.eq(1),
-                    self.o.payload.byte.eq(head[:8]),
-                    self.o.payload.last.eq((head_left == 1) & (words == 0)),
-                ]
-                with m.If(self.o.ready):
-                    m.d.sync += [head.eq(head >> 8), head_left.eq(head_left - 1)]
-                    with m.If(head_left == 1):
-                        m.next = "FETCH"
-                        with m.If(words == 0):
-                            m.next = "HEADER"
+                m.next = "LATCH"
             with m.State("FETCH"):
                 # The memories take a cycle.
                 m.next = "LATCH"
             with m.State("LATCH"):
                 m.d.sync += [
-                    word.eq(selected(source, (value for _, value, _ in sources))),
-                    word_left.eq(selected(source, (Const(size) for size, _, _ in sources))),
-                    index.eq(index + 1),
+                    word.eq(selected(chosen, parts)),
+                    word_left.eq(selected(chosen, (Const(size) for size in sizes))),
+                    pending.eq(pending & ~lowest),
                 ]
+                with m.If(~pending.any()):
+                    m.d.sync += [index.eq(index + 1), words.eq(words - 1)]
                 m.next = "WORD"
             with m.State("WORD"):
+                over = ~pending.any() & (words == 0)
                 m.d.comb += [
                     self.o.valid.eq(1),
                     self.o.payload.byte.eq(word[:8]),
-                    self.o.payload.last.eq((word_left == 1) & (words == 1)),
+                    self.o.payload.last.eq((word_left == 1) & over),
                 ]
                 with m.If(self.o.ready):
                     m.d.sync += [word.eq(word >> 8), word_left.eq(word_left - 1)]
                     with m.If(word_left == 1):
-                        m.d.sync += words.eq(words - 1)
                         m.next = "FETCH"
-                        with m.If(words == 1):
+                        with m.If(over):
                             m.next = "HEADER"
         return m
+
+    def _fields(
+        self, header: data.View[data.StructLayout], bank: Value, reason: Signal
+    ) -> dict[str, Value]:
+        """Return what heads of replies are made of, in the order in which they are sent.
+
+        Each is read at one moment, and has whole bytes.
+        """
+        banks = self.banks
+        states = [
+            Mux(banks.running[b], wire.State.RUNNING, Mux(banks.done[b], wire.State.DONE, 0))
+            for b in range(BANKS)
+        ]
+
+        def whole(value: Value, size: int) -> Value:
+            return Cat(value, Const(0, 8 * size))[: 8 * size]
+
+        def by_bank(name: str, size: int) -> Value:
+            values = getattr(banks, name)
+            return whole(Mux(bank, values[1], values[0]), size)
+
+        kind = Mux(reason == 0, header.kind | wire.REPLY, wire.Refusal.kind)
+        return {
+            "header": Cat(Const(wire.VERSION, 8), kind[:8], header.sequence),
+            "refusal": Cat(whole(reason, 1), header.kind),
+            "states": Cat(whole(state, 1) for state in states),
+            "link": Cat(self.damaged, self.dropped),
+            "state": whole(Mux(bank, states[1], states[0]), 1),
+            "crc": by_bank("crc", 4),
+            "cycles": by_bank("cycles", 4),
+            "label": by_bank("label", 2),
+            "last_crc": banks.last_crc,
+        }
 
     def _sources(self, m: Module) -> list[tuple[int, Value, int]]:
         """Return where words come from: bytes of each, its value, and how many there are."""
@@ -304,64 +334,39 @@ class Server(wiring.Component):
     def _answer(
         self,
         m: Module,
-        header: data.View[object],
         is_kind: dict[type[wire.Message], Signal],
         arguments: Signal,
         reason: Signal,
-        head: Signal,
-        head_left: Signal,
+        names: list[str],
+        pending: Signal,
         words: Signal,
         source: Signal,
         index: Signal,
     ) -> None:
-        """Load the head of the reply, and what follows it."""
-        banks = self.banks
-        states = [
-            Mux(banks.running[b], wire.State.RUNNING, Mux(banks.done[b], wire.State.DONE, 0))
-            for b in range(BANKS)
-        ]
+        """Choose the fields of the reply, and what follows them."""
+        m.d.sync += [words.eq(0), source.eq(0), index.eq(0)]
 
-        def of_bank(values: list[Value], bits: int) -> Value:
-            return Cat(Mux(arguments[0], values[1], values[0]), Const(0, bits))[:bits]
-
-        def by_bank(name: str, bits: int) -> Value:
-            return of_bank([getattr(banks, name)[b] for b in range(BANKS)], bits)
-
-        m.d.sync += [words.eq(0), source.eq(0), index.eq(0), head_left.eq(4)]
-
-        def reply(kind: Value | int, *parts: Value) -> None:
-            whole = Cat(Const(wire.VERSION, 8), kind, header.sequence, *parts)
-            m.d.sync += [head.eq(whole), head_left.eq(len(whole) // 8)]
+        def reply(*fields: str) -> None:
+            m.d.sync += pending.eq(sum(1 << names.index(name) for name in ("header", *fields)))
 
         def follow(position: int, count: Value | int) -> None:
             m.d.sync += [source.eq(1 << position), words.eq(count)]
 
-        done = header.kind | wire.REPLY
+        reply()
         with m.If(reason != 0):
-            reply(Const(wire.Refusal.kind, 8), reason, header.kind)
+            reply("refusal")
         with m.Elif(is_kind[wire.Identify]):
-            reply(done)
             follow(0, len(self.plan.identity.body()))
         with m.Elif(is_kind[wire.AskStatus]):
-            padded = [Cat(state, Const(0, 8))[:8] for state in states]
-            reply(done, *padded, self.damaged, self.dropped)
+            reply("states", "link")
         with m.Elif(is_kind[wire.AskResult]):
-            reply(
-                done,
-                of_bank(states, 8),
-                by_bank("crc", 32),
-                by_bank("cycles", 32),
-                by_bank("label", 16),
-            )
+            reply("state", "crc", "cycles", "label")
             follow(1, self.plan.classes)
         with m.Elif(is_kind[wire.AskCounters]):
-            reply(done)
             follow(2, len(self.plan.counters))
         with m.Elif(is_kind[wire.AskCounts]):
-            reply(done, banks.last_crc)
+            reply("last_crc")
             m.d.sync += index.eq(arguments[8:40])
             for k in range(len(self.plan.records)):
                 with m.If(arguments[:8] == k):
                     follow(3 + k, arguments[40:56])
-        with m.Else():
-            reply(done)

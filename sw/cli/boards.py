@@ -45,7 +45,18 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps(entries, indent=2))
         return
     made = table(
-        *("board", "device", "#LUTs", "#block RAMs", "#MHz", "rx, tx", "link", "makes", "tried"),
+        *(
+            "board",
+            "device",
+            "#LUTs",
+            "#block RAMs",
+            "#MHz",
+            "rx, tx",
+            "link",
+            "#baud",
+            "makes",
+            "tried",
+        ),
     )
     for board in boards:
         routed = Family.find(board.family).nextpnr is not None
@@ -57,6 +68,7 @@ def command(as_json: bool) -> None:
             f"{board.clock:g}",
             f"{board.link.rx}, {board.link.tx}",
             board.link.over,
+            f"{board.link.baud:,}",
             "bitstream" if routed else "Vivado project",
             board.tried or "no",
         )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time as clocks
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options, table
@@ -55,6 +58,30 @@ SOURCES = ("auto", "native", "yowasp")
     help="Images inside the bitstream, which runs them at power-up and shows the result on LEDs.",
 )
 @click.option(
+    "--counters/--no-counters",
+    default=True,
+    show_default=True,
+    help="Whether every layer counts its cycles, events and waits, for the host to read.",
+)
+@click.option(
+    "--records",
+    metavar="LAYERS",
+    help="Layers whose counts the host can read, for the last image: names with commas between, "
+    "or all. Each takes memory.",
+)
+@click.option(
+    "--clock",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MHZ",
+    help="Of the design, made from the oscillator's.  [default: the oscillator's]",
+)
+@click.option(
+    "--baud",
+    type=click.IntRange(1),
+    metavar="RATE",
+    help="Of the serial line to the host.  [default: the board's, as `spikeloom boards` lists]",
+)
+@click.option(
     "--tools",
     type=click.Choice(SOURCES),
     default="auto",
@@ -73,6 +100,10 @@ def command(
     data_root: Path | None,
     limit: int,
     tested: int,
+    counters: bool,
+    records: str | None,
+    clock: float | None,
+    baud: int | None,
     tools: str,
 ) -> None:
     """Make a bitstream of NETWORK for a board, with open tools.
@@ -80,42 +111,76 @@ def command(
     NETWORK is {network}.
 
     Lanes that are not given are as many as fit. The build fails if the design does not fit, if it
-    cannot run at the board's clock, or if it has a multiplier block. For boards without open place
+    cannot run at its clock, or if it has a multiplier block. For boards without open place
     and route (Xilinx), a Vivado project is written instead, with Yosys' figures: Vivado is not
     run.
 
-    The bitstream tests itself at power-up: LEDs show whether every logit of some images is that
-    of the golden model. With --data these are the first images of a data set's test split, and
-    images per second are predicted; without, they are random pixels.
+    The bitstream answers a host on the board's serial line (docs/protocol.md), and tests itself at
+    power-up: LEDs show whether every logit of some images is that of the golden model. With --data
+    these are the first images of a data set's test split, and images per second are predicted;
+    without, they are random pixels.
 
     \b
         spikeloom build digits-conv --board ulx3s-85f --data digits --out build/board
+        spikeloom build digits-conv --board orangecrab-25f --records all --out build/board
         spikeloom build net.safetensors --board tang-nano-9k --lanes 1 --out build/board
     """
     from spikeloom.hw.boards import Board
     from spikeloom.hw.build import build
 
-    begun = clocks.monotonic()
     target = Board.find(board)
     images = None if data is None else _images(network, data, data_root, max(limit, tested))
-    manifest = build(
-        network,
-        target,
-        out,
-        config=hardware_config(lanes, events, time),
-        images=images,
-        tested=tested,
-        source=tools,
-        say=click.echo,
-    )
+    with _stages() as say:
+        manifest = build(
+            network,
+            target,
+            out,
+            config=hardware_config(lanes, events, time, counters=counters),
+            images=images,
+            tested=tested,
+            clock=clock,
+            baud=baud,
+            records=_layers(network, records),
+            source=tools,
+            say=say,
+        )
     _show(dict(manifest.content))
-    click.echo(f"wrote {out}, after {clocks.monotonic() - begun:.0f} s")
+    click.echo(f"wrote {out}")
     if manifest.bitstream is None:
         click.echo(f"Vivado was not run: `vivado -mode batch -source top.tcl` in {out / 'work'}")
         return
     lights = ", ".join(f"{name}: {light.label}" for name, light in target.lights.items())
     click.echo(f"load it with: spikeloom program {manifest.path}")
     click.echo(f"LEDs: {lights}")
+
+
+def _layers(network: contract.Network, records: str | None) -> list[str]:
+    """Return the layers that ``--records`` names."""
+    if records is None:
+        return []
+    if records == "all":
+        return [layer.name for layer in network.layers]
+    return [name.strip() for name in records.split(",")]
+
+
+@contextmanager
+def _stages() -> Iterator[Callable[[str], None]]:
+    """Give a function that prints a stage; on a screen, a clock runs until the next one."""
+    begun = clocks.monotonic()
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console(stderr=True),
+        transient=True,
+    ) as shown:
+        task = shown.add_task("")
+
+        def say(text: str) -> None:
+            click.echo(f"{clocks.monotonic() - begun:5.0f} s  {text}")
+            shown.reset(task, description=text)
+
+        yield say
 
 
 def _images(network: contract.Network, data: str, root: Path | None, limit: int) -> Images:
@@ -139,13 +204,19 @@ def _show(content: dict[str, Any]) -> None:
     console().print(made)
     if content["fmax_mhz"] is not None:
         click.echo(
-            f"highest clock {content['fmax_mhz']:g} MHz, the board's is "
+            f"highest clock {content['fmax_mhz']:g} MHz, the design's is "
             f"{content['clock_mhz']:g} MHz"
         )
+    link = content["link"]
+    click.echo(
+        f"host link at {link['baud']:,} baud, {len(link['counters'])} counters, counts of "
+        f"{', '.join(record['layer'] for record in link['records']) or 'no layer'}"
+    )
     prediction = content["prediction"]
     if prediction is not None:
         click.echo(
             f"{prediction['images_per_second']:,.0f} images per second predicted, "
             f"{prediction['cycles_per_image']:,.1f} clock cycles each, from "
-            f"{prediction['source']}; the slowest layer is {prediction['slowest']}"
+            f"{prediction['source']}; the slowest layer is {prediction['slowest']}. The serial "
+            f"line carries {prediction['link_images_per_second']:,.0f} at most"
         )

@@ -19,11 +19,13 @@ from scipy.optimize import nnls
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import fit, flow
 from spikeloom.hw.build.family import YOSYS, Family
-from spikeloom.hw.build.selftest import SelfTest
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.device import Device
+from spikeloom.hw.link.plan import LinkPlan
 from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.errors import ToolError
@@ -33,11 +35,13 @@ from spikeloom.sw.golden import Golden
 BOARDS = {"ecp5": "ulx3s-85f", "ice40": "icebreaker", "gowin": "tang-nano-9k"}
 DESIGNS = [
     ("digits-conv", HardwareConfig(lanes=1)),
-    ("digits-conv", HardwareConfig(lanes=4)),
-    ("digits-conv", HardwareConfig(budget=64)),
+    ("digits-conv", HardwareConfig(lanes=4, counters=True)),
+    ("digits-conv", HardwareConfig(budget=64, counters=True)),
+    ("digits-conv", HardwareConfig(budget=256, counters=True)),
     ("digits-conv", HardwareConfig(lanes={"conv1": 2, "conv2": 8, "conv3": 16, "fc": 1})),
     ("digits-conv", HardwareConfig(lanes=4, events={"conv2": 2, "conv3": 4})),
     ("mnist-mlp", HardwareConfig(lanes=4)),
+    ("mnist-lenet5", HardwareConfig(budget=64, counters=True)),
 ]
 
 
@@ -46,8 +50,9 @@ def synthesised(planned: Plan, board: Board, folder: Path) -> tuple[int, int, in
     family = Family.find(board.family)
     images = flow.Images.random(planned.network, 1).pixels
     logits = Golden(planned.network).run(images).logits.numpy().astype(np.int64)
-    top = Top(board, planned, SelfTest(planned, images, logits))
-    flow.write_sources(top, board, family, folder)
+    link = LinkPlan.of(planned, round(board.clock * 1e6), board.link.baud)
+    device = Device(planned, link, SelfTest(planned, images, logits))
+    flow.write_sources(Top(board, device), board, family, folder)
     Toolset.find([YOSYS], "yowasp").run(["yosys", f"{flow.TOP}.ys"], folder, "yosys.log")
     found = family.synthesised(flow.read_cells(folder))
     foreseen = family.memory_blocks((folder / flow.DESIGN).read_text(encoding="utf-8"))
@@ -61,6 +66,7 @@ def main(families: list[str]) -> None:
         board = Board.find(BOARDS[name])
         for network, config in DESIGNS:
             planned = plan(contract.load(FOLDER / f"{network}.safetensors"), config)
+            counted_too = "with" if config.counters else "without"
             try:
                 with tempfile.TemporaryDirectory() as folder:
                     luts, blocks, foreseen = synthesised(planned, board, Path(folder))
@@ -69,11 +75,11 @@ def main(families: list[str]) -> None:
                 continue
             lanes = [layer.lanes * layer.events for layer in planned.layers]
             print(
-                f"{name:6} {network:12} {lanes!s:20} LUTs {luts:6} "
+                f"{name:6} {network:12} {lanes!s:20} {counted_too:7} counters LUTs {luts:6} "
                 f"estimated {fit.luts(planned):6}, block RAMs {blocks:4} estimated {foreseen:4}",
                 flush=True,
             )
-            rows.append(np.sum([fit.features(layer) for layer in planned.layers], axis=0))
+            rows.append(fit.features(planned))
             counted.append(luts)
     relative = np.array(rows) / np.array(counted)[:, None]
     rates, _ = nnls(relative, np.ones(len(counted)))

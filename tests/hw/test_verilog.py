@@ -34,6 +34,7 @@ from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
 from spikeloom.hw.planning.streams import shape_of
 from spikeloom.hw.pool import PoolUnit
 from spikeloom.hw.population import Population
+from spikeloom.hw.queue import WordQueue
 from spikeloom.hw.reader import Reader
 from spikeloom.hw.scanner import Scanner
 from spikeloom.hw.verilog import Generated, generate
@@ -109,7 +110,13 @@ class TestGenerate:
             "network": {"name": "showcase", "digest": network.digest},
             "debug": True,
             "counters": True,
-            "input": {"shape": [2, 4, 5], "bits": 3, "timesteps": 1, "transfers": 40},
+            "input": {
+                "shape": [2, 4, 5],
+                "bits": 3,
+                "highest": 7,
+                "timesteps": None,
+                "transfers": 40,
+            },
             "output": {
                 "classes": 5,
                 "transfers": 5,
@@ -205,6 +212,7 @@ COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
         p.digits,
         weight_bits(p),
     ),
+    "WordQueue": lambda p: WordQueue(bank_layout(p), 8),
     "EventBank": lambda p: EventBank(shape_of(p.values), p.slots, p.digits, weight_bits(p)),
     "Reader": lambda p: Reader(sole(p), p.target.groups, len(p.bank(0))),
     "PeArray": PeArray,

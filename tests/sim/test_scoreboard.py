@@ -16,10 +16,9 @@ from spikeloom.sim.scoreboard import (
     OutputScore,
     Tally,
     in_hardware_order,
-    in_network_order,
-    in_stream_order,
 )
 from spikeloom.sw.golden import LayerTrace, Result
+from spikeloom.sw.streams import in_stream_order
 
 Values = npt.NDArray[np.int64]
 
@@ -120,13 +119,6 @@ def test_hardware_order_is_the_specified_one() -> None:
         at = record(layer, image, y, x, group, t)
         assert records[at, lane] == values[t, image, group * 2 + lane, y, x]
     assert not records.reshape(-1, 3, 4, 2)[:, 2, :, 1].any(), "the unused lane is 0"
-
-
-def test_stream_order_has_the_channel_fastest() -> None:
-    values = np.arange(24).reshape(2, 3, 2, 2)
-    stream = in_stream_order((3, 2, 2), values)
-    assert stream[0].tolist() == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
-    assert in_network_order((3, 2, 2), stream).tolist() == values.reshape(2, 12).tolist()
 
 
 @pytest.mark.parametrize("sends", ["count", "spikes", "logits"])

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build.manifest import FORMAT, Manifest, digest
 from spikeloom.hw.build.tools import SOURCES
 from spikeloom.sw.cli import build, main
+from spikeloom.sw.manifest import FORMAT, Manifest, digest
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -32,7 +32,12 @@ def test_boards_as_json() -> None:
     entries = {entry["name"]: entry for entry in json.loads(output)}
     assert list(entries) == Board.names()
     assert entries["icebreaker"]["resources"]["luts"] == 5280
-    assert entries["icebreaker"]["link"] == {"rx": "6", "tx": "9", "over": "USB, second port"}
+    assert entries["icebreaker"]["link"] == {
+        "rx": "6",
+        "tx": "9",
+        "over": "USB, second port",
+        "baud": 3_000_000,
+    }
     assert [entry["bitstream"] for entry in entries.values()].count(False) == 2
     assert all(entry["tried"] is None for entry in entries.values())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ class Tools:
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
         self.cells: list[Any] = [{"SB_LUT4": 1000, "SB_DFFSR": 300, "SB_RAM40_4K": 7}]
-        self.report: dict[str, Any] = REPORT
+        self.reports: list[dict[str, Any]] = [REPORT]
 
     def run(self, command: Sequence[str], folder: Path, log: str) -> None:
         self.commands.append(list(command))
@@ -85,7 +85,8 @@ class Tools:
             counted = {"design": {"num_cells_by_type": found}}
             (folder / "cells.json").write_text(json.dumps(counted))
         elif command[0].startswith("nextpnr"):
-            (folder / "report.json").write_text(json.dumps(self.report))
+            report = self.reports.pop(0) if len(self.reports) > 1 else self.reports[0]
+            (folder / "report.json").write_text(json.dumps(report))
         else:
             (folder / "top.bin").write_bytes(b"bits")
 
@@ -135,7 +136,87 @@ def test_sources_are_the_same_bytes_wherever_they_are_made(tools: Tools, tmp_pat
         assert str(tmp_path).encode() not in first
     assert b"set_io light" not in first
     pins = {line.split()[-1] for line in first.decode().splitlines() if "set_io" in line}
-    assert pins == {"35", "37", "11"}
+    assert pins == {"35", "11", "37", ICEBREAKER.link.rx, ICEBREAKER.link.tx}
+
+
+def test_the_manifest_describes_the_link(tools: Tools, tmp_path: Path) -> None:
+    content = build(two_layers(), ICEBREAKER, tmp_path, records=["hidden"], baud=115200).content
+    assert content["link"] == {
+        "protocol": 1,
+        "baud": 115200,
+        "counters": [
+            f"{layer}.{counter}"
+            for layer in ("hidden", "out")
+            for counter in ("cycles", "events", "starved", "blocked")
+        ],
+        "records": [
+            {
+                "layer": "hidden",
+                "lanes": content["config"]["lanes"]["hidden"],
+                "width": 2,
+                "signed": False,
+                "bytes": -(-content["config"]["lanes"]["hidden"] * 2 // 8),
+                "transfers": 8 // content["config"]["lanes"]["hidden"],
+            }
+        ],
+    }
+    assert content["hardware"]["input"]["shape"] == [1, 2, 2]
+    assert content["hardware"]["input"]["timesteps"] is None
+    assert content["hardware"]["input"]["value_bits"] == 4
+
+
+def test_the_link_has_the_board_s_rate_and_what_the_configuration_says(
+    tools: Tools, tmp_path: Path
+) -> None:
+    plain = HardwareConfig(lanes=1)
+    link = build(two_layers(), ICEBREAKER, tmp_path, config=plain).content["link"]
+    assert link == {"protocol": 1, "baud": 3_000_000, "counters": [], "records": []}
+
+
+def test_a_rate_that_the_clock_cannot_have(tools: Tools, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="3000001"):
+        build(two_layers(), ICEBREAKER, tmp_path, baud=3_000_001)
+    assert tools.names == []
+
+
+def test_a_record_of_no_layer(tools: Tools, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no layer 'conv9', only hidden, out"):
+        build(two_layers(), ICEBREAKER, tmp_path, records=["conv9"])
+    assert tools.names == []
+
+
+@pytest.fixture
+def slow_report() -> Callable[[float], dict[str, Any]]:
+    """Return what makes a report of a path whose cells take so many ns, and its wires 9."""
+    ends = {"from": {"cell": "a"}, "to": {"cell": "b"}}
+
+    def made(cells: float) -> dict[str, Any]:
+        path = [{"type": "logic", "delay": cells, **ends}, {"type": "routing", "delay": 9, **ends}]
+        return REPORT | {
+            "fmax": {"clk": {"achieved": 1000 / (cells + 9)}},
+            "critical_paths": [{"from": "posedge clk", "to": "posedge clk", "path": path}],
+        }
+
+    return made
+
+
+def test_long_wires_may_be_shorter_with_fewer_lanes(
+    tools: Tools, tmp_path: Path, slow_report: Callable[[float], dict[str, Any]]
+) -> None:
+    # 12 MHz are 83.3 ns.
+    tools.reports = [slow_report(80.0), REPORT]
+    said: list[str] = []
+    build(two_layers(), ICEBREAKER, tmp_path, say=said.append)
+    assert tools.names.count("nextpnr-ice40") == 2
+    assert sum("reaches 11.2 MHz, but iCEBreaker runs at 12 MHz" in line for line in said) == 1
+
+
+def test_cells_that_are_too_slow_are_so_with_fewer_lanes(
+    tools: Tools, tmp_path: Path, slow_report: Callable[[float], dict[str, Any]]
+) -> None:
+    tools.reports = [slow_report(84.0), REPORT]
+    with pytest.raises(ToolError, match=r"The longest path takes 93\.0 ns, 9\.0 ns of it in wires"):
+        build(two_layers(), ICEBREAKER, tmp_path)
 
 
 def test_without_data_nothing_is_predicted(tools: Tools, tmp_path: Path) -> None:
@@ -188,7 +269,7 @@ def test_yosys_failing_on_the_last_design_is_told(tools: Tools, tmp_path: Path) 
 
 
 def test_a_clock_that_is_too_fast_leaves_no_bitstream(tools: Tools, tmp_path: Path) -> None:
-    tools.report = REPORT | {"fmax": {"clk": {"achieved": 11.9}}, "critical_paths": []}
+    tools.reports[0] = REPORT | {"fmax": {"clk": {"achieved": 11.9}}, "critical_paths": []}
     with pytest.raises(ToolError, match=r"reaches 11.9 MHz, but iCEBreaker runs at 12 MHz"):
         build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
     assert [path.name for path in tmp_path.iterdir()] == [WORK]
@@ -200,7 +281,7 @@ def test_a_multiplier_block_is_a_defect(tools: Tools, tmp_path: Path, cell: str)
         tools.cells = [tools.cells[0] | {cell: 1}]
     else:
         used = REPORT["utilization"] | {cell: {"used": 1, "available": 8}}
-        tools.report = REPORT | {"utilization": used}
+        tools.reports[0] = REPORT | {"utilization": used}
     with pytest.raises(ToolError, match="1 multiplier blocks, and should have none"):
         build(two_layers(), ICEBREAKER, tmp_path)
 

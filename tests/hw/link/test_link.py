@@ -1,4 +1,4 @@
-"""The whole device side, against the host's: with a stand-in, and with a real accelerator."""
+"""The whole device side, against the host's, with a stand-in for the accelerator."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from components import plan_of
-from link_board import SimulatedBoard
+from components import plan_of, small_plan
 from link_stub import SLOW, StubDevice, stub_logits, stub_plan, stub_record
 from link_verilated import VerilatedBoard, build, under_fire
-from pysim import pixels
 
-from spikeloom.hw.link.device import Device
 from spikeloom.hw.link.plan import LinkPlan
-from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.golden import Golden
-from spikeloom.sw.link import Client, RefusedError, State, pack, unpack_words
+from spikeloom.sw.link import Client, RefusedError, State, unpack_words
 from spikeloom.sw.link.frames import Decoder, encode
 from spikeloom.sw.link.messages import AskCounts, AskResult, Message, Reason, Run, Write
-from spikeloom.sw.network import If, Linear
+from spikeloom.sw.network import Linear
 
 pytestmark = pytest.mark.xdist_group("link")
 
@@ -42,7 +37,7 @@ def board(program: Path) -> Iterator[VerilatedBoard]:
     found.close()
 
 
-def client_of(board: VerilatedBoard | SimulatedBoard) -> Client:
+def client_of(board: VerilatedBoard) -> Client:
     return Client(board, timeout=1e-3, clock=board.time, patience=1)
 
 
@@ -162,39 +157,6 @@ def test_under_fire(program: Path) -> None:
     assert outcome.counts > outcome.bursts / 2
     assert outcome.wrong == 0
     assert outcome.slow == 0
-
-
-def small_plan() -> Plan:
-    rng = np.random.default_rng(0)
-    neuron = If(np.array([9, 12]), np.array([4, 6]), np.array([1, -2]), fraction_bits=0)
-    synapses = Linear(rng.integers(-7, 8, (2, 3)))
-    return plan_of((3,), synapses, neuron, bits=4, timesteps=3, debug=True, counters=True)
-
-
-def test_a_real_accelerator() -> None:
-    """Images, counts and counters; and a reset while an image is half way in."""
-    plan = small_plan()
-    network = plan.network
-    link = LinkPlan.of(plan, 12_000_000, 3_000_000, records=["layer"], receive=64, chunk=8)
-    board = SimulatedBoard(Device(plan, link), 12_000_000, 3_000_000)
-    client = client_of(board)
-    client.require(network.digest)
-    batch = np.random.default_rng(1).integers(0, 16, (3, 3))
-    packed = [pack(pixels(network, image[None]), link.value_bits) for image in batch]
-    expected = Golden(network).run(batch)
-    client.write(0, packed[0])
-    client.run(0, packed[0])
-    for _ in range(2):
-        results = list(client.infer(packed))
-        logits = [list(result.logits(link.logit_bytes)) for result in results]
-        assert logits == expected.logits.tolist()
-    record = link.records[0]
-    values = record.values
-    words = client.counts(0, packed[-1])
-    counts = unpack_words(words, record.bytes, record.lanes, values.width, values.signed)
-    assert counts.reshape(-1).tolist() == expected.counts["layer"][-1].tolist()
-    counters = dict(zip(link.counters, client.counters(), strict=True))
-    assert counters["layer.events"] > 0
 
 
 class TestPlan:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spikeloom.hw.build.manifest import FORMAT, VERSION, Manifest, digest
 from spikeloom.sw.errors import FileFormatError
+from spikeloom.sw.manifest import FORMAT, VERSION, Manifest, digest
 
 CONTENT = {
     "format": FORMAT,

@@ -12,6 +12,7 @@ from spikeloom.hw.planning.streams import shape_of
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.streams import pixel_stream
 
 
 class SelfTest(wiring.Component):
@@ -93,11 +94,8 @@ def in_order(network: Network, images: IntArray) -> list[int]:
     """
     if len(images) == 0:
         raise DataError("a self test needs at least one image")
-    channels = network.input.shape[0]
-    steps = network.input.steps or 1
-    # (N, T, C, positions) -> (N, positions, C, T)
-    flat = np.asarray(images, np.int64).reshape(len(images), steps, channels, -1)
-    return [int(value) for value in flat.transpose(0, 3, 2, 1).flatten()]
+    pixels: list[int] = pixel_stream(network.input, images).flatten().tolist()
+    return pixels
 
 
 def _walk(m: Module, name: str, words: memory.Memory, step: Signal) -> tuple[Signal, Signal]:

@@ -8,13 +8,12 @@ from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from examples import every_kind, everything
-from pysim import pixels
 
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.build.flow import Images
-from spikeloom.hw.build.selftest import SelfTest, in_order
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.selftest import SelfTest, in_order
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Network
@@ -81,12 +80,6 @@ def test_a_wrong_pixel_fails() -> None:
     logits = golden(network, images)
     assert not np.array_equal(logits, golden(network, images * 0))
     assert run(network, images * 0, logits) == (0, 1)
-
-
-@pytest.mark.parametrize("network", [everything(), every_kind()], ids=["everything", "every kind"])
-def test_pixels_come_in_the_order_of_the_stream(network: Network) -> None:
-    images = Images.random(network, 2).pixels
-    assert in_order(network, images) == pixels(network, images)
 
 
 def test_no_image_is_no_test() -> None:

@@ -1,0 +1,47 @@
+"""Verilog with AXI's ports, and the sidecar with its register map."""
+
+from __future__ import annotations
+
+from amaranth.back import verilog
+
+from spikeloom.hw.axi.accelerator import AxiAccelerator
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.verilog import Generated, describe
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import Network
+
+
+def generate(network: Network, config: HardwareConfig | None = None) -> Generated:
+    """Generate the Verilog of an accelerator behind AXI.
+
+    Parameters
+    ----------
+    network : Network
+    config : HardwareConfig, optional
+
+    Returns
+    -------
+    Generated
+        Its sidecar is that of the accelerator, and under ``"axi"`` the widths of the buses and the
+        register map.
+
+    Raises
+    ------
+    UnsupportedError
+        If the network has a structure that the hardware cannot run, or AXI cannot carry.
+    ConfigError
+        If the configuration does not fit the network, or asks for taps.
+    """
+    if config is not None and config.debug:
+        raise ConfigError("AXI has no ports for taps: leave out debug, or AXI")
+    return generate_from(plan(network, config))
+
+
+def generate_from(planned: Plan) -> Generated:
+    """Generate the Verilog of a plan; see :func:`generate`."""
+    wrapped = AxiAccelerator(planned)
+    text = verilog.convert(
+        wrapped, name=planned.config.top, emit_src=False, strip_internal_attrs=True
+    )
+    return Generated(text, describe(planned) | {"axi": wrapped.plan.description()})

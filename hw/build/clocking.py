@@ -1,0 +1,323 @@
+"""A clock other than the board's oscillator: the phase-locked loops of the families."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from amaranth.hdl import (
+    ClockDomain,
+    ClockSignal,
+    Elaboratable,
+    Instance,
+    Module,
+    ResetSignal,
+    Signal,
+)
+from amaranth.lib import io
+from amaranth.lib.cdc import FFSynchronizer
+
+from spikeloom.hw.boards import Board
+from spikeloom.sw.errors import ConfigError
+
+#: Seconds after which block RAM of an iCE40 can be read, with the margin that Amaranth takes too.
+_SETTLED = 15e-6
+
+
+@dataclass(frozen=True)
+class Division:
+    """How a loop makes a clock.
+
+    Parameters
+    ----------
+    before, feedback, after : int
+        The oscillator is divided by the first, the output is that times the second; the third is
+        the ratio of the loop's own oscillator to the output.
+    clock : float
+        MHz of the output.
+    """
+
+    before: int
+    feedback: int
+    after: int
+    clock: float
+
+
+class Pll(ABC):
+    """A family's phase-locked loop; found by the family's name.
+
+    Attributes
+    ----------
+    family : str
+    compared : (float, float)
+        MHz that the divided oscillator may have.
+    inner : (float, float)
+        MHz that the loop's own oscillator may have.
+    before, feedback, after : sequence of int
+        What the dividers can be set to.
+    """
+
+    family: ClassVar[str]
+    compared: ClassVar[tuple[float, float]]
+    inner: ClassVar[tuple[float, float]]
+    before: ClassVar[range]
+    feedback: ClassVar[range]
+    after: ClassVar[tuple[int, ...]]
+
+    _known: ClassVar[dict[str, type[Pll]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Pll._known[cls.family] = cls
+
+    @staticmethod
+    def find(family: str) -> Pll:
+        """Return the loop of a family.
+
+        Raises
+        ------
+        ConfigError
+            If there is none.
+        """
+        if family not in Pll._known:
+            raise ConfigError(
+                f"there is no other clock than the oscillator's for {family}: leave out --clock"
+            )
+        return Pll._known[family]()
+
+    def divisions(self, oscillator: float) -> Iterator[Division]:
+        """Yield what can be made of an oscillator of so many MHz."""
+        for before in self.before:
+            compared = oscillator / before
+            if not self.compared[0] <= compared <= self.compared[1]:
+                continue
+            for feedback in self.feedback:
+                for after in self.after:
+                    made = self.made(compared, feedback, after)
+                    if self.inner[0] <= made * after <= self.inner[1]:
+                        yield Division(before, feedback, after, made)
+
+    def made(self, compared: float, feedback: int, after: int) -> float:
+        """Return the MHz of the output: here, it is what is fed back."""
+        return compared * feedback
+
+    def division(self, oscillator: float, wanted: float) -> Division:
+        """Return the dividers that make a clock.
+
+        Parameters
+        ----------
+        oscillator, wanted : float
+            MHz.
+
+        Raises
+        ------
+        ConfigError
+            If the loop cannot make it to the kHz; the message names the next that it can make.
+        """
+        middle = sum(self.inner) / 2
+
+        def rank(found: Division) -> tuple[float, int, float]:
+            return abs(found.clock - wanted), found.before, abs(found.clock * found.after - middle)
+
+        nearest = min(self.divisions(oscillator), key=rank)
+        if abs(nearest.clock - wanted) >= 1e-3:
+            raise ConfigError(
+                f"{oscillator:g} MHz cannot be made into {wanted:g} MHz: the next is "
+                f"--clock {nearest.clock:.6g}"
+            )
+        return nearest
+
+    @abstractmethod
+    def connect(
+        self, m: Module, port: io.PortLike, division: Division, output: Signal, locked: Signal
+    ) -> None:
+        """Add the loop, and what brings the pin's clock there.
+
+        Parameters
+        ----------
+        m : Module
+        port : amaranth.lib.io.PortLike
+            The oscillator's pin.
+        division : Division
+        output, locked : Signal
+            To be driven.
+        """
+
+
+class Ecp5Pll(Pll):
+    """EHXPLLL; limits of Lattice's FPGA-DS-02012."""
+
+    family = "ecp5"
+    compared = (3.125, 400.0)
+    inner = (400.0, 800.0)
+    before = range(1, 129)
+    feedback = range(1, 129)
+    after = tuple(range(1, 129))
+
+    def connect(
+        self, m: Module, port: io.PortLike, division: Division, output: Signal, locked: Signal
+    ) -> None:
+        m.submodules.pin = pin = io.Buffer("i", port)
+        m.submodules.pll = Instance(
+            "EHXPLLL",
+            # The filter's settings are those that Project Trellis' ecppll takes for all clocks.
+            a_ICP_CURRENT="12",
+            a_LPF_RESISTOR="8",
+            a_MFG_ENABLE_FILTEROPAMP="1",
+            a_MFG_GMCREF_SEL="2",
+            p_PLLRST_ENA="DISABLED",
+            p_INTFB_WAKE="DISABLED",
+            p_STDBY_ENABLE="DISABLED",
+            p_DPHASE_SOURCE="DISABLED",
+            p_OUTDIVIDER_MUXA="DIVA",
+            p_OUTDIVIDER_MUXB="DIVB",
+            p_OUTDIVIDER_MUXC="DIVC",
+            p_OUTDIVIDER_MUXD="DIVD",
+            p_CLKI_DIV=division.before,
+            p_CLKFB_DIV=division.feedback,
+            p_CLKOP_ENABLE="ENABLED",
+            p_CLKOP_DIV=division.after,
+            p_CLKOP_CPHASE=division.after // 2,
+            p_CLKOP_FPHASE=0,
+            p_FEEDBK_PATH="CLKOP",
+            i_CLKI=pin.i,
+            i_CLKFB=output,
+            i_RST=0,
+            i_STDBY=0,
+            i_PHASESEL0=0,
+            i_PHASESEL1=0,
+            i_PHASEDIR=1,
+            i_PHASESTEP=1,
+            i_PHASELOADREG=1,
+            i_PLLWAKESYNC=0,
+            i_ENCLKOP=0,
+            o_CLKOP=output,
+            o_LOCK=locked,
+        )
+
+
+class Ice40Pll(Pll):
+    """SB_PLL40_PAD; limits of Lattice's FPGA-TN-02052 (iCE40 sysCLOCK PLL)."""
+
+    family = "ice40"
+    compared = (10.0, 133.0)
+    inner = (533.0, 1066.0)
+    before = range(1, 17)
+    feedback = range(1, 129)
+    after = tuple(2**k for k in range(1, 7))
+
+    #: Highest MHz of the divided oscillator for the settings 1, 2, ... of the filter.
+    _FILTERS = (17.0, 26.0, 44.0, 66.0, 101.0, 133.0)
+
+    def made(self, compared: float, feedback: int, after: int) -> float:
+        # It is the loop's own oscillator that is fed back.
+        return compared * feedback / after
+
+    def connect(
+        self, m: Module, port: io.PortLike, division: Division, output: Signal, locked: Signal
+    ) -> None:
+        compared = division.clock * division.after / division.feedback
+        setting = next(k for k, most in enumerate(self._FILTERS, 1) if compared <= most)
+        m.submodules.pll = Instance(
+            "SB_PLL40_PAD",
+            p_FEEDBACK_PATH="SIMPLE",
+            p_DIVR=division.before - 1,
+            p_DIVF=division.feedback - 1,
+            p_DIVQ=division.after.bit_length() - 1,
+            p_FILTER_RANGE=setting,
+            # The pin's own buffer: it leads to the loop and nowhere else.
+            i_PACKAGEPIN=port.io,
+            i_RESETB=1,
+            i_BYPASS=0,
+            o_PLLOUTGLOBAL=output,
+            o_LOCK=locked,
+        )
+
+
+class GowinPll(Pll):
+    """rPLL; limits of Gowin's UG286 and DS117 for a GW1NR-9C of grade C6/I5."""
+
+    family = "gowin"
+    compared = (3.0, 400.0)
+    inner = (400.0, 1200.0)
+    before = range(1, 65)
+    feedback = range(1, 65)
+    after = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
+
+    def connect(
+        self, m: Module, port: io.PortLike, division: Division, output: Signal, locked: Signal
+    ) -> None:
+        m.submodules.pin = pin = io.Buffer("i", port)
+        oscillator = division.clock * division.before / division.feedback
+        m.submodules.pll = Instance(
+            "rPLL",
+            p_DEVICE="GW1NR-9C",
+            p_FCLKIN=f"{oscillator:g}",
+            p_DYN_IDIV_SEL="false",
+            p_IDIV_SEL=division.before - 1,
+            p_DYN_FBDIV_SEL="false",
+            p_FBDIV_SEL=division.feedback - 1,
+            p_DYN_ODIV_SEL="false",
+            p_ODIV_SEL=division.after,
+            p_CLKFB_SEL="internal",
+            i_CLKIN=pin.i,
+            i_CLKFB=0,
+            i_FBDSEL=0,
+            i_IDSEL=0,
+            i_ODSEL=0,
+            i_DUTYDA=0,
+            i_PSDA=0,
+            i_FDLY=0,
+            i_RESET=0,
+            i_RESET_P=0,
+            o_CLKOUT=output,
+            o_LOCK=locked,
+        )
+
+
+class Clocking(Elaboratable):
+    """Drives ``sync`` at another frequency than the oscillator's; resets it until that is steady.
+
+    The domain is defined by whoever uses this.
+
+    Parameters
+    ----------
+    board : Board
+    clock : float
+        MHz.
+
+    Raises
+    ------
+    ConfigError
+        If the board's loop cannot make it.
+    """
+
+    def __init__(self, board: Board, clock: float) -> None:
+        self.clock = clock
+        self.pll = Pll.find(board.family)
+        self.division = self.pll.division(board.clock, clock)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        output, locked, steady = Signal(), Signal(), Signal()
+        port = platform.request(platform.default_clk, dir="-")
+        self.pll.connect(m, port, self.division, output, locked)
+        platform.add_clock_constraint(output, self.division.clock * 1e6)
+        m.domains += ClockDomain("por", reset_less=True, local=True)
+        m.submodules.locked = FFSynchronizer(locked, steady, o_domain="por")
+        delay = int(_SETTLED * self.division.clock * 1e6)
+        timer, ready = Signal(range(delay + 1)), Signal()
+        m.d.comb += [
+            ClockSignal("por").eq(output),
+            ClockSignal("sync").eq(output),
+            ResetSignal("sync").eq(~ready),
+        ]
+        with m.If(~steady):
+            m.d.por += [timer.eq(0), ready.eq(0)]
+        with m.Elif(timer != delay):
+            m.d.por += timer.eq(timer + 1)
+        with m.Else():
+            m.d.por += ready.eq(1)
+        return m

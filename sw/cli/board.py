@@ -1,0 +1,234 @@
+"""``spikeloom board``: a simulated board behind a serial port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spikeloom.sw import network as contract
+from spikeloom.sw.cli.common import console, data_options
+from spikeloom.sw.cli.hardware import hardware_config, hardware_options
+from spikeloom.sw.cli.images import read_images
+from spikeloom.sw.cli.networks import network_argument
+from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
+
+if TYPE_CHECKING:
+    from spikeloom.sim.board import LightChange
+    from spikeloom.sw.network.record import IntArray
+
+#: Seconds between two looks at whether the board still runs.
+_LOOK = 0.5
+
+
+@click.command()
+@network_argument
+@click.option(
+    "--simulate",
+    is_flag=True,
+    help="Needed: this command has no other board than a simulated one.",
+)
+@click.option(
+    "--board",
+    default="ulx3s-85f",
+    show_default=True,
+    metavar="NAME",
+    help="Whose clock, UART and LEDs; `spikeloom boards` lists them.",
+)
+@hardware_options
+@data_options(default=None)
+@click.option(
+    "--self-test",
+    "tested",
+    type=click.IntRange(1, 16),
+    metavar="N",
+    help="Images that the board computes at power-up, and shows the result on LEDs: the first of "
+    "the test split of --data, or random pixels.",
+)
+@click.option(
+    "--counters/--no-counters",
+    default=True,
+    show_default=True,
+    help="Whether every layer counts its cycles, events and waits, for the host to read.",
+)
+@click.option(
+    "--records",
+    metavar="LAYERS",
+    help="Layers whose counts the host can read, for the last image: names with commas between, "
+    "or all.",
+)
+@click.option(
+    "--baud",
+    type=click.IntRange(1),
+    metavar="RATE",
+    help="Of the UART.  [default: the board's, as `spikeloom boards` lists]",
+)
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what the board holds to this file, for `spikeloom run`.",
+)
+@click.option(
+    "--link",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A name for the port that is always the same: a symbolic link.",
+)
+@click.option(
+    "--build-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/sim"),
+    show_default=True,
+    help="Where built simulators are kept, to be used again.",
+)
+def command(
+    network: contract.Network,
+    simulate: bool,
+    board: str,
+    lanes: str | None,
+    events: str | None,
+    time: str,
+    data: str | None,
+    data_root: Path | None,
+    tested: int | None,
+    counters: bool,
+    records: str | None,
+    baud: int | None,
+    manifest: Path | None,
+    link: Path | None,
+    build_dir: Path,
+) -> None:
+    """Simulate a board that holds NETWORK, until Ctrl-C.
+
+    NETWORK is {network}.
+
+    The design that `spikeloom build` would make a bitstream of runs in Verilator, with its UART at
+    a pseudo-terminal: `spikeloom run`, or any program for serial ports, talks to it as to a board.
+    A simulated clock cycle takes longer than a real one; while nothing happens, time stands still.
+
+    \b
+        spikeloom board digits-conv --simulate --manifest build/board.json --link build/port
+        spikeloom run build/board.json --port build/port --data digits
+        spikeloom board digits-conv --simulate --data digits --self-test 4 --records all
+    """
+    if not simulate:
+        raise ConfigError(
+            "only simulated boards can be switched on here: add --simulate; to a real one, "
+            "`spikeloom run` talks"
+        )
+    if data is not None and tested is None:
+        raise ConfigError(f"--data {data} is for a self test: add --self-test N")
+    from spikeloom.sim.board import SimulatedBoard
+
+    with _stopped() as stop, ExitStack() as stack:
+        described = threading.Event()
+
+        def look() -> None:
+            if stop.is_set():
+                raise KeyboardInterrupt
+
+        def changed(change: LightChange) -> None:
+            # The first LEDs light up at once, but what they are is told first.
+            described.wait()
+            _tell(change)
+
+        simulated = SimulatedBoard(
+            network,
+            board,
+            config=hardware_config(lanes, events, time, counters=counters),
+            baud=baud,
+            records=_layers(network, records),
+            tested=None if tested is None else _images(network, data, data_root, tested),
+            build_dir=build_dir,
+            look=look,
+            changed=changed,
+        )
+        labels = {name: light.label for name, light in simulated.board.lights.items()}
+        with console(stderr=True).status("building the simulated board"):
+            stack.enter_context(simulated)
+        stack.callback(described.set)
+        if manifest is not None:
+            simulated.manifest(manifest)
+            click.echo(f"wrote {manifest}")
+        port = simulated.port
+        if link is not None:
+            stack.enter_context(_linked(link, port))
+        click.echo(f"{simulated.board.title}, simulated, holds {network.name}: port {link or port}")
+        click.echo(f"LEDs: {', '.join(f'{name}: {label}' for name, label in labels.items())}")
+        described.set()
+        while not stop.wait(_LOOK):
+            if not simulated.running:
+                raise ToolError("the simulated board has ended by itself: please report this")
+    click.echo("switched off")
+
+
+def _tell(change: LightChange) -> None:
+    click.echo(f"cycle {change.cycle:,}: LED {change.name} {'on' if change.on else 'off'}")
+
+
+def _layers(network: contract.Network, records: str | None) -> list[str]:
+    """Return the layers that ``--records`` names."""
+    if records == "all":
+        return [layer.name for layer in network.layers]
+    return [name.strip() for name in records.split(",")] if records else []
+
+
+def _images(
+    network: contract.Network, data: str | None, root: Path | None, number: int
+) -> IntArray:
+    import numpy as np
+
+    if data is not None:
+        images, _ = read_images(network.input, data, root, None, None, number)
+        return np.asarray(images, np.int64)
+    from spikeloom.hw.build import Images
+
+    return Images.random(network, number).pixels
+
+
+@contextmanager
+def _stopped() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C or a request to end sets, and nothing else happens."""
+    stop = threading.Event()
+    asked = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in asked}
+    try:
+        for number in asked:
+            signal.signal(number, lambda *_: stop.set())
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _linked(link: Path, port: str) -> Iterator[None]:
+    """Make ``link`` a symbolic link to ``port`` for as long as the block runs.
+
+    Raises
+    ------
+    FileFormatError
+        If something else lies there, or nothing can be written there.
+    """
+    if link.exists() and not link.is_symlink():
+        raise FileFormatError(f"{link} is there already, and no link: give --link another path")
+    beside = link.with_name(f".{link.name}.{os.getpid()}")
+    try:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        beside.symlink_to(port)
+        beside.replace(link)
+    except OSError as error:
+        raise FileFormatError(f"cannot write {link}: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        # Another board may have taken the name over.
+        if link.is_symlink() and os.readlink(link) == port:
+            link.unlink()
