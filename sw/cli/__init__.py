@@ -28,6 +28,8 @@ COMMANDS = {
     "boards": "List boards: resources, clock, link, and whether tried.",
     "build": "Make a bitstream for a board, with a manifest.",
     "program": "Load a bitstream into its board.",
+    "board": "Simulate a board, pins and all, behind a serial port.",
+    "run": "Run images on a board, in simulation, or on the golden model.",
     "demo": "All of it on handwritten digits, in a few minutes.",
 }
 

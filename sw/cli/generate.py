@@ -27,6 +27,11 @@ from spikeloom.sw.cli.networks import network_argument
 @click.option(
     "--counters", is_flag=True, help="Add counters of cycles, events and waits to every layer."
 )
+@click.option(
+    "--axi",
+    is_flag=True,
+    help="Give it the ports of AXI4-Stream and AXI4-Lite; the .json then has the register map.",
+)
 def command(
     network: contract.Network,
     out: Path,
@@ -35,24 +40,28 @@ def command(
     time: str,
     debug: bool,
     counters: bool,
+    axi: bool,
 ) -> None:
     """Write the accelerator of NETWORK as Verilog.
 
     NETWORK is {network}.
 
     The Verilog is one module with a stream of pixels in and a stream of logits out, both with
-    valid and ready. The same network and options give the same bytes. It belongs to you.
+    valid and ready; with --axi, as buses of AXI, and with registers. The same network and options
+    give the same bytes. It belongs to you.
 
     \b
         spikeloom generate net.safetensors --out build/net.v
         spikeloom generate net.safetensors --out build/net.v --lanes 4 --events 2
         spikeloom generate net.safetensors --out build/net.v --lanes conv1=8,fc=4 --counters
+        spikeloom generate net.safetensors --out build/net.v --axi --counters
     """
     config = hardware_config(lanes, events, time, debug=debug, counters=counters)
 
-    from spikeloom.hw.verilog import generate
+    from spikeloom.hw import axi as wrapped
+    from spikeloom.hw import verilog
 
-    made = generate(network, config)
+    made = (wrapped if axi else verilog).generate(network, config)
     beside = made.save(out)
     console().print(hardware_table(made.sidecar))
     click.echo(f"wrote {out}: Verilog of the module {made.sidecar['top']}")

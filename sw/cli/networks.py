@@ -23,19 +23,24 @@ def committed() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}"))
 
 
-def network_argument(function: _Command) -> _Command:
-    """Add the argument NETWORK, a network, and say in the docstring what it may be.
-
-    The docstring says ``{network}`` where that belongs.
-    """
+def networks_in_help(function: _Command) -> _Command:
+    """Write what a network may be where the docstring says ``{network}``."""
     text = (
         f"a network file, or the name of a trained network that we bring: {', '.join(committed())}"
     )
     function.__doc__ = (function.__doc__ or "").replace("{network}", text)
-    return click.argument("network", metavar="NETWORK", callback=_open)(function)
+    return function
 
 
-def _open(_: click.Context, __: click.Parameter, value: str) -> contract.Network:
+def network_argument(function: _Command) -> _Command:
+    """Add the argument NETWORK, a network, and say in the docstring what it may be."""
+    function = networks_in_help(function)
+    return click.argument(
+        "network", metavar="NETWORK", callback=lambda _, __, value: open_network(value)
+    )(function)
+
+
+def open_network(value: str) -> contract.Network:
     """Read the network that ``value`` names.
 
     Raises

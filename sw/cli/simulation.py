@@ -1,4 +1,4 @@
-"""Progress bars and tables of a cosimulation, shared by ``cosim`` and ``demo``."""
+"""Progress bars and tables of a simulation, shared by ``cosim``, ``demo`` and ``run``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spikeloom.sim.report import CosimReport
 
 _STAGES = {
+    "run": "running images",
     "build": "building simulator",
     "simulate": "simulating images",
     "compare": "comparing images",
@@ -22,7 +23,7 @@ _STAGES = {
 
 
 class StageBars:
-    """A cosimulation's progress as one bar per stage.
+    """A run's progress as one bar per stage.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny import tiny_design, tiny_network
 
-from spikeloom.sim import runner
+from spikeloom.sim import building, runner
 from spikeloom.sim.cosim import Cosimulator
 from spikeloom.sim.runner import Simulator, build
 from spikeloom.sw.errors import FileFormatError, ToolError
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("tiny")
 def test_the_same_design_is_built_once(
     tiny: Cosimulator, build_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_execute", lambda *_: pytest.fail("a tool was run"))
+    monkeypatch.setattr(building, "execute", lambda *_: pytest.fail("a tool was run"))
     assert build(tiny_design(tiny_network()), build_dir).folder == tiny.simulator.folder
 
 
@@ -32,7 +32,7 @@ def test_a_build_leaves_what_is_worth_keeping(tiny: Cosimulator) -> None:
 def test_other_verilog_or_flags_are_built_anew(
     tiny: Cosimulator, build_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_execute", _started)
+    monkeypatch.setattr(building, "execute", _started)
     design = tiny_design(tiny_network())
     changed = dataclasses.replace(design, verilog=design.verilog + "\n// changed\n")
     with pytest.raises(_Started):
@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_an_interrupted_build_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_execute", _started)
+    monkeypatch.setattr(building, "execute", _started)
     with pytest.raises(_Started):
         build(tiny_design(tiny_network()), tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -80,11 +80,11 @@ def test_an_interrupt_kills_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     def look() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner.subprocess, "Popen", Recorded)
+    monkeypatch.setattr(building.subprocess, "Popen", Recorded)
     sleep = shutil.which("sleep")
     assert sleep is not None
     with pytest.raises(KeyboardInterrupt):
-        runner._execute([sleep, "60"], Path(), {}, None, look)
+        building.execute([sleep, "60"], Path(), {}, None, look)
     assert [process.wait(5) for process in started] == [-9]
 
 

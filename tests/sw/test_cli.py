@@ -112,7 +112,7 @@ def test_help_lists_every_command_in_order() -> None:
     assert positions == sorted(positions)
     assert " ".join(COMMANDS) == (
         "check data train diagnose convert calibrate inspect generate cosim boards build program "
-        "demo"
+        "board run demo"
     )
 
 

@@ -1,0 +1,165 @@
+"""A simulated board that runs, and whoever opens its port talks to its pins."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from spikeloom.hw.boards import Board
+from spikeloom.hw.build.flow import about
+from spikeloom.hw.build.top import Top
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.device import Device
+from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link.uart import ratio
+from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.selftest import SelfTest
+from spikeloom.sim.board.platform import TOP, SimulationPlatform
+from spikeloom.sim.board.process import BoardProcess, LightChange
+from spikeloom.sim.board.program import build, pins_main
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.link.messages import VERSION as PROTOCOL
+from spikeloom.sw.manifest import FORMAT, VERSION, Manifest
+from spikeloom.sw.network import Network
+from spikeloom.sw.network.record import IntArray
+
+
+class SimulatedBoard(BoardProcess):
+    """A board's whole design in Verilator, from pin to pin, behind a pseudo-terminal.
+
+    It is built and powered up on entering a ``with`` block. Anything that opens :attr:`port` talks
+    to its UART, bit by bit at the board's rate; the rate that the port is set to is not looked at.
+    The object itself is a :class:`~spikeloom.sw.link.Transport` to it as well.
+
+    A clock cycle takes as long as it takes to simulate; while nothing happens, time stands still,
+    and no processor is used.
+
+    Parameters
+    ----------
+    network : Network or Plan
+    board : str or Board
+        Whose clock, UART and LEDs; its resources are not looked at.
+    config : HardwareConfig, optional
+        With counters, if left out. Not for a plan.
+    baud : int, optional
+        Rate of the UART, that of the board's link if left out.
+    records : sequence of str
+        Layers whose counts can be read.
+    tested : array of int64, shape (N, *network.input.image_shape), optional
+        Images of a self test at power-up.
+    build_dir : path
+        Where built programs are kept, to be used again.
+    look : callable, optional
+        Called about twenty times a second while the program is built.
+    changed : callable, optional
+        Called with each :class:`LightChange`, from another thread.
+
+    Attributes
+    ----------
+    device : Device
+        With its plan and link.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such board, or the link or the accelerator cannot be as asked for.
+    """
+
+    def __init__(
+        self,
+        network: Network | Plan,
+        board: str | Board = "ulx3s-85f",
+        *,
+        config: HardwareConfig | None = None,
+        baud: int | None = None,
+        records: Sequence[str] = (),
+        tested: IntArray | None = None,
+        build_dir: str | Path = "build/sim",
+        look: Callable[[], object] | None = None,
+        changed: Callable[[LightChange], object] = lambda change: None,
+    ) -> None:
+        super().__init__(changed)
+        self.board = board if isinstance(board, Board) else Board.find(board)
+        if isinstance(network, Network):
+            config = config or HardwareConfig(counters=True)
+            # What a layer has sent is read from its tap.
+            network = plan(network, replace(config, debug=config.debug or bool(records)))
+        clock = round(self.board.clock * 1e6)
+        rate = self.board.link.baud if baud is None else baud
+        link = LinkPlan.of(network, clock, rate, records=records)
+        self.device = Device(network, link, _self_test(network, tested))
+        self._build_dir, self._look = build_dir, look
+
+    def __enter__(self) -> Self:
+        """Build and power up.
+
+        Raises
+        ------
+        ToolError
+            If a tool is missing or fails.
+        FileFormatError
+            If nothing can be written to ``build_dir``.
+        """
+        platform = SimulationPlatform(self.board)
+        design = platform.verilog(Top(self.board, self.device))
+        sources = {"top.v": design, "board.v": _harness(list(self.board.lights))}
+        program = build("board", sources, pins_main(), self._build_dir, look=self._look)
+        tested = self.device.test is not None
+        link = self.device.link
+        ends = ("passed", "failed") if tested else ()
+        self.start(program, ratio(link.clock, link.baud), list(self.board.lights), ends)
+        return self
+
+    def manifest(self, path: str | Path) -> Manifest:
+        """Write what the board holds to a file, for a host, and return it.
+
+        Raises
+        ------
+        FileFormatError
+            If it cannot be written.
+        """
+        device, board = self.device, self.board
+        tested = len(device.test.pixels) // device.link.transfers if device.test else 0
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "board": board.name,
+            "device": f"{board.device}, simulated",
+            **about(device.plan.network, device),
+            "tools": {"verilator": importlib.metadata.version("verilator")},
+            "resources": None,
+            "routed": False,
+            "clock_mhz": board.clock,
+            "fmax_mhz": None,
+            "prediction": None,
+            "self_test": {"images": tested},
+            "link": {"protocol": PROTOCOL, **device.link.description()},
+            "bitstream": None,
+        }
+        made = Manifest(content, Path(path))
+        made.save()
+        return made
+
+
+def _self_test(planned: Plan, images: IntArray | None) -> SelfTest | None:
+    if images is None:
+        return None
+    logits = Golden(planned.network).run(images).logits.numpy().astype(np.int64)
+    return SelfTest(planned, np.asarray(images, np.int64), logits)
+
+
+def _harness(names: Sequence[str]) -> str:
+    """Return a module around the design: lights in one word, and whether an image is computed."""
+    lights = ", ".join(f".light_{name}(lights[{k}])" for k, name in enumerate(names))
+    return (
+        f"module board(input clk, input rx, output tx, output [{len(names) - 1}:0] lights,\n"
+        f"             output busy);\n"
+        f"  {TOP} whole(.clk(clk), .rx(rx), .tx(tx), {lights});\n"
+        f"  assign busy = |whole.device.link.scheduler.bus__running;\n"
+        f"endmodule\n"
+    )

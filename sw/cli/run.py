@@ -1,0 +1,211 @@
+"""``spikeloom run``: images through a board, simulated hardware, or the golden model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spikeloom.sw.cli.common import bars, console, percent, shape_text, table
+from spikeloom.sw.cli.images import image_options, read_images, require_choice
+from spikeloom.sw.cli.networks import networks_in_help, open_network
+from spikeloom.sw.cli.simulation import StageBars
+from spikeloom.sw.errors import ConfigError, LinkError
+from spikeloom.sw.files import replacing
+
+if TYPE_CHECKING:
+    from spikeloom.sw.inference import Inference
+    from spikeloom.sw.manifest import Manifest
+    from spikeloom.sw.network import Network
+
+#: Of spikeloom.sw.inference; here, so that ``--help`` need not import torch.
+TARGETS = ("golden", "sim", "board")
+#: Labels that are printed where it is not known which are right.
+_SHOWN = 20
+
+
+@click.command()
+@click.argument("source", metavar="[NETWORK|MANIFEST]", required=False)
+@click.option(
+    "--port",
+    metavar="PORT",
+    help="The board's serial port, as /dev/ttyUSB0 or COM3, a pseudo-terminal, or socket://host:n.",
+)
+@click.option(
+    "--baud",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Rate of the board's link, if not the manifest's; without manifest 3000000.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(TARGETS),
+    default="board",
+    show_default=True,
+    help="What computes: the golden model, the network's Verilog in simulation, or a board. The "
+    "results are the same.",
+)
+@image_options
+@click.option(
+    "--counters", is_flag=True, help="Print what each layer has counted: cycles, events, stalls."
+)
+@click.option(
+    "--counts",
+    multiple=True,
+    metavar="LAYER",
+    help="Fetch the spike counts of a layer, for all images; can be given several times. On a "
+    "board, those of its manifest's records.",
+)
+@click.option(
+    "--build-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/sim"),
+    show_default=True,
+    help="Where built simulators are kept, for --target sim.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write labels, logits, cycles and counts to this .npz file.",
+)
+@networks_in_help
+def command(
+    source: str | None,
+    port: str | None,
+    baud: int | None,
+    target: str,
+    data: str | None,
+    data_root: Path | None,
+    image_file: Path | None,
+    label_file: Path | None,
+    limit: int | None,
+    counters: bool,
+    counts: tuple[str, ...],
+    build_dir: Path,
+    out: Path | None,
+) -> None:
+    """Run images on a board that `spikeloom build` has made a bitstream for.
+
+    MANIFEST is the .json file beside the bitstream. A board that holds another network is refused.
+    NETWORK is {network}; then counters and counts of a board cannot be read, since the
+    manifest says what they mean.
+
+    Without arguments, the serial ports of this computer are listed.
+
+    \b
+        spikeloom run
+        spikeloom run build/board/digits-conv-ulx3s-85f.json --port /dev/ttyUSB0 --data digits
+        spikeloom run digits-conv --port /dev/ttyUSB0 --images mine.npy --out labels.npz
+        spikeloom run digits-conv --target sim --data digits --limit 20 --counters
+    """
+    if source is None:
+        _list_ports(port)
+        return
+    options: dict[str, Any] = {}
+    if target == "board":
+        options = {"port": _required(port), "baud": baud}
+    elif port is not None or baud is not None:
+        raise ConfigError(f"--port and --baud are of boards: leave them out for --target {target}")
+    elif target == "sim":
+        options = {"build_dir": build_dir}
+    if counters and target == "golden":
+        raise ConfigError("the golden model has no counters: take --target sim, or a board")
+    require_choice(data, image_file, label_file)
+
+    from spikeloom.sw import inference
+
+    opened = _open(source)
+    contents = inference.Contents.of(opened)
+    if counters and target == "board":
+        contents.require_counters()
+    images, labels = read_images(contents.input, data, data_root, image_file, label_file, limit)
+    with bars() as progress:
+        found = inference.run(
+            images,
+            opened,
+            target,
+            counts=counts,
+            progress=StageBars(progress),
+            **options,
+        )
+    _show(found, port, counters)
+    if labels is not None:
+        click.echo(f"accuracy: {percent(found.accuracy(labels))}")
+    elif out is None:
+        shown = " ".join(str(label) for label in found.labels[:_SHOWN].tolist())
+        more = len(found.labels) - _SHOWN
+        click.echo(f"labels: {shown}" + (f" and {more} more (--out)" if more > 0 else ""))
+    if out is not None:
+        _write(found, out)
+        click.echo(f"wrote {out}")
+
+
+def _list_ports(port: str | None) -> None:
+    from spikeloom.sw.link.serial import ports
+
+    if port is not None:
+        raise ConfigError("what should the board hold? Name its manifest, or its network")
+    found = ports()
+    if not found:
+        click.echo("this computer has no serial port: plug in the board")
+        return
+    made = table("port", "what it is")
+    for name, what in found:
+        made.add_row(name, what)
+    console().print(made)
+
+
+def _required(port: str | None) -> str:
+    from spikeloom.sw.link.serial import known_ports
+
+    if port is None:
+        raise LinkError(f"which port is the board on? Give --port: {known_ports()}")
+    return port
+
+
+def _open(source: str) -> Network | Manifest:
+    from spikeloom.sw.manifest import Manifest
+
+    return Manifest.load(source) if Path(source).suffix == ".json" else open_network(source)
+
+
+def _show(found: Inference, port: str | None, counters: bool) -> None:
+    """Print what was run and how fast, its traffic, counters and counts."""
+    where = {"golden": "the golden model", "sim": "simulated hardware"}.get(found.target, port)
+    speed = f"{len(found.labels):,} images on {where}: {found.images_per_second:,.1f} per second"
+    if found.cycles_per_image is not None:
+        speed += f", {found.cycles_per_image:,.1f} clock cycles per image"
+    click.echo(speed)
+    if found.traffic is not None:
+        traffic = found.traffic
+        click.echo(
+            f"link: {traffic.requests:,} requests, {traffic.resent:,} sent again, "
+            f"{traffic.stray:,} stray answers, {traffic.repeated:,} images sent again"
+        )
+    if counters and found.counters:
+        names = list(next(iter(found.counters.values())))
+        made = table("layer", *(f"#{name}" for name in names))
+        for layer, values in found.counters.items():
+            made.add_row(layer, *(f"{values[name]:,}" for name in names))
+        console().print(made)
+    if found.counts:
+        made = table("counts of", "shape", "#sum", "#largest", "#per neuron and image")
+        for layer, sent in found.counts.items():
+            mean = f"{sent.double().mean():.3f}"
+            shape = shape_text(sent.shape[1:])
+            made.add_row(layer, shape, f"{sent.sum():,}", str(int(sent.max())), mean)
+        console().print(made)
+
+
+def _write(found: Inference, path: Path) -> None:
+    import numpy as np
+
+    arrays = {"labels": found.labels, "logits": found.logits}
+    if found.cycles is not None:
+        arrays["cycles"] = found.cycles
+    arrays |= {f"counts_{layer}": values for layer, values in found.counts.items()}
+    named: dict[str, Any] = {name: values.numpy() for name, values in arrays.items()}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **named)

@@ -1,0 +1,231 @@
+"""What a board should hold, and how its values are laid out: from a manifest, or from a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spikeloom.sw.errors import ConfigError, ContractError, FileFormatError, LinkError
+from spikeloom.sw.files import require_field
+from spikeloom.sw.link import VERSION, Record, unpack_words
+from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.network import CountInput, Input, Network, Shape, SpikeInput
+from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.streams import counts_of
+
+#: Bits of a value in a record: what the contract has ranges for.
+_WIDEST = 48
+_CURE = "build it again"
+
+
+@dataclass(frozen=True)
+class RecordLayout:
+    """A record of the link: what one layer has sent for the last image.
+
+    Parameters
+    ----------
+    layer : str
+    shape : tuple of int
+        (channels, height, width) or (features,).
+    lanes, width : int
+        Values of a transfer; bits of a value.
+    signed : bool
+    size, transfers : int
+        Bytes of a word, which holds one transfer; words of an image.
+    """
+
+    layer: str
+    shape: Shape
+    lanes: int
+    width: int
+    signed: bool
+    size: int
+    transfers: int
+
+    @property
+    def on_link(self) -> Record:
+        """What the device says of it."""
+        return Record(self.size, self.transfers)
+
+    def counts(self, words: bytes) -> IntArray:
+        """Return what a record's words hold, summed over the timesteps, of the layer's shape."""
+        values = unpack_words(words, self.size, self.lanes, self.width, self.signed)
+        counts: IntArray = counts_of(self.shape, values[None])[0]
+        return counts
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a board should hold.
+
+    Parameters
+    ----------
+    name, digest : str
+        Of the network.
+    input : Input
+        Of the network. One that comes from a manifest has the shape, time axis and largest value of
+        the network's, but not always its kind.
+    output : tuple of int
+        Shape of the output layer.
+    counters : tuple of str or None
+        ``layer.counter``, in the order in which they are read; None if that is not known.
+    records : tuple of RecordLayout or None
+    baud : int or None
+        Hz.
+    """
+
+    name: str
+    digest: str
+    input: Input
+    output: Shape
+    counters: tuple[str, ...] | None = None
+    records: tuple[RecordLayout, ...] | None = None
+    baud: int | None = None
+
+    @staticmethod
+    def of(source: Network | Manifest) -> Contents:
+        """Return the contents that a manifest describes, or those of any board for a network.
+
+        Raises
+        ------
+        FileFormatError
+            If a manifest lacks something.
+        ConfigError
+            If its design has no link.
+        LinkError
+            If its link speaks another version of the protocol.
+        """
+        if isinstance(source, Manifest):
+            return _of_manifest(source.content, f"manifest {source.path}")
+        shape = source.shapes[source.output.name]
+        return Contents(source.name, source.digest, source.input, shape)
+
+    def require_counters(self) -> tuple[str, ...]:
+        """Return the names of the counters.
+
+        Raises
+        ------
+        ConfigError
+            If there are none, or no manifest says which ones there are.
+        """
+        if self.counters is None:
+            raise ConfigError("which counters a board has is in its manifest: open it with that")
+        if not self.counters:
+            raise ConfigError("the board's design has no counters: build it with counters")
+        return self.counters
+
+    def record(self, layer: str) -> int:
+        """Return the index of a layer's record.
+
+        Raises
+        ------
+        ConfigError
+            If the layer has none, or no manifest says which ones there are.
+        """
+        if self.records is None:
+            raise ConfigError(
+                "which layers' counts a board keeps is in its manifest: open it with that"
+            )
+        for index, record in enumerate(self.records):
+            if record.layer == layer:
+                return index
+        kept = ", ".join(record.layer for record in self.records) or "none"
+        raise ConfigError(
+            f"the board keeps no counts of layer {layer!r}, but of: {kept}. `spikeloom build "
+            f"--records` chooses"
+        )
+
+
+def _of_manifest(content: Mapping[str, Any], where: str) -> Contents:
+    network = _get(content, "network", dict, where)
+    hardware = _get(content, "hardware", dict, where)
+    if content.get("link") is None:
+        raise ConfigError(f"{where}: its design has no link to a host: {_CURE}")
+    link = _get(content, "link", dict, where)
+    protocol = _get(link, "protocol", int, where)
+    if protocol != VERSION:
+        raise LinkError(
+            f"{where}: its board speaks version {protocol} of the protocol, this host version "
+            f"{VERSION}: use the Spikeloom that it was built with, or {_CURE}"
+        )
+    layers = {
+        _get(layer, "name", str, where): _shape(layer, where)
+        for layer in _objects(hardware, "layers", where)
+    }
+    if not layers:
+        raise FileFormatError(f"{where}: there is no layer: {_CURE}")
+    counters = _get(link, "counters", list, where)
+    for name in counters:
+        if not isinstance(name, str) or "." not in name:
+            raise FileFormatError(f"{where}: a counter is called {name!r}: {_CURE}")
+    digest = _get(network, "digest", str, where)
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise FileFormatError(f"{where}: {digest!r} is no digest of a network: {_CURE}")
+    return Contents(
+        name=_get(network, "name", str, where),
+        digest=digest,
+        input=_input(_get(hardware, "input", dict, where), where),
+        output=layers[list(layers)[-1]],
+        counters=tuple(counters),
+        records=tuple(_record(x, layers, where) for x in _objects(link, "records", where)),
+        baud=_get(link, "baud", int, where),
+    )
+
+
+def _input(entry: Mapping[str, Any], where: str) -> Input:
+    """Return an input of the same images as the network's."""
+    steps = entry.get("timesteps")
+    shape, highest = _shape(entry, where), _get(entry, "highest", int, where)
+    try:
+        if steps is None:
+            return CountInput(shape, highest)
+        return SpikeInput(shape, _get(entry, "timesteps", int, where), highest)
+    except ContractError as error:
+        raise FileFormatError(f"{where}: {error}: {_CURE}") from None
+
+
+def _record(entry: Mapping[str, Any], shapes: Mapping[str, Shape], where: str) -> RecordLayout:
+    layer = _get(entry, "layer", str, where)
+    if layer not in shapes:
+        raise FileFormatError(f"{where}: a record is of {layer!r}, which is no layer: {_CURE}")
+    names = ("lanes", "width", "bytes", "transfers")
+    lanes, width, size, transfers = (_get(entry, name, int, where) for name in names)
+    record = RecordLayout(
+        layer,
+        shapes[layer],
+        lanes,
+        width,
+        _get(entry, "signed", bool, where),
+        size,
+        transfers,
+    )
+    possible = lanes > 0 and 0 < width <= _WIDEST and lanes * width <= 8 * size and transfers > 0
+    if possible:
+        channels, *place = record.shape
+        possible = transfers % (math.prod(place) * -(-channels // lanes)) == 0
+    if not possible:
+        raise FileFormatError(f"{where}: the record of layer {layer!r} is impossible: {_CURE}")
+    return record
+
+
+def _objects(entry: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = _get(entry, key, list, where)
+    for member in found:
+        if not isinstance(member, Mapping):
+            raise FileFormatError(f"{where}: {key!r} holds {member!r}: {_CURE}")
+    return found
+
+
+def _shape(entry: Mapping[str, Any], where: str) -> Shape:
+    shape = _get(entry, "shape", list, where)
+    if len(shape) not in (1, 3) or any(
+        isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape
+    ):
+        raise FileFormatError(f"{where}: {shape!r} is no shape: {_CURE}")
+    return tuple(shape)
+
+
+def _get(entry: Mapping[str, Any], key: str, kind: type[Any], where: str) -> Any:
+    return require_field(entry, key, kind, where, _CURE)

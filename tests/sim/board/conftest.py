@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spikeloom.sim.board import program
+
+#: Sends what it receives. One LED shows the pin, for a while; the other one shines from cycle 9 on.
+ECHO = """
+module board(input clk, input rx, output tx, output [1:0] lights, output busy);
+  reg [15:0] age = 0;
+  always @(posedge clk) if (age != 30000) age <= age + 1;
+  assign tx = rx;
+  assign lights = {age >= 9, rx | (age == 30000)};
+  assign busy = 0;
+endmodule
+"""
+SOURCES = {"board.v": ECHO}
+
+
+@pytest.fixture(scope="session")
+def build_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("boards")
+
+
+@pytest.fixture(scope="session")
+def echo(build_dir: Path) -> Path:
+    """A program without a design between its pins."""
+    return program.build("board", SOURCES, program.pins_main(), build_dir)

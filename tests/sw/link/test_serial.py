@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import tty
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import serial
+from link_board import ModelBoard
+from network_board import behind_pty
+
+from spikeloom.sw.errors import LinkError
+from spikeloom.sw.link import Client
+from spikeloom.sw.link.serial import SerialTransport, known_ports, ports
+
+BAUD = 3_000_000
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, str]]:
+    """A pseudo-terminal: the descriptor of one end, the path of the other."""
+    outer, inner = os.openpty()
+    tty.setraw(inner)
+    yield outer, os.ttyname(inner)
+    os.close(outer)
+    os.close(inner)
+
+
+def taken(transport: SerialTransport, count: int) -> bytes:
+    """Return ``count`` bytes, which may come in pieces."""
+    found = b""
+    while len(found) < count:
+        found += transport.read(1)
+    return found
+
+
+class Port:
+    def __init__(self, device: str, description: str) -> None:
+        self.device, self.description = device, description
+
+
+def listed(monkeypatch: pytest.MonkeyPatch, *found: Port) -> None:
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: list(found))
+
+
+def test_bytes_go_both_ways(terminal: tuple[int, str]) -> None:
+    outer, path = terminal
+    every = bytes(range(256))
+    transport = SerialTransport(path, BAUD)
+    transport.write(every)
+    assert os.read(outer, 300) == every
+    os.write(outer, every)
+    assert taken(transport, 256) == every
+    assert transport.read(0) == b""
+    assert transport.read(0.03) == b""
+    transport.close()
+
+
+def test_what_came_before_it_was_opened_is_dropped(terminal: tuple[int, str]) -> None:
+    outer, path = terminal
+    os.write(outer, b"late")
+    transport = SerialTransport(path, BAUD)
+    os.write(outer, b"new")
+    assert taken(transport, 3) == b"new"
+    transport.close()
+
+
+def test_a_client_talks_through_a_terminal() -> None:
+    board = ModelBoard()
+    images = [bytes([k] * 7) for k in range(20)]
+    with behind_pty(board) as path:
+        client = Client(SerialTransport(path, 115200), timeout=5)
+        results = list(client.infer(images))
+        client.transport.close()
+    assert [list(r.logits(2)) for r in results] == [ModelBoard.logits(x) for x in images]
+    assert client.traffic.resent == 0
+
+
+def test_a_socket_is_a_port_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        transport = SerialTransport(f"socket://127.0.0.1:{server.getsockname()[1]}", BAUD)
+        peer, _ = server.accept()
+        with peer:
+            transport.write(b"there")
+            assert peer.recv(10) == b"there"
+            peer.sendall(b"back")
+            assert taken(transport, 4) == b"back"
+        transport.close()
+
+
+def test_a_loop_says_what_it_hears() -> None:
+    transport = SerialTransport("loop://", BAUD)
+    transport.write(b"echo")
+    assert taken(transport, 4) == b"echo"
+    transport.close()
+
+
+def test_a_missing_port_names_those_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed(monkeypatch, Port("/dev/ttyUSB1", "second"), Port("/dev/ttyUSB0", "first"))
+    assert ports() == [("/dev/ttyUSB0", "first"), ("/dev/ttyUSB1", "second")]
+    expected = (
+        "cannot open port /dev/nowhere: it does not exist: the ports are /dev/ttyUSB0 (first), "
+        "/dev/ttyUSB1 (second)"
+    )
+    with pytest.raises(LinkError, match=f"^{re.escape(expected)}$"):
+        SerialTransport("/dev/nowhere", BAUD)
+    listed(monkeypatch)
+    assert known_ports() == "this computer has no serial port: plug in the board"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (serial.SerialException(errno.EACCES, "denied"), "join the group that owns it .*dialout"),
+        (serial.SerialException(errno.EBUSY, "busy"), "another program has it open"),
+        (serial.SerialException("something else"), "something else$"),
+    ],
+)
+def test_a_port_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("serial.serial_for_url", refuse)
+    with pytest.raises(LinkError, match=f"^cannot open port /dev/ttyUSB0: .*{message}"):
+        SerialTransport("/dev/ttyUSB0", BAUD)
+
+
+@pytest.mark.parametrize("port", ["nothing://x", "socket://127.0.0.1:1"])
+def test_a_url_that_leads_nowhere(port: str) -> None:
+    with pytest.raises(LinkError, match=f"^cannot open port {port}: "):
+        SerialTransport(port, BAUD)
+
+
+def test_a_port_has_one_user(terminal: tuple[int, str]) -> None:
+    first = SerialTransport(terminal[1], BAUD)
+    with pytest.raises(LinkError, match=r"another program has it open: close that first$"):
+        SerialTransport(terminal[1], BAUD)
+    first.close()
+    SerialTransport(terminal[1], BAUD).close()
+
+
+def test_an_unplugged_cable() -> None:
+    outer, inner = os.openpty()
+    tty.setraw(inner)
+    transport = SerialTransport(os.ttyname(inner), BAUD)
+    os.close(inner)
+    os.close(outer)
+    expected = r"^port .* is gone \(.*\): is the cable still plugged in\?$"
+    with pytest.raises(LinkError, match=expected):
+        transport.read(1)
+    with pytest.raises(LinkError, match=expected):
+        transport.write(b"x")
+    transport.close()
+
+
+def test_nothing_takes_the_bytes(
+    terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikeloom.sw.link.serial._STALLED", 0.1)
+    transport = SerialTransport(terminal[1], BAUD)
+    with pytest.raises(LinkError, match=r"has taken nothing for 0.1 seconds: is anything behind"):
+        transport.write(bytes(1 << 20))
+    transport.close()
