@@ -26,6 +26,19 @@ class MNISTMLP(_MNIST):
         super().__init__(*classifier([784, 256, 128, 10]))
 
 
+@model("mnist-small")
+class MNISTSmall(_MNIST):
+    """8c3s2-16c3s2-10 with batch-norm, for the smallest FPGAs; 9,122 parameters."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            *convolution(1, 1, 8, stride=2),
+            *convolution(2, 8, 16, stride=2),
+            ("flatten", nn.Flatten()),
+            ("fc", nn.Linear(16 * 7 * 7, 10)),
+        )
+
+
 @model("lenet5")
 class LeNet5(_MNIST):
     """LeNet-5 with ReLU: 6c5-p2-16c5-p2-120-84-10; 61,728 parameters.

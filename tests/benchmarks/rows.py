@@ -62,6 +62,8 @@ _QAC = "QAC, table 1"
 ROWS = (
     Row("digits-conv", IMAGES, network=True),
     Row("mnist-mlp", IMAGES, network=True),
+    Row("mnist-small", IMAGES, network=True),
+    Row("fashion-small", IMAGES, network=True),
     Row("mnist-lenet5", IMAGES, reference="Spiker+: 93.85 %", network=True),
     Row("mnist-lenet5-qac", IMAGES, reference="Spiker+: 93.85 %"),
     Row(
