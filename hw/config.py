@@ -11,6 +11,8 @@ from spikeloom.sw.network import Network
 
 #: Ways of going through timesteps.
 TIMES = ("auto", "loop", "fold")
+#: Most slots: to select among more values costs more logic than it saves cycles.
+SLOTS = 64
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -26,6 +28,10 @@ class HardwareConfig:
         all layers for None, are chosen by the planner.
     events : int, mapping of layer name to int, or None
         E, events that a layer's engine adds to every lane in one clock cycle.
+    slots : int
+        Values that each bank searches for non-zeros in one clock cycle, where a word holds as many.
+        With eight, reading ahead keeps a bank busy if one value in eight is not zero; fewer take
+        less logic and narrower memories.
     budget : int
         Processing elements (the sum of M times E over all layers) that the planner may hand out;
         every layer gets at least E, whatever the budget.
@@ -49,6 +55,7 @@ class HardwareConfig:
 
     lanes: int | Mapping[str, int] | None = None
     events: int | Mapping[str, int] | None = None
+    slots: int = 8
     budget: int = 64
     time: str = "auto"
     debug: bool = False
@@ -62,6 +69,7 @@ class HardwareConfig:
                 if choice is not None:
                     _require_positive(number, what)
         _require_positive(self.budget, "budget")
+        _require_positive(self.slots, "slots", SLOTS)
         if self.time not in TIMES:
             raise ConfigError(f"time must be {', '.join(TIMES)}, not {self.time!r}")
         if not isinstance(self.top, str) or not _MODULE.fullmatch(self.top):
@@ -90,6 +98,6 @@ class HardwareConfig:
         return dict(choice)
 
 
-def _require_positive(number: object, what: str) -> None:
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 1 << 16:
-        raise ConfigError(f"{what} must be a whole number from 1 to 65536, not {number!r}")
+def _require_positive(number: object, what: str, most: int = 1 << 16) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
+        raise ConfigError(f"{what} must be a whole number from 1 to {most}, not {number!r}")

@@ -70,19 +70,23 @@ def candidates(
     Look-up tables and weights decide here; all block RAM can be counted when a design is written.
 
     A configuration that names all lanes, or one number for all, is the only candidate; otherwise
-    its budget is the largest. The last is yielded whether it should fit or not.
+    its budget is the largest. With the fewest lanes, fewer slots are tried as well. The last is
+    yielded whether it should fit or not.
     """
     free = config.lanes is None or len(config.chosen("lanes", network)) < len(network.layers)
     if not free:
         yield plan(network, config)
         return
-    seen: list[list[int]] = []
+    slots = [2**k for k in range(6, -1, -1) if 2**k < config.slots]
+    tried = [replace(config, budget=budget) for budget in _BUDGETS]
+    tried += [replace(tried[-1], slots=number) for number in slots]
+    seen: list[list[tuple[int, int]]] = []
     plans = []
-    for budget in _BUDGETS:
-        planned = plan(network, replace(config, budget=budget))
-        lanes = [layer.lanes for layer in planned.layers]
-        if lanes not in seen:
-            seen.append(lanes)
+    for choice in tried:
+        planned = plan(network, choice)
+        size = [(layer.lanes, layer.slots) for layer in planned.layers]
+        if size not in seen:
+            seen.append(size)
             plans.append(planned)
     for planned in plans:
         fits = luts(planned) <= family.full * available.luts

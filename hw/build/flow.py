@@ -236,7 +236,7 @@ class _Trial:
             if planned is not plans[-1] and more * fit.luts(planned) > self.board.resources.luts:
                 continue
             lanes = ", ".join(f"{layer.layer.name}={layer.lanes}" for layer in planned.layers)
-            self.say(f"lanes {lanes}")
+            self.say(f"lanes {lanes}; slots {planned.config.slots}")
             try:
                 return self._made(device(planned))
             except timing.TooSlowError as error:
@@ -343,6 +343,7 @@ def about(network: Network, device: Device) -> dict[str, Any]:
         "config": {
             "lanes": {layer.layer.name: layer.lanes for layer in planned.layers},
             "events": {layer.layer.name: layer.events for layer in planned.layers},
+            "slots": config.slots,
             "time": config.time,
         },
         "hardware": hardware,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spikeloom.hw.config import SLOTS
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
@@ -27,12 +28,6 @@ from spikeloom.sw.network import (
     source_steps,
 )
 from spikeloom.sw.network.record import IntArray
-
-#: Values per bank that a word should hold, so that reading ahead keeps every bank busy when only
-#: one value in eight is not zero.
-_SLOTS = 8
-#: Most values per word: selecting among more costs more logic than it saves cycles.
-_MOST_WORD_VALUES = 64
 
 
 @dataclass(frozen=True)
@@ -122,7 +117,8 @@ def connection_plan(
     connection: Connection,
     source: StreamPlan,
     target: StreamPlan,
-    events: int | None,
+    events: int,
+    slots: int,
 ) -> ConnectionPlan:
     """Return the plan of one connection, with a buffer of the rows that one line needs.
 
@@ -136,8 +132,10 @@ def connection_plan(
         What its source sends.
     target : StreamPlan
         What the layer sends.
-    events : int or None
-        E, if given.
+    events : int
+        E.
+    slots : int
+        Values of a word for each of the E banks, if there are as many.
 
     Raises
     ------
@@ -150,7 +148,7 @@ def connection_plan(
     arriving = alignment.target if alignment else source
     pool = _pool(connection, arriving)
     stream = pool.target if pool else arriving
-    windows, kernel = _windows(connection.synapses, stream, target, events or 1)
+    windows, kernel = _windows(connection.synapses, stream, target, events, slots)
     steps = _steps(network, layer, connection)
     windows = replace(windows, steps=steps)
     capacity = max(line.need for line in windows.lines)
@@ -201,7 +199,7 @@ def _pool(connection: Connection, source: StreamPlan) -> PoolPlan | None:
 
 
 def _windows(
-    synapses: Synapses, source: StreamPlan, target: StreamPlan, events: int
+    synapses: Synapses, source: StreamPlan, target: StreamPlan, events: int, slots: int
 ) -> tuple[WindowPlan, IntArray]:
     """Return the windows of a connection, and its weights in the order of their walk."""
     shape = (target.height, target.width)
@@ -224,7 +222,7 @@ def _windows(
         rows = slice(group * outs, (group + 1) * outs)
         dense[rows, group * ins : (group + 1) * ins] = weight[rows]
     if groups == 1:
-        buffer = BufferPlan(source, _chunks(source, events), capacity=1)
+        buffer = BufferPlan(source, _chunks(source, events, slots), capacity=1)
         windows = WindowPlan(buffer, kernel, stride, padding, shape, events)
         return windows, np.ascontiguousarray(dense.transpose(0, 2, 3, 1))
     buffer = BufferPlan(source, _grouped_chunks(source, ins, events), capacity=1)
@@ -239,14 +237,14 @@ def _windows(
     return windows, stored
 
 
-def _chunks(source: StreamPlan, events: int) -> int:
+def _chunks(source: StreamPlan, events: int, slots: int) -> int:
     """Return how many transfers to put into a word.
 
-    Enough that each bank finds something in most words, a multiple of E, and, where that leaves a
+    Enough that each bank gets its slots, a multiple of E, and, where that leaves a
     choice, so that a position's channels fill whole words and nothing has to be masked.
     """
-    goal = min(_SLOTS * events, _MOST_WORD_VALUES, source.row_values)
-    most = max(_MOST_WORD_VALUES, source.lanes * events)
+    goal = min(slots * events, SLOTS, source.row_values)
+    most = max(SLOTS, source.lanes * events)
     sizes = [n for n in range(source.lanes, most + 1, source.lanes) if n % events == 0]
     aligned = [n for n in sizes if source.stored_channels % n == 0 and 2 * n >= goal]
     size = (
@@ -274,7 +272,7 @@ def _grouped_chunks(source: StreamPlan, channels: int, events: int) -> int:
             f"source (the channels, filled up to a multiple of the source's lanes): choose 1 or "
             f"another divisor, or give events by layer"
         )
-    goal = min(channels, _MOST_WORD_VALUES)
+    goal = min(channels, SLOTS)
     return min((n for n in sizes if n >= goal), default=sizes[-1]) // source.lanes
 
 

@@ -165,7 +165,8 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
     streams, layers = {INPUT: inputs}, []
     for layer in network.layers:
         try:
-            planned = _layer(network, layer, streams, lanes[layer.name], events.get(layer.name))
+            chosen = lanes[layer.name], events.get(layer.name, 1), config.slots
+            planned = _layer(network, layer, streams, *chosen)
             planned = _timed(planned, config.time)
         except (ConfigError, UnsupportedError) as error:
             raise type(error)(f"layer {layer.name!r}: {error}") from None
@@ -175,7 +176,12 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
 
 
 def _layer(
-    network: Network, layer: Layer, streams: dict[str, StreamPlan], lanes: int, events: int | None
+    network: Network,
+    layer: Layer,
+    streams: dict[str, StreamPlan],
+    lanes: int,
+    events: int,
+    slots: int,
 ) -> LayerPlan:
     ranges = network.ranges[layer.name]
     channels, height, width = _spatial(network.shapes[layer.name])
@@ -189,7 +195,7 @@ def _layer(
     first = 0
     for connection in layer.connections:
         source = streams[connection.source]
-        reader = connection_plan(network, layer, connection, source, target, events)
+        reader = connection_plan(network, layer, connection, source, target, events, slots)
         readers.append(replace(reader, first=first))
         first += target.groups * reader.windows.kernel[0] * reader.windows.span
     return LayerPlan(layer, ranges, tuple(readers), target, sends, steps_per_cycle=1)

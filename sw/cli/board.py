@@ -14,7 +14,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options
-from spikeloom.sw.cli.hardware import hardware_config, hardware_options
+from spikeloom.sw.cli.hardware import Choice, hardware_options
 from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
@@ -92,9 +92,7 @@ def command(
     network: contract.Network,
     simulate: bool,
     board: str,
-    lanes: str | None,
-    events: str | None,
-    time: str,
+    hardware: Choice,
     data: str | None,
     data_root: Path | None,
     tested: int | None,
@@ -142,7 +140,7 @@ def command(
         simulated = SimulatedBoard(
             network,
             board,
-            config=hardware_config(lanes, events, time, counters=counters),
+            config=hardware.config(counters=counters),
             baud=baud,
             records=_layers(network, records),
             tested=None if tested is None else _images(network, data, data_root, tested),

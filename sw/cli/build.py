@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time as clocks
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options, table
-from spikeloom.sw.cli.hardware import hardware_config, hardware_options
+from spikeloom.sw.cli.hardware import Choice, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def command(
     network: contract.Network,
     board: str,
     out: Path,
-    lanes: str | None,
-    events: str | None,
-    time: str,
+    hardware: Choice,
     data: str | None,
     data_root: Path | None,
     limit: int,
@@ -135,7 +133,7 @@ def command(
             network,
             target,
             out,
-            config=hardware_config(lanes, events, time, counters=counters),
+            config=hardware.config(counters=counters),
             images=images,
             tested=tested,
             clock=clock,
@@ -166,7 +164,7 @@ def _layers(network: contract.Network, records: str | None) -> list[str]:
 @contextmanager
 def _stages() -> Iterator[Callable[[str], None]]:
     """Give a function that prints a stage; on a screen, a clock runs until the next one."""
-    begun = clocks.monotonic()
+    begun = time.monotonic()
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -177,7 +175,7 @@ def _stages() -> Iterator[Callable[[str], None]]:
         task = shown.add_task("")
 
         def say(text: str) -> None:
-            click.echo(f"{clocks.monotonic() - begun:5.0f} s  {text}")
+            click.echo(f"{time.monotonic() - begun:5.0f} s  {text}")
             shown.reset(task, description=text)
 
         yield say

@@ -9,7 +9,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import bars, parse_stalls, percent
-from spikeloom.sw.cli.hardware import hardware_config, hardware_options
+from spikeloom.sw.cli.hardware import Choice, hardware_options
 from spikeloom.sw.cli.images import image_options, read_images, require_choice
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.simulation import StageBars, show
@@ -61,9 +61,7 @@ def command(
     image_file: Path | None,
     label_file: Path | None,
     limit: int | None,
-    lanes: str | None,
-    events: str | None,
-    time: str,
+    hardware: Choice,
     verilog: Path | None,
     stalls: str,
     seed: int,
@@ -85,10 +83,12 @@ def command(
         spikeloom cosim net.safetensors --data mnist --data-root ~/mnist --report report.json
     """
     require_choice(data, image_file, label_file)
-    if verilog is not None and (lanes is not None or events is not None):
-        raise ConfigError("--verilog is generated already: leave out --lanes and --events")
+    if verilog is not None and hardware != Choice():
+        raise ConfigError(
+            "--verilog is generated already: leave out --lanes, --events, --slots and --time"
+        )
     probabilities = parse_stalls(stalls)
-    config = hardware_config(lanes, events, time, debug=True, counters=True)
+    config = hardware.config(debug=True, counters=True)
     images, labels = read_images(network.input, data, data_root, image_file, label_file, limit)
 
     from spikeloom.sim.cosim import cosimulate

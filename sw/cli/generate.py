@@ -8,7 +8,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console
-from spikeloom.sw.cli.hardware import hardware_config, hardware_options, hardware_table
+from spikeloom.sw.cli.hardware import Choice, hardware_options, hardware_table
 from spikeloom.sw.cli.networks import network_argument
 
 
@@ -35,9 +35,7 @@ from spikeloom.sw.cli.networks import network_argument
 def command(
     network: contract.Network,
     out: Path,
-    lanes: str | None,
-    events: str | None,
-    time: str,
+    hardware: Choice,
     debug: bool,
     counters: bool,
     axi: bool,
@@ -56,7 +54,7 @@ def command(
         spikeloom generate net.safetensors --out build/net.v --lanes conv1=8,fc=4 --counters
         spikeloom generate net.safetensors --out build/net.v --axi --counters
     """
-    config = hardware_config(lanes, events, time, debug=debug, counters=counters)
+    config = hardware.config(debug=debug, counters=counters)
 
     from spikeloom.hw import axi as wrapped
     from spikeloom.hw import verilog

@@ -1,9 +1,11 @@
-"""Options that choose hardware, shared by ``generate``, ``cosim`` and ``demo``."""
+"""Options that choose hardware, shared by all commands that make or simulate some."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,55 +16,87 @@ if TYPE_CHECKING:
 
     from spikeloom.hw.config import HardwareConfig
 
-#: Ways of going through timesteps; here, so that ``--help`` need not import the hardware.
+#: Ways of going through timesteps, and values searched at once; here, so that ``--help`` need not
+#: import the hardware.
 TIMES = ("auto", "loop", "fold")
+SLOTS = 8
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+@dataclass(frozen=True)
+class Choice:
+    """What the options say.
+
+    Parameters
+    ----------
+    lanes, events : str or None
+    slots : int
+    time : str
+    """
+
+    lanes: str | None = None
+    events: str | None = None
+    slots: int = SLOTS
+    time: str = TIMES[0]
+
+    def config(self, *, debug: bool = False, counters: bool = False) -> HardwareConfig:
+        """Return the configuration that the options spell."""
+        from spikeloom.hw.config import HardwareConfig
+
+        return HardwareConfig(
+            lanes=None if self.lanes is None else parse_per_layer(self.lanes, "lanes"),
+            events=None if self.events is None else parse_per_layer(self.events, "events"),
+            slots=self.slots,
+            time=self.time,
+            debug=debug,
+            counters=counters,
+        )
 
 
-def hardware_options(function: _Command) -> _Command:
-    """Add ``--lanes``, ``--events`` and ``--time``."""
-    function = click.option(
-        "--time",
-        type=click.Choice(TIMES),
-        default="auto",
-        show_default=True,
-        help="How neurons go through the timesteps of a constant current: one by one, or folded "
-        "into a division, which takes a logarithmic number of cycles; auto folds where the loop "
-        "would be the slowest part.",
-    )(function)
-    function = click.option(
-        "--events",
-        metavar="E",
-        help="Events (spikes, or digits of counts and pixels) that a layer adds to every lane in "
-        "one clock cycle: a number, or numbers by layer.",
-    )(function)
-    return click.option(
+def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--lanes``, ``--events``, ``--slots`` and ``--time``; give them as ``hardware``."""
+
+    @click.option(
         "--lanes",
         metavar="M",
         help="Output channels that a layer computes at once: a number for all layers, or numbers "
         "by layer, as in conv1=8,fc=4. Layers that are not named are chosen by the planner.",
-    )(function)
-
-
-def hardware_config(
-    lanes: str | None,
-    events: str | None,
-    time: str = "auto",
-    *,
-    debug: bool = False,
-    counters: bool = False,
-) -> HardwareConfig:
-    """Return the configuration that the options spell."""
-    from spikeloom.hw.config import HardwareConfig
-
-    return HardwareConfig(
-        lanes=None if lanes is None else parse_per_layer(lanes, "lanes"),
-        events=None if events is None else parse_per_layer(events, "events"),
-        time=time,
-        debug=debug,
-        counters=counters,
     )
+    @click.option(
+        "--events",
+        metavar="E",
+        help="Events (spikes, or digits of counts and pixels) that a layer adds to every lane in "
+        "one clock cycle: a number, or numbers by layer.",
+    )
+    @click.option(
+        "--slots",
+        type=click.IntRange(1, 64),
+        default=SLOTS,
+        show_default=True,
+        metavar="S",
+        help="Values that are searched for non-zeros in one clock cycle, for each of the E events: "
+        "fewer take less logic and memory, and perhaps more cycles.",
+    )
+    @click.option(
+        "--time",
+        type=click.Choice(TIMES),
+        default=TIMES[0],
+        show_default=True,
+        help="How neurons go through the timesteps of a constant current: one by one, or folded "
+        "into a division, which takes a logarithmic number of cycles; auto folds where the loop "
+        "would be the slowest part.",
+    )
+    @functools.wraps(function)
+    def chosen(
+        *arguments: Any,
+        lanes: str | None,
+        events: str | None,
+        slots: int,
+        time: str,
+        **options: Any,
+    ) -> Any:
+        return function(*arguments, hardware=Choice(lanes, events, slots, time), **options)
+
+    return chosen
 
 
 def hardware_table(sidecar: dict[str, Any]) -> Table:

@@ -12,7 +12,7 @@ import numpy as np
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options, shape_text, span_text, table
-from spikeloom.sw.cli.hardware import hardware_config, hardware_options
+from spikeloom.sw.cli.hardware import Choice, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.prediction import predict_cycles, show_prediction
 from spikeloom.sw.errors import ConfigError
@@ -40,9 +40,7 @@ def command(
     data: str | None,
     data_root: Path | None,
     limit: int | None,
-    lanes: str | None,
-    events: str | None,
-    time: str,
+    hardware: Choice,
     clock: float | None,
     as_json: bool,
 ) -> None:
@@ -65,15 +63,15 @@ def command(
         spikeloom inspect net.safetensors --data digits --limit 100 --clock 50
         spikeloom inspect net.safetensors --data digits --lanes conv1=8,fc=4
     """
-    given = (data_root, limit, lanes, events, clock)
-    if data is None and (time != "auto" or any(option is not None for option in given)):
+    given = hardware != Choice() or any(x is not None for x in (data_root, limit, clock))
+    if data is None and given:
         raise ConfigError(
             "cycles depend on the images: give --data, or leave out --data-root, --limit, --lanes, "
-            "--events, --time and --clock"
+            "--events, --slots, --time and --clock"
         )
     summary = summarize(network)
     if data is not None:
-        config = hardware_config(lanes, events, time)
+        config = hardware.config()
         summary["prediction"] = predict_cycles(network, data, data_root, limit, config, clock)
     if as_json:
         click.echo(json.dumps(summary, indent=2))

@@ -26,6 +26,14 @@ def test_refuses_bad_numbers_in_a_mapping(field: str, number: Any) -> None:
         HardwareConfig(**{field: {"conv": 2, "out": number}})
 
 
+@pytest.mark.parametrize("number", [0, 65, 1.0, None])
+def test_refuses_slots(number: Any) -> None:
+    with pytest.raises(
+        ConfigError, match=f"^slots must be a whole number from 1 to 64, not {number!r}$"
+    ):
+        HardwareConfig(slots=number)
+
+
 def test_refuses_a_missing_budget() -> None:
     with pytest.raises(ConfigError, match=r"^budget must be a whole number .* not None$"):
         HardwareConfig(budget=None)  # type: ignore[arg-type]

@@ -102,7 +102,8 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
         fitting = [e for e in (1, 2, 3, 4) if all(stored[s] % e == 0 for s in moving)]
         events[name] = draw(st.sampled_from(fitting))
     time = draw(st.sampled_from(TIMES))
-    return HardwareConfig(lanes, events, time=time, debug=True, counters=True)
+    slots = draw(st.sampled_from((1, 2, 8, 64)))
+    return HardwareConfig(lanes, events, slots, time=time, debug=True, counters=True)
 
 
 @functools.cache

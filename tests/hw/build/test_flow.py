@@ -242,7 +242,7 @@ def test_fewer_lanes_are_tried_until_it_fits(
     lanes = ", ".join(f"{n}={m}" for n, m in manifest.content["config"]["lanes"].items())
     tried = [line for line in said if line.startswith("lanes ")]
     assert len(set(tried)) == 4
-    assert tried[-1] == f"lanes {lanes}"
+    assert tried[-1] == f"lanes {lanes}; slots 8"
 
 
 def test_memory_that_cannot_fit_is_not_synthesised(tools: Tools, tmp_path: Path) -> None:

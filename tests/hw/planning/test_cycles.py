@@ -127,6 +127,12 @@ def test_equals_the_counters(network: Network, lanes: Any, events: Any, time: st
     compare(network, images(network, 3), config)
 
 
+@pytest.mark.parametrize("slots", [1, 2, 3, 5])
+def test_equals_the_counters_with_few_slots(slots: int) -> None:
+    for network in (everything(), residual()):
+        compare(network, images(network, 2), HardwareConfig(slots=slots, counters=True))
+
+
 @settings(max_examples=8, phases=[Phase.generate])
 @given(data=st.data())
 def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
@@ -136,12 +142,13 @@ def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
         for layer in network.layers
     }
     time = data.draw(st.sampled_from(TIMES))
+    slots = data.draw(st.sampled_from((1, 2, 8, 64)))
     banks = {layer.name: data.draw(st.sampled_from((1, 2, 3, 4))) for layer in network.layers}
     try:
-        config = HardwareConfig(lanes, banks, time=time, debug=True, counters=True)
+        config = HardwareConfig(lanes, banks, slots, time=time, debug=True, counters=True)
         plan(network, config)
     except ConfigError:
-        config = HardwareConfig(lanes, time=time, debug=True, counters=True)
+        config = HardwareConfig(lanes, None, slots, time=time, debug=True, counters=True)
     compare(network, data.draw(images_for(network, 2)), config)
 
 
