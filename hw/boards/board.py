@@ -96,6 +96,11 @@ class Board(ABC):
     link : Link
     loader : str
         Name of the board for openFPGALoader.
+    memories : tuple of str
+        Where openFPGALoader can put a bitstream: ``"sram"``, which is empty after power-down, and
+        ``"flash"``, from which the board starts by itself.
+    ready : str
+        What has to be done before loading, so that the board is found; empty: nothing.
     tried : str
         Which revision somebody has tried with a bitstream of ours; empty: nobody has.
     """
@@ -109,6 +114,8 @@ class Board(ABC):
     lights: ClassVar[Mapping[str, Light]]
     link: ClassVar[Link]
     loader: ClassVar[str]
+    memories: ClassVar[tuple[str, ...]] = ("sram", "flash")
+    ready: ClassVar[str] = ""
     tried: ClassVar[str] = ""
 
     _known: ClassVar[dict[str, type[Board]]] = {}

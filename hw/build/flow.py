@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import fit, timing, vivado
-from spikeloom.hw.build.clocking import Clocking
+from spikeloom.hw.build.choices import DeviceChoices, Images
+from spikeloom.hw.build.content import manifest_of, predicted
 from spikeloom.hw.build.family import CELLS, REPORT, Family
 from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.cost import activity
 from spikeloom.hw.device import Device
-from spikeloom.hw.link.plan import LinkPlan
-from spikeloom.hw.planning.cycles import predict
-from spikeloom.hw.planning.plan import Plan
-from spikeloom.hw.selftest import SelfTest
-from spikeloom.hw.verilog import describe
 from spikeloom.sw.errors import ConfigError, FileFormatError, SpikeloomError, ToolError
-from spikeloom.sw.golden import Golden
-from spikeloom.sw.link.messages import VERSION as PROTOCOL
-from spikeloom.sw.manifest import FORMAT, VERSION, Manifest, digest
+from spikeloom.sw.files import read_bytes, write_bytes
+from spikeloom.sw.manifest import Manifest, digest
 from spikeloom.sw.network import Network
-from spikeloom.sw.network.record import IntArray
 
 #: Name of the top module and beginning of all files that the tools write.
 TOP = "top"
@@ -41,6 +34,9 @@ DESIGN = f"{TOP}.il"
 #: How many times the board's block RAM a design may seem to take and still be synthesised: Yosys
 #: has ways to take less.
 _MORE = 1.2
+#: nextpnr's log, as Amaranth's platforms call it, and how it says what a packed design takes.
+ROUTING_LOG = f"{TOP}.tim"
+_USED = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.M)
 #: Folder beside the bitstream that keeps what the tools wrote.
 WORK = "work"
 #: Resources in the order and under the names of reports.
@@ -50,33 +46,6 @@ FIELDS = {
     "block_ram": "block RAMs",
     "dsp": "multiplier blocks",
 }
-
-
-@dataclass(frozen=True)
-class Images:
-    """Images that a build looks at.
-
-    Parameters
-    ----------
-    pixels : array of int64, shape (N, *network.input.image_shape)
-    source : str
-        What they are, for the manifest.
-    real : bool
-        Whether they are from a data set, so that cycles can be predicted by them.
-    """
-
-    pixels: IntArray
-    source: str
-    real: bool
-
-    @classmethod
-    def random(cls, network: Network, number: int) -> Images:
-        """Return images of random pixels, always the same."""
-        rng = np.random.default_rng(0)
-        values = network.input.values()
-        shape = (number, *network.input.image_shape)
-        pixels = rng.integers(values.low, values.high + 1, shape, dtype=np.int64)
-        return cls(pixels, "random pixels", real=False)
 
 
 def build(
@@ -129,6 +98,11 @@ def build(
     ConfigError
         If the network does not fit on the board, a record names no layer, the clock cannot be made,
         or it is too slow for the rate.
+    DataError
+        If the images do not fit the network's input, or there is none to be tested.
+    FileFormatError
+        If the folder cannot be written to, another build is at work in it, or it has a folder
+        ``work`` that no build has left there.
     ToolError
         If a tool is missing or fails, the clock is too fast for the design, or the design has a
         multiplier block.
@@ -136,57 +110,26 @@ def build(
     family = Family.find(board.family)
     tools = Toolset.find(family.tools, source)
     images = images or Images.random(network, tested)
-    work = Path(folder) / WORK
-    try:
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-    except OSError as error:
-        raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
-
-    test = images.pixels[:tested]
-    logits = Golden(network).run(test).logits.numpy().astype(np.int64)
-    config = config or HardwareConfig(counters=True)
-    # What a layer has sent is read from its tap.
-    config = replace(config, debug=config.debug or bool(records))
-    mhz = board.clock if clock is None else clock
-    clocking = None if mhz == board.clock else Clocking(board, mhz)
-
-    def device(planned: Plan) -> Device:
-        rate = board.link.baud if baud is None else baud
-        link = LinkPlan.of(planned, round(mhz * 1e6), rate, records=records)
-        return Device(planned, link, SelfTest(planned, test, logits))
-
-    trial = _Trial(board, family, tools, work, say, mhz, clocking)
-    made = trial.first(network, config, device)
-    resources = made.resources
-    if resources["dsp"]["used"]:
-        raise ToolError(
-            f"the design has {resources['dsp']['used']} multiplier blocks, and should have none: "
-            f"this is a defect of Spikeloom"
-        )
-    content = {
-        "format": FORMAT,
-        "version": VERSION,
-        "board": board.name,
-        "device": board.device,
-        **about(network, made.device),
-        "tools": dict(tools.versions),
-        "resources": resources,
-        "routed": family.nextpnr is not None,
-        "oscillator_mhz": board.clock,
-        "clock_mhz": mhz,
-        "fmax_mhz": made.fmax,
-        "prediction": _predicted(made.device, images),
-        "self_test": {
-            "images": len(test),
-            "source": images.source,
-            "labels": logits.argmax(1).tolist(),
-            "logits_sha256": digest(np.ascontiguousarray(logits, "<i8").tobytes()),
-        },
-        "link": {"protocol": PROTOCOL, **made.device.link.description()},
-        "bitstream": None,
-    }
-    return _deliver(content, Path(folder), work, family, network, board)
+    choices = DeviceChoices(network, board, clock, baud, records, images.pixels[:tested])
+    choices.require_clock()
+    with _claimed(Path(folder)) as work:
+        trial = _Trial(choices, family, tools, work, say)
+        made = trial.first(network, choices.config(config))
+        resources = made.resources
+        if resources["dsp"]["used"]:
+            raise ToolError(
+                f"the design has {resources['dsp']['used']} multiplier blocks, and should have "
+                f"none: this is a defect of Spikeloom"
+            )
+        content = manifest_of(made.device, choices) | {
+            "tools": dict(tools.versions),
+            "resources": resources,
+            "routed": family.nextpnr is not None,
+            "fmax_mhz": made.fmax,
+            "prediction": predicted(made.device, images),
+        }
+        content["self_test"]["source"] = images.source
+        return _deliver(content, Path(folder), work, family, network, board)
 
 
 @dataclass(frozen=True)
@@ -213,32 +156,29 @@ class _TooLargeError(ConfigError):
 class _Trial:
     """Tries designs, from the largest, until one can be built."""
 
-    board: Board
+    choices: DeviceChoices
     family: Family
     tools: Toolset
     work: Path
     say: Callable[[str], object]
-    clock: float
-    clocking: Clocking | None
 
-    def first(
-        self, network: Network, config: HardwareConfig, device: Callable[[Plan], Device]
-    ) -> _Made:
+    def first(self, network: Network, config: HardwareConfig) -> _Made:
         """Return the first plan that can be built.
 
         What a tool fails on is passed over. So is what cannot fit either, by the measure of a
         design that took more than foreseen; but the smallest is tried in any case.
         """
-        plans = list(fit.candidates(network, config, self.family, self.board.resources))
+        resources = self.choices.board.resources
+        plans = list(fit.candidates(network, config, self.family, resources))
         failure: SpikeloomError | None = None
         more = 1.0
         for planned in plans:
-            if planned is not plans[-1] and more * fit.luts(planned) > self.board.resources.luts:
+            if planned is not plans[-1] and more * fit.luts(planned) > resources.luts:
                 continue
             lanes = ", ".join(f"{layer.layer.name}={layer.lanes}" for layer in planned.layers)
             self.say(f"lanes {lanes}; slots {planned.config.slots}")
             try:
-                return self._made(device(planned))
+                return self._made(self.choices.device(planned))
             except timing.TooSlowError as error:
                 if not error.placement:
                     raise
@@ -254,9 +194,9 @@ class _Trial:
 
     def _made(self, device: Device) -> _Made:
         """Write a design and run the tools on it."""
-        board, family, work = self.board, self.family, self.work
+        board, family, work = self.choices.board, self.family, self.work
         network = device.plan.network
-        rendered = write_sources(Top(board, device, self.clocking), board, family, work)
+        rendered = write_sources(Top(board, device, self.choices.clocking()), board, family, work)
         if (work / DESIGN).exists():
             blocks = family.memory_blocks((work / DESIGN).read_text(encoding="utf-8"))
             if blocks > _MORE * board.resources.block_ram:
@@ -278,13 +218,19 @@ class _Trial:
         if short:
             raise _TooLargeError(network, board, short, found.luts)
         reached = None
-        for command in family.commands(rendered, self.clock):
-            self._run(command)
+        for command in family.commands(rendered, self.choices.mhz):
+            try:
+                self._run(command)
+            except ToolError:
+                short = overfull(work)
+                if short:
+                    raise _TooLargeError(network, board, short, found.luts) from None
+                raise
             if command[0].startswith("nextpnr"):
                 report = json.loads((work / REPORT).read_text(encoding="utf-8"))
                 resources.update(family.routed(report))
                 resources["dsp"]["used"] += family.multiplied(report)
-                reached = round(timing.require_closed(report, self.clock, board.title), 2)
+                reached = round(timing.require_closed(report, self.choices.mhz, board.title), 2)
         return _Made(device, resources, reached)
 
     def _run(self, command: list[str]) -> None:
@@ -296,7 +242,13 @@ def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[li
     """Write what the tools read, and return the commands that Amaranth has for them."""
     if family.nextpnr is None:
         vivado.Pins(board, top).write(work)
-        script = f"read_verilog {TOP}.v\n{family.synth} -top {TOP}\ntee -q -o {CELLS} stat -json\n"
+        script = (
+            f"read_verilog {TOP}.v\n"
+            # Vivado knows this parameter, Yosys' model of the cell does not.
+            "setparam -unset SIM_DEVICE t:BUFGCTRL\n"
+            f"{family.synth} -top {TOP}\n"
+            f"tee -q -o {CELLS} stat -json\n"
+        )
         (work / f"{TOP}.ys").write_text(script, encoding="utf-8")
         return []
     planned = board.platform().prepare(
@@ -326,44 +278,18 @@ def read_cells(work: Path) -> Mapping[str, int]:
     return {name: int(number) for name, number in cells.items()}
 
 
-def about(network: Network, device: Device) -> dict[str, Any]:
-    """Return what a manifest says of the network, the choices for it, and the hardware."""
-    planned = device.plan
-    config = planned.config
-    hardware = describe(planned)
-    # What packs images knows how many bits a value takes on the wire.
-    hardware["input"]["value_bits"] = device.link.value_bits
-    return {
-        "network": {
-            "name": network.name,
-            "digest": network.digest,
-            "accuracy": network.about.get("accuracy"),
-            "dataset": network.about.get("dataset"),
-        },
-        "config": {
-            "lanes": {layer.layer.name: layer.lanes for layer in planned.layers},
-            "events": {layer.layer.name: layer.events for layer in planned.layers},
-            "slots": config.slots,
-            "time": config.time,
-        },
-        "hardware": hardware,
-    }
+def overfull(work: Path) -> list[str]:
+    """Return which places nextpnr has too few of, in words; none if its log does not say so.
 
-
-def _predicted(device: Device, images: Images) -> dict[str, Any] | None:
-    if not images.real:
-        return None
-    found = predict(device.plan, activity(device.plan.network, images.pixels))
-    pace = found.interval or float(found.latency)
-    return {
-        "images": len(images.pixels),
-        "source": images.source,
-        "cycles_per_image": round(pace, 1),
-        "latency_cycles": found.latency,
-        "images_per_second": round(device.link.clock / pace, 1),
-        "link_images_per_second": round(device.link.pace, 1),
-        "slowest": found.slowest.name,
-    }
+    It packs before it places, and what a packed design takes is known only then.
+    """
+    log = work / ROUTING_LOG
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return [
+        f"{int(used):,} {name} of {int(available):,}"
+        for name, used, available in _USED.findall(text)
+        if int(used) > int(available)
+    ]
 
 
 def _deliver(
@@ -378,9 +304,59 @@ def _deliver(
     stem = re.sub(r"[^A-Za-z0-9]+", "-", network.name).strip("-") or "network"
     name = f"{stem}-{board.name}"
     if family.nextpnr is not None:
-        made = (work / f"{TOP}.{family.bitstream}").read_bytes()
-        (folder / f"{name}.{family.bitstream}").write_bytes(made)
+        made = read_bytes(work / f"{TOP}.{family.bitstream}", "bitstream")
+        write_bytes(folder / f"{name}.{family.bitstream}", made)
         content["bitstream"] = {"file": f"{name}.{family.bitstream}", "sha256": digest(made)}
     manifest = Manifest(content, folder / f"{name}.json")
     manifest.save()
     return manifest
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[Path]:
+    """Give an empty folder in ``folder`` for what the tools write; keep other builds out.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be written to, another build is at work there, or it holds something that no
+        build has left.
+    """
+    work = folder / WORK
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
+    with _locked(folder):
+        try:
+            # What is not ours is not deleted.
+            if work.exists() and not (work / f"{TOP}.ys").is_file() and any(work.iterdir()):
+                raise FileFormatError(
+                    f"{work} is there already, and no build's: take another folder"
+                )
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(exist_ok=True)
+        except OSError as error:
+            raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
+        yield work
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder; it goes with the process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # on Windows, where folders have no locks
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileFormatError(
+                f"another build is at work in {folder}: take another folder, or wait"
+            ) from None
+        yield
+    finally:
+        os.close(handle)

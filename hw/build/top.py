@@ -33,7 +33,7 @@ class Top(Elaboratable):
             m.domains.sync = ClockDomain()
             m.submodules.clocking = self.clocking
         m.submodules.device = device = self.device
-        uart = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
+        uart = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
         m.d.comb += [device.rx.eq(rx.i), tx.o.eq(device.tx)]

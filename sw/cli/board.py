@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options
+from spikeloom.sw.cli.device import DeviceOptions, device_options
 from spikeloom.sw.cli.hardware import Choice, hardware_options
 from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
@@ -51,24 +52,7 @@ _LOOK = 0.5
     help="Images that the board computes at power-up, and shows the result on LEDs: the first of "
     "the test split of --data, or random pixels.",
 )
-@click.option(
-    "--counters/--no-counters",
-    default=True,
-    show_default=True,
-    help="Whether every layer counts its cycles, events and waits, for the host to read.",
-)
-@click.option(
-    "--records",
-    metavar="LAYERS",
-    help="Layers whose counts the host can read, for the last image: names with commas between, "
-    "or all.",
-)
-@click.option(
-    "--baud",
-    type=click.IntRange(1),
-    metavar="RATE",
-    help="Of the UART.  [default: the board's, as `spikeloom boards` lists]",
-)
+@device_options
 @click.option(
     "--manifest",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -96,9 +80,7 @@ def command(
     data: str | None,
     data_root: Path | None,
     tested: int | None,
-    counters: bool,
-    records: str | None,
-    baud: int | None,
+    device: DeviceOptions,
     manifest: Path | None,
     link: Path | None,
     build_dir: Path,
@@ -140,9 +122,10 @@ def command(
         simulated = SimulatedBoard(
             network,
             board,
-            config=hardware.config(counters=counters),
-            baud=baud,
-            records=_layers(network, records),
+            config=hardware.config(counters=device.counters),
+            clock=device.clock,
+            baud=device.baud,
+            records=device.layers(network),
             tested=None if tested is None else _images(network, data, data_root, tested),
             build_dir=build_dir,
             look=look,
@@ -169,13 +152,6 @@ def command(
 
 def _tell(change: LightChange) -> None:
     click.echo(f"cycle {change.cycle:,}: LED {change.name} {'on' if change.on else 'off'}")
-
-
-def _layers(network: contract.Network, records: str | None) -> list[str]:
-    """Return the layers that ``--records`` names."""
-    if records == "all":
-        return [layer.name for layer in network.layers]
-    return [name.strip() for name in records.split(",")] if records else []
 
 
 def _images(
@@ -215,14 +191,20 @@ def _linked(link: Path, port: str) -> Iterator[None]:
     FileFormatError
         If something else lies there, or nothing can be written there.
     """
-    if link.exists() and not link.is_symlink():
-        raise FileFormatError(f"{link} is there already, and no link: give --link another path")
+    # One that a board has left behind, killed, is taken over.
+    ours = link.is_symlink() and Path(os.readlink(link)).parent == Path(port).parent
+    if os.path.lexists(link) and not ours:
+        raise FileFormatError(
+            f"{link} is there already, and no link to a terminal: give --link another path"
+        )
     beside = link.with_name(f".{link.name}.{os.getpid()}")
     try:
         link.parent.mkdir(parents=True, exist_ok=True)
         beside.symlink_to(port)
         beside.replace(link)
     except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
         raise FileFormatError(f"cannot write {link}: {error.strerror or error}") from None
     try:
         yield

@@ -15,8 +15,9 @@ from spikeloom.sw.cli.common import console, table
 def command(as_json: bool) -> None:
     """List the boards that `spikeloom build` knows.
 
-    For each: what its device has, the clock that the design runs at, how a host reaches it, and
-    whether somebody has tried it with one of our bitstreams on real hardware.
+    For each: what its device has, the clock that the design runs at, how a host reaches it, what
+    its LEDs tell, how it is loaded, and whether somebody has tried it with one of our bitstreams on
+    real hardware. docs/boards has a page on each.
 
     \b
         spikeloom boards
@@ -37,6 +38,8 @@ def command(as_json: bool) -> None:
                 "clock_mhz": board.clock,
                 "link": asdict(board.link),
                 "lights": {name: light.label for name, light in board.lights.items()},
+                "loader": board.loader,
+                "memories": list(board.memories),
                 "bitstream": Family.find(board.family).nextpnr is not None,
                 "tried": board.tried or None,
             }
@@ -44,36 +47,35 @@ def command(as_json: bool) -> None:
         ]
         click.echo(json.dumps(entries, indent=2))
         return
-    made = table(
-        *(
-            "board",
-            "device",
-            "#LUTs",
-            "#block RAMs",
-            "#MHz",
-            "rx, tx",
-            "link",
-            "#baud",
-            "makes",
-            "tried",
-        ),
+    devices = table(
+        "board",
+        "device",
+        *("#LUTs", "#flip-flops", "#block RAMs", "#multipliers", "#MHz"),
+        "makes",
+        "tried",
     )
+    links = table("board", "rx, tx", "#baud", "over", "LEDs", "loader", "loads into")
     for board in boards:
-        routed = Family.find(board.family).nextpnr is not None
-        made.add_row(
+        has = board.resources
+        devices.add_row(
             board.name,
             board.device,
-            f"{board.resources.luts:,}",
-            str(board.resources.block_ram),
+            *(f"{number:,}" for number in (has.luts, has.flipflops, has.block_ram, has.dsp)),
             f"{board.clock:g}",
-            f"{board.link.rx}, {board.link.tx}",
-            board.link.over,
-            f"{board.link.baud:,}",
-            "bitstream" if routed else "Vivado project",
+            "Vivado project" if Family.find(board.family).nextpnr is None else "bitstream",
             board.tried or "no",
         )
-    console().print(made)
-    if not any(board.tried for board in boards):
-        click.echo(
-            "None of them has been tried on real hardware yet: bitstreams are proved in simulation."
+        links.add_row(
+            board.name,
+            f"{board.link.rx}, {board.link.tx}",
+            f"{board.link.baud:,}",
+            board.link.over,
+            "; ".join(f"{name}: {light.label}" for name, light in board.lights.items()),
+            board.loader,
+            ", ".join(board.memories),
         )
+    screen = console()
+    screen.print(devices)
+    screen.print(links)
+    tried = [board.name for board in boards if board.tried]
+    click.echo(f"Tried on real hardware: {', '.join(tried) or 'none so far'}.")

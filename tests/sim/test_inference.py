@@ -25,7 +25,7 @@ CONFIG = HardwareConfig(lanes={"hidden": 2, "output": 1}, debug=True, counters=T
 
 
 def test_all_targets_give_the_same(tmp_path: Path, build_dir: Path) -> None:
-    network, images = tiny_network(), tiny_images(3)
+    network, images = tiny_network(), tiny_images(2)
     found, link = planned(network, CONFIG)
     pins = SimulatedBoard(Device(found, link), CLOCK, BAUD)
     contents = Contents.of(manifest_of(found, link, tmp_path))
@@ -53,11 +53,12 @@ def test_all_targets_give_the_same(tmp_path: Path, build_dir: Path) -> None:
         run(images, everything(), "board", driver=driver)
 
 
-def test_counts_of_a_cosimulation(tiny: Cosimulator) -> None:
+def test_counts_of_a_cosimulation(build_dir: Path) -> None:
+    simulated = Cosimulator(tiny_network(), config=CONFIG, build_dir=build_dir)
     images = tiny_images(7)
-    report = tiny.run(images, counts=["hidden"])
-    expected = Golden(tiny.network).run(images).counts["hidden"]
+    report = simulated.run(images, counts=["hidden"])
+    expected = Golden(simulated.network).run(images).counts["hidden"]
     assert report.counts["hidden"].tolist() == expected.tolist()
-    assert tiny.run(images).counts == {}
+    assert simulated.run(images).counts == {}
     with pytest.raises(ConfigError, match=r"^counts: there is no layer 'hid' with taps$"):
-        tiny.run(images, counts=["hid"])
+        simulated.run(images, counts=["hid"])

@@ -93,6 +93,9 @@ def test_ctrl_c(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(board, "_tell", interrupt)
+    # As a board that was killed leaves it.
+    (folder / "ports").mkdir(exist_ok=True)
+    (folder / "ports" / "board").symlink_to("/dev/pts/99999")
     before = signal.getsignal(signal.SIGINT)
     result = run(*options(folder))
     assert result.exit_code == 0, result.output
@@ -115,17 +118,28 @@ class TestErrors:
         assert self.refused("digits-conv", "--simulate", "--data", "digits") == (
             "error: --data digits is for a self test: add --self-test N"
         )
+        assert self.refused("digits-conv", "--simulate", "--clock", "999").startswith(
+            "error: 25 MHz cannot be made into 999 MHz: the next is --clock "
+        )
         assert self.refused("digits-conv", "--simulate", "--records", "fc,x") == (
             "error: records: there is no layer 'x', only conv1, conv2, conv3, fc"
         )
 
     def test_of_the_link(self, folder: Path) -> None:
-        file = folder / "file"
+        file, other = folder / "file", folder / "other"
         file.touch()
-        assert self.refused(*options(folder)[1:], "--link", file) == (
-            f"error: {file} is there already, and no link: give --link another path"
+        other.symlink_to(file)
+        for taken in (file, other):
+            assert self.refused(*options(folder)[1:], "--link", taken) == (
+                f"error: {taken} is there already, and no link to a terminal: give --link another "
+                f"path"
+            )
+        assert other.readlink() == file
+        below = file / "port"
+        assert self.refused(*options(folder)[1:], "--link", below) == (
+            f"error: cannot write {below}: File exists"
         )
-        assert file.is_file()
+        assert sorted(path.name for path in folder.glob("*other*")) == ["other"]
 
     def test_of_a_program_that_fails(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(

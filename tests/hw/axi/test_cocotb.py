@@ -15,8 +15,9 @@ from spikeloom.hw.axi.verilog import generate_from
 from spikeloom.hw.cost import activity
 from spikeloom.hw.planning.cycles import predict
 from spikeloom.hw.planning.plan import plan
+from spikeloom.sim import building
 from spikeloom.sim.building import VERILATOR_FLAGS, Runtime
-from spikeloom.sim.runner import _Runner
+from spikeloom.sim.runner import Runner
 from spikeloom.sim.tools import Tools
 from spikeloom.sw.golden import Golden
 
@@ -82,15 +83,19 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
         f'`verilator_config\npublic_flat_rw -module "{TOP}" -var "?_axi*"\n'
         f'public_flat_rw -module "{TOP}" -var "a*"\n'
     )
-    runner = _Runner(None, Tools.find(), Runtime(folder / "runtime"))
-    runner.build(
-        sources=[folder / "public.vlt", folder / "design.v"],
-        hdl_toplevel=TOP,
-        build_args=VERILATOR_FLAGS,
-        build_dir=folder / "build",
-        timescale=("1ns", "1ps"),
-        log_file=folder / "build.log",
-    )
+    runner = Runner(None, Tools.find(), Runtime(folder / "runtime"))
+    with pytest.MonkeyPatch.context() as patch:
+        # It is Python that takes the time of the simulation.
+        slow = ("OPT_FAST=-O0", "OPT_GLOBAL=-O0")
+        patch.setattr(building, "MAKE_FLAGS", (*building.MAKE_FLAGS, *slow))
+        runner.build(
+            sources=[folder / "public.vlt", folder / "design.v"],
+            hdl_toplevel=TOP,
+            build_args=VERILATOR_FLAGS,
+            build_dir=folder / "build",
+            timescale=("1ns", "1ps"),
+            log_file=folder / "build.log",
+        )
     results = folder / "results.xml"
     try:
         runner.test(

@@ -58,6 +58,28 @@ def test_nextpnr_counts_a_lattice_design() -> None:
     assert family.multiplied(report) == 2
 
 
+def test_a_nexus_design_has_no_carry_cells_and_the_router_that_finds_its_clock() -> None:
+    family = Family.find("nexus")
+    rendered = [
+        ["yosys", "-l", "top.rpt", "top.ys"],
+        ["nextpnr-nexus", "--device", "LIFCL-40-9BG400C", "--fasm", "top.fasm"],
+        ["prjoxide", "pack", "top.fasm", "top.bit"],
+    ]
+    place, pack = family.commands(rendered, 12.0)
+    assert place[:7] == [*rendered[1], "--router", "router1"]
+    assert place[7:9] == ["--freq", "12"]
+    assert pack == rendered[2]
+    assert family.synthesis == "-noccu2"
+
+
+def test_a_nexus_table_of_five_inputs_is_two_and_a_small_memory_six() -> None:
+    found = Family.find("nexus").synthesised(
+        {"LUT4": 10, "WIDEFN9": 3, "DPR16X4": 2, "FD1P3IX": 5, "FD1P3JX": 1, "PDPSC16K": 4}
+    )
+    # A five-input table is two of four inputs; 16 words of 4 bits are four, and two that write.
+    assert (found.luts, found.flipflops, found.block_ram) == (10 + 3 * 2 + 2 * 6, 6, 4)
+
+
 def test_a_gowin_adder_takes_the_place_of_a_table() -> None:
     used = {"LUT4": (50, 8640), "ALU": (20, 6480), "DFF": (1, 6480), "BSRAM": (2, 26)}
     report = {

@@ -14,11 +14,13 @@ from examples import everything
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import Images, build
-from spikeloom.hw.build.flow import WORK
+from spikeloom.hw.build.family import Family
+from spikeloom.hw.build.flow import WORK, write_sources
 from spikeloom.hw.build.tools import Toolset
+from spikeloom.hw.build.top import Top
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.sw.cli.networks import FOLDER
-from spikeloom.sw.errors import ConfigError, ToolError
+from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import (
     Connection,
@@ -95,8 +97,38 @@ class Tools:
         return [command[0] for command in self.commands]
 
 
+class Sources:
+    """Stands in for what writes sources: the same design is converted once, and then copied."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.made: dict[str, tuple[Path, list[list[str]]]] = {}
+
+    def write(self, top: Top, board: Board, family: Family, work: Path) -> list[list[str]]:
+        plan, test = top.device.plan, top.device.test
+        assert test is not None
+        lanes = [layer.lanes for layer in plan.layers]
+        parts = (board.name, plan.config, lanes, top.device.link, test.pixels, test.expected)
+        if repr(parts) not in self.made:
+            folder = self.root / str(len(self.made))
+            folder.mkdir()
+            self.made[repr(parts)] = folder, write_sources(top, board, family, folder)
+        # Amaranth warns of designs of which nothing is made.
+        for part in (top, top.device, test):
+            vars(part)["_MustUse__used"] = True
+        folder, commands = self.made[repr(parts)]
+        shutil.copytree(folder, work, dirs_exist_ok=True)
+        return commands
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    return Sources(tmp_path_factory.mktemp("sources"))
+
+
 @pytest.fixture
-def tools(monkeypatch: pytest.MonkeyPatch) -> Tools:
+def tools(monkeypatch: pytest.MonkeyPatch, sources: Sources) -> Tools:
+    monkeypatch.setattr("spikeloom.hw.build.flow.write_sources", sources.write)
     made = Tools()
     versions = {"yosys": "1", "nextpnr-ice40": "2", "icepack": "3"}
     found = Toolset({name: name for name in versions}, versions)
@@ -125,7 +157,10 @@ def test_the_manifest_says_what_was_built(tools: Tools, tmp_path: Path) -> None:
     assert manifest.require_bitstream().read_bytes() == b"bits"
 
 
-def test_sources_are_the_same_bytes_wherever_they_are_made(tools: Tools, tmp_path: Path) -> None:
+def test_sources_are_the_same_bytes_wherever_they_are_made(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikeloom.hw.build.flow.write_sources", write_sources)
     manifests = [
         build(two_layers(), ICEBREAKER, tmp_path / name).path.read_bytes() for name in ("a", "b/c")
     ]
@@ -247,8 +282,51 @@ def test_fewer_lanes_are_tried_until_it_fits(
 
 def test_memory_that_cannot_fit_is_not_synthesised(tools: Tools, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"it takes about \d+ block RAMs of 30"):
-        build(load(FOLDER / "digits-conv.safetensors"), ICEBREAKER, tmp_path)
+        build(
+            load(FOLDER / "digits-conv.safetensors"),
+            ICEBREAKER,
+            tmp_path,
+            config=HardwareConfig(lanes=1),
+        )
     assert tools.names == []
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tools: Tools, tmp_path: Path) -> None:
+    mine = tmp_path / WORK / "mine"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    with pytest.raises(FileFormatError, match=r"work is there already, and no build's: take anoth"):
+        build(two_layers(), ICEBREAKER, tmp_path)
+    assert mine.read_text() == "years of work"
+    mine.rename(tmp_path / "mine")
+    build(two_layers(), ICEBREAKER, tmp_path)
+    stale = tmp_path / WORK / "stale"
+    stale.touch()
+    build(two_layers(), ICEBREAKER, tmp_path)
+    assert not stale.exists()
+
+
+def test_two_builds_at_once_keep_out_of_each_other_s_way(tools: Tools, tmp_path: Path) -> None:
+    def say(text: str) -> None:
+        if text.startswith("yosys"):
+            with pytest.raises(FileFormatError, match=r"^another build is at work in .*: take an"):
+                build(two_layers(), ICEBREAKER, tmp_path)
+            said.append(text)
+
+    said: list[str] = []
+    manifest = build(two_layers(), ICEBREAKER, tmp_path, say=say)
+    assert said
+    assert manifest.require_bitstream().read_bytes() == b"bits"
+    build(two_layers(), ICEBREAKER, tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(tools: Tools, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileFormatError, match=r"^cannot write .*file/work: File exists$"):
+        build(two_layers(), ICEBREAKER, tmp_path / "file")
+    (tmp_path / WORK).touch()
+    with pytest.raises(FileFormatError, match=r"^cannot write .*work: Not a directory$"):
+        build(two_layers(), ICEBREAKER, tmp_path)
 
 
 def test_what_never_fits_is_refused(tools: Tools, tmp_path: Path) -> None:
@@ -300,7 +378,7 @@ def test_xilinx_gets_a_project(tools: Tools, tmp_path: Path) -> None:
 
 
 @pytest.mark.boards
-@pytest.mark.parametrize("name", ["icebreaker", "ulx3s-85f", "tang-nano-9k"])
+@pytest.mark.parametrize("name", ["icebreaker", "ulx3s-85f", "tang-nano-9k", "crosslink-nx-evn"])
 def test_a_bitstream_built_twice_is_the_same(name: str, tmp_path: Path) -> None:
     made = []
     for folder in (tmp_path / "first", tmp_path / "second" / "deeper"):

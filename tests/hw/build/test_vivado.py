@@ -27,7 +27,7 @@ class Echo(Elaboratable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        uart = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
+        uart = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
         held = Signal()

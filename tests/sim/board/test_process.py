@@ -109,8 +109,33 @@ def test_switching_off(echo: Path) -> None:
     assert board._process.returncode == 0
     assert not os.path.exists(port)
     board.close()
-    # A failed program is seen.
-    board.start(echo, (1, 4), ["pin", "old"])
-    board._process.kill()
-    assert soon(lambda: not board.running)
-    board.close()
+    for use in (lambda: board.write(b"x"), lambda: board.read(0.1)):
+        with pytest.raises(LinkError, match=r"^the simulated board is switched off$"):
+            use()
+
+
+def test_switching_on_twice(echo: Path) -> None:
+    with BoardProcess() as board:
+        board.start(echo, (1, 4), ["pin", "old"])
+        with pytest.raises(
+            LinkError, match=rf"^the simulated board is .* already, at {board.port}"
+        ):
+            board.start(echo, (1, 4), ["pin", "old"])
+        board.write(b"still there")
+        assert received(board, 11) == b"still there"
+
+
+def test_a_program_that_fails(echo: Path) -> None:
+    with BoardProcess() as board:
+        board.start(echo, (1, 4), ["pin", "old"])
+        board._process.kill()
+        assert soon(lambda: not board.running)
+        begun = time.monotonic()
+        for use in (
+            lambda: board.write(b"x"),
+            lambda: board.read(10),
+            lambda: board.wait_for("old", False, timeout=60),
+        ):
+            with pytest.raises(LinkError, match=r"^the simulated board has ended by itself: pleas"):
+                use()
+        assert time.monotonic() - begun < 10

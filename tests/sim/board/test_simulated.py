@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import time
@@ -18,7 +19,7 @@ from spikeloom.sim.board import SimulatedBoard
 from spikeloom.sw import datasets
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.networks import open_network
-from spikeloom.sw.errors import ConfigError, LinkError
+from spikeloom.sw.errors import ConfigError, DataError, LinkError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.link import Client, State, pack, unpack_words
 from spikeloom.sw.link.serial import SerialTransport
@@ -28,8 +29,8 @@ from spikeloom.sw.streams import in_stream_order, pixel_stream
 
 pytestmark = pytest.mark.xdist_group("board")
 
-#: Images of the self test.
-TESTED = 2
+#: Images of the self test; MHz of the design, made of an oscillator's 25.
+TESTED, CLOCK = 2, 20
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,13 @@ def images(network: contract.Network) -> IntArray:
 
 @pytest.fixture(scope="module")
 def board(network: contract.Network, images: IntArray, build_dir: Path) -> Iterator[SimulatedBoard]:
-    config = HardwareConfig(lanes=4, counters=True)
     with SimulatedBoard(
-        network, config=config, records=["conv3"], tested=images[:TESTED], build_dir=build_dir
+        network,
+        config=HardwareConfig(lanes=4, counters=True),
+        clock=CLOCK,
+        records=["conv3"],
+        tested=images[:TESTED],
+        build_dir=build_dir,
     ) as found:
         yield found
 
@@ -146,7 +151,7 @@ def test_time_stands_still_while_nothing_happens(
     client.reset()
     before = cycles()
     time.sleep(0.5)
-    # At 25 MHz, and even at the simulation's pace, half a second is far more.
+    # At 20 MHz, and even at the simulation's pace, half a second is far more.
     assert cycles() - before < 40_000
     # An image that runs goes on, though nobody asks.
     image = packed(board, images[:1])[0]
@@ -156,13 +161,21 @@ def test_time_stands_still_while_nothing_happens(
     assert client.status().bank0 == State.DONE
 
 
-def test_manifest(board: SimulatedBoard, network: contract.Network, tmp_path: Path) -> None:
+def test_manifest(
+    board: SimulatedBoard, network: contract.Network, images: IntArray, tmp_path: Path
+) -> None:
+    tested = Golden(network).run(images[:TESTED])
     board.manifest(tmp_path / "board.json")
     content = Manifest.load(tmp_path / "board.json").content
-    assert (content["board"], content["clock_mhz"]) == ("ulx3s-85f", 25.0)
+    assert (content["board"], content["clock_mhz"]) == ("ulx3s-85f", CLOCK)
+    assert content["oscillator_mhz"] == 25
     assert content["device"] == "LFE5U-85F-6BG381C, simulated"
     assert content["network"]["digest"] == network.digest
-    assert content["self_test"] == {"images": TESTED}
+    assert content["self_test"] == {
+        "images": TESTED,
+        "labels": tested.labels.tolist(),
+        "logits_sha256": hashlib.sha256(tested.logits.numpy().astype("<i8").tobytes()).hexdigest(),
+    }
     assert content["bitstream"] is None
     link = content["link"]
     assert (link["protocol"], link["baud"], len(link["counters"])) == (1, 3_000_000, 16)
@@ -178,3 +191,7 @@ def test_wrong_choices(network: contract.Network) -> None:
         SimulatedBoard(network, baud=0)
     with pytest.raises(ConfigError, match=r"^records: there is no layer 'x'"):
         SimulatedBoard(network, records=["x"])
+    with pytest.raises(ConfigError, match=r"^25 MHz cannot be made into 999 MHz: the next is"):
+        SimulatedBoard(network, clock=999)
+    with pytest.raises(DataError, match=r"^there are no images: at least one is needed$"):
+        SimulatedBoard(network, tested=np.zeros((0, 1, 8, 8), np.int64))

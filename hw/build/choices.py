@@ -1,0 +1,117 @@
+"""What can be chosen of a board's device beside its accelerator: images, clock, link."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spikeloom.hw.boards import Board
+from spikeloom.hw.build.clocking import Clocking, Pll
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.device import Device
+from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.selftest import SelfTest
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.network import Network
+from spikeloom.sw.network.record import IntArray
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images that a build looks at.
+
+    Parameters
+    ----------
+    pixels : array of int64, shape (N, *network.input.image_shape)
+    source : str
+        What they are, for the manifest.
+    real : bool
+        Whether they are from a data set, so that cycles can be predicted by them.
+    """
+
+    pixels: IntArray
+    source: str
+    real: bool
+
+    @classmethod
+    def random(cls, network: Network, number: int) -> Images:
+        """Return images of random pixels, always the same."""
+        rng = np.random.default_rng(0)
+        values = network.input.values()
+        shape = (number, *network.input.image_shape)
+        pixels = rng.integers(values.low, values.high + 1, shape, dtype=np.int64)
+        return cls(pixels, "random pixels", real=False)
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceChoices:
+    """A board's device, but for the plan of its accelerator.
+
+    Parameters
+    ----------
+    network : Network
+    board : Board
+    clock : float, optional
+        MHz of the design; the board's oscillator, if left out.
+    baud : int, optional
+        Rate of the host link; the board's own, if left out.
+    records : sequence of str
+        Layers whose counts can be read over the link.
+    tested : array of int64, shape (N, *network.input.image_shape), optional
+        Images of the self test; without them there is none.
+    """
+
+    network: Network
+    board: Board
+    clock: float | None = None
+    baud: int | None = None
+    records: Sequence[str] = ()
+    tested: IntArray | None = None
+
+    @property
+    def mhz(self) -> float:
+        """MHz of the design."""
+        return self.board.clock if self.clock is None else self.clock
+
+    def require_clock(self) -> None:
+        """Raise `ConfigError` if the board's loop cannot make the clock."""
+        if self.mhz != self.board.clock:
+            Pll.find(self.board.family).division(self.board.clock, self.mhz)
+
+    def clocking(self) -> Clocking | None:
+        """Return what makes the design's clock, if that is not the oscillator's."""
+        return None if self.mhz == self.board.clock else Clocking(self.board, self.mhz)
+
+    @functools.cached_property
+    def logits(self) -> IntArray | None:
+        """What the golden model says of the self test's images, shape (N, classes)."""
+        if self.tested is None:
+            return None
+        logits: IntArray = Golden(self.network).run(self.tested).logits.numpy().astype(np.int64)
+        return logits
+
+    def config(self, config: HardwareConfig | None) -> HardwareConfig:
+        """Return the choices for the accelerator; with counters, if they are left out."""
+        config = config or HardwareConfig(counters=True)
+        # What a layer has sent is read from its tap.
+        return replace(config, debug=config.debug or bool(self.records))
+
+    def device(self, plan: Plan) -> Device:
+        """Return the device of a plan.
+
+        Raises
+        ------
+        ConfigError
+            If a record names no layer, or the clock is too slow for the rate.
+        DataError
+            If the images do not fit the network's input.
+        """
+        rate = self.board.link.baud if self.baud is None else self.baud
+        link = LinkPlan.of(plan, round(self.mhz * 1e6), rate, records=self.records)
+        if self.tested is None or self.logits is None:
+            return Device(plan, link)
+        return Device(plan, link, SelfTest(plan, self.tested, self.logits))

@@ -1,0 +1,87 @@
+"""What a manifest says of a device, whatever it is built with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spikeloom.hw.build.choices import DeviceChoices, Images
+from spikeloom.hw.cost import activity
+from spikeloom.hw.device import Device
+from spikeloom.hw.planning.cycles import predict
+from spikeloom.hw.verilog import describe
+from spikeloom.sw.link.messages import VERSION as PROTOCOL
+from spikeloom.sw.manifest import FORMAT, VERSION, digest
+
+
+def manifest_of(device: Device, choices: DeviceChoices) -> dict[str, Any]:
+    """Return a manifest's content, in which what tools find out is left open.
+
+    Parameters
+    ----------
+    device : Device
+        Of these choices.
+    choices : DeviceChoices
+    """
+    network, board, planned = choices.network, choices.board, device.plan
+    hardware = describe(planned)
+    # What packs images knows how many bits a value takes on the wire.
+    hardware["input"]["value_bits"] = device.link.value_bits
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "board": board.name,
+        "device": board.device,
+        "network": {
+            "name": network.name,
+            "digest": network.digest,
+            "accuracy": network.about.get("accuracy"),
+            "dataset": network.about.get("dataset"),
+        },
+        "config": {
+            "lanes": {layer.layer.name: layer.lanes for layer in planned.layers},
+            "events": {layer.layer.name: layer.events for layer in planned.layers},
+            "slots": planned.config.slots,
+            "time": planned.config.time,
+        },
+        "hardware": hardware,
+        "tools": {},
+        "resources": None,
+        "routed": False,
+        "oscillator_mhz": board.clock,
+        "clock_mhz": choices.mhz,
+        "fmax_mhz": None,
+        "prediction": None,
+        "self_test": _self_test(choices),
+        "link": {"protocol": PROTOCOL, **device.link.description()},
+        "bitstream": None,
+    }
+
+
+def _self_test(choices: DeviceChoices) -> dict[str, Any] | None:
+    logits = choices.logits
+    if logits is None:
+        return None
+    return {
+        "images": len(logits),
+        "labels": logits.argmax(1).tolist(),
+        "logits_sha256": digest(np.ascontiguousarray(logits, "<i8").tobytes()),
+    }
+
+
+def predicted(device: Device, images: Images) -> dict[str, Any] | None:
+    """Return what a manifest says of the pace; None for images that are not from a data set."""
+    if not images.real:
+        return None
+    found = predict(device.plan, activity(device.plan.network, images.pixels))
+    pace = found.interval or float(found.latency)
+    return {
+        "images": len(images.pixels),
+        "source": images.source,
+        "cycles_per_image": round(pace, 1),
+        "latency_cycles": found.latency,
+        "images_per_second": round(device.link.clock / pace, 1),
+        "link_images_per_second": round(device.link.pace, 1),
+        "slowest": found.slowest.name,
+    }
