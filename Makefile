@@ -19,8 +19,8 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --n
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest test-data test-boards prove sweep
-.PHONY: neurons timesteps calibration results fire format clean moved
+.PHONY: help demo test lint types pytest test-data test-boards prove prove-netlist sweep
+.PHONY: neurons timesteps calibration results bitstreams fire format clean moved
 
 help:  ## this list
 	@echo 'Spikeloom: from a PyTorch model to bit-exact spiking-network Verilog. Targets:'
@@ -65,6 +65,10 @@ prove: .venv/.dev  ## formal proofs, for all inputs: make prove [ARGS='"if" "dua
 	$(SAY) 'proofs: neurons, digits and sums against docs/contract.md'
 	@PYTHONPATH=tests $(BIN)/python -m formal $(ARGS)
 
+prove-netlist: .venv/.dev  ## netlists and an iCE40 bitstream against golden: some minutes
+	$(SAY) 'netlists: ECP5, Gowin, iCE40, and what a bitstream configures, against golden'
+	@PYTHONPATH=tests $(BIN)/python -m netlist $(ARGS)
+
 sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images, in simulation
 	$(SAY) 'pytest: every neuron in every transport'
 	@$(PYTEST) -m sweep -rP $(ARGS)
@@ -84,6 +88,11 @@ calibration: .venv/.dev  ## measure calibration for docs/calibration.md: make ca
 results: .venv/.dev  ## train what docs/results.md has no record of: make results [DATA=folder]
 	$(SAY) 'results: the recipes that are committed, into docs/results.md'
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.results $(if $(DATA),--data='$(DATA)') $(ARGS)
+
+bitstreams: .venv/.dev  ## build the committed bitstreams anew and compare: make bitstreams DATA=folder
+	$(SAY) 'bitstreams: built anew, compared byte by byte'
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.bitstreams \
+		$(if $(DATA),--data '$(DATA)') $(ARGS)
 
 fire: .venv/.dev  ## damage 100,000 frames between host and hardware of the link: six minutes
 	$(SAY) 'fire: the real host, and the link in Verilator'

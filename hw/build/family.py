@@ -202,7 +202,7 @@ class Ice40(Family):
     shapes = ((2048, 2), (1024, 4), (512, 8), (256, 16))
     small = 128
     # Flip-flops take the place of look-up tables unless one feeds the other.
-    full = 0.6
+    full = 0.7
     shallow = 16
 
     @property

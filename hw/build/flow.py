@@ -59,6 +59,7 @@ def build(
     clock: float | None = None,
     baud: int | None = None,
     records: Sequence[str] = (),
+    name: str | None = None,
     source: str = "auto",
     say: Callable[[str], object] = lambda text: None,
 ) -> Manifest:
@@ -83,6 +84,8 @@ def build(
         Rate of the host link; the board's own, if left out.
     records : sequence of str
         Layers whose counts can be read over the link.
+    name : str, optional
+        Of bitstream and manifest, without a suffix; those of network and board, if left out.
     source : str
         Which tools to take: :data:`~spikeloom.hw.build.tools.SOURCES`.
     say : callable, optional
@@ -129,7 +132,7 @@ def build(
             "prediction": predicted(made.device, images),
         }
         content["self_test"]["source"] = images.source
-        return _deliver(content, Path(folder), work, family, network, board)
+        return _deliver(content, Path(folder) / (name or _stem(network, board)), work, family)
 
 
 @dataclass(frozen=True)
@@ -292,24 +295,22 @@ def overfull(work: Path) -> list[str]:
     ]
 
 
-def _deliver(
-    content: dict[str, Any],
-    folder: Path,
-    work: Path,
-    family: Family,
-    network: Network,
-    board: Board,
-) -> Manifest:
-    """Copy the bitstream to its place, and write the manifest beside it."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", network.name).strip("-") or "network"
-    name = f"{stem}-{board.name}"
+def _deliver(content: dict[str, Any], place: Path, work: Path, family: Family) -> Manifest:
+    """Copy the bitstream to its place, which lacks a suffix, and write the manifest beside it."""
     if family.nextpnr is not None:
         made = read_bytes(work / f"{TOP}.{family.bitstream}", "bitstream")
-        write_bytes(folder / f"{name}.{family.bitstream}", made)
-        content["bitstream"] = {"file": f"{name}.{family.bitstream}", "sha256": digest(made)}
-    manifest = Manifest(content, folder / f"{name}.json")
+        path = place.parent / f"{place.name}.{family.bitstream}"
+        write_bytes(path, made)
+        content["bitstream"] = {"file": path.name, "sha256": digest(made)}
+    manifest = Manifest(content, place.parent / f"{place.name}.json")
     manifest.save()
     return manifest
+
+
+def _stem(network: Network, board: Board) -> str:
+    """Return the name of a build's files."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", network.name).strip("-") or "network"
+    return f"{plain}-{board.name}"
 
 
 @contextmanager

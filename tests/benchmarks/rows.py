@@ -74,7 +74,14 @@ ROWS = (
     ),
     Row("mnist-training-free", IMAGES, reference="SpikingJelly at T = 4: 59.9 %"),
     *(
-        Row(f"digits-conv-{bits}bit", BITS, "digits-conv", {"levels.weight_bits": bits})
+        Row(
+            f"digits-conv-{bits}bit",
+            BITS,
+            "digits-conv",
+            {"levels.weight_bits": bits},
+            # The one that is built for the smallest FPGA.
+            network=bits == 4,
+        )
         for bits in (6, 4, 3, 2)
     ),
     Row("digits-qac", METHODS),

@@ -1,0 +1,202 @@
+"""Build the committed bitstreams anew, and compare: ``make bitstreams``.
+
+Each build has to give the bytes that lie in ``bitstreams/``, and the same manifest. The tables of
+docs/boards/results.md are written from the manifests that are committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks import page
+from spikeloom.hw.boards import Board
+from spikeloom.hw.build import FIELDS, Images, build
+from spikeloom.hw.config import HardwareConfig
+from spikeloom.sw import datasets
+from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
+from spikeloom.sw.errors import SpikeloomError
+from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.network import load
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "boards" / "results.md"
+#: Where bitstreams and manifests are committed.
+KEPT = ROOT / "bitstreams"
+#: Images that images per second are predicted from; the first is in the bitstream.
+IMAGES = 20
+
+HEADER = (
+    "network",
+    "board",
+    "lanes",
+    "#slots",
+    *(f"#{what}" for what in FIELDS.values()),
+    "#clock, MHz",
+    "#highest, MHz",
+    "#cycles an image",
+    "#images/s computed",
+    "#images/s over the line",
+    "#accuracy",
+)
+
+
+@dataclass(frozen=True)
+class Build:
+    """A bitstream that is committed, or a project for Vivado's tools, of which only figures are.
+
+    Parameters
+    ----------
+    network : str
+        Of those that come with Spikeloom.
+    board : str
+    clock : float, optional
+        MHz; the oscillator's, if left out.
+    lanes : int, optional
+        Of each layer; as many as fit, if left out.
+    slots : int
+    counters : bool
+    """
+
+    network: str
+    board: str
+    clock: float | None = None
+    lanes: int | None = None
+    slots: int = 8
+    counters: bool = True
+
+    @property
+    def name(self) -> str:
+        """Name of the manifest, without its suffix."""
+        return f"{self.network}-{self.board}"
+
+    @property
+    def config(self) -> HardwareConfig:
+        """The choices for the accelerator."""
+        return HardwareConfig(lanes=self.lanes, slots=self.slots, counters=self.counters)
+
+
+#: Slots and lanes that are given are those that a search came to, so that no search is repeated.
+BUILDS = (
+    Build("digits-conv", "ulx3s-85f", clock=50.0),
+    Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
+    Build("fashion-small", "ulx3s-85f", clock=50.0),
+    Build("digits-conv", "tang-nano-9k", lanes=1, slots=2),
+    Build("mnist-small", "tang-nano-9k", lanes=1, slots=2),
+    Build("fashion-small", "tang-nano-9k", lanes=1, slots=2),
+    Build("digits-conv-4bit", "icebreaker", lanes=1, slots=2),
+    Build("mnist-small", "icebreaker", lanes=1, slots=2),
+    Build("fashion-small", "icebreaker", lanes=1, slots=2),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build what is chosen, compare or keep it, and write the page."""
+    parser = argparse.ArgumentParser(prog="make bitstreams", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder with mnist/, fashion-mnist/ and so on")
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="as NETWORK-BOARD")
+    parser.add_argument("--keep", action="store_true", help="put what is built in the old's place")
+    parser.add_argument("--page", action="store_true", help="build nothing, write the page")
+    chosen = parser.parse_args(arguments)
+    wanted = [one for one in BUILDS if not chosen.only or one.name in chosen.only]
+    other = 0
+    for one in [] if chosen.page else wanted:
+        other += not made(one, chosen.data, keep=chosen.keep)
+    write_page()
+    if other:
+        print(f"{other} of {len(wanted)} are not what is committed")
+    return 1 if other else 0
+
+
+def made(one: Build, data: Path | None, *, keep: bool) -> bool:
+    """Build; return whether it is what is committed, or has been put there."""
+    network = load(PRETRAINED / f"{one.network}.safetensors")
+    name = str(network.about["dataset"])
+    test = datasets.load(name, "test", data, datasets.Binning.of(network.input))
+    pixels = np.asarray(test.images_for(network.input)[:IMAGES], np.int64)
+    images = Images(pixels, f"{name}, the first {IMAGES} test images", real=True)
+    print(f"\n{one.name}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            manifest = build(
+                network,
+                Board.find(one.board),
+                folder,
+                config=one.config,
+                images=images,
+                clock=one.clock,
+                name=one.name,
+                source="yowasp",
+                say=click.echo,
+            )
+        except SpikeloomError as error:
+            print(f"failed: {error}", flush=True)
+            return False
+        same = equal(manifest, KEPT / manifest.path.name)
+        if keep:
+            KEPT.mkdir(exist_ok=True)
+            for path in (manifest.path, manifest.bitstream):
+                if path is not None:
+                    shutil.copy(path, KEPT / path.name)
+        print("equal to the committed" if same else "NEW" if keep else "DIFFERS", flush=True)
+        return same or keep
+
+
+def equal(manifest: Manifest, committed: Path) -> bool:
+    """Return whether a manifest and its bitstream, if it has one, are those that are committed."""
+    if not committed.exists():
+        return False
+    if committed.read_bytes() != manifest.path.read_bytes():
+        return False
+    kept = Manifest.load(committed)
+    return kept.bitstream is None or kept.require_bitstream().exists()
+
+
+def committed() -> dict[Build, Manifest]:
+    """Return all manifests that are committed, in the order of the builds."""
+    paths = {one: KEPT / f"{one.name}.json" for one in BUILDS}
+    return {one: Manifest.load(path) for one, path in paths.items() if path.exists()}
+
+
+def write_page() -> None:
+    """Write the table of the page."""
+    page.replace(PAGE, "builds", table())
+
+
+def table() -> str:
+    """Return the table of all builds."""
+    return page.table(
+        HEADER, [line(one, manifest.content) for one, manifest in committed().items()]
+    )
+
+
+def line(one: Build, content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the line of a build."""
+    config, resources = content["config"], content["resources"]
+    prediction = content["prediction"]
+    return (
+        one.network,
+        Board.find(content["board"]).title,
+        ", ".join(str(number) for number in config["lanes"].values()),
+        str(config["slots"]),
+        *(f"{resources[name]['used']:,} of {resources[name]['available']:,}" for name in FIELDS),
+        f"{content['clock_mhz']:g}",
+        "-" if content["fmax_mhz"] is None else f"{content['fmax_mhz']:g}",
+        f"{prediction['cycles_per_image']:,.0f}",
+        f"{prediction['images_per_second']:,.0f}",
+        f"{prediction['link_images_per_second']:,.0f}",
+        f"{content['network']['accuracy']['quantized']:.2%}".replace("%", " %"),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

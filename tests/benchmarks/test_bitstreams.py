@@ -1,0 +1,49 @@
+"""What is committed of bitstreams is whole, and its page is up to date."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import page
+from benchmarks.bitstreams import BUILDS, KEPT, PAGE, committed, table
+from spikeloom.hw.boards import Board
+from spikeloom.sw.cli.networks import FOLDER
+from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.network import load
+
+MANIFESTS = {one.name: Manifest.load(KEPT / f"{one.name}.json") for one in BUILDS}
+
+
+def test_nothing_else_lies_there() -> None:
+    named = {path.name for one in MANIFESTS.values() for path in (one.path, one.bitstream) if path}
+    assert {path.name for path in KEPT.iterdir()} == named
+
+
+@pytest.mark.parametrize("one", BUILDS, ids=lambda one: one.name)
+def test_a_build(one) -> None:
+    manifest = MANIFESTS[one.name]
+    content = manifest.content
+    board = Board.find(one.board)
+    network = load(FOLDER / f"{one.network}.safetensors")
+    assert content["network"]["digest"] == network.digest
+    assert (content["board"], content["device"]) == (board.name, board.device)
+    assert content["clock_mhz"] == (one.clock or board.clock)
+    assert content["resources"]["dsp"]["used"] == 0
+    for entry in content["resources"].values():
+        assert entry["used"] <= entry["available"]
+    assert content["fmax_mhz"] >= content["clock_mhz"]
+    assert manifest.require_bitstream().stat().st_size < 5_000_000
+
+
+@pytest.mark.parametrize("dataset", ["digits", "mnist"])
+def test_three_families_run_it(dataset: str) -> None:
+    found = {
+        Board.find(manifest.content["board"]).family
+        for manifest in committed().values()
+        if manifest.content["network"]["dataset"] == dataset
+    }
+    assert len(found) >= 3
+
+
+def test_the_page_is_that_of_the_manifests() -> None:
+    assert page.parts(PAGE.read_text(encoding="utf-8"), "builds")[1] == table()

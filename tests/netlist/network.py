@@ -1,0 +1,31 @@
+"""A small network of the digits, trained in seconds, and images for it."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+from torch import nn
+
+from spikeloom.sw import datasets
+from spikeloom.sw.convert import convert
+from spikeloom.sw.network import Network
+from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.training import train
+
+
+@functools.cache
+def digits() -> Network:
+    """Return a network of 64-24-10, small enough for the smallest board."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10))
+    data = datasets.load("digits", "train")
+    trained = train(model, data, epochs=20, tune_epochs=20, weight_bits=6, timesteps=3)
+    return convert(trained.model, name="digits-24")
+
+
+def images(network: Network, number: int) -> IntArray:
+    """Return the first images of the test split, of the network's input shape."""
+    pixels = np.asarray(datasets.load("digits", "test").images[:number], np.int64)
+    return pixels.reshape(number, *network.input.image_shape)
