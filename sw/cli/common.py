@@ -28,8 +28,8 @@ DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "nmnist")
 #: Names in the model zoo, for the same reason.
 ZOO = (
     *("digits-mlp", "digits-conv", "digits-pool", "digits-residual", "digits-depthwise"),
-    *("digits-leaky", "nmnist-conv", "mnist-mlp", "lenet5", "net4", "net4-leaky", "mnist-deep"),
-    *("resnet18", "resnet20", "vgg9", "vgg11", "vgg16"),
+    *("digits-leaky", "nmnist-conv", "mnist-mlp", "mnist-small", "lenet5", "net4", "net4-leaky"),
+    *("mnist-deep", "resnet18", "resnet20", "vgg9", "vgg11", "vgg16"),
 )
 #: Of :func:`spikeloom.sw.training.train`, for the same reason.
 EPOCHS = 40

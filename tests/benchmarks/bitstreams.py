@@ -93,7 +93,7 @@ BUILDS = (
     Build("digits-conv", "tang-nano-9k", lanes=1, slots=2),
     Build("mnist-small", "tang-nano-9k", lanes=1, slots=2),
     Build("fashion-small", "tang-nano-9k", lanes=1, slots=2),
-    Build("digits-conv-4bit", "icebreaker", lanes=1, slots=2),
+    Build("digits-conv-2bit", "icebreaker", lanes=1, slots=2),
     Build("mnist-small", "icebreaker", lanes=1, slots=2),
     Build("fashion-small", "icebreaker", lanes=1, slots=2),
 )

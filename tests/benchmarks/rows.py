@@ -80,7 +80,7 @@ ROWS = (
             "digits-conv",
             {"levels.weight_bits": bits},
             # The one that is built for the smallest FPGA.
-            network=bits == 4,
+            network=bits == 2,
         )
         for bits in (6, 4, 3, 2)
     ),
