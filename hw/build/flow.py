@@ -225,7 +225,7 @@ class _Trial:
             try:
                 self._run(command)
             except ToolError:
-                short = overfull(work)
+                short = overfull(work, family)
                 if short:
                     raise _TooLargeError(network, board, short, found.luts) from None
                 raise
@@ -281,15 +281,16 @@ def read_cells(work: Path) -> Mapping[str, int]:
     return {name: int(number) for name, number in cells.items()}
 
 
-def overfull(work: Path) -> list[str]:
-    """Return which places nextpnr has too few of, in words; none if its log does not say so.
+def overfull(work: Path, family: Family) -> list[str]:
+    """Return what nextpnr has too few places for, in words; nothing if its log does not say so.
 
     It packs before it places, and what a packed design takes is known only then.
     """
     log = work / ROUTING_LOG
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    words = {name: FIELDS[field] for field, names in family.utilisation.items() for name in names}
     return [
-        f"{int(used):,} {name} of {int(available):,}"
+        f"{int(used):,} {words.get(name, name)} of {int(available):,}"
         for name, used, available in _USED.findall(text)
         if int(used) > int(available)
     ]

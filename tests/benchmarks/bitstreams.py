@@ -90,10 +90,12 @@ BUILDS = (
     Build("digits-conv", "ulx3s-85f", clock=50.0),
     Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
+    Build("digits-conv", "orangecrab-25f"),
+    Build("digits-conv", "crosslink-nx-evn"),
     Build("digits-conv", "tang-nano-9k", lanes=1, slots=2),
     Build("mnist-small", "tang-nano-9k", lanes=1, slots=2),
     Build("fashion-small", "tang-nano-9k", lanes=1, slots=2),
-    Build("digits-conv-2bit", "icebreaker", lanes=1, slots=2),
+    Build("digits-conv-2bit", "icebreaker", lanes=1, slots=2, counters=False),
     Build("mnist-small", "icebreaker", lanes=1, slots=2),
     Build("fashion-small", "icebreaker", lanes=1, slots=2),
 )

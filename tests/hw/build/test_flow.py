@@ -329,6 +329,34 @@ def test_a_folder_that_cannot_be_written(tools: Tools, tmp_path: Path) -> None:
         build(two_layers(), ICEBREAKER, tmp_path)
 
 
+def test_what_does_not_fit_when_packed(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nextpnr says of a design that Yosys found small enough."""
+    log = (
+        "Info: Device utilisation:\n"
+        "Info: \t         ICESTORM_LC:    5509/   5280   104%\n"
+        "Info: \t        ICESTORM_RAM:      29/     30    96%\n"
+        "Info: \t               SB_GB:       9/      8   112%\n"
+    )
+    ordinary = tools.run
+
+    def run(command: Sequence[str], folder: Path, name: str) -> None:
+        ordinary(command, folder, name)
+        if command[0] == "nextpnr-ice40":
+            (folder / "top.tim").write_text(log)
+            raise ToolError("nextpnr-ice40 failed")
+
+    monkeypatch.setattr(tools, "run", run)
+    with pytest.raises(
+        ConfigError, match=r"it takes 5,509 look-up tables of 5,280, 9 SB_GB of 8\. Take a smaller"
+    ):
+        build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
+    log = "ERROR: something else\n"
+    with pytest.raises(ToolError, match="^nextpnr-ice40 failed$"):
+        build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
+
+
 def test_what_never_fits_is_refused(tools: Tools, tmp_path: Path) -> None:
     tools.cells = [{"SB_LUT4": 6000, "SB_RAM40_4K": 31}]
     with pytest.raises(
