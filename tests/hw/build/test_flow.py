@@ -353,7 +353,7 @@ def test_what_does_not_fit_when_packed(
     ):
         build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
     log = "ERROR: something else\n"
-    with pytest.raises(ToolError, match="^nextpnr-ice40 failed$"):
+    with pytest.raises(ToolError, match=r"^nextpnr-ice40 failed$"):
         build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
 
 
