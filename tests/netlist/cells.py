@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent
 #: Models of ours, which take the place of Yosys' own.
 OWN = {
     "ecp5": ("block_ram.v", "ecp5.v"),
-    "gowin": ("block_ram.v", "gowin.v", "gowin_narrow.v"),
+    "gowin": ("block_ram.v", "gowin.v"),
     "ice40": (),
 }
 #: What a family's models are told.
