@@ -167,6 +167,15 @@ class TestPlan:
         assert (link.value_bits, link.image_bytes, link.classes) == (4, 2, 1)
         assert link.description()["records"][0]["layer"] == "layer"
 
+    def test_the_pace_of_the_line(self) -> None:
+        link = LinkPlan.of(small_plan(), 12_000_000, 3_000_000, receive=64, chunk=1)
+        # Two bytes in two pieces. A frame has two flags, a header of 4 bytes and a CRC of 4.
+        frame = 2 + 4 + 4
+        there = 2 * (frame + 5 + 1) + (frame + 5) + (frame + 1)
+        back = 3 * frame + frame + 11 + link.logit_bytes
+        assert (link.image_bytes, there > back) == (2, True)
+        assert link.pace == 3_000_000 / (10 * there)
+
     def test_refusals(self) -> None:
         plan = small_plan()
         with pytest.raises(ConfigError, match=r"^records: there is no layer 'x', only layer, sum$"):
