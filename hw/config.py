@@ -11,8 +11,9 @@ from spikeloom.sw.network import Network
 
 #: Ways of going through timesteps.
 TIMES = ("auto", "loop", "fold")
-#: Most slots: to select among more values costs more logic than it saves cycles.
-SLOTS = 64
+#: Most values of a word, and so most slots: selecting among more costs more logic than it saves
+#: cycles.
+MOST_WORD_VALUES = 64
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -69,7 +70,7 @@ class HardwareConfig:
                 if choice is not None:
                     _require_positive(number, what)
         _require_positive(self.budget, "budget")
-        _require_positive(self.slots, "slots", SLOTS)
+        _require_positive(self.slots, "slots", MOST_WORD_VALUES)
         if self.time not in TIMES:
             raise ConfigError(f"time must be {', '.join(TIMES)}, not {self.time!r}")
         if not isinstance(self.top, str) or not _MODULE.fullmatch(self.top):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spikeloom.hw.config import SLOTS
+from spikeloom.hw.config import MOST_WORD_VALUES
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
@@ -243,8 +243,8 @@ def _chunks(source: StreamPlan, events: int, slots: int) -> int:
     Enough that each bank gets its slots, a multiple of E, and, where that leaves a
     choice, so that a position's channels fill whole words and nothing has to be masked.
     """
-    goal = min(slots * events, SLOTS, source.row_values)
-    most = max(SLOTS, source.lanes * events)
+    goal = min(slots * events, MOST_WORD_VALUES, source.row_values)
+    most = max(MOST_WORD_VALUES, source.lanes * events)
     sizes = [n for n in range(source.lanes, most + 1, source.lanes) if n % events == 0]
     aligned = [n for n in sizes if source.stored_channels % n == 0 and 2 * n >= goal]
     size = (
@@ -272,7 +272,7 @@ def _grouped_chunks(source: StreamPlan, channels: int, events: int) -> int:
             f"source (the channels, filled up to a multiple of the source's lanes): choose 1 or "
             f"another divisor, or give events by layer"
         )
-    goal = min(channels, SLOTS)
+    goal = min(channels, MOST_WORD_VALUES)
     return min((n for n in sizes if n >= goal), default=sizes[-1]) // source.lanes
 
 

@@ -15,7 +15,7 @@ import click
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options
 from spikeloom.sw.cli.device import DeviceOptions, device_options
-from spikeloom.sw.cli.hardware import Choice, hardware_options
+from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
@@ -76,7 +76,7 @@ def command(
     network: contract.Network,
     simulate: bool,
     board: str,
-    hardware: Choice,
+    hardware: HardwareOptions,
     data: str | None,
     data_root: Path | None,
     tested: int | None,

@@ -14,7 +14,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options, table
 from spikeloom.sw.cli.device import DeviceOptions, device_options
-from spikeloom.sw.cli.hardware import Choice, hardware_options
+from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
+from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def command(
     network: contract.Network,
     board: str,
     out: Path,
-    hardware: Choice,
+    hardware: HardwareOptions,
     data: str | None,
     data_root: Path | None,
     limit: int,
@@ -151,10 +152,9 @@ def _images(network: contract.Network, data: str, root: Path | None, limit: int)
     import numpy as np
 
     from spikeloom.hw.build import Images
-    from spikeloom.sw import datasets
 
-    test = datasets.load(data, "test", root, datasets.Binning.of(network.input))
-    pixels = np.asarray(test.images_for(network.input)[:limit], np.int64)
+    found, _ = read_images(network.input, data, root, None, None, limit)
+    pixels = np.asarray(found, np.int64)
     return Images(pixels, f"{data}, the first {len(pixels)} test images", real=True)
 
 

@@ -9,7 +9,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import bars, parse_stalls, percent
-from spikeloom.sw.cli.hardware import Choice, hardware_options
+from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import image_options, read_images, require_choice
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.simulation import StageBars, show
@@ -61,7 +61,7 @@ def command(
     image_file: Path | None,
     label_file: Path | None,
     limit: int | None,
-    hardware: Choice,
+    hardware: HardwareOptions,
     verilog: Path | None,
     stalls: str,
     seed: int,
@@ -83,7 +83,7 @@ def command(
         spikeloom cosim net.safetensors --data mnist --data-root ~/mnist --report report.json
     """
     require_choice(data, image_file, label_file)
-    if verilog is not None and hardware != Choice():
+    if verilog is not None and hardware != HardwareOptions():
         raise ConfigError(
             "--verilog is generated already: leave out --lanes, --events, --slots and --time"
         )

@@ -12,7 +12,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import bars, console, epoch_options, percent, table
-from spikeloom.sw.cli.hardware import Choice, hardware_table
+from spikeloom.sw.cli.hardware import HardwareOptions, hardware_table
 from spikeloom.sw.cli.simulation import StageBars, show, verdict
 from spikeloom.sw.files import write_text
 
@@ -168,7 +168,7 @@ class Demo:
 
         start = time.monotonic()
         task = progress.add_task("generating Verilog", total=1)
-        made = generate(network, Choice().config(debug=True, counters=True))
+        made = generate(network, HardwareOptions().config(debug=True, counters=True))
         made.save(self.files["Verilog"])
         self.sidecar = made.sidecar
         progress.advance(task)

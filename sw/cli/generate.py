@@ -8,7 +8,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console
-from spikeloom.sw.cli.hardware import Choice, hardware_options, hardware_table
+from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options, hardware_table
 from spikeloom.sw.cli.networks import network_argument
 
 
@@ -35,7 +35,7 @@ from spikeloom.sw.cli.networks import network_argument
 def command(
     network: contract.Network,
     out: Path,
-    hardware: Choice,
+    hardware: HardwareOptions,
     debug: bool,
     counters: bool,
     axi: bool,

@@ -23,7 +23,7 @@ SLOTS = 8
 
 
 @dataclass(frozen=True)
-class Choice:
+class HardwareOptions:
     """What the options say.
 
     Parameters
@@ -94,7 +94,7 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         time: str,
         **options: Any,
     ) -> Any:
-        return function(*arguments, hardware=Choice(lanes, events, slots, time), **options)
+        return function(*arguments, hardware=HardwareOptions(lanes, events, slots, time), **options)
 
     return chosen
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options, shape_text, span_text, table
-from spikeloom.sw.cli.hardware import Choice, hardware_options
+from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.prediction import predict_cycles, show_prediction
 from spikeloom.sw.errors import ConfigError
@@ -40,7 +40,7 @@ def command(
     data: str | None,
     data_root: Path | None,
     limit: int | None,
-    hardware: Choice,
+    hardware: HardwareOptions,
     clock: float | None,
     as_json: bool,
 ) -> None:
@@ -63,7 +63,7 @@ def command(
         spikeloom inspect net.safetensors --data digits --limit 100 --clock 50
         spikeloom inspect net.safetensors --data digits --lanes conv1=8,fc=4
     """
-    given = hardware != Choice() or any(x is not None for x in (data_root, limit, clock))
+    given = hardware != HardwareOptions() or any(x is not None for x in (data_root, limit, clock))
     if data is None and given:
         raise ConfigError(
             "cycles depend on the images: give --data, or leave out --data-root, --limit, --lanes, "
