@@ -57,6 +57,10 @@ class Pll(ABC):
         MHz that the loop's own oscillator may have.
     before, feedback, after : sequence of int
         What the dividers can be set to.
+    inside : bool
+        Whether the loop's own oscillator is what is fed back, not the output.
+    derived : bool
+        Whether the tools find the output's frequency by themselves. Then no constraint may say it.
     """
 
     family: ClassVar[str]
@@ -65,6 +69,8 @@ class Pll(ABC):
     before: ClassVar[range]
     feedback: ClassVar[range]
     after: ClassVar[tuple[int, ...]]
+    inside: ClassVar[bool] = False
+    derived: ClassVar[bool] = False
 
     _known: ClassVar[dict[str, type[Pll]]] = {}
 
@@ -100,8 +106,8 @@ class Pll(ABC):
                         yield Division(before, feedback, after, made)
 
     def made(self, compared: float, feedback: int, after: int) -> float:
-        """Return the MHz of the output: here, it is what is fed back."""
-        return compared * feedback
+        """Return the MHz of the output."""
+        return compared * feedback / after if self.inside else compared * feedback
 
     def division(self, oscillator: float, wanted: float) -> Division:
         """Return the dividers that make a clock.
@@ -207,13 +213,10 @@ class Ice40Pll(Pll):
     before = range(1, 17)
     feedback = range(1, 129)
     after = tuple(2**k for k in range(1, 7))
+    inside = True
 
     #: Highest MHz of the divided oscillator for the settings 1, 2, ... of the filter.
     _FILTERS = (17.0, 26.0, 44.0, 66.0, 101.0, 133.0)
-
-    def made(self, compared: float, feedback: int, after: int) -> float:
-        # It is the loop's own oscillator that is fed back.
-        return compared * feedback / after
 
     def connect(
         self, m: Module, port: io.PortLike, division: Division, output: Signal, locked: Signal
@@ -277,6 +280,42 @@ class GowinPll(Pll):
         )
 
 
+class XilinxPll(Pll):
+    """PLLE2_BASE; limits of AMD's DS181 and DS187 for the slowest grade, -1."""
+
+    family = "xilinx"
+    compared = (19.0, 450.0)
+    inner = (800.0, 1600.0)
+    before = range(1, 57)
+    feedback = range(2, 65)
+    after = tuple(range(1, 129))
+    inside = True
+    derived = True
+
+    def connect(
+        self, m: Module, port: io.PortLike, division: Division, output: Signal, locked: Signal
+    ) -> None:
+        m.submodules.pin = pin = io.Buffer("i", port)
+        oscillator = division.clock * division.after * division.before / division.feedback
+        divided, fed = Signal(), Signal()
+        m.submodules.pll = Instance(
+            "PLLE2_BASE",
+            p_CLKIN1_PERIOD=round(1000 / oscillator, 3),
+            p_DIVCLK_DIVIDE=division.before,
+            p_CLKFBOUT_MULT=division.feedback,
+            p_CLKOUT0_DIVIDE=division.after,
+            i_CLKIN1=pin.i,
+            # No phase is asked for, so that no buffer is spent on the way back.
+            i_CLKFBIN=fed,
+            i_RST=0,
+            i_PWRDWN=0,
+            o_CLKFBOUT=fed,
+            o_CLKOUT0=divided,
+            o_LOCKED=locked,
+        )
+        m.submodules.network = Instance("BUFG", i_I=divided, o_O=output)
+
+
 class Clocking(Elaboratable):
     """Drives ``sync`` at another frequency than the oscillator's; resets it until that is steady.
 
@@ -304,7 +343,8 @@ class Clocking(Elaboratable):
         output, locked, steady = Signal(), Signal(), Signal()
         port = platform.request(platform.default_clk, dir="-")
         self.pll.connect(m, port, self.division, output, locked)
-        platform.add_clock_constraint(output, self.division.clock * 1e6)
+        if not self.pll.derived:
+            platform.add_clock_constraint(output, self.division.clock * 1e6)
         m.domains += ClockDomain("por", reset_less=True, local=True)
         m.submodules.locked = FFSynchronizer(locked, steady, o_domain="por")
         delay = int(_SETTLED * self.division.clock * 1e6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from spikeloom.hw.boards import Board
 from spikeloom.hw.build.clocking import Clocking, Pll
 from spikeloom.sw.errors import ConfigError
 
-PLLS = {"ecp5": (25.0, 48.0), "ice40": (12.0,), "gowin": (27.0,)}
+PLLS = {"ecp5": (25.0, 48.0), "ice40": (12.0,), "gowin": (27.0,), "xilinx": (100.0, 125.0)}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,9 @@ PLLS = {"ecp5": (25.0, 48.0), "ice40": (12.0,), "gowin": (27.0,)}
         ("ice40", 12.0, 24.0, (1, 64, 32)),
         # 27 MHz times 2, and the loop's own oscillator nearest to the middle of 400 to 1200.
         ("gowin", 27.0, 54.0, (1, 2, 16)),
+        # 1200 is the middle of 800 to 1600; of 125 MHz, 1250 comes nearest to it.
+        ("xilinx", 100.0, 50.0, (1, 12, 24)),
+        ("xilinx", 125.0, 50.0, (1, 10, 25)),
     ],
 )
 def test_known_divisions(
@@ -36,8 +40,8 @@ def test_known_divisions(
 @pytest.mark.parametrize(("family", "oscillator"), [(f, o) for f in PLLS for o in PLLS[f]])
 def test_every_division_keeps_the_limits(family: str, oscillator: float) -> None:
     pll = Pll.find(family)
-    # Which frequency of the loop is fed back: the output's, but of an iCE40 the inner one.
-    inner_is_fed_back = family == "ice40"
+    # Which frequency of the loop is fed back: the output's, but of these the inner one.
+    inner_is_fed_back = family in ("ice40", "xilinx")
     found = list(pll.divisions(oscillator))
     assert len(found) > 50
     for division in found:
@@ -54,8 +58,8 @@ def test_what_cannot_be_made() -> None:
     ):
         Pll.find("ice40").division(12.0, 25.0)
     assert Pll.find("ice40").division(12.0, 25.125).clock == 25.125
-    with pytest.raises(ConfigError, match=r"^there is no other clock .* for xilinx: leave out"):
-        Pll.find("xilinx")
+    with pytest.raises(ConfigError, match=r"^there is no other clock .* for nexus: leave out"):
+        Pll.find("nexus")
 
 
 class Blink(Elaboratable):
@@ -95,3 +99,20 @@ def test_the_design_has_the_loop(
         line = next(x for x in instance.splitlines() if f"parameter \\{name} " in x)
         word = line.split()[-1]
         assert (int(word.split("'")[1], 2) if "'" in word else int(word)) == value
+
+
+@pytest.mark.parametrize(("board", "multiplied"), [("arty-a7-100t", 12), ("pynq-z2", 10)])
+def test_vivado_finds_the_clock_behind_the_loop_by_itself(board: str, multiplied: int) -> None:
+    found = Board.find(board)
+    made = found.platform().prepare(Blink(found, 50.0), "top", emit_src=False, debug_verilog=False)
+    texts = {n: t if isinstance(t, str) else t.decode() for n, t in made.files.items()}
+    loop = re.search(r"PLLE2_BASE #\((.*?)\n  \) pll \((.*?)\n  \);", texts["top.v"], re.S)
+    assert loop
+    assert f".CLKFBOUT_MULT(32'd{multiplied})" in loop[1]
+    assert f".CLKIN1_PERIOD({1000 / found.clock:.1f})" in loop[1]
+    ends = dict(re.findall(r"\.(\w+)\((.*?)\)", loop[2]))
+    assert ends["CLKFBIN"] == ends["CLKFBOUT"] != ends["CLKOUT0"]
+    assert re.search(rf"BUFG network \(\s*\.I\({re.escape(ends['CLKOUT0'])}\)", texts["top.v"])
+    clocks = re.findall(r"^create_clock .*", texts["top.xdc"], re.M)
+    assert len(clocks) == 1
+    assert f"-period {1000 / found.clock} " in clocks[0]
