@@ -39,6 +39,12 @@ _SHOWN = 20
     help="Rate of the board's link, if not the manifest's; without manifest 3000000.",
 )
 @click.option(
+    "--patience",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="How long the board may compute an image, if not 10 seconds.",
+)
+@click.option(
     "--target",
     type=click.Choice(TARGETS),
     default="board",
@@ -75,6 +81,7 @@ def command(
     source: str | None,
     port: str | None,
     baud: int | None,
+    patience: float | None,
     target: str,
     data: str | None,
     data_root: Path | None,
@@ -106,8 +113,12 @@ def command(
     options: dict[str, Any] = {}
     if target == "board":
         options = {"port": _required(port), "baud": baud}
-    elif port is not None or baud is not None:
-        raise ConfigError(f"--port and --baud are of boards: leave them out for --target {target}")
+        if patience is not None:
+            options["patience"] = patience
+    elif (port, baud, patience) != (None, None, None):
+        raise ConfigError(
+            f"--port, --baud and --patience are of boards: leave them out for --target {target}"
+        )
     elif target == "sim":
         options = {"build_dir": build_dir}
     if counters and target == "golden":

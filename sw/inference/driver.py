@@ -18,7 +18,7 @@ from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.golden import check_images, lowest_argmax
 from spikeloom.sw.inference.contents import Contents
 from spikeloom.sw.inference.result import Inference, Progress
-from spikeloom.sw.link import Client, Result, Traffic, pack
+from spikeloom.sw.link import PATIENCE, Client, Result, Traffic, pack
 from spikeloom.sw.link.serial import SerialTransport
 from spikeloom.sw.manifest import Manifest
 from spikeloom.sw.network import Network
@@ -56,7 +56,11 @@ class BoardDriver:
 
     @classmethod
     def open(
-        cls, source: Network | Manifest | str | Path, port: str, baud: int | None = None
+        cls,
+        source: Network | Manifest | str | Path,
+        port: str,
+        baud: int | None = None,
+        patience: float = PATIENCE,
     ) -> Self:
         """Return the driver of a board on a serial port, to be closed, or used in a ``with``.
 
@@ -68,6 +72,8 @@ class BoardDriver:
             See :class:`~spikeloom.sw.link.serial.SerialTransport`.
         baud : int, optional
             By default the manifest's, or 3,000,000.
+        patience : float
+            Seconds that an image may be computed.
 
         Raises
         ------
@@ -82,7 +88,8 @@ class BoardDriver:
         rate = baud or contents.baud or BAUD
         transport = SerialTransport(port, rate)
         try:
-            return cls(contents, Client(transport, timeout=0.25 + _LONGEST / rate))
+            client = Client(transport, timeout=0.25 + _LONGEST / rate, patience=patience)
+            return cls(contents, client)
         except BaseException:
             transport.close()
             raise

@@ -20,6 +20,7 @@ from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference.contents import Contents
 from spikeloom.sw.inference.driver import BoardDriver
 from spikeloom.sw.inference.result import Inference, Progress
+from spikeloom.sw.link import PATIENCE
 from spikeloom.sw.link.serial import known_ports
 from spikeloom.sw.manifest import Manifest
 from spikeloom.sw.network import Network
@@ -219,12 +220,15 @@ class BoardTarget(Target, name="board"):
         Serial port; see :meth:`~spikeloom.sw.inference.driver.BoardDriver.open`.
     baud : int, optional
         Hz; the manifest's if left out.
+    patience : float
+        Seconds that an image may be computed.
     driver : BoardDriver, optional
         An open one, in place of a port; it stays open, and its manifest counts.
     """
 
     port: str | None = None
     baud: int | None = None
+    patience: float = PATIENCE
     driver: BoardDriver | None = None
 
     def run(
@@ -239,7 +243,7 @@ class BoardTarget(Target, name="board"):
             return self.driver.infer(images, counts=counts, progress=progress)
         if self.port is None:
             raise LinkError(f"which port is the board on? {known_ports()}")
-        with BoardDriver.open(source, self.port, self.baud) as driver:
+        with BoardDriver.open(source, self.port, self.baud, self.patience) as driver:
             return driver.infer(images, counts=counts, progress=progress)
 
 

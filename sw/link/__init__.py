@@ -4,7 +4,7 @@ Needs neither torch nor amaranth. The hardware's side, ``spikeloom.hw.link``, re
 layouts from here.
 """
 
-from spikeloom.sw.link.client import Client, RefusedError, Traffic
+from spikeloom.sw.link.client import PATIENCE, Client, RefusedError, Traffic
 from spikeloom.sw.link.frames import Decoder, encode
 from spikeloom.sw.link.messages import (
     VERSION,
@@ -19,6 +19,7 @@ from spikeloom.sw.link.packing import pack, packed_bits, packed_bytes, unpack_wo
 from spikeloom.sw.link.transport import MemoryTransport, Transport, pair
 
 __all__ = [
+    "PATIENCE",
     "VERSION",
     "Client",
     "Decoder",

@@ -35,6 +35,8 @@ from spikeloom.sw.link.messages import (
 )
 from spikeloom.sw.link.transport import Transport
 
+#: Seconds that an image may be computed, unless said otherwise.
+PATIENCE = 10.0
 _SEQUENCES = 1 << 16
 _Reply = TypeVar("_Reply", bound=Message)
 
@@ -119,7 +121,7 @@ class Client:
         *,
         timeout: float = 0.25,
         attempts: int = 12,
-        patience: float = 10.0,
+        patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.transport = transport
@@ -375,8 +377,8 @@ class Client:
         while (result := self.result(bank)).state == State.RUNNING:
             if self.clock() > end:
                 raise LinkError(
-                    f"the board has not computed an image in {self.patience:g} seconds: reset or "
-                    f"program it"
+                    f"the board has not computed an image in {self.patience:g} seconds: give it "
+                    f"more patience if it is a slow one, or else reset or program it"
                 )
         return result
 

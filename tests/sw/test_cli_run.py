@@ -114,6 +114,15 @@ def test_a_board_with_another_network_is_refused(manifest: Manifest, images: Pat
     assert expected + showcase().digest[:12] + ": program it with the bitstream" in output
 
 
+def test_a_board_that_takes_too_long(images: Path, tmp_path: Path) -> None:
+    board = NetworkBoard(*planned(showcase()), delay=10**9)
+    manifest = manifest_of(board.plan, board.link, tmp_path)
+    with behind_pty(board) as port:
+        code, output = invoke(manifest.path, "--port", port, "--images", images, "--patience", 0.25)
+    assert code == 2
+    assert "error: the board has not computed an image in 0.25 seconds: give it more" in output
+
+
 def test_a_board_that_is_not_there(
     manifest: Manifest, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,8 +150,9 @@ def test_ports_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "message"),
     [
         (["--port", "x"], "what should the board hold? Name its manifest, or its network"),
-        (["N", "--target", "golden", "--port", "x"], "--port and --baud are of boards: leave them"),
-        (["N", "--target", "sim", "--baud", 9600], "--port and --baud are of boards: leave them"),
+        (["N", "--target", "golden", "--port", "x"], "--port, --baud and --patience are of"),
+        (["N", "--target", "sim", "--baud", 9600], "--port, --baud and --patience are of"),
+        (["N", "--target", "sim", "--patience", 1], "--port, --baud and --patience are of boards"),
         (["N", "--target", "golden", "--counters"], "the golden model has no counters"),
         (["N", "--target", "golden"], "which images? Give either --data or --images"),
         (["N", "--port", "x", "--counters"], "which counters a board has is in its manifest"),
