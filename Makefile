@@ -65,9 +65,9 @@ prove: .venv/.dev  ## formal proofs, for all inputs: make prove [ARGS='"if" "dua
 	$(SAY) 'proofs: neurons, digits and sums against docs/contract.md'
 	@PYTHONPATH=tests $(BIN)/python -m formal $(ARGS)
 
-prove-netlist: .venv/.dev  ## netlists and an iCE40 bitstream against golden: some minutes
-	$(SAY) 'netlists: ECP5, Gowin, iCE40, and what a bitstream configures, against golden'
-	@PYTHONPATH=tests $(BIN)/python -m netlist $(ARGS)
+prove-netlist: .venv/.dev  ## netlists and iCE40 bitstreams against golden: make prove-netlist [DATA=folder]
+	$(SAY) 'netlists: ECP5, Gowin, iCE40, and what bitstreams configure, against golden'
+	@PYTHONPATH=tests $(BIN)/python -m netlist $(if $(DATA),--data='$(DATA)') $(ARGS)
 
 sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images, in simulation
 	$(SAY) 'pytest: every neuron in every transport'

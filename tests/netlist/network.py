@@ -1,13 +1,15 @@
-"""A small network of the digits, trained in seconds, and images for it."""
+"""A small network of the digits, trained in seconds, and images for it and for others."""
 
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from spikeloom.hw.build import Images
 from spikeloom.sw import datasets
 from spikeloom.sw.convert import convert
 from spikeloom.sw.network import Network
@@ -29,3 +31,17 @@ def images(network: Network, number: int) -> IntArray:
     """Return the first images of the test split, of the network's input shape."""
     pixels = np.asarray(datasets.load("digits", "test").images[:number], np.int64)
     return pixels.reshape(number, *network.input.image_shape)
+
+
+def own_images(network: Network, number: int, data: Path | None) -> Images:
+    """Return the first images of the test split of a network's own data set.
+
+    Without a folder with data sets, and but for the digits, which scikit-learn brings, they are of
+    random pixels.
+    """
+    name = str(network.about["dataset"])
+    if data is None and name != "digits":
+        return Images.random(network, number)
+    test = datasets.load(name, "test", data, datasets.Binning.of(network.input))
+    pixels = np.asarray(test.images_for(network.input)[:number], np.int64)
+    return Images(pixels, name, real=True)

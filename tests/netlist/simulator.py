@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -56,6 +56,8 @@ class Pins:
         Level at which these do not light: ``"0"`` or ``"1"``.
     idle : tuple of str
         Other inputs, which are high.
+    pads : mapping of str to str
+        Where the package has them, by the names of the parameters above.
     """
 
     clk: str
@@ -65,6 +67,7 @@ class Pins:
     failed: str
     dark: str = "0"
     idle: tuple[str, ...] = ()
+    pads: Mapping[str, str] = field(default_factory=dict)
 
     def connected(self) -> str:
         """Return the port connections of the testbench."""
@@ -72,6 +75,11 @@ class Pins:
         wires |= {self.passed: "passed", self.failed: "failed"}
         wires |= dict.fromkeys(self.idle, "high")
         return ", ".join(f".\\{port} ({wire})" for port, wire in wires.items())
+
+    def places(self) -> str:
+        """Return where the ports are, for IceStorm's tools."""
+        # icebox_vlog knows no comments at the end of a line.
+        return "".join(f"set_io {getattr(self, pin)} {pad}\n" for pin, pad in self.pads.items())
 
 
 def compiled(
@@ -120,8 +128,10 @@ class NetlistBoard:
     ----------
     now : int
         Clock cycles so far.
-    passed, failed : bool
-        Whether these LEDs light.
+    passed : bool
+        Whether this LED lights.
+    failed : bool
+        Whether this LED has ever lit.
     """
 
     def __init__(self, program: Path, clock: int, baud: int, dark: str = "0") -> None:
@@ -193,4 +203,4 @@ class NetlistBoard:
             self.uart.feed(int(shown[k]))
             self.now += 1
         self.passed = shown[-2] != self.dark
-        self.failed = shown[-1] != self.dark
+        self.failed |= set(shown[2::3]) != {self.dark}

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gzip
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
+from benchmarks.bitstreams import PRETRAINED
 from components import showcase, showcase_images
-from network_board import NetworkBoard, planned
+from network_board import NetworkBoard, manifest_of, planned
+from sklearn.datasets import load_digits
 
 from netlist import __main__ as command
-from netlist.__main__ import DESIGNS, main, proved
+from netlist.__main__ import main
 from netlist.comparison import Comparison, compare, conversation
-from netlist.design import Made, Verilog, made, netlist
-from netlist.network import images
+from netlist.design import Made, made, netlist
+from netlist.network import images, own_images
+from netlist.proofs import PROOFS, Fresh, Line
 from netlist.simulator import MismatchError, Pins
+from netlist.subject import Subject, Verilog
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build.family import Family
+from spikeloom.hw.cost import activity
+from spikeloom.hw.planning.cycles import predict
+from spikeloom.sw.errors import LinkError
 from spikeloom.sw.golden import Golden
+from spikeloom.sw.inference import Contents
+from spikeloom.sw.network import load
+
+
+def fresh(family: str) -> Fresh:
+    """Return the proof of a family's design."""
+    (proof,) = PROOFS[family]
+    assert isinstance(proof, Fresh)
+    return proof
 
 
 @pytest.fixture(scope="module")
 def gowin(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The fastest of the designs, after synthesis."""
-    design, _ = DESIGNS["gowin"]
+    design = fresh("gowin").design
     folder = tmp_path_factory.mktemp("netlist") / "gowin"
     return made(design, images(design.network(), 1), folder)
 
@@ -36,8 +55,9 @@ def gowin(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.mark.boards
 @pytest.mark.parametrize("family", ["ice40", "ecp5"])
 def test_what_place_and_route_reads_is_golden(family: str, tmp_path: Path) -> None:
-    found = {what: comparison for what, _, comparison in proved(family, 1, tmp_path)}
-    assert list(found) == [way.__name__ for way in DESIGNS[family][1]]
+    proof = fresh(family)
+    found = {line.what: line.found for line in proof.lines(tmp_path, 1, None)}
+    assert list(found) == [way.__name__ for way in proof.ways]
     for comparison in found.values():
         assert (comparison.images, comparison.logits, comparison.values) == (1, 10, 12)
 
@@ -72,9 +92,16 @@ def test_a_wrong_row_of_a_memory_is_found(gowin: Made) -> None:
 def test_pins_of_boards(board: str, pins: tuple[str, str, str, str]) -> None:
     found = Board.find(board)
     none: Any = None
-    design = Made(found, Family.find(found.family), none, none, Path(), 0, [])
     clk, passed, failed, dark = pins
-    assert design.pins == Pins(clk, "uart_0__rx__io", "uart_0__tx__io", passed, failed, dark)
+    wanted = Pins(clk, "uart_0__rx__io", "uart_0__tx__io", passed, failed, dark)
+    pins_of = Subject(found, none, none, none, Path()).pins
+    assert dataclasses.replace(pins_of, pads={}) == wanted
+
+
+def test_places_of_icebreakers_pins() -> None:
+    none: Any = None
+    pins = Subject(Board.find("icebreaker"), none, none, none, Path()).pins
+    assert pins.pads == {"clk": "35", "passed": "37", "failed": "11", "rx": "6", "tx": "9"}
 
 
 class Lying(NetworkBoard):
@@ -97,18 +124,65 @@ class Deaf(NetworkBoard):
         self.heard = True
 
 
-def conversed(kind: type[NetworkBoard]) -> tuple[list[list[int]], int]:
-    """Return what golden says of two images, and what was compared of a board's answers."""
+class Counting(NetworkBoard):
+    """A board that counts events."""
+
+    seen: Sequence[bytes] = ()
+    more = 0
+
+    def reset(self) -> None:
+        super().reset()
+        self.seen = []
+
+    def run(self, bank: int, crc: int) -> None:
+        super().run(bank, crc)
+        self.seen = [*self.seen, bytes(self.images[bank])]
+
+    def counters(self) -> list[int]:
+        network = self.plan.network
+        sent = activity(network, np.concatenate([self.image(packed) for packed in self.seen]))
+        events = {layer.name: layer.events.sum() for layer in predict(self.plan, sent).layers}
+        named = [name.split(".") for name in self.link.counters]
+        found = [int(events[layer]) if what == "events" else 7 for layer, what in named]
+        found[named.index([network.output.name, "events"])] += self.more
+        return found
+
+
+class Miscounting(Counting):
+    """A board that counts one event too many."""
+
+    more = 1
+
+
+def conversed(
+    kind: type[NetworkBoard], folder: Path | None = None
+) -> tuple[Subject, list[list[int]], int]:
+    """Return what golden says of two images, and what was compared of a board's answers.
+
+    With a folder, the host has a manifest.
+    """
     network = showcase()
     found, link = planned(network)
+    contents = Contents.of(network if folder is None else manifest_of(found, link, folder))
+    subject = Subject(Board.find("icebreaker"), found, link, contents, Path())
     pixels = showcase_images(2)
     logits = Golden(network).run(pixels).logits.tolist()
-    return logits, conversation(kind(found, link), network, link, pixels)
+    return subject, logits, conversation(kind(found, link), subject, pixels)
 
 
 def test_a_conversation_compares_all_that_comes() -> None:
-    logits, compared = conversed(NetworkBoard)
+    _, logits, compared = conversed(NetworkBoard)
     assert compared == 2 * (len(logits[0]) + 2)
+
+
+def test_a_conversation_compares_events(tmp_path: Path) -> None:
+    subject, logits, compared = conversed(Counting, tmp_path)
+    assert compared == 2 * (len(logits[0]) + 2) + len(subject.plan.layers)
+
+
+def test_a_wrong_count_of_events_ends_a_conversation(tmp_path: Path) -> None:
+    with pytest.raises(MismatchError, match=r"layer \w+ has counted \d+ events, not \d+$"):
+        conversed(Miscounting, tmp_path)
 
 
 def test_a_wrong_logit_ends_a_conversation() -> None:
@@ -121,25 +195,78 @@ def test_what_is_sent_again_ends_a_conversation() -> None:
         conversed(Deaf)
 
 
-def test_the_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def found(family: str) -> Iterator[tuple[str, Verilog, Comparison]]:
-        yield "netlist", Verilog(Path("netlist.v"), 4126), Comparison(5, 50, 60, 41000)
-        if family == "gowin":
-            raise MismatchError("image 3: ...")
+@dataclass(frozen=True)
+class Fake:
+    """A proof that finds what it is told to."""
 
-    monkeypatch.setattr(command, "proved", found)
-    assert command.report("ecp5")
-    assert not command.report("gowin")
-    row = " netlist     4,126      5     50     60   41,000  EQUAL\n"
-    assert capsys.readouterr().out == f"ecp5   {row}gowin  {row}gowin   DIFFERS: image 3: ...\n"
+    name: str
+    family: str
+    error: Exception | None = None
+
+    usual: ClassVar[int] = 5
+
+    def lines(self, folder: Path, number: int | None, data: Path | None) -> Iterator[Line]:
+        verilog = Verilog(Path("netlist.v"), 4126)
+        yield Line("netlist", "digits", verilog, Comparison(5, 50, 60, 41000))
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize("kind", [MismatchError, LinkError])
+def test_the_table(kind: type[Exception], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.report(Fake("ecp5", "ecp5"))
+    assert not command.report(Fake("net-tang", "gowin", kind("image 3: ...")))
+    row = " netlist          digits         4,126      5     50     60   41,000  EQUAL\n"
+    said = f"ecp5  {row}gowin {row}net-tang DIFFERS: image 3: ...\n"
+    assert capsys.readouterr().out.replace("  ", " ") == said.replace("  ", " ")
+
+
+def test_images_of_the_digits_are_real() -> None:
+    found = own_images(load(PRETRAINED / "digits-conv-2bit.safetensors"), 2, None)
+    # Every fifth image is of the test split.
+    expected = load_digits().images[[0, 5]].reshape(2, 1, 8, 8)
+    assert (found.source, found.pixels.tolist()) == ("digits", expected.tolist())
+
+
+def test_images_of_other_data_sets_are_random_where_there_is_no_folder() -> None:
+    network = load(PRETRAINED / "mnist-small.safetensors")
+    found = own_images(network, 2, None)
+    assert (found.source, found.pixels.shape) == ("random pixels", (2, 1, 28, 28))
+    assert (found.pixels.min(), found.pixels.max()) == (0, 255)
+    assert np.array_equal(found.pixels, own_images(network, 2, None).pixels)
+
+
+@pytest.mark.data
+def test_images_of_other_data_sets_are_those_of_a_folder(data_root: Path) -> None:
+    network = load(PRETRAINED / "mnist-small.safetensors")
+    found = own_images(network, 2, data_root)
+    raw = next((data_root / "mnist").glob("t10k-images*")).read_bytes()
+    raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    # A header of 16 bytes is before the pixels.
+    assert (found.source, found.pixels.tobytes()) == (
+        "mnist",
+        np.frombuffer(raw, np.uint8, 2 * 784, 16).astype(np.int64).tobytes(),
+    )
 
 
 @pytest.mark.parametrize(("equal", "status"), [(True, 0), (False, 1)])
 def test_the_exit_status(equal: bool, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "require", lambda *programs: None)
     monkeypatch.setattr(command, "digits", lambda: None)
-    monkeypatch.setattr(command, "report", lambda family: equal or family != "ecp5")
+    monkeypatch.setattr(command, "report", lambda proof, data: equal or proof.name != "ecp5")
     assert main([]) == status
+
+
+def test_names_choose_proofs_and_data_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, Path]] = []
+    monkeypatch.setattr(command, "require", lambda *programs: None)
+    monkeypatch.setattr(command, "digits", lambda: None)
+    monkeypatch.setattr(
+        command, "report", lambda proof, data: seen.append((proof.name, data)) or True
+    )
+    assert main(["committed", "gowin", "--data", "folder", "--jobs", "1"]) == 0
+    names = [proof.name for name in ("committed", "gowin") for proof in PROOFS[name]]
+    assert seen == [(name, Path("folder")) for name in names]
 
 
 def test_without_icarus_the_command_says_so(
@@ -152,12 +279,10 @@ def test_without_icarus_the_command_says_so(
 
 def test_an_unknown_family(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["xilinx"]) == 2
-    assert capsys.readouterr().err == "there is no xilinx, only ice40, ecp5, gowin\n"
+    assert capsys.readouterr().err == "there is no xilinx, only ice40, committed, ecp5, gowin\n"
 
 
 def test_designs_are_of_their_families() -> None:
-    assert {family: Board.find(DESIGNS[family][0].board).family for family in DESIGNS} == {
-        "ice40": "ice40",
-        "ecp5": "ecp5",
-        "gowin": "gowin",
-    }
+    families = ("ice40", "ecp5", "gowin")
+    assert [Board.find(fresh(family).design.board).family for family in families] == [*families]
+    assert {proof.family for proof in PROOFS["committed"]} == {"ice40"}

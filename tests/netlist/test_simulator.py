@@ -88,6 +88,18 @@ def test_levels_of_pins_are_read(answering: Callable[..., NetlistBoard], dark: s
         assert (board.passed, board.failed) == (True, False)
 
 
+def test_a_light_that_failed_once_has_failed(answering: Callable[..., NetlistBoard]) -> None:
+    with answering("100101100", "110110110") as board:
+        for passed in (False, True):
+            board.step(3)
+            assert (board.passed, board.failed) == (passed, True)
+
+
+def test_places_of_pins() -> None:
+    pins = Pins("c", "r", "t", "p", "f", pads={"clk": "35", "tx": "9"})
+    assert pins.places() == "set_io c 35\nset_io t 9\n"
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
