@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spikeloom.sw.errors import FileFormatError
+from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, require_field, require_version, write_text
 
 FORMAT = "spikeloom-bitstream"
@@ -28,9 +28,9 @@ class Manifest:
         JSON values. ``board`` and ``device``; ``network`` (name, digest, accuracy, data set);
         ``config`` (lanes, events, ...); ``hardware``, the sidecar of its accelerator; ``tools``
         (versions); ``resources`` (used and available); ``clock_mhz`` and ``fmax_mhz``;
-        ``prediction`` (cycles and images per second) or null; ``self_test``; ``link`` (protocol
-        version and register map) or null; ``bitstream`` (file name beside the manifest, SHA-256),
-        or null where a vendor's tool makes it.
+        ``prediction`` (cycles and images per second) or null; ``self_test`` and ``link`` (protocol
+        version and register map), each or null; ``bitstream`` (file name beside the manifest,
+        SHA-256), or null where a vendor's tool makes it.
     path : Path
         Where it lies, and its bitstream beside it.
     """
@@ -43,6 +43,18 @@ class Manifest:
         """Path of the bitstream."""
         entry = self.content["bitstream"]
         return None if entry is None else self.path.parent / entry["file"]
+
+    @property
+    def overlay(self) -> bool:
+        """Whether it is of an overlay: an accelerator behind AXI, and no link to a host."""
+        hardware = self.content.get("hardware")
+        return isinstance(hardware, Mapping) and "axi" in hardware
+
+    @property
+    def project(self) -> str:
+        """How Vivado makes the bitstream: a command, and the folder to run it in."""
+        script = "overlay.tcl" if self.overlay else "top.tcl"
+        return f"`vivado -mode batch -source {script}` in {self.path.parent / 'work'}"
 
     def save(self) -> None:
         """Write it; the same content gives the same bytes."""
@@ -78,6 +90,18 @@ class Manifest:
             if Path(file).name != file:
                 raise FileFormatError(f"{where}: {file!r} is no file beside it: {_CURE}")
         return cls(content, Path(path))
+
+    def require_link(self) -> None:
+        """Raise `ConfigError` if a host cannot reach its design by a link."""
+        if self.overlay:
+            raise ConfigError(
+                f"manifest {self.path} is of an overlay, which has no link to a host: PYNQ runs it "
+                f"on the board itself, as docs/axi.md shows"
+            )
+        if self.content.get("link") is None:
+            raise ConfigError(
+                f"manifest {self.path}: its design has no link to a host: build it again"
+            )
 
     def require_bitstream(self) -> Path:
         """Return the path of the bitstream, whose bytes are those of the manifest.

@@ -21,7 +21,12 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "boards"
 NAMES = Board.names()
 #: Pages with commands that are typed in a shell.
-WITH_COMMANDS = ["build.md", "driver.md", *(f"boards/{name}.md" for name in ["README", *NAMES])]
+WITH_COMMANDS = [
+    "axi.md",
+    "build.md",
+    "driver.md",
+    *(f"boards/{name}.md" for name in ["README", *NAMES]),
+]
 
 
 def text(name: str) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from components import small_plan
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build import Images, build
+from spikeloom.hw.build import Images, build, build_overlay
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.sw.cli.networks import FOLDER
@@ -75,10 +76,27 @@ def test_the_table_has_the_fields_of_a_manifest(
     assert made.content["hardware"]["input"]["value_bits"] == 8
 
 
+def test_an_overlay_s_manifest_has_no_other_fields(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Toolset, "find", lambda *_: Toolset({"yosys": "1"}, {"yosys": "1"}))
+    monkeypatch.setattr(Toolset, "run", standing_in)
+    network = small_plan().network
+    images = Images(Images.random(network, 1).pixels, "one image", real=True)
+    made = build_overlay(network, Board.find("pynq-z2"), tmp_path, images=images)
+    found, listed = set(fields(made.content)), told()
+    # Null, as the table says, and without what is a line's.
+    nulls = {"self_test", "link", "bitstream"}
+    assert nulls <= found
+    absent = {field for field in listed if field.partition(".")[0] in nulls}
+    assert found - nulls == {*listed} - absent - {"prediction.link_images_per_second"}
+
+
 def test_committed_manifests_have_no_other_fields() -> None:
     listed = told()
     for path in [*(ROOT / "bitstreams").glob("*.json")]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("format") == "spikeloom-bitstream":
-            assert set(fields(content)) <= {*listed, "prediction"}, path.name
+            # What can be null, as the table says.
+            assert set(fields(content)) <= {*listed, "prediction", "bitstream"}, path.name
     assert "bitstream.sha256" in listed

@@ -73,6 +73,22 @@ class Link:
     baud: int
 
 
+@dataclass(frozen=True)
+class Processor:
+    """A processor on the FPGA's chip, whose memory the logic reaches over AXI.
+
+    Parameters
+    ----------
+    name : str
+        Of the chip.
+    fastest : float
+        MHz of the clock that it can give the logic, at most.
+    """
+
+    name: str
+    fastest: float
+
+
 class Board(ABC):
     """A board; each is a class in a file of its own and is found by its name.
 
@@ -101,6 +117,8 @@ class Board(ABC):
         ``"flash"``, from which the board starts by itself.
     ready : str
         What has to be done before loading, so that the board is found; empty: nothing.
+    processor : Processor or None
+        What an overlay serves; None: there is none on the FPGA's chip.
     tried : str
         Which revision somebody has tried with a bitstream of ours; empty: nobody has.
     """
@@ -116,6 +134,7 @@ class Board(ABC):
     loader: ClassVar[str]
     memories: ClassVar[tuple[str, ...]] = ("sram", "flash")
     ready: ClassVar[str] = ""
+    processor: ClassVar[Processor | None] = None
     tried: ClassVar[str] = ""
 
     _known: ClassVar[dict[str, type[Board]]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikeloom.hw.boards.board import Board, Light, Link, Resources
+from spikeloom.hw.boards.board import Board, Light, Link, Processor, Resources
 
 
 class PynqZ2(Board):
@@ -25,6 +25,8 @@ class PynqZ2(Board):
     loader = "pynq_z2"
     # The flash belongs to the processor.
     memories = ("sram",)
+    # What Vivado's dialogue of the processing system takes for a clock of the logic.
+    processor = Processor("Zynq-7000", fastest=250.0)
 
     def platform(self) -> Any:
         from amaranth.build import Attrs, Clock, Pins, Resource

@@ -1,8 +1,9 @@
-"""What can be chosen of a board's device beside its accelerator: images, clock, link."""
+"""What can be chosen of a design beside its accelerator: images, clock, link."""
 
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,11 +11,13 @@ import numpy as np
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build.clocking import Clocking, Pll
+from spikeloom.hw.build.vivado import OVERLAY_CLOCK, Overlay, require_overlay
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.device import Device
 from spikeloom.hw.link.plan import LinkPlan
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.hw.selftest import SelfTest
+from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
@@ -48,7 +51,37 @@ class Images:
 
 
 @dataclass(frozen=True, eq=False)
-class DeviceChoices:
+class Choices(ABC):
+    """A design, but for the plan of its accelerator.
+
+    Parameters
+    ----------
+    network : Network
+    board : Board
+    clock : float, optional
+        MHz of the design.
+    """
+
+    network: Network
+    board: Board
+    clock: float | None = None
+
+    @property
+    @abstractmethod
+    def mhz(self) -> float:
+        """MHz of the design."""
+
+    @abstractmethod
+    def require_clock(self) -> None:
+        """Raise `ConfigError` if the board cannot make the clock."""
+
+    @abstractmethod
+    def config(self, config: HardwareConfig | None) -> HardwareConfig:
+        """Return the choices for the accelerator; with counters, if they are left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceChoices(Choices):
     """A board's device, but for the plan of its accelerator.
 
     Parameters
@@ -65,9 +98,6 @@ class DeviceChoices:
         Images of the self test; without them there is none.
     """
 
-    network: Network
-    board: Board
-    clock: float | None = None
     baud: int | None = None
     records: Sequence[str] = ()
     tested: IntArray | None = None
@@ -115,3 +145,48 @@ class DeviceChoices:
         if self.tested is None or self.logits is None:
             return Device(plan, link)
         return Device(plan, link, SelfTest(plan, self.tested, self.logits))
+
+
+@dataclass(frozen=True, eq=False)
+class OverlayChoices(Choices):
+    """An overlay of a board's processor, but for the plan of its accelerator.
+
+    Parameters
+    ----------
+    network : Network
+    board : Board
+    clock : float, optional
+        MHz of the logic; `OVERLAY_CLOCK`, if left out.
+    """
+
+    @property
+    def mhz(self) -> float:
+        """MHz of the logic."""
+        return OVERLAY_CLOCK if self.clock is None else self.clock
+
+    def require_clock(self) -> None:
+        """Raise `ConfigError` if the board has no processor, or this does not give the clock."""
+        require_overlay(self.board, self.mhz)
+
+    def config(self, config: HardwareConfig | None) -> HardwareConfig:
+        """Return the choices for the accelerator; with counters, if they are left out.
+
+        Raises
+        ------
+        ConfigError
+            If they ask for taps.
+        """
+        config = config or HardwareConfig(counters=True)
+        if config.debug:
+            raise ConfigError("AXI has no ports for taps: leave out debug, or the overlay")
+        return config
+
+    def overlay(self, plan: Plan) -> Overlay:
+        """Return the overlay of a plan.
+
+        Raises
+        ------
+        UnsupportedError
+            If AXI, or AXI DMA, cannot carry the network's values.
+        """
+        return Overlay(self.board, plan, self.mhz)

@@ -1,4 +1,4 @@
-"""What a manifest says of a device, whatever it is built with."""
+"""What a manifest says of a design, whatever it is built with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.hw.build.choices import DeviceChoices, Images
+from spikeloom.hw.axi.plan import AxiPlan
+from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
 from spikeloom.hw.cost import activity
 from spikeloom.hw.device import Device
 from spikeloom.hw.planning.cycles import predict
+from spikeloom.hw.planning.plan import Plan
 from spikeloom.hw.verilog import describe
 from spikeloom.sw.link.messages import VERSION as PROTOCOL
 from spikeloom.sw.manifest import FORMAT, VERSION, digest
@@ -24,10 +26,30 @@ def manifest_of(device: Device, choices: DeviceChoices) -> dict[str, Any]:
         Of these choices.
     choices : DeviceChoices
     """
-    network, board, planned = choices.network, choices.board, device.plan
-    hardware = describe(planned)
+    content = _common(device.plan, choices)
     # What packs images knows how many bits a value takes on the wire.
-    hardware["input"]["value_bits"] = device.link.value_bits
+    content["hardware"]["input"]["value_bits"] = device.link.value_bits
+    return content | {
+        "self_test": _self_test(choices),
+        "link": {"protocol": PROTOCOL, **device.link.description()},
+    }
+
+
+def overlay_manifest_of(planned: Plan, choices: OverlayChoices) -> dict[str, Any]:
+    """Return the same of an overlay: its registers are in ``"hardware"``, and it has no link.
+
+    Parameters
+    ----------
+    planned : Plan
+    choices : OverlayChoices
+    """
+    content = _common(planned, choices)
+    content["hardware"]["axi"] = AxiPlan(planned).description()
+    return content
+
+
+def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
+    network, board = choices.network, choices.board
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -45,7 +67,7 @@ def manifest_of(device: Device, choices: DeviceChoices) -> dict[str, Any]:
             "slots": planned.config.slots,
             "time": planned.config.time,
         },
-        "hardware": hardware,
+        "hardware": describe(planned),
         "tools": {},
         "resources": None,
         "routed": False,
@@ -53,8 +75,8 @@ def manifest_of(device: Device, choices: DeviceChoices) -> dict[str, Any]:
         "clock_mhz": choices.mhz,
         "fmax_mhz": None,
         "prediction": None,
-        "self_test": _self_test(choices),
-        "link": {"protocol": PROTOCOL, **device.link.description()},
+        "self_test": None,
+        "link": None,
         "bitstream": None,
     }
 
@@ -70,18 +92,25 @@ def _self_test(choices: DeviceChoices) -> dict[str, Any] | None:
     }
 
 
-def predicted(device: Device, images: Images) -> dict[str, Any] | None:
-    """Return what a manifest says of the pace; None for images that are not from a data set."""
+def predicted(planned: Plan, clock: int, images: Images) -> dict[str, Any] | None:
+    """Return what a manifest says of the pace; None for images that are not from a data set.
+
+    Parameters
+    ----------
+    planned : Plan
+    clock : int
+        Hz.
+    images : Images
+    """
     if not images.real:
         return None
-    found = predict(device.plan, activity(device.plan.network, images.pixels))
+    found = predict(planned, activity(planned.network, images.pixels))
     pace = found.interval or float(found.latency)
     return {
         "images": len(images.pixels),
         "source": images.source,
         "cycles_per_image": round(pace, 1),
         "latency_cycles": found.latency,
-        "images_per_second": round(device.link.clock / pace, 1),
-        "link_images_per_second": round(device.link.pace, 1),
+        "images_per_second": round(clock / pace, 1),
         "slowest": found.slowest.name,
     }

@@ -296,7 +296,22 @@ class Xilinx(Family):
     nextpnr = None
     packer = None
     bitstream = "tcl"
-    luts = {**{f"LUT{k}": 1 for k in range(1, 7)}, "RAM32M": 4, "RAM64M": 4, "SRL16E": 1}
+    luts = {
+        **{f"LUT{k}": 1 for k in range(1, 7)},
+        "INV": 1,
+        # Memories and shift registers in look-up tables of 64 bits; AMD's UG474.
+        "RAM32X1S": 1,
+        "RAM64X1S": 1,
+        "RAM128X1S": 2,
+        "RAM256X1S": 4,
+        "RAM32X1D": 2,
+        "RAM64X1D": 2,
+        "RAM128X1D": 4,
+        "RAM32M": 4,
+        "RAM64M": 4,
+        "SRL16E": 1,
+        "SRLC32E": 1,
+    }
     flipflops = ("FD",)
     rams = ("RAMB18", "RAMB36")
     multipliers = ("DSP48",)

@@ -3,49 +3,40 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import fit, timing, vivado
-from spikeloom.hw.build.choices import DeviceChoices, Images
-from spikeloom.hw.build.content import manifest_of, predicted
+from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
+from spikeloom.hw.build.content import manifest_of, overlay_manifest_of, predicted
 from spikeloom.hw.build.family import CELLS, REPORT, Family
+from spikeloom.hw.build.folder import claimed
+from spikeloom.hw.build.room import FIELDS, TooLargeError, compared, overfull, short_of
 from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.device import Device
-from spikeloom.sw.errors import ConfigError, FileFormatError, SpikeloomError, ToolError
+from spikeloom.hw.planning.plan import Plan
+from spikeloom.sw.errors import SpikeloomError, ToolError
 from spikeloom.sw.files import read_bytes, write_bytes
 from spikeloom.sw.manifest import Manifest, digest
 from spikeloom.sw.network import Network
 
 #: Name of the top module and beginning of all files that the tools write.
 TOP = "top"
-#: The design as Yosys reads it.
-DESIGN = f"{TOP}.il"
+#: The design as Yosys reads it, and what it is told to do with it.
+DESIGN, SCRIPT = f"{TOP}.il", f"{TOP}.ys"
 #: How many times the board's block RAM a design may seem to take and still be synthesised: Yosys
 #: has ways to take less.
 _MORE = 1.2
-#: nextpnr's log, as Amaranth's platforms call it, and how it says what a packed design takes.
+#: nextpnr's log, as Amaranth's platforms call it.
 ROUTING_LOG = f"{TOP}.tim"
-_USED = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.M)
-#: Folder beside the bitstream that keeps what the tools wrote.
-WORK = "work"
-#: Resources in the order and under the names of reports.
-FIELDS = {
-    "luts": "look-up tables",
-    "flipflops": "flip-flops",
-    "block_ram": "block RAMs",
-    "dsp": "multiplier blocks",
-}
 
 
 def build(
@@ -110,69 +101,181 @@ def build(
         If a tool is missing or fails, the clock is too fast for the design, or the design has a
         multiplier block.
     """
-    family = Family.find(board.family)
-    tools = Toolset.find(family.tools, source)
     images = images or Images.random(network, tested)
     choices = DeviceChoices(network, board, clock, baud, records, images.pixels[:tested])
+
+    def design(planned: Plan) -> _Design:
+        return _DeviceDesign(choices, images, choices.device(planned))
+
+    place = Path(folder) / (name or _stem(network, board))
+    return _build(choices, choices.config(config), design, place, source, say)
+
+
+def build_overlay(
+    network: Network,
+    board: Board,
+    folder: str | Path,
+    *,
+    config: HardwareConfig | None = None,
+    images: Images | None = None,
+    clock: float | None = None,
+    name: str | None = None,
+    source: str = "auto",
+    say: Callable[[str], object] = lambda text: None,
+) -> Manifest:
+    """Make a project of an overlay: an accelerator behind AXI, for the processor beside it.
+
+    Parameters
+    ----------
+    network : Network
+    board : Board
+        With a processor on its FPGA's chip.
+    folder : path
+        Gets the manifest, and a folder with all that Vivado needs.
+    config : HardwareConfig, optional
+        Lanes that it leaves open are as many as fit. With counters, if left out.
+    images : Images, optional
+        For the prediction of images per second; without them there is none.
+    clock : float, optional
+        MHz of the logic; :data:`~spikeloom.hw.build.vivado.OVERLAY_CLOCK`, if left out.
+    name, source, say
+        As :func:`build` has them.
+
+    Returns
+    -------
+    Manifest
+        Saved already. Resources are those of the accelerator and its wrapper.
+
+    Raises
+    ------
+    ConfigError
+        If the board has no such processor, this does not give the clock, the network does not fit,
+        or the configuration asks for taps.
+    UnsupportedError
+        If AXI, or AXI DMA, cannot carry the network's values.
+    FileFormatError, ToolError
+        As :func:`build` raises them.
+    """
+    choices = OverlayChoices(network, board, clock)
+
+    def design(planned: Plan) -> _Design:
+        return _OverlayDesign(choices, images, choices.overlay(planned))
+
+    place = Path(folder) / (name or f"{_stem(network, board)}-overlay")
+    return _build(choices, choices.config(config), design, place, source, say)
+
+
+def _build(
+    choices: Choices,
+    config: HardwareConfig,
+    design: Callable[[Plan], _Design],
+    place: Path,
+    source: str,
+    say: Callable[[str], object],
+) -> Manifest:
+    """Make the first design that fits; its manifest, and its bitstream if any, at ``place``."""
     choices.require_clock()
-    with _claimed(Path(folder)) as work:
-        trial = _Trial(choices, family, tools, work, say)
-        made = trial.first(network, choices.config(config))
+    family = Family.find(choices.board.family)
+    tools = Toolset.find(family.tools, source)
+    with claimed(place.parent, SCRIPT) as work:
+        trial = _Trial(choices, design, family, tools, work, say)
+        made = trial.first(config)
         resources = made.resources
         if resources["dsp"]["used"]:
             raise ToolError(
                 f"the design has {resources['dsp']['used']} multiplier blocks, and should have "
                 f"none: this is a defect of Spikeloom"
             )
-        content = manifest_of(made.device, choices) | {
+        content = made.design.content() | {
             "tools": dict(tools.versions),
             "resources": resources,
             "routed": family.nextpnr is not None,
             "fmax_mhz": made.fmax,
-            "prediction": predicted(made.device, images),
         }
-        content["self_test"]["source"] = images.source
-        return _deliver(content, Path(folder) / (name or _stem(network, board)), work, family)
+        return _deliver(content, place, work, family)
+
+
+class _Design(ABC):
+    """What a build makes of a plan."""
+
+    @abstractmethod
+    def write(self, family: Family, work: Path) -> list[list[str]]:
+        """Write what the tools read, and return the commands that Amaranth has for them."""
+
+    @abstractmethod
+    def content(self) -> dict[str, Any]:
+        """Return a manifest's content, but for what the tools find out."""
+
+
+@dataclass(frozen=True)
+class _DeviceDesign(_Design):
+    """A board's device with its pins."""
+
+    choices: DeviceChoices
+    images: Images
+    device: Device
+
+    def write(self, family: Family, work: Path) -> list[list[str]]:
+        board = self.choices.board
+        return write_sources(Top(board, self.device, self.choices.clocking()), board, family, work)
+
+    def content(self) -> dict[str, Any]:
+        link = self.device.link
+        content = manifest_of(self.device, self.choices)
+        content["self_test"]["source"] = self.images.source
+        found = predicted(self.device.plan, link.clock, self.images)
+        if found is not None:
+            found["link_images_per_second"] = round(link.pace, 1)
+        return content | {"prediction": found}
+
+
+@dataclass(frozen=True)
+class _OverlayDesign(_Design):
+    """An accelerator behind AXI."""
+
+    choices: OverlayChoices
+    images: Images | None
+    overlay: vivado.Overlay
+
+    def write(self, family: Family, work: Path) -> list[list[str]]:
+        self.overlay.write(work)
+        _write_script(work, family, vivado.CORE, self.overlay.plan.config.top)
+        return []
+
+    def content(self) -> dict[str, Any]:
+        planned, clock = self.overlay.plan, round(self.choices.mhz * 1e6)
+        found = None if self.images is None else predicted(planned, clock, self.images)
+        return overlay_manifest_of(planned, self.choices) | {"prediction": found}
 
 
 @dataclass(frozen=True)
 class _Made:
     """What has been built."""
 
-    device: Device
+    design: _Design
     resources: dict[str, dict[str, int]]
     fmax: float | None
-
-
-class _TooLargeError(ConfigError):
-    """A design has not enough room; ``luts`` says how many it takes, if that is known."""
-
-    def __init__(self, network: Network, board: Board, short: list[str], luts: int = 0) -> None:
-        super().__init__(
-            f"{network.name!r} does not fit on {board.title}: it takes {', '.join(short)}. Take a "
-            f"smaller network, weights of fewer bits, fewer lanes, or a larger board"
-        )
-        self.luts = luts
 
 
 @dataclass(frozen=True)
 class _Trial:
     """Tries designs, from the largest, until one can be built."""
 
-    choices: DeviceChoices
+    choices: Choices
+    design: Callable[[Plan], _Design]
     family: Family
     tools: Toolset
     work: Path
     say: Callable[[str], object]
 
-    def first(self, network: Network, config: HardwareConfig) -> _Made:
+    def first(self, config: HardwareConfig) -> _Made:
         """Return the first plan that can be built.
 
         What a tool fails on is passed over. So is what cannot fit either, by the measure of a
         design that took more than foreseen; but the smallest is tried in any case.
         """
         resources = self.choices.board.resources
-        plans = list(fit.candidates(network, config, self.family, resources))
+        plans = list(fit.candidates(self.choices.network, config, self.family, resources))
         failure: SpikeloomError | None = None
         more = 1.0
         for planned in plans:
@@ -181,12 +284,12 @@ class _Trial:
             lanes = ", ".join(f"{layer.layer.name}={layer.lanes}" for layer in planned.layers)
             self.say(f"lanes {lanes}; slots {planned.config.slots}")
             try:
-                return self._made(self.choices.device(planned))
+                return self._made(self.design(planned))
             except timing.TooSlowError as error:
                 if not error.placement:
                     raise
                 failure = error
-            except _TooLargeError as error:
+            except TooLargeError as error:
                 more = max(more, error.luts / max(1, fit.luts(planned)))
                 failure = error
             except ToolError as error:
@@ -195,46 +298,39 @@ class _Trial:
         assert failure is not None, "there is always a candidate"
         raise failure
 
-    def _made(self, device: Device) -> _Made:
+    def _made(self, design: _Design) -> _Made:
         """Write a design and run the tools on it."""
-        board, family, work = self.choices.board, self.family, self.work
-        network = device.plan.network
-        rendered = write_sources(Top(board, device, self.choices.clocking()), board, family, work)
+        network, board = self.choices.network, self.choices.board
+        family, work = self.family, self.work
+        rendered = design.write(family, work)
         if (work / DESIGN).exists():
             blocks = family.memory_blocks((work / DESIGN).read_text(encoding="utf-8"))
             if blocks > _MORE * board.resources.block_ram:
                 short = [f"about {blocks:,} block RAMs of {board.resources.block_ram:,}"]
-                raise _TooLargeError(network, board, short)
-        self._run(["yosys", f"{TOP}.ys"])
+                raise TooLargeError(network, board, short)
+        self._run(["yosys", SCRIPT])
         found = family.synthesised(read_cells(work))
-        resources: dict[str, dict[str, int]] = {
-            name: {"used": getattr(found, name), "available": getattr(board.resources, name)}
-            for name in FIELDS
-        }
+        resources = compared(found, board.resources)
         for name, what in FIELDS.items():
             self.say(f"{what}: {resources[name]['used']:,} after synthesis")
-        short = [
-            f"{entry['used']:,} {FIELDS[name]} of {entry['available']:,}"
-            for name, entry in resources.items()
-            if entry["used"] > entry["available"]
-        ]
+        short = short_of(resources)
         if short:
-            raise _TooLargeError(network, board, short, found.luts)
+            raise TooLargeError(network, board, short, found.luts)
         reached = None
         for command in family.commands(rendered, self.choices.mhz):
             try:
                 self._run(command)
             except ToolError:
-                short = overfull(work, family)
+                short = overfull(work / ROUTING_LOG, family)
                 if short:
-                    raise _TooLargeError(network, board, short, found.luts) from None
+                    raise TooLargeError(network, board, short, found.luts) from None
                 raise
             if command[0].startswith("nextpnr"):
                 report = json.loads((work / REPORT).read_text(encoding="utf-8"))
                 resources.update(family.routed(report))
                 resources["dsp"]["used"] += family.multiplied(report)
                 reached = round(timing.require_closed(report, self.choices.mhz, board.title), 2)
-        return _Made(device, resources, reached)
+        return _Made(design, resources, reached)
 
     def _run(self, command: list[str]) -> None:
         self.say(f"{command[0]} ({self.tools.versions[command[0]]})")
@@ -245,14 +341,9 @@ def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[li
     """Write what the tools read, and return the commands that Amaranth has for them."""
     if family.nextpnr is None:
         vivado.Pins(board, top).write(work)
-        script = (
-            f"read_verilog {TOP}.v\n"
-            # Vivado knows this parameter, Yosys' model of the cell does not.
-            "setparam -unset SIM_DEVICE t:BUFGCTRL\n"
-            f"{family.synth} -top {TOP}\n"
-            f"tee -q -o {CELLS} stat -json\n"
-        )
-        (work / f"{TOP}.ys").write_text(script, encoding="utf-8")
+        # Vivado knows this parameter, Yosys' model of the cell does not.
+        unknown = "setparam -unset SIM_DEVICE t:BUFGCTRL\n"
+        _write_script(work, family, f"{TOP}.v", TOP, unknown)
         return []
     planned = board.platform().prepare(
         top,
@@ -273,27 +364,20 @@ def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[li
     return commands
 
 
+def _write_script(work: Path, family: Family, source: str, top: str, before: str = "") -> None:
+    """Write what Yosys is to do with Verilog that is written for Vivado."""
+    script = (
+        f"read_verilog {source}\n{before}{family.synth} -top {top}\ntee -q -o {CELLS} stat -json\n"
+    )
+    (work / SCRIPT).write_text(script, encoding="utf-8")
+
+
 def read_cells(work: Path) -> Mapping[str, int]:
     """Return Yosys' cells by type, of the whole design."""
     text = (work / CELLS).read_text(encoding="utf-8")
     counted = json.loads(text[text.index("{") :])
     cells = counted["design"]["num_cells_by_type"]
     return {name: int(number) for name, number in cells.items()}
-
-
-def overfull(work: Path, family: Family) -> list[str]:
-    """Return what nextpnr has too few places for, in words; nothing if its log does not say so.
-
-    It packs before it places, and what a packed design takes is known only then.
-    """
-    log = work / ROUTING_LOG
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-    words = {name: FIELDS[field] for field, names in family.utilisation.items() for name in names}
-    return [
-        f"{int(used):,} {words.get(name, name)} of {int(available):,}"
-        for name, used, available in _USED.findall(text)
-        if int(used) > int(available)
-    ]
 
 
 def _deliver(content: dict[str, Any], place: Path, work: Path, family: Family) -> Manifest:
@@ -312,53 +396,3 @@ def _stem(network: Network, board: Board) -> str:
     """Return the name of a build's files."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", network.name).strip("-") or "network"
     return f"{plain}-{board.name}"
-
-
-@contextmanager
-def _claimed(folder: Path) -> Iterator[Path]:
-    """Give an empty folder in ``folder`` for what the tools write; keep other builds out.
-
-    Raises
-    ------
-    FileFormatError
-        If it cannot be written to, another build is at work there, or it holds something that no
-        build has left.
-    """
-    work = folder / WORK
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
-    with _locked(folder):
-        try:
-            # What is not ours is not deleted.
-            if work.exists() and not (work / f"{TOP}.ys").is_file() and any(work.iterdir()):
-                raise FileFormatError(
-                    f"{work} is there already, and no build's: take another folder"
-                )
-            shutil.rmtree(work, ignore_errors=True)
-            work.mkdir(exist_ok=True)
-        except OSError as error:
-            raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
-        yield work
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder; it goes with the process, however that ends."""
-    try:
-        import fcntl
-    except ImportError:  # on Windows, where folders have no locks
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FileFormatError(
-                f"another build is at work in {folder}: take another folder, or wait"
-            ) from None
-        yield
-    finally:
-        os.close(handle)

@@ -16,13 +16,15 @@ from spikeloom.hw.axi.plan import AxiPlan
 from spikeloom.hw.axi.verilog import generate_from
 from spikeloom.hw.boards import Board
 from spikeloom.hw.planning.plan import Plan
-from spikeloom.sw.errors import UnsupportedError
+from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.files import write_text
 
 #: Name of the top module and beginning of all files of a design with pins.
 TOP = "top"
 #: MHz of the logic in an overlay; the clock comes from the processor, which can give others.
 OVERLAY_CLOCK = 100.0
+#: The accelerator of an overlay, as Verilog.
+CORE = "spikeloom.v"
 #: Bytes that the stream of AXI DMA can be wide.
 _DMA_BYTES = (1, 2, 4)
 
@@ -123,6 +125,8 @@ class Overlay(Project):
 
     Raises
     ------
+    ConfigError
+        If the board has no such processor, or this does not give the clock.
     UnsupportedError
         If AXI, or AXI DMA, cannot carry the network's values.
     """
@@ -133,6 +137,7 @@ class Overlay(Project):
     script = "overlay.tcl"
 
     def __post_init__(self) -> None:
+        require_overlay(self.board, self.clock)
         width = AxiPlan(self.plan).data_bits // 8
         if width not in _DMA_BYTES:
             raise UnsupportedError(
@@ -155,7 +160,22 @@ class Overlay(Project):
             "@RANGE@": f"{1 << AxiPlan(self.plan).address_bits}",
         }.items():
             body = body.replace(word, value)
-        return {"spikeloom.v": made.verilog, self.script: header + body}
+        return {CORE: made.verilog, self.script: header + body}
+
+
+def require_overlay(board: Board, clock: float) -> None:
+    """Raise `ConfigError` if a board has no processor, or this does not give the clock, in MHz."""
+    if board.processor is None:
+        others = ", ".join(name for name in Board.names() if Board.find(name).processor)
+        raise ConfigError(
+            f"{board.title} has no processor that an overlay could serve: leave out --overlay, or "
+            f"take a board that has one: {others}"
+        )
+    if not 0 < clock <= board.processor.fastest:
+        raise ConfigError(
+            f"the {board.processor.name} of {board.title} gives its logic "
+            f"{board.processor.fastest:g} MHz at most, not {clock:g}: give another --clock"
+        )
 
 
 _OVERLAY = (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spikeloom.sw import network as contract
@@ -17,12 +18,17 @@ from spikeloom.sw.cli.device import DeviceOptions, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
+from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
+    from spikeloom.hw.boards import Board
     from spikeloom.hw.build import Images
+    from spikeloom.sw.manifest import Manifest
 
 #: Of spikeloom.hw.build.tools; here, so that ``--help`` need not import it.
 SOURCES = ("auto", "native", "yowasp")
+#: Options of what an overlay has not: their names as parameters, and as they are typed.
+_NOT_OVERLAY = {"baud": "--baud", "records": "--records", "tested": "--self-test"}
 
 
 @click.command()
@@ -39,6 +45,13 @@ SOURCES = ("auto", "native", "yowasp")
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
     help="Gets the bitstream, its manifest, and a folder work with all that the tools wrote.",
+)
+@click.option(
+    "--overlay",
+    is_flag=True,
+    help="For a board whose FPGA has a processor (PYNQ-Z2): a Vivado project of the accelerator "
+    "behind AXI DMA, which the board's own Linux drives (docs/axi.md). --clock is then of its "
+    "logic, and 100 MHz by default; there is no link and no self test.",
 )
 @hardware_options
 @data_options(default=None)
@@ -68,10 +81,13 @@ SOURCES = ("auto", "native", "yowasp")
     help="Programs to take: native ones on PATH if all are there and new enough, or those from "
     "PyPI. The same ones give the same bytes.",
 )
+@click.pass_context
 def command(
+    ctx: click.Context,
     network: contract.Network,
     board: str,
     out: Path,
+    overlay: bool,
     hardware: HardwareOptions,
     data: str | None,
     data_root: Path | None,
@@ -87,7 +103,7 @@ def command(
     Lanes that are not given are as many as fit. The build fails if the design does not fit, if it
     cannot run at its clock, or if it has a multiplier block. For boards without open place
     and route (Xilinx), a Vivado project is written instead, with Yosys' figures: Vivado is not
-    run.
+    run. With --overlay, it is that of an overlay for PYNQ, and there are no pins.
 
     The bitstream answers a host on the board's serial line (docs/protocol.md), and tests itself at
     power-up: LEDs show whether every logit of some images is that of the golden model. With --data
@@ -98,34 +114,53 @@ def command(
         spikeloom build digits-conv --board ulx3s-85f --data digits --out build/board
         spikeloom build digits-conv --board orangecrab-25f --records all --out build/board
         spikeloom build net.safetensors --board tang-nano-9k --lanes 1 --out build/board
+        spikeloom build digits-conv --board pynq-z2 --overlay --data digits --out build/overlay
     """
     from spikeloom.hw.boards import Board
-    from spikeloom.hw.build import build
+    from spikeloom.hw.build import build, build_overlay
 
+    if overlay:
+        _require_overlay_options(ctx)
     target = Board.find(board)
     images = None if data is None else _images(network, data, data_root, max(limit, tested))
+    config = hardware.config(counters=device.counters)
     with _stages() as say:
-        manifest = build(
-            network,
-            target,
-            out,
-            config=hardware.config(counters=device.counters),
-            images=images,
-            tested=tested,
-            clock=device.clock,
-            baud=device.baud,
-            records=device.layers(network),
-            source=tools,
-            say=say,
-        )
-    _show(dict(manifest.content))
-    click.echo(f"wrote {out}")
-    if manifest.bitstream is None:
-        click.echo(f"Vivado was not run: `vivado -mode batch -source top.tcl` in {out / 'work'}")
-        return
-    lights = ", ".join(f"{name}: {light.label}" for name, light in target.lights.items())
-    click.echo(f"load it with: spikeloom program {manifest.path}")
-    click.echo(f"LEDs: {lights}")
+        if overlay:
+            manifest = build_overlay(
+                network,
+                target,
+                out,
+                config=config,
+                images=images,
+                clock=device.clock,
+                source=tools,
+                say=say,
+            )
+        else:
+            manifest = build(
+                network,
+                target,
+                out,
+                config=config,
+                images=images,
+                tested=tested,
+                clock=device.clock,
+                baud=device.baud,
+                records=device.layers(network),
+                source=tools,
+                say=say,
+            )
+    _show(manifest)
+    _tell_next(manifest, target)
+
+
+def _require_overlay_options(ctx: click.Context) -> None:
+    """Raise ConfigError if an option was given that an overlay has no use for."""
+    for name, option in _NOT_OVERLAY.items():
+        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise ConfigError(
+                f"an overlay has no serial line and no self test: leave out {option}, or --overlay"
+            )
 
 
 @contextmanager
@@ -158,9 +193,11 @@ def _images(network: contract.Network, data: str, root: Path | None, limit: int)
     return Images(pixels, f"{data}, the first {len(pixels)} test images", real=True)
 
 
-def _show(content: dict[str, Any]) -> None:
+def _show(manifest: Manifest) -> None:
+    """Print resources, clock, link and pace."""
     from spikeloom.hw.build import FIELDS
 
+    content: Mapping[str, Any] = manifest.content
     made = table("resource", "#used", "#available", "#share")
     for name, what in FIELDS.items():
         used, available = (content["resources"][name][part] for part in ("used", "available"))
@@ -172,15 +209,37 @@ def _show(content: dict[str, Any]) -> None:
             f"{content['clock_mhz']:g} MHz"
         )
     link = content["link"]
-    click.echo(
-        f"host link at {link['baud']:,} baud, {len(link['counters'])} counters, counts of "
-        f"{', '.join(record['layer'] for record in link['records']) or 'no layer'}"
-    )
+    if link is not None:
+        click.echo(
+            f"host link at {link['baud']:,} baud, {len(link['counters'])} counters, counts of "
+            f"{', '.join(record['layer'] for record in link['records']) or 'no layer'}"
+        )
+    if manifest.overlay:
+        axi = content["hardware"]["axi"]
+        click.echo(
+            f"AXI at {content['clock_mhz']:g} MHz: {len(axi['registers'])} registers, "
+            f"{8 * axi['input_bytes']} bits a value, {8 * axi['output_bytes']} a logit. AXI DMA "
+            f"and its interconnect come on top of what is counted here"
+        )
     prediction = content["prediction"]
     if prediction is not None:
-        click.echo(
+        text = (
             f"{prediction['images_per_second']:,.0f} images per second predicted, "
             f"{prediction['cycles_per_image']:,.1f} clock cycles each, from "
-            f"{prediction['source']}; the slowest layer is {prediction['slowest']}. The serial "
-            f"line carries {prediction['link_images_per_second']:,.0f} at most"
+            f"{prediction['source']}; the slowest layer is {prediction['slowest']}"
         )
+        if link is not None:
+            most = prediction["link_images_per_second"]
+            text += f". The serial line carries {most:,.0f} at most"
+        click.echo(text)
+
+
+def _tell_next(manifest: Manifest, board: Board) -> None:
+    """Print where everything is, and what comes next."""
+    click.echo(f"wrote {manifest.path.parent}")
+    if manifest.bitstream is None:
+        click.echo(f"Vivado was not run: {manifest.project}")
+        return
+    lights = ", ".join(f"{name}: {light.label}" for name, light in board.lights.items())
+    click.echo(f"load it with: spikeloom program {manifest.path}")
+    click.echo(f"LEDs: {lights}")

@@ -41,12 +41,18 @@ def command(manifest: Path, dry_run: bool, flash: bool) -> None:
 
     read = Manifest.load(manifest)
     board = Board.find(read.content["board"])
-    if read.bitstream is None:
-        work = manifest.parent / "work"
-        made = shlex.join([LOADERS[0], "-b", board.loader, str(work / "top.bit")])
+    if read.overlay:
         raise ConfigError(
-            f"the bitstream of {board.title} is Vivado's to make: run `vivado -mode batch -source "
-            f"top.tcl` in {work}, and then `{made}`"
+            f"an overlay of {board.title} is Vivado's to make and PYNQ's to load: run "
+            f"{read.project}, copy spikeloom.bit and spikeloom.hwh from there and {manifest} to "
+            f"the board, and go on as docs/axi.md says"
+        )
+    if read.bitstream is None:
+        bit = manifest.parent / "work" / "top.bit"
+        made = shlex.join([LOADERS[0], "-b", board.loader, str(bit)])
+        raise ConfigError(
+            f"the bitstream of {board.title} is Vivado's to make: run {read.project}, and then "
+            f"`{made}`"
         )
     bitstream = read.require_bitstream()
     _require_memory(board.title, board.memories, "flash" if flash else "sram")

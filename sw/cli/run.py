@@ -13,10 +13,10 @@ from spikeloom.sw.cli.networks import networks_in_help, open_network
 from spikeloom.sw.cli.simulation import StageBars
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.files import replacing
+from spikeloom.sw.manifest import Manifest
 
 if TYPE_CHECKING:
     from spikeloom.sw.inference import Inference
-    from spikeloom.sw.manifest import Manifest
     from spikeloom.sw.network import Network
 
 #: Of spikeloom.sw.inference; here, so that ``--help`` need not import torch.
@@ -110,6 +110,9 @@ def command(
     if source is None:
         _list_ports(port)
         return
+    opened = _open(source)
+    if isinstance(opened, Manifest):
+        opened.require_link()
     options: dict[str, Any] = {}
     if target == "board":
         options = {"port": _required(port), "baud": baud}
@@ -127,7 +130,6 @@ def command(
 
     from spikeloom.sw import inference
 
-    opened = _open(source)
     contents = inference.Contents.of(opened)
     if counters and target == "board":
         contents.require_counters()
@@ -177,8 +179,6 @@ def _required(port: str | None) -> str:
 
 
 def _open(source: str) -> Network | Manifest:
-    from spikeloom.sw.manifest import Manifest
-
     return Manifest.load(source) if Path(source).suffix == ".json" else open_network(source)
 
 

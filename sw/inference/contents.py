@@ -98,6 +98,7 @@ class Contents:
             If its link speaks another version of the protocol.
         """
         if isinstance(source, Manifest):
+            source.require_link()
             return _of_manifest(source.content, f"manifest {source.path}")
         shape = source.shapes[source.output.name]
         return Contents(source.name, source.digest, source.input, shape)
@@ -141,8 +142,6 @@ class Contents:
 def _of_manifest(content: Mapping[str, Any], where: str) -> Contents:
     network = _get(content, "network", dict, where)
     hardware = _get(content, "hardware", dict, where)
-    if content.get("link") is None:
-        raise ConfigError(f"{where}: its design has no link to a host: {_CURE}")
     link = _get(content, "link", dict, where)
     protocol = _get(link, "protocol", int, where)
     if protocol != VERSION:

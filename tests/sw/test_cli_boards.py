@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from components import small_plan
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build.tools import SOURCES
+from spikeloom.hw.build.tools import SOURCES, Toolset
+from spikeloom.sw import network as contract
 from spikeloom.sw.cli import build, main
 from spikeloom.sw.manifest import FORMAT, Manifest, digest
 
@@ -57,6 +60,76 @@ def test_building_for_an_unknown_board(tmp_path: Path) -> None:
     code, output = run("build", "digits-conv", "--board", "de10", "--out", tmp_path)
     assert code == 2
     assert output.startswith("error: there is no board 'de10': the boards are ")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Write a small network."""
+    path = tmp_path / "small.safetensors"
+    contract.save(small_plan().network, path)
+    return path
+
+
+@pytest.fixture
+def yosys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in for Yosys: it finds a thousand look-up tables."""
+
+    def run(_: Toolset, command: Sequence[str], folder: Path, log: str) -> None:
+        assert command[0] == "yosys"
+        (folder / "cells.json").write_text('{"design": {"num_cells_by_type": {"LUT6": 1000}}}')
+
+    monkeypatch.setattr(Toolset, "find", lambda *_: Toolset({"yosys": "yosys"}, {"yosys": "1"}))
+    monkeypatch.setattr(Toolset, "run", run)
+
+
+@pytest.mark.usefixtures("yosys")
+def test_an_overlay_says_that_vivado_is_still_to_run(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ("--lanes", 1, "--clock", 50, "--no-counters")
+    code, output = run("build", small, "--board", "pynq-z2", "--overlay", *options, "--out", out)
+    assert code == 0, output
+    lines = output.splitlines()
+    assert ["look-up", "tables", "1,000", "53,200", "1.9%"] in [line.split() for line in lines]
+    assert lines[-1] == (
+        f"Vivado was not run: `vivado -mode batch -source overlay.tcl` in {out}/work"
+    )
+    assert "AXI at 50 MHz: 27 registers, 8 bits a value, 32 a logit. AXI DMA" in output
+    assert "baud" not in output
+    made = [path for path in out.iterdir() if path.suffix == ".json"]
+    assert len(made) == 1
+    assert Manifest.load(made[0]).overlay
+    code, output = run("program", made[0])
+    assert code == 2
+    assert " ".join(output.split()) == (
+        f"error: an overlay of PYNQ-Z2 is Vivado's to make and PYNQ's to load: run `vivado -mode "
+        f"batch -source overlay.tcl` in {out}/work, copy spikeloom.bit and spikeloom.hwh from "
+        f"there and {made[0]} to the board, and go on as docs/axi.md says"
+    )
+
+
+@pytest.mark.parametrize(
+    "option", [("--baud", "115200"), ("--records", "all"), ("--self-test", "1")]
+)
+def test_an_overlay_has_no_serial_line(small: Path, tmp_path: Path, option: tuple[str]) -> None:
+    out = tmp_path / "out"
+    code, output = run("build", small, "--board", "pynq-z2", "--overlay", *option, "--out", out)
+    assert (code, " ".join(output.split())) == (
+        2,
+        f"error: an overlay has no serial line and no self test: leave out {option[0]}, or "
+        f"--overlay",
+    )
+    assert not out.exists()
+
+
+def test_an_overlay_of_a_board_without_a_processor(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, output = run("build", small, "--board", "ulx3s-85f", "--overlay", "--out", out)
+    assert (code, " ".join(output.split())) == (
+        2,
+        "error: ULX3S 85F has no processor that an overlay could serve: leave out --overlay, or "
+        "take a board that has one: pynq-z2",
+    )
+    assert not out.exists()
 
 
 def described(folder: Path, board: str, bitstream: str | None = "net.bit") -> Manifest:

@@ -12,6 +12,7 @@ from components import showcase
 from examples import everything
 from network_board import NetworkBoard, behind_pty, manifest_of, planned
 
+from spikeloom.hw.verilog import describe
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main, run
 from spikeloom.sw.golden import Golden
@@ -178,3 +179,17 @@ def test_wrong_choices(
 
 def test_targets_are_those_of_the_library() -> None:
     assert list(Target.targets) == list(run.TARGETS)
+
+
+@pytest.mark.parametrize("options", [(), ("--port", "/dev/null"), ("--target", "sim")])
+def test_an_overlay_is_told_how_it_is_run(
+    board: NetworkBoard, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    hardware = describe(board.plan) | {"axi": {}}
+    made = manifest_of(board.plan, board.link, tmp_path, {"link": None, "hardware": hardware})
+    code, output = invoke(made.path, *options)
+    assert code == 2
+    assert " ".join(output.split()) == (
+        f"error: manifest {made.path} is of an overlay, which has no link to a host: PYNQ runs it "
+        f"on the board itself, as docs/axi.md shows"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spikeloom.sw.errors import FileFormatError
+from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.manifest import FORMAT, VERSION, Manifest, digest
 
 CONTENT = {
@@ -51,6 +51,32 @@ def test_another_bitstream_is_refused(tmp_path: Path) -> None:
 def test_a_project_has_no_bitstream_yet(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match="icebreaker has no bitstream yet: run Vivado"):
         saved(tmp_path, bitstream=None).require_bitstream()
+
+
+def test_a_design_without_a_link(tmp_path: Path) -> None:
+    saved(tmp_path, link={}).require_link()
+    for changes in ({}, {"link": None}, {"link": None, "hardware": {"top": "net"}}):
+        with pytest.raises(ConfigError, match=r"^manifest .*net\.json: its design has no link to"):
+            saved(tmp_path, **changes).require_link()
+
+
+def test_an_overlay_is_told_by_its_bus(tmp_path: Path) -> None:
+    made = saved(tmp_path, hardware={"axi": {"registers": []}}, bitstream=None, link=None)
+    assert made.overlay
+    assert made.project == f"`vivado -mode batch -source overlay.tcl` in {tmp_path / 'work'}"
+    with pytest.raises(
+        ConfigError,
+        match=r"^manifest .*net\.json is of an overlay, which has no link to a host: PYNQ runs it "
+        r"on the board itself, as docs/axi\.md shows$",
+    ):
+        made.require_link()
+
+
+@pytest.mark.parametrize("hardware", [None, [], "axi", {}])
+def test_what_is_no_overlay(tmp_path: Path, hardware: object) -> None:
+    made = saved(tmp_path, hardware=hardware)
+    assert not made.overlay
+    assert made.project == f"`vivado -mode batch -source top.tcl` in {tmp_path / 'work'}"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,10 @@ class TestEveryBoard:
         assert board.loader
         assert not board.tried, "a board that was tried says which revision, and docs say how"
 
+    def test_a_zynq_has_a_processor(self, name: str) -> None:
+        board = Board.find(name)
+        assert (board.processor is not None) == board.device.startswith("xc7z")
+
     def test_it_has_multipliers_that_we_leave_alone(self, name: str) -> None:
         assert Board.find(name).resources.dsp > 0
 

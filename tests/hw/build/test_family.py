@@ -108,5 +108,6 @@ def test_commands_are_those_of_the_tools_of_today() -> None:
 def test_xilinx_counts_large_blocks_twice_and_runs_nothing_but_yosys() -> None:
     family = Family.find("xilinx")
     assert family.synthesised({"RAMB18E1": 1, "RAMB36E1": 2}).block_ram == 5
+    assert family.synthesised({"LUT6": 7, "INV": 1, "RAM128X1D": 1, "CARRY4": 9}).luts == 12
     assert [tool.name for tool in family.tools] == ["yosys"]
     assert family.commands([["vivado", "-mode", "batch"]], 100.0) == []

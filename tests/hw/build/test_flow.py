@@ -8,93 +8,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from examples import everything
+from stub_tools import REPORT, Tools, two_layers
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import Images, build
 from spikeloom.hw.build.family import Family
-from spikeloom.hw.build.flow import WORK, write_sources
-from spikeloom.hw.build.tools import Toolset
+from spikeloom.hw.build.flow import write_sources
+from spikeloom.hw.build.folder import WORK
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.config import HardwareConfig
 from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.network import (
-    Connection,
-    DirectInput,
-    If,
-    Layer,
-    Linear,
-    Logits,
-    Network,
-    load,
-)
+from spikeloom.sw.network import load
 
 pytest.importorskip("amaranth_boards")
 
 ICEBREAKER = Board.find("icebreaker")
-REPORT = {
-    "fmax": {"clk": {"achieved": 33.333}},
-    "utilization": {
-        "ICESTORM_LC": {"used": 1234, "available": 5280},
-        "ICESTORM_RAM": {"used": 7, "available": 30},
-        "ICESTORM_DSP": {"used": 0, "available": 8},
-    },
-}
-
-
-def two_layers() -> Network:
-    """Return a small network whose layers can have many numbers of lanes."""
-    rng = np.random.default_rng(0)
-    return Network(
-        DirectInput((1, 2, 2), bits=3),
-        (
-            Layer(
-                "hidden",
-                2,
-                If(*(np.full(8, value) for value in (9, 4, 1)), fraction_bits=0),
-                (Connection("input", "count", Linear(rng.integers(-3, 4, (8, 4)))),),
-            ),
-            Layer(
-                "out",
-                1,
-                Logits(np.zeros(8, np.int64), fraction_bits=0),
-                (Connection("hidden", "count", Linear(rng.integers(-3, 4, (8, 8)))),),
-            ),
-        ),
-        name="two layers",
-    )
-
-
-class Tools:
-    """Stands in for the tools: writes what it was told to, and remembers how it was called."""
-
-    def __init__(self) -> None:
-        self.commands: list[list[str]] = []
-        self.cells: list[Any] = [{"SB_LUT4": 1000, "SB_DFFSR": 300, "SB_RAM40_4K": 7}]
-        self.reports: list[dict[str, Any]] = [REPORT]
-
-    def run(self, command: Sequence[str], folder: Path, log: str) -> None:
-        self.commands.append(list(command))
-        assert not any(word.startswith("/") for word in command[1:])
-        if command[0] == "yosys":
-            found = self.cells.pop(0) if len(self.cells) > 1 else self.cells[0]
-            if isinstance(found, Exception):
-                raise found
-            counted = {"design": {"num_cells_by_type": found}}
-            (folder / "cells.json").write_text(json.dumps(counted))
-        elif command[0].startswith("nextpnr"):
-            report = self.reports.pop(0) if len(self.reports) > 1 else self.reports[0]
-            (folder / "report.json").write_text(json.dumps(report))
-        else:
-            (folder / "top.bin").write_bytes(b"bits")
-
-    @property
-    def names(self) -> list[str]:
-        return [command[0] for command in self.commands]
 
 
 class Sources:
@@ -129,12 +61,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
 @pytest.fixture
 def tools(monkeypatch: pytest.MonkeyPatch, sources: Sources) -> Tools:
     monkeypatch.setattr("spikeloom.hw.build.flow.write_sources", sources.write)
-    made = Tools()
-    versions = {"yosys": "1", "nextpnr-ice40": "2", "icepack": "3"}
-    found = Toolset({name: name for name in versions}, versions)
-    monkeypatch.setattr(Toolset, "find", lambda *_: found)
-    monkeypatch.setattr(Toolset, "run", lambda _, *arguments: made.run(*arguments))
-    return made
+    return Tools.installed(monkeypatch)
 
 
 def test_the_manifest_says_what_was_built(tools: Tools, tmp_path: Path) -> None:
@@ -291,21 +218,6 @@ def test_memory_that_cannot_fit_is_not_synthesised(tools: Tools, tmp_path: Path)
     assert tools.names == []
 
 
-def test_a_folder_that_is_not_ours_is_left_alone(tools: Tools, tmp_path: Path) -> None:
-    mine = tmp_path / WORK / "mine"
-    mine.parent.mkdir()
-    mine.write_text("years of work")
-    with pytest.raises(FileFormatError, match=r"work is there already, and no build's: take anoth"):
-        build(two_layers(), ICEBREAKER, tmp_path)
-    assert mine.read_text() == "years of work"
-    mine.rename(tmp_path / "mine")
-    build(two_layers(), ICEBREAKER, tmp_path)
-    stale = tmp_path / WORK / "stale"
-    stale.touch()
-    build(two_layers(), ICEBREAKER, tmp_path)
-    assert not stale.exists()
-
-
 def test_two_builds_at_once_keep_out_of_each_other_s_way(tools: Tools, tmp_path: Path) -> None:
     def say(text: str) -> None:
         if text.startswith("yosys"):
@@ -318,15 +230,6 @@ def test_two_builds_at_once_keep_out_of_each_other_s_way(tools: Tools, tmp_path:
     assert said
     assert manifest.require_bitstream().read_bytes() == b"bits"
     build(two_layers(), ICEBREAKER, tmp_path)
-
-
-def test_a_folder_that_cannot_be_written(tools: Tools, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(FileFormatError, match=r"^cannot write .*file/work: File exists$"):
-        build(two_layers(), ICEBREAKER, tmp_path / "file")
-    (tmp_path / WORK).touch()
-    with pytest.raises(FileFormatError, match=r"^cannot write .*work: Not a directory$"):
-        build(two_layers(), ICEBREAKER, tmp_path)
 
 
 def test_what_does_not_fit_when_packed(

@@ -13,7 +13,8 @@ from components import plan_of, small_plan
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build.vivado import Overlay, Pins
-from spikeloom.sw.errors import FileFormatError, UnsupportedError
+from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
+from spikeloom.sw.manifest import Manifest
 from spikeloom.sw.network import Linear
 
 pytest.importorskip("amaranth_boards")
@@ -88,6 +89,21 @@ def test_the_overlay_connects_what_there_is() -> None:
     ports = set(re.findall(r"X_INTERFACE_INFO = \"\S+ (\w+) ", files["spikeloom.v"]))
     assert set(own) == ports
     assert len(used) == len(set(used)), "each pin once"
+
+
+def test_an_overlay_serves_a_processor() -> None:
+    with pytest.raises(ConfigError, match=r"^Arty A7-100T has no processor that an overlay could"):
+        Overlay(Board.find("arty-a7-100t"), small_plan())
+    for clock in (0.0, 251.0):
+        with pytest.raises(ConfigError, match=rf"gives its logic 250 MHz at most, not {clock:g}: "):
+            Overlay(Board.find("pynq-z2"), small_plan(), clock)
+
+
+def test_manifests_name_the_scripts() -> None:
+    content = {"hardware": {}}
+    pins, overlay = (Manifest(one, Path("m")) for one in (content, {"hardware": {"axi": {}}}))
+    assert f"-source {Pins.script}`" in pins.project
+    assert f"-source {Overlay.script}`" in overlay.project
 
 
 def test_what_dma_cannot_carry_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

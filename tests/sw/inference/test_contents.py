@@ -68,6 +68,13 @@ def changed(manifest: Manifest, path: str, value: Any) -> Manifest:
     return Manifest(content, Path("net.json"))
 
 
+def test_an_overlay_has_no_contents(manifest: Manifest) -> None:
+    content = json.loads(manifest.path.read_text())
+    content["hardware"]["axi"], content["link"] = {}, None
+    with pytest.raises(ConfigError, match=r"^manifest net\.json is of an overlay, which has no li"):
+        Contents.of(Manifest(content, Path("net.json")))
+
+
 @pytest.mark.parametrize(
     ("path", "value", "kind", "message"),
     [

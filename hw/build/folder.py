@@ -1,0 +1,71 @@
+"""The folder of a build, which one build has at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spikeloom.sw.errors import FileFormatError
+
+#: Folder beside the manifest that keeps what the tools read and wrote.
+WORK = "work"
+
+
+@contextmanager
+def claimed(folder: Path, mark: str) -> Iterator[Path]:
+    """Give an empty folder in ``folder`` for what the tools write; keep other builds out.
+
+    Parameters
+    ----------
+    folder : Path
+        Made, if it is not there.
+    mark : str
+        Name of a file that every build writes: a folder which has it is emptied.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be written to, another build is at work there, or it holds something that no
+        build has left.
+    """
+    work = folder / WORK
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
+    with _locked(folder):
+        try:
+            # What is not ours is not deleted.
+            if work.exists() and not (work / mark).is_file() and any(work.iterdir()):
+                raise FileFormatError(
+                    f"{work} is there already, and no build's: take another folder"
+                )
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(exist_ok=True)
+        except OSError as error:
+            raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
+        yield work
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder; it goes with the process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # on Windows, where folders have no locks
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileFormatError(
+                f"another build is at work in {folder}: take another folder, or wait"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
