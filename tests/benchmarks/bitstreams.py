@@ -7,15 +7,18 @@ docs/boards/results.md are written from the manifests that are committed.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from benchmarks import page
@@ -91,13 +94,24 @@ BUILDS = (
     Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
     Build("digits-conv", "orangecrab-25f"),
+    Build("mnist-lenet5", "orangecrab-25f"),
+    Build("fashion-small", "orangecrab-25f"),
     Build("digits-conv", "crosslink-nx-evn"),
+    Build("mnist-lenet5", "crosslink-nx-evn"),
+    Build("fashion-small", "crosslink-nx-evn"),
     Build("digits-conv", "tang-nano-9k", lanes=1, slots=2),
     Build("mnist-small", "tang-nano-9k", lanes=1, slots=2),
     Build("fashion-small", "tang-nano-9k", lanes=1, slots=2),
     Build("digits-conv-2bit", "icebreaker", lanes=1, slots=2, counters=False),
     Build("mnist-small", "icebreaker", lanes=1, slots=2),
     Build("fashion-small", "icebreaker", lanes=1, slots=2),
+    # Projects for Vivado: what Yosys counts.
+    Build("digits-conv", "arty-a7-100t", clock=50.0),
+    Build("mnist-lenet5", "arty-a7-100t", clock=50.0),
+    Build("fashion-small", "arty-a7-100t", clock=50.0),
+    Build("digits-conv", "pynq-z2", clock=50.0),
+    Build("mnist-lenet5", "pynq-z2", clock=50.0),
+    Build("fashion-small", "pynq-z2", clock=50.0),
 )
 
 
@@ -107,26 +121,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="folder with mnist/, fashion-mnist/ and so on")
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="as NETWORK-BOARD")
     parser.add_argument("--keep", action="store_true", help="put what is built in the old's place")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="at once")
     parser.add_argument("--page", action="store_true", help="build nothing, write the page")
     chosen = parser.parse_args(arguments)
     wanted = [one for one in BUILDS if not chosen.only or one.name in chosen.only]
-    other = 0
-    for one in [] if chosen.page else wanted:
-        other += not made(one, chosen.data, keep=chosen.keep)
+    if chosen.page:
+        write_page()
+        return 0
+    with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("spawn")) as pool:
+        same = sum(pool.map(partial(made, data=chosen.data, keep=chosen.keep), wanted))
     write_page()
-    if other:
-        print(f"{other} of {len(wanted)} are not what is committed")
-    return 1 if other else 0
+    print(f"{same} of {len(wanted)} are {'there' if chosen.keep else 'equal to the committed'}")
+    return 0 if same == len(wanted) else 1
 
 
-def made(one: Build, data: Path | None, *, keep: bool) -> bool:
+def made(one: Build, *, data: Path | None, keep: bool) -> bool:
     """Build; return whether it is what is committed, or has been put there."""
     network = load(PRETRAINED / f"{one.network}.safetensors")
     name = str(network.about["dataset"])
     test = datasets.load(name, "test", data, datasets.Binning.of(network.input))
     pixels = np.asarray(test.images_for(network.input)[:IMAGES], np.int64)
     images = Images(pixels, f"{name}, the first {IMAGES} test images", real=True)
-    print(f"\n{one.name}", flush=True)
+
+    def say(text: str) -> None:
+        print(f"{one.name}: {text}", flush=True)
+
     with tempfile.TemporaryDirectory() as folder:
         try:
             manifest = build(
@@ -138,10 +157,10 @@ def made(one: Build, data: Path | None, *, keep: bool) -> bool:
                 clock=one.clock,
                 name=one.name,
                 source="yowasp",
-                say=click.echo,
+                say=say,
             )
         except SpikeloomError as error:
-            print(f"failed: {error}", flush=True)
+            say(f"failed: {error}")
             return False
         same = equal(manifest, KEPT / manifest.path.name)
         if keep:
@@ -149,7 +168,7 @@ def made(one: Build, data: Path | None, *, keep: bool) -> bool:
             for path in (manifest.path, manifest.bitstream):
                 if path is not None:
                     shutil.copy(path, KEPT / path.name)
-        print("equal to the committed" if same else "NEW" if keep else "DIFFERS", flush=True)
+        say("equal to the committed" if same else "NEW" if keep else "DIFFERS")
         return same or keep
 
 
