@@ -17,7 +17,7 @@ with it by equality.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -134,6 +134,7 @@ class Golden:
         trace: bool = False,
         batch_size: int | None = None,
         progress: Callable[[int, int], object] | None = None,
+        counts: Collection[str] | None = None,
     ) -> Result:
         """Compute logits, labels and counts of all images.
 
@@ -147,6 +148,9 @@ class Golden:
             the largest intermediate under 128 MiB.
         progress : callable, optional
             Called after each batch with the number of images done and the number of all.
+        counts : collection of str, optional
+            Layers that fire whose counts are kept; all, if left out, which takes 8 bytes for each
+            neuron and image: for a deep network, gigabytes for a test split.
 
         Returns
         -------
@@ -166,14 +170,17 @@ class Golden:
         layers = self.network.layers
         output = self.network.output.name
         logits: list[Tensor] = []
-        counts: dict[str, list[Tensor]] = {x.name: [] for x in layers if x.neuron.fires}
+        firing = [x.name for x in layers if x.neuron.fires]
+        sent: dict[str, list[Tensor]] = {
+            name: [] for name in firing if counts is None or name in counts
+        }
         traces: dict[str, list[LayerTrace]] = {x.name: [] for x in layers}
         with torch.inference_mode():
             for start in range(0, len(checked), size):
                 batch = checked[start : start + size]
                 done = self._run_batch(self._in_time(on_device(batch, self.device)), trace)
                 logits.append(done[output].potentials[-1].flatten(1).cpu())
-                for name, kept in counts.items():
+                for name, kept in sent.items():
                     kept.append(done[name].spikes.sum(0).cpu())
                 if trace:
                     for name, activity in done.items():
@@ -184,7 +191,7 @@ class Golden:
         return Result(
             logits=joined,
             labels=lowest_argmax(joined),
-            counts={name: torch.cat(kept) for name, kept in counts.items()},
+            counts={name: torch.cat(kept) for name, kept in sent.items()},
             trace={k: LayerTrace.cat(v) for k, v in traces.items()} if trace else None,
         )
 

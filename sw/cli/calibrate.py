@@ -211,5 +211,5 @@ def _accuracy(network: contract.Network, data: Dataset) -> float:
     """Return the share of images whose label the golden model gets right."""
     from spikeloom.sw.golden import Golden
 
-    labels = Golden(network).run(data.images_for(network.input), batch_size=500).labels
+    labels = Golden(network).run(data.images_for(network.input), batch_size=500, counts=()).labels
     return float((labels == data.targets()).double().mean())

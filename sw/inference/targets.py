@@ -150,6 +150,7 @@ class GoldenTarget(Target, name="golden"):
         found = golden.run(
             images,
             progress=None if progress is None else lambda done, of: progress("run", done, of),
+            counts=counts,
         )
         return Inference(
             target=self.name,

@@ -165,7 +165,8 @@ def _integer_labels(network: contract.Network, test: Dataset, run: Run) -> Tenso
             run.progress.update(bar, completed=done)
 
     device = run.engine.device if run.engine.device.type == "cuda" else "cpu"
-    return Golden(network, device).run(test.images_for(network.input), progress=show).labels
+    images = test.images_for(network.input)
+    return Golden(network, device).run(images, progress=show, counts=()).labels
 
 
 def _share(labels: Tensor, test: Dataset) -> float:

@@ -206,6 +206,16 @@ def test_progress_counts_the_images() -> None:
     assert seen == [(2, 5), (4, 5), (5, 5)]
 
 
+@pytest.mark.parametrize("wanted", [(), ("hidden",)])
+def test_counts_are_kept_of_the_layers_that_are_asked_for(wanted: tuple[str, ...]) -> None:
+    images = [[0, 0], [3, 1], [1, 3]]
+    everything = Golden(mlp()).run(images)
+    found = Golden(mlp()).run(images, counts=wanted)
+    assert tuple(found.counts) == wanted
+    assert all(found.counts[name].equal(everything.counts[name]) for name in wanted)
+    assert found.logits.equal(everything.logits)
+
+
 def test_results_can_be_written_to() -> None:
     result = Golden(mlp()).run([[3, 1]], trace=True)
     assert result.trace is not None
