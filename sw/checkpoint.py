@@ -116,6 +116,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
             input_shape=tuple(described["shape"]),
             timesteps=header["timesteps"],
             weight_bits=header["weight_bits"],
+            input_scale=described.get("scale"),
         )
         made: fx.GraphModule | SpikingNetwork = prepared
         coding = header.get("coding")

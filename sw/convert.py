@@ -47,7 +47,7 @@ def convert(
 
     In count transport at the timesteps of the training, it has the same counts in every layer and
     the same label for every image as the quantized ANN: exactly, with any kind of neuron that has
-    no leak.
+    no leak. (Where a layer adds up several shortcuts, the weights of all but one are rounded.)
 
     Parameters
     ----------

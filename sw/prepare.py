@@ -13,9 +13,11 @@ import torch
 from torch import fx, nn
 
 from spikeloom.sw.activations import Activation
+from spikeloom.sw.additions import Addition, Branch
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph.nodes import LayerSpec, NodeReport
 from spikeloom.sw.graph.walk import Walked, trace, walk
+from spikeloom.sw.network import INPUT
 from spikeloom.sw.quantize import QuantConv2d, QuantLinear, largest
 
 DEFAULT_TIMESTEPS = 4
@@ -62,6 +64,7 @@ def prepare(
     timesteps: LayerChoice = DEFAULT_TIMESTEPS,
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
     learn: str | None = None,
+    input_scale: float | None = None,
 ) -> fx.GraphModule:
     """Return a copy of ``model`` with quantized activations and weights.
 
@@ -86,6 +89,10 @@ def prepare(
         :mod:`spikeloom.sw.activations.timesteps`. ``timesteps`` are then those at the start, up to
         64. With "clip", activations are not quantized, but clipped at a λ that is learned, until
         :func:`settle` brings the timesteps into force.
+    input_scale : float, optional
+        Real value of one pixel step, as :func:`~spikeloom.sw.convert.convert` takes it. Needed
+        only where a layer adds the input to what another layer fires: else that connection's
+        weights are rounded in conversion.
 
     Returns
     -------
@@ -105,6 +112,7 @@ def prepare(
         raise UnsupportedError("the model is prepared already: prepare the original instead")
     walked = walk(trace(model), input_shape).require()
     module, layers = walked.module, walked.layers
+    fires: dict[str, Activation | float | None] = {INPUT: input_scale}
     names = [layer.name for layer in layers]
     steps = dict.fromkeys(names, DEFAULT_TIMESTEPS)
     levels = per_layer(timesteps, names[:-1], "timesteps", steps)
@@ -121,6 +129,8 @@ def prepare(
             made = _activation(layer, levels[layer.name], learn).to(device_of(module))
             module.add_submodule(path, made)
             _replace(module.graph, nodes[layer.activation], path)
+            fires[layer.name] = made
+        _add_up(module, layer, fires)
     for name in walked.redundant:
         nodes[name].replace_all_uses_with(nodes[name].all_input_nodes[0])
         module.graph.erase_node(nodes[name])
@@ -129,6 +139,8 @@ def prepare(
     module.recompile()
     module.delete_all_unused_submodules()
     module.meta[META] = {"input_shape": tuple(input_shape)}
+    if input_scale is not None:
+        module.meta[META]["input_scale"] = input_scale
     return module
 
 
@@ -270,6 +282,27 @@ def _quantize(module: fx.GraphModule, layer: LayerSpec, bits: int) -> None:
         )
         parent, _, name = synapse.target.rpartition(".")
         setattr(module.get_submodule(parent), name, quantized)
+
+
+def _add_up(
+    module: fx.GraphModule, layer: LayerSpec, fires: Mapping[str, Activation | float | None]
+) -> None:
+    """Let the connections of a layer have one unit."""
+    if len(layer.synapses) == 1:
+        return
+    branches = [
+        Branch(
+            fires[synapse.tap.source],
+            1 if synapse.tap.pool is None else synapse.tap.pool.area,
+            None if synapse.target is None else module.get_submodule(synapse.target),  # type: ignore[arg-type]
+            None if synapse.norm is None else module.get_submodule(synapse.norm),
+        )
+        for synapse in layer.synapses
+    ]
+    addition = Addition(branches, output=layer.activation is None)
+    for branch in branches:
+        if isinstance(branch.module, (QuantConv2d, QuantLinear)):
+            branch.module.addition = addition
 
 
 def _replace(graph: fx.Graph, node: fx.Node, path: str) -> None:

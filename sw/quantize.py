@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spikeloom.sw.additions import Addition
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network.record import IntArray
 
@@ -36,7 +37,7 @@ def largest(bits: int) -> int:
     return (1 << (bits - 1)) - 1
 
 
-def quantize(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
+def quantize(weight: Tensor, scale: Tensor, bits: int, finer: Tensor | None = None) -> Tensor:
     """Return ``weight / scale``, rounded to the nearest integers of ``bits`` bits (narrow range).
 
     Parameters
@@ -45,6 +46,8 @@ def quantize(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
     scale : tensor, shape (channels,) or (1,)
         Positive.
     bits : int
+    finer : tensor, shape (channels,), optional
+        How many times the range of ``bits`` bits the integers of each channel may have, at least 1.
 
     Returns
     -------
@@ -53,8 +56,11 @@ def quantize(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
         a model in float64 has the same integer weights as the float32 model it was made from.
     """
     top = largest(bits)
-    flat = weight.flatten(1).float() / scale.float()[:, None]
-    return flat.round().clamp(-top, top).reshape(weight.shape)
+    flat = (weight.flatten(1).float() / scale.float()[:, None]).round()
+    if finer is None:
+        return flat.clamp(-top, top).reshape(weight.shape)
+    tops = (top * finer).round().float()[:, None]
+    return flat.clamp(-tops, tops).reshape(weight.shape)
 
 
 def best_scale(weight: Tensor, bits: int, per_channel: bool = True) -> Tensor:
@@ -129,11 +135,16 @@ class _StraightThrough(torch.autograd.Function):
 
 
 class _Quantized(nn.Module):
-    """What the quantized layers have in common; weights lie in ``weight``, as before."""
+    """What the quantized layers have in common; weights lie in ``weight``, as before.
+
+    ``scale`` is what suits the weights best; ``addition``, where the layer adds up several
+    connections, says which scale they have in fact.
+    """
 
     weight: Tensor
     scale: Tensor
     bits: int
+    addition: Addition | None = None
 
     def _quantize_with(self, bits: int, per_channel: bool) -> None:
         self.bits = bits
@@ -145,8 +156,8 @@ class _Quantized(nn.Module):
             if self.training:
                 flat = self.weight.reshape(len(self.scale), -1)
                 self.scale.copy_(_least_squares(flat, self.scale, largest(self.bits)))
-            quantized = quantize(self.weight, self._channel_scale(), self.bits)
-            value = quantized * self._channel_scale().reshape(-1, *[1] * (self.weight.ndim - 1))
+            scale = self._channel_scale()
+            value = self._integers(scale) * scale.reshape(-1, *[1] * (self.weight.ndim - 1))
         result: Tensor = _StraightThrough.apply(  # type: ignore[no-untyped-call]
             self.weight, value.to(self.weight.dtype)
         )
@@ -158,11 +169,12 @@ class _Quantized(nn.Module):
         Returns
         -------
         array of int64, of the weight's shape
-            Magnitudes up to ``largest(bits)``; times :meth:`channel_scale` they are exactly what
-            the layer computes with in eval mode.
+            Magnitudes up to ``largest(bits)``, or more where an addition's unit is finer than
+            ``scale``; times :meth:`channel_scale` they are exactly what the layer computes with
+            in eval mode.
         """
         with torch.no_grad():
-            q = quantize(self.weight, self._channel_scale(), self.bits)
+            q = self._integers(self._channel_scale())
         return q.cpu().numpy().astype(np.int64)
 
     def channel_scale(self) -> list[float]:
@@ -171,7 +183,14 @@ class _Quantized(nn.Module):
         return values
 
     def _channel_scale(self) -> Tensor:
+        if self.addition is not None:
+            return self.addition.scale(self)
         return self.scale.expand(len(self.weight))
+
+    def _integers(self, scale: Tensor) -> Tensor:
+        if self.addition is None:
+            return quantize(self.weight, scale, self.bits)
+        return quantize(self.weight, scale, self.bits, (self.scale / scale).clamp(min=1))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, bits={self.bits}"

@@ -1,9 +1,6 @@
 """The quantized ANN in real numbers (float64): what the integer network is compared with.
 
-Written on purpose without absorption or integer thresholds: convolve, add, clip, floor. Where a
-layer adds up several connections, the quantized ANN is the one whose weights are multiples of the
-channel's common unit (:mod:`spikeloom.sw.conversion.units`), since that is what an accumulator can
-add.
+Written on purpose without absorption, units or integer thresholds: convolve, add, clip, floor.
 """
 
 from __future__ import annotations
@@ -16,9 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from spikeloom.sw.conversion.coding import trained_coding
-from spikeloom.sw.conversion.folding import FoldedLayer, fold, pooled
-from spikeloom.sw.conversion.units import shared_units, thresholds_of
+from spikeloom.sw.conversion.folding import FoldedLayer, FoldedSynapses, fold, pooled
 from spikeloom.sw.network import INPUT
 
 
@@ -59,7 +54,7 @@ def reference(
         Real value of one pixel step or count.
     batch_size : int
     """
-    layers = _real_layers(fold(prepared), input_scale)
+    layers = fold(prepared)
     pixels = torch.as_tensor(np.asarray(images))
     starts = range(0, len(pixels), batch_size)
     parts = [_run(layers, pixels[i : i + batch_size].double() * input_scale) for i in starts]
@@ -68,41 +63,16 @@ def reference(
     return ReferenceResult(logits, torch.from_numpy(logits.numpy().argmax(1)), counts)
 
 
-@dataclass(frozen=True, eq=False)
-class _RealLayer:
-    """A layer with the real weights of its connections, as float64 tensors."""
-
-    folded: FoldedLayer
-    weights: tuple[Tensor, ...]
-
-
-def _real_layers(layers: list[FoldedLayer], input_scale: float) -> list[_RealLayer]:
-    coding, thresholds = trained_coding(layers, input_scale), thresholds_of(layers)
-    made = []
-    for folded in layers:
-        shared = shared_units(folded, coding, thresholds)
-        weights = []
-        for synapses, weight in zip(folded.synapses, shared.weights, strict=True):
-            source = coding.unit(synapses.tap.source, "count", thresholds) / synapses.area
-            scale = torch.tensor(
-                [float(unit / source) for unit in shared.units], dtype=torch.float64
-            )
-            weights.append(
-                torch.from_numpy(weight).double() * scale.reshape(-1, *[1] * (weight.ndim - 1))
-            )
-        made.append(_RealLayer(folded, tuple(weights)))
-    return made
-
-
-def _run(layers: list[_RealLayer], images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _run(layers: list[FoldedLayer], images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     values = {INPUT: images}
     counts: dict[str, Tensor] = {}
-    for layer in layers:
-        folded = layer.folded
+    for folded in layers:
         total = sum(
             (
-                synapses.currents(pooled(synapses.tap.pool, values[synapses.tap.source]), weight)
-                for synapses, weight in zip(folded.synapses, layer.weights, strict=True)
+                synapses.currents(
+                    pooled(synapses.tap.pool, values[synapses.tap.source]), _real(synapses)
+                )
+                for synapses in folded.synapses
             ),
             torch.zeros(()),
         )
@@ -115,3 +85,10 @@ def _run(layers: list[_RealLayer], images: Tensor) -> tuple[Tensor, dict[str, Te
         units = activation.levels * activation.amplitudes[0]
         values[folded.name] = counts[folded.name].double() * (activation.threshold / units)
     raise AssertionError("the last layer has a threshold")
+
+
+def _real(synapses: FoldedSynapses) -> Tensor:
+    """Return the real weights of a connection."""
+    scale = torch.from_numpy(synapses.scale)
+    weight = torch.from_numpy(synapses.weight).double()
+    return weight * scale.reshape(-1, *[1] * (weight.ndim - 1))

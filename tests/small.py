@@ -68,8 +68,8 @@ def trained(name: str, weight_bits: int = 8) -> Trained:
 
 def prepared(model: nn.Module, shape: tuple[int, ...], **choices: int) -> fx.GraphModule:
     """Return an untrained model, prepared, with thresholds from random images of 4 bits."""
-    module = prepare(model, input_shape=shape, **choices)
-    module.meta[META] |= {"input_bits": 4, "input_scale": 1 / 16}
+    module = prepare(model, input_shape=shape, input_scale=1 / 16, **choices)
+    module.meta[META]["input_bits"] = 4
     initialise(module, torch.from_numpy(random_images(64, shape)).float() / 16)
     return module.eval()
 

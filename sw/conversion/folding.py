@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.activations import Activation
+from spikeloom.sw.additions import gain_of
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph.layer_rules import conv_padding
 from spikeloom.sw.graph.nodes import LayerSpec, Pooling, SynapseSpec, Tap
@@ -168,9 +169,8 @@ def _fold_synapses(
 
 def _gain(norm: Any, channels: int) -> tuple[FloatArray, FloatArray]:
     """Return a batch-norm as ``y = x * gain + offset``."""
-    gamma = np.ones(channels) if norm.weight is None else _float64(norm.weight)
     beta = np.zeros(channels) if norm.bias is None else _float64(norm.bias)
-    gain = gamma / np.sqrt(_float64(norm.running_var) + norm.eps)
+    gain = _float64(gain_of(norm))
     return gain, beta - _float64(norm.running_mean) * gain
 
 

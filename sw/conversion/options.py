@@ -21,8 +21,7 @@ class Options(TypedDict, total=False):
     transport : {"count", "spikes"}
         What connections between layers carry: the sum of a layer's spikes, which the next one
         sees as a constant current (temporal averaging), or its spikes, step by step. Counts are
-        the default, and lose nothing at the timesteps of the training, but for what
-        :mod:`~spikeloom.sw.conversion.units` rounds where connections are added up.
+        the default, and lose nothing at the timesteps of the training.
     alignment : {"repl+aver", "repl+trunc", "aver+trunc", "aver+aver"}, optional
         How spikes reach a layer of other timesteps: first to more, then to fewer. "repl" repeats
         the nearest earlier step, "trunc" keeps the first steps, and "aver" carries the count.

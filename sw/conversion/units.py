@@ -2,7 +2,9 @@
 
 The accumulator adds up integers, so one unit of it must be worth the same whichever connection it
 came by. Each connection's own unit is the scale of its weights times the real value of one unit
-of its source, over its pool's area; where those differ, the weights are quantized once more.
+of its source, over its pool's area. Of counts at the timesteps of the training, those are the same
+unit already, since the model was trained so (:mod:`spikeloom.sw.additions`). In other codings, and
+of all but one of several shortcuts, they differ: then the weights are quantized once more.
 """
 
 from __future__ import annotations

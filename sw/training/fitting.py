@@ -195,8 +195,8 @@ def prepare_for(
     """
     if isinstance(model, fx.GraphModule) and META in model.meta:
         return copy.deepcopy(model)
-    prepared = prepare(model, input_shape=data.shape, **choices)
-    prepared.meta[META] |= {"input_bits": data.bits, "input_scale": data.scale}
+    prepared = prepare(model, input_shape=data.shape, input_scale=data.scale, **choices)
+    prepared.meta[META]["input_bits"] = data.bits
     chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:images]
     # The pixels that are needed only: as real numbers, all of them take four times the memory.
     pixels = torch.from_numpy(data.images)[chosen].to(device_of(prepared))
