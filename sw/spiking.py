@@ -129,6 +129,16 @@ class SpikingNetwork(nn.Module):
             )
         return freed
 
+    def summed(self, images: Tensor) -> Tensor:
+        """Return images as the prepared model sees them: of spikes, the sum over the time axis.
+
+        Parameters
+        ----------
+        images : tensor, shape (N, *image_shape)
+            As in :meth:`forward`.
+        """
+        return images if self.coding.input.steps is None else images.sum(1)
+
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits, shape (N, classes): mean over time of the output layer's currents.
 

@@ -139,7 +139,7 @@ class _Teacher:
     def __init__(self, network: SpikingNetwork, model: nn.Module | None, layers: bool) -> None:
         self.model = copy.deepcopy(network.prepared if model is None else model)
         self.model.eval().requires_grad_(False)
-        self.timed = network.coding.input.steps is not None
+        self.network = network
         self.seen: dict[str, Tensor] = {}
         if not layers:
             return
@@ -155,8 +155,7 @@ class _Teacher:
     def __call__(self, images: Tensor) -> Tensor:
         """Return the logits, shape (N, classes), and note the activations in units of λ."""
         with torch.no_grad():
-            # Of spikes, the prepared model sees the sum over their time axis.
-            return cast(Tensor, self.model(images.sum(1) if self.timed else images))
+            return cast(Tensor, self.model(self.network.summed(images)))
 
     def _hook(self, name: str) -> Any:
         def note(activation: nn.Module, _: Any, output: Tensor) -> None:

@@ -23,6 +23,7 @@ from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.diagnostics import LayerHealth, Monitor
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.prepare import device_of
+from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training.augment import Augmentation
 from spikeloom.sw.training.engine import Engine
 from spikeloom.sw.training.groups import param_groups
@@ -205,7 +206,7 @@ class Loop:
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.chosen.label_smoothing)
         if self.teacher is not None:
             with self.engine.autocast(), torch.no_grad():
-                taught = self.teacher(images)
+                taught = self.teacher(self._as_taught(images))
             loss = (loss + softened_divergence(logits, taught.to(logits.dtype))) / 2
         bare = loss.detach()
         for penalty in self.penalties:
@@ -223,6 +224,12 @@ class Loop:
         right = (logits.argmax(1) == labels).sum()
         seen = torch.full_like(right, len(labels))
         return torch.stack([loss.detach() * len(labels), right, seen]).double()
+
+    def _as_taught(self, images: Tensor) -> Tensor:
+        """Return a batch as the teacher sees it, which need not know of time."""
+        if isinstance(self.model, SpikingNetwork) and not isinstance(self.teacher, SpikingNetwork):
+            return self.model.summed(images)
+        return images
 
     def _follow(self, averaged: nn.Module) -> None:
         """Move the running mean towards the model."""

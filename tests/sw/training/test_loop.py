@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import small
 import torch
@@ -12,9 +13,11 @@ from torch import nn
 
 from spikeloom.sw import models
 from spikeloom.sw.activations import QCFS
+from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.initialisation import initialise
 from spikeloom.sw.prepare import prepare
+from spikeloom.sw.spiking import spiking
 from spikeloom.sw.training import evaluate, fit, param_groups, train
 
 FEW = small.digits("train").head(256)
@@ -110,6 +113,40 @@ def test_a_teacher_is_followed_and_left_alone() -> None:
     assert same(teacher, kept)
     assert all(p.requires_grad for p in teacher.parameters())
     assert not same(student, alone)
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_teacher_without_time_sees_the_sum_of_the_spikes(timed: bool) -> None:
+    spikes = (np.random.default_rng(0).random((40, 3, 1, 8, 8)) < 0.3).astype(np.uint8)
+    labels = spikes.sum((1, 2, 3, 4)).argsort().argsort() % 10
+    data = Dataset("events", spikes.sum(1, dtype=np.uint8), labels, 2, 10, 1 / 3, spikes)
+    teacher = prepare(fresh("digits-mlp"), input_shape=(1, 8, 8))
+    initialise(teacher, data.inputs())
+    network = spiking(
+        copy.deepcopy(teacher),
+        input="spikes",
+        input_timesteps=3,
+        input_bits=data.bits,
+        input_scale=data.scale,
+        transport="spikes",
+        timesteps=3,
+    )
+    seen: list[torch.Tensor] = []
+
+    class Teacher(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append(images)
+            logits: torch.Tensor = teacher(images)
+            return logits
+
+    taught = spiking(teacher, **network.options) if timed else Teacher()
+    before = copy.deepcopy(network.state_dict())
+    fit(network, data, epochs=1, batch_size=20, shift=0, teacher=taught)
+    assert any(not torch.equal(before[k], v) for k, v in network.state_dict().items())
+    assert [x.shape for x in seen] == ([] if timed else [(20, 1, 8, 8)] * 2)
+    if not timed:
+        together = torch.cat(seen).mul(3).round()
+        assert sorted(together.sum((1, 2, 3)).tolist()) == sorted(data.images.sum((1, 2, 3)))
 
 
 def test_progress_is_shown() -> None:
