@@ -56,11 +56,12 @@ class Row:
 
 
 #: Groups, in the order of the page.
-IMAGES, BITS, METHODS, LARGE = "images", "bits", "methods", "large"
+IMAGES, EVENTS, BITS, METHODS, LARGE = "images", "events", "bits", "methods", "large"
 
 _QAC = "QAC, table 1"
 ROWS = (
     Row("digits-conv", IMAGES, network=True),
+    Row("digits-residual", IMAGES),
     Row("mnist-mlp", IMAGES, network=True),
     Row("mnist-small", IMAGES, network=True),
     Row("fashion-small", IMAGES, network=True),
@@ -73,6 +74,8 @@ ROWS = (
         network=True,
     ),
     Row("mnist-training-free", IMAGES, reference="SpikingJelly at T = 4: 59.9 %"),
+    Row("nmnist-conv", EVENTS),
+    Row("nmnist-spikes", EVENTS),
     *(
         Row(
             f"digits-conv-{bits}bit",
