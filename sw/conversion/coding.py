@@ -14,12 +14,11 @@ from typing import Any, cast
 
 from spikeloom.sw.activations import Activation
 from spikeloom.sw.conversion.folding import FoldedLayer
-from spikeloom.sw.conversion.options import Options, coded_input, one_of, real_scale
+from spikeloom.sw.conversion.options import Options, coded_input, one_of
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph.nodes import Pooling
 from spikeloom.sw.network import (
     INPUT,
-    CountInput,
     Input,
     MaxPool,
     Neuron,
@@ -123,31 +122,6 @@ class Coding:
             layer = self.layers[source]
             steps, whole = layer.timesteps, thresholds[source] / layer.units
         return whole / steps if transport == "count" else whole
-
-
-def trained_coding(layers: Sequence[FoldedLayer], input_scale: float) -> Coding:
-    """Return the coding of the quantized ANN itself: counts, at the timesteps of the training.
-
-    Parameters
-    ----------
-    layers : sequence of FoldedLayer
-    input_scale : float
-        Real value of one pixel step.
-    """
-    coded = {
-        layer.name: LayerCoding(
-            neuron="logits"
-            if layer.activation is None
-            else layer.activation.default_neuron["count"],
-            timesteps=1 if layer.activation is None else layer.activation.levels,
-            transports=("count",) * len(layer.synapses),
-            counted=True,
-            amplitudes=_amplitudes(layer),
-        )
-        for layer in layers
-    }
-    # Nothing here depends on the input's shape and range.
-    return Coding(CountInput((1,), 1), real_scale(input_scale), coded)
 
 
 def coding(layers: Sequence[FoldedLayer], meta: Mapping[str, Any], options: Options) -> Coding:
