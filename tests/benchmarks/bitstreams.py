@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -64,7 +64,7 @@ class Build:
     board : str
     clock : float, optional
         MHz; the oscillator's, if left out.
-    lanes : int, optional
+    lanes : int or mapping of layer name to int, optional
         Of each layer; as many as fit, if left out.
     slots : int
     counters : bool
@@ -73,7 +73,7 @@ class Build:
     network: str
     board: str
     clock: float | None = None
-    lanes: int | None = None
+    lanes: int | Mapping[str, int] | None = field(default=None, hash=False)
     slots: int = 8
     counters: bool = True
 
@@ -88,11 +88,23 @@ class Build:
         return HardwareConfig(lanes=self.lanes, slots=self.slots, counters=self.counters)
 
 
+#: Of ResNet-20: as many as the block RAMs hold, most where an image takes longest.
+RESNET20_LANES = {
+    **{f"block{block}_conv{conv}": 8 for block in range(1, 10) for conv in (1, 2)},
+    "conv1": 4,
+    "block4_conv1": 4,
+    "block7_conv1": 2,
+    "block8_conv1": 4,
+    "block9_conv1": 4,
+    "fc": 1,
+}
+
 #: Slots and lanes that are given are those that a search came to, so that no search is repeated.
 BUILDS = (
     Build("digits-conv", "ulx3s-85f", clock=50.0),
     Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
+    Build("cifar10-resnet20-cpu", "ulx3s-85f", clock=40.0, lanes=RESNET20_LANES),
     Build("digits-conv", "orangecrab-25f"),
     Build("mnist-lenet5", "orangecrab-25f"),
     Build("fashion-small", "orangecrab-25f"),
@@ -207,7 +219,7 @@ def line(one: Build, content: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         one.network,
         Board.find(content["board"]).title,
-        ", ".join(str(number) for number in config["lanes"].values()),
+        ", ".join(str(config["lanes"][x["name"]]) for x in content["hardware"]["layers"]),
         str(config["slots"]),
         *(f"{resources[name]['used']:,} of {resources[name]['available']:,}" for name in FIELDS),
         f"{content['clock_mhz']:g}",
