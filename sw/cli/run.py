@@ -42,7 +42,8 @@ _SHOWN = 20
     "--patience",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
-    help="How long the board may compute an image, if not 10 seconds.",
+    help="How long the board may compute an image, if not 10 seconds. More lets it answer more "
+    "slowly, too, as a simulated board of a large network does.",
 )
 @click.option(
     "--target",

@@ -73,7 +73,8 @@ class BoardDriver:
         baud : int, optional
             By default the manifest's, or 3,000,000.
         patience : float
-            Seconds that an image may be computed.
+            Seconds that an image may be computed. More than the default also lengthens, in
+            proportion, how long a reply is waited for: what is slow there is a simulated board.
 
         Raises
         ------
@@ -88,8 +89,8 @@ class BoardDriver:
         rate = baud or contents.baud or BAUD
         transport = SerialTransport(port, rate)
         try:
-            client = Client(transport, timeout=0.25 + _LONGEST / rate, patience=patience)
-            return cls(contents, client)
+            timeout = (0.25 + _LONGEST / rate) * max(1.0, patience / PATIENCE)
+            return cls(contents, Client(transport, timeout=timeout, patience=patience))
         except BaseException:
             transport.close()
             raise

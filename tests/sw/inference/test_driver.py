@@ -200,6 +200,16 @@ class TestOpen:
             with BoardDriver.open(showcase(), port, 115200) as driver:
                 require_equal(driver.infer(images[:1]), showcase(), images[:1])
 
+    @pytest.mark.parametrize(("patience", "longer"), [(1.0, 1), (10.0, 1), (600.0, 60)])
+    def test_patience_waits_for_replies_too(self, patience: float, longer: int) -> None:
+        with (
+            behind_pty(NetworkBoard(*planned(showcase()))) as port,
+            BoardDriver.open(showcase(), port, 40_000, patience) as driver,
+        ):
+            assert driver.client.patience == patience
+            # A quarter of a second, and one for the longest message at this rate.
+            assert driver.client.timeout == pytest.approx(1.25 * longer)
+
     def test_a_refused_board_s_port_is_closed(self, tmp_path: Path) -> None:
         board = NetworkBoard(*planned(showcase()))
         with behind_pty(board) as port:
