@@ -22,10 +22,10 @@ from spikeloom.sw.activations import Activation
 #: Bits up to which weights grow where another connection's unit is finer: what 8-bit networks have
 #: anyway, and ternary ones can spare.
 GROWN_BITS = 8
-#: A shortcut's weight is at most 2^16 units, ...
-MOST_UNITS = 1 << 16
-#: ... and another's are refined for its sake by 8 bits at most.
-MOST_REFINED = 1 << 8
+#: Bits by which weights may grow to be multiples of another connection's smaller unit, ...
+MAX_GROWTH = 8
+#: ... and bits that the weight of a shortcut may have, since it starts from 1.
+MAX_SHORTCUT = 16
 
 
 class Weighted(Protocol):
@@ -130,8 +130,8 @@ class Addition:
         if self.shortcuts:
             worths = [torch.as_tensor(b.worth(), dtype=unit.dtype).to(unit) for b in self.shortcuts]
             count = torch.stack(worths).amin()
-            units = (count / unit).floor().clamp(1, MOST_UNITS)
-            unit = torch.where(count * MOST_REFINED >= unit, count / units, unit)
+            units = (count / unit).floor().clamp(1, 1 << MAX_SHORTCUT)
+            unit = torch.where(count * (1 << MAX_GROWTH) >= unit, count / units, unit)
         return torch.where(unit > 0, unit, 1.0)
 
     def _own(self, branch: Branch) -> tuple[Tensor, int]:

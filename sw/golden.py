@@ -170,9 +170,8 @@ class Golden:
         layers = self.network.layers
         output = self.network.output.name
         logits: list[Tensor] = []
-        firing = [x.name for x in layers if x.neuron.fires]
         sent: dict[str, list[Tensor]] = {
-            name: [] for name in firing if counts is None or name in counts
+            x.name: [] for x in layers if x.neuron.fires and (counts is None or x.name in counts)
         }
         traces: dict[str, list[LayerTrace]] = {x.name: [] for x in layers}
         with torch.inference_mode():

@@ -293,7 +293,7 @@ def _add_up(
     branches = [
         Branch(
             fires[synapse.tap.source],
-            1 if synapse.tap.pool is None else synapse.tap.pool.area,
+            synapse.tap.area,
             None if synapse.target is None else module.get_submodule(synapse.target),  # type: ignore[arg-type]
             None if synapse.norm is None else module.get_submodule(synapse.norm),
         )

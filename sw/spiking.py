@@ -261,7 +261,7 @@ class _Evaluation(_Walk):
             values = self.carried(spec.name, index, fired)
             steps, batch = values.shape[:2]
             # Sums, not averages: whole numbers.
-            whole = pooled(synapses.tap.pool, values.flatten(0, 1)) * synapses.area
+            whole = pooled(synapses.tap.pool, values.flatten(0, 1)) * synapses.tap.area
             weight = torch.from_numpy(shared.weights[index]).to(whole)
             # Rounding undoes what a convolution that computes with fractions would add.
             sums = synapses.currents(whole.round(), weight).round()

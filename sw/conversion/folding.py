@@ -57,11 +57,6 @@ class FoldedSynapses:
         """Whether it is a residual shortcut, which adds what it reads as it is."""
         return self.weight.ndim == 1
 
-    @property
-    def area(self) -> int:
-        """Values that its pool adds up for an average; 1 without."""
-        return 1 if self.tap.pool is None else self.tap.pool.area
-
     def currents(self, values: Tensor, weight: Tensor) -> Tensor:
         """Return the sums of weight times (pooled) value.
 
@@ -154,7 +149,7 @@ def _fold_synapses(
     scale = np.array(module.channel_scale(), dtype=np.float64)
     bias = np.zeros(len(weight)) if module.bias is None else _float64(module.bias)
     if synapse.norm is not None:
-        gain, offset = _gain(prepared.get_submodule(synapse.norm), len(weight))
+        gain, offset = _gain(prepared.get_submodule(synapse.norm))
         bias = bias * gain + offset
         # Quantization per channel commutes with a gain per channel; a negative gain turns the
         # integers' sign, and a gain of zero leaves nothing of them.
@@ -167,10 +162,10 @@ def _fold_synapses(
     return FoldedSynapses(synapse.tap, weight, scale), bias
 
 
-def _gain(norm: Any, channels: int) -> tuple[FloatArray, FloatArray]:
+def _gain(norm: Any) -> tuple[FloatArray, FloatArray]:
     """Return a batch-norm as ``y = x * gain + offset``."""
-    beta = np.zeros(channels) if norm.bias is None else _float64(norm.bias)
     gain = _float64(gain_of(norm))
+    beta = np.zeros_like(gain) if norm.bias is None else _float64(norm.bias)
     return gain, beta - _float64(norm.running_mean) * gain
 
 

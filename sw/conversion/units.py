@@ -15,14 +15,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from spikeloom.sw.additions import MAX_GROWTH, MAX_SHORTCUT
 from spikeloom.sw.conversion.coding import Coding
 from spikeloom.sw.conversion.folding import FoldedLayer, FoldedSynapses
 from spikeloom.sw.network.record import IntArray
-
-#: Bits by which weights may grow to be multiples of another connection's smaller unit, ...
-MAX_GROWTH = 8
-#: ... and bits that the weight of a shortcut may have, since it starts from 1.
-MAX_SHORTCUT = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +115,7 @@ def share_units(layer: FoldedLayer, sources: Sequence[Fraction]) -> SharedUnits:
 
 
 def _units(synapses: FoldedSynapses, source: Fraction) -> list[Fraction]:
-    worth = source / synapses.area
+    worth = source / synapses.tap.area
     return [Fraction(scale) * worth for scale in synapses.scale.tolist()]
 
 

@@ -64,6 +64,11 @@ class Tap:
     flat: bool = False
     signed: bool = False
 
+    @property
+    def area(self) -> int:
+        """Values that its pool adds up for an average; 1 without."""
+        return 1 if self.pool is None else self.pool.area
+
     def __str__(self) -> str:
         if self.pool is None:
             return self.source

@@ -219,7 +219,7 @@ def line(one: Build, content: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         one.network,
         Board.find(content["board"]).title,
-        ", ".join(str(config["lanes"][x["name"]]) for x in content["hardware"]["layers"]),
+        ", ".join(str(layer["lanes"]) for layer in content["hardware"]["layers"]),
         str(config["slots"]),
         *(f"{resources[name]['used']:,} of {resources[name]['available']:,}" for name in FIELDS),
         f"{content['clock_mhz']:g}",

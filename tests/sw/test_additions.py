@@ -138,7 +138,7 @@ def units(prepared: fx.GraphModule, input_scale: float = 1 / 16) -> list[list[Fl
         for name, act in activations_of(prepared).items()
     }
     return [
-        [s.scale * worths[s.tap.source] / s.area for s in layer.synapses]
+        [s.scale * worths[s.tap.source] / s.tap.area for s in layer.synapses]
         for layer in _added(prepared)
     ]
 
