@@ -96,7 +96,7 @@ bitstreams: .venv/.dev  ## build the committed bitstreams anew and compare: make
 
 fire: .venv/.dev  ## damage 100,000 frames between host and hardware of the link: six minutes
 	$(SAY) 'fire: the real host, and the link in Verilator'
-	@PYTHONPATH=tests $(BIN)/python -m link_verilated $(or $(FRAMES),100000)
+	@PYTHONPATH=tests $(BIN)/python -m support.link.verilated $(or $(FRAMES),100000)
 
 format: .venv/.dev  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .

@@ -6,11 +6,10 @@ from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.engine import COUNTERS, Engine
-from spikeloom.hw.fork import Fork
+from spikeloom.hw.engine import COUNTERS, Engine, Fork, tap_signature
 from spikeloom.hw.planning.plan import Plan
-from spikeloom.hw.planning.streams import StreamPlan, shape_of
-from spikeloom.hw.population import tap_signature
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import INPUT
 
 
@@ -74,7 +73,7 @@ class Accelerator(wiring.Component):
     o : Out(stream)
         ``value``, a logit, and ``last`` for an image's last; in the order of classes.
     tap__NAME : Out
-        In a debug build, the taps of layer NAME (:func:`~spikeloom.hw.population.tap_signature`).
+        In a debug build, the taps of layer NAME (:func:`~spikeloom.hw.engine.tap_signature`).
     counters__NAME : Out
         In a build with counters, those of layer NAME (:data:`~spikeloom.hw.engine.COUNTERS`).
     """

@@ -7,8 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.link.link import Link
-from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link import Link, LinkPlan
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.hw.selftest import SelfTest
 

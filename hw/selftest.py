@@ -8,11 +8,11 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.planning.plan import Plan
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import shape_of
 from spikeloom.sw.errors import DataError
+from spikeloom.sw.golden.streams import pixel_stream
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
-from spikeloom.sw.streams import pixel_stream
 
 
 class SelfTest(wiring.Component):

@@ -10,8 +10,7 @@ from typing import Any
 from amaranth.back import verilog
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.neurons import shown_spike
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
 from spikeloom.sw.files import write_text
 from spikeloom.sw.network import Network, Range
@@ -132,7 +131,7 @@ def _describe(layer: LayerPlan, network: Network) -> dict[str, Any]:
         ],
         "tap": {
             "potential": field(layer.ranges.potential),
-            "spike": field(shown_spike(layer)),
+            "spike": field(layer.neurons.shown_spike),
             "value": field(layer.target.values),
         },
     }

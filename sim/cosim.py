@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.verilog import generate
 from spikeloom.sim.design import Design, EngineInfo
 from spikeloom.sim.job import PIXELS, Job, Outcome
@@ -27,9 +27,9 @@ from spikeloom.sim.scoreboard import (
 )
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.golden import Golden, check_images, lowest_argmax
+from spikeloom.sw.golden.streams import in_network_order, pixel_stream
 from spikeloom.sw.network import Connection, Layer, Network
 from spikeloom.sw.network.record import IntArray
-from spikeloom.sw.streams import in_network_order, pixel_stream
 
 #: ``progress(stage, done, total)``, with the stages ``"build"`` (0 or 1 of 1), ``"simulate"`` and
 #: ``"compare"`` (images).

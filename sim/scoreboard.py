@@ -16,8 +16,8 @@ from torch import Tensor
 from spikeloom.sim.design import EngineInfo
 from spikeloom.sim.records import LayerRecords
 from spikeloom.sw.golden import LayerTrace, Result
+from spikeloom.sw.golden.streams import counts_of, in_stream_order
 from spikeloom.sw.network.record import IntArray
-from spikeloom.sw.streams import counts_of, in_stream_order
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -10,7 +10,7 @@ from amaranth.lib import data, stream
 
 from spikeloom.hw.axi.registers import Register, address_bits, register_map
 from spikeloom.hw.planning.plan import Plan
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import shape_of
 from spikeloom.sw.errors import UnsupportedError
 
 #: Bits of TDATA for a logit, which its sign fills up.

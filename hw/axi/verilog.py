@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.back import verilog
 
 from spikeloom.hw.axi.accelerator import AxiAccelerator
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.hw.verilog import Generated, describe
 from spikeloom.sw.errors import ConfigError

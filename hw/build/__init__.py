@@ -10,6 +10,6 @@ this lies, and :mod:`flow` the way from the first to the last.
 from spikeloom.hw.build.choices import DeviceChoices, Images
 from spikeloom.hw.build.flow import build, build_overlay
 from spikeloom.hw.build.room import FIELDS
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 
 __all__ = ["FIELDS", "DeviceChoices", "Images", "Manifest", "build", "build_overlay"]

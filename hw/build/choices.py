@@ -12,9 +12,9 @@ import numpy as np
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build.clocking import Clocking, Pll
 from spikeloom.hw.build.vivado import OVERLAY_CLOCK, Overlay, require_overlay
-from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.device import Device
-from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link import LinkPlan
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw.errors import ConfigError

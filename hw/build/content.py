@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.hw.axi.plan import AxiPlan
+from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
-from spikeloom.hw.cost import activity
 from spikeloom.hw.device import Device
-from spikeloom.hw.planning.cycles import predict
 from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.prediction import predict
+from spikeloom.hw.prediction.cost import activity
 from spikeloom.hw.verilog import describe
-from spikeloom.sw.link.messages import VERSION as PROTOCOL
-from spikeloom.sw.manifest import FORMAT, VERSION, digest
+from spikeloom.sw.link import VERSION
+from spikeloom.sw.link import VERSION as PROTOCOL
+from spikeloom.sw.link.manifest import FORMAT, digest
 
 
 def manifest_of(device: Device, choices: DeviceChoices) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.family import Family
-from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.engine import COUNTERS
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
 from spikeloom.sw.network import Network
 

@@ -20,12 +20,12 @@ from spikeloom.hw.build.room import FIELDS, TooLargeError, compared, overfull, s
 from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
-from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.device import Device
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import SpikeloomError, ToolError
 from spikeloom.sw.files import read_bytes, write_bytes
-from spikeloom.sw.manifest import Manifest, digest
+from spikeloom.sw.link.manifest import Manifest, digest
 from spikeloom.sw.network import Network
 
 #: Name of the top module and beginning of all files that the tools write.

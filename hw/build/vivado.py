@@ -12,7 +12,7 @@ from pathlib import Path
 
 from amaranth.hdl import Elaboratable
 
-from spikeloom.hw.axi.plan import AxiPlan
+from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.axi.verilog import generate_from
 from spikeloom.hw.boards import Board
 from spikeloom.hw.planning.plan import Plan

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.link.crc import Crc32
 from spikeloom.hw.link.plan import BANKS, LinkPlan, RecordPlan
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import shape_of
 
 
 class Unpacker(wiring.Component):

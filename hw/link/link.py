@@ -6,14 +6,14 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.engine import COUNTER_BITS
+from spikeloom.hw.engine.engine import COUNTER_BITS
 from spikeloom.hw.link.banks import Recorder
 from spikeloom.hw.link.frames import Deframer, FrameQueue, Framer
 from spikeloom.hw.link.plan import LinkPlan
 from spikeloom.hw.link.scheduler import Scheduler
 from spikeloom.hw.link.server import Server
 from spikeloom.hw.link.uart import UartReceiver, UartTransmitter
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import shape_of
 
 
 class Link(wiring.Component):

@@ -10,20 +10,8 @@ from spikeloom.hw.engine import COUNTERS
 from spikeloom.hw.link.uart import ratio
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.link.frames import encode
-from spikeloom.sw.link.messages import (
-    AskResult,
-    Identity,
-    Message,
-    Record,
-    Result,
-    Run,
-    Started,
-    Write,
-    Written,
-    content,
-)
-from spikeloom.sw.link.packing import packed_bits, packed_bytes
+from spikeloom.sw.link import Identity, Message, Record, Result, encode, packed_bits, packed_bytes
+from spikeloom.sw.link.messages import AskResult, Run, Started, Write, Written, content
 from spikeloom.sw.network import Range
 
 #: Images that the device holds: one is computed while the next one travels.
@@ -86,7 +74,7 @@ class LinkPlan:
         Names of the counters, in the order in which they are read.
     records : tuple of RecordPlan
     receive, chunk : int
-        See :class:`~spikeloom.sw.link.messages.Identity`.
+        See :class:`~spikeloom.sw.link.Identity`.
 
     Raises
     ------

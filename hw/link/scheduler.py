@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.link.banks import ImageStore, LogitStore
 from spikeloom.hw.link.plan import BANKS, LinkPlan
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import shape_of
 
 #: Bits of a result's cycles.
 CYCLE_BITS = 32

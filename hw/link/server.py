@@ -6,11 +6,11 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.engine import COUNTER_BITS
+from spikeloom.hw.engine.engine import COUNTER_BITS
+from spikeloom.hw.engine.select import selected
 from spikeloom.hw.link.frames import CONTENT
 from spikeloom.hw.link.plan import BANKS, LinkPlan
 from spikeloom.hw.link.scheduler import bank_signature
-from spikeloom.hw.select import selected
 from spikeloom.sw.link import messages as wire
 
 #: Bytes of the longest fixed body of a request, that of a request for counts.

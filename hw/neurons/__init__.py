@@ -8,8 +8,9 @@ from spikeloom.hw.neurons.burst import BurstUnit, FoldedBurst
 from spikeloom.hw.neurons.fire import DualUnit, FoldedDual, FoldedIf, IfUnit
 from spikeloom.hw.neurons.folded import FoldedUnit
 from spikeloom.hw.neurons.signed import FoldedSigned, SignedUnit
+from spikeloom.hw.neurons.spec import NeuronSpec
 from spikeloom.hw.neurons.stateless import LadderUnit, LogitsUnit
-from spikeloom.hw.neurons.unit import SENT, NeuronUnit, shown_spike
+from spikeloom.hw.neurons.unit import SENT, NeuronUnit
 
 __all__ = [
     "SENT",
@@ -23,7 +24,7 @@ __all__ = [
     "IfUnit",
     "LadderUnit",
     "LogitsUnit",
+    "NeuronSpec",
     "NeuronUnit",
     "SignedUnit",
-    "shown_spike",
 ]

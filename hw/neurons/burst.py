@@ -23,7 +23,7 @@ class BurstUnit(IntegratorUnit, kind=Burst.kind):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        neuron = neuron_of(self.plan, Burst)
+        neuron = neuron_of(self.spec, Burst)
         before = self._keep(m, self.potential, self.parameters.initial)
         integrated = Signal.like(self.potential)
         leaked = before if neuron.leak is None else before - (before >> neuron.leak)

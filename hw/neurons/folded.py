@@ -7,21 +7,19 @@ restoring division takes a cycle for each bit of the largest count, instead of T
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 
+from spikeloom.hw.neurons.spec import NeuronSpec
 from spikeloom.hw.neurons.unit import NeuronUnit
-from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.network import Layer, Range
 from spikeloom.sw.network.record import IntArray
 
-if TYPE_CHECKING:
-    from spikeloom.hw.planning.plan import LayerPlan
-
 
 class FoldedUnit(NeuronUnit):
-    """All timesteps of a neuron: outputs are right in the last of ``plan.cycles`` enabled cycles.
+    """All timesteps of a neuron: outputs are right in the last of ``spec.cycles`` enabled cycles.
 
     Attributes
     ----------
@@ -36,11 +34,11 @@ class FoldedUnit(NeuronUnit):
         return cls.step_unit.quanta(layer)
 
     @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
-        values = cls.step_unit.values(plan)
+    def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
+        values = cls.step_unit.values(spec)
         return {
             "threshold": values["threshold"],
-            "offset": values["initial"] + plan.layer.timesteps * values["bias"],
+            "offset": values["initial"] + spec.layer.timesteps * values["bias"],
         }
 
     def elaborate(self, platform: object) -> Module:
@@ -57,8 +55,8 @@ class FoldedUnit(NeuronUnit):
 
     def _total(self) -> Value:
         """Return ``T * (A*2^F + B)`` plus the initial potential: T is a handful of shifts."""
-        neuron: Any = self.plan.layer.neuron
-        timesteps = self.plan.layer.timesteps
+        neuron: Any = self.spec.layer.neuron
+        timesteps = self.spec.layer.timesteps
         digits = DigitPlan.of(Range(0, timesteps)).digits(timesteps)
         total: Value = self.parameters.offset
         for sign, shift in digits:
@@ -72,7 +70,7 @@ class FoldedUnit(NeuronUnit):
         The divisor stays where it is, under the upper bits, and what is left of the dividend moves
         up by one bit in every cycle. A dividend below 0 never reaches the divisor.
         """
-        most = self.quanta(self.plan.layer)
+        most = self.quanta(self.spec.layer)
         assert most is not None, "the plan folds only what can be folded"
         below = most.bit_length() - 1
         shape = dividend.shape()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from amaranth.hdl import Module, Mux, Signal
 
 from spikeloom.hw.neurons.folded import FoldedUnit
+from spikeloom.hw.neurons.spec import NeuronSpec
 from spikeloom.hw.neurons.unit import NeuronUnit, added, neuron_of
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Layer, Range, Signed
 from spikeloom.sw.network.record import IntArray
-
-if TYPE_CHECKING:
-    from spikeloom.hw.planning.plan import LayerPlan
 
 
 class SignedUnit(NeuronUnit, kind=Signed.kind):
@@ -29,13 +25,13 @@ class SignedUnit(NeuronUnit, kind=Signed.kind):
         return layer.timesteps
 
     @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
-        neuron = neuron_of(plan, Signed)
-        return {**_quanta(plan), "bias": neuron.bias}
+    def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
+        neuron = neuron_of(spec, Signed)
+        return {**_quanta(spec), "bias": neuron.bias}
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        neuron = neuron_of(self.plan, Signed)
+        neuron = neuron_of(self.spec, Signed)
         positive, negative = self.parameters.positive, self.parameters.negative
         integrated = Signal.like(self.potential)
         net = self._keep(m, self.count)
@@ -66,15 +62,15 @@ class FoldedSigned(FoldedUnit, kind=Signed.kind, folded=True):
     step_unit = SignedUnit
 
     @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
-        neuron = neuron_of(plan, Signed)
-        return {**_quanta(plan), "offset": plan.layer.timesteps * neuron.bias}
+    def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
+        neuron = neuron_of(spec, Signed)
+        return {**_quanta(spec), "offset": spec.layer.timesteps * neuron.bias}
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        neuron = neuron_of(self.plan, Signed)
+        neuron = neuron_of(self.spec, Signed)
         positive, negative = self.parameters.positive, self.parameters.negative
-        reach = self.plan.ranges.potential.high
+        reach = self.spec.ranges.potential.high
         total = Signal.like(self.potential)
         below = Signal()
         kept_below = self._keep(m, below, total < 0)
@@ -98,10 +94,10 @@ class FoldedSigned(FoldedUnit, kind=Signed.kind, folded=True):
         return m
 
 
-def _quanta(plan: LayerPlan) -> dict[str, IntArray]:
+def _quanta(spec: NeuronSpec) -> dict[str, IntArray]:
     """Return both quanta, cut down to what twice no potential reaches: they never fire."""
-    neuron = neuron_of(plan, Signed)
-    reach = 2 * plan.ranges.potential.high + 1
+    neuron = neuron_of(spec, Signed)
+    reach = 2 * spec.ranges.potential.high + 1
     return {
         "positive": np.minimum(neuron.threshold, reach),
         "negative": np.minimum(neuron.negative_threshold, reach),

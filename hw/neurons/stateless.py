@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from amaranth.hdl import Cat, Module, Signal, Value
 
+from spikeloom.hw.neurons.spec import NeuronSpec
 from spikeloom.hw.neurons.unit import NeuronUnit, neuron_of
 from spikeloom.sw.network import Ladder, Logits
 from spikeloom.sw.network.record import IntArray
-
-if TYPE_CHECKING:
-    from spikeloom.hw.planning.plan import LayerPlan
 
 
 class LadderUnit(NeuronUnit, kind=Ladder.kind):
@@ -21,14 +17,14 @@ class LadderUnit(NeuronUnit, kind=Ladder.kind):
     most_steps = 8
 
     @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
-        reachable = plan.ranges.accumulator
-        levels = neuron_of(plan, Ladder).levels
+    def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
+        reachable = spec.ranges.accumulator
+        levels = neuron_of(spec, Ladder).levels
         return {"level": levels.clip(reachable.low, reachable.high + 1)}
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        steps = self.plan.steps_per_cycle
+        steps = self.spec.steps_per_cycle
         levels = self.parameters if steps > 1 else [self.parameters]
         spikes = [self.current >= levels[k].level for k in range(steps)]
         width = len(Value.cast(self.potential)) // steps
@@ -46,8 +42,8 @@ class LogitsUnit(NeuronUnit, kind=Logits.kind):
     """``v += A*2^F + B``; never fires."""
 
     @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
-        return {"bias": neuron_of(plan, Logits).bias}
+    def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
+        return {"bias": neuron_of(spec, Logits).bias}
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

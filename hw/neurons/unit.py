@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.neurons.spec import NeuronSpec
+from spikeloom.hw.values import shape_of
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Layer, Range
 from spikeloom.sw.network.neurons import Integrator
 from spikeloom.sw.network.record import IntArray
-
-if TYPE_CHECKING:
-    from spikeloom.hw.planning.plan import LayerPlan
 
 
 class NeuronUnit(wiring.Component):
@@ -27,7 +25,7 @@ class NeuronUnit(wiring.Component):
 
     Parameters
     ----------
-    plan : LayerPlan
+    spec : NeuronSpec
 
     Attributes
     ----------
@@ -44,12 +42,12 @@ class NeuronUnit(wiring.Component):
         Of the channel, laid out as by :meth:`layout`; for several timesteps at once where they
         differ, an array of them.
     enable : In(1)
-        Whether to take the timestep, or the ``plan.steps_per_cycle`` timesteps.
+        Whether to take the timestep, or the ``spec.steps_per_cycle`` timesteps.
     first : In(1)
         Whether it is the first, which starts from the initial state.
     spike, potential : Out
         The spike of each timestep, and the membrane potential after its soft reset, in the same
-        cycle; the first timestep in the lowest bits. In a folded plan they are right in the last
+        cycle; the first timestep in the lowest bits. If time is folded, they are right in the last
         cycle, and ``spike`` is the sum of all.
     count : Out
         The sum of the spikes so far, in the same cycle.
@@ -65,26 +63,26 @@ class NeuronUnit(wiring.Component):
         if kind is not None:
             (cls.folded_units if folded else cls.units)[kind] = cls
 
-    def __init__(self, plan: LayerPlan) -> None:
-        self.plan = plan
-        spike = shape_of(shown_spike(plan))
+    def __init__(self, spec: NeuronSpec) -> None:
+        self.spec = spec
+        spike = shape_of(spec.shown_spike)
         super().__init__(
             {
-                "current": In(shape_of(plan.ranges.accumulator)),
-                "parameters": In(self.cycle_layout(plan)),
+                "current": In(shape_of(spec.ranges.accumulator)),
+                "parameters": In(self.cycle_layout(spec)),
                 "enable": In(1),
                 "first": In(1),
-                "spike": Out(_repeated(spike, plan.steps_per_cycle)),
-                "potential": Out(_repeated(shape_of(plan.ranges.potential), plan.steps_per_cycle)),
-                "count": Out(shape_of(plan.ranges.count)),
+                "spike": Out(_repeated(spike, spec.steps_per_cycle)),
+                "potential": Out(_repeated(shape_of(spec.ranges.potential), spec.steps_per_cycle)),
+                "count": Out(shape_of(spec.ranges.count)),
             }
         )
 
     @staticmethod
-    def of(plan: LayerPlan) -> type[NeuronUnit]:
+    def of(spec: NeuronSpec) -> type[NeuronUnit]:
         """Return the unit for a layer's neurons."""
-        kind = plan.layer.neuron.kind
-        return NeuronUnit.folded_units[kind] if plan.folded else NeuronUnit.of_kind(kind)
+        kind = spec.layer.neuron.kind
+        return NeuronUnit.folded_units[kind] if spec.folded else NeuronUnit.of_kind(kind)
 
     @staticmethod
     def of_kind(kind: str) -> type[NeuronUnit]:
@@ -119,7 +117,7 @@ class NeuronUnit(wiring.Component):
         return None
 
     @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
+    def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
         """Return the parameters by name, each of shape (channels,) or (channels, T).
 
         They are clamped to what makes a difference, so that their width follows from the ranges.
@@ -127,22 +125,22 @@ class NeuronUnit(wiring.Component):
         raise NotImplementedError
 
     @classmethod
-    def layout(cls, plan: LayerPlan) -> data.StructLayout:
+    def layout(cls, spec: NeuronSpec) -> data.StructLayout:
         """Return the layout of one channel's parameters at one timestep."""
-        values = cls.values(plan)
+        values = cls.values(spec)
         return data.StructLayout(
             {name: shape_of(Range(int(v.min()), int(v.max()))) for name, v in values.items()}
         )
 
     @classmethod
-    def cycle_layout(cls, plan: LayerPlan) -> data.Layout:
+    def cycle_layout(cls, spec: NeuronSpec) -> data.Layout:
         """Return the layout of one channel's parameters for one cycle."""
-        steps = plan.steps_per_cycle if cls.per_step else 1
-        return _repeated(cls.layout(plan), steps)
+        steps = spec.steps_per_cycle if cls.per_step else 1
+        return _repeated(cls.layout(spec), steps)
 
     def _current(self) -> Value:
         """Return ``A*2^F + B``."""
-        neuron: Any = self.plan.layer.neuron
+        neuron: Any = self.spec.layer.neuron
         return (self.current << neuron.fraction_bits) + self.parameters.bias
 
     def _keep(self, m: Module, value: Value, start: Value | int = 0) -> Signal:
@@ -163,10 +161,10 @@ class IntegratorUnit(NeuronUnit):
         return layer.timesteps
 
     @classmethod
-    def values(cls, plan: LayerPlan) -> dict[str, IntArray]:
-        neuron = neuron_of(plan, Integrator)
+    def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
+        neuron = neuron_of(spec, Integrator)
         return {
-            "threshold": reachable_threshold(plan, neuron.threshold),
+            "threshold": reachable_threshold(spec, neuron.threshold),
             "initial": neuron.initial,
             "bias": neuron.bias,
         }
@@ -178,14 +176,9 @@ def added(magnitude: Value, negated: Value) -> Value:
     return Mux(negated, ~positive, positive) + negated
 
 
-def shown_spike(plan: LayerPlan) -> Range:
-    """Return the range of what a unit and its tap show as spike: the count, if time is folded."""
-    return plan.ranges.count if plan.folded else plan.ranges.spike
-
-
-def reachable_threshold(plan: LayerPlan, threshold: IntArray) -> IntArray:
+def reachable_threshold(spec: NeuronSpec, threshold: IntArray) -> IntArray:
     """Return thresholds cut down to what no potential reaches: they never fire, however high."""
-    reach = plan.ranges.potential.high + 1
+    reach = spec.ranges.potential.high + 1
     return np.minimum(threshold, reach)
 
 
@@ -202,8 +195,8 @@ def _repeated(shape: ShapeLike, times: int) -> ShapeLike:
     return data.ArrayLayout(shape, times) if times > 1 else shape
 
 
-def neuron_of(plan: LayerPlan, kind: type[Any]) -> Any:
-    """Return a plan's neuron, which is known to be of a kind."""
-    neuron = plan.layer.neuron
+def neuron_of(spec: NeuronSpec, kind: type[Any]) -> Any:
+    """Return a layer's neuron, which is known to be of a kind."""
+    neuron = spec.layer.neuron
     assert isinstance(neuron, kind)
     return neuron

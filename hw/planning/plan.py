@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.neurons import NeuronUnit
+from spikeloom.hw.neurons import NeuronSpec, NeuronUnit
 from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.connection import (
     ConnectionPlan,
     connection_plan,
     spare_rows,
     value_range,
 )
-from spikeloom.hw.planning.digits import DigitPlan
 from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges, Shape
 
@@ -61,6 +61,11 @@ class LayerPlan:
     folded: bool = False
 
     @property
+    def neurons(self) -> NeuronSpec:
+        """The part of the plan that its neuron units are built for."""
+        return NeuronSpec(self.layer, self.ranges, self.steps_per_cycle, self.folded)
+
+    @property
     def lanes(self) -> int:
         """M, output channels computed at once."""
         return self.target.lanes
@@ -89,7 +94,7 @@ class LayerPlan:
     def cycles(self) -> int:
         """Cycles that the neurons take for all timesteps of a current that is constant."""
         if self.folded:
-            folded = NeuronUnit.of(self).folded_cycles(self.layer)
+            folded = NeuronUnit.of(self.neurons).folded_cycles(self.layer)
             assert folded is not None, "the plan folds only what can be folded"
             return folded
         return self.layer.timesteps // self.steps_per_cycle
@@ -215,7 +220,7 @@ def _timed(planned: LayerPlan, time: str) -> LayerPlan:
     Where windows are small, neurons must be fast: as a ladder of several steps at a time, or as a
     division, which takes a logarithmic number of cycles.
     """
-    layer, unit = planned.layer, NeuronUnit.of(planned)
+    layer, unit = planned.layer, NeuronUnit.of(planned.neurons)
     patience = _patience(layer, planned.events)
     steps = 1
     for candidate in range(1, layer.timesteps + 1):

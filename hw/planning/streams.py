@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data, stream
 
+from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Range
-
-
-def shape_of(values: Range) -> Shape:
-    """Return the narrowest Amaranth shape that holds every value of a range."""
-    return signed(values.width) if values.signed else unsigned(values.width)
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Self
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build.choices import DeviceChoices
+from spikeloom.hw.build import DeviceChoices
 from spikeloom.hw.build.content import manifest_of
 from spikeloom.hw.build.top import Top
-from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.link.uart import ratio
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sim.board.platform import TOP, SimulationPlatform
 from spikeloom.sim.board.process import BoardProcess, LightChange
 from spikeloom.sim.board.program import build, pins_main
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
 

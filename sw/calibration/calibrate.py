@@ -11,13 +11,12 @@ import torch
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from spikeloom.sw.activations import Activation
 from spikeloom.sw.calibration.losses import Loss
 from spikeloom.sw.calibration.weightings import Weighting
 from spikeloom.sw.errors import ConfigError, DataError
-from spikeloom.sw.neurons import FREEDOMS
-from spikeloom.sw.prepare import activations_of
+from spikeloom.sw.quantized import Activation, activations_of
 from spikeloom.sw.spiking import SpikingNetwork
+from spikeloom.sw.spiking.neurons import FREEDOMS
 
 #: What can be learned.
 LEARNABLE = (*FREEDOMS, "weights")

@@ -23,7 +23,7 @@ from spikeloom.sw.errors import ConfigError
 if TYPE_CHECKING:
     from spikeloom.hw.boards import Board
     from spikeloom.hw.build import Images
-    from spikeloom.sw.manifest import Manifest
+    from spikeloom.sw.link.manifest import Manifest
 
 #: Of spikeloom.hw.build.tools; here, so that ``--help`` need not import it.
 SOURCES = ("auto", "native", "yowasp")

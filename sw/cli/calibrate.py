@@ -143,10 +143,11 @@ def command(
 
     import torch
 
-    from spikeloom.sw import checkpoint, datasets
+    from spikeloom.sw import datasets
     from spikeloom.sw.calibration import calibrate
-    from spikeloom.sw.convert import convert
+    from spikeloom.sw.conversion import convert
     from spikeloom.sw.spiking import SpikingNetwork, spiking
+    from spikeloom.sw.training import checkpoint
 
     torch.set_num_threads(threads)
     trained = checkpoint.load(trained_file)

@@ -32,7 +32,7 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     shape = parse_shape(input_shape) if input_shape else None
 
     from spikeloom.sw.models.spec import build_model
-    from spikeloom.sw.prepare import check
+    from spikeloom.sw.quantized import check
 
     built = build_model(model)
     if shape is None:

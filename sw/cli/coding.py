@@ -12,9 +12,9 @@ from spikeloom.sw.cli.common import parse_per_layer
 from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
-    from spikeloom.sw.conversion.options import Options
+    from spikeloom.sw.coding import Options
 
-#: Of :mod:`spikeloom.sw.conversion.coding`; here, so that ``--help`` need not import torch.
+#: Of :mod:`spikeloom.sw.coding.coding`; here, so that ``--help`` need not import torch.
 TRANSPORTS = ("count", "spikes")
 ALIGNMENTS = ("repl+aver", "repl+trunc", "aver+trunc", "aver+aver")
 NEURONS = ("ladder", "if", "dual", "burst", "signed")
@@ -118,7 +118,7 @@ def network_options(function: _Command) -> _Command:
 
 
 def coding_of(given: dict[str, Any]) -> Options:
-    """Return the options that were given, as :func:`~spikeloom.sw.convert.convert` takes them.
+    """Return the options that were given, as :func:`~spikeloom.sw.conversion.convert` takes them.
 
     Parameters
     ----------

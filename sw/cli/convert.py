@@ -33,8 +33,8 @@ def command(
     """
     options = coding_of(coding)
 
-    from spikeloom.sw import checkpoint
-    from spikeloom.sw.convert import convert
+    from spikeloom.sw.conversion import convert
+    from spikeloom.sw.training import checkpoint
 
     trained = checkpoint.load(trained_file)
     network = convert(

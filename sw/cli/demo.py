@@ -127,8 +127,9 @@ class Demo:
         """Train the float ANN, then the quantized one."""
         import torch
 
-        from spikeloom.sw import checkpoint, training
+        from spikeloom.sw import training
         from spikeloom.sw.models.spec import build_model
+        from spikeloom.sw.training import checkpoint
 
         start = time.monotonic()
         torch.set_num_threads(1)  # a network this small is trained fastest so, and repeatably
@@ -151,7 +152,7 @@ class Demo:
 
     def convert(self, trained: Trained, progress: Progress) -> contract.Network:
         """Turn the trained model into integers, and read them back from their file."""
-        from spikeloom.sw.convert import convert
+        from spikeloom.sw.conversion import convert
 
         start = time.monotonic()
         task = progress.add_task("converting", total=1)

@@ -114,9 +114,10 @@ def _model(
     path: Path, data: str | None, root: Path | None, limit: int
 ) -> tuple[list[LayerHealth], str]:
     """Return the health of a trained model's layers, and which images it was measured with."""
-    from spikeloom.sw import checkpoint, datasets
+    from spikeloom.sw import datasets
     from spikeloom.sw.diagnostics import measure
     from spikeloom.sw.spiking import SpikingNetwork
+    from spikeloom.sw.training import checkpoint
     from spikeloom.sw.training.measure import pixels_for
 
     trained = checkpoint.load(path)

@@ -14,7 +14,7 @@ from spikeloom.sw.cli.common import parse_per_layer, shape_text, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from spikeloom.hw.config import HardwareConfig
+    from spikeloom.hw.planning.config import HardwareConfig
 
 #: Ways of going through timesteps, and values searched at once; here, so that ``--help`` need not
 #: import the hardware.
@@ -40,7 +40,7 @@ class HardwareOptions:
 
     def config(self, *, debug: bool = False, counters: bool = False) -> HardwareConfig:
         """Return the configuration that the options spell."""
-        from spikeloom.hw.config import HardwareConfig
+        from spikeloom.hw.planning.config import HardwareConfig
 
         return HardwareConfig(
             lanes=None if self.lanes is None else parse_per_layer(self.lanes, "lanes"),

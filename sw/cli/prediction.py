@@ -11,7 +11,7 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, table
 
 if TYPE_CHECKING:
-    from spikeloom.hw.config import HardwareConfig
+    from spikeloom.hw.planning.config import HardwareConfig
 
 
 def predict_cycles(
@@ -37,9 +37,9 @@ def predict_cycles(
     clock : float, optional
         In MHz.
     """
-    from spikeloom.hw.cost import activity
-    from spikeloom.hw.planning.cycles import predict
     from spikeloom.hw.planning.plan import plan
+    from spikeloom.hw.prediction import predict
+    from spikeloom.hw.prediction.cost import activity
     from spikeloom.sw import datasets
 
     planned = plan(network, config)

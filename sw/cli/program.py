@@ -37,7 +37,7 @@ def command(manifest: Path, dry_run: bool, flash: bool) -> None:
         spikeloom program build/board/digits-conv-ulx3s-85f.json --flash
     """
     from spikeloom.hw.boards import Board
-    from spikeloom.sw.manifest import Manifest
+    from spikeloom.sw.link.manifest import Manifest
 
     read = Manifest.load(manifest)
     board = Board.find(read.content["board"])

@@ -13,7 +13,7 @@ from spikeloom.sw.cli.networks import networks_in_help, open_network
 from spikeloom.sw.cli.simulation import StageBars
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.files import replacing
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 
 if TYPE_CHECKING:
     from spikeloom.sw.inference import Inference

@@ -172,8 +172,9 @@ def command(
 
     import torch
 
-    from spikeloom.sw import checkpoint, datasets, training
+    from spikeloom.sw import datasets, training
     from spikeloom.sw.models.spec import build_model
+    from spikeloom.sw.training import checkpoint
 
     if out.is_dir():
         raise ConfigError(f"--out {out} is a folder: name the file to write the model to")
@@ -227,7 +228,7 @@ def _train_by_recipe(target: str, out: Path, said: dict[str, Any]) -> None:
 
     from dataclasses import replace
 
-    from spikeloom.hw.cost import cost_of
+    from spikeloom.hw.prediction.cost import cost_of
     from spikeloom.sw.training import recipe
     from spikeloom.sw.training.run import run
 

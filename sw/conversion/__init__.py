@@ -1,8 +1,10 @@
-"""The steps from a trained model's real numbers to a network's integers.
+"""Conversion: from a trained model's real numbers to a network's integers.
 
-In the order in which :mod:`spikeloom.sw.convert` takes them: :mod:`folding` gives layers with
-integer weights and real scales; :mod:`options` and :mod:`coding` say how their values become spikes
-in time; :mod:`units` brings all weights of a channel to one unit; :mod:`population` is a layer's
-neurons in exact real numbers, from which :mod:`absorption` (with :mod:`fitting`) and :mod:`logits`
-make integer ones.
+:func:`convert` goes the whole way. :mod:`absorption` (with :mod:`fitting`) makes integer neurons,
+:mod:`logits` the output layer; :mod:`reference` is the quantized model in float64, to compare with.
 """
+
+from spikeloom.sw.conversion.convert import convert
+from spikeloom.sw.conversion.reference import ReferenceResult, reference
+
+__all__ = ["ReferenceResult", "convert", "reference"]

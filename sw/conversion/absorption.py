@@ -25,7 +25,6 @@ from spikeloom.sw.conversion.fitting import (
     fit,
     fit_idle,
 )
-from spikeloom.sw.conversion.population import Population, leak_grid
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (
     MAX_WIDTH,
@@ -39,6 +38,7 @@ from spikeloom.sw.network import (
 )
 from spikeloom.sw.network.neurons import MAX_FRACTION_BITS
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.spiking.population import Population, leak_grid
 
 
 class Absorber(ABC):

@@ -18,15 +18,13 @@ from math import lcm
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.sw.network.ranges import Range
+from spikeloom.sw.network import Range
 from spikeloom.sw.network.record import IntArray
 
 #: How far the integers may lie from the rounded real ones.
 NUDGE = 2
 #: A move of one costs this much less than a missed edge.
 _MISS = 1 << 8
-#: Most edges of a table; more than that cannot all be met by :data:`MAX_FRACTION_BITS` anyway.
-MAX_EDGES = 1 << 12
 #: Thresholds of channels that see nothing: up to this power of two.
 _IDLE_BITS = 24
 

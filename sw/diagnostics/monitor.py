@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils.hooks import RemovableHandle
 
-from spikeloom.sw.activations import Activation
 from spikeloom.sw.diagnostics.health import LayerHealth
 from spikeloom.sw.diagnostics.tally import Tally, activity
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.initialisation import PERCENTILE
-from spikeloom.sw.neurons import SpikingNeuron
-from spikeloom.sw.prepare import META, activation_of, layers_of
-from spikeloom.sw.spiking import SpikingNetwork
+from spikeloom.sw.quantized import Activation
+from spikeloom.sw.quantized.initialisation import PERCENTILE
+from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
+from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
 
 #: One batch in so many is looked at, the first of an epoch always.
 EVERY = 16

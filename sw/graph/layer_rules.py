@@ -18,7 +18,6 @@ from spikeloom.sw.graph.nodes import (
 )
 from spikeloom.sw.graph.rules import rule
 from spikeloom.sw.network import INPUT
-from spikeloom.sw.quantize import QuantConv2d, QuantLinear
 
 
 @rule("placeholder")
@@ -66,7 +65,7 @@ def _get_attr(walk: Walk, node: fx.Node, module: None) -> Value:
     raise RefusalError(f"uses the tensor {node.target!r} directly: use modules such as nn.Linear")
 
 
-@rule(nn.Conv2d, QuantConv2d)
+@rule(nn.Conv2d)
 def _conv2d(walk: Walk, node: fx.Node, module: nn.Conv2d) -> Value:
     if tuple(module.dilation) != (1, 1):
         raise RefusalError(
@@ -103,7 +102,7 @@ def conv_padding(module: nn.Conv2d) -> tuple[int, int]:
     return (int(module.padding[0]), int(module.padding[1]))
 
 
-@rule(nn.Linear, QuantLinear)
+@rule(nn.Linear)
 def _linear(walk: Walk, node: fx.Node, module: nn.Linear) -> Value:
     shape = walk.shape_in(node)
     if shape is not None and len(shape) != 1:

@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from torch import fx
+from torch import fx, nn
 
-from spikeloom.sw.activations import Activation
 from spikeloom.sw.network import INPUT
 
 
@@ -128,6 +127,27 @@ Value = Tap | Pending | _Sentinel
 
 
 @dataclass(frozen=True)
+class Rectifier:
+    """The activation of a layer that fires: ReLU, or LeakyReLU.
+
+    Parameters
+    ----------
+    slope : float
+        Slope below zero: 0 for ReLU, less than 1 for LeakyReLU.
+    own : nn.Module, optional
+        The activation that the model has here already, where it is a quantized one.
+    """
+
+    slope: float = 0.0
+    own: nn.Module | None = field(default=None, compare=False)
+
+    @property
+    def signed(self) -> bool:
+        """Whether what it yields can be negative."""
+        return self.slope > 0
+
+
+@dataclass(frozen=True)
 class LayerSpec:
     """One layer of the network to come.
 
@@ -138,15 +158,14 @@ class LayerSpec:
     synapses : tuple of SynapseSpec
     activation : str, optional
         Name of the activation's node; None for the output layer.
-    template : Activation, optional
-        What that node does, as the activation that the layer is trained with: the model's own, or
-        a new one, whose levels and threshold say nothing. None for the output layer.
+    rectifier : Rectifier, optional
+        The function that this node computes; None for the output layer.
     """
 
     name: str
     synapses: tuple[SynapseSpec, ...]
     activation: str | None
-    template: Activation | None = field(default=None, compare=False)
+    rectifier: Rectifier | None = None
 
 
 @dataclass(frozen=True)
@@ -234,13 +253,13 @@ class Walk:
         self._names.add(name)
         return name
 
-    def fire(self, node: fx.Node, template: Activation) -> Tap:
-        """Close the pending layer with the activation ``node``, trained as ``template``."""
+    def fire(self, node: fx.Node, rectifier: Rectifier) -> Tap:
+        """Close the pending layer with the activation ``node``."""
         pending = self.value(node)
         assert isinstance(pending, Pending)
-        self.layers.append(LayerSpec(pending.name, pending.synapses, node.name, template))
+        self.layers.append(LayerSpec(pending.name, pending.synapses, node.name, rectifier))
         self._depths[pending.name] = 1 + self.depth(pending.synapses)
-        return Tap(pending.name, pending.pool, pending.flat, template.signed)
+        return Tap(pending.name, pending.pool, pending.flat, rectifier.signed)
 
     def run(self, rules: Callable[[Walk, fx.Node], Value]) -> list[NodeReport]:
         """Visit every node; what a rule refuses is reported and left `UNKNOWN`."""

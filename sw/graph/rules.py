@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from spikeloom.sw.activations import Activation
 from spikeloom.sw.graph.nodes import RefusalError, Value, Walk
 
 Rule = Callable[[Walk, fx.Node, Any], Value]
+Function = TypeVar("Function", bound=Rule)
 #: Rules by module type, function, or name of a tensor's method. A rule gets the walk, the node and
 #: the module that it calls, if any.
 RULES: dict[Hashable, Rule] = {}
+
+#: Module types that a trace keeps whole, and whose subclasses follow the same rule.
+LEAVES: list[type[nn.Module]] = []
 
 #: Why the most likely modules and functions without a rule are refused, and what to do.
 HINTS: dict[Hashable, str] = {
@@ -113,10 +116,10 @@ def options_of(node: fx.Node, module: nn.Module | None, names: tuple[str, ...]) 
     return dict(zip(names, positional, strict=False)) | dict(node.kwargs)
 
 
-def rule(*keys: Hashable) -> Callable[[Rule], Rule]:
+def rule(*keys: Hashable) -> Callable[[Function], Function]:
     """Enter a rule in the table under each of ``keys``."""
 
-    def enter(function: Rule) -> Rule:
+    def enter(function: Function) -> Function:
         RULES.update(dict.fromkeys(keys, function))
         return function
 
@@ -135,9 +138,8 @@ def apply_rule(walk: Walk, node: fx.Node) -> Value:
     module = None
     if node.op == "call_module":
         module = walk.module.get_submodule(str(node.target))
-        # Whatever an activation of ours does is its own affair; of other modules, a subclass may
-        # do anything.
-        key = Activation if isinstance(module, Activation) else type(module)
+        # A leaf's subclass is bound to keep its rule; that of any other module may do anything.
+        key = next((leaf for leaf in LEAVES if isinstance(module, leaf)), type(module))
     elif node.op in ("call_function", "call_method"):
         key = node.target
     if key in RULES:

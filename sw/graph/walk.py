@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from spikeloom.sw.activations import Activation
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph import (  # noqa: F401  # they enter their rules
     activation_rules,
@@ -21,11 +20,8 @@ from spikeloom.sw.graph import (  # noqa: F401  # they enter their rules
     sum_rules,
 )
 from spikeloom.sw.graph.nodes import LayerSpec, NodeReport, Walk
-from spikeloom.sw.graph.rules import apply_rule
-from spikeloom.sw.quantize import QuantConv2d, QuantLinear
+from spikeloom.sw.graph.rules import LEAVES, apply_rule
 
-#: Modules of ours that a trace must not look into.
-LEAVES: tuple[type[nn.Module], ...] = (Activation, QuantConv2d, QuantLinear)
 #: Batch size of the shape propagation: not 1, so that a flattening of the batch axis shows.
 _PROBE_BATCH = 2
 #: How many obstacles an error message lists.
@@ -48,7 +44,7 @@ class Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether ``m`` becomes one node."""
-        return isinstance(m, LEAVES) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, tuple(LEAVES)) or super().is_leaf_module(m, module_qualified_name)
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def walk(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Walked:
     Parameters
     ----------
     module : fx.GraphModule
-        From :func:`trace` or :func:`spikeloom.sw.prepare.prepare`.
+        From :func:`trace` or :func:`spikeloom.sw.quantized.prepare`.
     input_shape : tuple of int, optional
         Shape of one image. Without it, what depends on shapes is not checked.
     """

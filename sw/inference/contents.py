@@ -9,11 +9,11 @@ from typing import Any
 
 from spikeloom.sw.errors import ConfigError, ContractError, FileFormatError, LinkError
 from spikeloom.sw.files import require_field
+from spikeloom.sw.golden.streams import counts_of
 from spikeloom.sw.link import VERSION, Record, unpack_words
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import CountInput, Input, Network, Shape, SpikeInput
 from spikeloom.sw.network.record import IntArray
-from spikeloom.sw.streams import counts_of
 
 #: Bits of a value in a record: what the contract has ranges for.
 _WIDEST = 48

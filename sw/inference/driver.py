@@ -16,13 +16,13 @@ from torch import Tensor
 
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.golden import check_images, lowest_argmax
+from spikeloom.sw.golden.streams import in_network_order, pixel_stream
 from spikeloom.sw.inference.contents import Contents
 from spikeloom.sw.inference.result import Inference, Progress
 from spikeloom.sw.link import PATIENCE, Client, Result, Traffic, pack
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.link.serial import SerialTransport
-from spikeloom.sw.manifest import Manifest
 from spikeloom.sw.network import Network
-from spikeloom.sw.streams import in_network_order, pixel_stream
 
 #: Rate of a board whose manifest is not at hand.
 BAUD = 3_000_000

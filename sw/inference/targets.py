@@ -21,12 +21,12 @@ from spikeloom.sw.inference.contents import Contents
 from spikeloom.sw.inference.driver import BoardDriver
 from spikeloom.sw.inference.result import Inference, Progress
 from spikeloom.sw.link import PATIENCE
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.link.serial import known_ports
-from spikeloom.sw.manifest import Manifest
 from spikeloom.sw.network import Network
 
 if TYPE_CHECKING:
-    from spikeloom.hw.config import HardwareConfig
+    from spikeloom.hw.planning.config import HardwareConfig
 
 Images = npt.ArrayLike | Tensor
 
@@ -97,7 +97,7 @@ def run(
     counts : sequence of str
         Layers whose counts are wanted.
     progress : callable, optional
-        See :data:`~spikeloom.sw.inference.result.Progress`.
+        See :data:`~spikeloom.sw.inference.Progress`.
     **options
         Of :class:`GoldenTarget`, :class:`SimTarget` or :class:`BoardTarget`.
 
@@ -183,7 +183,7 @@ class SimTarget(Target, name="sim"):
         counts: Sequence[str],
         progress: Progress | None,
     ) -> Inference:
-        from spikeloom.hw.config import HardwareConfig
+        from spikeloom.hw.planning.config import HardwareConfig
         from spikeloom.sim.cosim import Cosimulator
         from spikeloom.sw.golden import check_images
 
@@ -218,7 +218,7 @@ class BoardTarget(Target, name="board"):
     Parameters
     ----------
     port : str, optional
-        Serial port; see :meth:`~spikeloom.sw.inference.driver.BoardDriver.open`.
+        Serial port; see :meth:`~spikeloom.sw.inference.BoardDriver.open`.
     baud : int, optional
         Hz; the manifest's if left out.
     patience : float

@@ -238,7 +238,7 @@ class Connection:
     transport : {"count", "spikes", "replicate", "truncate"}
         What is carried: the sum of the source's spikes, which the target sees as a constant
         current, or its spikes, timestep by timestep; see
-        :func:`~spikeloom.sw.network.transports.source_steps`.
+        :func:`~spikeloom.sw.network.source_steps`.
     synapses : Synapses
     pool : Pool, optional
     """

@@ -16,7 +16,7 @@ from spikeloom.sw.errors import ContractError, FileFormatError
 from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.network.connections import Connection, Pool, Synapses
 from spikeloom.sw.network.inputs import Input
-from spikeloom.sw.network.network import Layer, Network
+from spikeloom.sw.network.network import Layer, Network, neuron_prefix, synapses_prefix
 from spikeloom.sw.network.neurons import Neuron
 from spikeloom.sw.network.record import IntArray, named
 
@@ -30,46 +30,8 @@ _DTYPES = {f"{k.upper()}{8 * n}": np.dtype(f"<{k}{n}") for k in "iu" for n in (1
 VERSION = 1
 
 
-def describe(network: Network) -> tuple[dict[str, Any], dict[str, IntArray]]:
-    """Return a network's JSON metadata and its tensors, by the names that a file uses."""
-    layers: list[dict[str, Any]] = []
-    tensors: dict[str, IntArray] = {}
-    for layer in network.layers:
-        connections = []
-        for index, connection in enumerate(layer.connections):
-            connections.append(
-                {
-                    "source": connection.source,
-                    "transport": connection.transport,
-                    "pool": connection.pool.header() if connection.pool else None,
-                    "synapses": connection.synapses.header(),
-                }
-            )
-            prefix = _synapses_prefix(layer.name, index)
-            tensors |= {prefix + k: v for k, v in connection.synapses.tensors().items()}
-        prefix = _neuron_prefix(layer.name)
-        tensors |= {prefix + k: v for k, v in layer.neuron.tensors().items()}
-        layers.append(
-            {
-                "name": layer.name,
-                "timesteps": layer.timesteps,
-                "neuron": layer.neuron.header(),
-                "connections": connections,
-            }
-        )
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "name": network.name,
-        "about": dict(network.about),
-        "input": network.input.header(),
-        "layers": layers,
-    }
-    return header, tensors
-
-
 def rebuild(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Network:
-    """Return the network that :func:`describe` described.
+    """Return the network that :meth:`~spikeloom.sw.network.Network.describe` described.
 
     Raises
     ------
@@ -96,7 +58,7 @@ def rebuild(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) 
             source = _get(item, "source", str, where)
             _refuse_unknown(item, "source transport pool synapses", where)
             pool = item.get("pool")
-            prefix = _synapses_prefix(name, index)
+            prefix = synapses_prefix(name, index)
             transport = _get(item, "transport", str, where)
             what_synapses = f"the synapses of {where}"
             synapses = Synapses.build(item.get("synapses"), take(prefix), what_synapses)
@@ -104,7 +66,7 @@ def rebuild(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) 
             with named(where):
                 connections.append(Connection(source, transport, synapses, pooled))
         neuron = Neuron.build(
-            entry.get("neuron"), take(_neuron_prefix(name)), f"the neuron of {what}"
+            entry.get("neuron"), take(neuron_prefix(name)), f"the neuron of {what}"
         )
         layers.append(Layer(name, entry.get("timesteps"), neuron, tuple(connections)))
     if unused:
@@ -125,7 +87,8 @@ def save(network: Network, path: str | Path) -> None:
     FileFormatError
         If the folder cannot be written to.
     """
-    header, tensors = describe(network)
+    described, tensors = network.describe()
+    header = {"format": FORMAT, "version": VERSION, **described}
     narrow = {key: np.ascontiguousarray(_narrowed(value)) for key, value in tensors.items()}
     metadata = {METADATA_KEY: json.dumps(header, sort_keys=True)}
     content = safetensors_numpy.save(narrow, metadata=metadata)
@@ -203,14 +166,6 @@ def _refuse_unknown(entry: Mapping[str, Any], known: str, what: str) -> None:
     """Refuse fields that a later version may have given a meaning."""
     if surplus := sorted(entry.keys() - set(known.split())):
         raise ContractError(f"{what} has the unknown field {surplus[0]!r}")
-
-
-def _synapses_prefix(layer: str, index: int) -> str:
-    return f"layers.{layer}.connections.{index}."
-
-
-def _neuron_prefix(layer: str) -> str:
-    return f"layers.{layer}.neuron."
 
 
 def _narrowed(values: IntArray) -> npt.NDArray[Any]:

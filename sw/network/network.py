@@ -17,7 +17,7 @@ from spikeloom.sw.network.connections import Connection, Shape
 from spikeloom.sw.network.inputs import INPUT, MAX_TIMESTEPS, Input
 from spikeloom.sw.network.neurons import Neuron
 from spikeloom.sw.network.ranges import Range
-from spikeloom.sw.network.record import named, require_int
+from spikeloom.sw.network.record import IntArray, named, require_int
 from spikeloom.sw.network.transports import source_steps
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -272,12 +272,45 @@ class Network:
             return self.input.values().times(self.input.steps or 1)
         return self[source].neuron.count(self[source].timesteps)
 
+    def describe(self) -> tuple[dict[str, Any], dict[str, IntArray]]:
+        """Return the network as JSON values and tensors, these by the names that a file uses."""
+        layers: list[dict[str, Any]] = []
+        tensors: dict[str, IntArray] = {}
+        for layer in self.layers:
+            connections = []
+            for index, connection in enumerate(layer.connections):
+                connections.append(
+                    {
+                        "source": connection.source,
+                        "transport": connection.transport,
+                        "pool": connection.pool.header() if connection.pool else None,
+                        "synapses": connection.synapses.header(),
+                    }
+                )
+                prefix = synapses_prefix(layer.name, index)
+                tensors |= {prefix + k: v for k, v in connection.synapses.tensors().items()}
+            prefix = neuron_prefix(layer.name)
+            tensors |= {prefix + k: v for k, v in layer.neuron.tensors().items()}
+            layers.append(
+                {
+                    "name": layer.name,
+                    "timesteps": layer.timesteps,
+                    "neuron": layer.neuron.header(),
+                    "connections": connections,
+                }
+            )
+        header = {
+            "name": self.name,
+            "about": dict(self.about),
+            "input": self.input.header(),
+            "layers": layers,
+        }
+        return header, tensors
+
     @property
     def digest(self) -> str:
         """SHA-256 over everything that the arithmetic depends on, as 64 hexadecimal digits."""
-        from spikeloom.sw.network.file import describe
-
-        header, tensors = describe(self)
+        header, tensors = self.describe()
         sha = hashlib.sha256(
             json.dumps(
                 {"input": header["input"], "layers": header["layers"]}, sort_keys=True
@@ -287,6 +320,16 @@ class Network:
             sha.update(f"{key}{tensors[key].shape}".encode())
             sha.update(tensors[key].astype("<i8").tobytes())
         return sha.hexdigest()
+
+
+def synapses_prefix(layer: str, index: int) -> str:
+    """Return how the names of a connection's weights begin in a file."""
+    return f"layers.{layer}.connections.{index}."
+
+
+def neuron_prefix(layer: str) -> str:
+    """Return how the names of a layer's neuron parameters begin in a file."""
+    return f"layers.{layer}.neuron."
 
 
 def _members(value: Any, kind: type, what: str) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """Neurons of the contract: what their parameters are and which values they can take.
 
-How a neuron *behaves* is written once in :mod:`spikeloom.sw.golden` (PyTorch) and once in
+How a neuron *behaves* is written once in :mod:`spikeloom.sw.golden.model` (PyTorch) and once in
 :mod:`spikeloom.hw.neurons` (Amaranth); both find it by the ``kind`` given here.
 """
 

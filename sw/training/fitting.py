@@ -11,19 +11,19 @@ from torch import fx, nn
 
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.errors import DataError
-from spikeloom.sw.initialisation import PERCENTILE, Percentile, initialise, staged
-from spikeloom.sw.prepare import (
+from spikeloom.sw.quantized import initialise, prepare
+from spikeloom.sw.quantized.initialisation import PERCENTILE, Percentile, staged
+from spikeloom.sw.quantized.prepare import (
     DEFAULT_TIMESTEPS,
     DEFAULT_WEIGHT_BITS,
     META,
     LayerChoice,
     device_of,
-    prepare,
 )
-from spikeloom.sw.trained import Trained
 from spikeloom.sw.training.loop import Epoch, Loop
 from spikeloom.sw.training.measure import evaluate
 from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.training.trained import Trained
 
 #: Images that the thresholds are initialised from.
 CALIBRATION_IMAGES = 512
@@ -112,7 +112,7 @@ def train(
     test : Dataset, optional
         Measured twice, after each phase, and used for nothing else.
     timesteps, weight_bits : int or mapping
-        As in :func:`~spikeloom.sw.prepare.prepare`.
+        As in :func:`~spikeloom.sw.quantized.prepare`.
     epochs, tune_epochs : int
         Passes over the data in the first and in the second phase; 0 skips a phase.
     lr, tune_lr : float
@@ -187,11 +187,11 @@ def prepare_for(
     images : int
         How many.
     method, percentile
-        As for :func:`~spikeloom.sw.initialisation.initialise`.
+        As for :func:`~spikeloom.sw.quantized.initialise`.
     warmup : int
-        Epochs of :func:`~spikeloom.sw.initialisation.staged`; 0 for none.
+        Epochs of :func:`~spikeloom.sw.quantized.initialisation.staged`; 0 for none.
     **choices
-        Handed to :func:`~spikeloom.sw.prepare.prepare`.
+        Handed to :func:`~spikeloom.sw.quantized.prepare`.
     """
     if isinstance(model, fx.GraphModule) and META in model.meta:
         return copy.deepcopy(model)

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from spikeloom.sw.activations import Activation
+from spikeloom.sw.quantized import Activation
 
 #: Learning rate of the thresholds, relative to the weights'.
 LAMBDA_LR_FACTOR = 2.0
@@ -38,9 +38,9 @@ def param_groups(
         Learning rate of the thresholds, relative to ``lr``. It is ln λ that is learned (ln d, the
         step's, where ``learn`` is ``"n,d"``).
     timestep_lr_factor : float
-        Learning rate, relative to ``lr``, of what learned timesteps are stored as: t, n or ln d,
-        see :mod:`spikeloom.sw.activations.timesteps`. t moves on a scale of whole steps, so one of
-        plain gradient descent's may well have to be larger.
+        Learning rate, relative to ``lr``, of the parameters behind learned timesteps: t, n or ln d,
+        see :mod:`~spikeloom.sw.quantized.activations.timesteps`. t moves on a scale of whole
+        steps, so plain gradient descent may well need a larger one.
     weight_decay : float
 
     Returns

@@ -1,6 +1,6 @@
 """The training loop: a model, its optimizer, batches of changed images, one epoch after another.
 
-Users with a loop of their own need only :func:`~spikeloom.sw.training.groups.param_groups`;
+Users with a loop of their own need only :func:`~spikeloom.sw.training.param_groups`;
 :func:`train` does everything for the two phases that most models need, and recipes
 (:mod:`spikeloom.sw.training.run`) do the rest. All of them train with :class:`Loop`.
 """
@@ -22,7 +22,7 @@ from spikeloom.sw.calibration.losses import softened_divergence
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.diagnostics import LayerHealth, Monitor
 from spikeloom.sw.errors import ConfigError, DataError
-from spikeloom.sw.prepare import device_of
+from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training.augment import Augmentation
 from spikeloom.sw.training.engine import Engine

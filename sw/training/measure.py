@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikeloom.sw.datasets import Dataset
-from spikeloom.sw.prepare import device_of
+from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training.engine import Engine
 

@@ -12,7 +12,7 @@ from torch import fx, nn
 
 from spikeloom.sw.calibration import LEARNABLE, Loss, Weighting
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.prepare import settle
+from spikeloom.sw.quantized import settle
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 from spikeloom.sw.training.options import Fitting
 from spikeloom.sw.training.penalties import Penalty

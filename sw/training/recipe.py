@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spikeloom.sw.conversion.options import Options
+from spikeloom.sw.coding import Options
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes
-from spikeloom.sw.initialisation import PERCENTILE, Method
-from spikeloom.sw.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS, LayerChoice
+from spikeloom.sw.quantized.initialisation import PERCENTILE, Method
+from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS, LayerChoice
 from spikeloom.sw.training.engine import EngineOptions
 from spikeloom.sw.training.phases import Phase
 from spikeloom.sw.training.tables import plain, read, require_known, to_toml, values_of
@@ -75,7 +75,7 @@ class DataPart:
 
 @dataclass(frozen=True, kw_only=True)
 class LevelsPart:
-    """What the model is prepared with; see :func:`~spikeloom.sw.prepare.prepare`.
+    """What the model is prepared with; see :func:`~spikeloom.sw.quantized.prepare`.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class LevelsPart:
 
 @dataclass(frozen=True, kw_only=True)
 class InitialisePart:
-    """Where thresholds start; see :func:`~spikeloom.sw.initialisation.initialise`.
+    """Where thresholds start; see :func:`~spikeloom.sw.quantized.initialise`.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class InitialisePart:
         How many images of the training split they are taken from.
     staged : int
         Epochs in which each layer, one after the other, is then fitted to the model before it is
-        quantized: :func:`~spikeloom.sw.initialisation.staged`; 0 for none.
+        quantized: :func:`~spikeloom.sw.quantized.initialisation.staged`; 0 for none.
 
     Raises
     ------
@@ -135,7 +135,7 @@ class Recipe:
     initialise : InitialisePart
     engine : EngineOptions
     conversion : mapping
-        :class:`~spikeloom.sw.conversion.options.Options`, for spiking phases and the network.
+        :class:`~spikeloom.sw.coding.Options`, for spiking phases and the network.
     phase : tuple of Phase
         At least one, in order.
     seed : int

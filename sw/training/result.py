@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx, nn
 
-from spikeloom.sw import checkpoint
 from spikeloom.sw import network as contract
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.files import write_text
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.prepare import settle
+from spikeloom.sw.quantized import settle
 from spikeloom.sw.spiking import SpikingNetwork
-from spikeloom.sw.trained import Trained
+from spikeloom.sw.training import checkpoint
 from spikeloom.sw.training.measure import labels_of
 from spikeloom.sw.training.phases import FloatPhase
+from spikeloom.sw.training.trained import Trained
 
 if TYPE_CHECKING:
     from spikeloom.sw.training.run import Run

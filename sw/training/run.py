@@ -14,15 +14,16 @@ from torch import Tensor, fx, nn
 
 from spikeloom.sw import datasets
 from spikeloom.sw.calibration import calibrate
-from spikeloom.sw.checkpoint import save_tensors, timesteps
 from spikeloom.sw.datasets import Binning, Dataset
 from spikeloom.sw.diagnostics import LayerHealth, Monitor, findings
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import read_bytes, write_text
 from spikeloom.sw.models.spec import build_model
-from spikeloom.sw.prepare import META, activations_of, settle
+from spikeloom.sw.quantized import activations_of, settle
+from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 from spikeloom.sw.training.best import Best, exhausted
+from spikeloom.sw.training.checkpoint import save_tensors, timesteps
 from spikeloom.sw.training.fitting import prepare_for, require_classes
 from spikeloom.sw.training.log import Log
 from spikeloom.sw.training.loop import Loop, part_of
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from spikeloom.sw.training.result import Result
 
 #: From a prepared model, images, options of the conversion, and which cycles are meant, to what
-#: predicts cycles per image from T per layer: :func:`spikeloom.hw.cost.cost_of`.
+#: predicts cycles per image from T per layer: :func:`spikeloom.hw.prediction.cost.cost_of`.
 CostOf = Callable[
     [fx.GraphModule, Tensor, Mapping[str, Any], str], Callable[[Mapping[str, int]], float]
 ]

@@ -45,7 +45,7 @@ def optimizer(groups: list[dict[str, Any]], chosen: Fitting) -> Optimizer:
     Parameters
     ----------
     groups : list of dict
-        From :func:`~spikeloom.sw.training.groups.param_groups`.
+        From :func:`~spikeloom.sw.training.param_groups`.
     chosen : Fitting
     """
     return _OPTIMIZERS[chosen.optimizer](groups, chosen)

@@ -14,10 +14,10 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from spikeloom.sw.checkpoint import save_tensors
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import read_bytes, require_version
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
+from spikeloom.sw.training.checkpoint import save_tensors
 
 __all__ = ["FORMAT", "VERSION", "State", "first_difference"]
 

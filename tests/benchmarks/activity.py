@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from components import pooled
+from support.hw.components import pooled
 
-from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import LayerPlan, plan
+from spikeloom.hw.values import DigitPlan
 from spikeloom.sim.cosim import Cosimulator
 from spikeloom.sw.golden import Golden, Result
 from spikeloom.sw.network import INPUT, Connection, Conv2d, Network, Range, source_steps

@@ -24,11 +24,11 @@ import numpy as np
 from benchmarks import page
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import FIELDS, Images, build
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sw import datasets
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.errors import SpikeloomError
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
 
 ROOT = Path(__file__).parents[2]

@@ -18,12 +18,12 @@ from benchmarks import page
 from benchmarks.nets import trained
 from spikeloom.sw import datasets
 from spikeloom.sw.calibration import calibrate
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Network
 from spikeloom.sw.spiking import spiking
-from spikeloom.sw.trained import Trained
+from spikeloom.sw.training import Trained
 
 PAGE = Path(__file__).parents[2] / "docs" / "calibration.md"
 DEEP = "mnist-deep"

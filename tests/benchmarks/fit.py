@@ -21,9 +21,9 @@ from spikeloom.hw.build import fit, flow
 from spikeloom.hw.build.family import YOSYS, Family
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
-from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.device import Device
-from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link import LinkPlan
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw import network as contract

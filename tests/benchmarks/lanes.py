@@ -16,13 +16,13 @@ from amaranth.back import verilog
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from components import plan_of
+from support.hw.components import plan_of
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.neurons import SENT, NeuronUnit
-from spikeloom.hw.pe import PeArray
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import LayerPlan, plan
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import (
     Burst,
     Connection,
@@ -185,7 +185,7 @@ class Lane(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.unit = unit = NeuronUnit.of(self.plan)(self.plan)
+        m.submodules.unit = unit = NeuronUnit.of(self.plan.neurons)(self.plan.neurons)
         m.d.comb += [
             unit.current.eq(self.current),
             unit.parameters.eq(self.parameters),

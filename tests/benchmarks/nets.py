@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from spikeloom.sw import checkpoint, datasets, models, training
-from spikeloom.sw.trained import Trained
+from spikeloom.sw import datasets, models, training
+from spikeloom.sw.training import Trained, checkpoint
 
 #: Where trained networks are kept; ``make clean`` removes them.
 CACHE = Path(__file__).parents[2] / "build" / "benchmarks"

@@ -16,11 +16,11 @@ from benchmarks import page
 from benchmarks.activity import Activity, activity, cycles, shared_lanes
 from benchmarks.lanes import ADDERS, UNITS, Adder, Cells, measure_adders, measure_units
 from benchmarks.nets import CACHE, trained
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sw import datasets
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets import Dataset
-from spikeloom.sw.trained import Trained
+from spikeloom.sw.training import Trained
 
 PAGE = Path(__file__).parents[2] / "docs" / "neurons.md"
 #: T that every neuron is measured at.
@@ -47,9 +47,9 @@ class Variant:
     transport : {"spikes", "count"}
     neuron : str
     options : mapping
-        More for :func:`spikeloom.sw.convert.convert`.
+        More for :func:`spikeloom.sw.conversion.convert`.
     time : str
-        Of :class:`spikeloom.hw.config.HardwareConfig`.
+        Of :class:`spikeloom.hw.planning.config.HardwareConfig`.
     """
 
     what: str

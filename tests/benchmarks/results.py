@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks import page
 from benchmarks.rows import ROWS, Row
-from spikeloom.hw.cost import cost_of
+from spikeloom.hw.prediction.cost import cost_of
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.files import write_text
 from spikeloom.sw.training.recipe import Recipe, recipe_of

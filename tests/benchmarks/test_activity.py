@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pysim
 import pytest
-from components import showcase, showcase_images
-from examples import every_kind, everything
+from support.hw import pysim
+from support.hw.components import showcase, showcase_images
+from support.networks.examples import every_kind, everything
 
 from benchmarks.activity import activity, digits, layer_additions, reached, shared_lanes
-from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import (
     Connection,

@@ -9,7 +9,7 @@ from benchmarks.bitstreams import BUILDS, KEPT, PAGE, committed, table
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build.family import Family
 from spikeloom.sw.cli.networks import FOLDER
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
 
 MANIFESTS = {one.name: Manifest.load(KEPT / f"{one.name}.json") for one in BUILDS}

@@ -11,11 +11,11 @@ from torch import nn
 
 from benchmarks import page
 from spikeloom.sw import datasets, models
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.initialisation import initialise
-from spikeloom.sw.prepare import META, prepare, settle
+from spikeloom.sw.quantized import initialise, prepare, settle
+from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.training import evaluate, fit
 from spikeloom.sw.training.loop import Loop
 from spikeloom.sw.training.options import Fitting

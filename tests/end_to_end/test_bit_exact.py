@@ -10,12 +10,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sim.cosim import cosimulate
 from spikeloom.sw import datasets, models, training
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert, reference
 from spikeloom.sw.network import Network
-from spikeloom.sw.reference import reference
 
 TEST = datasets.load("digits", "test")
 

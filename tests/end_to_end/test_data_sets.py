@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 from spikeloom.sw import datasets, models
 from spikeloom.sw.cli import main
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.initialisation import initialise
-from spikeloom.sw.prepare import META, prepare
+from spikeloom.sw.quantized import initialise, prepare
+from spikeloom.sw.quantized.prepare import META
 
 pytestmark = pytest.mark.data
 

@@ -15,10 +15,10 @@ import pytest
 import torch
 from torch import nn
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sim.cosim import cosimulate
 from spikeloom.sw import datasets, models, training
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.network import Network
 
 TEST = datasets.load("digits", "test")

@@ -19,11 +19,10 @@ from amaranth.hdl import (
 from amaranth.lib import data
 
 from formal.specifications import free, free_within
-from spikeloom.hw.events import DigitSplitter
-from spikeloom.hw.pe import PeArray
-from spikeloom.hw.planning.digits import DigitPlan
+from spikeloom.hw.engine.events import DigitSplitter
+from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.planning.plan import LayerPlan
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import DigitPlan, shape_of
 from spikeloom.sw.network import Range
 
 _ADDRESS_BITS = 2

@@ -17,7 +17,7 @@ from amaranth.hdl import (
 from formal.specifications import Specification, State, free, free_within
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning.plan import LayerPlan
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import shape_of
 
 
 class UnitHarness(Elaboratable):
@@ -44,13 +44,13 @@ class UnitHarness(Elaboratable):
     ) -> None:
         self.plan = plan
         self.assume_ranges = assume_ranges
-        self.unit = unit or NeuronUnit.of(plan)
+        self.unit = unit or NeuronUnit.of(plan.neurons)
         self.specification = specification or Specification.kinds[plan.layer.neuron.kind]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += Assume(~ResetSignal())
-        unit = self.unit(self.plan)
+        unit = self.unit(self.plan.neurons)
         specification = self.specification(m, self.plan)
         cycles = self.plan.cycles
         enable = free(m, unit.enable.shape(), "enable")

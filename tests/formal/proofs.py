@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
-from components import plan_of
-from neuron_bench import layer
+from support.hw.components import plan_of
+from support.hw.neuron_bench import layer
 
 from formal.datapath import DigitHarness, PeHarness
 from formal.neurons import LoopHarness, UnitHarness
 from formal.prover import Proof
-from spikeloom.hw.planning.digits import DigitPlan
 from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Range, Signed
 
 #: Weight and fraction bits of layers whose potentials have nearly all of the contract's 48 bits.

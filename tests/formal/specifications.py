@@ -13,7 +13,7 @@ import numpy as np
 from amaranth.hdl import Array, Assume, Instance, Module, Mux, Shape, Signal, Value, signed
 
 from spikeloom.hw.planning.plan import LayerPlan
-from spikeloom.hw.planning.streams import shape_of
+from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Range
 
 #: A neuron's state between timesteps: its potential, and whatever else the contract gives it.

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from components import mutated, plan_of
+from support.hw.components import mutated, plan_of
 
 from formal.__main__ import main
 from formal.datapath import DigitHarness, PeHarness
 from formal.neurons import UnitHarness
 from formal.proofs import PROOFS, planned
 from formal.prover import Proof, prove
-from spikeloom.hw.events import DigitSplitter
+from spikeloom.hw.engine.events import DigitSplitter
+from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.neurons import (
     BurstUnit,
     DualUnit,
@@ -26,7 +27,6 @@ from spikeloom.hw.neurons import (
     NeuronUnit,
     SignedUnit,
 )
-from spikeloom.hw.pe import PeArray
 from spikeloom.hw.planning.plan import LayerPlan
 from spikeloom.sw.network import Linear, Range
 

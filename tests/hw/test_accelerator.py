@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.lib import wiring
-from components import (
+from support.hw.components import (
     RESIDUAL,
     SHOWCASE,
     STALLS,
@@ -21,18 +21,18 @@ from components import (
     through,
     transfers,
 )
-from pysim import differing, pixels, simulate
+from support.hw.pysim import differing, pixels, simulate
 
 from spikeloom.hw.accelerator import Accelerator, Serializer
-from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.events import DigitSplitter
+from spikeloom.hw.engine.events import DigitSplitter
+from spikeloom.hw.engine.pe import PeArray
+from spikeloom.hw.engine.pool import MaxPoolUnit
+from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.neurons import IfUnit, LadderUnit
-from spikeloom.hw.pe import PeArray
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.planning.plan import plan
 from spikeloom.hw.planning.streams import StreamPlan
-from spikeloom.hw.pool import MaxPoolUnit
-from spikeloom.hw.scanner import Scanner
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Connection, Conv2d, DirectInput, Layer, Logits, Network, Range
 

@@ -7,28 +7,17 @@ import zlib
 import numpy as np
 import pytest
 from amaranth.back import verilog
-from components import small_plan
-from link_board import SimulatedBoard
-from pysim import pixels
+from support.hw.components import small_plan
+from support.hw.pysim import pixels
+from support.link.board import SimulatedBoard
 
 from spikeloom.hw.device import Device
-from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.link import Client, pack, unpack_words
-from spikeloom.sw.link.frames import Decoder, encode
-from spikeloom.sw.link.messages import (
-    AskStatus,
-    Message,
-    Reset,
-    Run,
-    State,
-    Status,
-    Write,
-    content,
-    parse,
-)
+from spikeloom.sw.link import Client, Decoder, Message, State, Status, encode, pack, unpack_words
+from spikeloom.sw.link.messages import AskStatus, Reset, Run, Write, content, parse
 
 CLOCK, BAUD = 12_000_000, 3_000_000
 IMAGES = np.random.default_rng(1).integers(0, 16, (3, 3))

@@ -16,11 +16,11 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import Phase, given, seed, settings
-from pysim import differing, simulate
-from strategies import INPUTS, NEURONS, images_for, networks
+from support.hw.pysim import differing, simulate
+from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 
-from spikeloom.hw.config import TIMES, HardwareConfig
 from spikeloom.hw.neurons import NeuronUnit
+from spikeloom.hw.planning.config import TIMES, HardwareConfig
 from spikeloom.hw.planning.plan import plan
 from spikeloom.sw.network import (
     INPUT,

@@ -7,11 +7,11 @@ import pytest
 from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
-from examples import every_kind, everything
+from support.networks.examples import every_kind, everything
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.build.flow import Images
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.build import Images
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
 from spikeloom.hw.selftest import SelfTest, in_order
 from spikeloom.sw.errors import DataError

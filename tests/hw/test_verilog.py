@@ -20,23 +20,23 @@ from amaranth.back import verilog
 from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from components import SHOWCASE, plan_of, showcase
+from support.hw.components import SHOWCASE, plan_of, showcase
 
 from spikeloom.hw.accelerator import Serializer
-from spikeloom.hw.buffer import RowBuffer
-from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.engine import Engine
-from spikeloom.hw.events import Compactor, DigitSplitter, EventBank, ValuePicker, word_layout
+from spikeloom.hw.engine.buffer import RowBuffer
+from spikeloom.hw.engine.events import Compactor, DigitSplitter, EventBank, ValuePicker, word_layout
+from spikeloom.hw.engine.pe import PeArray, address_bits
+from spikeloom.hw.engine.pool import PoolUnit
+from spikeloom.hw.engine.population import Population
+from spikeloom.hw.engine.queue import WordQueue
+from spikeloom.hw.engine.reader import Reader
+from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.pe import PeArray, address_bits
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
-from spikeloom.hw.planning.streams import shape_of
-from spikeloom.hw.pool import PoolUnit
-from spikeloom.hw.population import Population
-from spikeloom.hw.queue import WordQueue
-from spikeloom.hw.reader import Reader
-from spikeloom.hw.scanner import Scanner
+from spikeloom.hw.values import shape_of
 from spikeloom.hw.verilog import Generated, generate
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.network import Linear, save
@@ -216,7 +216,7 @@ COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
     "EventBank": lambda p: EventBank(shape_of(p.values), p.slots, p.digits, weight_bits(p)),
     "Reader": lambda p: Reader(sole(p), p.target.groups, len(p.bank(0))),
     "PeArray": PeArray,
-    "NeuronUnit": lambda p: NeuronUnit.of(p)(p),
+    "NeuronUnit": lambda p: NeuronUnit.of(p.neurons)(p.neurons),
     "Population": Population,
     "Engine": Engine,
     "Serializer": lambda p: Serializer(p.target),

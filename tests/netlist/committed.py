@@ -10,11 +10,11 @@ from netlist.bitstream import unpacked
 from netlist.simulator import MismatchError
 from netlist.subject import Subject, Verilog
 from spikeloom.hw.boards import Board
-from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link import LinkPlan
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
 from spikeloom.sw.inference import Contents
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import Network
 
 

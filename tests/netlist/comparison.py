@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pysim import pixels
+from support.hw.pysim import pixels
 
 from netlist import cells
 from netlist.simulator import FOLDER, MismatchError, NetlistBoard, compiled
 from netlist.subject import Subject
-from spikeloom.hw.cost import activity
-from spikeloom.hw.planning.cycles import predict
+from spikeloom.hw.prediction import predict
+from spikeloom.hw.prediction.cost import activity
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import BoardDriver
 from spikeloom.sw.link import Client, Result, Transport, pack

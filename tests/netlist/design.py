@@ -17,9 +17,9 @@ from spikeloom.hw.build.family import REPORT, Family
 from spikeloom.hw.build.flow import TOP, read_cells, write_sources
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
-from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.device import Device
-from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link import LinkPlan
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw.golden import Golden

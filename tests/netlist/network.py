@@ -11,7 +11,7 @@ from torch import nn
 
 from spikeloom.hw.build import Images
 from spikeloom.sw import datasets
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.training import train

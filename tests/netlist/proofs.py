@@ -15,8 +15,8 @@ from netlist.design import Design, Made, bitstream, made, netlist
 from netlist.network import digits, images, own_images
 from netlist.subject import Verilog
 from spikeloom.hw.boards import Board
-from spikeloom.hw.config import HardwareConfig
-from spikeloom.sw.manifest import Manifest
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
 
 

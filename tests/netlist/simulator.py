@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from link_board import Uart
+from support.link.board import Uart
 
 from spikeloom.sw.errors import ToolError
 

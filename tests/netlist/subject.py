@@ -8,7 +8,7 @@ from pathlib import Path
 from netlist.simulator import Pins
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build.family import Family
-from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.inference import Contents
 

@@ -15,7 +15,7 @@ from netlist.simulator import MismatchError
 from spikeloom.hw.boards import Board
 from spikeloom.hw.verilog import describe
 from spikeloom.sw.errors import FileFormatError
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
 
 NAMES = ("digits-conv-2bit", "mnist-small", "fashion-small")

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from benchmarks.bitstreams import PRETRAINED
-from components import showcase, showcase_images
-from network_board import NetworkBoard, manifest_of, planned
 from sklearn.datasets import load_digits
+from support.hw.components import showcase, showcase_images
+from support.link.network_board import NetworkBoard, manifest_of, planned
 
 from netlist import __main__ as command
 from netlist.__main__ import main
@@ -27,8 +27,8 @@ from netlist.proofs import PROOFS, Fresh, Line
 from netlist.simulator import MismatchError, Pins
 from netlist.subject import Subject, Verilog
 from spikeloom.hw.boards import Board
-from spikeloom.hw.cost import activity
-from spikeloom.hw.planning.cycles import predict
+from spikeloom.hw.prediction import predict
+from spikeloom.hw.prediction.cost import activity
 from spikeloom.sw.errors import LinkError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import Contents

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny import tiny_design, tiny_network
+from support.cosim.tiny import tiny_design, tiny_network
 
 from spikeloom.sim.cosim import Cosimulator
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import every_kind
-from tiny import (
+from support.cosim.tiny import (
     COUNT,
     CRASH,
     HANG,
@@ -22,8 +21,9 @@ from tiny import (
     tiny_images,
     tiny_network,
 )
+from support.networks.examples import every_kind
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sim.cosim import Cosimulator, cosimulate, default_patience
 from spikeloom.sim.report import CosimReport
 from spikeloom.sim.scoreboard import Tally

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import SOURCE, tiny_network, tiny_sidecar
+from support.cosim.tiny import SOURCE, tiny_network, tiny_sidecar
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.verilog import generate
 from spikeloom.sim.design import Design, Field
 from spikeloom.sw.errors import ConfigError, FileFormatError

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from examples import everything
-from link_board import SimulatedBoard
-from network_board import BAUD, CLOCK, manifest_of, planned
-from tiny import tiny_images, tiny_network
+from support.cosim.tiny import tiny_images, tiny_network
+from support.link.board import SimulatedBoard
+from support.link.network_board import BAUD, CLOCK, manifest_of, planned
+from support.networks.examples import everything
 
-from spikeloom.hw.config import HardwareConfig
 from spikeloom.hw.device import Device
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sim.cosim import Cosimulator
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.golden import Golden

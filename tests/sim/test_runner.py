@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tiny import tiny_design, tiny_network
+from support.cosim.tiny import tiny_design, tiny_network
 
 from spikeloom.sim import building, runner
 from spikeloom.sim.cosim import Cosimulator

@@ -18,7 +18,7 @@ from spikeloom.sim.scoreboard import (
     in_hardware_order,
 )
 from spikeloom.sw.golden import LayerTrace, Result
-from spikeloom.sw.streams import in_stream_order
+from spikeloom.sw.golden.streams import in_stream_order
 
 Values = npt.NDArray[np.int64]
 

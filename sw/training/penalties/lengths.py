@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from spikeloom.sw.activations import Activation
+from spikeloom.sw.quantized import Activation
 from spikeloom.sw.training.penalties.penalty import Penalty
 
 #: Predicted cycles per image, from T by layer name.
@@ -28,8 +28,8 @@ class TimestepPenalty(Penalty):
     The average is that of the papers: the plain mean over the layers that fire. T are the whole
     numbers of the forward pass, so the penalty is silent exactly when the network that would be
     converted is short enough; gradients are those of learned T, see
-    :mod:`spikeloom.sw.activations.timesteps`. The force is the same on every layer and at every
-    distance. What tells layers apart is the loss, so the weight should be small: one that
+    :mod:`~spikeloom.sw.quantized.activations.timesteps`. The force is the same on every layer and
+    at every distance. Only the loss tells layers apart, so the weight should be small: one that
     outweighs it takes all layers down together, past the target.
 
     Parameters

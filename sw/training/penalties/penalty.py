@@ -8,9 +8,8 @@ from typing import ClassVar, Self
 
 from torch import Tensor, nn
 
-from spikeloom.sw.activations import Activation
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.prepare import activations_of
+from spikeloom.sw.quantized import Activation, activations_of
 
 
 class Penalty(ABC):

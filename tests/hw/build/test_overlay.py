@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from components import small_plan
-from stub_tools import Tools, two_layers
+from support.build.stub_tools import Tools, two_layers
+from support.hw.components import small_plan
 
 from spikeloom.hw.axi import generate
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import Images, build_overlay
 from spikeloom.hw.build.folder import WORK
-from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.cost import activity
-from spikeloom.hw.planning.cycles import predict
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.prediction import predict
+from spikeloom.hw.prediction.cost import activity
 from spikeloom.sw.errors import ConfigError, ToolError
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 
 PYNQ = Board.find("pynq-z2")
 #: What Yosys finds in a small overlay.

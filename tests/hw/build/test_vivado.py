@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import io
-from components import plan_of, small_plan
+from support.hw.components import plan_of, small_plan
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build.vivado import Overlay, Pins
 from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import Linear
 
 pytest.importorskip("amaranth_boards")

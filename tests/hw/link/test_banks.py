@@ -4,17 +4,16 @@ import random
 
 import pytest
 from amaranth.back import verilog
-from components import STALLS, Bench, through
-from link_stub import stub_plan
+from support.hw.components import STALLS, Bench, through
+from support.link.stub import stub_plan
 
+from spikeloom.hw.link import Link, UartReceiver, UartTransmitter
 from spikeloom.hw.link.banks import ImageStore, LogitStore, Recorder, Unpacker
 from spikeloom.hw.link.crc import Crc32
 from spikeloom.hw.link.frames import Deframer, FrameQueue, Framer
-from spikeloom.hw.link.link import Link
 from spikeloom.hw.link.scheduler import Scheduler
 from spikeloom.hw.link.server import Server
-from spikeloom.hw.link.uart import UartReceiver, UartTransmitter
-from spikeloom.sw.link.packing import pack
+from spikeloom.sw.link import pack
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 8, 9, 16])

@@ -7,11 +7,11 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from components import STALLS, Bench, through
-from link_board import damaged
+from support.hw.components import STALLS, Bench, through
+from support.link.board import damaged
 
 from spikeloom.hw.link.frames import CONTENT, Deframer, FrameQueue, Framer
-from spikeloom.sw.link.frames import Decoder, encode
+from spikeloom.sw.link import Decoder, encode
 
 
 class Inbox(wiring.Component):

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from components import plan_of, small_plan
-from link_stub import SLOW, StubDevice, stub_logits, stub_plan, stub_record
-from link_verilated import VerilatedBoard, build, under_fire
+from support.hw.components import plan_of, small_plan
+from support.link.stub import SLOW, StubDevice, stub_logits, stub_plan, stub_record
+from support.link.verilated import VerilatedBoard, build, under_fire
 
-from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link import LinkPlan
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.link import Client, RefusedError, State, unpack_words
-from spikeloom.sw.link.frames import Decoder, encode
-from spikeloom.sw.link.messages import AskCounts, AskResult, Message, Reason, Run, Write
+from spikeloom.sw.link import Client, Decoder, Message, RefusedError, State, encode, unpack_words
+from spikeloom.sw.link.messages import AskCounts, AskResult, Reason, Run, Write
 from spikeloom.sw.network import Linear
 
 pytestmark = pytest.mark.xdist_group("link")

@@ -8,10 +8,11 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
-from components import STALLS, Bench
-from link_board import Uart
+from support.hw.components import STALLS, Bench
+from support.link.board import Uart
 
-from spikeloom.hw.link.uart import UartReceiver, UartTransmitter, ratio
+from spikeloom.hw.link import UartReceiver, UartTransmitter
+from spikeloom.hw.link.uart import ratio
 from spikeloom.sw.errors import ConfigError
 
 #: Cycles per bit of 4, 8.33, 9, and 16 and a bit.

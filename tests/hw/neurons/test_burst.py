@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from components import Bench
-from neuron_bench import HUGE, check, layer
+from support.hw.components import Bench
+from support.hw.neuron_bench import HUGE, check, layer
 
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.sw.network import Burst
@@ -53,7 +53,7 @@ def test_potentials_of_the_full_width(leak: int | None) -> None:
 def test_every_quotient(largest: int) -> None:
     made = Burst(np.array([5, 5]), np.array([0, 4]), np.array([-30, -30]), 3, largest)
     plan = layer([[1], [1]], made, 1)
-    dut = NeuronUnit.of(plan)(plan)
+    dut = NeuronUnit.of(plan.neurons)(plan.neurons)
     bench = Bench(dut)
 
     async def drive(ctx: Any) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from components import Bench
-from neuron_bench import HUGE, check, layer
+from support.hw.components import Bench
+from support.hw.neuron_bench import HUGE, check, layer
 
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.sw.network import Dual, If
@@ -46,7 +46,7 @@ def test_fires_at_its_threshold_and_not_below(kind: type[If] | type[Dual]) -> No
         np.full(channels, 8), np.zeros(channels, np.int64), np.arange(16) - 15, fraction_bits=0
     )
     plan = layer([[1]] * channels, neuron, 1)
-    dut = NeuronUnit.of(plan)(plan)
+    dut = NeuronUnit.of(plan.neurons)(plan.neurons)
     bench = Bench(dut)
 
     async def drive(ctx: Any) -> None:
@@ -90,7 +90,7 @@ def test_dual_takes_back_only_what_it_sent() -> None:
     neuron = Dual(np.array([8, 8]), np.array([0, 0]), np.array([0, 0]), fraction_bits=0)
     plan = layer([[1], [-1]], neuron, 5)
     assert (plan.ranges.accumulator.low, plan.ranges.count.low) == (-15, 0)
-    dut = NeuronUnit.of(plan)(plan)
+    dut = NeuronUnit.of(plan.neurons)(plan.neurons)
     bench = Bench(dut)
     seen = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from neuron_bench import HUGE, check_folded, layer
+from support.hw.neuron_bench import HUGE, check_folded, layer
 
 from spikeloom.sw.network import Burst, Dual, If, Neuron, Signed
 

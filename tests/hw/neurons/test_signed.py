@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from components import Bench
-from neuron_bench import HUGE, check, layer
+from support.hw.components import Bench
+from support.hw.neuron_bench import HUGE, check, layer
 
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.sw.network import Signed
@@ -59,7 +59,7 @@ def test_potentials_of_the_full_width() -> None:
 def test_half_a_quantum(currents: list[int], spikes: list[int], potentials: list[int]) -> None:
     neuron = Signed(np.array([6]), np.array([4]), np.array([-9]), 0, 8, 2)
     plan = layer([[1]], neuron, len(currents))
-    dut = NeuronUnit.of(plan)(plan)
+    dut = NeuronUnit.of(plan.neurons)(plan.neurons)
     bench = Bench(dut)
     seen = []
 

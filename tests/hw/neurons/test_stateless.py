@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from neuron_bench import HUGE, check, layer, sequences
+from support.hw.neuron_bench import HUGE, check, layer, sequences
 
 from spikeloom.sw.network import Ladder, Logits
 

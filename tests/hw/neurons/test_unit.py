@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 from amaranth.back import rtlil, verilog
-from components import plan_of
-from neuron_bench import HUGE, layer
+from support.hw.components import plan_of
+from support.hw.neuron_bench import HUGE, layer
 
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.sw.errors import UnsupportedError
@@ -47,7 +47,7 @@ def test_parameters_are_no_wider_than_what_makes_a_difference(
 ) -> None:
     plan = layer([[1]], neurons(kind), 2)
     assert plan.ranges.potential.high == (15 if kind == "ladder" else 30)
-    layout = NeuronUnit.of(plan).layout(plan)
+    layout = NeuronUnit.of(plan.neurons).layout(plan.neurons)
     assert {name: layout[name].width for name in widths} == widths
 
 
@@ -82,7 +82,7 @@ def test_cycles_of_folded_time(kind: str, timesteps: int, cycles: int | None) ->
     assert NeuronUnit.of_kind(kind).folded_cycles(planned.layer) == cycles
     if cycles is not None:
         folded = dataclasses.replace(planned, folded=True)
-        assert NeuronUnit.of(folded) is NeuronUnit.folded_units[kind]
+        assert NeuronUnit.of(folded.neurons) is NeuronUnit.folded_units[kind]
         assert folded.cycles == cycles
 
 
@@ -108,9 +108,10 @@ def test_converts_alone_and_without_multipliers(kind: str, folded: bool, timeste
         assert kind in ("ladder", "logits")
         return
     plan = layer([[127], [-128]], two_channels(kind, timesteps), timesteps, folded)
+    kind = NeuronUnit.of(plan.neurons)
     # A combinational loop would be refused here.
-    assert "module alone(" in verilog.convert(NeuronUnit.of(plan)(plan), name="alone")
-    cells = set(re.findall(r"cell \$(\w+) ", rtlil.convert(NeuronUnit.of(plan)(plan))))
+    assert "module alone(" in verilog.convert(kind(plan.neurons), name="alone")
+    cells = set(re.findall(r"cell \$(\w+) ", rtlil.convert(kind(plan.neurons))))
     assert cells
     assert not cells & COSTLY
 

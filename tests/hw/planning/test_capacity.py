@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from components import Bench
-from examples import logits_layer
 from hypothesis import given, settings
+from support.hw.components import Bench
+from support.networks.examples import logits_layer
 
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow

@@ -6,11 +6,11 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from components import plain_if, plan_of
-from examples import ints, logits_layer
 from hypothesis import given, settings
+from support.hw.components import plain_if, plan_of
+from support.networks.examples import ints, logits_layer
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.connection import ConnectionPlan, spare_rows
 from spikeloom.hw.planning.plan import LayerPlan, plan
 from spikeloom.sw.network import (

@@ -5,12 +5,12 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from components import plan_of
-from examples import ints, logits_layer
 from hypothesis import given, settings
-from strategies import networks
+from support.hw.components import plan_of
+from support.networks.examples import ints, logits_layer
+from support.networks.strategies import networks
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (

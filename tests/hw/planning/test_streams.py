@@ -4,7 +4,8 @@ import pytest
 from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
-from spikeloom.hw.planning.streams import StreamPlan, shape_of
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Range
 
 

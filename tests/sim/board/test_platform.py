@@ -3,12 +3,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from components import small_plan
+from support.hw.components import small_plan
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.device import Device
-from spikeloom.hw.link.plan import LinkPlan
+from spikeloom.hw.link import LinkPlan
 from spikeloom.sim.board import SimulationPlatform
 from spikeloom.sw.errors import ConfigError
 

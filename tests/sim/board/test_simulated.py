@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikeloom.hw.config import HardwareConfig
-from spikeloom.hw.cost import activity
-from spikeloom.hw.planning.cycles import predict
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.prediction import predict
+from spikeloom.hw.prediction.cost import activity
 from spikeloom.sim.board import SimulatedBoard
 from spikeloom.sw import datasets
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.networks import open_network
 from spikeloom.sw.errors import ConfigError, DataError, LinkError
 from spikeloom.sw.golden import Golden
+from spikeloom.sw.golden.streams import in_stream_order, pixel_stream
 from spikeloom.sw.link import Client, State, pack, unpack_words
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.link.serial import SerialTransport
-from spikeloom.sw.manifest import Manifest
 from spikeloom.sw.network.record import IntArray
-from spikeloom.sw.streams import in_stream_order, pixel_stream
 
 pytestmark = pytest.mark.xdist_group("board")
 

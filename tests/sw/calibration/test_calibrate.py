@@ -6,15 +6,15 @@ import copy
 from typing import Any
 
 import pytest
-import small
 import torch
+from support.models import small
 from torch import nn
 
 from spikeloom.sw.calibration import Loss, Weighting, calibrate
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.prepare import prepare
+from spikeloom.sw.quantized import prepare
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 
 CODING: dict[str, Any] = {"transport": "spikes", "timesteps": 2}

@@ -20,9 +20,8 @@ from spikeloom.sw.conversion.absorption import (
     LadderAbsorber,
     SignedAbsorber,
 )
-from spikeloom.sw.conversion.population import Population, leak_grid
-from spikeloom.sw.dynamics import Dynamics
 from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.golden import Dynamics
 from spikeloom.sw.network import (
     Burst,
     Connection,
@@ -36,6 +35,7 @@ from spikeloom.sw.network import (
     Signed,
 )
 from spikeloom.sw.network.neurons import Integrator
+from spikeloom.sw.spiking.population import Population, leak_grid
 
 REALS = st.floats(-8, 8, allow_nan=False).map(Fraction)
 POSITIVE = st.floats(2**-8, 4).map(Fraction)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import small
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.models import small
 
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.errors import ConfigError, DataError

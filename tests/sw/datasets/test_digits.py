@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import small
+from support.models import small
 
 from spikeloom.sw import datasets
 

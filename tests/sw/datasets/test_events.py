@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import small
 from hypothesis import given
 from hypothesis import strategies as st
+from support.models import small
 
 from spikeloom.sw import datasets
 from spikeloom.sw.datasets import Binning

@@ -9,13 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import small
 import torch
+from support.models import small
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from spikeloom.sw import models
-from spikeloom.sw.activations import QCFS, Activation
 from spikeloom.sw.diagnostics import (
     Failure,
     Finding,
@@ -24,8 +23,7 @@ from spikeloom.sw.diagnostics import (
     findings,
     measure,
 )
-from spikeloom.sw.initialisation import initialise
-from spikeloom.sw.prepare import activations_of, prepare
+from spikeloom.sw.quantized import QCFS, Activation, activations_of, initialise, prepare
 from spikeloom.sw.spiking import spiking
 from spikeloom.sw.training import fit, param_groups
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import HEALTH
+from support.models.small import HEALTH
 
 from spikeloom.sw.diagnostics import LayerHealth
 from spikeloom.sw.errors import FileFormatError

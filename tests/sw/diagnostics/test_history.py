@@ -9,7 +9,7 @@ from typing import Any
 
 import matplotlib.image
 import pytest
-from small import HEALTH
+from support.models.small import HEALTH
 
 from spikeloom.sw.diagnostics import LayerHealth, Phase, read_log
 from spikeloom.sw.diagnostics.picture import HEIGHT, WIDTH, draw

@@ -6,10 +6,10 @@ import copy
 from typing import Any
 
 import pytest
-import small
 import torch
+from support.models import small
 
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.diagnostics import measure, measure_network
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.spiking import spiking

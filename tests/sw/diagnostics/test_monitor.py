@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import small
 import torch
 from lightning_fabric import Fabric
+from support.models import small
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
@@ -18,8 +18,7 @@ from spikeloom.sw import models
 from spikeloom.sw.diagnostics import LayerHealth, Monitor
 from spikeloom.sw.diagnostics.monitor import EVERY
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.initialisation import initialise
-from spikeloom.sw.prepare import prepare
+from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.spiking import spiking
 from spikeloom.sw.training import param_groups
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from graphs import Free, Refusals, assert_refused, chain, conv_net, refused, walked
+from support.models.graphs import Free, Refusals, assert_refused, chain, conv_net, refused, walked
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikeloom.sw.activations import QCFS, Activation, SignedQCFS
-from spikeloom.sw.graph.nodes import Pooling, Tap
+from spikeloom.sw.graph.nodes import Pooling, Rectifier, Tap
+from spikeloom.sw.quantized import QCFS, Activation, SignedQCFS
 
 ACTIVATIONS: dict[str, Callable[[Free, Tensor], Tensor]] = {
     "module": lambda m, x: m.relu(x),
@@ -62,9 +62,7 @@ LEAKY: dict[str, Callable[[Free, Tensor], Tensor]] = {
 def test_every_spelling_of_leaky_relu(name: str) -> None:
     act = LEAKY[name]
     result = walked(lambda m, x: m.fc(act(m, m.conv1(x)).flatten(1))).require()
-    template = result.layers[0].template
-    assert isinstance(template, SignedQCFS)
-    assert template.slope == 0.125
+    assert result.layers[0].rectifier == Rectifier(0.125)
     assert result.layers[1].synapses[0].tap == Tap("conv1", flat=True, signed=True)
     assert "signed spikes of layer conv1" in [r.reason for r in result.reports]
 
@@ -74,14 +72,12 @@ def test_the_default_slope_is_torchs() -> None:
         walked(lambda m, x: m.fc(functional.leaky_relu(m.conv1(x)).flatten(1))),
         conv_net(nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.LeakyReLU())),
     ):
-        template = result.layers[0].template
-        assert isinstance(template, SignedQCFS)
-        assert template.slope == 0.01
+        assert result.layers[0].rectifier == Rectifier(0.01)
 
 
 def test_leaky_relu_without_a_leak_is_relu() -> None:
     result = chain(nn.Linear(4, 4), nn.LeakyReLU(0.0), nn.Linear(4, 2), shape=(4,)).require()
-    assert type(result.layers[0].template) is QCFS
+    assert result.layers[0].rectifier == Rectifier()
     assert not result.layers[1].synapses[0].tap.signed
 
 
@@ -97,7 +93,7 @@ def test_slopes_that_no_spike_can_have(slope: float) -> None:
 def test_leaky_relu_of_what_is_never_negative_is_redundant() -> None:
     result = walked(lambda m, x: m.fc(LEAKY["twice"](m, m.conv1(x)).flatten(1))).require()
     assert result.redundant == ("leaky",)
-    assert type(result.layers[0].template) is QCFS
+    assert result.layers[0].rectifier == Rectifier()
 
 
 def test_pools_keep_the_sign() -> None:
@@ -120,8 +116,9 @@ class Own(Activation):
 )
 def test_activations_of_ours_are_kept(own: Activation) -> None:
     result = chain(nn.Linear(4, 4), own, nn.Linear(4, 2), shape=(4,)).require()
-    template = result.layers[0].template
-    assert repr(template) == repr(own)
+    rectifier = result.layers[0].rectifier
+    assert rectifier is not None
+    assert repr(rectifier.own) == repr(own)
     assert result.layers[1].synapses[0].tap.signed == isinstance(own, SignedQCFS)
     assert f"spikes of layer layer_0, T = {own.levels}" in result.reports[2].reason
 

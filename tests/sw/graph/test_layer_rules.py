@@ -6,7 +6,7 @@ import re
 
 import pytest
 import torch
-from graphs import SHAPE, Refusals, assert_refused, chain, conv_net, refused, walked
+from support.models.graphs import SHAPE, Refusals, assert_refused, chain, conv_net, refused, walked
 from torch import Tensor, nn
 from torch.nn import functional
 

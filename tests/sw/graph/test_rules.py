@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from graphs import Refusals, assert_refused, chain, conv_net, refused
+from support.models.graphs import Refusals, assert_refused, chain, conv_net, refused
 from torch import nn
 
 REFUSED: Refusals = {

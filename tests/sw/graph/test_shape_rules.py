@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from graphs import SHAPE, Free, Refusals, assert_refused, chain, refused, walked
+from support.models.graphs import SHAPE, Free, Refusals, assert_refused, chain, refused, walked
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -8,7 +8,7 @@ from itertools import permutations
 
 import pytest
 import torch
-from graphs import Free, Refusals, assert_refused, chain, refused, walked
+from support.models.graphs import Free, Refusals, assert_refused, chain, refused, walked
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -158,7 +158,7 @@ def test_logits_may_be_added_up() -> None:
         return m.fc(y.flatten(1)) + m.fc4(y.mean((2, 3)))
 
     last = walked(forward).require().layers[-1]
-    assert (last.name, last.activation, last.template) == ("fc", None, None)
+    assert (last.name, last.activation, last.rectifier) == ("fc", None, None)
     assert [synapse.target for synapse in last.synapses] == ["fc", "fc4"]
 
 

@@ -6,7 +6,7 @@ import operator
 
 import pytest
 import torch
-from graphs import SHAPE, Free, Refusals, assert_refused, chain, refused, walked
+from support.models.graphs import SHAPE, Free, Refusals, assert_refused, chain, refused, walked
 from torch import Tensor, fx, nn
 from torch.nn import functional
 

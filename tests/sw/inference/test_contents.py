@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from components import showcase
-from examples import every_kind, everything
-from network_board import manifest_of, planned
+from support.hw.components import showcase
+from support.link.network_board import manifest_of, planned
+from support.networks.examples import every_kind, everything
 
 from spikeloom.sw.errors import ConfigError, FileFormatError, LinkError, SpikeloomError
 from spikeloom.sw.inference import Contents
-from spikeloom.sw.manifest import Manifest
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import Network
 
 

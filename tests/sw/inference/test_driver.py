@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from components import residual, showcase
-from examples import every_kind, everything
-from link_board import Fire
-from network_board import NetworkBoard, behind_pty, manifest_of, planned
+from support.hw.components import residual, showcase
+from support.link.board import Fire
+from support.link.network_board import NetworkBoard, behind_pty, manifest_of, planned
+from support.networks.examples import every_kind, everything
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError, LinkError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import BoardDriver, Contents, Inference

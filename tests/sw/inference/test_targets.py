@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from components import SHOWCASE, showcase
-from network_board import NetworkBoard, behind_pty, manifest_of, planned
+from support.hw.components import SHOWCASE, showcase
+from support.link.network_board import NetworkBoard, behind_pty, manifest_of, planned
 
-from spikeloom.hw.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sw import network as contract
 from spikeloom.sw.errors import ConfigError, DataError, LinkError
 from spikeloom.sw.golden import Golden

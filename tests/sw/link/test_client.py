@@ -8,13 +8,11 @@ import zlib
 from typing import Any
 
 import pytest
-from link_board import Fire, ModelBoard
+from support.link.board import Fire, ModelBoard
 
 from spikeloom.sw.errors import DataError, LinkError
-from spikeloom.sw.link.client import Client, RefusedError
-from spikeloom.sw.link.frames import Decoder, encode
-from spikeloom.sw.link.messages import AskCounts, AskResult, Identify, Result, Run, State, Write
-from spikeloom.sw.link.transport import pair
+from spikeloom.sw.link import Client, Decoder, RefusedError, Result, State, encode, pair
+from spikeloom.sw.link.messages import AskCounts, AskResult, Identify, Run, Write
 
 
 def client_of(board: Any, **choices: Any) -> Client:

@@ -6,9 +6,9 @@ import zlib
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-from link_board import damaged
+from support.link.board import damaged
 
-from spikeloom.sw.link.frames import Decoder, encode
+from spikeloom.sw.link import Decoder, encode
 
 #: Mostly bytes that mean something.
 CONTENTS = st.lists(st.sampled_from([0, 0x5D, 0x5E, 0x7D, 0x7E, 0xFF, 1]), min_size=4).map(

@@ -7,15 +7,12 @@ import pytest
 from hypothesis import given
 
 from spikeloom.sw.errors import LinkError
+from spikeloom.sw.link import Identity, Message, Record, Result
 from spikeloom.sw.link.messages import (
     AskCounts,
     Counters,
-    Identity,
-    Message,
     Reason,
-    Record,
     Refusal,
-    Result,
     Run,
     Write,
     content,

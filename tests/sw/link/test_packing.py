@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from spikeloom.sw.errors import DataError
-from spikeloom.sw.link.packing import pack, packed_bits, packed_bytes, unpack_words
+from spikeloom.sw.link import pack, packed_bits, packed_bytes, unpack_words
 
 
 @given(st.sampled_from([1, 2, 4, 8, 16]), st.data())

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import serial
-from link_board import ModelBoard
-from network_board import behind_pty
+from support.link.board import ModelBoard
+from support.link.network_board import behind_pty
 
 from spikeloom.sw.errors import LinkError
 from spikeloom.sw.link import Client

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from spikeloom.sw.link.transport import pair
+from spikeloom.sw.link import pair
 
 
 def test_bytes_arrive_at_the_other_end() -> None:

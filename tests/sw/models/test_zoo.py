@@ -7,17 +7,17 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-import small
 import torch
+from support.models import small
 from torch import nn
 
 from spikeloom.sw import models
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.graph.nodes import LayerSpec, Pooling
 from spikeloom.sw.graph.walk import trace, walk
-from spikeloom.sw.initialisation import initialise
-from spikeloom.sw.prepare import META, check, prepare
+from spikeloom.sw.quantized import check, initialise, prepare
+from spikeloom.sw.quantized.prepare import META
 
 
 def specs(name: str) -> list[LayerSpec]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from examples import ints
+from support.networks.examples import ints
 from torch.nn import functional
 
 from spikeloom.sw.errors import ContractError

@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 import numpy as np
-from examples import every_kind, everything, ints, logits_layer
 from hypothesis import given, settings
-from strategies import networks
+from support.networks.examples import every_kind, everything, ints, logits_layer
+from support.networks.strategies import networks
 
 from spikeloom.sw.network import (
     Conv2d,

@@ -13,14 +13,14 @@ import pytest
 import safetensors.numpy
 import safetensors.torch
 import torch
-from examples import every_kind, everything
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import networks
+from support.networks.examples import every_kind, everything
+from support.networks.strategies import networks
 
 from spikeloom.sw.errors import ContractError, FileFormatError, SpikeloomError
 from spikeloom.sw.network import VERSION, Network, Range, load, save
-from spikeloom.sw.network.file import describe, read_metadata
+from spikeloom.sw.network.file import read_metadata
 
 #: What a hand or a broken program may leave in place of any JSON value.
 ODD = [
@@ -44,7 +44,8 @@ def write(path: Path, header: Any, tensors: Any) -> Path:
 def parts(
     build: Callable[[], Network] = everything,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
-    header, tensors = describe(build())
+    header, tensors = build().describe()
+    header = {"format": "spikeloom-network", "version": 1, **header}
     return json.loads(json.dumps(header)), {k: v.copy() for k, v in tensors.items()}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import counted, every_kind, everything, ints, logits_layer
+from support.networks.examples import counted, every_kind, everything, ints, logits_layer
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network import (

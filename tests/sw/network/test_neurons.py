@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import ints
+from support.networks.examples import ints
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Logits, Range, Signed

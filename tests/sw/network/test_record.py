@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import ints
+from support.networks.examples import ints
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network import Conv2d, If, Ladder, Linear, Neuron, Pool, SumPool, Synapses

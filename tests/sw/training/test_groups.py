@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from spikeloom.sw import models
-from spikeloom.sw.activations import Activation
-from spikeloom.sw.prepare import prepare
-from spikeloom.sw.training.groups import param_groups
+from spikeloom.sw.quantized import Activation, prepare
+from spikeloom.sw.training import param_groups
 
 SHAPE = (1, 8, 8)
 

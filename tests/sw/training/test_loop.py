@@ -6,17 +6,15 @@ import copy
 
 import numpy as np
 import pytest
-import small
 import torch
 from rich.progress import Progress
+from support.models import small
 from torch import nn
 
 from spikeloom.sw import models
-from spikeloom.sw.activations import QCFS
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
-from spikeloom.sw.initialisation import initialise
-from spikeloom.sw.prepare import prepare
+from spikeloom.sw.quantized import QCFS, initialise, prepare
 from spikeloom.sw.spiking import spiking
 from spikeloom.sw.training import evaluate, fit, param_groups, train
 

@@ -12,20 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small
 import torch
 from click.testing import CliRunner
+from support.models import small
 from torch import fx
 
-from spikeloom.sw import checkpoint
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.neurons import SpikingNeuron
-from spikeloom.sw.spiking import SpikingNetwork
-from spikeloom.sw.training import evaluate, train
+from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
+from spikeloom.sw.training import checkpoint, evaluate, train
 from spikeloom.sw.training.loop import Loop
 from spikeloom.sw.training.recipe import Recipe, recipe_of
 from spikeloom.sw.training.run import run

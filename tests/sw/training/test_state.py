@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeloom.sw.checkpoint import save_tensors
 from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.training.checkpoint import save_tensors
 from spikeloom.sw.training.state import State, first_difference
 
 RECIPE: dict[str, Any] = {"seed": 0, "data": {"name": "digits", "root": "a"}, "phase": [{"lr": 1}]}

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-import small
 import torch
+from support.models import small
 from torch import fx, nn
 
 from spikeloom.sw import models
-from spikeloom.sw.activations import Activation
-from spikeloom.sw.convert import convert
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.initialisation import initialise
-from spikeloom.sw.prepare import META, activations_of, prepare, settle
+from spikeloom.sw.quantized import Activation, activations_of, initialise, prepare, settle
+from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.training import param_groups
 from spikeloom.sw.training.penalties import CyclePenalty, TimestepPenalty, penalty_named, steps_of
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from spikeloom.sw import models
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.prepare import prepare
+from spikeloom.sw.quantized import prepare
 from spikeloom.sw.training.penalties import ClippingPenalty, VariancePenalty, penalty_named
 
 LOSS = torch.tensor(2.0)

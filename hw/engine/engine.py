@@ -1,0 +1,143 @@
+"""One layer: from the transfers of its source to the transfers that it sends on."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import fifo, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.engine.events import EventBank
+from spikeloom.hw.engine.gather import Gather
+from spikeloom.hw.engine.pe import PeArray, address_bits
+from spikeloom.hw.engine.population import Population, tap_signature
+from spikeloom.hw.engine.reader import Reader, reader_layout
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.values import shape_of
+
+#: Bits of a counter; it starts again from 0 after 2^32 - 1.
+COUNTER_BITS = 32
+
+#: Counters of one engine. Every cycle counts in exactly one of ``cycles`` (the engine works),
+#: ``starved`` (it has nothing to do, because its source has not sent enough) and ``blocked`` (it
+#: stands still, because its target takes nothing); ``events`` are the additions to every lane.
+COUNTERS = wiring.Signature(
+    {name: Out(COUNTER_BITS) for name in ("cycles", "events", "starved", "blocked")}
+)
+
+
+class Engine(wiring.Component):
+    """A layer's hardware: a reader for each connection, event banks, processing elements, neurons.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+
+    Members
+    -------
+    i0, i1, ... : In(stream)
+        What the source of each connection sends.
+    o : Out(stream)
+        Transfers of ``plan.target``.
+    tap : Out
+        See :func:`~spikeloom.hw.engine.tap_signature`.
+    counters : Out
+        See :data:`COUNTERS`.
+    """
+
+    def __init__(self, plan: LayerPlan) -> None:
+        self.plan = plan
+        super().__init__(
+            {f"i{k}": In(reader.source.signature) for k, reader in enumerate(plan.readers)}
+            | {
+                "o": Out(plan.target.signature),
+                "tap": Out(tap_signature(plan)),
+                "counters": Out(COUNTERS),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        plan = self.plan
+        m.submodules.pes = pes = PeArray(plan)
+        m.submodules.population = population = Population(plan)
+        m.submodules.gather = gather = self._gathered(m, pes.depth)
+
+        # Every bank gets its share of each word at the same time: value k of a word belongs to
+        # bank k mod E, since neighbouring channels then meet different banks.
+        value = shape_of(plan.values)
+        banks = []
+        for e in range(plan.events):
+            bank = EventBank(value, plan.slots, plan.digits, address_bits(pes.depth))
+            m.submodules[f"events{e}"] = bank
+            banks.append(bank)
+        all_ready = Signal()
+        m.d.comb += [
+            all_ready.eq(Cat(bank.i.ready for bank in banks).all()),
+            gather.o.ready.eq(all_ready),
+        ]
+        for e, bank in enumerate(banks):
+            m.d.comb += [
+                bank.i.valid.eq(gather.o.valid & all_ready),
+                bank.i.payload.base.eq(gather.o.payload.base),
+                bank.i.payload.last.eq(gather.o.payload.last),
+            ]
+            for slot in range(plan.slots):
+                word = gather.o.payload.values
+                m.d.comb += bank.i.payload.values[slot].eq(word[slot * plan.events + e])
+            wiring.connect(m, bank.o, getattr(pes, f"i{e}"))
+        waiting = self._connect_sums(m, pes, population)
+        wiring.connect(m, population.o, wiring.flipped(self.o))
+        wiring.connect(m, population.tap, wiring.flipped(self.tap))
+
+        working = Signal()
+        blocked = Signal()
+        m.d.comb += [
+            working.eq(
+                ~gather.waits
+                | Cat(bank.busy for bank in banks).any()
+                | pes.busy
+                | waiting
+                | population.busy
+            ),
+            blocked.eq(population.blocked & (pes.stalled | ~(pes.issued.any()))),
+        ]
+        counters = self.counters
+        m.d.sync += counters.events.eq(counters.events + pes.issued)
+        with m.If(blocked):
+            m.d.sync += counters.blocked.eq(counters.blocked + 1)
+        with m.Elif(working):
+            m.d.sync += counters.cycles.eq(counters.cycles + 1)
+        with m.Else():
+            m.d.sync += counters.starved.eq(counters.starved + 1)
+        return m
+
+    def _gathered(self, m: Module, depth: int) -> Gather:
+        """Return the words of all connections, window by window."""
+        plan = self.plan
+        readers = [Reader(reader, plan.target.groups, depth) for reader in plan.readers]
+        layout = reader_layout(plan.values, plan.slots * plan.events, depth)
+        gather = Gather([reader.layout for reader in readers], layout)
+        for k, reader in enumerate(readers):
+            m.submodules[f"reader{k}"] = reader
+            wiring.connect(m, wiring.flipped(getattr(self, f"i{k}")), reader.i)
+            wiring.connect(m, reader.o, getattr(gather, f"i{k}"))
+            m.d.comb += getattr(gather, f"waits{k}").eq(reader.waits)
+        return gather
+
+    def _connect_sums(self, m: Module, pes: PeArray, population: Population) -> Value:
+        """Hand sums to the neurons, through a queue if planned; return whether any waits in it."""
+        if not self.plan.queue:
+            wiring.connect(m, pes.o, population.i)
+            return Const(0)
+        m.submodules.sums = sums = fifo.SyncFIFO(
+            width=pes.o.payload.shape().size, depth=self.plan.queue
+        )
+        m.d.comb += [
+            sums.w_data.eq(pes.o.payload),
+            sums.w_en.eq(pes.o.valid),
+            pes.o.ready.eq(sums.w_rdy),
+            population.i.payload.eq(sums.r_data),
+            population.i.valid.eq(sums.r_rdy),
+            sums.r_en.eq(population.i.ready),
+        ]
+        return sums.level != 0

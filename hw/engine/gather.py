@@ -1,0 +1,68 @@
+"""Several connections into one layer: the words of one window, one connection after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Gather(wiring.Component):
+    """Joins the words of each window from all connections of a layer.
+
+    The first connection's words of a window come first, then the second's, and so on; only the
+    last connection's last word ends the window. Weights of all connections lie in the same banks,
+    so that what follows need not know which connection a word is from.
+
+    Parameters
+    ----------
+    sources : sequence of data.StructLayout
+        Words of each connection, as :attr:`~spikeloom.hw.engine.reader.Reader.layout` gives them.
+    target : data.StructLayout
+        Words that hold each of them: as many values as the longest, as wide as the widest.
+
+    Members
+    -------
+    i0, i1, ... : In(stream)
+        Words of each connection.
+    waits0, waits1, ... : In(1)
+        Whether a connection lacks rows.
+    o : Out(stream)
+        Words of all of them; places that a connection's words do not have are 0.
+    waits : Out(1)
+        Whether the connection whose turn it is lacks rows.
+    """
+
+    def __init__(self, sources: Sequence[data.StructLayout], target: data.StructLayout) -> None:
+        self.sources = tuple(sources)
+        self.target = target
+        members = {"o": Out(stream.Signature(target)), "waits": Out(1)}
+        for k, source in enumerate(self.sources):
+            members |= {f"i{k}": In(stream.Signature(source)), f"waits{k}": In(1)}
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        number = len(self.sources)
+        turn = Signal(range(number))
+        ends = Signal()
+        with m.Switch(turn):
+            for k, layout in enumerate(self.sources):
+                source = getattr(self, f"i{k}")
+                with m.Case(k):
+                    m.d.comb += [
+                        self.o.valid.eq(source.valid),
+                        self.o.payload.base.eq(source.payload.base),
+                        source.ready.eq(self.o.ready),
+                        ends.eq(source.payload.last),
+                        self.waits.eq(getattr(self, f"waits{k}")),
+                    ]
+                    for place in range(layout["values"].shape.length):
+                        m.d.comb += self.o.payload.values[place].eq(source.payload.values[place])
+        last = turn == number - 1
+        m.d.comb += self.o.payload.last.eq(ends & last)
+        with m.If(self.o.valid & self.o.ready & ends):
+            m.d.sync += turn.eq(Mux(last, 0, turn + 1))
+        return m

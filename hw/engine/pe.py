@@ -1,0 +1,145 @@
+"""Processing elements: ``acc += ±(w << shift)`` and nothing else."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.engine.events import event_layout
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.values import shape_of
+
+
+def address_bits(depth: int) -> int:
+    """Return the width of the addresses of a memory with ``depth`` words, at least 1."""
+    return max((depth - 1).bit_length(), 1)
+
+
+class PeArray(wiring.Component):
+    """E weight banks and M accumulators: each cycle adds up to E events to every lane.
+
+    A bank that has come to the end of its window waits for the others; then the sums are offered,
+    and the next window starts from zero in the very next cycle.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+
+    Members
+    -------
+    i0, i1, ... : In(stream)
+        Events of each bank.
+    o : Out(stream)
+        The accumulator of each lane after a window.
+    issued : Out(range(E + 1))
+        Events that are added in this cycle.
+    stalled : Out(1)
+        Whether the pipeline stands still because its sums are not taken.
+    busy : Out(1)
+        Whether events or sums are on their way.
+    """
+
+    def __init__(self, plan: LayerPlan) -> None:
+        self.plan = plan
+        self.depth = len(plan.bank(0))
+        events = event_layout(plan.digits, address_bits(self.depth))
+        sums = data.ArrayLayout(shape_of(plan.ranges.accumulator), plan.lanes)
+        super().__init__(
+            {f"i{e}": In(stream.Signature(events)) for e in range(plan.events)}
+            | {
+                "o": Out(stream.Signature(sums)),
+                "issued": Out(range(plan.events + 1)),
+                "stalled": Out(1),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        plan = self.plan
+        banks = [getattr(self, f"i{e}") for e in range(plan.events)]
+        advance = Signal()
+
+        # Stage 0: take an event from every bank whose window has not ended.
+        ended = Signal(plan.events)
+        taken = Signal(plan.events)
+        useful = Signal(plan.events)
+        ending = Signal(plan.events)
+        for e, bank in enumerate(banks):
+            m.d.comb += [
+                bank.ready.eq(advance & ~ended[e]),
+                taken[e].eq(bank.valid & ~ended[e]),
+                useful[e].eq(taken[e] & ~bank.payload.null),
+                ending[e].eq(ended[e] | (taken[e] & bank.payload.last)),
+            ]
+        window_end = ending.all()
+        with m.If(advance):
+            m.d.sync += ended.eq(Mux(window_end, 0, ending))
+            m.d.comb += self.issued.eq(_count(useful))
+
+        # Stage 1: weights come out of memory; shift, sign and sum them.
+        valid1 = Signal()
+        end1 = Signal()
+        terms = []
+        for e, bank in enumerate(banks):
+            use = Signal(name=f"use{e}")
+            shift = Signal.like(bank.payload.shift, name=f"shift{e}")
+            negative = Signal(name=f"negative{e}")
+            with m.If(advance):
+                m.d.sync += [
+                    use.eq(useful[e]),
+                    shift.eq(bank.payload.shift),
+                    negative.eq(bank.payload.negative),
+                ]
+            weights = self._bank(m, e, bank.payload.address, advance)
+            terms.append([self._term(weights[k], use, shift, negative) for k in range(plan.lanes)])
+        valid2 = Signal()
+        end2 = Signal()
+        # Sums wrap in the accumulator's width: the digits of a value may add up to more than the
+        # value, but the total is proven to fit, and addition is exact modulo 2^width.
+        accumulator = self.o.payload.shape().elem_shape
+        partial = [Signal(accumulator, name=f"partial{k}") for k in range(plan.lanes)]
+        with m.If(advance):
+            m.d.sync += [
+                valid1.eq(taken.any()),
+                end1.eq(window_end),
+                valid2.eq(valid1),
+                end2.eq(end1),
+            ]
+            m.d.sync += [partial[k].eq(sum(bank[k] for bank in terms)) for k in range(plan.lanes)]
+
+        # Stage 2: accumulate; a finished window is offered from the accumulators themselves.
+        fresh = Signal(init=1)
+        m.d.comb += [
+            self.stalled.eq(valid2 & self.o.valid & ~self.o.ready),
+            advance.eq(~self.stalled),
+            self.busy.eq(valid1 | valid2 | self.o.valid),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(advance & valid2):
+            m.d.sync += [fresh.eq(end2), self.o.valid.eq(end2)]
+            for k in range(plan.lanes):
+                m.d.sync += self.o.payload[k].eq(Mux(fresh, 0, self.o.payload[k]) + partial[k])
+        return m
+
+    def _bank(self, m: Module, event: int, address: Value, enable: Value) -> data.View[object]:
+        """Return the weights that were read in the cycle before."""
+        layout = data.ArrayLayout(shape_of(self.plan.weights), self.plan.lanes)
+        bank = memory.Memory(shape=layout, depth=self.depth, init=self.plan.bank(event))
+        m.submodules[f"bank{event}"] = bank
+        port = bank.read_port()
+        m.d.comb += [port.addr.eq(address), port.en.eq(enable)]
+        return port.data
+
+    def _term(self, weight: Value, use: Value, shift: Value, negative: Value) -> Value:
+        """Return what an event adds, with logic for just the digits that can occur."""
+        digits = self.plan.digits
+        shifted = weight << shift if digits.positions > 1 else weight
+        signed = Mux(negative, -shifted, shifted) if digits.recoded else shifted
+        return Mux(use, signed, 0)
+
+
+def _count(bits: Signal) -> Value:
+    return sum((bits[k] for k in range(1, len(bits))), Cat(bits[0]))

@@ -1,0 +1,155 @@
+"""Pools between two layers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.planning.connection import PoolPlan
+from spikeloom.hw.values import shape_of
+from spikeloom.sw.errors import UnsupportedError
+from spikeloom.sw.network import MaxPool, SumPool
+
+
+class PoolUnit(wiring.Component):
+    """Combines the values of each window as they stream past, keeping one row of windows.
+
+    Takes a transfer every other cycle. Found by the ``kind`` of the contract's pool; a new kind is
+    one class with a :meth:`combine`.
+
+    Parameters
+    ----------
+    plan : PoolPlan
+
+    Members
+    -------
+    i : In(stream)
+        Transfers of ``plan.source``.
+    o : Out(stream)
+        Transfers of ``plan.target``.
+    busy : Out(1)
+        Whether a transfer is inside.
+    """
+
+    units: ClassVar[dict[str, type[PoolUnit]]] = {}
+
+    def __init_subclass__(cls, kind: str) -> None:
+        super().__init_subclass__()
+        cls.units[kind] = cls
+
+    def __init__(self, plan: PoolPlan) -> None:
+        self.plan = plan
+        super().__init__(
+            {
+                "i": In(plan.source.signature),
+                "o": Out(plan.target.signature),
+                "busy": Out(1),
+            }
+        )
+
+    @staticmethod
+    def of(plan: PoolPlan) -> PoolUnit:
+        """Return the unit for a pool.
+
+        Raises
+        ------
+        UnsupportedError
+            If no unit is known for its kind.
+        """
+        kind = plan.pool.kind
+        if kind not in PoolUnit.units:
+            known = ", ".join(sorted(PoolUnit.units))
+            raise UnsupportedError(f"no hardware for pools of kind {kind!r}; there is: {known}")
+        return PoolUnit.units[kind](plan)
+
+    @staticmethod
+    def combine(so_far: Value, value: Value) -> Value:
+        """Return the pool over two values."""
+        raise NotImplementedError
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        source, target = self.plan.source, self.plan.target
+        rows, columns = self.plan.pool.size
+        inner = source.groups * source.steps
+        m.submodules.line = line = memory.Memory(
+            shape=target.layout, depth=target.width * inner, init=[]
+        )
+        read, write = line.read_port(), line.write_port()
+
+        # Position of the transfer: in its window, of the window in its row, and within a place.
+        row, column = Signal(range(rows)), Signal(range(columns))
+        across = Signal(range(source.width // columns + 1))
+        down = Signal(range(source.height // rows + 1))
+        place = Signal(range(inner))
+        base = Signal(range(target.width * inner + 1))
+        inside = (across < target.width) & (down < target.height)
+        first = (row == 0) & (column == 0)
+        complete = (row == rows - 1) & (column == columns - 1)
+
+        # A transfer takes a cycle to look up what its window holds so far, and one to combine.
+        looked_up = Signal()
+        combined = Signal(target.layout)
+        done = Signal()
+        emit = Signal()
+        value_shape = shape_of(target.values)
+        for k in range(source.lanes):
+            so_far, value = Signal(value_shape), Signal(value_shape)
+            m.d.comb += [
+                so_far.eq(read.data[k]),
+                value.eq(self.i.payload[k]),
+                combined[k].eq(Mux(first, value, self.combine(so_far, value))),
+            ]
+        m.d.comb += [
+            read.addr.eq(base + place),
+            read.en.eq(self.i.valid & ~looked_up),
+            emit.eq(inside & complete),
+            self.i.ready.eq(looked_up & ~(emit & self.o.valid & ~self.o.ready)),
+            done.eq(self.i.valid & self.i.ready),
+            write.addr.eq(base + place),
+            write.data.eq(combined),
+            write.en.eq(done & inside),
+            self.busy.eq(self.i.valid | self.o.valid),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(done & emit):
+            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(combined)]
+        m.d.sync += looked_up.eq(self.i.valid & ~done)
+
+        x, y = Signal(range(source.width)), Signal(range(source.height))
+        with m.If(done):
+            m.d.sync += place.eq(place + 1)
+            with m.If(place == inner - 1):
+                m.d.sync += [place.eq(0), column.eq(column + 1), x.eq(x + 1)]
+                with m.If(column == columns - 1):
+                    m.d.sync += [column.eq(0), across.eq(across + 1)]
+                    with m.If(inside):
+                        m.d.sync += base.eq(base + inner)
+                with m.If(x == source.width - 1):
+                    m.d.sync += [x.eq(0), column.eq(0), across.eq(0), base.eq(0)]
+                    m.d.sync += [row.eq(row + 1), y.eq(y + 1)]
+                    with m.If(row == rows - 1):
+                        m.d.sync += [row.eq(0), down.eq(down + 1)]
+                    with m.If(y == source.height - 1):
+                        m.d.sync += [y.eq(0), row.eq(0), down.eq(0)]
+        return m
+
+
+class SumPoolUnit(PoolUnit, kind=SumPool.kind):
+    """Sum over each window."""
+
+    @staticmethod
+    def combine(so_far: Value, value: Value) -> Value:
+        return so_far + value
+
+
+class MaxPoolUnit(PoolUnit, kind=MaxPool.kind):
+    """Maximum over each window."""
+
+    @staticmethod
+    def combine(so_far: Value, value: Value) -> Value:
+        return Mux(value > so_far, value, so_far)

@@ -1,0 +1,181 @@
+"""A layer's neurons: M units, their parameters, and the layer's own timestep loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hw.neurons import SENT, NeuronUnit
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.values import shape_of
+
+
+def tap_signature(plan: LayerPlan) -> wiring.Signature:
+    """Return the debug signals of one layer.
+
+    ``step`` is high for one cycle per ``plan.steps_per_cycle`` timesteps of a group of M neurons,
+    with each one's ``potential`` after its soft reset and ``spike``, timestep after timestep and
+    therein lane after lane; ``sent`` for one cycle per transfer that leaves the layer, with its
+    ``value``. Where time is folded, ``step`` is high once per group, after the last timestep, and
+    ``spike`` is each neuron's count, as wide as counts are.
+    """
+    lanes = plan.lanes * plan.steps_per_cycle
+    return wiring.Signature(
+        {
+            "step": Out(1),
+            "potential": Out(lanes * plan.ranges.potential.width),
+            "spike": Out(lanes * plan.neurons.shown_spike.width),
+            "sent": Out(1),
+            "value": Out(plan.target.layout.size),
+        }
+    )
+
+
+class Population(wiring.Component):
+    """Runs the timesteps of a layer while its engine accumulates the next currents.
+
+    Where the current is constant, each accumulator serves all T timesteps, which may be folded into
+    fewer cycles; where it comes from spikes, each serves one, and T of them follow one another.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+
+    Members
+    -------
+    i : In(stream)
+        Accumulators, one per lane.
+    o : Out(stream)
+        What the layer sends.
+    tap : Out
+        See :func:`tap_signature`.
+    busy : Out(1)
+        Whether a timestep or a transfer is outstanding.
+    blocked : Out(1)
+        Whether a timestep waits for the consumer.
+    """
+
+    def __init__(self, plan: LayerPlan) -> None:
+        self.plan = plan
+        sums = data.ArrayLayout(shape_of(plan.ranges.accumulator), plan.lanes)
+        super().__init__(
+            {
+                "i": In(stream.Signature(sums)),
+                "o": Out(plan.target.signature),
+                "tap": Out(tap_signature(plan)),
+                "busy": Out(1),
+                "blocked": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        plan = self.plan
+        kind = NeuronUnit.of(plan.neurons)
+        groups = plan.target.groups
+        step = Signal(range(plan.cycles))
+        group = Signal(range(groups))
+        last_step = step == plan.cycles - 1
+        current = Signal(self.i.payload.shape())
+        loaded = Signal()
+
+        # Sends at every timestep or only at the last; a full output register holds the step back.
+        sends = Const(1) if plan.sends == "spikes" else last_step
+        enable = Signal()
+        m.d.comb += [
+            self.blocked.eq(loaded & sends & self.o.valid & ~self.o.ready),
+            enable.eq(loaded & ~self.blocked),
+            self.i.ready.eq(~loaded | (enable & (last_step if plan.layer.constant else 1))),
+            self.busy.eq(loaded | self.o.valid),
+        ]
+        with m.If(enable):
+            m.d.sync += step.eq(Mux(last_step, 0, step + 1))
+            with m.If(last_step):
+                m.d.sync += group.eq(Mux(group == groups - 1, 0, group + 1))
+        with m.If(self.i.ready):
+            m.d.sync += [loaded.eq(self.i.valid), current.eq(self.i.payload)]
+
+        parameters = self._parameters(m, kind, enable if kind.per_step else enable & last_step)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(enable & sends):
+            m.d.sync += self.o.valid.eq(1)
+        units = []
+        for k in range(plan.lanes):
+            m.submodules[f"unit{k}"] = unit = kind(plan.neurons)
+            units.append(unit)
+            m.d.comb += [
+                unit.current.eq(current[k]),
+                unit.parameters.eq(parameters[k]),
+                unit.enable.eq(enable),
+                unit.first.eq(step == 0),
+            ]
+            value = SENT[plan.sends](unit)
+            if (groups - 1) * plan.lanes + k >= plan.target.channels:
+                value = Mux(group == groups - 1, 0, value)
+            with m.If(enable & sends):
+                m.d.sync += self.o.payload[k].eq(value)
+        self._drive_tap(m, units, enable & last_step if plan.folded else enable)
+        return m
+
+    def _parameters(
+        self, m: Module, kind: type[NeuronUnit], advance: Value
+    ) -> data.View[data.ArrayLayout]:
+        """Return the parameters of the current step, fetched one cycle ahead.
+
+        ``advance`` is high in the last cycle in which they are needed.
+        """
+        plan = self.plan
+        steps = plan.cycles if kind.per_step else 1
+        layout = data.ArrayLayout(kind.cycle_layout(plan.neurons), plan.lanes)
+        words = _parameter_words(plan, kind, steps)
+        if len(words) == 1:
+            return data.View(layout, Const(layout.const(words[0]).as_bits(), layout.size))
+        rom = memory.Memory(shape=layout, depth=len(words), init=words)
+        m.submodules.parameters = rom
+        port = rom.read_port()
+        # Steps come in the order of the words, so that a counter replaces the address's product.
+        word, next_word = Signal(range(len(words))), Signal(range(len(words)))
+        m.d.comb += [next_word.eq(word), port.addr.eq(next_word)]
+        with m.If(advance):
+            m.d.comb += next_word.eq(Mux(word == len(words) - 1, 0, word + 1))
+        m.d.sync += word.eq(next_word)
+        # The first word is looked up in reset, so that it is there for the first step.
+        return port.data
+
+    def _drive_tap(self, m: Module, units: list[NeuronUnit], step: Value) -> None:
+        tap = self.tap
+        m.d.comb += [
+            tap.step.eq(step),
+            tap.sent.eq(self.o.valid & self.o.ready),
+            tap.value.eq(self.o.payload.as_value()),
+        ]
+        steps = self.plan.steps_per_cycle
+        for name in ("potential", "spike"):
+            lanes = [Value.cast(getattr(unit, name)) for unit in units]
+            width = len(lanes[0]) // steps
+            parts = [lane.word_select(t, width) for t in range(steps) for lane in lanes]
+            m.d.comb += getattr(tap, name).eq(Cat(parts))
+
+
+def _parameter_words(plan: LayerPlan, kind: type[NeuronUnit], cycles: int) -> list[list[Any]]:
+    """Return the parameters as the memory holds them: by group and cycle, each for M lanes."""
+    groups, lanes = plan.target.groups, plan.lanes
+    stored = {}
+    for name, values in kind.values(plan.neurons).items():
+        table = values.reshape(plan.target.channels, -1)
+        # Lanes past the last channel take the last channel's parameters: any that fit will do.
+        missing = groups * lanes - len(table)
+        table = np.concatenate([table, np.repeat(table[-1:], missing, axis=0)])
+        stored[name] = table.reshape(groups, lanes, cycles, -1)
+    parallel = plan.steps_per_cycle if kind.per_step else 1
+
+    def of_lane(g: int, k: int, t: int) -> Any:
+        steps = [{name: int(v[g, k, t, s]) for name, v in stored.items()} for s in range(parallel)]
+        return steps if parallel > 1 else steps[0]
+
+    return [[of_lane(g, k, t) for k in range(lanes)] for g in range(groups) for t in range(cycles)]

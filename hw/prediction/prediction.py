@@ -1,0 +1,216 @@
+"""From a plan and the values of some images to clock cycles, without any simulation of hardware.
+
+Engines, buffers and streams follow one another as in :mod:`spikeloom.hw`, but in whole words and
+windows rather than cycles, and without a single weight: only how many events each word has counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.prediction.engine import EngineClock
+from spikeloom.hw.prediction.sinks import Buffer, Output, Sink
+from spikeloom.hw.prediction.words import Words
+from spikeloom.sw.errors import DataError
+from spikeloom.sw.network import INPUT
+from spikeloom.sw.network.record import IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class LayerCycles:
+    """What one engine's counters will show.
+
+    Parameters
+    ----------
+    name : str
+    lanes, banks : int
+        M and E.
+    cycles, events, starved, blocked : array of int64, shape (N,)
+        By image; see :data:`~spikeloom.hw.engine.COUNTERS`. An image begins where the one before
+        has been sent.
+    """
+
+    name: str
+    lanes: int
+    banks: int
+    cycles: IntArray
+    events: IntArray
+    starved: IntArray
+    blocked: IntArray
+
+    @property
+    def limit(self) -> float:
+        """Least cycles per image: ``events / E``, where events count once for each M channels."""
+        return float(self.events.mean()) / self.banks
+
+    @property
+    def utilisation(self) -> float:
+        """Share of the additions that the engine could have done while it worked."""
+        return float(self.events.sum()) / (self.banks * float(self.cycles.sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """How long images take that are sent one after another, without a pause.
+
+    Parameters
+    ----------
+    layers : tuple of LayerCycles
+    ends : array of int64, shape (N,)
+        Clock cycle, from the end of reset, in which each image's last logit is given.
+    """
+
+    layers: tuple[LayerCycles, ...]
+    ends: IntArray
+
+    def __getitem__(self, name: str) -> LayerCycles:
+        """Return the prediction for the layer called ``name``."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+    @property
+    def latency(self) -> int:
+        """Cycles to the first image's last logit."""
+        return int(self.ends[0]) + 1
+
+    @property
+    def interval(self) -> float | None:
+        """Cycles from one image's last logit to the next one's, on average; None for one image."""
+        if len(self.ends) == 1:
+            return None
+        return float(self.ends[-1] - self.ends[0]) / (len(self.ends) - 1)
+
+    @property
+    def slowest(self) -> LayerCycles:
+        """The layer with the most cycles per image: no image follows another one faster."""
+        return max(self.layers, key=lambda layer: layer.cycles.sum())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON values, with means over the images."""
+        return {
+            "images": len(self.ends),
+            "latency": self.latency,
+            "interval": self.interval,
+            "layers": [
+                {
+                    "name": layer.name,
+                    "lanes": layer.lanes,
+                    "events_per_cycle": layer.banks,
+                    "limit": layer.limit,
+                    "utilisation": layer.utilisation,
+                    **{
+                        key: float(getattr(layer, key).mean())
+                        for key in ("events", "cycles", "starved", "blocked")
+                    },
+                }
+                for layer in self.layers
+            ],
+        }
+
+
+class _Source:
+    """The input stream: a pixel in every cycle, from the second one after reset."""
+
+    def __init__(self, plan: StreamPlan, targets: list[Buffer], images: int) -> None:
+        self._size = plan.width * plan.groups * plan.steps
+        self._rows = plan.height * images
+        self._targets = targets
+        self._time = 0
+
+    @property
+    def runnable(self) -> bool:
+        return self._rows > 0 and all(target.known for target in self._targets)
+
+    def run(self) -> None:
+        """Send a row."""
+        for _ in range(self._size):
+            offered = self._time + 1
+            taken = (target.inlet.take(offered) for target in self._targets)
+            self._time = max(taken, default=offered)
+        for target in self._targets:
+            target.next_row()
+        self._rows -= 1
+
+
+def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
+    """Predict the clock cycles that every engine takes, and when each image is done.
+
+    Parameters
+    ----------
+    plan : Plan
+    activity : mapping of str to array of int64, shape (steps, N, *shape)
+        What each layer that is read, and ``"input"``, sends for N images, the axis of time first:
+        spikes, or, of a layer whose readers all read counts, counts as a single step.
+
+    Raises
+    ------
+    DataError
+        If an array is missing or does not fit the plan.
+    """
+    streams = {INPUT: plan.input} | {x.layer.name: x.target for x in plan.layers}
+    targets: dict[str, list[Buffer]] = {name: [] for name in streams}
+    sent = {
+        reader.connection.source: _sent(plan, streams, reader.connection.source, activity)
+        for layer in plan.layers
+        for reader in layer.readers
+    }
+    numbers = {values.shape[1] for values in sent.values()}
+    if len(numbers) != 1 or 0 in numbers:
+        raise DataError(f"activity must be of the same images, at least one, not of {numbers}")
+    (images,) = numbers
+    parts = []
+    for layer in plan.layers:
+        buffers = [Buffer(reader) for reader in layer.readers]
+        for buffer, reader in zip(buffers, layer.readers, strict=True):
+            targets[reader.connection.source].append(buffer)
+        words = [Words(layer, reader, sent[reader.connection.source]) for reader in layer.readers]
+        parts.append((layer, words, buffers))
+    clocks = []
+    for layer, words, buffers in parts:
+        behind = targets[layer.layer.name]
+        sinks: list[Sink] = [buffer.inlet for buffer in behind]
+        if layer is plan.layers[-1]:
+            sinks.append(Output(layer.target))
+        clocks.append(EngineClock(layer, words, buffers, sinks, behind, images))
+    source = _Source(plan.input, targets[INPUT], images)
+    nodes: list[_Source | EngineClock] = [source, *clocks]
+    while not all(clock.done for clock in clocks):
+        ran = False
+        for node in nodes:
+            while node.runnable:
+                node.run()
+                ran = True
+        assert ran, "the plan's buffers hold what it takes"
+    layers = []
+    for layer, clock in zip(plan.layers, clocks, strict=True):
+        cycles, blocked = clock.counted()
+        events, starved = np.array(clock.events), np.array(clock.starved)
+        name = layer.layer.name
+        layers.append(
+            LayerCycles(name, layer.lanes, layer.events, cycles, events, starved, blocked)
+        )
+    return Prediction(tuple(layers), np.array(clocks[-1].ends))
+
+
+def _sent(
+    plan: Plan, streams: Mapping[str, StreamPlan], name: str, activity: Mapping[str, IntArray]
+) -> IntArray:
+    """Return what a source sends, once it is known to fit."""
+    if name not in activity:
+        raise DataError(f"no activity of {name!r}: give what it sends for the same images")
+    values = np.asarray(activity[name])
+    stream = streams[name]
+    shape = plan.network.shapes[name]
+    if stream.steps == 1 and values.ndim and len(values) > 1:
+        values = values.sum(0, keepdims=True)
+    if values.ndim < 2 or (values.shape[0], *values.shape[2:]) != (stream.steps, *shape):
+        raise DataError(
+            f"activity of {name!r} must have the shape "
+            f"({stream.steps}, N, {', '.join(map(str, shape))}), not {np.shape(activity[name])}"
+        )
+    return values

@@ -1,0 +1,147 @@
+"""Options of a coding, and the input that they ask for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, TypedDict
+
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import CountInput, DirectInput, Input, SpikeInput
+from spikeloom.sw.quantized.prepare import LayerChoice
+
+#: One kind of neuron for all layers, or one per layer name; None for the default.
+NeuronChoice = str | Mapping[str, str] | None
+
+
+class Options(TypedDict, total=False):
+    """Options that ``convert`` and ``spiking`` have in common; all can be left out.
+
+    transport : {"count", "spikes"}
+        What connections between layers carry: the sum of a layer's spikes, which the next one
+        sees as a constant current (temporal averaging), or its spikes, step by step. Counts are
+        the default, and lose nothing at the timesteps of the training.
+    alignment : {"repl+aver", "repl+trunc", "aver+trunc", "aver+aver"}, optional
+        How spikes reach a layer of other timesteps: first to more, then to fewer. "repl" repeats
+        the nearest earlier step, "trunc" keeps the first steps, and "aver" carries the count.
+    neuron : str or mapping of layer name to str, optional
+        Kind of the neurons: "ladder" (counts only), "if", "dual" or "burst" for QCFS, "signed" for
+        SignedQCFS. In mappings, "first", "last" and "default" are understood.
+    timesteps : int or mapping of layer name to int, optional
+        T; by default what the model was trained for, divided by ``largest`` for burst neurons.
+        The output layer follows its sources, unless an alignment allows for a T of its own.
+    largest : int or mapping of layer name to int
+        Most spikes of a burst neuron in one timestep, 4 by default. ``λ / largest`` is one spike.
+    tau : float or mapping of layer name to float, optional
+        Leak of burst neurons: the potential loses ``1/tau`` in every timestep. A power of two from
+        2 to 2^31, since the leak is a shift.
+    input : {"direct", "count", "spikes"}
+        What enters: pixels, counts, or spikes with a time axis.
+    input_shape : tuple of int, optional
+        Shape of one image, without the time axis; by default what the model was prepared for.
+    input_bits : int, optional
+        Bits of a pixel; by default those of the data that :func:`~spikeloom.sw.training.train`
+        saw.
+    input_scale : float, optional
+        Real value of one pixel step, count or spike, as the model saw it: 1/255 for 8-bit pixels
+        scaled to [0, 1]. The model saw the sum over the time axis. Default as for ``input_bits``.
+    input_timesteps : int
+        Length of the time axis of spikes.
+    input_highest : int, optional
+        Largest count, by default 2^input_bits - 1; largest spike, by default 1.
+    """
+
+    transport: str
+    alignment: str | None
+    neuron: NeuronChoice
+    timesteps: LayerChoice | None
+    largest: LayerChoice | None
+    tau: float | Mapping[str, float] | None
+    input: str
+    input_shape: tuple[int, ...] | None
+    input_bits: int | None
+    input_scale: float | None
+    input_timesteps: int | None
+    input_highest: int | None
+
+
+def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fraction]:
+    """Return what enters a network, and the real value of one count of it.
+
+    Parameters
+    ----------
+    meta : mapping
+        What the prepared model knows of its input.
+    options : Options
+
+    Raises
+    ------
+    ConfigError
+        If an option is missing, unknown or out of range, or if two do not go together.
+    """
+    kind = one_of("input", options.get("input", "direct"), tuple(_INPUTS))
+    for what in ("input_timesteps", "input_highest"):
+        if kind == "direct" and options.get(what) is not None:
+            raise ConfigError(
+                f"{what} is for inputs of counts or spikes: leave it out, or choose input='spikes'"
+            )
+    shape = options.get("input_shape")
+    made = _INPUTS[kind](tuple(meta["input_shape"] if shape is None else shape), meta, options)
+    return made, real_scale(_given(meta, options, "input_scale"))
+
+
+def _direct_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:
+    return DirectInput(shape, _given(meta, options, "input_bits"))
+
+
+def _count_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:
+    if options.get("input_timesteps") is not None:
+        raise ConfigError("counts have no time axis: leave input_timesteps out")
+    highest = options.get("input_highest")
+    if highest is None:
+        highest = (1 << _given(meta, options, "input_bits")) - 1
+    return CountInput(shape, highest)
+
+
+def _spike_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:
+    steps = options.get("input_timesteps")
+    if steps is None:
+        raise ConfigError("an input of spikes has a time axis: give input_timesteps, its length")
+    highest = options.get("input_highest")
+    return SpikeInput(shape, steps, 1 if highest is None else highest)
+
+
+_INPUTS: dict[str, Callable[[tuple[int, ...], Mapping[str, Any], Options], Input]] = {
+    "direct": _direct_input,
+    "count": _count_input,
+    "spikes": _spike_input,
+}
+#: What may enter, for the user to choose from.
+INPUT_CHOICES = tuple(_INPUTS)
+
+
+def _given(meta: Mapping[str, Any], options: Options, what: str) -> Any:
+    value = options.get(what)
+    if value is None:
+        value = meta.get(what)
+    if value is None:
+        raise ConfigError(
+            f"{what} is not known, since the model was not trained by spikeloom's train(): give "
+            f"{what}"
+        )
+    return value
+
+
+def real_scale(scale: float) -> Fraction:
+    """Return ``input_scale``, once it is known to be positive and finite."""
+    if not 0 < scale < math.inf:
+        raise ConfigError(f"input_scale must be positive and finite, not {scale}")
+    return Fraction(scale)
+
+
+def one_of(what: str, value: str, known: tuple[str, ...]) -> str:
+    """Return ``value``, once it is known to be one of those offered."""
+    if value not in known:
+        raise ConfigError(f"{what} must be {' or '.join(known)}, not {value!r}")
+    return value

@@ -1,0 +1,181 @@
+"""From a prepared, trained model to the integer network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, Unpack, cast
+
+import numpy as np
+from torch import nn
+
+from spikeloom.sw.coding import Coding, FoldedLayer, Options, coding, fold
+from spikeloom.sw.coding.coding import pool
+from spikeloom.sw.coding.folding import FoldedSynapses
+from spikeloom.sw.coding.units import shared_units, thresholds_of
+from spikeloom.sw.conversion.absorption import Absorber
+from spikeloom.sw.conversion.logits import absorb_logits
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import (
+    INPUT,
+    Connection,
+    Conv2d,
+    Identity,
+    Layer,
+    Linear,
+    Network,
+    Range,
+    Synapses,
+)
+from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
+from spikeloom.sw.spiking.population import Population
+
+
+def convert(
+    prepared: nn.Module,
+    *,
+    fraction_bits: int | None = None,
+    name: str | None = None,
+    about: Mapping[str, Any] | None = None,
+    **options: Unpack[Options],
+) -> Network:
+    """Return the integer network that computes what ``prepared`` computes.
+
+    In count transport at the timesteps of the training, it has the same counts in every layer and
+    the same label for every image as the quantized ANN: exactly, with any kind of neuron that has
+    no leak. (Where a layer adds up several shortcuts, the weights of all but one are rounded.)
+
+    Parameters
+    ----------
+    prepared : nn.Module
+        From :func:`~spikeloom.sw.quantized.prepare`, trained; or a
+        :class:`~spikeloom.sw.spiking.SpikingNetwork`, which has a coding already. Left as it is.
+    fraction_bits : int, optional
+        F of the neurons; by default the fewest that are exact (see
+        :class:`~spikeloom.sw.conversion.absorption.FittedAbsorber`).
+    name : str, optional
+    about : mapping, optional
+        JSON values for the network's ``about``: accuracies, recipe and the like.
+    **options
+        The coding: :class:`~spikeloom.sw.coding.Options`.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model is not prepared, or needs something that the transport does not offer.
+    ConfigError
+        If an option is missing or out of range.
+    ContractError
+        If registers would be wider than the contract allows; the message names the layer.
+    """
+    model = prepared.prepared if isinstance(prepared, SpikingNetwork) else prepared
+    neurons: Mapping[str, nn.Module] = {}
+    layers = fold(model)
+    meta: dict[str, Any] = getattr(model, "meta", {})[META]
+    if not isinstance(prepared, SpikingNetwork):
+        chosen = coding(layers, meta, options)
+    elif options:
+        raise ConfigError(
+            f"a spiking network has its coding already: give {', '.join(options)} to spiking(), or "
+            f"convert the prepared model"
+        )
+    else:
+        chosen, neurons = prepared.coding, dict(prepared.neurons.items())
+    return Network(
+        input=chosen.input,
+        layers=tuple(_Converter(chosen, layers, fraction_bits, neurons).layers()),
+        name=name or type(model).__name__,
+        about={**meta.get("about", {}), **(about or {})},
+    )
+
+
+class _Converter:
+    """What the conversion of one layer needs to know about the others."""
+
+    def __init__(
+        self,
+        chosen: Coding,
+        layers: Sequence[FoldedLayer],
+        fraction_bits: int | None,
+        neurons: Mapping[str, nn.Module],
+    ) -> None:
+        self.coding = chosen
+        self.folded = layers
+        self.fraction_bits = fraction_bits
+        self.neurons = neurons
+        self.thresholds = thresholds_of(layers)
+        self.done: dict[str, Layer] = {}
+
+    def layers(self) -> list[Layer]:
+        for folded in self.folded:
+            self.done[folded.name] = self._layer(folded)
+        return list(self.done.values())
+
+    def _layer(self, folded: FoldedLayer) -> Layer:
+        chosen = self.coding.layers[folded.name]
+        shared = shared_units(folded, self.coding, self.thresholds)
+        connections = tuple(
+            Connection(s.tap.source, transport, _synapses(s, weight), pool(s.tap.pool))
+            for s, transport, weight in zip(
+                folded.synapses, chosen.transports, shared.weights, strict=True
+            )
+        )
+        steps = chosen.timesteps
+        if folded.activation is None:
+            biases = [Fraction(bias) for bias in folded.bias.tolist()]
+            reach = self._reach(connections)
+            logits = absorb_logits(folded.name, steps, shared.units[0], biases, reach)
+            return Layer(folded.name, steps, logits, connections)
+        absorber = Absorber.kinds[chosen.neuron]()
+        made = Population.of(
+            folded,
+            chosen,
+            shared.units,
+            self._reach(connections),
+            cast(SpikingNeuron | None, self.neurons.get(folded.name)),
+        )
+        idle = absorber.idle(made)
+        if any(idle):
+            # Weights that can make no difference cost events and bits: they go. A = 0 was within
+            # the range before, so the channel still fires as it did.
+            connections = tuple(
+                replace(c, synapses=_silenced(c.synapses, idle)) for c in connections
+            )
+            made = replace(made, reach=self._reach(connections))
+        return Layer(folded.name, steps, absorber.absorb(made, self.fraction_bits), connections)
+
+    def _reach(self, connections: Sequence[Connection]) -> list[Range]:
+        """Return the range of A at one timestep, per channel."""
+        parts = [
+            connection.synapses.accumulator(connection.pooled_values(self._carried(connection)))
+            for connection in connections
+        ]
+        return [sum(ranges, Range(0, 0)) for ranges in zip(*parts, strict=True)]
+
+    def _carried(self, connection: Connection) -> Range:
+        """Return the range of what a connection carries at one timestep."""
+        if connection.source == INPUT:
+            values = self.coding.input.values()
+            return values.times(self.coding.input.steps or 1) if connection.constant else values
+        source = self.done[connection.source]
+        return (
+            source.neuron.count(source.timesteps) if connection.constant else source.neuron.spike()
+        )
+
+
+def _synapses(folded: FoldedSynapses, weight: IntArray) -> Synapses:
+    if folded.identity:
+        return Identity(weight)
+    if weight.ndim == 2:
+        return Linear(weight)
+    return Conv2d(weight, folded.stride, folded.padding, folded.groups)
+
+
+def _silenced(synapses: Synapses, channels: list[bool]) -> Synapses:
+    """Return the synapses with all weights of ``channels`` 0."""
+    weight = np.array(synapses.weight)
+    weight[np.array(channels)] = 0
+    return replace(synapses, weight=weight)  # type: ignore[type-var]  # every kind is a dataclass

@@ -1,0 +1,95 @@
+"""The quantized ANN in real numbers (float64): what the integer network is compared with.
+
+Written on purpose without absorption, units or integer thresholds: convolve, add, clip, floor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from spikeloom.sw.coding import FoldedLayer, fold
+from spikeloom.sw.coding.folding import FoldedSynapses, pooled
+from spikeloom.sw.network import INPUT
+
+
+@dataclass(frozen=True)
+class ReferenceResult:
+    """What the quantized ANN makes of some images.
+
+    Parameters
+    ----------
+    logits : tensor of float64, shape (N, K)
+    labels : tensor of int64, shape (N,)
+        Largest logit, the lowest of equals.
+    counts : mapping of layer name to tensor of int64, shape (N, *shape)
+        ``L·a_P·y/λ`` of each activation y: the level from 0 to L that it took, or from
+        ``-L·a_N`` to ``L·a_P`` of a leaky ReLU with spike values a_P and a_N.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    counts: dict[str, Tensor]
+
+
+def reference(
+    prepared: nn.Module,
+    images: npt.NDArray[Any] | Tensor,
+    input_scale: float,
+    batch_size: int = 256,
+) -> ReferenceResult:
+    """Run the quantized ANN, with batch-norm folded, in float64.
+
+    Parameters
+    ----------
+    prepared : nn.Module
+        From :func:`~spikeloom.sw.quantized.prepare`.
+    images : integer array or tensor, shape (N, *input_shape)
+        Pixels or counts, as the network takes them; of spikes, the sum over the time axis.
+    input_scale : float
+        Real value of one pixel step or count.
+    batch_size : int
+    """
+    layers = fold(prepared)
+    pixels = torch.as_tensor(np.asarray(images))
+    starts = range(0, len(pixels), batch_size)
+    parts = [_run(layers, pixels[i : i + batch_size].double() * input_scale) for i in starts]
+    logits = torch.cat([part[0] for part in parts])
+    counts = {name: torch.cat([part[1][name] for part in parts]) for name in parts[0][1]}
+    return ReferenceResult(logits, torch.from_numpy(logits.numpy().argmax(1)), counts)
+
+
+def _run(layers: list[FoldedLayer], images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    values = {INPUT: images}
+    counts: dict[str, Tensor] = {}
+    for folded in layers:
+        total = sum(
+            (
+                synapses.currents(
+                    pooled(synapses.tap.pool, values[synapses.tap.source]), _real(synapses)
+                )
+                for synapses in folded.synapses
+            ),
+            torch.zeros(()),
+        )
+        bias = torch.from_numpy(folded.bias)
+        total = total + bias.reshape(-1, *[1] * (total.ndim - 2))
+        activation = folded.activation
+        if activation is None:
+            return total.flatten(1), counts
+        counts[folded.name] = activation.counts(total)
+        units = activation.levels * activation.amplitudes[0]
+        values[folded.name] = counts[folded.name].double() * (activation.threshold / units)
+    raise AssertionError("the last layer has a threshold")
+
+
+def _real(synapses: FoldedSynapses) -> Tensor:
+    """Return the real weights of a connection."""
+    scale = torch.from_numpy(synapses.scale)
+    weight = torch.from_numpy(synapses.weight).double()
+    return weight * scale.reshape(-1, *[1] * (weight.ndim - 1))

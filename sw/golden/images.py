@@ -1,0 +1,86 @@
+"""Checks of the images that a network is given, before anything is computed with them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from spikeloom.sw.errors import DataError
+from spikeloom.sw.network import Input
+
+
+class HasInput(Protocol):
+    """A network, or anything else that describes its input."""
+
+    @property
+    def input(self) -> Input: ...
+
+
+def check_images(network: HasInput, images: npt.ArrayLike | Tensor) -> npt.NDArray[Any]:
+    """Return ``images`` as an array, once it is known that they fit the network's input.
+
+    Raises
+    ------
+    DataError
+        If they are no integers, have another shape, are none at all, or if a value is out of
+        range.
+    """
+    if isinstance(images, Tensor):
+        if images.is_floating_point() or images.is_complex():
+            raise _no_integers(str(images.dtype), network)
+        images = images.detach().cpu().numpy()
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise DataError(f"images must be one array of integers: {error}") from None
+    if array.dtype.kind not in "iu":
+        raise _no_integers(str(array.dtype), network)
+    shape = network.input.image_shape
+    if array.shape[1:] != shape or array.ndim == 0:
+        expected = f"(N, {', '.join(map(str, shape))})"
+        hint = _shape_hint(network.input, array.shape)
+        raise DataError(f"images must have the shape {expected}, not {array.shape}: {hint}")
+    if not len(array):
+        raise DataError("there are no images: at least one is needed")
+    allowed = network.input.values()
+    if array.min() < allowed.low or array.max() > allowed.high:
+        first = tuple(
+            int(i) for i in np.argwhere((array < allowed.low) | (array > allowed.high))[0]
+        )
+        raise DataError(
+            f"image {first[0]} holds {array[first]} at {first[1:]}, but the network's input takes "
+            f"{allowed.low} to {allowed.high}: scale the images as in training"
+        )
+    return array
+
+
+def _shape_hint(source: Input, found: tuple[int, ...]) -> str:
+    """Return what to do about images of another shape than the input's."""
+    shape, frame, steps = source.image_shape, source.shape, source.steps
+    if found == shape:
+        return "add the axis of images, images[None]"
+    if found and math.prod(found[1:]) == math.prod(shape):
+        return f"use images.reshape(-1, {', '.join(map(str, shape))})"
+    if steps is None and len(found) == len(shape) + 2 and found[2:] == frame:
+        return "its input is constant over time, sum the images over their time axis, images.sum(1)"
+    if steps is not None and found == frame:
+        return "the axes of images and time are missing"
+    if steps is not None and found[1:] == frame and found[0] != steps:
+        return f"the time axis of {steps} timesteps is missing, bin the events in time"
+    if steps is not None and len(found) == len(shape) + 1 and found[2:] == frame:
+        if found[0] == steps:
+            return "the time axis comes after that of images, images.swapaxes(0, 1)"
+        return f"the network takes {steps} timesteps, not {found[1]}"
+    return "these are images for another network"
+
+
+def _no_integers(dtype: str, network: HasInput) -> DataError:
+    allowed = network.input.values()
+    return DataError(
+        f"images must be integers from {allowed.low} to {allowed.high}, not {dtype}: pass the "
+        f"pixels as they are in the data set, not scaled to fractions"
+    )

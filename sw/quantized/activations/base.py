@@ -1,0 +1,198 @@
+"""What trainable activations have in common.
+
+Each is a leaf of :class:`spikeloom.sw.graph.walk.Tracer`: a symbolic trace *through* an
+``autograd.Function`` would keep the forward pass and silently lose its gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.quantized.activations.timesteps import Timesteps, timesteps_named
+
+
+class Activation(nn.Module):
+    """What quantized activations have in common: levels L, a threshold λ, and their neurons.
+
+    Parameters
+    ----------
+    levels : int
+        L, 1 to 4096: the timesteps that the activation is trained for.
+    threshold : float
+        Initial λ, positive and finite.
+    learn : str, optional
+        How L is learned, by the name of a parameterisation in :mod:`.timesteps`: ``"n,d"``,
+        ``"n,alpha"``, ``"d,alpha"`` or ``"t,alpha"``, for which L is at most 64; ``"clip"`` for no
+        levels at all, for now. By default L is fixed.
+
+    Attributes
+    ----------
+    log_threshold : Parameter, shape ()
+        ln λ (but ln(λ/L) if ``learn`` is "n,d"). λ is positive by construction, and a step of the
+        optimizer changes it by a proportion, whatever the range of the layer. A shape
+        (channels, 1, 1) would broadcast.
+    timesteps : Timesteps
+        What determines L, with the parameter of its own if it is learned.
+    signed : bool
+        Whether its values, and so its spikes, can be negative.
+    slope : float
+        Slope of the activation below zero; 0 unless it is signed.
+    neurons : tuple of str
+        Kinds of neurons that can stand for the activation.
+    default_neuron : mapping of str to str
+        The kind that does, unless the user chooses: by transport, "count" or "spikes".
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is outside its range.
+    """
+
+    signed: ClassVar[bool] = False
+    slope: float = 0.0
+    neurons: ClassVar[tuple[str, ...]]
+    default_neuron: ClassVar[Mapping[str, str]]
+
+    timesteps: Timesteps
+
+    def __init__(
+        self, levels: int = 4, threshold: float = 1.0, *, learn: str | None = None
+    ) -> None:
+        super().__init__()
+        self.log_threshold = nn.Parameter(torch.zeros(()))
+        self.timesteps = timesteps_named(learn, levels)
+        self.set_threshold(threshold)
+
+    @property
+    def levels(self) -> int:
+        """L = T, the timesteps of the neurons: always a whole number, also while it is learned."""
+        return self.timesteps.levels(self.log_threshold)
+
+    def set_levels(self, levels: int) -> None:
+        """Set L, which must be an integer from 1 to 4096, and 64 if learned. λ stays."""
+        self.timesteps.set(levels, self.log_threshold)
+
+    @property
+    def threshold(self) -> float:
+        """λ, the value at which conversion takes it (computed in float64)."""
+        with torch.no_grad():
+            return math.exp(self.timesteps.resolve(self.log_threshold.double())[0].item())
+
+    def set_threshold(self, threshold: float) -> None:
+        """Set λ, which must be positive and finite. L stays."""
+        if not 0 < threshold < math.inf:
+            raise ConfigError(f"a threshold must be positive and finite, not {threshold}")
+        self.timesteps.set(self.levels, self.log_threshold, threshold)
+
+    def learn(self, name: str | None) -> None:
+        """Choose how L is learned from now on, or that it is fixed; λ and L keep their values.
+
+        Parameters
+        ----------
+        name : str or None
+            As for the constructor.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such name, or L is above 64.
+        """
+        made, threshold = timesteps_named(name, self.levels), self.threshold
+        place = self.log_threshold
+        del self.timesteps  # a module's place cannot be taken by what is none
+        self.timesteps = made
+        self.to(place.device, place.dtype)
+        self.set_threshold(threshold)
+
+    def scale(self) -> tuple[Tensor, Tensor | int | None]:
+        """Return λ and L, with the gradients by which they are learned.
+
+        Returns
+        -------
+        threshold : tensor, shape ()
+        levels : tensor of shape (), int or None
+            A whole number; a tensor if it has a gradient, and None if the activation only clips.
+        """
+        log_threshold, levels = self.timesteps.resolve(self.log_threshold)
+        return log_threshold.exp(), levels
+
+    @property
+    def negative_threshold(self) -> float | None:
+        """N, at which the negative side saturates, in units of the input; None if there is none."""
+        return None
+
+    @property
+    def amplitudes(self) -> tuple[int, int]:
+        """Spike values ``(a_P, a_N)`` of a positive and of a negative quantum."""
+        return (1, 1)
+
+    def initialise_from(self, values: Tensor, percentile: float) -> None:
+        """Set λ so that ``percentile`` per cent of the values that are not cut off fit in range.
+
+        Parameters
+        ----------
+        values : tensor
+            Inputs of the activation, of any shape. A layer that never fires keeps its λ.
+        percentile : float
+            Above 0, up to 100.
+        """
+        reach = self._reach(values.detach())
+        if reach.numel():
+            self.set_threshold(float(np.percentile(reach.float().cpu().numpy(), percentile)))
+
+    def counts(self, x: Tensor) -> Tensor:
+        """Return the counts that a neuron with ``L`` timesteps has under the constant current x.
+
+        Parameters
+        ----------
+        x : tensor of float64
+            Inputs of the activation.
+
+        Returns
+        -------
+        tensor of int64, shape of ``x``
+            ``L · a_P · y / λ``, of the activation's value y.
+        """
+        raise NotImplementedError
+
+    def _reach(self, values: Tensor) -> Tensor:
+        """Return, for each value that is not cut off, the λ with which it just fits."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        """Describe the layer in ``repr``."""
+        return f"levels={self.levels}, threshold={self.threshold:.4g}"
+
+
+def levelled(share: Tensor, levels: Tensor | int | None) -> Tensor:
+    """Return ``share``, which is in [0, 1], at the nearest of L levels; as it is if L is None."""
+    return share if levels is None else (share * levels).add_(0.5).floor_().div_(levels)
+
+
+def within(values: Tensor, share: Tensor) -> Tensor:
+    """Return the values where ``share`` is in [0, 1], ends included, and 0 elsewhere."""
+    number = torch.finfo(share.dtype)
+    # One pass of a kernel that leaves the ends out: so they lie just outside.
+    result: Tensor = torch.ops.aten.hardtanh_backward(values, share, -number.tiny, 1 + number.eps)
+    return result
+
+
+def by_levels(by_threshold: Tensor, inside: Tensor, levels: Tensor, threshold: Tensor) -> Tensor:
+    """Return the gradient by L at constant λ: ``-(y - x)/L`` inside the range, 0 outside.
+
+    Parameters
+    ----------
+    by_threshold : tensor
+        The gradient by λ at constant L, elementwise; inside it is ``(y - x)/λ``.
+    inside : tensor of bool
+    levels : tensor, shape ()
+    threshold : tensor
+    """
+    return -(by_threshold * inside * threshold).sum() / levels

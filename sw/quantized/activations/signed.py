@@ -1,0 +1,165 @@
+"""Signed QCFS: the activation that turns into a neuron with spikes of both signs."""
+
+from __future__ import annotations
+
+import math
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network.neurons import MAX_SPIKE
+from spikeloom.sw.quantized.activations.base import Activation, by_levels, levelled
+
+
+class _SignedQuantClipFloorShift(torch.autograd.Function):
+    """QCFS on both sides of zero; the levels of the negative one are ``ratio`` times as high."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        threshold: Tensor,
+        levels: Tensor | int | None,
+        slope: float,
+        ratio: float,
+    ) -> Tensor:
+        ctx.slope, ctx.ratio = slope, ratio
+        negative = x < 0
+        share = torch.where(negative, -x * (slope / ratio), x) / threshold
+        quantized = levelled(share.clamp(max=1), levels)
+        ctx.save_for_backward(share, quantized, negative, threshold)
+        ctx.levels = levels.detach() if isinstance(levels, Tensor) else None
+        return torch.where(negative, -ratio * quantized, quantized) * threshold
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+        (grad,) = grads
+        share, quantized, negative, threshold = ctx.saved_tensors
+        inside = share <= 1
+        side = torch.where(negative, ctx.slope, 1.0).to(grad.dtype)
+        # y = ±(1 or ratio) · λ · q(share), where share falls as 1/λ
+        height = torch.where(negative, -ctx.ratio, 1.0).to(grad.dtype)
+        by_threshold = grad * height * (quantized - share * inside)
+        return (
+            grad * inside * side,
+            by_threshold.sum_to_size(threshold.shape),
+            None if ctx.levels is None else by_levels(by_threshold, inside, ctx.levels, threshold),
+            None,
+            None,
+        )
+
+
+class SignedQCFS(Activation):
+    """Leaky ReLU in levels: what a signed neuron does to a constant input.
+
+    ``y = λ/L · clip(floor(xL/λ + 1/2), 0, L)`` for x >= 0, and
+    ``y = -βλ/L · clip(floor(-xL/N + 1/2), 0, L)`` below, where ``N = βλ/slope``. The gradient is
+    straight-through: ∂y/∂x is 1 in [0, λ], ``slope`` in [-N, 0), and 0 outside.
+
+    Parameters
+    ----------
+    levels : int
+        L, 1 to 4096.
+    threshold : float
+        Initial λ, positive and finite.
+    slope : float
+        Of the negative side, positive and finite.
+    ratio : float, optional
+        β = a_N / a_P, the height of a negative quantum over that of a positive one; by default
+        the power of two that is nearest to ``slope`` on a logarithmic scale. Others cannot be
+        converted, since a spike's value is a shift.
+    learn : str, optional
+        How L is learned, as in :class:`.Activation`. The gradients are those of both sides: below
+        zero the step is -βλ/L, and eqs. 7 to 10 hold for it alike.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is outside its range.
+
+    References
+    ----------
+    Wang et al., "A fast and accurate ANN-SNN conversion algorithm with negative spikes", IJCAI
+    2025, eq. 10 to 18, where β is made the ratio of the source's own two spike values, and so a
+    power of two.
+    """
+
+    signed = True
+    neurons = ("signed",)
+    default_neuron = MappingProxyType({"count": "signed", "spikes": "signed"})
+
+    def __init__(
+        self,
+        levels: int = 4,
+        threshold: float = 1.0,
+        slope: float = 0.01,
+        ratio: float | None = None,
+        *,
+        learn: str | None = None,
+    ) -> None:
+        super().__init__(levels, threshold, learn=learn)
+        if not 0 < slope < math.inf:
+            raise ConfigError(f"the slope of a leaky ReLU must be positive and finite, not {slope}")
+        if ratio is None:
+            ratio = 2.0 ** round(math.log2(slope))
+        if not 0 < ratio < math.inf:
+            raise ConfigError(f"the ratio of spike values must be positive and finite, not {ratio}")
+        self.slope = float(slope)
+        self.ratio = float(ratio)
+
+    @property
+    def negative_threshold(self) -> float:
+        """N = βλ/slope: the negative input at which the activation saturates."""
+        return self.ratio * self.threshold / self.slope
+
+    @property
+    def amplitudes(self) -> tuple[int, int]:
+        """Powers of two ``(a_P, a_N)`` with ``a_N / a_P = β``, the smaller of them 1.
+
+        Raises
+        ------
+        ConfigError
+            If β is no power of two, or beyond the contract's largest spike.
+        """
+        mantissa, exponent = math.frexp(self.ratio)
+        if mantissa != 0.5:
+            near = 2.0 ** round(math.log2(self.ratio))
+            raise ConfigError(
+                f"the ratio of negative to positive spike values must be a power of two, not "
+                f"{self.ratio:g}, since a spike is one shifted addition: use "
+                f"SignedQCFS(ratio={near:g})"
+            )
+        shift = exponent - 1
+        if 1 << abs(shift) > MAX_SPIKE:
+            raise ConfigError(
+                f"the ratio {self.ratio:g} of negative to positive spike values needs a spike of "
+                f"2^{abs(shift)}, and the largest is {MAX_SPIKE}: use a ratio from "
+                f"{1 / MAX_SPIKE:g} to {MAX_SPIKE}"
+            )
+        return (1 << max(-shift, 0), 1 << max(shift, 0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the quantized activation of ``x``, elementwise."""
+        result: Tensor = _SignedQuantClipFloorShift.apply(  # type: ignore[no-untyped-call]
+            x, *self.scale(), self.slope, self.ratio
+        )
+        return result
+
+    def counts(self, x: Tensor) -> Tensor:
+        """Return ``a_P`` times the positive level, or minus ``a_N`` times the negative one."""
+        up, down = self.amplitudes
+        share = torch.where(x < 0, -x / self.negative_threshold, x / self.threshold)
+        level = torch.floor(share.clamp(max=1) * self.levels + 0.5)
+        return torch.where(x < 0, -down * level, up * level).long()
+
+    def _reach(self, values: Tensor) -> Tensor:
+        # In units of λ: a negative input fits if it is at most N.
+        reach = torch.where(values < 0, -values * (self.slope / self.ratio), values)
+        return reach[reach > 0]
+
+    def extra_repr(self) -> str:
+        """Describe the layer in ``repr``."""
+        return f"{super().extra_repr()}, slope={self.slope:.4g}, ratio={self.ratio:.4g}"

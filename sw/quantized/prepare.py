@@ -1,0 +1,320 @@
+"""From an ordinary model to one that trains what the hardware computes.
+
+:func:`prepare` swaps activations for quantized ones, and weights, too; everything else, user's
+code included, stays as it is. Train the result as any torch module, then convert it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import fx, nn
+
+from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.graph.nodes import LayerSpec, NodeReport
+from spikeloom.sw.graph.walk import Walked, trace, walk
+from spikeloom.sw.network import INPUT
+from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
+from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
+from spikeloom.sw.quantized.additions import Addition, Branch
+from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear, largest
+
+DEFAULT_TIMESTEPS = 4
+DEFAULT_WEIGHT_BITS = 8
+#: Key under which a prepared module's ``meta`` holds what Spikeloom knows about it.
+META = "spikeloom"
+
+#: One value for all layers, or one per layer name.
+LayerChoice = int | Mapping[str, int]
+
+#: Quantized form of each module with weights.
+_QUANTIZED: dict[type[nn.Module], type[QuantConv2d] | type[QuantLinear]] = {
+    nn.Conv2d: QuantConv2d,
+    nn.Linear: QuantLinear,
+}
+
+
+def check(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[NodeReport]:
+    """Say for every node of a model whether it can be converted, and if not, what to do.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Left as it is.
+    input_shape : tuple of int, optional
+        Shape of one image. Without it, what depends on shapes is not checked.
+
+    Returns
+    -------
+    list of NodeReport
+        In order of evaluation; the model can be converted if all are ``supported``.
+    """
+    try:
+        module = trace(model)
+    except UnsupportedError as error:
+        return [NodeReport("forward", type(model).__name__, False, str(error))]
+    return list(walk(module, input_shape).reports)
+
+
+def prepare(
+    model: nn.Module,
+    *,
+    input_shape: tuple[int, ...],
+    timesteps: LayerChoice = DEFAULT_TIMESTEPS,
+    weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
+    learn: str | None = None,
+    input_scale: float | None = None,
+) -> fx.GraphModule:
+    """Return a copy of ``model`` with quantized activations and weights.
+
+    ReLU becomes :class:`~spikeloom.sw.quantized.QCFS`, LeakyReLU
+    :class:`~spikeloom.sw.quantized.SignedQCFS`; activations of ours that the model has already
+    keep what they are, but for their levels.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Left as it is. Trained beforehand, or not.
+    input_shape : tuple of int
+        Shape of one image: (channels, height, width) or (features,).
+    timesteps : int or mapping
+        T, the levels of each activation. A mapping goes from layer name to T; ``"first"``,
+        ``"last"`` (of those that fire) and ``"default"`` are understood, and other layers get 4.
+    weight_bits : int or mapping
+        2 to 16. A mapping goes from layer name to bits; ``"first"``, ``"last"`` and
+        ``"default"`` are understood, and other layers get 8.
+    learn : {"t,alpha", "n,alpha", "n,d", "d,alpha", "clip"}, optional
+        How the timesteps are learned, which else stay as they are; see
+        :mod:`.activations.timesteps`. ``timesteps`` are then those at the start, up to 64.
+        With "clip", activations are not quantized, but clipped at a λ that is learned, until
+        :func:`settle` brings the timesteps into force.
+    input_scale : float, optional
+        Real value of one pixel step, as :func:`~spikeloom.sw.conversion.convert` takes it. Needed
+        only where a layer adds the input to what another layer fires: else that connection's
+        weights are rounded in conversion.
+
+    Returns
+    -------
+    fx.GraphModule
+        Its thresholds λ are 1: set them with
+        :func:`~spikeloom.sw.quantized.initialise`.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model cannot be converted; the message names every obstacle.
+    ConfigError
+        If timesteps or weight bits are out of range, or name a layer that does not exist, or
+        timesteps cannot be learned so.
+    """
+    if META in getattr(model, "meta", {}):
+        raise UnsupportedError("the model is prepared already: prepare the original instead")
+    walked = walk(trace(model), input_shape).require()
+    module, layers = walked.module, walked.layers
+    fires: dict[str, Activation | float | None] = {INPUT: input_scale}
+    names = [layer.name for layer in layers]
+    steps = dict.fromkeys(names, DEFAULT_TIMESTEPS)
+    levels = per_layer(timesteps, names[:-1], "timesteps", steps)
+    widths = dict.fromkeys(names, DEFAULT_WEIGHT_BITS)
+    bits = per_layer(weight_bits, names, "weight_bits", widths)
+    for value in bits.values():
+        largest(value)  # refuses bits out of range before anything is built
+    activations = _container(module)
+    nodes = {node.name: node for node in module.graph.nodes}
+    for layer in layers:
+        _quantize(module, layer, bits[layer.name])
+        if layer.activation is not None:
+            path = f"{activations}.{layer.name}"
+            made = _activation(layer, levels[layer.name], learn).to(device_of(module))
+            module.add_submodule(path, made)
+            _replace(module.graph, nodes[layer.activation], path)
+            fires[layer.name] = made
+        _add_up(module, layer, fires)
+    for name in walked.redundant:
+        nodes[name].replace_all_uses_with(nodes[name].all_input_nodes[0])
+        module.graph.erase_node(nodes[name])
+    module.graph.eliminate_dead_code()
+    module.graph.lint()
+    module.recompile()
+    module.delete_all_unused_submodules()
+    module.meta[META] = {"input_shape": tuple(input_shape)}
+    if input_scale is not None:
+        module.meta[META]["input_scale"] = input_scale
+    return module
+
+
+def per_layer(
+    choice: LayerChoice, names: list[str], what: str, defaults: Mapping[str, int]
+) -> dict[str, int]:
+    """Return one value per layer from a user's choice.
+
+    Parameters
+    ----------
+    choice : int or mapping
+        One value for all, or values by layer name, ``"first"``, ``"last"`` and ``"default"``.
+    names : list of str
+        Layers, in order.
+    what : str
+        What is chosen, for messages.
+    defaults : mapping
+        Values of layers that the choice leaves out.
+
+    Raises
+    ------
+    ConfigError
+        If a layer is named that does not exist.
+    """
+    if not isinstance(choice, Mapping):
+        return dict.fromkeys(names, choice)
+    given: dict[str, int] = dict(choice)
+    default = given.pop("default", None)
+    values = {name: defaults[name] if default is None else default for name in names}
+    for alias, position in (("first", 0), ("last", -1)):
+        if alias in given and alias not in names and names:
+            values[names[position]] = given.pop(alias)
+    unknown = sorted(given.keys() - values.keys())
+    if unknown:
+        raise ConfigError(
+            f"{what} names {', '.join(map(repr, unknown))}, but the layers are {', '.join(names)}"
+        )
+    return values | given
+
+
+def layers_of(prepared: nn.Module) -> Walked:
+    """Walk a prepared module; layers and shapes are what it returns.
+
+    Raises
+    ------
+    UnsupportedError
+        If ``prepared`` does not come from :func:`prepare`.
+    """
+    meta = getattr(prepared, "meta", {}).get(META)
+    if not isinstance(prepared, fx.GraphModule) or not isinstance(meta, dict):
+        raise UnsupportedError(
+            f"{type(prepared).__name__} has not been prepared: call prepare(model, ...) first"
+        )
+    return walk(prepared, meta["input_shape"]).require()
+
+
+def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> Activation:
+    """Return the activation of a layer that fires."""
+    (node,) = (n for n in prepared.graph.nodes if n.name == layer.activation)
+    activation = prepared.get_submodule(str(node.target))
+    assert isinstance(activation, Activation)
+    return activation
+
+
+def activations_of(prepared: nn.Module) -> dict[str, Activation]:
+    """Return the activations of the layers that fire, by the layers' names, in their order.
+
+    Raises
+    ------
+    UnsupportedError
+        If ``prepared`` does not come from :func:`prepare`.
+    """
+    layers = layers_of(prepared).layers
+    assert isinstance(prepared, fx.GraphModule)
+    return {
+        layer.name: activation_of(prepared, layer)
+        for layer in layers
+        if layer.activation is not None
+    }
+
+
+def settle(prepared: fx.GraphModule) -> fx.GraphModule:
+    """Return a copy in which every activation has the timesteps that it has learned, for good.
+
+    What comes next can rely on a fixed T, and a ``log_threshold`` that is ln λ: training through
+    time, calibration, a checkpoint, or training on at these timesteps. λ stays, too, but for the
+    rounding of its logarithm if it was learned as "n,d".
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+        From :func:`prepare`; left as it is.
+    """
+    settled = copy.deepcopy(prepared)
+    for module in settled.modules():
+        if isinstance(module, Activation):
+            module.learn(None)
+    return settled
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return where a model's parameters are; the CPU, if it has none."""
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
+def _activation(layer: LayerSpec, levels: int, learn: str | None) -> Activation:
+    """Return the activation that the layer is trained with."""
+    rectifier = layer.rectifier
+    assert rectifier is not None
+    if rectifier.own is not None:
+        made = copy.deepcopy(cast(Activation, rectifier.own))
+    elif rectifier.signed:
+        made = SignedQCFS(slope=rectifier.slope)
+    else:
+        made = QCFS()
+    if learn is None:
+        made.set_levels(levels)  # the user's own may be learning them
+    else:
+        made.learn(None)
+        made.set_levels(levels)
+        made.learn(learn)
+    return made
+
+
+def _container(module: fx.GraphModule) -> str:
+    """Return a name, free in the user's model, for the module that holds the activations."""
+    name = "activations"
+    while hasattr(module, name):
+        name += "_"
+    return name
+
+
+def _quantize(module: fx.GraphModule, layer: LayerSpec, bits: int) -> None:
+    for synapse in layer.synapses:
+        if synapse.target is None:
+            continue  # an identity has no weights of its own
+        original = module.get_submodule(synapse.target)
+        if type(original) not in _QUANTIZED:
+            continue  # the user has quantized it
+        # Logits are compared with each other, so the output layer has one scale for all.
+        quantized = _QUANTIZED[type(original)].of(
+            original,  # type: ignore[arg-type]  # the table pairs the types
+            bits,
+            per_channel=layer.activation is not None,
+        )
+        parent, _, name = synapse.target.rpartition(".")
+        setattr(module.get_submodule(parent), name, quantized)
+
+
+def _add_up(
+    module: fx.GraphModule, layer: LayerSpec, fires: Mapping[str, Activation | float | None]
+) -> None:
+    """Let the connections of a layer have one unit."""
+    if len(layer.synapses) == 1:
+        return
+    branches = [
+        Branch(
+            fires[synapse.tap.source],
+            synapse.tap.area,
+            None if synapse.target is None else module.get_submodule(synapse.target),  # type: ignore[arg-type]
+            None if synapse.norm is None else module.get_submodule(synapse.norm),
+        )
+        for synapse in layer.synapses
+    ]
+    addition = Addition(branches, output=layer.activation is None)
+    for branch in branches:
+        if isinstance(branch.module, (QuantConv2d, QuantLinear)):
+            branch.module.addition = addition
+
+
+def _replace(graph: fx.Graph, node: fx.Node, path: str) -> None:
+    with graph.inserting_after(node):
+        made = graph.call_module(path, (node.all_input_nodes[0],))
+    node.replace_all_uses_with(made)
+    graph.erase_node(node)

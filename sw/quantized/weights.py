@@ -1,0 +1,244 @@
+"""Weights in few bits: symmetric, per output channel, trained with a straight-through gradient."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.quantized.additions import Addition
+
+MIN_BITS, MAX_BITS = 2, 16
+#: Clip ratios, relative to max|w|, that the search for the best scale tries first, ...
+_COARSE = [step / 40 for step in range(2, 41)]
+#: ... and then around the best of them, as differences.
+_FINE = [step / 400 for step in range(-9, 10) if step]
+#: Weights that are searched at a time: as many as a processor's cache holds.
+_CHUNK = 1 << 16
+
+
+def largest(bits: int) -> int:
+    """Return the largest magnitude of a narrow-range integer: 1 for 2 bits, 127 for 8.
+
+    Raises
+    ------
+    ConfigError
+        If ``bits`` is not an integer from 2 to 16.
+    """
+    if isinstance(bits, bool) or not isinstance(bits, int):
+        raise ConfigError(f"weight bits must be an integer, not {bits!r}")
+    if not MIN_BITS <= bits <= MAX_BITS:
+        raise ConfigError(f"weight bits must be from {MIN_BITS} to {MAX_BITS}, not {bits}")
+    return (1 << (bits - 1)) - 1
+
+
+def quantize(weight: Tensor, scale: Tensor, bits: int, finer: Tensor | None = None) -> Tensor:
+    """Return ``weight / scale``, rounded to the nearest integers of ``bits`` bits (narrow range).
+
+    Parameters
+    ----------
+    weight : tensor, shape (channels, ...)
+    scale : tensor, shape (channels,) or (1,)
+        Positive.
+    bits : int
+    finer : tensor, shape (channels,), optional
+        How many times the range of ``bits`` bits the integers of each channel may have, at least 1.
+
+    Returns
+    -------
+    tensor of float32
+        Integers. The quotient is always a float32 one, which IEEE 754 defines to the last bit:
+        a model in float64 has the same integer weights as the float32 model it was made from.
+    """
+    top = largest(bits)
+    flat = (weight.flatten(1).float() / scale.float()[:, None]).round()
+    if finer is None:
+        return flat.clamp(-top, top).reshape(weight.shape)
+    tops = (top * finer).round().float()[:, None]
+    return flat.clamp(-tops, tops).reshape(weight.shape)
+
+
+def best_scale(weight: Tensor, bits: int, per_channel: bool = True) -> Tensor:
+    """Return the scales that minimise the squared error of the quantized weights.
+
+    Each clip ratio of a grid is refined by least squares (for fixed integers q the best scale is
+    ``<w, q> / <q, q>``), and the best of all is taken.
+
+    Parameters
+    ----------
+    weight : tensor, shape (channels, ...)
+    bits : int
+    per_channel : bool
+        One scale per output channel, or one for all.
+
+    Returns
+    -------
+    tensor, shape (channels,) or (1,)
+        Of the weight's dtype; 1 where all weights are zero.
+    """
+    top = largest(bits)
+    with torch.no_grad():
+        flat = (weight if per_channel else weight[None]).flatten(1).float()
+        rows = max(1, _CHUNK // flat.shape[1])
+        found = [_search(flat[i : i + rows], top) for i in range(0, len(flat), rows)]
+        return torch.cat(found).to(weight.dtype)
+
+
+def _search(flat: Tensor, top: int) -> Tensor:
+    peak = flat.abs().amax(1)
+    whole = torch.where(peak > 0, peak / top, torch.ones_like(peak))
+    best, ratio = whole, torch.ones_like(peak)
+    least = torch.full_like(peak, torch.inf)
+    for candidates in (_COARSE, _FINE):
+        centre = 0.0 if candidates is _COARSE else ratio.clone()
+        for candidate in candidates:
+            tried = (centre + candidate) * torch.ones_like(peak)
+            scale = _least_squares(flat, whole * tried, top)
+            error = (flat - _round(flat, scale, top) * scale[:, None]).square().sum(1)
+            better = error < least
+            least = torch.where(better, error, least)
+            best, ratio = torch.where(better, scale, best), torch.where(better, tried, ratio)
+    return torch.where(peak > 0, best, whole)
+
+
+def _round(flat: Tensor, scale: Tensor, top: int) -> Tensor:
+    return (flat / scale[:, None]).round().clamp(-top, top)
+
+
+def _least_squares(flat: Tensor, scale: Tensor, top: int) -> Tensor:
+    """Return the best scales for the integers that ``scale`` gives; where those are 0, a fresh one.
+
+    A channel whose weights have all fallen to 0 would otherwise never come back.
+    """
+    q = _round(flat, scale, top)
+    power = q.square().sum(1)
+    peak = flat.abs().amax(1)
+    fresh = torch.where(peak > 0, peak / top, scale)
+    return torch.where(power > 0, (flat * q).sum(1) / power.clamp(min=1), fresh)
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Value of the second argument, gradient to the first."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, quantized: Tensor) -> Tensor:
+        return quantized.view_as(quantized)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
+class _Quantized(nn.Module):
+    """What the quantized layers have in common; weights lie in ``weight``, as before.
+
+    ``scale`` is what suits the weights best; ``addition``, where the layer adds up several
+    connections, says which scale they have in fact.
+    """
+
+    weight: Tensor
+    scale: Tensor
+    bits: int
+    addition: Addition | None = None
+
+    def _quantize_with(self, bits: int, per_channel: bool) -> None:
+        self.bits = bits
+        self.register_buffer("scale", best_scale(self.weight, bits, per_channel))
+
+    def quantized_weight(self) -> Tensor:
+        """Return the quantized weights; in training the scale follows the weights first."""
+        with torch.no_grad():
+            if self.training:
+                flat = self.weight.reshape(len(self.scale), -1)
+                self.scale.copy_(_least_squares(flat, self.scale, largest(self.bits)))
+            scale = self._channel_scale()
+            value = self._integers(scale) * scale.reshape(-1, *[1] * (self.weight.ndim - 1))
+        result: Tensor = _StraightThrough.apply(  # type: ignore[no-untyped-call]
+            self.weight, value.to(self.weight.dtype)
+        )
+        return result
+
+    def int_weight(self) -> IntArray:
+        """Return the integer weights: what the network's connection gets.
+
+        Returns
+        -------
+        array of int64, of the weight's shape
+            Magnitudes up to ``largest(bits)``, or more where an addition's unit is finer than
+            ``scale``; times :meth:`channel_scale` they are exactly what the layer computes with
+            in eval mode.
+        """
+        with torch.no_grad():
+            q = self._integers(self._channel_scale())
+        return q.cpu().numpy().astype(np.int64)
+
+    def channel_scale(self) -> list[float]:
+        """Return the real value of one unit of the integer weights, per output channel."""
+        values: list[float] = self._channel_scale().double().tolist()
+        return values
+
+    def _channel_scale(self) -> Tensor:
+        if self.addition is not None:
+            return self.addition.scale(self)
+        return self.scale.expand(len(self.weight))
+
+    def _integers(self, scale: Tensor) -> Tensor:
+        if self.addition is None:
+            return quantize(self.weight, scale, self.bits)
+        return quantize(self.weight, scale, self.bits, (self.scale / scale).clamp(min=1))
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, bits={self.bits}"
+
+
+class QuantConv2d(_Quantized, nn.Conv2d):
+    """A 2-D convolution with quantized weights.
+
+    ``scale`` is a buffer of shape (out_channels,) or (1,). In training it follows the weights by
+    one step of least squares per forward pass; in eval mode it is frozen.
+    """
+
+    @classmethod
+    def of(cls, conv: nn.Conv2d, bits: int, per_channel: bool = True) -> Self:
+        """Return the quantized form of ``conv``, whose parameters it takes over."""
+        made = cls(
+            conv.in_channels,
+            conv.out_channels,
+            conv.kernel_size,  # type: ignore[arg-type]  # tuple[int, ...] of length 2
+            conv.stride,  # type: ignore[arg-type]
+            conv.padding,  # type: ignore[arg-type]
+            conv.dilation,  # type: ignore[arg-type]
+            conv.groups,
+            conv.bias is not None,
+            conv.padding_mode,
+            device="meta",  # no memory and no random numbers for weights that are replaced
+        )
+        made.weight, made.bias = conv.weight, conv.bias
+        made._quantize_with(bits, per_channel)
+        return made.train(conv.training)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve with the quantized weights."""
+        result: Tensor = self._conv_forward(input, self.quantized_weight(), self.bias)
+        return result
+
+
+class QuantLinear(_Quantized, nn.Linear):
+    """A fully connected layer with quantized weights; see :class:`QuantConv2d`."""
+
+    @classmethod
+    def of(cls, linear: nn.Linear, bits: int, per_channel: bool = True) -> Self:
+        """Return the quantized form of ``linear``, whose parameters it takes over."""
+        made = cls(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
+        made.weight, made.bias = linear.weight, linear.bias
+        made._quantize_with(bits, per_channel)
+        return made.train(linear.training)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Multiply with the quantized weights."""
+        return functional.linear(input, self.quantized_weight(), self.bias)

@@ -1,0 +1,301 @@
+"""A prepared model as a spiking network that can be trained through time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack, cast
+
+import torch
+from torch import Tensor, fx, nn
+
+from spikeloom.sw.coding import Coding, Options, coding, fold
+from spikeloom.sw.coding.folding import pooled
+from spikeloom.sw.coding.units import shared_units, thresholds_of
+from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.graph.nodes import LayerSpec, SynapseSpec
+from spikeloom.sw.network import INPUT, source_steps
+from spikeloom.sw.quantized.activations.timesteps import Learned
+from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
+from spikeloom.sw.spiking.neurons import SpikingNeuron
+from spikeloom.sw.spiking.population import Population, leak_grid
+
+
+def spiking(prepared: fx.GraphModule, **options: Unpack[Options]) -> SpikingNetwork:
+    """Return a prepared model as a spiking network through time, to be trained.
+
+    Converted, it is the network that :func:`~spikeloom.sw.conversion.convert` makes of it.
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+        From :func:`~spikeloom.sw.quantized.prepare`, trained or not. It is not copied: both have
+        the same parameters, thresholds included.
+    **options
+        The coding: :class:`~spikeloom.sw.coding.Options`.
+
+    Raises
+    ------
+    UnsupportedError, ConfigError
+        As :func:`~spikeloom.sw.conversion.convert` does; and if timesteps are still being learned:
+        :func:`~spikeloom.sw.quantized.settle` makes them fixed.
+    """
+    layers = fold(prepared)
+    for layer in layers:
+        if layer.activation is not None and isinstance(layer.activation.timesteps, Learned):
+            raise UnsupportedError(
+                f"layer {layer.name!r} is still learning its timesteps, and neurons need fixed "
+                f"ones: settle(prepared) first"
+            )
+    return SpikingNetwork(prepared, coding(layers, prepared.meta[META], options), options)
+
+
+class SpikingNetwork(nn.Module):
+    """The layers of a prepared model, with neurons that fire over time.
+
+    In training mode it computes in real numbers, with the prepared model's own modules (quantized
+    weights, batch-norm), and gradients flow through time. In eval mode it computes in float64
+    with the integer weights of the network to be, and fires as that does, unless ``fraction_bits``
+    are chosen: spike by spike, or, in layers of which only counts are read and whose current is
+    constant, with the same counts. (Integers that are exact at every timestep exist for T up to
+    some 32, see :class:`~spikeloom.sw.conversion.absorption.FittedAbsorber`; beyond, single spikes
+    can differ.) No gradients reach the weights in eval mode.
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+    coding : Coding
+    options : mapping
+        What :func:`spiking` was called with.
+
+    Attributes
+    ----------
+    options : dict
+        The same as JSON values: ``spiking(prepared, **options)`` and ``load_state_dict`` make the
+        network anew, with what was freed.
+    """
+
+    prepared: fx.GraphModule
+
+    def __init__(self, prepared: fx.GraphModule, coding: Coding, options: Options) -> None:
+        super().__init__()
+        self.prepared = prepared
+        self.coding = coding
+        self.options: dict[str, Any] = {
+            name: _plain(value) for name, value in options.items() if value is not None
+        }
+        self.specs = layers_of(prepared).layers
+        self.neurons = nn.ModuleDict()
+        for spec in self.specs:
+            if spec.activation is not None:
+                layer = coding.layers[spec.name]
+                kind = SpikingNeuron.kinds[layer.neuron]
+                self.neurons[spec.name] = kind(
+                    activation_of(prepared, spec),
+                    layer.largest,
+                    layer.leak,
+                    _channels(prepared, spec),
+                )
+        self.train(prepared.training)
+
+    def free(self, *what: str, per: str = "channel") -> list[nn.Parameter]:
+        """Make parameters of the neurons' initial potentials and thresholds.
+
+        Nothing changes by that: they start from the values that the neurons have. (In integers, a
+        v0 that is free need not be half of an odd threshold rounded down.)
+
+        Parameters
+        ----------
+        *what : {"start", "threshold"}
+            v0, kept in [0, Θ), and Θ; signed neurons start from 0 and have only thresholds.
+        per : {"channel", "layer"}
+
+        Returns
+        -------
+        list of Parameter
+            Those that are free now, for an optimizer.
+
+        Raises
+        ------
+        ConfigError
+            If a choice is unknown, or no neuron of the network has anything to free.
+        """
+        freed = [
+            p for n in self.neurons.values() for p in cast(SpikingNeuron, n).free(*what, per=per)
+        ]
+        if not freed:
+            kinds = {layer.neuron for layer in self.coding.layers.values()} - {"logits"}
+            raise ConfigError(
+                f"{' and '.join(sorted(kinds))} neurons have no {' or '.join(what)} to free: leave "
+                f"it out, or choose other neurons"
+            )
+        return freed
+
+    def summed(self, images: Tensor) -> Tensor:
+        """Return images as the prepared model sees them: of spikes, the sum over the time axis.
+
+        Parameters
+        ----------
+        images : tensor, shape (N, *image_shape)
+            As in :meth:`forward`.
+        """
+        return images if self.coding.input.steps is None else images.sum(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits, shape (N, classes): mean over time of the output layer's currents.
+
+        Parameters
+        ----------
+        images : tensor, shape (N, *image_shape)
+            Real values, as the prepared model sees them; of spikes, each timestep's, whose sum
+            the prepared model sees.
+        """
+        return self.run(images)[0]
+
+    def run(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the logits, and the spikes of every layer that fires.
+
+        Parameters
+        ----------
+        images : tensor, shape (N, *image_shape)
+            As in :meth:`forward`.
+
+        Returns
+        -------
+        logits : tensor, shape (N, classes)
+        spikes : dict of layer name to tensor, shape (T, N, *shape)
+            Whole numbers: the spike values of the contract.
+        """
+        walk = _Training(self, images) if self.training else _Evaluation(self, images)
+        spikes: dict[str, Tensor] = {}
+        for spec in self.specs:
+            total = walk.currents(spec, spikes)
+            if spec.activation is None:
+                return total.mean(0).flatten(1), spikes
+            steps = self.coding.layers[spec.name].timesteps
+            neuron = self.neurons[spec.name]
+            spikes[spec.name] = neuron(
+                total.expand(steps, *total.shape[1:]), walk.grid(spec, total)
+            )
+        raise AssertionError("the last layer has an activation")
+
+
+class _Walk:
+    """One pass through the layers."""
+
+    def __init__(self, network: SpikingNetwork, images: Tensor) -> None:
+        self.network = network
+        self.coding = network.coding
+        steps = self.coding.input.steps
+        self.images = images[None] if steps is None else images.transpose(0, 1)
+
+    def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
+        """Return a layer's real currents, (T, N, *shape), or (1, N, *shape) if constant."""
+        raise NotImplementedError
+
+    def grid(self, spec: LayerSpec, total: Tensor) -> Tensor | None:
+        """Return the real value of one unit of a layer's potentials, if it matters."""
+        return None
+
+    def carried(self, name: str, index: int, spikes: Tensor) -> Tensor:
+        """Return what a connection carries, (1 or T, N, *shape)."""
+        layer = self.coding.layers[name]
+        transport = layer.transports[index]
+        if transport == "count":
+            return spikes.sum(0, keepdim=True)
+        return spikes[list(source_steps(transport, len(spikes), layer.timesteps))]
+
+
+class _Training(_Walk):
+    """Real values, through the modules of the prepared model."""
+
+    def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
+        parts = []
+        for index, synapse in enumerate(spec.synapses):
+            source = synapse.tap.source
+            fired = self.images if source == INPUT else spikes[source]
+            values = self.carried(spec.name, index, fired)
+            values = values * self._worth(source, self.coding.layers[spec.name].transports[index])
+            steps, batch = values.shape[:2]
+            sums = self._synapse(synapse, pooled(synapse.tap.pool, values.flatten(0, 1)))
+            parts.append(sums.reshape(steps, batch, *sums.shape[1:]))
+        return sum(parts[1:], parts[0])
+
+    def _worth(self, source: str, transport: str) -> Tensor | float:
+        """Return the real value of a spike or count; of the input, of what is real already."""
+        count = transport == "count"
+        if source == INPUT:
+            return 1.0 if count else float(self.coding.input.steps or 1)
+        layer = self.coding.layers[source]
+        neuron = self.network.neurons[source]
+        threshold = cast(Tensor, neuron.log_threshold).exp()
+        return threshold / (layer.units * (layer.timesteps if count else 1))
+
+    def _synapse(self, synapse: SynapseSpec, values: Tensor) -> Tensor:
+        if synapse.target is None:
+            return values
+        module = self.network.prepared.get_submodule(synapse.target)
+        if isinstance(module, nn.Linear):
+            values = values.flatten(1)
+        sums = cast(Tensor, module(values))
+        if synapse.norm is None:
+            return sums
+        return cast(Tensor, self.network.prepared.get_submodule(synapse.norm)(sums))
+
+
+class _Evaluation(_Walk):
+    """Whole numbers in float64, with the weights of the integer network."""
+
+    def __init__(self, network: SpikingNetwork, images: Tensor) -> None:
+        super().__init__(network, images)
+        self.images = (self.images.double() / float(self.coding.input_scale)).round()
+        layers = fold(network.prepared)
+        thresholds = thresholds_of(layers)
+        self.folded = {layer.name: layer for layer in layers}
+        self.shared = {x.name: shared_units(x, self.coding, thresholds) for x in layers}
+
+    def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
+        folded, shared = self.folded[spec.name], self.shared[spec.name]
+        parts = []
+        for index, synapses in enumerate(folded.synapses):
+            source = synapses.tap.source
+            fired = self.images if source == INPUT else spikes[source]
+            values = self.carried(spec.name, index, fired)
+            steps, batch = values.shape[:2]
+            # Sums, not averages: whole numbers.
+            whole = pooled(synapses.tap.pool, values.flatten(0, 1)) * synapses.tap.area
+            weight = torch.from_numpy(shared.weights[index]).to(whole)
+            # Rounding undoes what a convolution that computes with fractions would add.
+            sums = synapses.currents(whole.round(), weight).round()
+            parts.append(sums.reshape(steps, batch, *sums.shape[1:]))
+        total = sum(parts[1:], parts[0])
+        return total * _per_channel(shared.units, total) + _per_channel(folded.bias, total)
+
+    def grid(self, spec: LayerSpec, total: Tensor) -> Tensor | None:
+        layer, shared = self.coding.layers[spec.name], self.shared[spec.name]
+        if layer.leak is None:
+            return None
+        live = [any(rows.any() for rows in row) for row in zip(*shared.weights, strict=True)]
+        neuron = cast(SpikingNeuron, self.network.neurons[spec.name])
+        made = Population.of(self.folded[spec.name], layer, shared.units, (), neuron)
+        return _per_channel(leak_grid(made, live)[1], total)
+
+
+def _channels(prepared: fx.GraphModule, spec: LayerSpec) -> int:
+    """Return the output channels of a layer."""
+    target = next(synapse.target for synapse in spec.synapses if synapse.target is not None)
+    return len(cast(Tensor, prepared.get_submodule(target).weight))
+
+
+def _plain(value: Any) -> Any:
+    """Return an option as what JSON gives back."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _per_channel(values: Iterable[Any], total: Tensor) -> Tensor:
+    """Return values per channel as they broadcast against (T, N, *shape)."""
+    made = torch.tensor(
+        [float(value) for value in values], dtype=torch.float64, device=total.device
+    )
+    return made.reshape(-1, *[1] * (total.ndim - 3))

@@ -1,0 +1,191 @@
+"""Trained models as ``.safetensors`` files: tensors and JSON metadata, and never a pickle.
+
+A file does not hold the model's code, but where it is: a name of the zoo, or ``file.py:Net``.
+Loading a model of the user's own runs that file of theirs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor, fx, nn
+
+from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.files import read_bytes, replacing, require_version
+from spikeloom.sw.models.spec import build_model, load_model_class
+from spikeloom.sw.network.file import METADATA_KEY, read_metadata
+from spikeloom.sw.quantized import activations_of, prepare, settle
+from spikeloom.sw.quantized.prepare import META, layers_of
+from spikeloom.sw.spiking import SpikingNetwork, spiking
+from spikeloom.sw.training.trained import Trained
+
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "build_model",
+    "load",
+    "load_model_class",
+    "save",
+    "save_tensors",
+    "timesteps",
+    "weight_bits",
+]
+
+FORMAT = "spikeloom-model"
+#: Newest version that this code reads, and the one that it writes.
+VERSION = 2
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "model": str,
+    "dataset": str,
+    "input": dict,
+    "timesteps": dict,
+    "weight_bits": dict,
+    "accuracy": dict,
+}
+
+
+def save(trained: Trained, path: str | Path) -> None:
+    """Write a trained model to ``path``, whole or not at all.
+
+    Raises
+    ------
+    ConfigError
+        If the model does not say where its code is (``trained.spec``).
+    FileFormatError
+        If the folder cannot be written to.
+    """
+    if not trained.spec:
+        raise ConfigError(
+            "a checkpoint must say which model it is of: give train(..., spec='file.py:Net')"
+        )
+    model = trained.model
+    if isinstance(model, fx.GraphModule):
+        model = settle(model)  # timesteps that are being learned are fixed in a file
+    prepared = model.prepared if isinstance(model, SpikingNetwork) else model
+    meta = prepared.meta[META]
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": trained.spec,
+        "dataset": trained.dataset,
+        "input": {
+            "shape": list(meta["input_shape"]),
+            "bits": meta.get("input_bits"),
+            "scale": meta.get("input_scale"),
+        },
+        "timesteps": timesteps(prepared),
+        "weight_bits": weight_bits(prepared),
+        "coding": model.options if isinstance(model, SpikingNetwork) else None,
+        "start": None if trained.start is None else dict(trained.start),
+        "accuracy": {"float": trained.float_accuracy, "quantized": trained.quantized_accuracy},
+    }
+    save_tensors(model.state_dict(), path, header)
+
+
+def load(path: str | Path, model: nn.Module | None = None) -> Trained:
+    """Read a trained model.
+
+    Parameters
+    ----------
+    path : path
+    model : nn.Module, optional
+        The model before preparation, if it cannot be found by its name in the file; its weights
+        do not matter. Left as it is.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, damaged, no trained model, of a newer version, or its tensors do
+        not fit the model.
+    ConfigError, UnsupportedError
+        If the model cannot be built; see :func:`~spikeloom.sw.models.spec.build_model`.
+    """
+    content = read_bytes(path, "model file")
+    header = read_metadata(content, path, METADATA_KEY)
+    _require_header(header, path)
+    if model is None:
+        model = build_model(header["model"], Path(path).resolve().parent)
+    described = header["input"]
+    try:
+        prepared = prepare(
+            model,
+            input_shape=tuple(described["shape"]),
+            timesteps=header["timesteps"],
+            weight_bits=header["weight_bits"],
+            input_scale=described.get("scale"),
+        )
+        made: fx.GraphModule | SpikingNetwork = prepared
+        coding = header.get("coding")
+        if coding is not None:
+            _describe_input(prepared, described)
+            made = spiking(prepared, **coding)
+        made.load_state_dict(safetensors.torch.load(content))
+    except (RuntimeError, ConfigError, KeyError, TypeError) as error:
+        raise FileFormatError(
+            f"{path} does not fit the model {header['model']!r}, which may have changed since it "
+            f"was trained: {error}"
+        ) from None
+    made.eval()
+    accuracy = header["accuracy"]
+    return Trained.of(
+        made,
+        spec=header["model"],
+        dataset=header["dataset"],
+        input_bits=described.get("bits"),
+        input_scale=described.get("scale"),
+        float_accuracy=accuracy.get("float"),
+        quantized_accuracy=accuracy.get("quantized"),
+        start=header.get("start"),
+    )
+
+
+def save_tensors(
+    tensors: Mapping[str, Tensor], path: str | Path, header: Mapping[str, Any]
+) -> None:
+    """Write tensors and JSON values to ``path``, whole or not at all.
+
+    Raises
+    ------
+    FileFormatError
+        If the folder cannot be written to.
+    """
+    # Copies, since a file must not hold two names for one memory: layers can share parameters.
+    plain = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
+    metadata = {METADATA_KEY: json.dumps(header, sort_keys=True)}
+    content = safetensors.torch.save(plain, metadata=metadata)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def timesteps(prepared: fx.GraphModule) -> dict[str, int]:
+    """Return T of each layer of a prepared model that fires."""
+    return {name: activation.levels for name, activation in activations_of(prepared).items()}
+
+
+def weight_bits(prepared: fx.GraphModule) -> dict[str, int]:
+    """Return the bits of each layer's weights."""
+    return {
+        layer.name: prepared.get_submodule(str(layer.synapses[0].target)).bits  # type: ignore[misc]
+        for layer in layers_of(prepared).layers
+    }
+
+
+def _describe_input(prepared: fx.GraphModule, described: dict[str, Any]) -> None:
+    prepared.meta[META] |= {
+        "input_bits": described.get("bits"),
+        "input_scale": described.get("scale"),
+    }
+
+
+def _require_header(header: dict[str, Any], path: str | Path) -> None:
+    require_version(header, path, "trained model", FORMAT, VERSION)
+    for name, kind in _FIELDS.items():
+        if not isinstance(header.get(name), kind):
+            raise FileFormatError(
+                f"{path} has damaged metadata: {name!r} is {header.get(name)!r}: write it again"
+            )

@@ -1,0 +1,81 @@
+"""A trained model, as training returns it, checkpoints hold it and conversion takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import fx
+
+from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.spiking import SpikingNetwork
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained, prepared model and where it comes from.
+
+    Parameters
+    ----------
+    model : fx.GraphModule or SpikingNetwork
+        From :func:`~spikeloom.sw.quantized.prepare`, or
+        :func:`~spikeloom.sw.spiking.spiking` if it was trained through time or calibrated; in eval
+        mode.
+    spec : str
+        Zoo name or ``"path/to/module.py:Net"`` of the model it was made from; ``""`` if unknown.
+    dataset : str
+        Name of the data that it was trained on.
+    float_accuracy, quantized_accuracy : float or None
+        Share of the test images that the ReLU model, and the quantized one, got right.
+    start : mapping of layer name to float, or None
+        λ of each layer before training, for diagnosis; None if it is not known.
+    """
+
+    model: fx.GraphModule | SpikingNetwork
+    spec: str
+    dataset: str
+    float_accuracy: float | None
+    quantized_accuracy: float | None
+    start: Mapping[str, float] | None = None
+
+    @property
+    def prepared(self) -> fx.GraphModule:
+        """The prepared model, also of a spiking network."""
+        return self.model.prepared if isinstance(self.model, SpikingNetwork) else self.model
+
+    @classmethod
+    def of(
+        cls,
+        model: fx.GraphModule | SpikingNetwork,
+        *,
+        spec: str = "",
+        dataset: str = "",
+        input_bits: int | None = None,
+        input_scale: float | None = None,
+        float_accuracy: float | None = None,
+        quantized_accuracy: float | None = None,
+        start: Mapping[str, float] | None = None,
+    ) -> Trained:
+        """Return a trained model, and note in it what its conversion will ask for.
+
+        Parameters
+        ----------
+        model : fx.GraphModule or SpikingNetwork
+            Its ``meta``, or that of its prepared model, is extended.
+        input_bits, input_scale : int and float, optional
+            As in :func:`~spikeloom.sw.conversion.convert`.
+        spec, dataset, float_accuracy, quantized_accuracy, start
+            As above.
+        """
+        about = {
+            "model": spec,
+            "dataset": dataset,
+            "accuracy": {"float": float_accuracy, "quantized": quantized_accuracy},
+        }
+        made = cls(model, spec, dataset, float_accuracy, quantized_accuracy, start)
+        made.prepared.meta[META] |= {
+            "input_bits": input_bits,
+            "input_scale": input_scale,
+            "about": about,
+        }
+        return made

@@ -1,0 +1,102 @@
+"""``docs/build.md`` tells every field of a manifest, and none that there is not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.hw.components import small_plan
+
+from spikeloom.hw.boards import Board
+from spikeloom.hw.build import Images, build, build_overlay
+from spikeloom.hw.build.tools import Toolset
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.sw.cli.networks import FOLDER
+from spikeloom.sw.network import load
+
+pytest.importorskip("amaranth_boards")
+
+ROOT = Path(__file__).parents[2]
+#: Fields whose own fields are names of layers or programs, or are told elsewhere.
+WHOLE = re.compile(r"hardware|tools|network\.accuracy|config\.(lanes|events)|resources\.\w+")
+
+
+def told() -> list[str]:
+    page = (ROOT / "docs/build.md").read_text(encoding="utf-8")
+    table = page[page.index("| field | says |") : page.index("The accelerator's registers")]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:] if line.startswith("|")]
+    return [field for cell in cells for field in re.findall(r"`([\w.]+)`", cell)]
+
+
+def fields(content: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    for name, value in content.items():
+        path = f"{within}{name}"
+        if isinstance(value, dict) and not WHOLE.fullmatch(path):
+            yield from fields(value, f"{path}.")
+        else:
+            yield path
+
+
+def standing_in(_: Toolset, command: Sequence[str], folder: Path, log: str) -> None:
+    """Write what the build reads of a tool's work."""
+    if command[0] == "yosys":
+        counted = {"design": {"num_cells_by_type": {"LUT4": 100}}}
+        (folder / "cells.json").write_text(json.dumps(counted))
+    elif command[0].startswith("nextpnr"):
+        report = {"fmax": {"clk": {"achieved": 50.0}}, "utilization": {}}
+        (folder / "report.json").write_text(json.dumps(report))
+    else:
+        (folder / "top.bit").write_bytes(b"bits")
+
+
+def test_the_table_has_the_fields_of_a_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = dict.fromkeys(("yosys", "nextpnr-ecp5", "ecppack"), "1")
+    monkeypatch.setattr(Toolset, "find", lambda *_: Toolset(versions, versions))
+    monkeypatch.setattr(Toolset, "run", standing_in)
+    network = load(FOLDER / "digits-conv.safetensors")
+    images = Images(Images.random(network, 1).pixels, "one image", real=True)
+    made = build(
+        network,
+        Board.find("orangecrab-25f"),
+        tmp_path,
+        config=HardwareConfig(counters=True, budget=8),
+        images=images,
+        records=["fc"],
+    )
+    assert made.bitstream is not None
+    listed = told()
+    assert len(set(listed)) == len(listed) > 30
+    assert sorted(listed) == sorted(fields(made.content))
+    assert made.content["hardware"]["input"]["value_bits"] == 8
+
+
+def test_an_overlay_s_manifest_has_no_other_fields(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Toolset, "find", lambda *_: Toolset({"yosys": "1"}, {"yosys": "1"}))
+    monkeypatch.setattr(Toolset, "run", standing_in)
+    network = small_plan().network
+    images = Images(Images.random(network, 1).pixels, "one image", real=True)
+    made = build_overlay(network, Board.find("pynq-z2"), tmp_path, images=images)
+    found, listed = set(fields(made.content)), told()
+    # Null, as the table says, and without what is a line's.
+    nulls = {"self_test", "link", "bitstream"}
+    assert nulls <= found
+    absent = {field for field in listed if field.partition(".")[0] in nulls}
+    assert found - nulls == {*listed} - absent - {"prediction.link_images_per_second"}
+
+
+def test_committed_manifests_have_no_other_fields() -> None:
+    listed = told()
+    for path in [*(ROOT / "bitstreams").glob("*.json")]:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("format") == "spikeloom-bitstream":
+            # What can be null, as the table says.
+            assert set(fields(content)) <= {*listed, "prediction", "bitstream"}, path.name
+    assert "bitstream.sha256" in listed

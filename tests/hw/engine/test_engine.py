@@ -1,0 +1,207 @@
+"""One layer against golden, and its counters against what they are defined to count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from support.hw.components import Bench, plain_if, plan_of, pooled, transfers
+
+from spikeloom.hw.engine import COUNTERS, Engine
+from spikeloom.hw.planning.plan import LayerPlan, Plan
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.network import Conv2d, Ladder, Linear, Logits, MaxPool, SumPool
+
+Values = np.ndarray[Any, Any]
+
+
+def weight(*shape: int) -> Values:
+    return np.random.default_rng(shape).integers(-9, 10, shape)
+
+
+def conv_plan() -> Plan:
+    conv = Conv2d(weight(5, 3, 3, 2), (2, 1), (1, 1))
+    return plan_of((3, 6, 5), conv, plain_if(5, 50), lanes=2, events=3, timesteps=3)
+
+
+def pool_plan() -> Plan:
+    conv = Conv2d(weight(2, 2, 2, 2), padding=(1, 0))
+    ladder = Ladder(np.array([[-9, 30, 99], [0, 1, 2]]))
+    return plan_of((2, 5, 7), conv, ladder, pool=SumPool((2, 3)), timesteps=3, events=2)
+
+
+def spikes_plan() -> Plan:
+    conv = Conv2d(weight(3, 3, 3, 3), (1, 2), (1, 1))
+    return plan_of(
+        (3, 4, 5),
+        conv,
+        plain_if(3, 20),
+        incoming="spikes",
+        outgoing="spikes",
+        timesteps=3,
+        source_lanes=2,
+        lanes=2,
+        events=2,
+    )
+
+
+def spikes_pool_plan() -> Plan:
+    linear = Linear(weight(3, 12))
+    return plan_of(
+        (2, 5, 6), linear, pool=SumPool((2, 2)), incoming="spikes", timesteps=4, source_lanes=2
+    )
+
+
+def linear_plan() -> Plan:
+    logits = Logits(np.array([3, -7, 0, 9, 1]), fraction_bits=1)
+    linear = Linear(weight(5, 12))
+    return plan_of((3, 5, 5), linear, logits, pool=MaxPool((2, 2)), lanes=3, events=5)
+
+
+PLANS = [conv_plan, pool_plan, spikes_plan, spikes_pool_plan, linear_plan]
+
+
+class Case:
+    """Random images, and what golden says that a layer receives and sends for them."""
+
+    def __init__(self, planned: Plan, count: int = 2) -> None:
+        self.plan: LayerPlan = planned["layer"]
+        network = planned.network
+        rng = np.random.default_rng(5)
+        shape = (count, *network.input.shape)
+        images = rng.integers(0, 16, shape) * rng.integers(0, 2, shape)
+        result = Golden(network).run(images, trace=True)
+        assert result.trace is not None
+        if network["layer"].connections[0].transport == "spikes":
+            received = result.trace["source"].spikes.movedim(0, -1).numpy()
+        else:
+            received = images[..., None]
+        trace = result.trace["layer"]
+        sent = {
+            "spikes": lambda: trace.spikes.movedim(0, -1),
+            "count": lambda: result.counts["layer"][..., None],
+            "logits": lambda: trace.potentials[-1][..., None],
+        }[self.plan.sends]().numpy()
+        self.received = self.as_maps(received)
+        self.arriving = transfers(self.plan.readers[0].source, self.received)
+        self.expected = transfers(self.plan.target, self.as_maps(sent))
+
+    @staticmethod
+    def as_maps(values: Values) -> Values:
+        """Return (N, C, H, W, steps) for (N, C, H, W, steps) or (N, features, steps)."""
+        return values if values.ndim == 5 else values[:, :, None, None]
+
+    def events(self) -> int:
+        """Return the non-zero digits under all windows, once for each group of outputs."""
+        plan = self.plan
+        pool = plan.readers[0].pool
+        values = pooled(pool.pool, self.received) if pool else self.received
+        digits = np.vectorize(lambda value: len(plan.digits.digits(value)))(values)
+        synapses = plan.layer.connections[0].synapses
+        if isinstance(synapses, Linear):
+            return int(digits.sum()) * plan.target.groups
+        (top, left), (rows, columns) = synapses.padding, synapses.kernel
+        padded = np.pad(digits, ((0, 0), (0, 0), (top, top), (left, left), (0, 0)))
+        return plan.target.groups * sum(
+            int(padded[:, :, y : y + rows, x : x + columns].sum())
+            for y in range(0, padded.shape[2] - rows + 1, synapses.stride[0])
+            for x in range(0, padded.shape[3] - columns + 1, synapses.stride[1])
+        )
+
+
+def run(case: Case, stall_in: float, stall_out: float) -> tuple[list[Any], list[dict[str, int]]]:
+    """Return what the engine sent, and its counters ahead of every clock edge."""
+    dut = Engine(case.plan)
+    bench = Bench(dut, seed=3)
+    bench.put(dut.i0, case.arriving, stall_in)
+    seen = bench.get(dut.o, len(case.expected), stall_out)
+    names = list(COUNTERS.members)
+    cycles = bench.watch(*(getattr(dut.counters, name) for name in names))
+    bench.run()
+    return seen, [dict(zip(names, values, strict=True)) for values in cycles]
+
+
+@pytest.mark.parametrize("make", PLANS)
+@pytest.mark.parametrize(("stall_in", "stall_out"), [(0.0, 0.0), (0.5, 0.9)])
+def test_equals_golden_and_counts(
+    make: Callable[[], Plan], stall_in: float, stall_out: float
+) -> None:
+    case = Case(make())
+    seen, counters = run(case, stall_in, stall_out)
+    assert seen == case.expected
+    for cycle, values in enumerate(counters):
+        assert values["cycles"] + values["starved"] + values["blocked"] == cycle
+        assert values["events"] <= case.plan.events * values["cycles"]
+    assert counters[-1]["events"] == case.events()
+
+
+@pytest.mark.parametrize("make", [pool_plan, spikes_plan])
+def test_starved_without_input(make: Callable[[], Plan]) -> None:
+    dut = Engine(make()["layer"])
+    bench = Bench(dut)
+    bench.get(dut.o, 0)
+    cycles = bench.watch(dut.counters.starved, dut.counters.cycles, dut.counters.blocked)
+    bench.run()
+    assert cycles == [(n, 0, 0) for n in range(len(cycles))]
+
+
+@pytest.mark.parametrize("make", [linear_plan, spikes_plan])
+def test_blocked_without_a_consumer(make: Callable[[], Plan]) -> None:
+    case = Case(make(), count=5)
+    dut = Engine(case.plan)
+    bench = Bench(dut)
+    bench.put(dut.i0, case.arriving)
+    cycles = bench.watch(
+        dut.counters.blocked, dut.counters.cycles, dut.counters.starved, dut.counters.events
+    )
+    settled = 500
+
+    async def patient(ctx: Any) -> None:
+        for _ in range(settled + 50):
+            await ctx.tick()
+
+    bench.simulator.add_testbench(patient)
+    bench.run()
+    first, last = cycles[settled], cycles[-1]
+    assert last[0] - first[0] == len(cycles) - 1 - settled > 0
+    assert last[1:] == first[1:], "nothing else goes on"
+
+
+def test_works_from_the_last_value_in_to_the_last_value_out() -> None:
+    plan = plan_of((6,), Linear(weight(3, 6)), plain_if(3, 9), timesteps=3, lanes=2)["layer"]
+    dut = Engine(plan)
+    bench = Bench(dut)
+    bench.put(dut.i0, [[15]] * 6)
+    bench.get(dut.o, 2)
+    cycles = bench.watch(dut.i0.valid & dut.i0.ready, dut.o.valid, dut.counters.starved)
+    bench.run()
+    last_in = max(n for n, (taken, *_) in enumerate(cycles) if taken)
+    last_out = max(n for n, (_, sent, _) in enumerate(cycles) if sent)
+    assert last_out - last_in > 2 * 12, "two digits of six values, for two groups"
+    for n in range(len(cycles) - 1):
+        starved = cycles[n + 1][2] - cycles[n][2]
+        assert starved == (not last_in < n <= last_out)
+
+
+def test_waiting_for_a_slow_source_is_no_work() -> None:
+    _, counters = run(Case(conv_plan(), count=1), stall_in=0.9, stall_out=0.0)
+    assert counters[-1]["blocked"] == 0
+    assert counters[-1]["starved"] > counters[-1]["cycles"]
+
+
+@pytest.mark.parametrize("events", [1, 2, 4])
+def test_little_but_events_when_there_are_many(events: int) -> None:
+    neurons, inputs, images = 8, 96, 3
+    linear = Linear(weight(neurons, inputs))
+    plan = plan_of((inputs,), linear, plain_if(neurons, 9), bits=1, events=events)["layer"]
+    dut = Engine(plan)
+    bench = Bench(dut)
+    bench.put(dut.i0, [[1]] * inputs * images)
+    bench.get(dut.o, neurons * images)
+    cycles = bench.watch(dut.counters.events, dut.counters.cycles)
+    bench.run()
+    issued, worked = cycles[-1]
+    assert issued == images * inputs * neurons
+    assert issued / (events * worked) > 0.9

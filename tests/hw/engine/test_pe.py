@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from support.hw.components import STALLS, Bench, plan_of
+
+from spikeloom.hw.engine.pe import PeArray, address_bits
+from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.sw.network import Linear
+
+Matrix = np.ndarray[Any, Any]
+
+
+def linear(weight: Matrix, bits: int, lanes: int, events: int) -> LayerPlan:
+    return plan_of((weight.shape[1],), Linear(weight), bits=bits, lanes=lanes, events=events)[
+        "layer"
+    ]
+
+
+def bank_events(plan: LayerPlan, windows: Matrix, bank: int) -> list[dict[str, int]]:
+    """Return the events of one bank: each window, a row of source values, for every group."""
+    events: list[dict[str, int]] = []
+    for values in windows.tolist():
+        for group in range(plan.target.groups):
+            mine = [
+                {
+                    "address": group * plan.readers[0].windows.span + index // plan.events,
+                    "shift": shift,
+                    "negative": int(sign < 0),
+                    "null": 0,
+                    "last": 0,
+                }
+                for index, value in enumerate(values)
+                if index % plan.events == bank
+                for sign, shift in plan.digits.digits(value)
+            ]
+            mine = mine or [{"address": 0, "shift": 0, "negative": 0, "null": 1, "last": 0}]
+            mine[-1]["last"] = 1
+            events += mine
+    return events
+
+
+def expected_sums(plan: LayerPlan, weight: Matrix, windows: Matrix) -> list[list[int]]:
+    sums = np.zeros((len(windows), plan.target.stored_channels), np.int64)
+    sums[:, : len(weight)] = windows @ weight.T
+    grouped: list[list[int]] = sums.reshape(-1, plan.lanes).tolist()
+    return grouped
+
+
+def check(
+    weight: Matrix, bits: int, windows: Matrix, lanes: int, events: int, stall: float = 0.0
+) -> LayerPlan:
+    plan = linear(weight, bits, lanes, events)
+    expected = expected_sums(plan, weight, windows)
+    dut = PeArray(plan)
+    bench = Bench(dut)
+    sent = [bank_events(plan, windows, e) for e in range(events)]
+    for e in range(events):
+        bench.put(getattr(dut, f"i{e}"), sent[e], stall)
+    seen = bench.get(dut.o, len(expected), stall)
+    cycles = bench.watch(dut.issued, dut.stalled, dut.busy, dut.o.valid, dut.o.ready)
+    bench.run()
+    assert seen == expected
+    assert sum(issued for issued, *_ in cycles) == sum(not e["null"] for bank in sent for e in bank)
+    for issued, stalled, busy, valid, ready in cycles:
+        assert busy or not valid
+        assert not stalled or (valid and not ready and not issued)
+    assert not cycles[-1][2], "nothing stays behind"
+    return plan
+
+
+EXTREMES = {
+    "highest": lambda bits, ins: np.full((2, ins), (1 << bits - 1) - 1),
+    "lowest": lambda bits, ins: np.full((2, ins), -(1 << bits - 1)),
+    "opposed": lambda bits, ins: np.array([[-(1 << bits - 1)], [(1 << bits - 1) - 1]]).repeat(
+        ins, 1
+    ),
+    "one": lambda bits, ins: np.eye(2, ins, dtype=np.int64),
+    "zero": lambda bits, ins: np.zeros((2, ins), np.int64),
+}
+
+
+@pytest.mark.parametrize("events", [1, 2, 3])
+@pytest.mark.parametrize("extreme", EXTREMES)
+@pytest.mark.parametrize(("weight_bits", "bits"), [(2, 1), (8, 8), (32, 3), (4, 16)])
+def test_ends_of_the_range(extreme: str, weight_bits: int, bits: int, events: int) -> None:
+    ins = 5
+    weight = EXTREMES[extreme](weight_bits, ins)
+    top = (1 << bits) - 1
+    # All at the maximum, none, the maximum again: no window leaves a trace in the next.
+    windows = np.array([[top] * ins, [0] * ins, [top] * ins, [top - 1] * ins, [0, top, 0, 0, 1]])
+    check(weight, bits, windows, lanes=2, events=events)
+
+
+def test_sums_may_wrap_on_the_way() -> None:
+    # 255 = 256 - 1: after its first digit the sum is -127, in a register without a sign.
+    plan = check(np.array([[127]]), 8, np.array([[255], [0], [255]]), lanes=1, events=1)
+    assert plan.ranges.accumulator.low == 0
+    assert plan.digits.digits(255)[0] == (-1, 0)
+
+
+@given(data=st.data(), seed=st.integers(0, 999), stall=st.sampled_from(STALLS))
+@settings(max_examples=30)
+def test_random_windows(data: st.DataObject, seed: int, stall: float) -> None:
+    outs, ins = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 7))
+    bits = data.draw(st.sampled_from([1, 2, 3, 5]))
+    lanes = data.draw(st.integers(1, outs))
+    events = data.draw(st.sampled_from([1, 2, 3, 5]))
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(-128, 128, (outs, ins))
+    windows = rng.integers(0, 1 << bits, (3, ins)) * rng.integers(0, 2, (3, ins))
+    check(weight, bits, windows, lanes, events, stall)
+
+
+def test_banks_wait_for_the_slowest_alone() -> None:
+    # Bank 0 has six events in the first window and one in the second, bank 1 the other way round.
+    plan = linear(np.ones((1, 12), np.int64), bits=1, lanes=1, events=2)
+    windows = np.zeros((2, 12), np.int64)
+    windows[0, 0::2], windows[0, 1] = 1, 1
+    windows[1, 1::2], windows[1, 0] = 1, 1
+    dut = PeArray(plan)
+    bench = Bench(dut)
+    for e in range(2):
+        bench.put(getattr(dut, f"i{e}"), bank_events(plan, windows, e))
+    seen = bench.get(dut.o, 2)
+    cycles = bench.watch(dut.issued)
+    bench.run()
+    assert seen == [[7], [7]]
+    issued = [n for (n,) in cycles]
+    first = issued.index(2)
+    assert issued[first : first + 13] == [2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 0]
+
+
+def test_sums_are_held_while_the_next_window_comes() -> None:
+    plan = linear(np.ones((1, 2), np.int64), bits=1, lanes=1, events=1)
+    windows = np.ones((4, 2), np.int64)
+    dut = PeArray(plan)
+    bench = Bench(dut)
+    bench.put(dut.i0, bank_events(plan, windows, 0))
+    cycles = bench.watch(dut.o.valid, dut.o.payload, dut.stalled, dut.i0.ready)
+
+    async def patient(ctx: Any) -> None:
+        for _ in range(20):
+            await ctx.tick()
+
+    bench.simulator.add_testbench(patient)
+    bench.run()
+    assert cycles[-1] == (1, [2], 1, 0)
+
+
+@pytest.mark.parametrize(("depth", "bits"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (1024, 10)])
+def test_address_bits(depth: int, bits: int) -> None:
+    assert address_bits(depth) == bits

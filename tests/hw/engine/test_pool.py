@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import dataclasses
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from support.hw.components import STALLS, Bench, plan_of, pooled, random_values, through, transfers
+
+from spikeloom.hw.engine.pool import PoolUnit
+from spikeloom.hw.planning.connection import PoolPlan
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.sw.errors import UnsupportedError
+from spikeloom.sw.network import Linear, MaxPool, Pool, Range, SumPool
+
+KINDS: list[type[Pool]] = [SumPool, MaxPool]
+
+
+def pool_plan(pool: Pool, source: StreamPlan) -> PoolPlan:
+    channels, height, width = pool.shape((source.channels, source.height, source.width))
+    target = dataclasses.replace(
+        source, values=pool.values(source.values), channels=channels, height=height, width=width
+    )
+    return PoolPlan(pool, source, target)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equals_numpy(kind: type[Pool]) -> None:
+    @given(data=st.data(), seed=st.integers(0, 999))
+    @settings(max_examples=25)
+    def check(data: st.DataObject, seed: int) -> None:
+        lanes = data.draw(st.integers(1, 3))
+        height, width = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 7))
+        size = (data.draw(st.integers(1, height)), data.draw(st.integers(1, width)))
+        source = StreamPlan(
+            lanes,
+            Range(0, data.draw(st.sampled_from([1, 2, 7, 300]))),
+            data.draw(st.integers(lanes, 5)),
+            height,
+            width,
+            data.draw(st.integers(1, 3)),
+        )
+        plan = pool_plan(kind(size), source)
+        values = random_values(source, 2, seed)
+        expected = transfers(plan.target, pooled(plan.pool, values))
+        stalls = [data.draw(st.sampled_from(STALLS)) for _ in range(2)]
+        arriving = transfers(source, values)
+        dut = PoolUnit.of(plan)
+        assert through(dut, arriving, len(expected), *stalls, seed) == expected
+
+    check()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3), (1, 4), (4, 1), (5, 5), (2, 3)])
+def test_ends_of_the_range(kind: type[Pool], size: tuple[int, int]) -> None:
+    source = StreamPlan(2, Range(0, 65535), 3, 5, 5, 2)
+    plan = pool_plan(kind(size), source)
+    full = np.full((1, 3, 5, 5, 2), 65535)
+    values = np.concatenate([full, full * 0, full])
+    expected = transfers(plan.target, pooled(plan.pool, values))
+    seen = through(PoolUnit.of(plan), transfers(source, values), len(expected))
+    assert seen == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_transfer_every_other_cycle(kind: type[Pool]) -> None:
+    source = StreamPlan(1, Range(0, 7), 2, 5, 5, 1)
+    plan = pool_plan(kind((2, 2)), source)
+    values = random_values(source, 2, seed=0)
+    arriving = transfers(source, values)
+    dut = PoolUnit.of(plan)
+    bench = Bench(dut)
+    bench.put(dut.i, arriving)
+    bench.get(dut.o, 2 * plan.target.transfers)
+    cycles = bench.watch(dut.i.valid, dut.i.ready, dut.busy, dut.o.valid)
+    bench.run()
+    taken = [valid & ready for valid, ready, *_ in cycles]
+    # What a leftover row brings comes after the last transfer, and may still be on its way.
+    assert taken[: 2 * 60] == [0, 1] * 60
+    assert all(busy for valid, _, busy, sent in cycles if valid or sent)
+
+
+def test_what_follows_a_pool_sees_its_target() -> None:
+    plan = plan_of((2, 4, 4), Linear(np.ones((1, 8), np.int64)), pool=SumPool((2, 2)))["layer"]
+    (reader,) = plan.readers
+    assert reader.pool is not None
+    assert reader.pool.target is reader.stream
+
+
+def test_kinds_without_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PoolUnit, "units", {"sum": PoolUnit.units["sum"]})
+    plan = pool_plan(MaxPool((2, 2)), StreamPlan(1, Range(0, 7), 1, 4, 4, 1))
+    expected = "^no hardware for pools of kind 'max'; there is: sum$"
+    with pytest.raises(UnsupportedError, match=expected):
+        PoolUnit.of(plan)

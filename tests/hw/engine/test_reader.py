@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+from hypothesis import given, settings
+from support.hw.components import STALLS, Bench, pooled, random_values, transfers
+from support.hw.walks import expected_words, window_plans
+
+from spikeloom.hw.engine.reader import Reader
+from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan, PoolPlan
+from spikeloom.hw.planning.windows import WindowPlan
+from spikeloom.sw.network import Connection, Linear, MaxPool, Pool, Range, SumPool
+
+Array = np.ndarray[Any, Any]
+
+
+@st.composite
+def connection_plans(draw: st.DrawFn) -> tuple[ConnectionPlan, int]:
+    """Random windows behind a pool or none, and timesteps that are summed, dropped or kept."""
+    windows: WindowPlan = draw(window_plans())
+    stream = windows.buffer.stream
+    pool = None
+    if draw(st.booleans()):
+        size = (draw(st.integers(1, 2)), draw(st.integers(1, 3)))
+        kind: Pool = draw(st.sampled_from([SumPool, MaxPool]))(size)
+        source = dataclasses.replace(
+            stream,
+            values=Range(0, 1),
+            height=stream.height * size[0] + draw(st.integers(0, size[0] - 1)),
+            width=stream.width * size[1] + draw(st.integers(0, size[1] - 1)),
+        )
+        target = dataclasses.replace(stream, values=kind.values(source.values))
+        pool = PoolPlan(kind, source, target)
+        windows = dataclasses.replace(
+            windows, buffer=dataclasses.replace(windows.buffer, stream=target)
+        )
+    arriving = pool.source if pool else stream
+    alignment = None
+    if arriving.steps == 1 and draw(st.booleans()):
+        steps = draw(st.integers(2, 3))
+        summed = dataclasses.replace(
+            arriving, values=Range(0, arriving.values.high // steps or 1), steps=steps
+        )
+        total = Range(0, summed.values.high * steps)
+        target = dataclasses.replace(arriving, values=total)
+        alignment = AlignmentPlan(summed, target, summed=True)
+        if pool:
+            values = pool.pool.values(total)
+            pooled_stream = dataclasses.replace(pool.target, values=values)
+            pool = PoolPlan(pool.pool, target, pooled_stream)
+        kept = pool.target if pool else target
+        windows = dataclasses.replace(
+            windows, buffer=dataclasses.replace(windows.buffer, stream=kept)
+        )
+    elif draw(st.booleans()):
+        longer = dataclasses.replace(arriving, steps=arriving.steps + draw(st.integers(1, 2)))
+        alignment = AlignmentPlan(longer, arriving, summed=False)
+    sent = alignment.source if alignment else pool.source if pool else stream
+    connection = Connection("input", "count", Linear(np.ones((1, 1), np.int64)))
+    kernel = np.zeros((1, 1, 1, 1), np.int64)
+    first = draw(st.integers(0, 9))
+    plan = ConnectionPlan(connection, sent, alignment, pool, windows, kernel, first)
+    groups = len(windows.share.firsts) if windows.share else draw(st.integers(1, 2))
+    return plan, groups
+
+
+def kept(plan: ConnectionPlan, values: Array) -> Array:
+    """Return what of a source's values is to be stored."""
+    if plan.alignment:
+        summed = plan.alignment.summed
+        steps = plan.alignment.target.steps
+        values = values.sum(axis=-1, keepdims=True) if summed else values[..., :steps]
+    return pooled(plan.pool.pool, values) if plan.pool else values
+
+
+@given(
+    drawn=connection_plans(),
+    stalls=st.tuples(st.sampled_from(STALLS), st.sampled_from(STALLS)),
+    seed=st.integers(0, 999),
+)
+@settings(max_examples=60)
+def test_aligns_pools_and_walks(
+    drawn: tuple[ConnectionPlan, int], stalls: tuple[float, float], seed: int
+) -> None:
+    plan, groups = drawn
+    windows = plan.windows
+    depth = plan.first + groups * windows.kernel[0] * windows.span
+    values = random_values(plan.source, 2, seed)
+    expected = expected_words(windows, groups, kept(plan, values), plan.first, depth)
+    dut = Reader(plan, groups, depth)
+    bench = Bench(dut, seed)
+    bench.put(dut.i, transfers(plan.source, values), stalls[0])
+    seen = bench.get(dut.o, len(expected), stalls[1])
+    cycles = bench.watch(dut.o.valid, dut.waits)
+    bench.run()
+    assert seen == expected
+    assert not any(valid and waits for valid, waits in cycles), "a word is left"
+    assert cycles[0] == (0, 1)
+    assert cycles[-1] == (0, 1), "the next image's rows are lacking"

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import dataclasses
+
+import hypothesis.strategies as st
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from hypothesis import given, settings
+from support.hw.components import STALLS, Bench, random_values, transfers
+from support.hw.walks import expected_words, window_plans
+
+from spikeloom.hw.engine.buffer import RowBuffer
+from spikeloom.hw.engine.scanner import Scanner
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.planning.windows import BufferPlan, WindowPlan
+from spikeloom.hw.values import shape_of
+from spikeloom.sw.network import Range
+
+
+class Scanned(wiring.Component):
+    """A scanner on a buffer, as an engine joins them; values that are not kept read as 0."""
+
+    def __init__(
+        self, plan: WindowPlan, groups: int, first: int = 0, depth: int | None = None
+    ) -> None:
+        self.buffer = RowBuffer(plan.buffer)
+        self.scanner = Scanner(plan, groups, first, depth)
+        self.value = shape_of(plan.buffer.stream.values)
+        self.size = plan.buffer.word_values
+        scanned = self.scanner.layout
+        out = data.StructLayout(
+            {
+                "base": scanned["base"].shape,
+                "values": data.ArrayLayout(self.value, self.size),
+                "last": 1,
+            }
+        )
+        members = {"i": In(plan.buffer.stream.signature), "o": Out(stream.Signature(out))}
+        super().__init__(members | {"waiting": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.buffer = buffer = self.buffer
+        m.submodules.scanner = scanner = self.scanner
+        wiring.connect(m, wiring.flipped(self.i), buffer.i)
+        m.d.comb += [
+            scanner.rows.eq(buffer.rows),
+            buffer.release.eq(scanner.release),
+            buffer.address.eq(scanner.address),
+            buffer.enable.eq(scanner.enable),
+            scanner.o.ready.eq(self.o.ready),
+            self.o.valid.eq(scanner.o.valid),
+            self.o.payload.base.eq(scanner.o.payload.base),
+            self.o.payload.last.eq(scanner.o.payload.last),
+            self.waiting.eq(scanner.waiting),
+        ]
+        if self.buffer.plan.marked:
+            m.d.comb += scanner.marks.eq(buffer.marks)
+        width = self.value.width
+        for k in range(self.size):
+            kept = scanner.o.payload.keep[k].replicate(width)
+            m.d.comb += self.o.payload.values[k].eq(buffer.word.word_select(k, width) & kept)
+        return m
+
+
+@given(
+    plan=window_plans(),
+    spare=st.integers(0, 2),
+    groups=st.integers(1, 3),
+    around=st.tuples(st.integers(0, 20), st.integers(0, 20)),
+    stalls=st.tuples(st.sampled_from(STALLS), st.sampled_from(STALLS)),
+    seed=st.integers(0, 999),
+)
+@settings(max_examples=50)
+def test_walks_as_planned(
+    plan: WindowPlan,
+    spare: int,
+    groups: int,
+    around: tuple[int, int],
+    stalls: tuple[float, float],
+    seed: int,
+) -> None:
+    # Without spare rows the buffer holds just what a line needs: it must still never be stuck.
+    buffer = dataclasses.replace(plan.buffer, capacity=plan.buffer.capacity + spare)
+    plan = dataclasses.replace(plan, buffer=buffer)
+    groups = len(plan.share.firsts) if plan.share else groups
+    # Other connections' weights may lie before and behind its own.
+    ahead, behind = around
+    depth = ahead + groups * plan.kernel[0] * plan.span + behind
+    images = random_values(buffer.stream, 2, seed)
+    expected = expected_words(plan, groups, images, ahead, depth)
+    dut = Scanned(plan, groups, ahead, depth)
+    bench = Bench(dut, seed)
+    bench.put(dut.i, transfers(buffer.stream, images), stalls[0])
+    seen = bench.get(dut.o, len(expected), stalls[1])
+    bench.run()
+    assert seen == expected
+
+
+def square(
+    height: int, width: int, kernel: int, stride: int, padding: int, capacity: int
+) -> WindowPlan:
+    """Return a plan of square windows over one channel."""
+    stream_plan = StreamPlan(1, Range(0, 7), 1, height, width, 1)
+    shape = tuple((n + 2 * padding - kernel) // stride + 1 for n in (height, width))
+    return WindowPlan(
+        BufferPlan(stream_plan, chunks=2, capacity=capacity),
+        (kernel, kernel),
+        (stride, stride),
+        (padding, padding),
+        (shape[0], shape[1]),
+        events=1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "kernel", "stride", "padding", "capacity"),
+    [
+        (7, 7, 1, 3, 0, 3),
+        (7, 7, 2, 5, 0, 5),
+        (7, 5, 2, 4, 1, 4),
+        (1, 2, 4, 1, 3, 1),
+        (2, 1, 5, 3, 4, 2),
+        (8, 3, 3, 3, 0, 5),
+    ],
+    ids=[
+        "leftover",
+        "wide_stride",
+        "padded",
+        "kernel_over_map",
+        "kernel_over_both",
+        "two_rows_left",
+    ],
+)
+def test_never_stuck(
+    height: int, width: int, kernel: int, stride: int, padding: int, capacity: int
+) -> None:
+    plan = square(height, width, kernel, stride, padding, capacity)
+    assert capacity == max(line.need for line in plan.lines)
+    images = random_values(plan.buffer.stream, 3, seed=1)
+    expected = expected_words(plan, 1, images)
+    dut = Scanned(plan, 1)
+    bench = Bench(dut)
+    bench.put(dut.i, transfers(plan.buffer.stream, images))
+    seen = bench.get(dut.o, len(expected), 0.2)
+    bench.run()
+    assert seen == expected
+
+
+def test_a_word_in_every_cycle_once_the_rows_are_there() -> None:
+    plan = square(3, 6, 3, 1, 0, capacity=3)
+    images = random_values(plan.buffer.stream, 1, seed=2)
+    expected = expected_words(plan, 5, images)
+    dut = Scanned(plan, 5)
+    bench = Bench(dut)
+    bench.put(dut.i, transfers(plan.buffer.stream, images))
+    cycles = bench.watch(dut.o.valid, dut.waiting)
+    bench.get(dut.o, len(expected))
+    bench.run()
+    valid = [v for v, _ in cycles]
+    first = valid.index(1)
+    assert valid[first : first + len(expected)] == [1] * len(expected)
+    assert not any(valid[first + len(expected) :])
+    assert [w for _, w in cycles[:first]] == [1] * (first - 1) + [0], "waits for its rows alone"
+
+
+def test_word_and_flags_hold_while_not_taken() -> None:
+    plan = square(3, 4, 2, 1, 0, capacity=3)
+    images = random_values(plan.buffer.stream, 1, seed=3)
+    expected = expected_words(plan, 1, images)
+    dut = Scanned(plan, 1)
+    bench = Bench(dut, seed=3)
+    bench.put(dut.i, transfers(plan.buffer.stream, images))
+    seen = bench.get(dut.o, len(expected), stall=0.9)
+    bench.run()
+    assert seen == expected

@@ -1,0 +1,253 @@
+"""Predicted cycles against the counters of the simulated hardware: the same, without tolerance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from support.hw.pysim import simulate
+from support.networks.examples import every_kind, everything
+from support.networks.strategies import images_for, networks
+
+from spikeloom.hw.planning.config import TIMES, HardwareConfig
+from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.prediction import Prediction, predict
+from spikeloom.hw.prediction.cost import activity
+from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.network import (
+    Connection,
+    Conv2d,
+    DirectInput,
+    Identity,
+    If,
+    Ladder,
+    Layer,
+    Linear,
+    Logits,
+    Network,
+)
+
+
+def ints(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, Any]:
+    return rng.integers(-9, 10, shape)
+
+
+def images(network: Network, count: int, share: float = 0.5) -> np.ndarray[Any, Any]:
+    """Return random images, some of which are denser than others."""
+    rng = np.random.default_rng(count)
+    shape = (count, *network.input.image_shape)
+    drawn = rng.integers(0, network.input.values().high + 1, shape)
+    kept = rng.random(shape) < rng.uniform(0, 2 * share, (count, *[1] * (len(shape) - 1)))
+    return drawn * kept
+
+
+def residual() -> Network:
+    """Return a network with a shortcut, where layers of unequal speed wait for one another."""
+    rng = np.random.default_rng(4)
+    zero = np.zeros(4, np.int64)
+
+    def conv(source: str, channels: int) -> Connection:
+        return Connection(source, "count", Conv2d(ints(rng, 4, channels, 3, 3), padding=(1, 1)))
+
+    def layer(name: str, threshold: int, *connections: Connection) -> Layer:
+        return Layer(name, 4, If(zero + threshold, zero + 9, zero, fraction_bits=0), connections)
+
+    shortcut = Connection("stem", "count", Identity(zero + 3))
+    return Network(
+        DirectInput((2, 4, 3), bits=3),
+        (
+            layer("stem", 60, conv("input", 2)),
+            layer("inner", 20, conv("stem", 4)),
+            layer("sum", 20, conv("inner", 4), shortcut),
+            Layer(
+                "out",
+                1,
+                Logits(np.zeros(3, np.int64), fraction_bits=0),
+                (Connection("sum", "count", Linear(ints(rng, 3, 48))),),
+            ),
+        ),
+    )
+
+
+def slow_neurons() -> Network:
+    """Return a network whose windows are done before its neurons are, so that sums wait."""
+    rng = np.random.default_rng(5)
+    zero = np.zeros(5, np.int64)
+    pointwise = Conv2d(ints(rng, 5, 3, 1, 1))
+    return Network(
+        DirectInput((3, 4, 4), bits=2),
+        (
+            Layer(
+                "slow",
+                13,
+                If(zero + 9, zero, zero, fraction_bits=0),
+                (Connection("input", "count", pointwise),),
+            ),
+            Layer(
+                "out",
+                1,
+                Logits(np.zeros(2, np.int64), fraction_bits=0),
+                (Connection("slow", "count", Linear(ints(rng, 2, 80))),),
+            ),
+        ),
+    )
+
+
+def predicted(network: Network, pixels: np.ndarray[Any, Any], config: HardwareConfig) -> Prediction:
+    return predict(plan(network, config), activity(network, pixels))
+
+
+def compare(network: Network, pixels: np.ndarray[Any, Any], config: HardwareConfig) -> None:
+    """Require that the simulated hardware counts what is predicted."""
+    _, seen = simulate(network, pixels, config)
+    for layer in predicted(network, pixels, config).layers:
+        counters = seen.counters[layer.name]
+        for name in ("cycles", "events", "blocked"):
+            found = int(getattr(layer, name).sum())
+            assert found == counters[name], (layer.name, name, found, counters)
+
+
+@pytest.mark.parametrize(
+    ("network", "lanes", "events", "time"),
+    [
+        (everything(), {"conv": 2, "steps": 3}, {"steps": 2, "again": 2, "out": 3}, "loop"),
+        (every_kind(), {"signs": 2, "steps": 3, "out": 2}, {"bursts": 2, "steps": 2}, "auto"),
+        (residual(), {"stem": 1, "inner": 4, "sum": 4, "out": 3}, None, "auto"),
+        (residual(), {"stem": 4, "inner": 4, "sum": 1, "out": 1}, {"sum": 2}, "auto"),
+        (residual(), {"stem": 4, "inner": 2, "sum": 2, "out": 1}, {"sum": 4, "out": 5}, "fold"),
+        (slow_neurons(), {"slow": 5, "out": 1}, None, "loop"),
+        (slow_neurons(), {"slow": 3, "out": 1}, {"slow": 3}, "fold"),
+    ],
+)
+def test_equals_the_counters(network: Network, lanes: Any, events: Any, time: str) -> None:
+    config = HardwareConfig(lanes, events, time=time, counters=True)
+    compare(network, images(network, 3), config)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 5])
+def test_equals_the_counters_with_few_slots(slots: int) -> None:
+    for network in (everything(), residual()):
+        compare(network, images(network, 2), HardwareConfig(slots=slots, counters=True))
+
+
+@settings(max_examples=8, phases=[Phase.generate])
+@given(data=st.data())
+def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
+    network = data.draw(networks(max_side=3, max_layers=3, max_channels=4, max_timesteps=4))
+    lanes = {
+        layer.name: data.draw(st.integers(1, min(network.shapes[layer.name][0], 4)))
+        for layer in network.layers
+    }
+    time = data.draw(st.sampled_from(TIMES))
+    slots = data.draw(st.sampled_from((1, 2, 8, 64)))
+    banks = {layer.name: data.draw(st.sampled_from((1, 2, 3, 4))) for layer in network.layers}
+    try:
+        config = HardwareConfig(lanes, banks, slots, time=time, debug=True, counters=True)
+        plan(network, config)
+    except ConfigError:
+        config = HardwareConfig(lanes, None, slots, time=time, debug=True, counters=True)
+    compare(network, data.draw(images_for(network, 2)), config)
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_never_below_the_limit(data: st.DataObject) -> None:
+    network = data.draw(networks())
+    found = predicted(network, data.draw(images_for(network, 3)), HardwareConfig())
+    assert (np.diff(found.ends) > 0).all()
+    for layer in found.layers:
+        assert layer.limit * 3 * layer.banks == pytest.approx(layer.events.sum())
+        assert layer.cycles.sum() * layer.banks >= layer.events.sum()
+        assert (layer.starved >= 0).all()
+        assert (layer.blocked >= 0).all()
+        assert 0 <= layer.utilisation <= 1
+
+
+def dense(inputs: int, neurons: int) -> Network:
+    """Return a layer that no zero and no small window keeps waiting."""
+    logits = Logits(np.zeros(neurons, np.int64), fraction_bits=0)
+    weight = np.ones((neurons, inputs), np.int64)
+    return Network(
+        DirectInput((inputs,), bits=4),
+        (Layer("out", 1, logits, (Connection("input", "count", Linear(weight)),)),),
+    )
+
+
+@pytest.mark.parametrize(("lanes", "groups"), [(4, 1), (2, 2), (1, 4)])
+def test_full_windows_take_a_cycle_for_each_digit_and_group(lanes: int, groups: int) -> None:
+    """15 is 16 - 1: two digits of each of 64 values, for each group of lanes."""
+    network = dense(64, 4)
+    found = predicted(network, np.full((5, 64), 15), HardwareConfig(lanes=lanes))
+    layer = found["out"]
+    assert layer.events.tolist() == [2 * 64 * groups] * 5
+    assert layer.limit == 2 * 64 * groups
+    assert layer.cycles[1:].tolist() == np.diff(found.ends).tolist() == [2 * 64 * groups] * 4
+    assert found.interval == 2 * 64 * groups
+    assert found.slowest.name == "out"
+
+
+def test_images_without_a_value_take_as_long_as_their_pixels() -> None:
+    found = predicted(dense(64, 4), np.zeros((5, 64), np.int64), HardwareConfig(lanes=4))
+    assert found["out"].events.sum() == 0
+    assert found["out"].utilisation == 0
+    assert found.interval == 64
+    assert (found["out"].starved > 0).all()
+
+
+def test_steps_of_a_ladder_are_seen() -> None:
+    """One lane that compares for 16 cycles, and no event in between."""
+    levels = np.tile(np.arange(1, 129), (1, 1))
+    conv = Conv2d(np.ones((1, 1, 1, 1), np.int64))
+    out = Layer(
+        "out",
+        1,
+        Logits(np.zeros(1, np.int64), fraction_bits=0),
+        (Connection("steps", "count", Linear(np.ones((1, 64), np.int64))),),
+    )
+    steps = Layer("steps", 128, Ladder(levels), (Connection("input", "count", conv),))
+    network = Network(DirectInput((1, 8, 8), bits=1), (steps, out))
+    found = predicted(network, np.ones((4, 1, 8, 8), np.int64), HardwareConfig())
+    assert found["steps"].cycles[2:].tolist() == [64 * 16] * 2
+
+
+def test_one_image_has_a_latency_and_no_interval() -> None:
+    found = predicted(dense(8, 2), np.ones((1, 8), np.int64), HardwareConfig())
+    assert found.interval is None
+    assert found.latency == found.ends[0] + 1
+    summary = found.as_dict()
+    assert summary["interval"] is None
+    assert summary["layers"][0]["events"] == found["out"].events.mean()
+
+
+def test_spikes_may_stand_for_counts() -> None:
+    network = residual()
+    planned, pixels = plan(network), images(network, 2)
+    counts = activity(network, pixels)
+    spikes = dict(counts)
+    spikes["stem"] = np.stack([counts["stem"][0] > t for t in range(4)]).astype(np.int64)
+    assert predict(planned, spikes).ends.tolist() == predict(planned, counts).ends.tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda sent: sent.pop("stem"), r"no activity of 'stem': give what it sends"),
+        (
+            lambda sent: sent.update(stem=sent["stem"][:, :, 0]),
+            r"activity of 'stem' must have the shape \(1, N, 4, 4, 3\), not \(1, 2, 4, 3\)",
+        ),
+        (
+            lambda sent: sent.update(stem=sent["stem"][:, :1]),
+            r"activity must be of the same images",
+        ),
+    ],
+)
+def test_activity_that_does_not_fit(change: Any, message: str) -> None:
+    network = residual()
+    sent = activity(network, images(network, 2))
+    change(sent)
+    with pytest.raises(DataError, match=message):
+        predict(plan(network), sent)

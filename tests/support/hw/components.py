@@ -1,0 +1,376 @@
+"""Drive one hardware component in Amaranth's simulator: streams in and out, with random stalls.
+
+Two rules of streams are checked wherever this is used. A producer holds what it offers: once
+``valid``, an output stays valid with the same payload until it is taken. And no component waits
+for ``valid`` to say ``ready``: the inputs' ``ready`` is the same with and without it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+import textwrap
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+import numpy as np
+from amaranth.lib import data, stream, wiring
+from amaranth.sim import Simulator
+
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.sw.network import (
+    Burst,
+    Connection,
+    Conv2d,
+    DirectInput,
+    Dual,
+    Identity,
+    If,
+    Ladder,
+    Layer,
+    Linear,
+    Logits,
+    MaxPool,
+    Network,
+    Neuron,
+    Pool,
+    Signed,
+    Synapses,
+)
+
+#: Probabilities of a stall that component tests go through.
+STALLS = (0.0, 0.5)
+#: Cycles that an output is watched for surplus transfers once all expected ones have come.
+_AFTERMATH = 12
+
+
+class Bench:
+    """A component under test, its stimuli and what was seen.
+
+    Parameters
+    ----------
+    dut : wiring.Component
+    seed : int
+        Of the stalls.
+    idle_limit : int
+        Cycles without a transfer after which an output counts as dead.
+    """
+
+    def __init__(self, dut: wiring.Component, seed: int = 0, idle_limit: int = 2_000) -> None:
+        self.dut = dut
+        self.random = random.Random(seed)
+        self.idle_limit = idle_limit
+        self.simulator = Simulator(dut)
+        self.simulator.add_clock(1e-6)
+        for name, member in dut.signature.members.items():
+            if member.flow is wiring.Out and _is_stream(member):
+                self.simulator.add_process(self._hold_checker(name))
+
+    def put(self, port: stream.Interface, payloads: Iterable[Any], stall: float = 0.0) -> None:
+        """Send ``payloads``: integers, or nested lists and dicts for layouts."""
+
+        async def drive(ctx: Any) -> None:
+            for payload in payloads:
+                ctx.set(port.payload, payload)
+                while self.random.random() < stall:
+                    await ctx.tick()
+                    without = ctx.get(port.ready)
+                    ctx.set(port.valid, 1)
+                    assert ctx.get(port.ready) == without, "ready depends on valid"
+                    ctx.set(port.valid, 0)
+                ctx.set(port.valid, 1)
+                ready = False
+                while not ready:
+                    _, _, ready = await ctx.tick().sample(port.ready)
+                ctx.set(port.valid, 0)
+
+        self.simulator.add_testbench(drive, background=True)
+
+    def get(self, port: stream.Interface, count: int, stall: float = 0.0) -> list[Any]:
+        """Return a list that fills with ``count`` payloads; more than that is an error."""
+        seen: list[Any] = []
+
+        async def receive(ctx: Any) -> None:
+            idle = 0
+            while len(seen) < count:
+                ready = self.random.random() >= stall
+                ctx.set(port.ready, ready)
+                _, _, valid, payload = await ctx.tick().sample(port.valid, port.payload)
+                idle += 1
+                if valid and ready:
+                    seen.append(plain(payload))
+                    idle = 0
+                assert idle < self.idle_limit, f"nothing for {idle} cycles after {seen[-3:]}"
+            ctx.set(port.ready, 1)
+            for _ in range(_AFTERMATH):
+                _, _, valid = await ctx.tick().sample(port.valid)
+                assert not valid, "a surplus transfer"
+
+        self.simulator.add_testbench(receive)
+        return seen
+
+    def watch(self, *signals: Any) -> list[tuple[Any, ...]]:
+        """Return a list that fills with the values of ``signals``, a tuple for every cycle."""
+        seen: list[tuple[Any, ...]] = []
+
+        async def process(ctx: Any) -> None:
+            async for _, _, *values in ctx.tick().sample(*signals):
+                seen.append(tuple(plain(value) for value in values))
+
+        self.simulator.add_process(process)
+        return seen
+
+    def run(self) -> None:
+        """Run until every output has given what it should."""
+        self.simulator.run()
+
+    def _hold_checker(self, name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
+        port = getattr(self.dut, name)
+
+        async def process(ctx: Any) -> None:
+            held = None
+            signals = (port.valid, port.ready, port.payload)
+            async for _, reset, valid, ready, payload in ctx.tick().sample(*signals):
+                payload = plain(payload)
+                if held is not None and not reset:
+                    assert valid, f"{name} withdrew {held}"
+                    assert payload == held, f"{name} changed {held} to {payload}"
+                held = payload if valid and not ready else None
+
+        return process
+
+
+def _is_stream(member: wiring.Member) -> bool:
+    return member.is_signature and isinstance(member.signature, stream.Signature)
+
+
+def through(
+    dut: wiring.Component,
+    payloads: Iterable[Any],
+    count: int,
+    stall_in: float = 0.0,
+    stall_out: float = 0.0,
+    seed: int = 0,
+) -> list[Any]:
+    """Send ``payloads`` into ``dut.i`` and return the ``count`` payloads that leave ``dut.o``."""
+    bench = Bench(dut, seed)
+    bench.put(dut.i, payloads, stall_in)
+    seen = bench.get(dut.o, count, stall_out)
+    bench.run()
+    return seen
+
+
+def plain(value: Any) -> Any:
+    """Return a simulated value as integers, lists and dicts."""
+    if not isinstance(value, data.Const):
+        return value
+    layout = value.shape()
+    if isinstance(layout, data.ArrayLayout):
+        return [plain(value[k]) for k in range(layout.length)]
+    return {name: plain(value[name]) for name, _ in layout}
+
+
+def plan_of(
+    shape: tuple[int, ...],
+    synapses: Synapses,
+    neuron: Neuron | None = None,
+    *,
+    bits: int = 4,
+    timesteps: int = 1,
+    pool: Pool | None = None,
+    incoming: str = "count",
+    outgoing: str = "count",
+    lanes: int = 1,
+    source_lanes: int = 1,
+    events: int = 1,
+    **choices: Any,
+) -> Plan:
+    """Return the plan of a network around one layer, called ``"layer"``.
+
+    It reads the input, or for ``incoming="spikes"`` the layer ``"source"``, which spikes in the
+    input's shape. Without ``neuron`` it is the logits layer; behind neurons that fire there is one
+    that sums everything up. ``choices`` are more of the configuration.
+    """
+    neuron = neuron or _logits(synapses.channels)
+    layers = []
+    if incoming == "spikes":
+        connection = Connection("input", "count", _identity(shape))
+        layers.append(Layer("source", timesteps, plain_if(shape[0], 7), (connection,)))
+    connection = Connection("source" if layers else "input", incoming, synapses, pool)
+    layers.append(Layer("layer", timesteps, neuron, (connection,)))
+    if neuron.fires:
+        size = int(np.prod(synapses.shape(connection.pooled_shape(shape))))
+        connection = Connection("layer", outgoing, Linear(np.ones((1, size), np.int64)))
+        steps = timesteps if outgoing == "spikes" else 1
+        layers.append(Layer("sum", steps, _logits(1), (connection,)))
+    given = {"source": source_lanes, "layer": lanes}
+    names = [layer.name for layer in layers]
+    config = HardwareConfig(
+        {name: given.get(name, 1) for name in names}, {"layer": events}, **choices
+    )
+    return plan(Network(DirectInput(shape, bits), tuple(layers)), config)
+
+
+def plain_if(channels: int, threshold: int) -> If:
+    """Return neurons with one threshold, half of which is their initial potential."""
+    return If(
+        np.full(channels, threshold),
+        np.full(channels, threshold >> 1),
+        np.zeros(channels, np.int64),
+        fraction_bits=0,
+    )
+
+
+def _logits(channels: int) -> Logits:
+    return Logits(np.zeros(channels, np.int64), fraction_bits=0)
+
+
+def _identity(shape: tuple[int, ...]) -> Synapses:
+    weight = np.eye(shape[0], dtype=np.int64)
+    return Linear(weight) if len(shape) == 1 else Conv2d(weight[:, :, None, None])
+
+
+def transfers(plan: StreamPlan, values: np.ndarray[Any, Any]) -> list[list[int]]:
+    """Return what a stream carries for ``values`` of shape (images, C, H, W, timesteps)."""
+    missing = plan.stored_channels - plan.channels
+    padded = np.pad(values, ((0, 0), (0, missing), (0, 0), (0, 0), (0, 0)))
+    grouped = padded.reshape(
+        -1, plan.groups, plan.lanes, plan.height, plan.width, plan.steps
+    ).transpose(0, 3, 4, 1, 5, 2)
+    words: list[list[int]] = grouped.reshape(-1, plan.lanes).tolist()
+    return words
+
+
+def random_values(plan: StreamPlan, images: int, seed: int) -> np.ndarray[Any, Any]:
+    """Return random values that a stream can carry, half of them 0, for :func:`transfers`."""
+    rng = np.random.default_rng(seed)
+    shape = (images, plan.channels, plan.height, plan.width, plan.steps)
+    values = rng.integers(plan.values.low, plan.values.high, shape, endpoint=True)
+    return values * rng.integers(0, 2, shape)
+
+
+def pooled(pool: Pool, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Pool values of shape (images, C, H, W, timesteps)."""
+    rows, columns = pool.size
+    height, width = values.shape[2] // rows, values.shape[3] // columns
+    cut = values[:, :, : height * rows, : width * columns]
+    split = cut.reshape(*cut.shape[:2], height, rows, width, columns, -1)
+    result: np.ndarray[Any, Any] = {"sum": np.sum, "max": np.max}[pool.kind](split, axis=(3, 5))
+    return result
+
+
+def showcase() -> Network:
+    """Return a small chain with every kind of part that the hardware knows."""
+    rng = np.random.default_rng(0)
+
+    def weight(*shape: int) -> np.ndarray[Any, Any]:
+        return rng.integers(-7, 8, shape)
+
+    def neurons(channels: int) -> If:
+        threshold = rng.integers(20, 40, channels)
+        return If(threshold, threshold // 2, rng.integers(-9, 10, channels), fraction_bits=1)
+
+    conv = Conv2d(weight(3, 2, 3, 3), padding=(1, 1))
+    ladder = Ladder(np.sort(rng.integers(-20, 60, (5, 3)), axis=1))
+    layers = (
+        Layer("conv", 2, neurons(3), (Connection("input", "count", conv),)),
+        Layer(
+            "steps",
+            3,
+            ladder,
+            (Connection("conv", "count", Linear(weight(5, 12)), MaxPool((2, 2))),),
+        ),
+        Layer("spiking", 3, neurons(4), (Connection("steps", "count", Linear(weight(4, 5))),)),
+        Layer(
+            "out",
+            3,
+            Logits(rng.integers(-9, 10, 5), fraction_bits=1),
+            (Connection("spiking", "spikes", Linear(weight(5, 4))),),
+        ),
+    )
+    return Network(DirectInput((2, 4, 5), bits=3), layers, name="showcase")
+
+
+#: Lanes that leave some over in the last group, and events in one bank or several.
+SHOWCASE = HardwareConfig(
+    lanes={"conv": 2, "steps": 2, "spiking": 3, "out": 3}, events={"conv": 2, "steps": 2}
+)
+
+
+def showcase_images(count: int = 2) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(count).integers(0, 8, (count, 2, 4, 5))
+
+
+def residual() -> Network:
+    """Return a small network with branches: blocks, shortcuts, groups, and times that differ."""
+    rng = np.random.default_rng(2)
+
+    def conv(source: str, transport: str, outs: int, ins: int, groups: int = 1) -> Connection:
+        weight = rng.integers(-7, 8, (outs, ins // groups, 3, 3))
+        return Connection(source, transport, Conv2d(weight, padding=(1, 1), groups=groups))
+
+    def channels(low: int, high: int) -> np.ndarray[Any, Any]:
+        return rng.integers(low, high, 4)
+
+    def shortcut(source: str, transport: str) -> Connection:
+        return Connection(source, transport, Identity(channels(5, 30)))
+
+    stem = If(channels(30, 90), channels(3, 9), channels(-9, 10), fraction_bits=1)
+    inner = Dual(channels(6, 12), channels(0, 6), channels(-3, 4), fraction_bits=0)
+    depthwise = Signed(channels(9, 20), channels(9, 20), channels(-3, 4), fraction_bits=0)
+    outer = Burst(channels(9, 20), channels(0, 9), channels(-3, 4), fraction_bits=0, largest=3)
+    size = 4 * 3 * 3
+    layers = (
+        Layer("stem", 2, stem, (conv("input", "count", 4, 2),)),
+        Layer("inner", 2, inner, (conv("stem", "spikes", 4, 4, groups=2),)),
+        Layer("depthwise", 4, depthwise, (conv("inner", "replicate", 4, 4, groups=4),)),
+        Layer(
+            "outer",
+            3,
+            outer,
+            (
+                conv("depthwise", "truncate", 4, 4),
+                shortcut("stem", "count"),
+                shortcut("inner", "replicate"),
+            ),
+        ),
+        Layer(
+            "out",
+            1,
+            Logits(rng.integers(-9, 10, 3), fraction_bits=0),
+            (
+                Connection(
+                    "outer", "count", Linear(rng.integers(-7, 8, (3, size))), MaxPool((2, 2))
+                ),
+            ),
+        ),
+    )
+    return Network(DirectInput((2, 6, 6), bits=3), layers, name="residual")
+
+
+#: Two banks for the grouped ones too.
+RESIDUAL = HardwareConfig(lanes=2, events={"inner": 2, "depthwise": 2, "outer": 2}, time="fold")
+
+
+def residual_images(count: int = 2) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(count).integers(0, 8, (count, 2, 6, 6))
+
+
+def mutated(function: Callable[..., Any], old: str, new: str) -> Callable[..., Any]:
+    """Return ``function`` with one place of its source text replaced: a planted defect."""
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(old) == 1, f"{old!r} must be there once"
+    namespace = dict(function.__globals__)
+    exec(source.replace(old, new), namespace)
+    mutant: Callable[..., Any] = namespace[function.__name__]
+    return mutant
+
+
+def small_plan() -> Plan:
+    """Return a layer of two neurons and one that adds them up, with taps and counters."""
+    rng = np.random.default_rng(0)
+    neuron = If(np.array([9, 12]), np.array([4, 6]), np.array([1, -2]), fraction_bits=0)
+    synapses = Linear(rng.integers(-7, 8, (2, 3)))
+    return plan_of((3,), synapses, neuron, bits=4, timesteps=3, debug=True, counters=True)

@@ -1,0 +1,208 @@
+"""Random parameters of neurons, for :mod:`strategies`: lively ones, and extreme ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from spikeloom.sw.golden import Dynamics, Golden
+from spikeloom.sw.network import Burst, Dual, If, Ladder, Logits, Network, Neuron, Signed
+
+Array = np.ndarray[Any, Any]
+
+#: Largest value of a signed register of the contract's 48 bits.
+_HIGHEST = (1 << 47) - 1
+
+
+class Drawing(Protocol):
+    """What draws: hypothesis, in the end."""
+
+    settings: dict[str, Any]
+
+    def integer(self, low: int, high: int) -> int: ...
+
+    def one_of(self, *choices: Any) -> Any: ...
+
+    def array(self, low: int, high: int, *shape: int) -> Array: ...
+
+    def seed(self) -> int: ...
+
+
+class Lively:
+    """Parameters among which the accumulators of some random images lie.
+
+    The proven range is far wider than what images reach: most parameters drawn from all of it
+    make neurons that fire always or never.
+    """
+
+    def __init__(self, drawing: Drawing, network: Network) -> None:
+        self.drawing = drawing
+        self.timesteps = network.output.timesteps
+        self.rng = np.random.default_rng(drawing.seed())
+        high = network.input.values().high
+        images = self.rng.integers(0, high, (16, *network.input.image_shape), endpoint=True)
+        trace = Golden(network).run(images, trace=True).trace
+        assert trace is not None
+        self.probe, self.currents = network.output, trace["probe"].currents
+        # By channel, then by timestep, image and position.
+        seen = self.currents.numpy()
+        self.seen = np.moveaxis(seen, 2, 0).reshape(seen.shape[2], -1)
+        self.channels = len(self.seen)
+        self.bits = drawing.integer(0, drawing.settings["max_fraction_bits"])
+        scale = 2**self.bits
+        #: A current's usual magnitude, and its mean, by channel.
+        self.size = (np.abs(self.seen).mean(1) * scale + 1).astype(np.int64)
+        self.mean = (self.seen.mean(1) * scale).astype(np.int64)
+        #: How far a current usually is from its mean: over all images, and over one's timesteps.
+        over_time = np.moveaxis(seen.std(0), 1, 0).reshape(self.channels, -1).mean(1)
+        self.spreads = [(x * scale + 1).astype(np.int64) for x in (self.seen.std(1), over_time)]
+
+    def uniform(self, low: Array, high: Array) -> Array:
+        drawn: Array = self.rng.integers(low, high, endpoint=True)
+        return drawn
+
+    def spread(self) -> Array:
+        return self.spreads[int(self.rng.integers(2))]
+
+    def rectified(self, low: int, high: int) -> tuple[Array, Array, Array]:
+        """Draw threshold (between quarters of the usual size), initial potential and bias."""
+        centred = self.rng.random() < 0.5
+        size = self.spread() if centred else self.size
+        bias = self.uniform(-size // 2, size // 2) - self.mean * centred
+        threshold = self.uniform(np.maximum(size * low // 4, 1), np.maximum(size * high // 4, 1))
+        half = self.rng.random(self.channels) < 0.5
+        return threshold, np.where(half, threshold >> 1, self.rng.integers(threshold)), bias
+
+    def liveliest(self, build: Callable[[], Neuron]) -> Neuron:
+        """Return the one of several random neurons whose spikes are of the most different values.
+
+        Spikes of negative sign, or of the less usual amplitude, are rare otherwise.
+        """
+        return max([build() for _ in range(12)], key=self.variety)
+
+    def variety(self, neuron: Neuron) -> float:
+        """Return how many values, and how evenly, the spikes have that the currents cause."""
+        layer = dataclasses.replace(self.probe, neuron=neuron)
+        dynamics = Dynamics.of(layer, self.currents.ndim - 2, self.currents.device)
+        state, spikes = dynamics.start(self.currents[0]), []
+        for t, current in enumerate(self.currents):
+            fired, state = dynamics.step(t, current, state)
+            spikes.append(fired.numpy())
+        _, numbers = np.unique(np.stack(spikes), return_counts=True)
+        # Roots, since the rarest value is to count.
+        return float(np.sqrt(numbers / numbers.sum()).sum())
+
+    def if_neuron(self) -> Neuron:
+        return self.liveliest(lambda: If(*self.rectified(2, 12), fraction_bits=self.bits))
+
+    def dual_neuron(self) -> Neuron:
+        return self.liveliest(lambda: Dual(*self.rectified(1, 6), fraction_bits=self.bits))
+
+    def burst_neuron(self) -> Neuron:
+        most, shift = largest(self.drawing), leak(self.drawing)
+
+        def build() -> Burst:
+            threshold, initial, bias = self.rectified(1, 6)
+            return Burst(threshold, initial, bias, self.bits, most, shift)
+
+        return self.liveliest(build)
+
+    def signed_neuron(self) -> Neuron:
+        amplitudes = (amplitude(self.drawing), amplitude(self.drawing))
+
+        def build() -> Signed:
+            spread = self.spread()
+            low, high = np.maximum(spread // 2, 1), 2 * spread
+            bias = self.uniform(-spread // 2, spread // 2) - self.mean
+            positive, negative = self.uniform(low, high), self.uniform(low, high)
+            return Signed(positive, negative, bias, self.bits, *amplitudes)
+
+        return self.liveliest(build)
+
+    def ladder_neuron(self) -> Ladder:
+        levels = self.rng.choice(self.seen.ravel(), (self.channels, self.timesteps))
+        return Ladder(np.sort(levels + self.rng.integers(0, 2), axis=1))
+
+    def logits_neuron(self) -> Logits:
+        # Alike means, so that the label depends on the image.
+        bias = self.uniform(-self.size // 2, self.size // 2) - self.mean
+        return Logits(bias, fraction_bits=self.bits)
+
+
+class Wide:
+    """Parameters from the whole proven range, and from its ends."""
+
+    def __init__(self, drawing: Drawing, network: Network) -> None:
+        self.drawing = drawing
+        self.timesteps = network.output.timesteps
+        self.channels = network.output.neuron.channels
+        self.bits = drawing.integer(0, drawing.settings["max_fraction_bits"])
+        self.reach = network.ranges["probe"].accumulator
+        self.top = max(1, (self.reach.high - self.reach.low) << self.bits)
+
+    def extreme(self) -> bool:
+        return self.drawing.settings["extremes"] and self.drawing.integer(0, 7) == 7
+
+    def threshold(self) -> int:
+        if self.extreme():
+            return _HIGHEST
+        drawn: int = self.drawing.one_of(1, self.drawing.integer(1, self.top))
+        return drawn
+
+    def bias(self) -> Array:
+        return self.drawing.array(-self.top, self.top, self.channels)
+
+    def rectified(self) -> tuple[Array, Array, Array]:
+        """Draw threshold, initial potential and bias."""
+        thresholds, initials = [], []
+        for _ in range(self.channels):
+            thresholds.append(threshold := self.threshold())
+            last = min(threshold - 1, self.top)
+            choices = (min(threshold >> 1, last), 0, last, self.drawing.integer(0, last))
+            initials.append(self.drawing.one_of(*choices))
+        return np.array(thresholds), np.array(initials), self.bias()
+
+    def if_neuron(self) -> If:
+        return If(*self.rectified(), fraction_bits=self.bits)
+
+    def dual_neuron(self) -> Dual:
+        return Dual(*self.rectified(), fraction_bits=self.bits)
+
+    def burst_neuron(self) -> Burst:
+        most, shift = largest(self.drawing), leak(self.drawing)
+        return Burst(*self.rectified(), fraction_bits=self.bits, largest=most, leak=shift)
+
+    def signed_neuron(self) -> Signed:
+        positive, negative = (
+            np.array([self.threshold() for _ in range(self.channels)]) for _ in "PN"
+        )
+        amplitudes = (amplitude(self.drawing), amplitude(self.drawing))
+        return Signed(positive, negative, self.bias(), self.bits, *amplitudes)
+
+    def ladder_neuron(self) -> Ladder:
+        low, high = self.reach.low - 1, self.reach.high + 1
+        levels = self.drawing.array(low, high, self.channels, self.timesteps)
+        if self.extreme():
+            levels[0, 0] = -_HIGHEST - 1
+            levels[-1, -1] = _HIGHEST
+        return Ladder(np.sort(levels, axis=1))
+
+    def logits_neuron(self) -> Logits:
+        return Logits(self.bias(), fraction_bits=self.bits)
+
+
+def amplitude(drawing: Drawing) -> int:
+    return 1 << drawing.one_of(0, 0, 1, 2, 3)
+
+
+def largest(drawing: Drawing) -> int:
+    drawn: int = drawing.one_of(1, 2, 3, drawing.integer(1, 9))
+    return drawn
+
+
+def leak(drawing: Drawing) -> int | None:
+    drawn: int | None = drawing.one_of(None, None, 1, 2, 3, drawing.integer(1, 31))
+    return drawn
