@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from spikeloom.hw.planning.streams import Sends
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, require_field
 from spikeloom.sw.network import Network, Shape
@@ -60,8 +61,8 @@ class EngineInfo:
         M output channels computed at once, E events per clock cycle.
     groups : int
         ``ceil(channels / lanes)``.
-    sends : {"count", "spikes", "logits"}
-        What the layer passes on.
+    sends : str
+        The values that the layer passes on: of :class:`~spikeloom.hw.planning.streams.Sends`.
     steps_per_cycle : int
         Timesteps that one strobe of the ``step`` tap shows; it divides T.
     folded : bool
@@ -101,7 +102,7 @@ class EngineInfo:
     @property
     def sent_per_image(self) -> int:
         """Strobes of the ``sent`` tap for one image."""
-        return self.positions * self.groups * (self.timesteps if self.sends == "spikes" else 1)
+        return self.positions * self.groups * (self.timesteps if self.sends == Sends.SPIKES else 1)
 
 
 @dataclass(frozen=True)

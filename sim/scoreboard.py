@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from spikeloom.hw.planning.streams import Sends
 from spikeloom.sim.design import EngineInfo
 from spikeloom.sim.records import LayerRecords
 from spikeloom.sw.golden import LayerTrace, Result
@@ -22,8 +23,7 @@ from spikeloom.sw.network.record import IntArray
 BoolArray = npt.NDArray[np.bool_]
 
 #: Name of the values that a layer passes on, by what it sends.
-SENT = {"count": "counts", "spikes": "sent", "logits": "logits"}
-
+SENT: dict[str, str] = {Sends.COUNT: "counts", Sends.SPIKES: "sent", Sends.LOGITS: "logits"}
 
 #: Quantities of single timesteps, unless time is folded.
 _OF_STEPS = ("spikes", "potentials", "sent")
@@ -129,7 +129,7 @@ class LayerScore:
             first,
             {name: (len(x), in_hardware_order(layer, x), got) for (name, x), got in shown},
         )
-        if layer.sends == "spikes":
+        if layer.sends == Sends.SPIKES:
             assert counts is not None, "logits are no spikes"
             sums = in_hardware_order(layer, counts[None])
             self._compare(first, {"counts": (1, sums, self._sums(sent))})
@@ -147,7 +147,7 @@ class LayerScore:
         spikes, potentials, sent = self._shown(images, None)
         nothing = np.zeros((0, self.layer.lanes), np.int64)
         layer = self.layer
-        steps = layer.timesteps if layer.sends == "spikes" else 1
+        steps = layer.timesteps if layer.sends == Sends.SPIKES else 1
         self._compare(
             images,
             {
@@ -316,12 +316,16 @@ def differences(layer: EngineInfo, steps: int, expected: IntArray, got: IntArray
 
 def _sent(layer: EngineInfo, expected: Result, trace: LayerTrace) -> Tensor:
     """Return what a layer passes on, shape (T or 1, N, *shape)."""
-    if layer.sends == "spikes":
+    if layer.sends == Sends.SPIKES:
         return trace.spikes
-    return trace.potentials[-1:] if layer.sends == "logits" else expected.counts[layer.name][None]
+    return (
+        trace.potentials[-1:] if layer.sends == Sends.LOGITS else expected.counts[layer.name][None]
+    )
 
 
 def _neuron(shape: tuple[int, ...], index: int) -> tuple[int, ...]:
     """Return the neuron at a place in the output stream."""
     position, channel = divmod(index, shape[0])
-    return (channel, *divmod(position, shape[2])) if len(shape) == 3 else (channel,)
+    if layer.sends == Sends.LOGITS:
+        return trace.potentials[-1:]
+    return expected.counts[layer.name][None]

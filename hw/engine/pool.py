@@ -12,9 +12,10 @@ from spikeloom.hw.planning.connection import PoolPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import MaxPool, SumPool
+from spikeloom.sw.registry import Registered
 
 
-class PoolUnit(wiring.Component):
+class PoolUnit(Registered, wiring.Component):
     """Combines the values of each window as they stream past, keeping one row of windows.
 
     Takes a transfer every other cycle. Found by the ``kind`` of the contract's pool; a new kind is
@@ -34,11 +35,7 @@ class PoolUnit(wiring.Component):
         Whether a transfer is inside.
     """
 
-    units: ClassVar[dict[str, type[PoolUnit]]] = {}
-
-    def __init_subclass__(cls, kind: str) -> None:
-        super().__init_subclass__()
-        cls.units[kind] = cls
+    kinds: ClassVar[dict[str, type[PoolUnit]]] = {}
 
     def __init__(self, plan: PoolPlan) -> None:
         self.plan = plan
@@ -60,10 +57,8 @@ class PoolUnit(wiring.Component):
             If no unit is known for its kind.
         """
         kind = plan.pool.kind
-        if kind not in PoolUnit.units:
-            known = ", ".join(sorted(PoolUnit.units))
-            raise UnsupportedError(f"no hardware for pools of kind {kind!r}; there is: {known}")
-        return PoolUnit.units[kind](plan)
+        message = f"no hardware for pools of kind {kind!r}; there is:"
+        return PoolUnit.member(kind, UnsupportedError, message, alphabetical=True)(plan)
 
     @staticmethod
     def combine(so_far: Value, value: Value) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,17 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.neurons import SENT, NeuronUnit
+from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning.streams import Sends
 from spikeloom.hw.values import shape_of
+
+#: The output of a unit that a layer sends.
+SENT: dict[Sends, Callable[[NeuronUnit], Value]] = {
+    Sends.COUNT: lambda unit: unit.count,
+    Sends.SPIKES: lambda unit: unit.spike,
+    Sends.LOGITS: lambda unit: unit.potential,
+}
 
 
 def tap_signature(plan: LayerPlan) -> wiring.Signature:
@@ -84,7 +93,7 @@ class Population(wiring.Component):
         loaded = Signal()
 
         # Sends at every timestep or only at the last; a full output register holds the step back.
-        sends = Const(1) if plan.sends == "spikes" else last_step
+        sends = Const(1) if plan.sends == Sends.SPIKES else last_step
         enable = Signal()
         m.d.comb += [
             self.blocked.eq(loaded & sends & self.o.valid & ~self.o.ready),

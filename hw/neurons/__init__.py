@@ -1,7 +1,7 @@
-"""Neuron units: one class per kind of the contract's neurons, found by its name.
+"""Neuron units: one class for each kind of the contract's neurons, found by that kind.
 
-To add a kind, write its unit, its parameters' layout and values and one timestep's logic, and
-import it here.
+A unit has the values of its parameters and the logic of one timestep. A module that defines one
+need only be imported, as the modules of this package are here.
 """
 
 from spikeloom.hw.neurons.burst import BurstUnit, FoldedBurst
@@ -10,10 +10,9 @@ from spikeloom.hw.neurons.folded import FoldedUnit
 from spikeloom.hw.neurons.signed import FoldedSigned, SignedUnit
 from spikeloom.hw.neurons.spec import NeuronSpec
 from spikeloom.hw.neurons.stateless import LadderUnit, LogitsUnit
-from spikeloom.hw.neurons.unit import SENT, NeuronUnit
+from spikeloom.hw.neurons.unit import NeuronUnit
 
 __all__ = [
-    "SENT",
     "BurstUnit",
     "DualUnit",
     "FoldedBurst",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from spikeloom.hw.neurons.folded import FoldedUnit
@@ -15,12 +17,6 @@ class BurstUnit(IntegratorUnit, kind=Burst.kind):
     The division is restoring, a stage for each bit of ``largest``, all in one cycle.
     """
 
-    @classmethod
-    def quanta(cls, layer: Layer) -> int | None:
-        neuron = layer.neuron
-        assert isinstance(neuron, Burst)
-        return None if neuron.leak is not None else layer.timesteps * neuron.largest
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         neuron = neuron_of(self.spec, Burst)
@@ -29,7 +25,7 @@ class BurstUnit(IntegratorUnit, kind=Burst.kind):
         leaked = before if neuron.leak is None else before - (before >> neuron.leak)
         m.d.comb += integrated.eq(leaked + self._current())
         rest: Value = integrated
-        # Whether the bits so far are those of ``largest``: then a 0 in it must stay 0.
+        # Whether all bits so far equal those of ``largest``: then a 0 in it must stay 0.
         tight: Value = Const(1)
         bits: list[Value] = []
         for k in reversed(range(neuron.largest.bit_length())):
@@ -52,7 +48,12 @@ class BurstUnit(IntegratorUnit, kind=Burst.kind):
         return m
 
 
-class FoldedBurst(FoldedUnit, kind=Burst.kind, folded=True):
+class FoldedBurst(FoldedUnit, kind=Burst.kind):
     """Without a leak, ``n = clip(floor((v0 + T*I) / threshold), 0, T * largest)``."""
 
     step_unit = BurstUnit
+
+    @classmethod
+    def most_quanta(cls, layer: Layer) -> int | None:
+        leaks = cast(Burst, layer.neuron).leak is not None
+        return None if leaks else super().most_quanta(layer)

@@ -14,7 +14,7 @@ class IfUnit(IntegratorUnit, kind=If.kind):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # Wide enough before and after firing: the contract's range covers both.
+        # The contract's range of the potential holds before and after firing.
         integrated = Signal.like(self.potential)
         m.d.comb += [
             integrated.eq(self._keep(m, self.potential, self.parameters.initial) + self._current()),
@@ -26,7 +26,7 @@ class IfUnit(IntegratorUnit, kind=If.kind):
 
 
 class DualUnit(IntegratorUnit, kind=Dual.kind):
-    """As ``if``, but ``v < 0`` takes back a spike if the net count is positive."""
+    """As ``if``, but a spike is taken back where ``v < 0`` and the net count is positive."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -47,13 +47,13 @@ class DualUnit(IntegratorUnit, kind=Dual.kind):
         return m
 
 
-class FoldedIf(FoldedUnit, kind=If.kind, folded=True):
+class FoldedIf(FoldedUnit, kind=If.kind):
     """``n = clip(floor((v0 + T*I) / threshold), 0, T)``, identity 1 of the contract."""
 
     step_unit = IfUnit
 
 
-class FoldedDual(FoldedUnit, kind=Dual.kind, folded=True):
+class FoldedDual(FoldedUnit, kind=Dual.kind):
     """As ``if``: under a constant current no spike is ever taken back."""
 
     step_unit = DualUnit

@@ -1,8 +1,8 @@
 """Folded time: under a constant current, all timesteps of a neuron are one division.
 
-The count of T timesteps is the quotient of ``v0 + T*I`` and the threshold, clipped to what T
-timesteps can fire, and what is left is the potential (identities 1 to 3 of the contract). A
-restoring division takes a cycle for each bit of the largest count, instead of T.
+The count of T timesteps is the quotient of ``v0 + T*I`` and the threshold, clipped to the most
+spikes that T timesteps can fire; the remainder is the last potential (identities 1 to 3 of the
+contract). A restoring division takes one cycle for each bit of the largest count, instead of T.
 """
 
 from __future__ import annotations
@@ -14,24 +14,23 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from spikeloom.hw.neurons.spec import NeuronSpec
 from spikeloom.hw.neurons.unit import NeuronUnit
 from spikeloom.hw.values import DigitPlan
-from spikeloom.sw.network import Layer, Range
+from spikeloom.sw.network import Range
 from spikeloom.sw.network.record import IntArray
 
 
 class FoldedUnit(NeuronUnit):
-    """All timesteps of a neuron: outputs are right in the last of ``spec.cycles`` enabled cycles.
+    """All timesteps of a neuron as one division; found by the kind of neurons, too.
+
+    The outputs are valid in the last of :meth:`folded_cycles` enabled cycles.
 
     Attributes
     ----------
     step_unit : type of NeuronUnit
-        The unit that takes the timesteps one by one, to the same end.
+        The unit that takes the timesteps one by one, with the same result.
     """
 
+    kinds = NeuronUnit.folded_kinds
     step_unit: ClassVar[type[NeuronUnit]]
-
-    @classmethod
-    def quanta(cls, layer: Layer) -> int | None:
-        return cls.step_unit.quanta(layer)
 
     @classmethod
     def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
@@ -65,12 +64,12 @@ class FoldedUnit(NeuronUnit):
         return total
 
     def _divided(self, m: Module, dividend: Signal, divisor: Value) -> tuple[Signal, Signal]:
-        """Return quotient and rest of a dividend that is there in the first cycle.
+        """Return the quotient and the remainder of a dividend that is valid in the first cycle.
 
-        The divisor stays where it is, under the upper bits, and what is left of the dividend moves
-        up by one bit in every cycle. A dividend below 0 never reaches the divisor.
+        The divisor stays aligned with the upper bits, and the rest of the dividend moves up by one
+        bit in every cycle. A negative dividend never reaches the divisor.
         """
-        most = self.quanta(self.spec.layer)
+        most = self.most_quanta(self.spec.layer)
         assert most is not None, "the plan folds only what can be folded"
         below = most.bit_length() - 1
         shape = dividend.shape()
@@ -90,14 +89,14 @@ class FoldedUnit(NeuronUnit):
         return quotient, rest
 
     def _allowed(self, m: Module, most: int, taken: Signal) -> Value:
-        """Return whether the quotient's next bit may be set without getting larger than ``most``.
+        """Return whether the next bit of the quotient may be set without exceeding ``most``.
 
-        It may not where the bits so far are those of ``most``, and its next one is not set.
+        It must not be if all bits so far equal those of ``most`` and its next bit is 0.
         """
         below = most.bit_length() - 1
         if most == (2 << below) - 1:
             return Const(1)
-        # The bits of ``most`` that are still to come; its first one is set.
+        # The bits of ``most`` that are still to come; the first bit of all is 1.
         coming = Signal(below)
         tight = Signal()
         bit, alike = Signal(), Signal()

@@ -9,20 +9,17 @@ from spikeloom.hw.neurons.folded import FoldedUnit
 from spikeloom.hw.neurons.spec import NeuronSpec
 from spikeloom.hw.neurons.unit import NeuronUnit, added, neuron_of
 from spikeloom.hw.values import shape_of
-from spikeloom.sw.network import Layer, Range, Signed
+from spikeloom.sw.network import Range, Signed
 from spikeloom.sw.network.record import IntArray
 
 
 class SignedUnit(NeuronUnit, kind=Signed.kind):
     """Quanta P upwards from zero and N downwards, each fired, or taken back, at half its size.
 
-    Only ``v > 0`` can fire upwards and only ``v < 0`` downwards, so that one quantum is a candidate
-    and one comparison decides. The sign of the count is that of m, the net number of quanta.
+    Only ``v > 0`` can fire upwards and only ``v < 0`` downwards, so that the sign of v selects one
+    quantum, and one comparison is enough. The sign of the count is that of m, the net number of
+    quanta.
     """
-
-    @classmethod
-    def quanta(cls, layer: Layer) -> int | None:
-        return layer.timesteps
 
     @classmethod
     def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
@@ -53,7 +50,7 @@ class SignedUnit(NeuronUnit, kind=Signed.kind):
         return m
 
 
-class FoldedSigned(FoldedUnit, kind=Signed.kind, folded=True):
+class FoldedSigned(FoldedUnit, kind=Signed.kind):
     """``|n| = clip(floor((2|T*I| + Q) / 2Q), 0, T)`` quanta Q = P or N by the current's sign.
 
     Since potentials are integers, that is the quotient of ``|T*I| + (Q >> 1)`` and Q.
@@ -75,7 +72,7 @@ class FoldedSigned(FoldedUnit, kind=Signed.kind, folded=True):
         below = Signal()
         kept_below = self._keep(m, below, total < 0)
         quantum = Signal(max(len(positive), len(negative)))
-        # At most twice the reach: a quantum that is larger than that never fires.
+        # At most twice the reach, since a larger quantum never fires.
         dividend = Signal(shape_of(Range(0, 2 * reach)))
         m.d.comb += [
             total.eq(self._total()),
@@ -95,7 +92,7 @@ class FoldedSigned(FoldedUnit, kind=Signed.kind, folded=True):
 
 
 def _quanta(spec: NeuronSpec) -> dict[str, IntArray]:
-    """Return both quanta, cut down to what twice no potential reaches: they never fire."""
+    """Return P and N; those above twice any potential never fire, and are lowered to the least."""
     neuron = neuron_of(spec, Signed)
     reach = 2 * spec.ranges.potential.high + 1
     return {

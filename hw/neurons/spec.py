@@ -1,4 +1,4 @@
-"""What a neuron unit is built for: the contract's neurons, and how they go through time."""
+"""Specification of a neuron unit: the contract's neurons, and the schedule of their timesteps."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class NeuronSpec:
     steps_per_cycle : int
         Timesteps that a neuron takes in one cycle; it divides T.
     folded : bool
-        Whether the T timesteps under constant current are done as one division, in a logarithmic
-        number of cycles; neurons then show nothing but their last potential and their count.
+        Whether the T timesteps under constant current are computed as one division, in a
+        logarithmic number of cycles; units then show only the last potential and the count.
     """
 
     layer: Layer
@@ -31,5 +31,5 @@ class NeuronSpec:
 
     @property
     def shown_spike(self) -> Range:
-        """Range of what a unit and its tap show as spike: the count, if time is folded."""
+        """Range of the ``spike`` of a unit and of its tap: that of the count, if time is folded."""
         return self.ranges.count if self.folded else self.ranges.spike

@@ -1,4 +1,4 @@
-"""Neurons that do not fire out of a potential: ``ladder`` and ``logits``."""
+"""Neurons that do not compare a potential with a threshold: ``ladder`` and ``logits``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What all neuron units have in common: their signature, and how they are found."""
+"""Base of all neuron units: their signature, their parameters, and the registry of kinds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,12 +15,15 @@ from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Layer, Range
 from spikeloom.sw.network.neurons import Integrator
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.registry import Registered
 
 
-class NeuronUnit(wiring.Component):
-    """One neuron; its state stays inside from one timestep to the next.
+class NeuronUnit(Registered, wiring.Component):
+    """One neuron, which keeps its state from one timestep to the next.
 
-    A subclass names its ``kind``; the one that folds a kind's timesteps is also ``folded``.
+    A subclass is found by the ``kind`` of the contract's neurons. It defines :meth:`values` and
+    :meth:`elaborate`. Subclasses of :class:`~spikeloom.hw.neurons.FoldedUnit` compute all timesteps
+    of the same kind at once.
 
     Parameters
     ----------
@@ -29,39 +31,38 @@ class NeuronUnit(wiring.Component):
 
     Attributes
     ----------
+    kinds : dict of str to type
+        Units that take the timesteps one by one.
+    folded_kinds : dict of str to type
+        Units that fold them.
     per_step : bool
         Whether the parameters differ from timestep to timestep.
     most_steps : int
-        Timesteps that it can take in one cycle, if the current is constant.
+        Timesteps that the unit can take in one cycle, if the current is constant.
 
     Members
     -------
     current : In(accumulator)
         A of this timestep.
     parameters : In(layout)
-        Of the channel, laid out as by :meth:`layout`; for several timesteps at once where they
-        differ, an array of them.
+        Parameters of the channel, with :meth:`layout`; an array of ``spec.steps_per_cycle`` of them
+        where the parameters differ from timestep to timestep.
     enable : In(1)
-        Whether to take the timestep, or the ``spec.steps_per_cycle`` timesteps.
+        Take the timestep, or ``spec.steps_per_cycle`` timesteps, in this cycle.
     first : In(1)
-        Whether it is the first, which starts from the initial state.
+        This timestep is the first, and starts from the initial state.
     spike, potential : Out
         The spike of each timestep, and the membrane potential after its soft reset, in the same
-        cycle; the first timestep in the lowest bits. If time is folded, they are right in the last
-        cycle, and ``spike`` is the sum of all.
+        cycle; the first timestep in the lowest bits. If time is folded, they are valid in the last
+        cycle, and ``spike`` is the sum over all timesteps.
     count : Out
         The sum of the spikes so far, in the same cycle.
     """
 
-    units: ClassVar[dict[str, type[NeuronUnit]]] = {}
-    folded_units: ClassVar[dict[str, type[NeuronUnit]]] = {}
+    kinds: ClassVar[dict[str, type[NeuronUnit]]] = {}
+    folded_kinds: ClassVar[dict[str, type[NeuronUnit]]] = {}
     per_step: ClassVar[bool] = False
     most_steps: ClassVar[int] = 1
-
-    def __init_subclass__(cls, kind: str | None = None, folded: bool = False) -> None:
-        super().__init_subclass__()
-        if kind is not None:
-            (cls.folded_units if folded else cls.units)[kind] = cls
 
     def __init__(self, spec: NeuronSpec) -> None:
         self.spec = spec
@@ -82,7 +83,7 @@ class NeuronUnit(wiring.Component):
     def of(spec: NeuronSpec) -> type[NeuronUnit]:
         """Return the unit for a layer's neurons."""
         kind = spec.layer.neuron.kind
-        return NeuronUnit.folded_units[kind] if spec.folded else NeuronUnit.of_kind(kind)
+        return NeuronUnit.folded_kinds[kind] if spec.folded else NeuronUnit.of_kind(kind)
 
     @staticmethod
     def of_kind(kind: str) -> type[NeuronUnit]:
@@ -93,34 +94,35 @@ class NeuronUnit(wiring.Component):
         UnsupportedError
             If there is none.
         """
-        if kind not in NeuronUnit.units:
-            known = ", ".join(sorted(NeuronUnit.units))
-            raise UnsupportedError(f"no hardware for neurons of kind {kind!r}; there is: {known}")
-        return NeuronUnit.units[kind]
+        message = f"no hardware for neurons of kind {kind!r}; there is:"
+        return NeuronUnit.member(kind, UnsupportedError, message, alphabetical=True)
+
+    @staticmethod
+    def folded_cycles(layer: Layer) -> int | None:
+        """Return the cycles that all timesteps of a neuron take, folded into a division.
+
+        None if they have to be taken one by one, because the current changes or because the count
+        has no closed form.
+        """
+        folded = NeuronUnit.folded_kinds.get(layer.neuron.kind)
+        most = folded.most_quanta(layer) if folded and layer.constant else None
+        return None if most is None else most.bit_length()
 
     @classmethod
-    def folded_cycles(cls, layer: Layer) -> int | None:
-        """Return in how many cycles all timesteps of a neuron can be done, folded into a division.
+    def most_quanta(cls, layer: Layer) -> int | None:
+        """Return the most thresholds that all timesteps together can take from the potential.
 
-        None where they have to be taken one by one: the current changes, or there is no closed
-        form.
+        None if the count has no closed form under a constant current. Only units that fold the
+        timesteps are asked.
         """
-        quanta = cls.quanta(layer) if layer.constant else None
-        return None if quanta is None else quanta.bit_length()
-
-    @classmethod
-    def quanta(cls, layer: Layer) -> int | None:
-        """Return the most thresholds that all timesteps together can take away.
-
-        None if their number has no closed form under a constant current.
-        """
-        return None
+        return layer.timesteps * layer.neuron.most_quanta
 
     @classmethod
     def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
         """Return the parameters by name, each of shape (channels,) or (channels, T).
 
-        They are clamped to what makes a difference, so that their width follows from the ranges.
+        Values beyond the reach of the potential are clamped to the nearest value that has the same
+        effect, so that the width of the parameters follows from the proven ranges.
         """
         raise NotImplementedError
 
@@ -144,7 +146,7 @@ class NeuronUnit(wiring.Component):
         return (self.current << neuron.fraction_bits) + self.parameters.bias
 
     def _keep(self, m: Module, value: Value, start: Value | int = 0) -> Signal:
-        """Return ``value`` as the last enabled cycle left it, ``start`` in the first."""
+        """Return ``value`` of the last enabled cycle; in the first cycle, ``start``."""
         state = Signal.like(value, name="state")
         kept = Signal.like(value, name="kept")
         m.d.comb += kept.eq(Mux(self.first, start, state))
@@ -154,11 +156,7 @@ class NeuronUnit(wiring.Component):
 
 
 class IntegratorUnit(NeuronUnit):
-    """What the units of the contract's integrators have in common."""
-
-    @classmethod
-    def quanta(cls, layer: Layer) -> int | None:
-        return layer.timesteps
+    """Base of the units for the contract's integrators."""
 
     @classmethod
     def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
@@ -171,23 +169,23 @@ class IntegratorUnit(NeuronUnit):
 
 
 def added(magnitude: Value, negated: Value) -> Value:
-    """Return ``-magnitude`` or ``magnitude``, which is not negative, for an adder to take in."""
+    """Return ``-magnitude`` if ``negated``, else ``magnitude``, as a term for one adder.
+
+    Parameters
+    ----------
+    magnitude : Value
+        Not negative.
+    negated : Value
+        One bit; it becomes the carry of the adder.
+    """
     positive = Cat(magnitude, Const(0, 1)).as_signed()
     return Mux(negated, ~positive, positive) + negated
 
 
 def reachable_threshold(spec: NeuronSpec, threshold: IntArray) -> IntArray:
-    """Return thresholds cut down to what no potential reaches: they never fire, however high."""
+    """Return thresholds, with those that no potential reaches lowered to one beyond its range."""
     reach = spec.ranges.potential.high + 1
     return np.minimum(threshold, reach)
-
-
-#: What a layer sends, by the plan's name for it: a unit's output.
-SENT: dict[str, Callable[[NeuronUnit], Value]] = {
-    "count": lambda unit: unit.count,
-    "spikes": lambda unit: unit.spike,
-    "logits": lambda unit: unit.potential,
-}
 
 
 def _repeated(shape: ShapeLike, times: int) -> ShapeLike:
@@ -196,7 +194,7 @@ def _repeated(shape: ShapeLike, times: int) -> ShapeLike:
 
 
 def neuron_of(spec: NeuronSpec, kind: type[Any]) -> Any:
-    """Return a layer's neuron, which is known to be of a kind."""
+    """Return the neurons of a layer, which must be of the class ``kind``."""
     neuron = spec.layer.neuron
     assert isinstance(neuron, kind)
     return neuron

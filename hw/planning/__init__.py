@@ -1,6 +1,7 @@
 """From a network and a user's choices to every parameter of the hardware; no hardware here.
 
-:mod:`plan` is the whole; :mod:`connection` is what of its source a connection keeps and reads,
-:mod:`windows` in which order, :mod:`capacity` how many rows must fit. :mod:`streams` and
-:mod:`digits` say what travels: transfers between layers, and signed digits into the elements.
+:mod:`plan` is the whole; :mod:`connection` is the part of a connection: the values that it keeps,
+:mod:`windows` the order in which it reads them, :mod:`synapses` the convolution that stands for its
+synapses, :mod:`capacity` the number of rows that must fit. :mod:`streams` are the transfers between
+layers.
 """

@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 
-#: Ways of going through timesteps.
-TIMES = ("auto", "loop", "fold")
+
+class TimeMode(StrEnum):
+    """How neurons go through the timesteps of a constant current."""
+
+    #: As division where the loop would be the slowest part, else as loop.
+    AUTO = "auto"
+    #: One timestep after the other.
+    LOOP = "loop"
+    #: As one division, where the kind of neuron allows it.
+    FOLD = "fold"
+
+
+TIMES = tuple(TimeMode)
 #: Most values of a word, and so most slots: selecting among more costs more logic than it saves
 #: cycles.
 MOST_WORD_VALUES = 64
@@ -36,7 +48,7 @@ class HardwareConfig:
     budget : int
         Processing elements (the sum of M times E over all layers) that the planner may hand out;
         every layer gets at least E, whatever the budget.
-    time : {"auto", "loop", "fold"}
+    time : TimeMode, or its value
         How neurons go through T timesteps of a constant current: one by one, or folded into a
         division where their kind allows it, which takes a logarithmic number of cycles and shows
         nothing but the count and the last potential; ``"auto"`` folds where the loop would be the
@@ -58,7 +70,7 @@ class HardwareConfig:
     events: int | Mapping[str, int] | None = None
     slots: int = 8
     budget: int = 64
-    time: str = "auto"
+    time: str = TimeMode.AUTO
     debug: bool = False
     counters: bool = False
     top: str = "spikeloom_accelerator"
@@ -73,6 +85,7 @@ class HardwareConfig:
         _require_positive(self.slots, "slots", MOST_WORD_VALUES)
         if self.time not in TIMES:
             raise ConfigError(f"time must be {', '.join(TIMES)}, not {self.time!r}")
+        object.__setattr__(self, "time", TimeMode(self.time))
         if not isinstance(self.top, str) or not _MODULE.fullmatch(self.top):
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 

@@ -13,14 +13,12 @@ import numpy as np
 
 from spikeloom.hw.planning.config import MOST_WORD_VALUES
 from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.planning.synapses import convolution
 from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan
-from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import (
     Connection,
-    Conv2d,
-    Identity,
     Layer,
-    Linear,
     Network,
     Pool,
     Range,
@@ -159,8 +157,7 @@ def connection_plan(
 
 def spare_rows(plan: ConnectionPlan) -> int:
     """Return how many rows more let the source write while a line's are read."""
-    synapses = plan.connection.synapses
-    return plan.stream.height if isinstance(synapses, Linear) else plan.windows.stride[0]
+    return convolution(plan.connection.synapses, plan.stream).spare_rows
 
 
 def _steps(network: Network, layer: Layer, connection: Connection) -> tuple[int, ...]:
@@ -203,18 +200,9 @@ def _windows(
 ) -> tuple[WindowPlan, IntArray]:
     """Return the windows of a connection, and its weights in the order of their walk."""
     shape = (target.height, target.width)
-    if isinstance(synapses, Linear):
-        kernel, stride, padding = (source.height, source.width), (1, 1), (0, 0)
-        weight = synapses.weight.reshape(-1, source.channels, *kernel)
-        groups = 1
-    elif isinstance(synapses, Conv2d):
-        kernel, stride, padding = synapses.kernel, synapses.stride, synapses.padding
-        weight, groups = synapses.weight, synapses.groups
-    elif isinstance(synapses, Identity):
-        kernel, stride, padding = (1, 1), (1, 1), (0, 0)
-        weight, groups = synapses.weight.reshape(-1, 1, 1, 1), synapses.channels
-    else:
-        raise UnsupportedError(f"synapses of kind {synapses.kind!r} cannot be generated")
+    conv = convolution(synapses, source)
+    weight, groups = conv.weight, conv.groups
+    kernel, stride, padding = conv.kernel, conv.stride, conv.padding
     dense = np.zeros((target.stored_channels, source.stored_channels, *kernel), np.int64)
     outs, ins = len(weight) // groups, weight.shape[1]
     for group in range(groups):

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 
 from spikeloom.hw.neurons import NeuronSpec, NeuronUnit
 from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning.config import HardwareConfig, TimeMode
 from spikeloom.hw.planning.connection import (
     ConnectionPlan,
     connection_plan,
     spare_rows,
     value_range,
 )
-from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.planning.streams import Sends, StreamPlan
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges, Shape
@@ -43,8 +43,8 @@ class LayerPlan:
         How each of its connections is read.
     target : StreamPlan
         What it sends.
-    sends : {"count", "spikes", "logits"}
-        What the values of the target are.
+    sends : Sends
+        The values that its target takes.
     steps_per_cycle : int
         Timesteps that a neuron takes in one cycle; it divides T.
     folded : bool
@@ -56,7 +56,7 @@ class LayerPlan:
     ranges: Ranges
     readers: tuple[ConnectionPlan, ...]
     target: StreamPlan
-    sends: str
+    sends: Sends
     steps_per_cycle: int
     folded: bool = False
 
@@ -94,7 +94,7 @@ class LayerPlan:
     def cycles(self) -> int:
         """Cycles that the neurons take for all timesteps of a current that is constant."""
         if self.folded:
-            folded = NeuronUnit.of(self.neurons).folded_cycles(self.layer)
+            folded = NeuronUnit.folded_cycles(self.layer)
             assert folded is not None, "the plan folds only what can be folded"
             return folded
         return self.layer.timesteps // self.steps_per_cycle
@@ -193,8 +193,13 @@ def _layer(
     if lanes > channels:
         raise ConfigError(f"lanes = {lanes} must not exceed its {channels} output channels")
     sends = _sends(network, layer)
-    values = {"count": ranges.count, "spikes": ranges.spike, "logits": ranges.potential}[sends]
-    steps = layer.timesteps if sends == "spikes" else 1
+    sent = {
+        Sends.COUNT: ranges.count,
+        Sends.SPIKES: ranges.spike,
+        Sends.LOGITS: ranges.potential,
+    }
+    values = sent[sends]
+    steps = layer.timesteps if sends == Sends.SPIKES else 1
     target = StreamPlan(lanes, values, channels, height, width, steps)
     readers: list[ConnectionPlan] = []
     first = 0
@@ -206,12 +211,12 @@ def _layer(
     return LayerPlan(layer, ranges, tuple(readers), target, sends, steps_per_cycle=1)
 
 
-def _sends(network: Network, layer: Layer) -> str:
-    """Return what a layer sends: its spikes as soon as one of its readers needs these."""
+def _sends(network: Network, layer: Layer) -> Sends:
+    """Return the values that a layer sends: its spikes if any of its readers needs them."""
     if not layer.neuron.fires:
-        return "logits"
+        return Sends.LOGITS
     reading = [c for x in network.layers for c in x.connections if c.source == layer.name]
-    return "count" if all(connection.constant for connection in reading) else "spikes"
+    return Sends.COUNT if all(connection.constant for connection in reading) else Sends.SPIKES
 
 
 def _timed(planned: LayerPlan, time: str) -> LayerPlan:
@@ -229,11 +234,11 @@ def _timed(planned: LayerPlan, time: str) -> LayerPlan:
             if layer.timesteps / steps <= patience:
                 break
     planned = replace(planned, steps_per_cycle=steps)
-    cycles = unit.folded_cycles(layer) if planned.sends == "count" else None
-    if cycles is None or time == "loop" or not layer.constant:
+    cycles = unit.folded_cycles(layer) if planned.sends == Sends.COUNT else None
+    if cycles is None or time == TimeMode.LOOP or not layer.constant:
         return planned
     worth = planned.cycles > patience and cycles < planned.cycles
-    return replace(planned, folded=time == "fold" or worth)
+    return replace(planned, folded=time == TimeMode.FOLD or worth)
 
 
 def _patience(layer: Layer, events: int) -> float:

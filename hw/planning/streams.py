@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from amaranth.lib import data, stream
 
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Range
+
+
+class Sends(StrEnum):
+    """The values that a layer sends; sidecars hold the same names."""
+
+    #: One count for each neuron.
+    COUNT = "count"
+    #: One spike for each neuron and timestep.
+    SPIKES = "spikes"
+    #: One potential for each neuron, at the end; of the output layer.
+    LOGITS = "logits"
 
 
 @dataclass(frozen=True)

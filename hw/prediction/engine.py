@@ -13,6 +13,7 @@ import numpy as np
 
 from spikeloom.hw.engine.events import QUEUE_DEPTH
 from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning.streams import Sends
 from spikeloom.hw.prediction.sinks import Buffer, Sink
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
@@ -291,7 +292,7 @@ class EngineClock:
             self._sums += 1
         else:
             start = self._taken = max(summed, self._ready)
-        every = self.plan.sends == "spikes"
+        every = self.plan.sends == Sends.SPIKES
         for _ in range(self._served):
             start += 1
             self._step = (self._step + 1) % self._steps

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan
 from spikeloom.hw.planning.plan import LayerPlan
-from spikeloom.sw.network import MaxPool, SumPool
+from spikeloom.sw.golden.synapses import pooled
 from spikeloom.sw.network.record import IntArray
 
 #: One word: for each bank its events, and how many of them are those of its last non-zero value.
@@ -115,10 +116,8 @@ def kept_values(reader: ConnectionPlan, sent: IntArray) -> IntArray:
     if reader.pool is None:
         return values
     pool = reader.pool.pool
-    (high, wide), (rows, columns) = pool.size, (values.shape[3], values.shape[4])
-    whole = values[..., : rows // high * high, : columns // wide * wide]
-    parts = whole.reshape(*values.shape[:3], rows // high, high, columns // wide, wide)
-    return _POOLED[pool.kind](parts)
+    flat = pooled(pool, torch.from_numpy(np.array(values)).flatten(0, 1))
+    return flat.numpy().reshape(*values.shape[:2], *flat.shape[1:])
 
 
 def _aligned(alignment: AlignmentPlan, values: IntArray) -> IntArray:
@@ -130,10 +129,3 @@ def _aligned(alignment: AlignmentPlan, values: IntArray) -> IntArray:
 
 def _map(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape if len(shape) == 3 else (*shape, 1, 1)
-
-
-#: Pools by kind, of (steps, N, C, H, window height, W, window width).
-_POOLED: dict[str, Any] = {
-    SumPool.kind: lambda values: values.sum((4, 6)),
-    MaxPool.kind: lambda values: values.max((4, 6)),
-}

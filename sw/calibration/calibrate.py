@@ -214,6 +214,4 @@ def _named(choice: Any, kind: Any, what: str) -> Any:
     """Return the loss or weighting of a name, or what was given as one."""
     if isinstance(choice, kind):
         return choice
-    if choice not in kind.kinds:
-        raise ConfigError(f"no {what} is called {choice!r}; there are {', '.join(kind.kinds)}")
-    return kind.kinds[choice]()
+    return kind.member(choice, ConfigError, f"no {what} is called {choice!r}; there are")()

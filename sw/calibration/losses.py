@@ -8,20 +8,18 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional
 
+from spikeloom.sw.registry import Registered
+
 #: What logits are divided by before they are compared as probabilities.
 TEMPERATURE = 2.0
 #: Least mean square that differences are measured against: of a layer that hardly fires.
 _LEAST = 1e-4
 
 
-class Loss(ABC):
+class Loss(Registered, ABC):
     """Difference between a spiking network and its teacher; found by its name."""
 
     kinds: ClassVar[dict[str, type[Loss]]] = {}
-
-    def __init_subclass__(cls, kind: str) -> None:
-        super().__init_subclass__()
-        cls.kinds[kind] = cls
 
     @abstractmethod
     def logits(self, student: Tensor, teacher: Tensor) -> Tensor:

@@ -6,11 +6,13 @@ import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from spikeloom.sw.registry import Registered
+
 #: μ of the sigmoid weighting: its width is about 3.5/μ of the network's depth.
 STEEPNESS = 6.0
 
 
-class Weighting(ABC):
+class Weighting(Registered, ABC):
     """Weights of the layers' losses over the progress of a calibration; found by its name.
 
     References
@@ -20,10 +22,6 @@ class Weighting(ABC):
     """
 
     kinds: ClassVar[dict[str, type[Weighting]]] = {}
-
-    def __init_subclass__(cls, kind: str) -> None:
-        super().__init_subclass__()
-        cls.kinds[kind] = cls
 
     @abstractmethod
     def raw(self, depth: float, progress: float) -> float:

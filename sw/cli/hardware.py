@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spikeloom.hw.planning.config import HardwareConfig, TimeMode
 from spikeloom.sw.cli.common import parse_per_layer, shape_text, table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from spikeloom.hw.planning.config import HardwareConfig
-
-#: Ways of going through timesteps, and values searched at once; here, so that ``--help`` need not
-#: import the hardware.
-TIMES = ("auto", "loop", "fold")
-SLOTS = 8
+TIMES = tuple(mode.value for mode in TimeMode)
+SLOTS = HardwareConfig.slots
 
 
 @dataclass(frozen=True)
@@ -36,12 +33,10 @@ class HardwareOptions:
     lanes: str | None = None
     events: str | None = None
     slots: int = SLOTS
-    time: str = TIMES[0]
+    time: str = TimeMode.AUTO.value
 
     def config(self, *, debug: bool = False, counters: bool = False) -> HardwareConfig:
         """Return the configuration that the options spell."""
-        from spikeloom.hw.planning.config import HardwareConfig
-
         return HardwareConfig(
             lanes=None if self.lanes is None else parse_per_layer(self.lanes, "lanes"),
             events=None if self.events is None else parse_per_layer(self.events, "events"),
@@ -79,7 +74,7 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--time",
         type=click.Choice(TIMES),
-        default=TIMES[0],
+        default=TimeMode.AUTO.value,
         show_default=True,
         help="How neurons go through the timesteps of a constant current: one by one, or folded "
         "into a division, which takes a logarithmic number of cycles; auto folds where the loop "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +115,7 @@ def _summarize_layer(network: contract.Network, layer: contract.Layer) -> dict[s
                 "weight_range": [int(weight.min()), int(weight.max())],
                 "weight_bits": contract.Range(int(weight.min()), int(weight.max())).width,
                 "zero_weights": int((weight == 0).sum()),
-                "synapse_count": count_synapses(connection.synapses, source),
+                "synapse_count": connection.synapses.pairs(source),
             }
         )
     tensors = layer.neuron.tensors()
@@ -136,40 +135,6 @@ def _summarize_layer(network: contract.Network, layer: contract.Layer) -> dict[s
         "parameters": sum(v.size for v in tensors.values())
         + sum(c.synapses.weight.size for c in layer.connections),
     }
-
-
-@singledispatch
-def count_synapses(synapses: contract.Synapses, source: contract.Shape) -> int:
-    """Return the number of (source value, target neuron) pairs that ``synapses`` connect.
-
-    Parameters
-    ----------
-    synapses : Synapses
-    source : tuple of int
-        Shape of the source's values, after pooling.
-    """
-    raise NotImplementedError(f"synapses of kind {synapses.kind!r}")
-
-
-@count_synapses.register
-def _(synapses: contract.Linear, source: contract.Shape) -> int:
-    return int(synapses.weight.size)
-
-
-@count_synapses.register
-def _(synapses: contract.Conv2d, source: contract.Shape) -> int:
-    target = synapses.shape(source)
-    pairs = int(np.prod(synapses.weight.shape[:2]))
-    for axis in (0, 1):
-        starts = np.arange(target[axis + 1]) * synapses.stride[axis] - synapses.padding[axis]
-        taps = starts[:, None] + np.arange(synapses.kernel[axis])
-        pairs *= int(((taps >= 0) & (taps < source[axis + 1])).sum())
-    return pairs
-
-
-@count_synapses.register
-def _(synapses: contract.Identity, source: contract.Shape) -> int:
-    return int(np.prod(source))
 
 
 def _print(summary: dict[str, Any]) -> None:

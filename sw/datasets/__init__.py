@@ -6,10 +6,9 @@ the original files in a folder that the user names.
 
 from spikeloom.sw.datasets import digits, idx, cifar, events  # noqa: I001  (in the order of help)
 from spikeloom.sw.datasets.dataset import Binning, Dataset
-from spikeloom.sw.datasets.loader import LOADERS, SPLITS, Content, Loader, load, loader
+from spikeloom.sw.datasets.loader import SPLITS, Content, Loader, load, loader
 
 __all__ = [
-    "LOADERS",
     "SPLITS",
     "Binning",
     "Content",

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from spikeloom.sw.datasets.dataset import Binning, Dataset
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.registry import Registered
 
 SPLITS = ("train", "test")
 
@@ -40,7 +41,7 @@ class Content:
         return hashlib.sha256(self.data).hexdigest()
 
 
-class Loader(ABC):
+class Loader(Registered, ABC):
     """How one data set is found and read; each is a class with a ``name``.
 
     Attributes
@@ -55,15 +56,12 @@ class Loader(ABC):
         those that several projects publish, and were computed here, too.
     """
 
+    kinds: ClassVar[dict[str, type[Loader]]] = {}
+    name_attribute = "name"
     name: ClassVar[str]
     needs: ClassVar[str] = ""
     origin: ClassVar[str] = ""
     published: ClassVar[Mapping[str, str]] = MappingProxyType({})
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "name" in cls.__dict__:
-            LOADERS[cls.name] = cls()
 
     @abstractmethod
     def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
@@ -102,10 +100,6 @@ class Loader(ABC):
         return f"name the folder that holds {self.needs} (from {self.origin})"
 
 
-#: What loads each data set, by its name.
-LOADERS: dict[str, Loader] = {}
-
-
 def loader(name: str) -> Loader:
     """Return what loads the data set called ``name``.
 
@@ -114,9 +108,7 @@ def loader(name: str) -> Loader:
     ConfigError
         If there is none.
     """
-    if name not in LOADERS:
-        raise ConfigError(f"no data set is called {name!r}; there are {', '.join(LOADERS)}")
-    return LOADERS[name]
+    return Loader.member(name, ConfigError, f"no data set is called {name!r}; there are")()
 
 
 def load(

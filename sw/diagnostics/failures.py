@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from spikeloom.sw.diagnostics.health import LayerHealth
+from spikeloom.sw.registry import Registered
 
 #: λ is far from what the activations want if it is off by more than this factor, ...
 FAR = 3.0
@@ -68,18 +69,15 @@ class Finding:
 Epoch = Sequence[LayerHealth]
 
 
-class Failure:
+class Failure(Registered):
     """A known failure. A subclass is found by its ``name``."""
 
     kinds: ClassVar[dict[str, type[Failure]]] = {}
+    name_attribute = "name"
     name: ClassVar[str]
     #: What is the matter, without a subject, and what to do.
     what: ClassVar[str]
     advice: ClassVar[str]
-
-    def __init_subclass__(cls) -> None:
-        if "name" in vars(cls):
-            Failure.kinds[cls.name] = cls
 
     def affected(self, history: Sequence[Epoch]) -> list[LayerHealth]:
         """Return the layers that have the failure; ``history`` has at least one epoch."""

@@ -14,7 +14,7 @@ from spikeloom.sw.diagnostics.health import LayerHealth
 from spikeloom.sw.diagnostics.monitor import Monitor
 from spikeloom.sw.diagnostics.tally import Tally, activity
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.network import Burst, Layer, Network, Signed
+from spikeloom.sw.network import Network
 from spikeloom.sw.spiking import SpikingNetwork
 
 BATCH_SIZE = 64
@@ -93,12 +93,12 @@ def measure_network(
     pixels = np.asarray(images)
     layers = [layer for layer in network.layers if layer.neuron.fires]
     tallies = {layer.name: Tally() for layer in layers}
-    largest = {layer.name: _largest(layer) for layer in layers}
+    largest = {layer.name: layer.neuron.most_quanta for layer in layers}
     for first in range(0, len(pixels), batch_size):
         trace = golden.run(pixels[first : first + batch_size], trace=True).trace
         assert trace is not None
         for layer in layers:
-            made = activity(trace[layer.name].spikes, largest[layer.name], _amplitudes(layer))
+            made = activity(trace[layer.name].spikes, largest[layer.name], layer.neuron.amplitudes)
             tallies[layer.name].add(*made)
     return [
         LayerHealth(
@@ -117,15 +117,3 @@ def measure_network(
         )
         for layer in layers
     ]
-
-
-def _amplitudes(layer: Layer) -> tuple[int, int]:
-    neuron = layer.neuron
-    if isinstance(neuron, Signed):
-        return neuron.amplitude, neuron.negative_amplitude
-    return 1, 1
-
-
-def _largest(layer: Layer) -> int:
-    """Return the most spikes of one timestep."""
-    return layer.neuron.largest if isinstance(layer.neuron, Burst) else 1

@@ -1,11 +1,22 @@
 """The golden model: every value that a network computes, bit for bit, in PyTorch.
 
-:mod:`model` is the network, :mod:`dynamics` its neurons, :mod:`images` the check of its input, and
-:mod:`streams` the order in which values travel into an accelerator and out of it.
+:mod:`model` is the network, :mod:`synapses` its synapses and pools, :mod:`dynamics` its neurons,
+:mod:`images` the check of its input, and :mod:`streams` the order in which values travel into an
+accelerator and out of it.
 """
 
 from spikeloom.sw.golden.dynamics import Dynamics
 from spikeloom.sw.golden.images import check_images
 from spikeloom.sw.golden.model import Golden, LayerTrace, Result, lowest_argmax
+from spikeloom.sw.golden.synapses import GoldenPool, GoldenSynapses
 
-__all__ = ["Dynamics", "Golden", "LayerTrace", "Result", "check_images", "lowest_argmax"]
+__all__ = [
+    "Dynamics",
+    "Golden",
+    "GoldenPool",
+    "GoldenSynapses",
+    "LayerTrace",
+    "Result",
+    "check_images",
+    "lowest_argmax",
+]

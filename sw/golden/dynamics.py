@@ -1,7 +1,7 @@
-"""How neurons behave, for the golden model: one class per kind.
+"""Behaviour of neurons in the golden model: one class for each kind of the contract.
 
 A new kind is a :class:`~spikeloom.sw.network.Neuron` (its parameters and ranges), a
-:class:`Dynamics` here and a unit in ``spikeloom.hw``; all three find each other by ``kind``.
+:class:`Dynamics` and a :class:`~spikeloom.hw.neurons.NeuronUnit`, all of the same ``kind``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Burst, Ladder, Layer, Logits, Neuron, Signed
 from spikeloom.sw.network.neurons import Integrator
+from spikeloom.sw.registry import Registered
 
 #: A neuron's state between timesteps; its first tensor is the membrane potential.
 State = tuple[Tensor, ...]
@@ -27,8 +28,8 @@ State = tuple[Tensor, ...]
 PerChannel = Callable[[npt.NDArray[Any]], Tensor]
 
 
-class Dynamics(ABC):
-    """How one kind of neuron behaves: one subclass per kind, found by the neuron's ``kind``.
+class Dynamics(Registered, ABC):
+    """Behaviour of one kind of neuron, found by that kind.
 
     All tensors are ``int64``, and the contract has proven that nothing in them overflows.
 
@@ -41,32 +42,31 @@ class Dynamics(ABC):
 
     kinds: ClassVar[dict[str, type[Dynamics]]] = {}
 
-    def __init_subclass__(cls, kind: str | None = None) -> None:
-        """Join the kinds, but for what several of them share."""
-        if kind is not None:
-            Dynamics.kinds[kind] = cls
-
     @staticmethod
     def of(layer: Layer, axes: int, device: torch.device) -> Dynamics:
-        """Return the dynamics of the neurons of a layer whose shape has ``axes`` axes.
+        """Return the dynamics of a layer's neurons.
+
+        Parameters
+        ----------
+        layer : Layer
+        axes : int
+            Number of axes of the layer's shape.
+        device : torch.device
 
         Raises
         ------
         UnsupportedError
-            If there is none for their kind.
+            If there is no class for their kind.
         """
         kind = layer.neuron.kind
-        if kind not in Dynamics.kinds:
-            raise UnsupportedError(
-                f"layer {layer.name!r}: the golden model has no neurons of kind {kind!r}; it has "
-                f"{', '.join(sorted(Dynamics.kinds))}"
-            )
+        message = f"layer {layer.name!r}: the golden model has no neurons of kind {kind!r}; it has"
+        found = Dynamics.member(kind, UnsupportedError, message, alphabetical=True)
 
         def per_channel(values: npt.NDArray[Any]) -> Tensor:
             moved = np.moveaxis(values, 0, -1)
             return on_device(moved.reshape(*moved.shape, *[1] * (axes - 1)), device)
 
-        return Dynamics.kinds[kind](layer.neuron, per_channel)
+        return found(layer.neuron, per_channel)
 
     @abstractmethod
     def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
@@ -87,12 +87,12 @@ class Dynamics(ABC):
         current : Tensor of int64, shape (N, *shape)
             Accumulators A of this timestep.
         state : State
-            As the timestep before left it.
+            After the timestep before.
         """
 
 
 class IntegratorDynamics(Dynamics):
-    """What neurons of one threshold have in common."""
+    """Base of the neurons that have one threshold."""
 
     def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
         """Put the neuron's parameters on the device."""

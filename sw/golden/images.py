@@ -1,4 +1,4 @@
-"""Checks of the images that a network is given, before anything is computed with them."""
+"""Checks of the images that are handed to a network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_images(network: HasInput, images: npt.ArrayLike | Tensor) -> npt.NDArr
     Raises
     ------
     DataError
-        If they are no integers, have another shape, are none at all, or if a value is out of
+        If they are not integers, have another shape, or are none at all, or if a value is out of
         range.
     """
     if isinstance(images, Tensor):
@@ -59,7 +59,7 @@ def check_images(network: HasInput, images: npt.ArrayLike | Tensor) -> npt.NDArr
 
 
 def _shape_hint(source: Input, found: tuple[int, ...]) -> str:
-    """Return what to do about images of another shape than the input's."""
+    """Return advice on images whose shape is not that of the input."""
     shape, frame, steps = source.image_shape, source.shape, source.steps
     if found == shape:
         return "add the axis of images, images[None]"

@@ -1,7 +1,7 @@
-"""The golden model: what every network computes, bit for bit, in PyTorch.
+"""The golden model: every value of a network, bit for bit, in PyTorch.
 
-It is the contract of ``docs/contract.md`` made executable; hardware and simulation are compared
-with it by equality.
+It computes what ``docs/contract.md`` specifies; hardware and simulation are compared with it by
+equality.
 
 **Why it is exact on every device.** Two kinds of arithmetic occur here, and neither can round:
 
@@ -11,7 +11,7 @@ with it by equality.
   integers up to 53 bits. So any order of summation, any blocking and any fused multiply-add gives
   the same integers. `conv2d` is never called: no Winograd or FFT algorithm, which compute with
   fractions, can be chosen. TF32 and autocast do not apply to ``float64``.
-- All else (pools, potentials, counts, logits) runs in ``int64``.
+- Everything else (pools, potentials, counts, logits) runs in ``int64``.
 """
 
 from __future__ import annotations
@@ -19,27 +19,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.golden.dynamics import Dynamics, on_device
 from spikeloom.sw.golden.images import check_images
-from spikeloom.sw.network import (
-    INPUT,
-    Connection,
-    Conv2d,
-    Layer,
-    Network,
-    Pool,
-    source_steps,
-)
+from spikeloom.sw.golden.synapses import GoldenSynapses, pooled
+from spikeloom.sw.network import INPUT, Layer, Network, source_steps
 
-#: What one batch's largest intermediate may take, in bytes, when no batch size is given.
+#: Bytes that the largest intermediate of a batch may take, where no batch size is given.
 _BATCH_BYTES = 1 << 27
 _MOST_PER_BATCH = 1024
 
@@ -78,7 +69,7 @@ class LayerTrace:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a network computed for N images, as ``int64`` on the CPU.
+    """The values that a network computed for N images, as ``int64`` on the CPU.
 
     Parameters
     ----------
@@ -111,7 +102,7 @@ class Golden:
     ConfigError
         If there is no such device.
     UnsupportedError
-        If a neuron's kind has no :class:`Dynamics`.
+        If the golden model has no class for a kind of neuron or synapses.
     """
 
     def __init__(self, network: Network, device: str | torch.device = "cpu") -> None:
@@ -121,8 +112,8 @@ class Golden:
             layer.name: Dynamics.of(layer, len(network.shapes[layer.name]), self.device)
             for layer in network.layers
         }
-        self._weights = {
-            (layer.name, index): on_device(connection.synapses.weight, self.device).double()
+        self._synapses = {
+            (layer.name, index): GoldenSynapses.of(connection.synapses, self.device)
             for layer in network.layers
             for index, connection in enumerate(layer.connections)
         }
@@ -226,19 +217,14 @@ class Golden:
                 values = values[list(paired)]
             # Synapses have no memory, so all timesteps go through them as one batch.
             steps, batch = values.shape[:2]
-            sums = self._synapses(layer, index, connection, values.flatten(0, 1))
-            current = sums.reshape(steps, batch, *sums.shape[1:])
+            values = values.flatten(0, 1)
+            if connection.pool is not None:
+                values = pooled(connection.pool, values)
+            sums = self._synapses[layer.name, index].sums(values.double()).to(torch.int64)
+            current = sums.reshape(steps, batch, *self.network.shapes[layer.name])
             total = current if total is None else total + current
         assert total is not None, "the contract gives every layer a connection"
         return total
-
-    def _synapses(self, layer: Layer, index: int, connection: Connection, values: Tensor) -> Tensor:
-        if connection.pool is not None:
-            values = _pooled(connection.pool, values)
-        synapses = connection.synapses
-        weight = self._weights[layer.name, index]
-        sums = _SYNAPSES[synapses.kind](synapses, weight, values.double())
-        return sums.to(torch.int64).reshape(len(values), *self.network.shapes[layer.name])
 
     def _default_batch_size(self) -> int:
         shapes = self.network.shapes
@@ -251,53 +237,6 @@ class Golden:
                 steps = 1 if connection.constant else layer.timesteps
                 largest = max(largest, patch * outputs // shapes[layer.name][0] * steps)
         return max(1, min(_MOST_PER_BATCH, _BATCH_BYTES // (8 * largest)))
-
-
-def _linear(_: Any, weight: Tensor, values: Tensor) -> Tensor:
-    return values.flatten(1) @ weight.T
-
-
-def _conv2d(synapses: Conv2d, weight: Tensor, values: Tensor) -> Tensor:
-    columns = functional.unfold(
-        values, synapses.kernel, padding=synapses.padding, stride=synapses.stride
-    )
-    # A group's source channels lie together, and so do its output channels.
-    groups, outs = synapses.groups, len(weight)
-    fan_in = weight[0].numel()
-    columns = columns.reshape(len(values), groups, fan_in, -1)
-    return (weight.reshape(groups, outs // groups, fan_in) @ columns).flatten(1, 2)
-
-
-def _identity(_: Any, weight: Tensor, values: Tensor) -> Tensor:
-    return values * weight.reshape(-1, *[1] * (values.ndim - 2))
-
-
-#: By kind; each takes synapses, weights and (N, *shape) source values, the last two in float64.
-_SYNAPSES: dict[str, Callable[[Any, Tensor, Tensor], Tensor]] = {
-    "linear": _linear,
-    "conv2d": _conv2d,
-    "identity": _identity,
-}
-
-
-def _sum_pool(values: Tensor) -> Tensor:
-    return values.sum((3, 5))
-
-
-def _max_pool(values: Tensor) -> Tensor:
-    return values.amax((3, 5))
-
-
-#: By kind; each takes (N, C, H, window height, W, window width).
-_POOLS: dict[str, Callable[[Tensor], Tensor]] = {"sum": _sum_pool, "max": _max_pool}
-
-
-def _pooled(pool: Pool, values: Tensor) -> Tensor:
-    """Return (N, C, H, W) values pooled, without the rows and columns that fill no window."""
-    high, wide = pool.size
-    rows, columns = values.shape[2] // high, values.shape[3] // wide
-    whole = values[:, :, : rows * high, : columns * wide]
-    return _POOLS[pool.kind](whole.reshape(*values.shape[:2], rows, high, columns, wide))
 
 
 def lowest_argmax(logits: Tensor) -> Tensor:

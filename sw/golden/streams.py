@@ -1,6 +1,7 @@
-"""The order in which values travel: into an accelerator, out of it, and past its taps.
+"""Streams: the order of values into an accelerator, out of it, and at its taps.
 
-``docs/hardware.md`` specifies it. All that sends images or reads what comes back has it from here.
+``docs/hardware.md`` specifies it. Everything that sends images or reads results uses these
+functions.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from spikeloom.sw.network.record import IntArray
 
 
 def pixel_stream(source: Input, images: npt.ArrayLike) -> IntArray:
-    """Return images as an accelerator takes them.
+    """Return images in the order in which an accelerator takes their values.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def in_network_order(shape: Shape, values: IntArray) -> IntArray:
 
 
 def counts_of(shape: Shape, words: IntArray) -> IntArray:
-    """Return the counts of a layer that has sent counts, or spikes.
+    """Return a layer's counts, from the counts or spikes that it has sent.
 
     Parameters
     ----------

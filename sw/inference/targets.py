@@ -24,6 +24,7 @@ from spikeloom.sw.link import PATIENCE
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.link.serial import known_ports
 from spikeloom.sw.network import Network
+from spikeloom.sw.registry import Registered
 
 if TYPE_CHECKING:
     from spikeloom.hw.planning.config import HardwareConfig
@@ -31,16 +32,12 @@ if TYPE_CHECKING:
 Images = npt.ArrayLike | Tensor
 
 
-class Target(ABC):
+class Target(Registered, ABC):
     """What runs a network; each kind is a dataclass of its options and is found by its name."""
 
     name: ClassVar[str]
-    targets: ClassVar[dict[str, type[Target]]] = {}
-
-    def __init_subclass__(cls, name: str) -> None:
-        super().__init_subclass__()
-        cls.name = name
-        Target.targets[name] = cls
+    kinds: ClassVar[dict[str, type[Target]]] = {}
+    name_attribute = "name"
 
     @abstractmethod
     def run(
@@ -61,10 +58,7 @@ class Target(ABC):
         ConfigError
             If there is none, or it has no such option.
         """
-        if name not in Target.targets:
-            known = ", ".join(Target.targets)
-            raise ConfigError(f"there is no target {name!r}: the targets are {known}")
-        target = Target.targets[name]
+        target = Target.member(name, ConfigError, f"there is no target {name!r}: the targets are")
         assert dataclasses.is_dataclass(target)
         known_options = [field.name for field in dataclasses.fields(target)]
         for option in options:

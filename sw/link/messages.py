@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, NamedTuple, Self
 
 from spikeloom.sw.errors import LinkError
+from spikeloom.sw.registry import Registered
 
 #: Version of the protocol, the first byte of every content.
 VERSION = 1
@@ -48,23 +49,21 @@ class Reason(IntEnum):
 
 
 @dataclass(frozen=True)
-class Message:
+class Message(Registered):
     """A request or a reply; a subclass names its kind and the layout of its body.
 
     The fixed fields are laid out one after the other as ``layout`` says (of :mod:`struct`, little
     endian); with ``tail``, the last field is the bytes that follow.
     """
 
-    messages: ClassVar[dict[int, type[Message]]] = {}
+    kinds: ClassVar[dict[int, type[Message]]] = {}
     kind: ClassVar[int]
     fixed: ClassVar[struct.Struct]
     tail: ClassVar[bool]
 
-    def __init_subclass__(cls, kind: int, layout: str = "", tail: bool = False) -> None:
-        super().__init_subclass__()
-        assert kind not in Message.messages, "one class for each kind"
-        cls.kind, cls.fixed, cls.tail = kind, struct.Struct("<" + layout), tail
-        Message.messages[kind] = cls
+    def __init_subclass__(cls, layout: str = "", tail: bool = False, **options: int) -> None:
+        super().__init_subclass__(**options)
+        cls.fixed, cls.tail = struct.Struct("<" + layout), tail
 
     def body(self) -> bytes:
         """Return the body: fixed fields, then the tail."""
@@ -117,9 +116,9 @@ def parse(content: bytes) -> tuple[Message, int]:
             f"the board speaks version {version} of the protocol, this host version {VERSION}: "
             f"use the Spikeloom that the bitstream was built with, or build it anew"
         )
-    if kind not in Message.messages:
+    if kind not in Message.kinds:
         raise LinkError(f"there is no message of kind {kind:#04x}")
-    return Message.messages[kind].of(content[_HEADER.size :]), sequence
+    return Message.kinds[kind].of(content[_HEADER.size :]), sequence
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """THE CONTRACT: the integer network, specified in ``docs/contract.md``.
 
-``sw`` writes it; golden model, hardware, simulation and host driver only read it. Importing this
-package pulls in neither torch nor amaranth.
+Conversion writes a network; the golden model, the hardware, the simulation and the host's driver
+only read it. Importing this package imports neither torch nor amaranth.
 """
 
 from spikeloom.sw.network.connections import (
@@ -20,7 +20,7 @@ from spikeloom.sw.network.inputs import INPUT, CountInput, DirectInput, Input, S
 from spikeloom.sw.network.network import Layer, Network, Ranges
 from spikeloom.sw.network.neurons import Burst, Dual, If, Ladder, Logits, Neuron, Signed
 from spikeloom.sw.network.ranges import MAX_WIDTH, Range
-from spikeloom.sw.network.transports import TEMPORAL, TRANSPORTS, source_steps
+from spikeloom.sw.network.transports import TEMPORAL, TRANSPORTS, Transport, source_steps
 
 __all__ = [
     "INPUT",
@@ -52,6 +52,7 @@ __all__ = [
     "SpikeInput",
     "SumPool",
     "Synapses",
+    "Transport",
     "load",
     "save",
     "source_steps",

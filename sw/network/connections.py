@@ -18,20 +18,31 @@ from spikeloom.sw.network.record import (
     require_int,
     require_pair,
 )
-from spikeloom.sw.network.transports import TRANSPORTS
+from spikeloom.sw.network.transports import TRANSPORTS, Transport
 
 #: A feature map's (channels, height, width), or (features,) of a fully connected layer.
 Shape = tuple[int, ...]
 
 
+@dataclass(frozen=True, eq=False)
 class Pool(Record):
-    """Pooling of the source's values, ahead of the synapses; stride equals the window.
+    """Pooling of the source's values before the synapses see them; windows do not overlap.
 
     Rows and columns that do not fill a window are left out, as torch does by default.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Window, and stride, in rows and columns.
+
+    Attributes
+    ----------
+    transports : frozenset of Transport
+        Those in which the pool is exact.
     """
 
-    #: Transports in which the pool is exact.
-    transports: ClassVar[frozenset[str]] = frozenset(TRANSPORTS)
+    kinds: ClassVar[dict[str, type[Pool]]] = {}
+    transports: ClassVar[frozenset[str]] = frozenset(Transport)
     size: tuple[int, int]
 
     def __post_init__(self) -> None:
@@ -56,15 +67,7 @@ class Pool(Record):
 
 @dataclass(frozen=True, eq=False)
 class SumPool(Pool, kind="sum"):
-    """Sum over each window; average pooling with 1/area absorbed in the next threshold.
-
-    Parameters
-    ----------
-    size : (int, int)
-        Window, and stride, in rows and columns.
-    """
-
-    size: tuple[int, int]
+    """Sum over each window; 1/area of an average pool is absorbed in the target's threshold."""
 
     def values(self, source: Range) -> Range:
         return source.times(math.prod(self.size))
@@ -72,24 +75,21 @@ class SumPool(Pool, kind="sum"):
 
 @dataclass(frozen=True, eq=False)
 class MaxPool(Pool, kind="max"):
-    """Maximum over each window: exact on counts, and on nothing else.
+    """Maximum over each window: exact on counts, and on nothing else."""
 
-    Parameters
-    ----------
-    size : (int, int)
-        Window, and stride, in rows and columns.
-    """
-
-    size: tuple[int, int]
-    transports = frozenset({"count"})
+    transports = frozenset({Transport.COUNT})
 
     def values(self, source: Range) -> Range:
         return source
 
 
 class Synapses(Record):
-    """Integer weights between a source and a layer's neurons."""
+    """Integer weights between a source and a layer's neurons.
 
+    The first axis of the weights is that of the output channels.
+    """
+
+    kinds: ClassVar[dict[str, type[Synapses]]] = {}
     weight: IntArray
 
     @property
@@ -107,13 +107,23 @@ class Synapses(Record):
         """
         raise NotImplementedError
 
+    def pairs(self, source: Shape) -> int:
+        """Return the number of pairs of a source value and a target neuron that are connected.
+
+        Parameters
+        ----------
+        source : tuple of int
+            Shape of the (pooled) source. Values of its padding are not counted.
+        """
+        raise NotImplementedError
+
     def accumulator(self, source: Range) -> list[Range]:
         """Return, per output channel, the proven range of ``sum(w * s)`` over one timestep.
 
         Parameters
         ----------
         source : Range
-            Values of one source neuron; where padding can stand in for a source, 0 is added.
+            Range of one source value. The result allows for 0 in its place, since padding is 0.
         """
         flat = self.weight.reshape(self.channels, -1).astype(object)
         reach = source | Range(0, 0)
@@ -144,6 +154,9 @@ class Linear(Synapses, kind="linear"):
                 f"but the source has {features} {source}"
             )
         return (self.channels,)
+
+    def pairs(self, source: Shape) -> int:
+        return int(self.weight.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +216,15 @@ class Conv2d(Synapses, kind="conv2d"):
             )
         return (self.channels, *out)
 
+    def pairs(self, source: Shape) -> int:
+        target = self.shape(source)
+        pairs = math.prod(self.weight.shape[:2])
+        for axis in (0, 1):
+            starts = np.arange(target[axis + 1]) * self.stride[axis] - self.padding[axis]
+            places = starts[:, None] + np.arange(self.kernel[axis])
+            pairs *= int(((places >= 0) & (places < source[axis + 1])).sum())
+        return pairs
+
 
 @dataclass(frozen=True, eq=False)
 class Identity(Synapses, kind="identity"):
@@ -226,17 +248,20 @@ class Identity(Synapses, kind="identity"):
             )
         return source
 
+    def pairs(self, source: Shape) -> int:
+        return math.prod(source)
+
 
 @dataclass(frozen=True, eq=False)
 class Connection:
-    """One source's way into a layer: transport, optional pool, synapses.
+    """A connection of a source to a layer: a transport, an optional pool, and synapses.
 
     Parameters
     ----------
     source : str
         Name of an earlier layer, or ``"input"``.
-    transport : {"count", "spikes", "replicate", "truncate"}
-        What is carried: the sum of the source's spikes, which the target sees as a constant
+    transport : Transport, or its value
+        Whether the sum of the source's spikes is carried, which the target sees as a constant
         current, or its spikes, timestep by timestep; see
         :func:`~spikeloom.sw.network.source_steps`.
     synapses : Synapses
@@ -255,6 +280,7 @@ class Connection:
             raise ContractError(
                 f"transport must be one of {', '.join(TRANSPORTS)}, not {self.transport!r}"
             )
+        object.__setattr__(self, "transport", Transport(self.transport))
         _require_member(self.synapses, Synapses, "synapses")
         if self.pool is not None:
             _require_member(self.pool, Pool, "pool")
@@ -279,7 +305,7 @@ class Connection:
     @property
     def constant(self) -> bool:
         """Whether it carries the same values at every timestep."""
-        return self.transport == "count"
+        return self.transport == Transport.COUNT
 
     def pooled_shape(self, source: Shape) -> Shape:
         """Return the shape that the synapses see."""

@@ -1,9 +1,9 @@
-"""Inputs of the contract: what enters a network, and how it is coded in time."""
+"""Inputs of the contract: the values that enter a network, and their coding in time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network.connections import Shape
@@ -18,28 +18,29 @@ MAX_INPUT_BITS = 16
 
 
 class Input(Record):
-    """What enters the network, and how it is coded in time."""
+    """The values that enter a network, and their coding in time."""
 
+    kinds: ClassVar[dict[str, type[Input]]] = {}
     shape: Shape
 
     @property
     def steps(self) -> int | None:
-        """Number of timesteps of its time axis; None if it is constant over time."""
+        """Timesteps of the time axis; None for an input that is constant over time."""
         return None
 
     @property
     def image_shape(self) -> Shape:
-        """Shape of one image: ``shape``, behind the time axis if there is one."""
+        """Shape of one image: ``(timesteps, *shape)``, or ``shape`` without a time axis."""
         return self.shape if self.steps is None else (self.steps, *self.shape)
 
     def values(self) -> Range:
-        """Return the range of one input value, at one timestep if there is a time axis."""
+        """Return the range of one input value; with a time axis, that of one timestep."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
 class DirectInput(Input, kind="direct"):
-    """Unsigned pixels, constant over time. The pixel is what a count-transport connection carries.
+    """Unsigned pixels, constant over time; connections carry each pixel as a count.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Neurons of the contract: what their parameters are and which values they can take.
+"""Neurons of the contract: their parameters, and the ranges of the values that they can take.
 
-How a neuron *behaves* is written once in :mod:`spikeloom.sw.golden.model` (PyTorch) and once in
-:mod:`spikeloom.hw.neurons` (Amaranth); both find it by the ``kind`` given here.
+The behaviour of each kind is written twice, in PyTorch (:mod:`spikeloom.sw.golden.dynamics`) and in
+Amaranth (:mod:`spikeloom.hw.neurons`); both classes are found by the ``kind`` that is given here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network.ranges import Range
 from spikeloom.sw.network.record import TENSOR, IntArray, Record, freeze, require_int
-from spikeloom.sw.network.transports import TRANSPORTS
+from spikeloom.sw.network.transports import Transport
 
 #: Most fraction bits that currents can be shifted by.
 MAX_FRACTION_BITS = 16
@@ -25,23 +25,29 @@ MAX_LEAK = 31
 
 
 class Neuron(Record):
-    """A population's dynamics, with parameters per output channel.
+    """The neurons of one layer, with parameters for each output channel.
 
     Attributes
     ----------
     fires : bool
-        Whether it emits spikes; a network's last layer does not.
-    incoming, outgoing : frozenset of str
-        Transports that its incoming and outgoing connections may use.
+        Whether they emit spikes; those of a network's last layer do not.
+    incoming, outgoing : frozenset of Transport
+        Transports that connections to and from these neurons may use.
     """
 
+    kinds: ClassVar[dict[str, type[Neuron]]] = {}
     fires: ClassVar[bool] = True
-    incoming: ClassVar[frozenset[str]] = frozenset(TRANSPORTS)
-    outgoing: ClassVar[frozenset[str]] = frozenset(TRANSPORTS)
+    incoming: ClassVar[frozenset[str]] = frozenset(Transport)
+    outgoing: ClassVar[frozenset[str]] = frozenset(Transport)
+
+    @classmethod
+    def firing(cls) -> dict[str, type[Neuron]]:
+        """Return the kinds that emit spikes: those that a hidden layer can have."""
+        return {kind: neuron for kind, neuron in cls.kinds.items() if neuron.fires}
 
     @property
     def channels(self) -> int:
-        """Number of output channels that the parameters are for."""
+        """Number of output channels."""
         raise NotImplementedError
 
     def check(self, timesteps: int, accumulator: Range) -> None:
@@ -49,8 +55,18 @@ class Neuron(Record):
         self.potential(timesteps, accumulator).require_width("the membrane potential")
 
     def spike(self) -> Range:
-        """Return the range of one timestep's spike value."""
+        """Return the range of the spike value of one timestep."""
         return Range(0, 1)
+
+    @property
+    def most_quanta(self) -> int:
+        """Most quanta that a neuron can fire in one timestep."""
+        return 1
+
+    @property
+    def amplitudes(self) -> tuple[int, int]:
+        """Spike values of a positive and of a negative quantum."""
+        return (1, 1)
 
     def count(self, timesteps: int) -> Range:
         """Return the range of the count, the sum of ``timesteps`` spikes."""
@@ -71,7 +87,7 @@ class Neuron(Record):
 
 @dataclass(frozen=True, eq=False)
 class Integrator(Neuron):
-    """What neurons with one threshold, an initial potential and a bias have in common.
+    """Base of the neurons that have one threshold, an initial potential and a bias.
 
     Parameters
     ----------
@@ -148,7 +164,7 @@ class Dual(Integrator, kind="dual"):
 
 @dataclass(frozen=True, eq=False)
 class Signed(Neuron, kind="signed"):
-    """Signed spikes of two thresholds and two amplitudes: a leaky ReLU's neuron.
+    """Signed spikes with two thresholds and two amplitudes, for leaky ReLUs.
 
     It starts from v = 0 and m = 0, the net number of quanta. A quantum upwards is worth P
     (``threshold``) if m >= 0, else it takes back one of N (``negative_threshold``); downwards, N
@@ -202,8 +218,12 @@ class Signed(Neuron, kind="signed"):
     def channels(self) -> int:
         return len(self.threshold)
 
+    @property
+    def amplitudes(self) -> tuple[int, int]:
+        return self.amplitude, self.negative_amplitude
+
     def spike(self) -> Range:
-        largest = max(self.amplitude, self.negative_amplitude)
+        largest = max(self.amplitudes)
         return Range(-largest, largest)
 
     def count(self, timesteps: int) -> Range:
@@ -253,6 +273,10 @@ class Burst(Integrator, kind="burst"):
         if self.leak is not None:
             object.__setattr__(self, "leak", require_int(self.leak, "leak", 1, MAX_LEAK))
 
+    @property
+    def most_quanta(self) -> int:
+        return self.largest
+
     def spike(self) -> Range:
         return Range(0, self.largest)
 
@@ -287,8 +311,8 @@ class Ladder(Neuron, kind="ladder"):
 
     levels: IntArray = field(metadata=TENSOR)
 
-    incoming = frozenset({"count"})
-    outgoing = frozenset({"count"})
+    incoming = frozenset({Transport.COUNT})
+    outgoing = frozenset({Transport.COUNT})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", freeze(self.levels, "levels", 2))
@@ -319,7 +343,7 @@ class Ladder(Neuron, kind="ladder"):
 
 @dataclass(frozen=True, eq=False)
 class Logits(Neuron, kind="logits"):
-    """The output layer: ``v += A*2^F + B`` at every timestep, no spikes; v at the end is the logit.
+    """The output layer: ``v += A*2^F + B`` at every timestep, without spikes; v ends as the logit.
 
     Parameters
     ----------

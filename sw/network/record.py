@@ -1,4 +1,4 @@
-"""Building blocks of the contract's dataclasses: kinds found by name, and integer tensors."""
+"""Base of the contract's dataclasses, and checks of their integers and integer tensors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikeloom.sw.errors import ContractError
+from spikeloom.sw.registry import Registered
 
 IntArray = npt.NDArray[np.int64]
-
 
 #: Metadata of a dataclass field that holds an integer tensor (stored outside the JSON metadata).
 TENSOR: Mapping[str, Any] = MappingProxyType({"tensor": True})
@@ -23,10 +23,17 @@ TENSOR: Mapping[str, Any] = MappingProxyType({"tensor": True})
 def freeze(value: Any, what: str, ndim: int) -> IntArray:
     """Return ``value`` as a read-only ``int64`` array of ``ndim`` axes.
 
+    Parameters
+    ----------
+    value : array of integers, or nested sequences of them
+    what : str
+        Subject of error messages.
+    ndim : int
+
     Raises
     ------
     ContractError
-        If it holds something other than integers, has another number of axes, or is empty.
+        If the value does not consist of integers, has another number of axes, or is empty.
     """
     try:
         array = np.asarray(value)
@@ -47,7 +54,7 @@ def freeze(value: Any, what: str, ndim: int) -> IntArray:
 
 
 def require_int(value: Any, what: str, low: int, high: int) -> int:
-    """Return ``value`` if it is an integer from ``low`` to ``high``, else raise `ContractError`."""
+    """Return ``value``, or raise `ContractError` unless it is from ``low`` to ``high``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise ContractError(f"{what} must be an integer, not {value!r}")
     if not low <= value <= high:
@@ -56,7 +63,7 @@ def require_int(value: Any, what: str, low: int, high: int) -> int:
 
 
 def require_pair(value: Any, what: str, low: int, high: int) -> tuple[int, int]:
-    """Return a (vertical, horizontal) pair of integers from ``low`` to ``high``."""
+    """Return ``value``, or raise `ContractError` unless it is a pair from ``low`` to ``high``."""
     if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence) or len(value) != 2:
         raise ContractError(f"{what} must be two integers (vertical, horizontal), not {value!r}")
     return (
@@ -67,33 +74,22 @@ def require_pair(value: Any, what: str, low: int, high: int) -> tuple[int, int]:
 
 @contextmanager
 def named(what: str) -> Iterator[None]:
-    """Put ``what`` before the message of a `ContractError` that is raised inside."""
+    """Begin the message of any `ContractError` that the block raises with ``what``."""
     try:
         yield
     except ContractError as error:
         raise ContractError(f"{what}: {error}") from None
 
 
-class Record:
-    """A frozen dataclass whose family members are found by the name of their ``kind``.
+class Record(Registered):
+    """Base of the families of which a network consists: frozen dataclasses, found by their kind.
 
-    A direct subclass (``Neuron``, ``Synapses``, ...) opens a family; a class below it joins with
-    ``class Name(Family, kind="name")``. Fields marked :data:`TENSOR` are integer tensors, all
-    others are JSON values; that split is all that saving and loading need to know.
+    ``Neuron``, ``Synapses``, ``Pool`` and ``Input`` open a family each, and a class below joins
+    with ``class Name(Family, kind="name")``. Fields marked :data:`TENSOR` are integer tensors, all
+    others are JSON values; saving and loading need to know no more than that.
     """
 
     kind: ClassVar[str]
-    family: ClassVar[str]
-    kinds: ClassVar[dict[str, type[Any]]]
-
-    def __init_subclass__(cls, kind: str | None = None, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if Record in cls.__bases__:
-            cls.family = cls.__name__.lower()
-            cls.kinds = {}
-        if kind is not None:
-            cls.kind = kind
-            cls.kinds[kind] = cls
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record) or type(other) is not type(self):
@@ -111,14 +107,28 @@ class Record:
         return {f.name: getattr(self, f.name) for f in fields if f.metadata.get("tensor")}
 
     def header(self) -> dict[str, Any]:
-        """Return the JSON part: the kind and every field that is no tensor."""
+        """Return the JSON part: the kind, and every field that is not a tensor."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         rest = {f.name: getattr(self, f.name) for f in fields if not f.metadata.get("tensor")}
         return {"kind": self.kind, **rest}
 
     @classmethod
+    def has(cls, name: str) -> bool:
+        """Return whether the class has a field called ``name``."""
+        return any(f.name == name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
+
+    @classmethod
     def build(cls, header: Any, tensors: Mapping[str, Any], what: str) -> Self:
-        """Return the member that ``header`` and ``tensors`` describe.
+        """Return the member of the family that ``header`` and ``tensors`` describe.
+
+        Parameters
+        ----------
+        header : object
+            Of JSON, as :meth:`header` returns it; it may come from anywhere, and is checked.
+        tensors : mapping of str to array
+            As :meth:`tensors` returns them.
+        what : str
+            Subject of error messages.
 
         Raises
         ------
@@ -128,12 +138,8 @@ class Record:
         if not isinstance(header, Mapping) or not isinstance(header.get("kind"), str):
             raise ContractError(f"{what} must be an object with a 'kind', not {header!r}")
         kind = header["kind"]
-        if kind not in cls.kinds:
-            known = ", ".join(sorted(cls.kinds))
-            raise ContractError(
-                f"{what} has the unknown kind {kind!r}; this version knows: {known}"
-            )
-        member = cls.kinds[kind]
+        message = f"{what} has the unknown kind {kind!r}; this version knows:"
+        member: type[Any] = cls.member(kind, ContractError, message, alphabetical=True)
         fields = dataclasses.fields(member)
         options = {k: v for k, v in header.items() if k != "kind"}
         for given, where, is_tensor in ((options, "field", False), (tensors, "tensor", True)):

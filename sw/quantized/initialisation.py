@@ -15,6 +15,7 @@ from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.graph.walk import trace, walk
 from spikeloom.sw.quantized.activations import Activation
 from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
+from spikeloom.sw.registry import Registered
 
 PERCENTILE = 99.7
 #: Values of a layer that the search for the least squared error looks at.
@@ -28,7 +29,7 @@ _FINE = [2.0 ** (step / 64) for step in range(-8, 9)]
 WEIGHTS_LR_FACTOR = 0.1
 
 
-class Method:
+class Method(Registered):
     """How λ follows from the inputs of an activation. A subclass is found by its ``name``.
 
     Parameters
@@ -43,10 +44,8 @@ class Method:
     """
 
     kinds: ClassVar[dict[str, type[Method]]] = {}
+    name_attribute = "name"
     name: ClassVar[str]
-
-    def __init_subclass__(cls) -> None:
-        Method.kinds[cls.name] = cls
 
     def __init__(self, percentile: float = PERCENTILE) -> None:
         if not 0 < percentile <= 100:
@@ -142,12 +141,8 @@ def initialise(
     DataError
         If there are no images.
     """
-    if method not in Method.kinds:
-        raise ConfigError(
-            f"there is no way {method!r} to initialise thresholds: use one of "
-            f"{', '.join(Method.kinds)}"
-        )
-    rule = Method.kinds[method](percentile)
+    message = f"there is no way {method!r} to initialise thresholds: use one of"
+    rule = Method.member(method, ConfigError, message)(percentile)
     if len(images) == 0:
         raise DataError("no images to set the thresholds from: give at least one")
 

@@ -13,6 +13,7 @@ from torch import fx, nn
 from spikeloom.sw.calibration import LEARNABLE, Loss, Weighting
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized import settle
+from spikeloom.sw.registry import Registered
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 from spikeloom.sw.training.options import Fitting
 from spikeloom.sw.training.penalties import Penalty
@@ -22,17 +23,13 @@ if TYPE_CHECKING:
     from spikeloom.sw.training.run import Run
 
 
-class Phase(ABC):
+class Phase(Registered, ABC):
     """One phase of a recipe. A subclass is a dataclass of its keys, found by its ``kind``."""
 
     kinds: ClassVar[dict[str, type[Phase]]] = {}
     kind: ClassVar[str]
     #: What the phase trains: a model only ever goes up from one form to the next.
     form: ClassVar[int]
-
-    def __init_subclass__(cls) -> None:
-        if "kind" in vars(cls):
-            Phase.kinds[cls.kind] = cls
 
     def require_place(self, before: Phase | None, where: str) -> None:
         """Refuse a phase that cannot come after the one before.

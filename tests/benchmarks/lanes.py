@@ -19,7 +19,8 @@ from amaranth.lib.wiring import In, Out
 from support.hw.components import plan_of
 
 from spikeloom.hw.engine.pe import PeArray
-from spikeloom.hw.neurons import SENT, NeuronUnit
+from spikeloom.hw.engine.population import SENT
+from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import LayerPlan, plan
 from spikeloom.hw.values import shape_of

@@ -15,6 +15,7 @@ from amaranth.hdl import Array, Assume, Instance, Module, Mux, Shape, Signal, Va
 from spikeloom.hw.planning.plan import LayerPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Range
+from spikeloom.sw.registry import Registered
 
 #: A neuron's state between timesteps: its potential, and whatever else the contract gives it.
 State = tuple[Value, ...]
@@ -37,7 +38,7 @@ def free_within(m: Module, values: Range, name: str, constant: bool = False) -> 
     return chosen
 
 
-class Specification(ABC):
+class Specification(Registered, ABC):
     """One kind of neuron; found by the neuron's ``kind``.
 
     Parameters
@@ -49,9 +50,6 @@ class Specification(ABC):
     """
 
     kinds: ClassVar[dict[str, type[Specification]]] = {}
-
-    def __init_subclass__(cls, kind: str) -> None:
-        Specification.kinds[kind] = cls
 
     def __init__(self, m: Module, plan: LayerPlan) -> None:
         self.m = m
@@ -138,7 +136,7 @@ class Specification(ABC):
         return current * 2**self.neuron.fraction_bits + self.bias
 
 
-class _Threshold(Specification, kind=""):
+class _Threshold(Specification):
     """What ``if``, ``dual`` and ``burst`` have in common: their parameters."""
 
     def choose(self) -> None:

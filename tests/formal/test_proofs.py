@@ -157,9 +157,9 @@ def test_names_are_different() -> None:
 
 def test_every_unit_has_a_proof() -> None:
     names = [proof.name for proof in PROOFS]
-    for kind in NeuronUnit.units:
+    for kind in NeuronUnit.kinds:
         assert any(name.startswith(kind) and "folded" not in name for name in names), kind
-    for kind in NeuronUnit.folded_units:
+    for kind in NeuronUnit.folded_kinds:
         assert any(name.startswith(kind) and "folded" in name for name in names), kind
 
 

@@ -155,7 +155,7 @@ def expected_features() -> set[str]:
     """Return what must occur: each kind that there is, with each transport that it allows."""
     kinds = {kind: Neuron.kinds[kind] for kind in (*NEURONS, "logits")}
     senders = {k: n.outgoing for k, n in kinds.items() if k in NEURONS}
-    foldable = NeuronUnit.folded_units.keys()
+    foldable = NeuronUnit.folded_kinds.keys()
     return {
         *(f"{kind} input" for kind in INPUTS),
         *(f"time {time}" for time in TIMES),
@@ -172,7 +172,7 @@ def expected_features() -> set[str]:
 
 def test_everything_occurs_among_those_compared() -> None:
     found = Counter(f for share in SHARES for case in cases(share) for f in set(case.features()))
-    assert len(NeuronUnit.folded_units) > 1, "kinds that fold have registered"
+    assert len(NeuronUnit.folded_kinds) > 1, "kinds that fold have registered"
     assert {f: found[f] for f in expected_features() if found[f] < 2} == {}
 
 

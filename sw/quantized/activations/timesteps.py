@@ -46,12 +46,13 @@ from torch import Tensor, nn
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network.inputs import MAX_TIMESTEPS
+from spikeloom.sw.registry import Registered
 
 #: Largest T that is learned: 6 bits per activation.
 MAX_LEARNED = 64
 
 
-class Timesteps:
+class Timesteps(Registered):
     """Where T, and with it λ, comes from; a subclass is found by its ``name``.
 
     Parameters
@@ -66,14 +67,10 @@ class Timesteps:
     """
 
     kinds: ClassVar[dict[str, type[Timesteps]]] = {}
+    name_attribute = "name"
     name: ClassVar[str] = ""
     #: The largest T there can be.
     largest: ClassVar[int] = MAX_TIMESTEPS
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        if cls.name:
-            Timesteps.kinds[cls.name] = cls
 
     def __init__(self, levels: int) -> None:
         self._set(require_levels(levels, self.largest))
@@ -365,8 +362,5 @@ def timesteps_named(name: str | None, levels: int) -> Timesteps:
         If there is no such name, or T is out of range.
     """
     name = Fixed.name if name is None else name
-    if name not in Timesteps.kinds:
-        raise ConfigError(
-            f"timesteps cannot be learned as {name!r}: use one of {', '.join(Timesteps.kinds)}"
-        )
-    return Timesteps.kinds[name](levels)
+    message = f"timesteps cannot be learned as {name!r}: use one of"
+    return Timesteps.member(name, ConfigError, message)(levels)

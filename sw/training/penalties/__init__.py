@@ -52,9 +52,7 @@ def penalty_named(name: str, model: nn.Module, **parameters: Any) -> Penalty:
     ConfigError
         If there is no such penalty, it has no such parameter, or lacks one.
     """
-    if name not in Penalty.kinds:
-        raise ConfigError(f"no penalty is called {name!r}; there are {', '.join(Penalty.kinds)}")
-    kind = Penalty.kinds[name]
+    kind = Penalty.member(name, ConfigError, f"no penalty is called {name!r}; there are")
     try:
         inspect.signature(kind).bind(model, **parameters)
     except TypeError as error:

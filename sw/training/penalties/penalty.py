@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized import Activation, activations_of
+from spikeloom.sw.registry import Registered
 
 
-class Penalty(ABC):
+class Penalty(Registered, ABC):
     """A term of the loss; a subclass is found by its ``name``.
 
     Parameters
@@ -29,13 +30,10 @@ class Penalty(ABC):
     """
 
     kinds: ClassVar[dict[str, type[Penalty]]] = {}
+    name_attribute = "name"
     name: ClassVar[str]
     #: Kinds of phases of a recipe that it is for.
     phases: ClassVar[tuple[str, ...]] = ("quantized",)
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        Penalty.kinds[cls.name] = cls
 
     def __init__(self, model: nn.Module, *, weight: float = 1.0) -> None:
         self.model = model

@@ -90,7 +90,7 @@ def test_what_follows_a_pool_sees_its_target() -> None:
 
 
 def test_kinds_without_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PoolUnit, "units", {"sum": PoolUnit.units["sum"]})
+    monkeypatch.setattr(PoolUnit, "kinds", {"sum": PoolUnit.kinds["sum"]})
     plan = pool_plan(MaxPool((2, 2)), StreamPlan(1, Range(0, 7), 1, 4, 4, 1))
     expected = "^no hardware for pools of kind 'max'; there is: sum$"
     with pytest.raises(UnsupportedError, match=expected):

@@ -82,7 +82,7 @@ def test_cycles_of_folded_time(kind: str, timesteps: int, cycles: int | None) ->
     assert NeuronUnit.of_kind(kind).folded_cycles(planned.layer) == cycles
     if cycles is not None:
         folded = dataclasses.replace(planned, folded=True)
-        assert NeuronUnit.of(folded.neurons) is NeuronUnit.folded_units[kind]
+        assert NeuronUnit.of(folded.neurons) is NeuronUnit.folded_kinds[kind]
         assert folded.cycles == cycles
 
 
@@ -104,7 +104,7 @@ COSTLY = {"mul", "div", "mod", "divfloor", "modfloor", "pow"}
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("kind", KINDS.split(", "))
 def test_converts_alone_and_without_multipliers(kind: str, folded: bool, timesteps: int) -> None:
-    if folded and kind not in NeuronUnit.folded_units:
+    if folded and kind not in NeuronUnit.folded_kinds:
         assert kind in ("ladder", "logits")
         return
     plan = layer([[127], [-128]], two_channels(kind, timesteps), timesteps, folded)

@@ -19,7 +19,7 @@ from spikeloom.sw import datasets, training
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import COMMANDS, main, train
 from spikeloom.sw.cli.common import DATASETS, parse_per_layer, parse_shape
-from spikeloom.sw.cli.inspect import count_synapses, summarize
+from spikeloom.sw.cli.inspect import summarize
 from spikeloom.sw.errors import ConfigError
 
 MODELS = """
@@ -271,12 +271,10 @@ def test_synapses_are_counted_without_padding(stride: int, padding: int) -> None
     padded = np.zeros((5 + 2 * padding, 6 + 2 * padding), np.int64)
     padded[padding : padding + 5, padding : padding + 6] = 1
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 4))[::stride]
-    assert count_synapses(synapses, source) == 2 * 3 * windows.sum()
+    assert synapses.pairs(source) == 2 * 3 * windows.sum()
 
 
-def test_summary_counts_every_kind_of_synapses() -> None:
-    for kind in contract.Synapses.kinds.values():
-        assert count_synapses.dispatch(kind) is not count_synapses.dispatch(object)
+def test_summary_counts_the_synapses_of_all_layers() -> None:
     assert summarize(tiny_network())["synapses"] == 50 + 24
 
 
@@ -319,7 +317,7 @@ def test_defaults_are_those_of_the_functions() -> None:
         assert options[name].default == parameters[name].default, name
     assert options["timesteps"].default == str(parameters["timesteps"].default)
     assert options["weight_bits"].default == str(parameters["weight_bits"].default)
-    assert tuple(datasets.LOADERS) == DATASETS
+    assert tuple(datasets.Loader.kinds) == DATASETS
 
 
 # --- check ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from support.networks.examples import every_kind
 from support.networks.strategies import networks
 
 from spikeloom.sw.cli import main
-from spikeloom.sw.cli.inspect import count_synapses, summarize
+from spikeloom.sw.cli.inspect import summarize
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import (
     Conv2d,
@@ -82,11 +82,11 @@ def test_synapses_are_counted_in_every_structure(network: Network) -> None:
             alone = Layer("out", 1, silent, (type(connection)("input", "count", synapses),))
             counted = Golden(Network(CountInput(shape, 1), (alone,))).run(np.ones((1, *shape), int))
             assert way["synapse_count"] == int(counted.logits.sum())
-            assert count_synapses(connection.synapses, shape) == way["synapse_count"]
+            assert connection.synapses.pairs(shape) == way["synapse_count"]
 
 
 def test_grouped_convolutions_have_fewer_synapses() -> None:
     ones = np.ones((4, 1, 1, 1), np.int64)
-    assert count_synapses(Conv2d(ones, groups=4), (4, 3, 3)) == 36
-    assert count_synapses(Identity(np.ones(4, np.int64)), (4, 3, 3)) == 36
-    assert count_synapses(Identity(np.ones(4, np.int64)), (4,)) == 4
+    assert Conv2d(ones, groups=4).pairs((4, 3, 3)) == 36
+    assert Identity(np.ones(4, np.int64)).pairs((4, 3, 3)) == 36
+    assert Identity(np.ones(4, np.int64)).pairs((4,)) == 4

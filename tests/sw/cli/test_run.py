@@ -178,7 +178,7 @@ def test_wrong_choices(
 
 
 def test_targets_are_those_of_the_library() -> None:
-    assert list(Target.targets) == list(run.TARGETS)
+    assert list(Target.kinds) == list(run.TARGETS)
 
 
 @pytest.mark.parametrize("options", [(), ("--port", "/dev/null"), ("--target", "sim")])

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from spikeloom.sw import datasets
-from spikeloom.sw.datasets import LOADERS, Content
+from spikeloom.sw.datasets import Content, Loader
 from spikeloom.sw.errors import ConfigError
 
 
 def test_every_data_set_is_found_by_its_name() -> None:
-    assert [loader.name for loader in LOADERS.values()] == list(LOADERS)
-    assert list(LOADERS) == ["digits", "mnist", "fashion-mnist", "cifar10", "nmnist"]
+    assert [loader.name for loader in Loader.kinds.values()] == list(Loader.kinds)
+    assert list(Loader.kinds) == ["digits", "mnist", "fashion-mnist", "cifar10", "nmnist"]
 
 
 def test_unknown_names() -> None:
@@ -24,7 +24,7 @@ def test_unknown_names() -> None:
         datasets.load("digits", "val")
 
 
-@pytest.mark.parametrize("name", [name for name in LOADERS if name != "digits"])
+@pytest.mark.parametrize("name", [name for name in Loader.kinds if name != "digits"])
 def test_a_folder_is_needed_and_the_place_to_get_it_named(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{name} does not come with Spikeloom: .* \(from .*\)"):
         datasets.load(name, "test")
@@ -42,4 +42,4 @@ def test_contents_are_told_by_their_checksum() -> None:
     content = Content("some-file", Path("some.gz"), b"abc")
     assert content.sha256 == hashlib.sha256(b"abc").hexdigest()
     assert content.sha256.startswith("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200")
-    assert not any(loader.is_published(content) for loader in LOADERS.values())
+    assert not any(loader.is_published(content) for loader in map(datasets.loader, Loader.kinds))

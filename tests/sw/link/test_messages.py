@@ -24,8 +24,8 @@ NUMBERS = {"B": 8, "H": 16, "I": 32}
 
 @st.composite
 def messages(draw: st.DrawFn) -> Message:
-    kind = draw(st.sampled_from(sorted(Message.messages)))
-    cls = Message.messages[kind]
+    kind = draw(st.sampled_from(sorted(Message.kinds)))
+    cls = Message.kinds[kind]
     body = draw(st.binary(min_size=cls.fixed.size, max_size=cls.fixed.size))
     return cls.of(body + (draw(st.binary(max_size=40)) if cls.tail else b""))
 
@@ -49,14 +49,14 @@ def test_bytes(message: Message, text: str) -> None:
 
 
 def test_replies_answer_requests() -> None:
-    requests = [kind for kind in Message.messages if kind < 0x80]
+    requests = [kind for kind in Message.kinds if kind < 0x80]
     assert requests == list(range(1, 9))
     assert Run(0, 0).reply == 0x84
-    assert {kind | 0x80 for kind in requests} | {0xFF} | set(requests) == set(Message.messages)
+    assert {kind | 0x80 for kind in requests} | {0xFF} | set(requests) == set(Message.kinds)
 
 
 def test_all_fields_are_laid_out() -> None:
-    for cls in Message.messages.values():
+    for cls in Message.kinds.values():
         names = dataclasses.fields(cls)
         values = cls.fixed.unpack(bytes(cls.fixed.size))
         assert len(names) == len(values) + cls.tail, cls

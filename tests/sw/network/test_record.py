@@ -112,7 +112,6 @@ def test_a_member_of_wrong_parts(header: Any, tensors: Any, message: str) -> Non
 def test_families_do_not_mix() -> None:
     assert Neuron.kinds.keys().isdisjoint(Synapses.kinds)
     assert set(Pool.kinds) == {"sum", "max"}
-    assert (Neuron.family, Synapses.family, Pool.family) == ("neuron", "synapses", "pool")
 
 
 def test_equality_is_of_kind_options_and_tensors() -> None:
