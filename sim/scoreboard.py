@@ -318,14 +318,12 @@ def _sent(layer: EngineInfo, expected: Result, trace: LayerTrace) -> Tensor:
     """Return what a layer passes on, shape (T or 1, N, *shape)."""
     if layer.sends == Sends.SPIKES:
         return trace.spikes
-    return (
-        trace.potentials[-1:] if layer.sends == Sends.LOGITS else expected.counts[layer.name][None]
-    )
+    if layer.sends == Sends.LOGITS:
+        return trace.potentials[-1:]
+    return expected.counts[layer.name][None]
 
 
 def _neuron(shape: tuple[int, ...], index: int) -> tuple[int, ...]:
     """Return the neuron at a place in the output stream."""
     position, channel = divmod(index, shape[0])
-    if layer.sends == Sends.LOGITS:
-        return trace.potentials[-1:]
-    return expected.counts[layer.name][None]
+    return (channel, *divmod(position, shape[2])) if len(shape) == 3 else (channel,)
