@@ -1,4 +1,4 @@
-"""Options of ``convert`` and ``calibrate``: how a trained model's values become spikes."""
+"""Options of ``convert`` and ``calibrate`` that choose how values become spikes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import click
 
 from spikeloom.sw.cli.common import parse_per_layer
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import Neuron, Transport
 
 if TYPE_CHECKING:
     from spikeloom.sw.coding import Options
 
 #: Of :mod:`spikeloom.sw.coding.coding`; here, so that ``--help`` need not import torch.
-TRANSPORTS = ("count", "spikes")
+TRANSPORTS = (Transport.COUNT.value, Transport.SPIKES.value)
 ALIGNMENTS = ("repl+aver", "repl+trunc", "aver+trunc", "aver+aver")
-NEURONS = ("ladder", "if", "dual", "burst", "signed")
+NEURONS = tuple(Neuron.firing())
 INPUTS = ("direct", "count", "spikes")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -82,7 +83,7 @@ def coding_options(transport: str) -> Callable[[_Command], _Command]:
     Parameters
     ----------
     transport : str
-        What the help says is the default.
+        The default that the help names.
     """
 
     def add(function: _Command) -> _Command:
@@ -118,7 +119,7 @@ def network_options(function: _Command) -> _Command:
 
 
 def coding_of(given: dict[str, Any]) -> Options:
-    """Return the options that were given, as :func:`~spikeloom.sw.conversion.convert` takes them.
+    """Return the given options as keyword arguments of :func:`~spikeloom.sw.conversion.convert`.
 
     Parameters
     ----------
@@ -130,17 +131,17 @@ def coding_of(given: dict[str, Any]) -> Options:
     ConfigError
         If a value by layer cannot be read.
     """
-    made = {name: value for name, value in given.items() if value is not None}
-    if "neuron" in made:
-        made["neuron"] = _neurons(made["neuron"])
+    options = {name: value for name, value in given.items() if value is not None}
+    if "neuron" in options:
+        options["neuron"] = _neurons(options["neuron"])
     for what in ("timesteps", "largest"):
-        if what in made:
-            made[what] = parse_per_layer(made[what], what)
-    return made  # type: ignore[return-value]  # click knows no other names
+        if what in options:
+            options[what] = parse_per_layer(options[what], what)
+    return options  # type: ignore[return-value]  # click knows no other names
 
 
 def _neurons(text: str) -> str | dict[str, str]:
-    """Return the kind, or the kinds by layer, that ``dual`` or ``conv1=if,default=dual`` spells."""
+    """Return the kind in a text like ``dual``, or kinds by layer in ``first=if,default=dual``."""
     if "=" not in text:
         return text.strip()
     kinds: dict[str, str] = {}

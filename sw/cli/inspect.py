@@ -81,10 +81,11 @@ def command(
 
 
 def summarize(network: contract.Network) -> dict[str, Any]:
-    """Return what ``inspect`` prints, as JSON values.
+    """Return the facts that ``inspect`` prints, as JSON values.
 
-    Widths are in bits. ``synapses`` counts pairs of a source value (after pooling) and a target
-    neuron that a weight connects, padding left out; ``parameters`` counts stored integers.
+    Widths are in bits. ``synapses`` is the number of pairs of a source value (after pooling) and a
+    target neuron that a weight connects, without padding; ``parameters`` the number of stored
+    integers.
     """
     layers = [_summarize_layer(network, layer) for layer in network.layers]
     return {

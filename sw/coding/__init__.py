@@ -1,6 +1,6 @@
 """Coding: how the values of a quantized model become spikes in time.
 
-:mod:`options` are a user's choices, :mod:`folding` gives layers with integer weights and real
+:mod:`options` lists a user's choices, :mod:`folding` returns layers with integer weights and real
 scales, :mod:`coding` decides each layer's neurons, timesteps and transports, and :mod:`units`
 brings all weights of a channel to one unit. The spiking model and conversion both read the result.
 """

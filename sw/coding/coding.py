@@ -1,7 +1,7 @@
-"""Coding: how values become spikes in time, layer by layer and connection by connection.
+"""Coding: neurons, timesteps and transports of every layer and connection.
 
-:func:`coding` turns a user's options into a :class:`Coding`, or refuses them; conversion and
-:class:`~spikeloom.sw.spiking.SpikingNetwork` then only read it, so both mean the same.
+:func:`coding` turns a user's options into a :class:`Coding`, or refuses them. Conversion and
+:class:`~spikeloom.sw.spiking.SpikingNetwork` both read the result, and so agree.
 """
 
 from __future__ import annotations
@@ -16,33 +16,27 @@ from spikeloom.sw.coding.folding import FoldedLayer
 from spikeloom.sw.coding.options import Options, coded_input, one_of
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph.nodes import Pooling
-from spikeloom.sw.network import (
-    INPUT,
-    Input,
-    MaxPool,
-    Neuron,
-    Pool,
-    SumPool,
-)
+from spikeloom.sw.network import INPUT, Input, Logits, Neuron, Pool, Transport
 from spikeloom.sw.network.inputs import MAX_TIMESTEPS
 from spikeloom.sw.network.neurons import MAX_LEAK, MAX_SPIKE
 from spikeloom.sw.quantized import Activation
 from spikeloom.sw.quantized.prepare import per_layer
 
-#: What connections may carry, for the user to choose from.
-TRANSPORT_CHOICES = ("count", "spikes")
+#: Transports that a user can choose; an alignment adds the others.
+TRANSPORT_CHOICES = (Transport.COUNT, Transport.SPIKES)
 #: For each alignment of Table 4 of the mixed-timestep paper, the transport from fewer timesteps to
 #: more, and from more to fewer.
-ALIGNMENTS: Mapping[str, tuple[str, str]] = {
-    "repl+aver": ("replicate", "count"),
-    "repl+trunc": ("replicate", "truncate"),
-    "aver+trunc": ("count", "truncate"),
-    "aver+aver": ("count", "count"),
+ALIGNMENTS: Mapping[str, tuple[Transport, Transport]] = {
+    "repl+aver": (Transport.REPLICATE, Transport.COUNT),
+    "repl+trunc": (Transport.REPLICATE, Transport.TRUNCATE),
+    "aver+trunc": (Transport.COUNT, Transport.TRUNCATE),
+    "aver+aver": (Transport.COUNT, Transport.COUNT),
 }
-#: Most spikes of a burst neuron's timestep, unless the user chooses.
+#: Most spikes of one timestep, for kinds of neurons that can fire several, unless the user chooses.
 DEFAULT_LARGEST = 4
 
-_POOLS: dict[str, type[SumPool] | type[MaxPool]] = {"sum": SumPool, "max": MaxPool}
+#: Options that only some kinds of neurons have, and the field of the contract that each decides.
+_FIELDS = {"largest": "largest", "tau": "leak"}
 
 
 @dataclass(frozen=True)
@@ -55,12 +49,12 @@ class LayerCoding:
         Kind of its neurons.
     timesteps : int
         T.
-    transports : tuple of str
+    transports : tuple of Transport
         Of its connections, in order, as in the contract.
     counted : bool
-        Whether all that read it read its counts, and never see the order of its spikes.
+        Whether all its readers read its counts, and never see the order of its spikes.
     largest : int
-        Most spikes of a timestep; 1 but for burst neurons.
+        Most quanta of one timestep; 1 except for burst neurons.
     leak : int or None
         k of a leak by 2^-k.
     amplitudes : (int, int)
@@ -69,7 +63,7 @@ class LayerCoding:
 
     neuron: str
     timesteps: int
-    transports: tuple[str, ...]
+    transports: tuple[Transport, ...]
     counted: bool
     largest: int = 1
     leak: int | None = None
@@ -78,11 +72,11 @@ class LayerCoding:
     @property
     def constant(self) -> bool:
         """Whether its current is the same at every timestep."""
-        return all(transport == "count" for transport in self.transports)
+        return all(transport == Transport.COUNT for transport in self.transports)
 
     @property
     def units(self) -> int:
-        """Spike value that λ is worth at one timestep."""
+        """Spike value of λ in one timestep."""
         return self.largest * self.amplitudes[0]
 
 
@@ -104,7 +98,7 @@ class Coding:
     layers: Mapping[str, LayerCoding]
 
     def unit(self, source: str, transport: str, thresholds: Mapping[str, Fraction]) -> Fraction:
-        """Return the real value of one unit of what a connection carries.
+        """Return the real value of a spike of 1, or a count of 1, that a connection carries.
 
         A layer stands for its mean over time, so a spike is worth T times a count of one.
 
@@ -121,7 +115,7 @@ class Coding:
         else:
             layer = self.layers[source]
             steps, whole = layer.timesteps, thresholds[source] / layer.units
-        return whole / steps if transport == "count" else whole
+        return whole / steps if transport == Transport.COUNT else whole
 
 
 def coding(layers: Sequence[FoldedLayer], meta: Mapping[str, Any], options: Options) -> Coding:
@@ -132,7 +126,7 @@ def coding(layers: Sequence[FoldedLayer], meta: Mapping[str, Any], options: Opti
     layers : sequence of FoldedLayer
         From :func:`~spikeloom.sw.coding.fold`.
     meta : mapping
-        What the prepared model knows of its input: ``input_shape``, ``input_bits``,
+        Facts about the input that the prepared model keeps: ``input_shape``, ``input_bits``,
         ``input_scale``.
     options : Options
 
@@ -141,7 +135,7 @@ def coding(layers: Sequence[FoldedLayer], meta: Mapping[str, Any], options: Opti
     ConfigError
         If an option is missing, unknown or out of range, or if two do not go together.
     UnsupportedError
-        If the hardware has nothing that can do what is asked for.
+        If the hardware has no way to do what the options ask for.
     """
     unknown = sorted(set(options) - Options.__optional_keys__)
     if unknown:
@@ -152,11 +146,12 @@ def coding(layers: Sequence[FoldedLayer], meta: Mapping[str, Any], options: Opti
 
 class _Coder:
     def __init__(self, layers: Sequence[FoldedLayer], input: Input, options: Options) -> None:
-        self.transport = one_of("transport", options.get("transport", "count"), TRANSPORT_CHOICES)
+        wanted = options.get("transport", Transport.COUNT)
+        self.transport = one_of("transport", wanted, TRANSPORT_CHOICES)
         alignment = options.get("alignment")
         if alignment is not None:
             one_of("alignment", alignment, tuple(ALIGNMENTS))
-            if self.transport == "count":
+            if self.transport == Transport.COUNT:
                 raise ConfigError(
                     f"alignment {alignment!r} is for spikes, and count transport averages over "
                     f"time whatever the timesteps: leave alignment out, or use transport 'spikes'"
@@ -170,7 +165,7 @@ class _Coder:
         self.output = layers[-1]
         self.options = options
         kinds = options.get("neuron")
-        # None stays None where the user leaves the choice, until the transports are known.
+        # None where the user leaves the choice, which depends on the transports.
         self.kinds: dict[str, str | None] = dict.fromkeys(self.names)
         if kinds is not None:
             self.kinds |= self._per_layer("neuron", kinds, cast(dict[str, Any], self.kinds))
@@ -189,7 +184,7 @@ class _Coder:
         for layer in self.all:
             for synapses, transport in zip(layer.synapses, transports[layer.name], strict=True):
                 _check_pool(layer.name, synapses.tap.source, synapses.tap.pool, transport)
-        outgoing: dict[str, set[str]] = {name: set() for name in self.names}
+        outgoing: dict[str, set[Transport]] = {name: set() for name in self.names}
         for layer in self.all:
             for synapses, transport in zip(layer.synapses, transports[layer.name], strict=True):
                 if synapses.tap.source != INPUT:
@@ -200,12 +195,12 @@ class _Coder:
             steps = self.steps[name]
             assert steps is not None
             if layer.activation is None:
-                constant = all(transport == "count" for transport in carried)
+                constant = all(transport == Transport.COUNT for transport in carried)
                 # The logits of a constant current need one step.
-                coded[name] = LayerCoding("logits", 1 if constant else steps, carried, True)
+                coded[name] = LayerCoding(Logits.kind, 1 if constant else steps, carried, True)
                 continue
             touching = outgoing[name] | set(carried)
-            choice = "count" if touching == {"count"} else "spikes"
+            choice = Transport.COUNT if touching == {Transport.COUNT} else Transport.SPIKES
             kind = self.kinds[name] or layer.activation.default_neuron[choice]
             for transport in (*carried, *sorted(outgoing[name])):
                 neuron = Neuron.kinds[kind]
@@ -218,7 +213,7 @@ class _Coder:
                 neuron=kind,
                 timesteps=steps,
                 transports=carried,
-                counted=outgoing[name] == {"count"},
+                counted=outgoing[name] == {Transport.COUNT},
                 largest=self.largest.get(name, 1),
                 leak=self.leaks.get(name),
                 amplitudes=_amplitudes(layer),
@@ -226,14 +221,14 @@ class _Coder:
         return coded
 
     def _per_layer(self, what: str, choice: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        # The same rules for names as everywhere; it does not matter to them what is chosen.
+        # The rules for names are the same everywhere, whatever the values.
         return cast(dict[str, Any], per_layer(choice, self.names, what, defaults))
 
     def _check_kind(self, name: str, kind: str | None) -> None:
         fit = self.hidden[name].neurons
         if kind is None or kind in fit:
             return
-        known = sorted(k for k, neuron in Neuron.kinds.items() if neuron.fires)
+        known = sorted(Neuron.firing())
         if kind not in known:
             raise ConfigError(f"neuron must be {' or '.join(known)}, not {kind!r}")
         raise ConfigError(
@@ -241,17 +236,14 @@ class _Coder:
             f"{name!r}: use {' or '.join(fit)}, or another activation in the model"
         )
 
-    def _bursts(self, what: str) -> list[str]:
-        bursts = [name for name, kind in self.kinds.items() if kind == "burst"]
-        if not bursts:
-            raise ConfigError(f"{what} is for burst neurons, and there are none: neuron='burst'")
-        return bursts
+    def _having(self, option: str) -> list[str]:
+        """Return the layers whose kind of neurons has an option."""
+        return [name for name, kind in self.kinds.items() if kind in kinds_having(option)]
 
     def _largest(self) -> dict[str, int]:
         choice = self.options.get("largest")
-        bursts = [name for name, kind in self.kinds.items() if kind == "burst"]
         if choice is None:
-            return dict.fromkeys(bursts, DEFAULT_LARGEST)
+            return dict.fromkeys(self._having("largest"), DEFAULT_LARGEST)
         chosen = self._chosen("largest", choice, dict.fromkeys(self.names, DEFAULT_LARGEST))
         for name, value in chosen.items():
             _check_integer("largest", name, value, MAX_SPIKE)
@@ -265,16 +257,21 @@ class _Coder:
         return {name: _leak(name, tau) for name, tau in chosen.items() if tau is not None}
 
     def _chosen(self, what: str, choice: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a choice for the layers of burst neurons, which alone may be named."""
-        bursts = self._bursts(what)
+        """Return the values of an option for the layers that have it; no others may be named."""
+        having, kinds = self._having(what), kinds_having(what)
+        if not having:
+            raise ConfigError(
+                f"{what} is for {' and '.join(kinds)} neurons, and there are none: "
+                f"neuron={kinds[0]!r}"
+            )
         chosen = self._per_layer(what, choice, defaults)
         if isinstance(choice, Mapping):
-            for name in sorted(choice.keys() & set(self.names) - set(bursts)):
+            for name in sorted(choice.keys() & set(self.names) - set(having)):
                 raise ConfigError(
-                    f"{what} names layer {name!r}, whose neurons are not of kind 'burst': leave it "
-                    f"out"
+                    f"{what} names layer {name!r}, whose neurons are not of kind "
+                    f"{' or '.join(map(repr, kinds))}: leave it out"
                 )
-        return {name: chosen[name] for name in bursts}
+        return {name: chosen[name] for name in having}
 
     def _timesteps(self) -> dict[str, int]:
         """Return T of every layer that fires."""
@@ -296,17 +293,17 @@ class _Coder:
             _check_integer("timesteps", name, choice[name], MAX_TIMESTEPS)
             return choice[name]
         steps = {self.steps[synapses.tap.source] for synapses in self.output.synapses}
-        # From as many timesteps as the longest source has, none is cut short.
+        # As many timesteps as the longest source has, so that none is cut short.
         return max((t for t in steps if t is not None), default=1)
 
-    def _transport(self, layer: FoldedLayer, source: str) -> str:
+    def _transport(self, layer: FoldedLayer, source: str) -> Transport:
         """Return the transport of the connection from ``source`` to ``layer``."""
         there, here = self.steps[source], self.steps[layer.name]
         assert here is not None
-        if there is None or self.transport == "count":
-            return "count"
+        if there is None or self.transport == Transport.COUNT:
+            return Transport.COUNT
         if there == here:
-            return "spikes"
+            return Transport.SPIKES
         if self.alignment is None:
             known = {name: steps for name, steps in self.steps.items() if steps is not None}
             raise ConfigError(
@@ -318,15 +315,21 @@ class _Coder:
 
 
 def pool(pooling: Pooling | None) -> Pool | None:
-    """Return the contract's pool."""
-    return None if pooling is None else _POOLS[pooling.kind](pooling.size)
+    """Return the pool of the contract that stands for a model's pooling."""
+    return None if pooling is None else Pool.kinds[pooling.kind](pooling.size)
+
+
+def kinds_having(option: str) -> list[str]:
+    """Return the kinds of neurons that have ``largest`` or ``tau``: a field that it decides."""
+    field = _FIELDS[option]
+    return [kind for kind, neuron in Neuron.firing().items() if neuron.has(field)]
 
 
 def _check_pool(layer: str, source: str, pooling: Pooling | None, transport: str) -> None:
-    made = pool(pooling)
-    if made is not None and transport not in made.transports:
+    pooled = pool(pooling)
+    if pooled is not None and transport not in pooled.transports:
         raise UnsupportedError(
-            f"layer {layer!r} reads {source!r} through a {made.kind}-pool, which is not exact on "
+            f"layer {layer!r} reads {source!r} through a {pooled.kind}-pool, which is not exact on "
             f"spikes: use count transport, or average pools in the model"
         )
 

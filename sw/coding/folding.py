@@ -1,7 +1,8 @@
 """Folding: a prepared model's layers as integer weights, real scales and real biases, in float64.
 
-What is folded here is *the* quantized ANN. The converter turns it into integers, and
-:mod:`spikeloom.sw.conversion.reference` runs it in real numbers; they must agree on every count.
+The folded layers are the definition of the quantized ANN. The converter turns them into integers,
+and :mod:`spikeloom.sw.conversion.reference` runs them in real numbers; both must agree on every
+count.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class FoldedSynapses:
-    """One connection's weights, batch-norm folded in.
+    """The weights of one connection, with batch-norm folded in.
 
     Parameters
     ----------
     tap : Tap
-        What it reads.
+        The source, and the pool that it is read through.
     weight : array of int64
         Shape (out, in) of a fully connected layer, (out, in / groups, kernel height, kernel width)
         of a convolution, (channels,) of the identity of a residual shortcut.
@@ -53,7 +54,7 @@ class FoldedSynapses:
 
     @property
     def identity(self) -> bool:
-        """Whether it is a residual shortcut, which adds what it reads as it is."""
+        """Whether this is a residual shortcut, which adds the source's values as they are."""
         return self.weight.ndim == 1
 
     def currents(self, values: Tensor, weight: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ class FoldedSynapses:
         ----------
         values : tensor, shape (N, *shape)
         weight : tensor
-            Of the shape of ``self.weight``, but it need not be those integers.
+            Of the shape of ``self.weight``; the values may be others, such as real weights.
         """
         if weight.ndim == 1:
             return values * weight.reshape(-1, *[1] * (values.ndim - 2))
@@ -75,7 +76,7 @@ class FoldedSynapses:
 
 
 def pooled(pool: Pooling | None, values: Tensor) -> Tensor:
-    """Return real values of shape (N, channels, height, width) as averages or maxima of a pool."""
+    """Return the averages or maxima of a pool over values of (N, channels, height, width)."""
     if pool is None:
         return values
     function = functional.avg_pool2d if pool.kind == "sum" else functional.max_pool2d

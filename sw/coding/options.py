@@ -1,4 +1,4 @@
-"""Options of a coding, and the input that they ask for."""
+"""Options of a coding, and the network's input that follows from them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ NeuronChoice = str | Mapping[str, str] | None
 
 
 class Options(TypedDict, total=False):
-    """Options that ``convert`` and ``spiking`` have in common; all can be left out.
+    """Options of ``convert`` and ``spiking``; all can be left out.
 
     transport : {"count", "spikes"}
-        What connections between layers carry: the sum of a layer's spikes, which the next one
+        Whether connections between layers carry the sum of a layer's spikes, which the next one
         sees as a constant current (temporal averaging), or its spikes, step by step. Counts are
         the default, and lose nothing at the timesteps of the training.
     alignment : {"repl+aver", "repl+trunc", "aver+trunc", "aver+aver"}, optional
-        How spikes reach a layer of other timesteps: first to more, then to fewer. "repl" repeats
-        the nearest earlier step, "trunc" keeps the first steps, and "aver" carries the count.
+        How spikes reach a layer that has another number of timesteps: the first part is for more
+        timesteps, the second for fewer. "repl" repeats the nearest earlier step, "trunc" keeps the
+        first steps, and "aver" carries the count.
     neuron : str or mapping of layer name to str, optional
         Kind of the neurons: "ladder" (counts only), "if", "dual" or "burst" for QCFS, "signed" for
         SignedQCFS. In mappings, "first", "last" and "default" are understood.
     timesteps : int or mapping of layer name to int, optional
-        T; by default what the model was trained for, divided by ``largest`` for burst neurons.
+        T; by default the T of the training, divided by ``largest`` for burst neurons.
         The output layer follows its sources, unless an alignment allows for a T of its own.
     largest : int or mapping of layer name to int
         Most spikes of a burst neuron in one timestep, 4 by default. ``λ / largest`` is one spike.
@@ -37,9 +38,9 @@ class Options(TypedDict, total=False):
         Leak of burst neurons: the potential loses ``1/tau`` in every timestep. A power of two from
         2 to 2^31, since the leak is a shift.
     input : {"direct", "count", "spikes"}
-        What enters: pixels, counts, or spikes with a time axis.
+        Kind of the input: pixels, counts, or spikes with a time axis.
     input_shape : tuple of int, optional
-        Shape of one image, without the time axis; by default what the model was prepared for.
+        Shape of one image, without the time axis; by default that of the prepared model.
     input_bits : int, optional
         Bits of a pixel; by default those of the data that :func:`~spikeloom.sw.training.train`
         saw.
@@ -67,12 +68,12 @@ class Options(TypedDict, total=False):
 
 
 def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fraction]:
-    """Return what enters a network, and the real value of one count of it.
+    """Return a network's input, and the real value of one count of it.
 
     Parameters
     ----------
     meta : mapping
-        What the prepared model knows of its input.
+        Facts about the input that the prepared model keeps.
     options : Options
 
     Raises
@@ -87,8 +88,8 @@ def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fract
                 f"{what} is for inputs of counts or spikes: leave it out, or choose input='spikes'"
             )
     shape = options.get("input_shape")
-    made = _INPUTS[kind](tuple(meta["input_shape"] if shape is None else shape), meta, options)
-    return made, real_scale(_given(meta, options, "input_scale"))
+    shape = tuple(meta["input_shape"] if shape is None else shape)
+    return _INPUTS[kind](shape, meta, options), real_scale(_given(meta, options, "input_scale"))
 
 
 def _direct_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:
@@ -117,7 +118,7 @@ _INPUTS: dict[str, Callable[[tuple[int, ...], Mapping[str, Any], Options], Input
     "count": _count_input,
     "spikes": _spike_input,
 }
-#: What may enter, for the user to choose from.
+#: Kinds of input that a user can choose.
 INPUT_CHOICES = tuple(_INPUTS)
 
 
@@ -134,14 +135,14 @@ def _given(meta: Mapping[str, Any], options: Options, what: str) -> Any:
 
 
 def real_scale(scale: float) -> Fraction:
-    """Return ``input_scale``, once it is known to be positive and finite."""
+    """Return ``input_scale`` exactly, or raise `ConfigError` unless it is positive and finite."""
     if not 0 < scale < math.inf:
         raise ConfigError(f"input_scale must be positive and finite, not {scale}")
     return Fraction(scale)
 
 
 def one_of(what: str, value: str, known: tuple[str, ...]) -> str:
-    """Return ``value``, once it is known to be one of those offered."""
+    """Return ``value``, or raise `ConfigError` unless it is one of ``known``."""
     if value not in known:
         raise ConfigError(f"{what} must be {' or '.join(known)}, not {value!r}")
     return value

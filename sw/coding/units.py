@@ -1,10 +1,10 @@
-"""Units: integer weights of all of a channel's synapses, as multiples of one real value.
+"""Units: the integer weights of all synapses of a channel, as multiples of one real value.
 
-The accumulator adds up integers, so one unit of it must be worth the same whichever connection it
-came by. Each connection's own unit is the scale of its weights times the real value of one unit
-of its source, over its pool's area. Of counts at the timesteps of the training, those are the same
-unit already, since the model was trained so (:mod:`spikeloom.sw.quantized.additions`). In other
-codings, and of all but one of several shortcuts, they differ: then the weights are quantized once
+The accumulator adds up integers, so one unit of it must be worth the same for every connection.
+Each connection's own unit is the scale of its weights times the real value of one unit of its
+source, over its pool's area. For counts at the timesteps of the training, all connections have the
+same unit, since the model was trained so (:mod:`spikeloom.sw.quantized.additions`). In other
+codings, and for all but one of several shortcuts, units differ: then the weights are quantized once
 more.
 """
 
@@ -52,7 +52,7 @@ def shared_units(
 ) -> SharedUnits:
     """Return a layer's integer weights and their real units in a coding.
 
-    Network, quantized ANN and spiking network all take them from here.
+    The network, the quantized ANN and the spiking network all use this function.
 
     Parameters
     ----------
@@ -74,17 +74,18 @@ def shared_units(
 def share_units(layer: FoldedLayer, sources: Sequence[Fraction]) -> SharedUnits:
     """Return a layer's weights in units that its connections have in common.
 
-    The unit of a channel is the smallest of its connections' (of those with weights other than 0;
-    a shortcut counts where there is no other), whose weights stay as they are. The others are
-    rounded to multiples of it, exactly, halves to even. So that a connection of almost no weight
-    does not blow up the others, the unit is at least 2^-8 of the largest one, and 2^-16 of a
-    shortcut's. All channels of the output layer have one unit, since logits are compared.
+    The unit of a channel is the smallest among its connections that have weights other than 0;
+    shortcuts are considered only if no other connection has any. The weights of that connection
+    stay as they are, and those of the others are rounded to multiples of the unit, halves to even.
+    The unit is at least 2^-8 of the largest one, and 2^-16 of a shortcut's, so that a connection
+    with tiny weights does not make those of the others huge. All channels of the output layer have
+    one unit, since logits are compared.
 
     Parameters
     ----------
     layer : FoldedLayer
     sources : sequence of Fraction
-        Per connection, the real value of one unit of what it carries.
+        Per connection, the real value of a count or spike of 1 that it carries.
     """
     own = [_units(synapses, a) for synapses, a in zip(layer.synapses, sources, strict=True)]
     live = [[bool(row.any()) for row in s.weight] for s in layer.synapses]

@@ -1,7 +1,8 @@
 """Conversion: from a trained model's real numbers to a network's integers.
 
-:func:`convert` goes the whole way. :mod:`absorption` (with :mod:`fitting`) makes integer neurons,
-:mod:`logits` the output layer; :mod:`reference` is the quantized model in float64, to compare with.
+:func:`convert` is the whole conversion. In it, :mod:`absorption` (with :mod:`fitting`) computes
+integer neurons and :mod:`logits` the output layer. :func:`reference` runs the quantized model in
+float64, to compare the network with.
 """
 
 from spikeloom.sw.conversion.convert import convert

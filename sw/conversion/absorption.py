@@ -1,8 +1,8 @@
 """Absorption: real thresholds, biases and scales become the integer parameters of neurons.
 
 One unit of the accumulator A is worth ``u`` (weight scale times the real value of one source unit,
-over the pool's area), so a threshold λ is ``Θ = λ/u`` and a bias b is ``B = b/u``. All of it is
-exact arithmetic on fractions of the float64 values; what is rounded is rounded once, last.
+over the pool's area), so a threshold λ is ``Θ = λ/u`` and a bias b is ``B = b/u``. The arithmetic
+is exact, on fractions of the float64 values; each result is rounded once, at the end.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ from spikeloom.sw.network import (
 )
 from spikeloom.sw.network.neurons import MAX_FRACTION_BITS
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.registry import Registered
 from spikeloom.sw.spiking.population import Population, leak_grid
 
 
-class Absorber(ABC):
-    """Makes one kind of neuron of the contract from real numbers; found by that kind.
-
-    A new kind of neuron is one more subclass.
-    """
+class Absorber(Registered, ABC):
+    """Turns real numbers into one kind of the contract's neurons; found by that kind."""
 
     kinds: ClassVar[dict[str, type[Absorber]]] = {}
 
-    def __init_subclass__(cls, kind: str | None = None) -> None:
-        super().__init_subclass__()
-        if kind is not None:
-            cls.kinds[kind] = cls
-
     @abstractmethod
     def absorb(self, population: Population, fraction_bits: int | None) -> Neuron:
-        """Return the neurons of ``population``; ``fraction_bits`` of None chooses them."""
+        """Return the integer neurons of ``population``.
+
+        Parameters
+        ----------
+        population : Population
+        fraction_bits : int or None
+            F; None for the fewest that are exact.
+        """
 
     @abstractmethod
     def idle(self, population: Population) -> list[bool]:
-        """Return, per channel, whether it fires alike whatever its source does."""
+        """Return, per channel, whether its spikes are the same for every input."""
 
 
 class LadderAbsorber(Absorber, kind="ladder"):
@@ -80,22 +80,22 @@ class LadderAbsorber(Absorber, kind="ladder"):
 
 
 class FittedAbsorber(Absorber):
-    """Θ, B and v0 as integers that do what the real ones do, in as few bits as that takes.
+    """Integer Θ, B and v0 with which a neuron fires exactly as the real one, in the fewest bits.
 
-    The integers near the real values are tried, and of the fraction bits the fewest with which
-    every channel fires as the real neuron does: with the same count under constant current if
-    nothing but the count is read, and otherwise with the same spikes at every timestep, whatever
-    comes in. Where no fraction bits achieve the latter, since T is too large, those are taken that
-    give the counts of a neuron whose spikes come evenly.
+    The integers near the real values are tried, with the fewest fraction bits for which every
+    channel fires as the real neuron does: with the same count if the current is constant and only
+    counts are read, and otherwise with the same spikes at every timestep, for every input. Where T
+    is too large for that with any number of fraction bits, the fewest are taken that give the
+    counts of a neuron whose input spikes are spread evenly.
     """
 
     @abstractmethod
     def sides(self, population: Population, last_only: bool) -> list[tuple[Side, ...]]:
-        """Return, per channel, its thresholds with the edges that they decide."""
+        """Return the thresholds of each channel, with the edges that they decide."""
 
     @abstractmethod
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
-        """Return the neurons made of fitted integers."""
+        """Return the neurons with fitted integers as parameters."""
 
     def limits(self, population: Population, channel: int) -> tuple[Fraction, Fraction]:
         """Return the currents beyond which a neuron saturates at every timestep."""
@@ -130,10 +130,10 @@ class FittedAbsorber(Absorber):
         )
 
     def idle(self, population: Population) -> list[bool]:
-        """Return, per channel, whether it fires alike whatever its source does."""
+        """Return, per channel, whether its spikes are the same for every input."""
         last_only = population.tables[0]
         if last_only and not (population.constant and population.counted):
-            # The table says too little: only what is never moved is known to be idle.
+            # The table says too little: only channels without any input are known to be idle.
             return [reach == Range(0, 0) for reach in population.reach]
         return [all(side.settled for side in sides) for sides in self.sides(population, last_only)]
 
@@ -174,7 +174,7 @@ class IfAbsorber(FittedAbsorber, kind="if"):
         return [(side,) for side in _above(population, last_only)]
 
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
-        """Return the neurons made of fitted integers."""
+        """Return the neurons with fitted integers as parameters."""
         return If(**_integrator(fits), fraction_bits=fraction_bits)
 
 
@@ -182,7 +182,7 @@ class DualAbsorber(IfAbsorber, kind="dual"):
     """As IF: a spike is taken back below the very edge from which it was fired."""
 
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
-        """Return the neurons made of fitted integers."""
+        """Return the neurons with fitted integers as parameters."""
         return Dual(**_integrator(fits), fraction_bits=fraction_bits)
 
 
@@ -190,9 +190,9 @@ class SignedAbsorber(FittedAbsorber, kind="signed"):
     """P and N from v = 0; each is fired from half of it, and taken back from half of it."""
 
     def sides(self, population: Population, last_only: bool) -> list[tuple[Side, ...]]:
-        """Return P, whose quanta are k > 0, and N, whose are k <= 0 (one is fired at k = 0)."""
+        """Return P, with the quanta k > 0, and N, with k <= 0 (k = 0 fires a quantum downwards)."""
         assert population.negative_thresholds is not None
-        # Under constant current, or with spikes that come evenly, nothing is ever taken back.
+        # Under a constant current, or with evenly spread spikes, no quantum is ever taken back.
         back = not (population.constant or last_only)
 
         def above(t: int) -> list[tuple[int, bool]]:
@@ -203,11 +203,11 @@ class SignedAbsorber(FittedAbsorber, kind="signed"):
                 (1 - k, up) for k in range(1, t + 1) for up in ((False, True) if back else (False,))
             ]
 
-        made = partial(edges, population.timesteps, population.constant, last_only)
+        table = partial(edges, population.timesteps, population.constant, last_only)
         return list(
             zip(
-                _sides(population, population.thresholds, made(above), _from_zero),
-                _sides(population, population.negative_thresholds, made(below), _from_zero),
+                _sides(population, population.thresholds, table(above), _from_zero),
+                _sides(population, population.negative_thresholds, table(below), _from_zero),
                 strict=True,
             )
         )
@@ -218,7 +218,7 @@ class SignedAbsorber(FittedAbsorber, kind="signed"):
         return -population.negative_thresholds[channel], population.thresholds[channel]
 
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
-        """Return the neurons made of fitted integers."""
+        """Return the neurons with fitted integers as parameters."""
         threshold, bias = _arrays(fits)
         amplitude, negative_amplitude = population.amplitudes
         return Signed(
@@ -234,8 +234,8 @@ class SignedAbsorber(FittedAbsorber, kind="signed"):
 class BurstAbsorber(IfAbsorber, kind="burst"):
     """As IF with several quanta per timestep; with a leak, rounded on a fine grid instead.
 
-    A leaky potential forgets, so that it depends on more than a sum, and its shift rounds: the
-    integer neuron only comes close to a real one. `leak_grid` says how close.
+    A leaky potential depends on more than the sum of its currents, and its shift rounds, so the
+    integer neuron only approximates the real one. `leak_grid` states how closely.
     """
 
     def absorb(self, population: Population, fraction_bits: int | None) -> Neuron:
@@ -268,13 +268,13 @@ class BurstAbsorber(IfAbsorber, kind="burst"):
         )
 
     def idle(self, population: Population) -> list[bool]:
-        """Return, per channel, whether it fires alike whatever its source does."""
+        """Return, per channel, whether its spikes are the same for every input."""
         if population.leak is None:
             return super().idle(population)
         return [reach == Range(0, 0) for reach in population.reach]
 
     def neuron(self, population: Population, fits: Sequence[Fit], fraction_bits: int) -> Neuron:
-        """Return the neurons made of fitted integers."""
+        """Return the neurons with fitted integers as parameters."""
         return Burst(**_integrator(fits), fraction_bits=fraction_bits, largest=population.largest)
 
 
@@ -320,7 +320,7 @@ def _arrays(fits: Sequence[Fit], side: int = 0) -> tuple[IntArray, IntArray]:
 
 
 def _integrator(fits: Sequence[Fit]) -> dict[str, Any]:
-    """Return what neurons of one threshold have per channel."""
+    """Return the parameters per channel of neurons that have one threshold."""
     threshold, bias = _arrays(fits)
     initial = np.array([f.initial for f in fits], dtype=np.int64)
     return {"threshold": threshold, "initial": initial, "bias": bias}

@@ -1,4 +1,4 @@
-"""From a prepared, trained model to the integer network."""
+"""Conversion of a prepared, trained model to an integer network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spikeloom.sw.coding.folding import FoldedSynapses
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.conversion.absorption import Absorber
 from spikeloom.sw.conversion.logits import absorb_logits
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (
     INPUT,
     Connection,
@@ -42,10 +42,10 @@ def convert(
     about: Mapping[str, Any] | None = None,
     **options: Unpack[Options],
 ) -> Network:
-    """Return the integer network that computes what ``prepared`` computes.
+    """Return the integer network that computes the same as ``prepared``.
 
-    In count transport at the timesteps of the training, it has the same counts in every layer and
-    the same label for every image as the quantized ANN: exactly, with any kind of neuron that has
+    In count transport at the timesteps of the training, it has exactly the same counts in every
+    layer and the same label for every image as the quantized ANN, with any kind of neuron that has
     no leak. (Where a layer adds up several shortcuts, the weights of all but one are rounded.)
 
     Parameters
@@ -65,7 +65,7 @@ def convert(
     Raises
     ------
     UnsupportedError
-        If the model is not prepared, or needs something that the transport does not offer.
+        If the model is not prepared, or its layers cannot be had in this transport.
     ConfigError
         If an option is missing or out of range.
     ContractError
@@ -93,7 +93,7 @@ def convert(
 
 
 class _Converter:
-    """What the conversion of one layer needs to know about the others."""
+    """Converts layer after layer; each needs the value ranges of those before it."""
 
     def __init__(
         self,
@@ -129,23 +129,25 @@ class _Converter:
             reach = self._reach(connections)
             logits = absorb_logits(folded.name, steps, shared.units[0], biases, reach)
             return Layer(folded.name, steps, logits, connections)
-        absorber = Absorber.kinds[chosen.neuron]()
-        made = Population.of(
+        message = f"layer {folded.name!r}: {chosen.neuron!r} neurons cannot be converted; use"
+        absorber = Absorber.member(chosen.neuron, UnsupportedError, message)()
+        population = Population.of(
             folded,
             chosen,
             shared.units,
             self._reach(connections),
             cast(SpikingNeuron | None, self.neurons.get(folded.name)),
         )
-        idle = absorber.idle(made)
+        idle = absorber.idle(population)
         if any(idle):
-            # Weights that can make no difference cost events and bits: they go. A = 0 was within
-            # the range before, so the channel still fires as it did.
+            # Weights that make no difference cost events and bits, and are set to 0. A = 0 was
+            # within the range before, so the channel still fires as it did.
             connections = tuple(
                 replace(c, synapses=_silenced(c.synapses, idle)) for c in connections
             )
-            made = replace(made, reach=self._reach(connections))
-        return Layer(folded.name, steps, absorber.absorb(made, self.fraction_bits), connections)
+            population = replace(population, reach=self._reach(connections))
+        neuron = absorber.absorb(population, self.fraction_bits)
+        return Layer(folded.name, steps, neuron, connections)
 
     def _reach(self, connections: Sequence[Connection]) -> list[Range]:
         """Return the range of A at one timestep, per channel."""
@@ -156,7 +158,7 @@ class _Converter:
         return [sum(ranges, Range(0, 0)) for ranges in zip(*parts, strict=True)]
 
     def _carried(self, connection: Connection) -> Range:
-        """Return the range of what a connection carries at one timestep."""
+        """Return the range of the values that a connection carries at one timestep."""
         if connection.source == INPUT:
             values = self.coding.input.values()
             return values.times(self.coding.input.steps or 1) if connection.constant else values

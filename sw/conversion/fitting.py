@@ -1,10 +1,10 @@
-"""Fitting: integer thresholds and biases that do exactly what the real ones do.
+"""Fitting: integer thresholds and biases with which a neuron fires exactly as the real one.
 
-A neuron without a leak decides by sums: after t timesteps it has seen the sum S of all A so far,
-and what it has fired so far is m quanta, so its potential is known from S, t and m alone. It
-fires once more where S reaches an *edge*, ``(m + 1)Θ - v0 - tB`` or the like. S is an integer, so
-only the edge's ceiling (or floor) matters, and these can be compared: if the integers' edges and
-the real ones agree for every t and m, both fire alike for every sequence of inputs.
+The potential of a neuron without a leak follows from three numbers: after t timesteps, with S the
+sum of all A so far and m quanta fired so far. The neuron fires once more where S reaches an *edge*,
+``(m + 1)Θ - v0 - tB`` or similar. S is an integer, so only the ceiling (or floor) of an edge
+matters. If these agree between the integer parameters and the real ones for every t and m, both
+neurons fire alike for every sequence of inputs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from spikeloom.sw.network.record import IntArray
 
 #: How far the integers may lie from the rounded real ones.
 NUDGE = 2
-#: A move of one costs this much less than a missed edge.
+#: Cost of a missed edge; moving an integer by one costs 1.
 _MISS = 1 << 8
-#: Thresholds of channels that see nothing: up to this power of two.
+#: Thresholds of channels without input are at most this power of two.
 _IDLE_BITS = 24
 
 #: Beyond every potential.
@@ -37,7 +37,7 @@ Numerator = Callable[[IntArray, IntArray], IntArray]
 
 @dataclass(frozen=True)
 class Edges:
-    """Where one threshold decides: a table of (timestep, quantum), the same for all channels.
+    """The edges of one threshold: a table of (timestep, quantum), the same for all channels.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Edges:
     up : array of bool, shape (E,)
         Whether it is reached from below (S >= edge), or from above (S <= edge).
     grain : array of int64, shape (E,)
-        What S is a multiple of: t under constant current, 1 otherwise.
+        S is a multiple of this: t under constant current, 1 otherwise.
     """
 
     steps: IntArray
@@ -60,8 +60,8 @@ class Edges:
         return len(self.steps)
 
     def real(self, threshold: Fraction, start: Fraction, bias: Fraction) -> list[int]:
-        """Return the edges of real Θ, v0 and B, in units of the grain, rounded to what matters."""
-        # One denominator for all: integers of any size, and no fraction to reduce.
+        """Return the edges of real Θ, v0 and B in units of the grain: their ceilings or floors."""
+        # With one denominator for all, these are integers of any size, without fractions to reduce.
         base = lcm(threshold.denominator, start.denominator, bias.denominator)
         theta, first, drift = (
             value.numerator * (base // value.denominator) for value in (threshold, start, bias)
@@ -75,11 +75,11 @@ class Edges:
         return edges
 
     def clip(self, edges: IntArray, reach: Range) -> IntArray:
-        """Move edges out of reach to its rim, where they mean the same: always, or never."""
+        """Return the edges, with those out of reach moved to the nearest that means the same."""
         return np.clip(edges, *self.rim(reach))
 
     def settled(self, targets: IntArray, reach: Range) -> bool:
-        """Return whether nothing that comes in within ``reach`` makes a difference."""
+        """Return whether no input within ``reach`` makes a difference."""
         low, high = self.rim(reach)
         return bool(((targets == low) | (targets == high)).all())
 
@@ -93,7 +93,7 @@ class Edges:
     ) -> IntArray:
         """Return the clipped edges of real Θ, v0 and B."""
         spans = [t // g for t, g in zip(self.steps.tolist(), self.grain.tolist(), strict=True)]
-        # Clipped before they become int64, which real edges may not fit.
+        # Edges are clipped before they become int64, since they may be larger.
         edges = [
             min(max(edge, span * reach.low - 1), span * reach.high + 1)
             for edge, span in zip(self.real(threshold, start, bias), spans, strict=True)
@@ -103,7 +103,7 @@ class Edges:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One threshold of one channel, with the edges that it decides, from half of that threshold.
+    """One threshold of one channel, with its edges; the potential starts from half the threshold.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class Side:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing that comes in makes a difference."""
+        """Whether no input makes a difference."""
         return self.edges.settled(self.target, self.reach)
 
     def missed(self, thresholds: IntArray, biases: IntArray, bits: int) -> IntArray:
@@ -153,9 +153,9 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class FreeSide(Side):
-    """A threshold whose potential starts from a v0 of its own; all edges are reached from below.
+    """A threshold with a v0 of its own; all edges are reached from below.
 
-    Each edge bounds the integer v0 from both sides, so that it need not be searched for.
+    Each edge bounds the integer v0 from both sides, so that no search for it is needed.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ class FreeSide(Side):
         table = self.edges
         need = thresholds[:, None, None] * table.quanta - biases[None, :, None] * table.steps
         always, never = table.rim(self.reach)
-        # Further away than any need of 60 bits there is nothing to decide, but an overflow.
+        # Edges further away than any need of 60 bits decide nothing, and would overflow.
         rim = (_FAR >> 1) >> bits
         reached = np.clip(self.target * table.grain, -rim, rim) << bits
         before = np.clip((self.target - 1) * table.grain, -rim, rim) << bits
@@ -214,7 +214,7 @@ class FreeSide(Side):
 
 @dataclass(frozen=True)
 class Fit:
-    """Integers of one channel.
+    """The integer parameters of one channel.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ class Fit:
     initial : int
         v0.
     missed : int
-        Edges that they do not meet.
+        Number of edges that they do not meet.
     """
 
     thresholds: tuple[int, ...]
@@ -262,9 +262,9 @@ def fit(sides: Sequence[Side], bits: int) -> Fit:
 
 
 def fit_idle(sides: Sequence[Side], limits: tuple[Fraction, Fraction]) -> Fit:
-    """Return small integers for a channel that nothing but its bias moves.
+    """Return small integers for a channel whose potential depends on nothing but its bias.
 
-    Its unit means nothing, so the threshold can be any power of two; fraction bits do not matter.
+    Its unit is arbitrary, so the threshold can be any power of two; fraction bits do not matter.
 
     Parameters
     ----------
@@ -293,7 +293,7 @@ def edges(
     last_only: bool,
     quanta: Callable[[int], list[tuple[int, bool]]],
 ) -> Edges:
-    """Return the table of a threshold.
+    """Return the table of edges of a threshold.
 
     Parameters
     ----------
@@ -302,9 +302,9 @@ def edges(
     constant : bool
         Whether A is the same at every timestep.
     last_only : bool
-        Whether only the sum over all timesteps counts.
+        Whether only the last timestep is of interest.
     quanta : callable
-        The k that can be decided at timestep t, and whether from below.
+        Returns the k that can be decided at timestep t, and for each whether from below.
     """
     rows = [
         (t, k, up) for t in ([steps] if last_only else range(1, steps + 1)) for k, up in quanta(t)

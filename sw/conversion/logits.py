@@ -1,4 +1,4 @@
-"""Logits: the output layer in integers, in the order of the real ones."""
+"""Logits: an output layer of integers, whose order is that of the real logits."""
 
 from __future__ import annotations
 
@@ -24,11 +24,29 @@ def absorb_logits(
     biases: Sequence[Fraction],
     reach: Sequence[Range],
 ) -> Logits:
-    """Return the output layer, whose channels share one unit.
+    """Return the neurons of the output layer, whose channels share one unit.
 
-    Over one timestep the label is exactly that of the real biases: logits are compared, the
-    accumulators are integers, so all that counts of the biases' fractions is their order, and
-    rounding is made to keep it.
+    Over one timestep the label is exactly that of the real biases. Logits are only compared, and
+    accumulators are integers, so only the order of the biases' fractional parts matters; rounding
+    keeps it.
+
+    Parameters
+    ----------
+    name : str
+        Of the layer, for error messages.
+    timesteps : int
+        T of the layer.
+    unit : Fraction
+        Real value of one unit of the accumulator.
+    biases : sequence of Fraction
+        Real, per channel.
+    reach : sequence of Range
+        Proven range of the accumulator at one timestep, per channel.
+
+    Raises
+    ------
+    UnsupportedError
+        If the biases do not fit the contract's width.
     """
     real = [bias / unit for bias in biases]
     accumulator = Range(min(r.low for r in reach), max(r.high for r in reach))
@@ -61,7 +79,7 @@ def _rounded_in_order(real: Sequence[Fraction], bits: int) -> list[int] | None:
     placed = {part: round(part * (1 << bits)) for part in ordered}
     for before, part in pairwise(ordered):
         placed[part] = max(placed[part], placed[before] + 1)
-    # All of them within one unit of A, or the largest would reach the next integer's smallest.
+    # All stay within one unit of A, or the largest would reach the smallest of the next integer.
     limit = placed[ordered[0]] + (1 << bits)
     for part in reversed(ordered):
         limit = placed[part] = min(placed[part], limit - 1)

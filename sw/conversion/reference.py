@@ -1,6 +1,6 @@
-"""The quantized ANN in real numbers (float64): what the integer network is compared with.
+"""Reference: the quantized ANN in float64, with which the integer network is compared.
 
-Written on purpose without absorption, units or integer thresholds: convolve, add, clip, floor.
+It does without absorption, units and integer thresholds on purpose: convolve, add, clip, floor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from spikeloom.sw.network import INPUT
 
 @dataclass(frozen=True)
 class ReferenceResult:
-    """What the quantized ANN makes of some images.
+    """The values that the quantized ANN computes for N images.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class ReferenceResult:
     labels : tensor of int64, shape (N,)
         Largest logit, the lowest of equals.
     counts : mapping of layer name to tensor of int64, shape (N, *shape)
-        ``L·a_P·y/λ`` of each activation y: the level from 0 to L that it took, or from
-        ``-L·a_N`` to ``L·a_P`` of a leaky ReLU with spike values a_P and a_N.
+        ``L·a_P·y/λ`` of each activation y: its level from 0 to L; for a leaky ReLU with spike
+        values a_P and a_N, from ``-L·a_N`` to ``L·a_P``.
     """
 
     logits: Tensor

@@ -31,12 +31,16 @@ class Neuron(Record):
     ----------
     fires : bool
         Whether they emit spikes; those of a network's last layer do not.
+    signed : bool
+        Whether their counts can be negative, so that they stand for activations with negative
+        values.
     incoming, outgoing : frozenset of Transport
         Transports that connections to and from these neurons may use.
     """
 
     kinds: ClassVar[dict[str, type[Neuron]]] = {}
     fires: ClassVar[bool] = True
+    signed: ClassVar[bool] = False
     incoming: ClassVar[frozenset[str]] = frozenset(Transport)
     outgoing: ClassVar[frozenset[str]] = frozenset(Transport)
 
@@ -200,6 +204,8 @@ class Signed(Neuron, kind="signed"):
     fraction_bits: int
     amplitude: int = 1
     negative_amplitude: int = 1
+
+    signed = True
 
     def __post_init__(self) -> None:
         _freeze_channels(self, "threshold", "negative_threshold", "bias")

@@ -13,7 +13,7 @@ from spikeloom.sw.coding.folding import pooled
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph.nodes import LayerSpec, SynapseSpec
-from spikeloom.sw.network import INPUT, source_steps
+from spikeloom.sw.network import INPUT, Logits, Transport, source_steps
 from spikeloom.sw.quantized.activations.timesteps import Learned
 from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
 from spikeloom.sw.spiking.neurons import SpikingNeuron
@@ -23,7 +23,7 @@ from spikeloom.sw.spiking.population import Population, leak_grid
 def spiking(prepared: fx.GraphModule, **options: Unpack[Options]) -> SpikingNetwork:
     """Return a prepared model as a spiking network through time, to be trained.
 
-    Converted, it is the network that :func:`~spikeloom.sw.conversion.convert` makes of it.
+    Converting it yields the network that the prepared model and the same options yield.
 
     Parameters
     ----------
@@ -53,25 +53,25 @@ class SpikingNetwork(nn.Module):
     """The layers of a prepared model, with neurons that fire over time.
 
     In training mode it computes in real numbers, with the prepared model's own modules (quantized
-    weights, batch-norm), and gradients flow through time. In eval mode it computes in float64
-    with the integer weights of the network to be, and fires as that does, unless ``fraction_bits``
-    are chosen: spike by spike, or, in layers of which only counts are read and whose current is
-    constant, with the same counts. (Integers that are exact at every timestep exist for T up to
-    some 32, see :class:`~spikeloom.sw.conversion.absorption.FittedAbsorber`; beyond, single spikes
-    can differ.) No gradients reach the weights in eval mode.
+    weights, batch-norm), and gradients flow through time. In eval mode it computes in float64 with
+    the integer weights of the converted network, and fires exactly as that network, unless
+    ``fraction_bits`` are chosen for it: spike by spike, or, in layers with a constant current of
+    which only counts are read, with the same counts. (Integers that are exact at every timestep
+    exist for T up to about 32, see :class:`~spikeloom.sw.conversion.absorption.FittedAbsorber`;
+    beyond, single spikes can differ.) No gradients reach the weights in eval mode.
 
     Parameters
     ----------
     prepared : fx.GraphModule
     coding : Coding
     options : mapping
-        What :func:`spiking` was called with.
+        Options that :func:`spiking` was called with.
 
     Attributes
     ----------
     options : dict
-        The same as JSON values: ``spiking(prepared, **options)`` and ``load_state_dict`` make the
-        network anew, with what was freed.
+        The same as JSON values: ``spiking(prepared, **options)`` and ``load_state_dict`` rebuild
+        the network, with its freed parameters.
     """
 
     prepared: fx.GraphModule
@@ -88,7 +88,8 @@ class SpikingNetwork(nn.Module):
         for spec in self.specs:
             if spec.activation is not None:
                 layer = coding.layers[spec.name]
-                kind = SpikingNeuron.kinds[layer.neuron]
+                message = f"there are no trainable neurons of kind {layer.neuron!r}; there are"
+                kind = SpikingNeuron.member(layer.neuron, UnsupportedError, message)
                 self.neurons[spec.name] = kind(
                     activation_of(prepared, spec),
                     layer.largest,
@@ -100,8 +101,8 @@ class SpikingNetwork(nn.Module):
     def free(self, *what: str, per: str = "channel") -> list[nn.Parameter]:
         """Make parameters of the neurons' initial potentials and thresholds.
 
-        Nothing changes by that: they start from the values that the neurons have. (In integers, a
-        v0 that is free need not be half of an odd threshold rounded down.)
+        They start from the values that the neurons have, so that the spikes stay the same. (In
+        integers, a v0 that is free need not be half of an odd threshold rounded down.)
 
         Parameters
         ----------
@@ -112,7 +113,7 @@ class SpikingNetwork(nn.Module):
         Returns
         -------
         list of Parameter
-            Those that are free now, for an optimizer.
+            The parameters that are free now, for an optimizer.
 
         Raises
         ------
@@ -123,7 +124,7 @@ class SpikingNetwork(nn.Module):
             p for n in self.neurons.values() for p in cast(SpikingNeuron, n).free(*what, per=per)
         ]
         if not freed:
-            kinds = {layer.neuron for layer in self.coding.layers.values()} - {"logits"}
+            kinds = {layer.neuron for layer in self.coding.layers.values()} - {Logits.kind}
             raise ConfigError(
                 f"{' and '.join(sorted(kinds))} neurons have no {' or '.join(what)} to free: leave "
                 f"it out, or choose other neurons"
@@ -165,21 +166,21 @@ class SpikingNetwork(nn.Module):
         spikes : dict of layer name to tensor, shape (T, N, *shape)
             Whole numbers: the spike values of the contract.
         """
-        walk = _Training(self, images) if self.training else _Evaluation(self, images)
+        forward = _TrainingPass(self, images) if self.training else _EvaluationPass(self, images)
         spikes: dict[str, Tensor] = {}
         for spec in self.specs:
-            total = walk.currents(spec, spikes)
+            total = forward.currents(spec, spikes)
             if spec.activation is None:
                 return total.mean(0).flatten(1), spikes
             steps = self.coding.layers[spec.name].timesteps
             neuron = self.neurons[spec.name]
             spikes[spec.name] = neuron(
-                total.expand(steps, *total.shape[1:]), walk.grid(spec, total)
+                total.expand(steps, *total.shape[1:]), forward.grid(spec, total)
             )
         raise AssertionError("the last layer has an activation")
 
 
-class _Walk:
+class _Pass:
     """One pass through the layers."""
 
     def __init__(self, network: SpikingNetwork, images: Tensor) -> None:
@@ -189,23 +190,23 @@ class _Walk:
         self.images = images[None] if steps is None else images.transpose(0, 1)
 
     def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
-        """Return a layer's real currents, (T, N, *shape), or (1, N, *shape) if constant."""
+        """Return a layer's real currents, shape (T, N, *shape), or (1, N, *shape) if constant."""
         raise NotImplementedError
 
     def grid(self, spec: LayerSpec, total: Tensor) -> Tensor | None:
-        """Return the real value of one unit of a layer's potentials, if it matters."""
+        """Return the real value of one unit of a layer's potentials, if its neurons need it."""
         return None
 
     def carried(self, name: str, index: int, spikes: Tensor) -> Tensor:
-        """Return what a connection carries, (1 or T, N, *shape)."""
+        """Return the values that a connection carries, shape (1 or T, N, *shape)."""
         layer = self.coding.layers[name]
         transport = layer.transports[index]
-        if transport == "count":
+        if transport == Transport.COUNT:
             return spikes.sum(0, keepdim=True)
         return spikes[list(source_steps(transport, len(spikes), layer.timesteps))]
 
 
-class _Training(_Walk):
+class _TrainingPass(_Pass):
     """Real values, through the modules of the prepared model."""
 
     def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
@@ -221,8 +222,11 @@ class _Training(_Walk):
         return sum(parts[1:], parts[0])
 
     def _worth(self, source: str, transport: str) -> Tensor | float:
-        """Return the real value of a spike or count; of the input, of what is real already."""
-        count = transport == "count"
+        """Return the factor that turns a spike or count into a real value.
+
+        Values of the input are real already; spikes of the input are scaled to their sum.
+        """
+        count = transport == Transport.COUNT
         if source == INPUT:
             return 1.0 if count else float(self.coding.input.steps or 1)
         layer = self.coding.layers[source]
@@ -242,7 +246,7 @@ class _Training(_Walk):
         return cast(Tensor, self.network.prepared.get_submodule(synapse.norm)(sums))
 
 
-class _Evaluation(_Walk):
+class _EvaluationPass(_Pass):
     """Whole numbers in float64, with the weights of the integer network."""
 
     def __init__(self, network: SpikingNetwork, images: Tensor) -> None:
@@ -276,8 +280,8 @@ class _Evaluation(_Walk):
             return None
         live = [any(rows.any() for rows in row) for row in zip(*shared.weights, strict=True)]
         neuron = cast(SpikingNeuron, self.network.neurons[spec.name])
-        made = Population.of(self.folded[spec.name], layer, shared.units, (), neuron)
-        return _per_channel(leak_grid(made, live)[1], total)
+        population = Population.of(self.folded[spec.name], layer, shared.units, (), neuron)
+        return _per_channel(leak_grid(population, live)[1], total)
 
 
 def _channels(prepared: fx.GraphModule, spec: LayerSpec) -> int:
@@ -287,15 +291,14 @@ def _channels(prepared: fx.GraphModule, spec: LayerSpec) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """Return an option as what JSON gives back."""
+    """Return an option in the form in which it comes back from JSON."""
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, tuple) else value
 
 
 def _per_channel(values: Iterable[Any], total: Tensor) -> Tensor:
-    """Return values per channel as they broadcast against (T, N, *shape)."""
-    made = torch.tensor(
-        [float(value) for value in values], dtype=torch.float64, device=total.device
-    )
-    return made.reshape(-1, *[1] * (total.ndim - 3))
+    """Return values per channel in a shape that broadcasts against (T, N, *shape)."""
+    floats = [float(value) for value in values]
+    tensor = torch.tensor(floats, dtype=torch.float64, device=total.device)
+    return tensor.reshape(-1, *[1] * (total.ndim - 3))

@@ -1,21 +1,20 @@
 """Trainable spiking neurons: torch modules with a time axis, thresholds to learn, and gradients.
 
 Each takes real currents of shape (T, N, ...) and returns its spikes, of the same shape, as whole
-numbers in floating point: the values that the contract's neuron of the same kind has. What a
-spike is worth in real units is the business of who reads it.
+numbers in floating point: the spike values of the contract's neuron of the same kind. Layers that
+read the spikes multiply them by their real value.
 
 **Gradients.** A spike is a step function of the potential, and its derivative is replaced by a
 surrogate, in units of the quantum: with d the distance from the nearest threshold in quanta, it
 is 1 for d < 1/4 and ``exp(-3(d - 1/4))`` beyond. That is the rectified linear surrogate with
 exponential tails of QB-LIF, with its linear core around the *thresholds*: around the nearest
 multiple of Δ, below it and above it alike, a core as wide as one half would reach everywhere, and
-the tails nowhere. The soft reset carries gradients, too: what a current does not give to this
-spike stays for later ones.
+the tails nowhere. The soft reset carries gradients, too: the part of a current that does not
+contribute to this spike remains for later ones.
 
-**What can be freed.** A neuron's threshold is λ, and its potential starts from half of it. After
-:meth:`SpikingNeuron.free` both are parameters of their own, per channel, and say only *when* the
-neuron fires; what a spike is worth to those that read it stays λ's business, so that no weight
-changes.
+**Freed parameters.** A neuron's threshold is λ, and its potential starts from half of it. After
+:meth:`SpikingNeuron.free` both are parameters of their own, per channel, and decide only *when* the
+neuron fires. The real value of a spike still follows from λ, so that no weight changes.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized import Activation, SignedQCFS
+from spikeloom.sw.registry import Registered
 
 #: Half the width of the surrogate's linear core, in quanta, and the decay of its tails per quantum.
 CORE, DECAY = 0.25, 3.0
@@ -55,7 +55,7 @@ class _Burst(torch.autograd.Function):
 
 
 def surrogate(distance: Tensor) -> Tensor:
-    """Return the derivative that stands for a spike's, at a distance from its threshold.
+    """Return the surrogate derivative of a spike at a distance from its threshold.
 
     Parameters
     ----------
@@ -83,20 +83,20 @@ def burst(x: Tensor, largest: int = 1) -> Tensor:
     return spikes
 
 
-class SpikingNeuron(nn.Module):
-    """What trainable neurons have in common; found by the contract's kind.
+class SpikingNeuron(Registered, nn.Module):
+    """Base of trainable neurons, found by the kind of the contract's neurons.
 
     Parameters
     ----------
     activation : Activation
-        What the neurons stand for. ``log_threshold`` is *its* parameter, so that training one
-        trains the other.
+        The activation that the neurons stand for. ``log_threshold`` is *its* parameter, so that
+        training one trains the other.
     largest : int
-        Most spikes of a timestep; 1 but for burst neurons.
+        Most spikes of one timestep; 1 except for burst neurons.
     leak : int, optional
         k of a leak by 2^-k, for burst neurons.
     channels : int
-        How many thresholds and initial potentials there are to free.
+        Number of thresholds, and of initial potentials, that can be freed.
 
     Attributes
     ----------
@@ -104,24 +104,20 @@ class SpikingNeuron(nn.Module):
         ln λ, of the activation. One spike takes ``λ / largest`` from the potential, unless the
         threshold is freed.
     start_share : Parameter or None
-        Once freed, v0 as a share of the threshold, shape (channels,) or (1,). What is used is
-        clamped to [0, 1), since the closed forms of all kinds need v0 below the threshold; the
-        gradient passes the clamp.
+        Once freed, v0 as a share of the threshold, shape (channels,) or (1,). The share is clamped
+        to [0, 1) where it is used, since the closed forms of all kinds need v0 below the threshold;
+        the gradient passes the clamp.
     threshold_gain : Parameter or None
         Once freed, g of ``Θ = λ·exp(g) / largest``, the firing threshold and what one spike takes,
         shape (channels,) or (1,).
     freedoms : tuple of str
-        What the kind has to free.
+        Parameters that neurons of this kind can free.
     """
 
     kinds: ClassVar[dict[str, type[SpikingNeuron]]] = {}
     freedoms: ClassVar[tuple[str, ...]] = ("start", "threshold")
     start_share: nn.Parameter | None
     threshold_gain: nn.Parameter | None
-
-    def __init_subclass__(cls, kind: str) -> None:
-        super().__init_subclass__()
-        cls.kinds[kind] = cls
 
     def __init__(
         self,
@@ -147,7 +143,7 @@ class SpikingNeuron(nn.Module):
 
     @property
     def rest(self) -> float:
-        """v0 as a share of the threshold where it is not freed."""
+        """v0 as a share of the threshold, unless it is freed."""
         return 0.5
 
     def free(self, *what: str, per: str = "channel") -> list[nn.Parameter]:
@@ -156,7 +152,8 @@ class SpikingNeuron(nn.Module):
         Parameters
         ----------
         *what : {"start", "threshold"}
-            What the kind does not have is left out; what is free already stays as it is.
+            Parameters that the kind does not have are left out, and those that are free already
+            stay as they are.
         per : {"channel", "layer"}
 
         Returns
@@ -175,7 +172,7 @@ class SpikingNeuron(nn.Module):
         for name in (FREEDOMS[w] for w in what if w in self.freedoms):
             if getattr(self, name) is None:
                 value = self.rest if name == FREEDOMS["start"] else 0.0
-                self._make(name, torch.full((self.channels if per == "channel" else 1,), value))
+                self._add(name, torch.full((self.channels if per == "channel" else 1,), value))
             freed.append(getattr(self, name))
         return freed
 
@@ -189,20 +186,23 @@ class SpikingNeuron(nn.Module):
         return None if self.threshold_gain is None else self.threshold_gain.exp()
 
     def quantum(self, currents: Tensor) -> Tensor:
-        """Return what one spike takes, to broadcast against (N, ...), in ``currents``' type."""
-        made = self.log_threshold.to(currents.dtype).exp() / self.largest
+        """Return the potential that one spike takes, of the type of ``currents``.
+
+        Its shape broadcasts against (N, ...).
+        """
+        quantum = self.log_threshold.to(currents.dtype).exp() / self.largest
         if self.threshold_gain is None:
-            return made
-        return made * _per_channel(self.threshold_gain.to(currents.dtype).exp(), currents)
+            return quantum
+        return quantum * _per_channel(self.threshold_gain.to(currents.dtype).exp(), currents)
 
     def start(self, quantum: Tensor, currents: Tensor) -> Tensor:
-        """Return the initial potential, to broadcast against (N, ...)."""
+        """Return the initial potential; its shape broadcasts against (N, ...)."""
         shares = self.shares()
         if shares is None:
             return quantum * self.rest
         return quantum * _per_channel(shares.to(currents.dtype), currents)
 
-    def _make(self, name: str, values: Tensor) -> None:
+    def _add(self, name: str, values: Tensor) -> None:
         place = self.log_threshold
         setattr(self, name, nn.Parameter(values.to(device=place.device, dtype=place.dtype)))
 
@@ -212,7 +212,7 @@ class SpikingNeuron(nn.Module):
             given = state_dict.get(prefix + name)
             if given is not None and getattr(self, name) is None:
                 shape = (1,) if given.shape == (1,) else (self.channels,)
-                self._make(name, torch.empty(shape))
+                self._add(name, torch.empty(shape))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     @abstractmethod
@@ -224,8 +224,8 @@ class SpikingNeuron(nn.Module):
         currents : tensor, shape (T, N, ...)
             Real currents, bias included.
         grid : tensor, optional
-            Real value of one integer unit of the potential, to broadcast against (N, ...): leaky
-            neurons then compute in whole units, as the contract does. Others need no such thing.
+            Real value of one integer unit of the potential; it broadcasts against (N, ...). Leaky
+            neurons then compute in whole units, as the contract does; others do not need it.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""A layer's neurons in exact real numbers: what absorption turns into integers."""
+"""Populations: a layer's neurons in exact real numbers, which absorption turns into integers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Population:
     timesteps : int
         T.
     thresholds : sequence of Fraction
-        What ``largest`` spikes take from the potential, per channel: λ, unless it was freed.
+        Potential that ``largest`` spikes take together, per channel: λ, unless it was freed.
     units : sequence of Fraction
         u, the real value of one unit of A, per channel.
     biases : sequence of Fraction
@@ -42,9 +42,9 @@ class Population:
     constant : bool
         Whether A is the same at every timestep (count transport).
     counted : bool
-        Whether all that read the layer read its counts, so that the order of spikes is no matter.
+        Whether all readers of the layer read its counts, so that the order of spikes is irrelevant.
     largest : int
-        Most spikes of a timestep, each worth ``λ / largest``.
+        Most spikes of one timestep, each worth ``λ / largest``.
     leak : int, optional
         k of a leak by 2^-k.
     negative_thresholds : sequence of Fraction, optional
@@ -119,15 +119,16 @@ class Population:
 
     @cached_property
     def quanta(self) -> list[Fraction]:
-        """What one spike takes from the potential, in real units, per channel."""
+        """Potential that one spike takes, in real units, per channel."""
         return [threshold / self.largest for threshold in self.thresholds]
 
     @cached_property
     def tables(self) -> list[bool]:
-        """What integers should meet, best first: for each table, whether it holds only T.
+        """The tables of edges to try in turn: for each, whether it has only the last timestep.
 
-        The first has every timestep, and is met by neurons that fire alike, spike by spike; unless
-        only counts matter and the current is constant, so that the last timestep says it all.
+        A table with all timesteps is met by integer neurons that fire exactly as the real ones,
+        spike by spike. A table of the last timestep is met by neurons with the same counts; it is
+        enough where only counts are read and the current is constant.
         """
         if self.constant and self.counted:
             return [True]
@@ -140,8 +141,8 @@ def leak_grid(
 ) -> tuple[int, list[Fraction]]:
     """Return the fraction bits of leaky neurons, and the real value of one unit of v per channel.
 
-    The fewest bits are chosen with which every threshold is at least ``2^7 · min(2^k, T)`` units.
-    In every timestep the shift rounds by less than one unit, and the bias by half a unit; the
+    The bits are the fewest for which every threshold is at least ``2^7 · min(2^k, T)`` units. In
+    every timestep the shift rounds by less than one unit, and the bias by half a unit; the
     potential remembers at most 2^k timesteps, so both together displace it by less than
     ``1.5/2^7``, or 1.2 %, of the threshold.
 
@@ -184,5 +185,5 @@ def _fractions(values: Tensor | None, channels: int) -> list[Fraction] | None:
     """Return values of shape (channels,) or (1,) as one exact number per channel."""
     if values is None:
         return None
-    made = [Fraction(value) for value in values.detach().double().tolist()]
-    return made * channels if len(made) == 1 else made
+    exact = [Fraction(value) for value in values.detach().double().tolist()]
+    return exact * channels if len(exact) == 1 else exact

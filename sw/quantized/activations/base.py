@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import Neuron
 from spikeloom.sw.quantized.activations.timesteps import Timesteps, timesteps_named
 
 
@@ -44,10 +45,9 @@ class Activation(nn.Module):
         Whether its values, and so its spikes, can be negative.
     slope : float
         Slope of the activation below zero; 0 unless it is signed.
-    neurons : tuple of str
-        Kinds of neurons that can stand for the activation.
     default_neuron : mapping of str to str
-        The kind that does, unless the user chooses: by transport, "count" or "spikes".
+        Kind of the neurons that stand for the activation, unless the user chooses: by transport,
+        "count" or "spikes".
 
     Raises
     ------
@@ -57,7 +57,6 @@ class Activation(nn.Module):
 
     signed: ClassVar[bool] = False
     slope: float = 0.0
-    neurons: ClassVar[tuple[str, ...]]
     default_neuron: ClassVar[Mapping[str, str]]
 
     timesteps: Timesteps
@@ -69,6 +68,12 @@ class Activation(nn.Module):
         self.log_threshold = nn.Parameter(torch.zeros(()))
         self.timesteps = timesteps_named(learn, levels)
         self.set_threshold(threshold)
+
+    @property
+    def neurons(self) -> tuple[str, ...]:
+        """Kinds of neurons that can stand for the activation, those used by default first."""
+        able = (kind for kind, neuron in Neuron.firing().items() if neuron.signed == self.signed)
+        return tuple(dict.fromkeys((*self.default_neuron.values(), *able)))
 
     @property
     def levels(self) -> int:

@@ -55,7 +55,6 @@ class QCFS(Activation):
     networks", ICLR 2022, eq. 14 to 16.
     """
 
-    neurons = ("ladder", "if", "dual", "burst")
     default_neuron = MappingProxyType({"count": "ladder", "spikes": "if"})
 
     def forward(self, x: Tensor) -> Tensor:

@@ -88,7 +88,6 @@ class SignedQCFS(Activation):
     """
 
     signed = True
-    neurons = ("signed",)
     default_neuron = MappingProxyType({"count": "signed", "spikes": "signed"})
 
     def __init__(
