@@ -43,7 +43,7 @@ def command(
     clock: float | None,
     as_json: bool,
 ) -> None:
-    """Print what is in NETWORK.
+    """Print the contents of NETWORK.
 
     NETWORK is {network}.
 
@@ -53,8 +53,8 @@ def command(
     proven, not measured.
 
     With --data, also the clock cycles that the hardware of `spikeloom generate` with the same
-    options will need for these images, layer by layer. They are worked out from what the layers
-    send, which takes far less time than a simulation.
+    options will need for these images, layer by layer. They are computed from the values that the
+    layers send, which takes far less time than a simulation.
 
     \b
         spikeloom inspect net.safetensors

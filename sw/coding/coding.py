@@ -133,7 +133,7 @@ def coding(layers: Sequence[FoldedLayer], meta: Mapping[str, Any], options: Opti
     Raises
     ------
     ConfigError
-        If an option is missing, unknown or out of range, or if two do not go together.
+        If an option is missing, unknown or out of range, or if two contradict each other.
     UnsupportedError
         If the hardware has no way to do what the options ask for.
     """

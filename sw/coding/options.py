@@ -79,7 +79,7 @@ def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fract
     Raises
     ------
     ConfigError
-        If an option is missing, unknown or out of range, or if two do not go together.
+        If an option is missing, unknown or out of range, or if two contradict each other.
     """
     kind = one_of("input", options.get("input", "direct"), tuple(_INPUTS))
     for what in ("input_timesteps", "input_highest"):

@@ -36,7 +36,7 @@ from spikeloom.sw.network import (
     Range,
     Signed,
 )
-from spikeloom.sw.network.neurons import MAX_FRACTION_BITS
+from spikeloom.sw.network.parameters import MAX_FRACTION_BITS
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.registry import Registered
 from spikeloom.sw.spiking.population import Population, leak_grid

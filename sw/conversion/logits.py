@@ -11,7 +11,7 @@ import numpy as np
 
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import MAX_WIDTH, Logits, Range
-from spikeloom.sw.network.neurons import MAX_FRACTION_BITS
+from spikeloom.sw.network.parameters import MAX_FRACTION_BITS
 
 #: Fraction bits that logits have at least, unless they would not fit the contract's width.
 LOGIT_FRACTION_BITS = 8

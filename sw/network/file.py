@@ -163,7 +163,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _refuse_unknown(entry: Mapping[str, Any], known: str, what: str) -> None:
-    """Refuse fields that a later version may have given a meaning."""
+    """Refuse fields that this version does not know; in a later one they may have a meaning."""
     if surplus := sorted(entry.keys() - set(known.split())):
         raise ContractError(f"{what} has the unknown field {surplus[0]!r}")
 

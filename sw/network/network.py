@@ -109,9 +109,9 @@ class Network:
         In order of evaluation; each connection's source is the input or an earlier layer. The
         last layer, and no other, is of a kind that does not fire.
     name : str
-        For people; no part of the arithmetic.
+        For people; it does not affect the arithmetic.
     about : mapping of str to JSON values
-        Where the network comes from (accuracies, recipe); no part of the arithmetic.
+        Origin of the network (accuracies, recipe); it does not affect the arithmetic.
 
     Raises
     ------
@@ -152,7 +152,7 @@ class Network:
         self.ranges  # noqa: B018
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both compute the same under the same names; ``about`` is left out."""
+        """Return whether input and layers are equal; ``name`` and ``about`` are not compared."""
         if not isinstance(other, Network):
             return NotImplemented
         return self.input == other.input and self.layers == other.layers
@@ -263,17 +263,17 @@ class Network:
         return self.input.steps if source == INPUT else self[source].timesteps
 
     def spike_of(self, source: str) -> Range:
-        """Return the range of what a layer, or the input, is at one timestep."""
+        """Return the range of the values of a layer, or of the input, at one timestep."""
         return self.input.values() if source == INPUT else self[source].neuron.spike()
 
     def total_of(self, source: str) -> Range:
-        """Return the range of a layer's count; of the input, the sum over its time axis."""
+        """Return the range of the counts of a layer, or of the input summed over its time axis."""
         if source == INPUT:
             return self.input.values().times(self.input.steps or 1)
         return self[source].neuron.count(self[source].timesteps)
 
     def describe(self) -> tuple[dict[str, Any], dict[str, IntArray]]:
-        """Return the network as JSON values and tensors, these by the names that a file uses."""
+        """Return the network as JSON values, and its tensors by the names that a file uses."""
         layers: list[dict[str, Any]] = []
         tensors: dict[str, IntArray] = {}
         for layer in self.layers:
@@ -309,7 +309,7 @@ class Network:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over everything that the arithmetic depends on, as 64 hexadecimal digits."""
+        """SHA-256 over everything that affects the arithmetic, as 64 hexadecimal digits."""
         header, tensors = self.describe()
         sha = hashlib.sha256(
             json.dumps(
@@ -323,17 +323,17 @@ class Network:
 
 
 def synapses_prefix(layer: str, index: int) -> str:
-    """Return how the names of a connection's weights begin in a file."""
+    """Return the prefix of the names of a connection's weights in a file."""
     return f"layers.{layer}.connections.{index}."
 
 
 def neuron_prefix(layer: str) -> str:
-    """Return how the names of a layer's neuron parameters begin in a file."""
+    """Return the prefix of the names of a layer's neuron parameters in a file."""
     return f"layers.{layer}.neuron."
 
 
 def _members(value: Any, kind: type, what: str) -> tuple[Any, ...]:
-    """Return ``value`` as a tuple, once it is known to be a sequence of ``kind``."""
+    """Return ``value`` as a tuple, or raise `ContractError` unless it is a sequence of ``kind``."""
     if not isinstance(value, (tuple, list)):
         raise ContractError(f"{what} must be a tuple of {kind.__name__}, not {value!r}")
     for index, member in enumerate(value):
@@ -343,7 +343,7 @@ def _members(value: Any, kind: type, what: str) -> tuple[Any, ...]:
 
 
 def _plain_json(about: Any) -> dict[str, Any]:
-    """Return a copy of ``about`` that a file can hold and give back unchanged."""
+    """Return a copy of ``about`` in plain JSON values, which a file returns unchanged."""
     if not isinstance(about, Mapping) or not all(isinstance(key, str) for key in about):
         raise ContractError(f"about must be a mapping from strings to JSON values, not {about!r}")
     try:

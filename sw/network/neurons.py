@@ -7,17 +7,23 @@ Amaranth (:mod:`spikeloom.hw.neurons`); both classes are found by the ``kind`` t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from spikeloom.sw.errors import ContractError
+from spikeloom.sw.network.parameters import (
+    check_fraction_bits,
+    check_initial,
+    check_threshold,
+    current_range,
+    freeze_channels,
+    require_magnitude,
+)
 from spikeloom.sw.network.ranges import Range
 from spikeloom.sw.network.record import TENSOR, IntArray, Record, freeze, require_int
 from spikeloom.sw.network.transports import Transport
 
-#: Most fraction bits that currents can be shifted by.
-MAX_FRACTION_BITS = 16
 #: Largest value of one spike.
 MAX_SPIKE = 1 << 12
 #: Largest shift of a leak.
@@ -116,10 +122,10 @@ class Integrator(Neuron):
     fraction_bits: int
 
     def __post_init__(self) -> None:
-        _freeze_channels(self, "threshold", "initial", "bias")
-        _check_fraction_bits(self)
-        _check_threshold(self)
-        _check_initial(self)
+        freeze_channels(self, "threshold", "initial", "bias")
+        check_fraction_bits(self)
+        check_threshold(self)
+        check_initial(self)
 
     @property
     def channels(self) -> int:
@@ -129,7 +135,7 @@ class Integrator(Neuron):
         # A spike leaves v >= 0, so v falls below zero by at most T steps of the lowest current;
         # it may rise past the threshold by T steps of the highest, since one step takes away only
         # so much.
-        drift = _drift(accumulator, self.fraction_bits, self.bias).times(timesteps)
+        drift = current_range(accumulator, self.fraction_bits, self.bias).times(timesteps)
         return drift + Range(0, int(self.initial.max()))
 
 
@@ -137,19 +143,19 @@ class Integrator(Neuron):
 class If(Integrator, kind="if"):
     """Integrate-and-fire with soft reset.
 
-    ``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``. Parameters and what is raised are
-    those of :class:`Integrator`.
+    ``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``. Parameters and errors are those of
+    :class:`Integrator`.
     """
 
 
 @dataclass(frozen=True, eq=False)
 class Dual(Integrator, kind="dual"):
-    """Dual threshold: an IF neuron that takes spikes back which later currents do not justify.
+    """Dual threshold: an IF neuron that takes back spikes which later currents do not justify.
 
     ``v += A*2^F + B; s = 1 if v >= threshold, else -1 if v < 0 and m > 0, else 0;
-    v -= s*threshold; m += s``, with m the net number of spikes so far. Parameters and what is
-    raised are those of :class:`Integrator`, and so is the range of the potential: as m >= 0, it is
-    bounded from above as without negative spikes, and one of these only raises what is below zero.
+    v -= s*threshold; m += s``, with m the net number of spikes so far. Parameters and errors are
+    those of :class:`Integrator`. So is the range of the potential: as m >= 0, it is bounded from
+    above as without negative spikes, and a negative spike only raises a potential below zero.
 
     References
     ----------
@@ -208,10 +214,10 @@ class Signed(Neuron, kind="signed"):
     signed = True
 
     def __post_init__(self) -> None:
-        _freeze_channels(self, "threshold", "negative_threshold", "bias")
-        _check_fraction_bits(self)
-        _check_threshold(self)
-        _check_threshold(self, "negative_threshold")
+        freeze_channels(self, "threshold", "negative_threshold", "bias")
+        check_fraction_bits(self)
+        check_threshold(self)
+        check_threshold(self, "negative_threshold")
         for name in ("amplitude", "negative_amplitude"):
             value = require_int(getattr(self, name), name, 1, MAX_SPIKE)
             if value & (value - 1):
@@ -237,7 +243,7 @@ class Signed(Neuron, kind="signed"):
 
     def potential(self, timesteps: int, accumulator: Range) -> Range:
         # A quantum fires from |v| >= half of it, and so leaves v no further from zero than it was.
-        drift = _drift(accumulator, self.fraction_bits, self.bias).times(timesteps)
+        drift = current_range(accumulator, self.fraction_bits, self.bias).times(timesteps)
         furthest = max(-drift.low, drift.high)
         return Range(-furthest, furthest)
 
@@ -289,7 +295,7 @@ class Burst(Integrator, kind="burst"):
     def potential(self, timesteps: int, accumulator: Range) -> Range:
         if self.leak is None:
             return super().potential(timesteps, accumulator)
-        drift = _drift(accumulator, self.fraction_bits, self.bias)
+        drift = current_range(accumulator, self.fraction_bits, self.bias)
         # The leak keeps the order of potentials, so the extremes stay extremes. They are reached
         # where nothing fires; a spike leaves v >= 0.
         low, high = 0, int(self.initial.max())
@@ -322,7 +328,7 @@ class Ladder(Neuron, kind="ladder"):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", freeze(self.levels, "levels", 2))
-        _require_magnitude(self.levels, "levels")
+        require_magnitude(self.levels, "levels")
         falling = np.argwhere(np.diff(self.levels, axis=1) < 0)
         if falling.size:
             c, k = (int(i) for i in falling[0])
@@ -366,8 +372,8 @@ class Logits(Neuron, kind="logits"):
     outgoing = frozenset()
 
     def __post_init__(self) -> None:
-        _freeze_channels(self, "bias")
-        _check_fraction_bits(self)
+        freeze_channels(self, "bias")
+        check_fraction_bits(self)
 
     @property
     def channels(self) -> int:
@@ -377,52 +383,4 @@ class Logits(Neuron, kind="logits"):
         return Range(0, 0)
 
     def potential(self, timesteps: int, accumulator: Range) -> Range:
-        return _drift(accumulator, self.fraction_bits, self.bias).times(timesteps)
-
-
-def _drift(accumulator: Range, fraction_bits: int, bias: IntArray) -> Range:
-    """Return the range of ``A * 2^F + B`` over all channels, extended to contain 0."""
-    current = accumulator.times(1 << fraction_bits) + Range(int(bias.min()), int(bias.max()))
-    return current | Range(0, 0)
-
-
-def _freeze_channels(neuron: Neuron, *names: str) -> None:
-    """Freeze parameters of shape (channels,) in place and require one common length."""
-    for name in names:
-        object.__setattr__(neuron, name, freeze(getattr(neuron, name), name, 1))
-        _require_magnitude(getattr(neuron, name), name)
-    lengths = {name: len(getattr(neuron, name)) for name in names}
-    if len(set(lengths.values())) > 1:
-        raise ContractError(f"parameters must have one value per channel each, not {lengths}")
-
-
-def _require_magnitude(values: IntArray, what: str) -> None:
-    """Refuse values that no register of the contract could hold, before they are added up."""
-    extremes = Range(int(values.min()), int(values.max()))
-    extremes.require_width(what)
-
-
-def _check_threshold(neuron: Any, name: str = "threshold") -> None:
-    threshold = getattr(neuron, name)
-    low = np.flatnonzero(threshold < 1)
-    if low.size:
-        c = int(low[0])
-        raise ContractError(
-            f"{name} of channel {c} must be positive, not {threshold[c]}: "
-            f"raise fraction_bits (now {neuron.fraction_bits}) or the channel's threshold"
-        )
-
-
-def _check_initial(neuron: Integrator) -> None:
-    off = np.flatnonzero((neuron.initial < 0) | (neuron.initial >= neuron.threshold))
-    if off.size:
-        c = int(off[0])
-        raise ContractError(
-            f"initial potential of channel {c} must be from 0 to threshold - 1 = "
-            f"{neuron.threshold[c] - 1}, not {neuron.initial[c]}"
-        )
-
-
-def _check_fraction_bits(neuron: Any) -> None:
-    bits = require_int(neuron.fraction_bits, "fraction_bits", 0, MAX_FRACTION_BITS)
-    object.__setattr__(neuron, "fraction_bits", bits)
+        return current_range(accumulator, self.fraction_bits, self.bias).times(timesteps)

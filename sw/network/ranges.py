@@ -53,14 +53,14 @@ class Range:
     def width(self) -> int:
         """Bits of the smallest register: two's complement if :attr:`signed`, else unsigned.
 
-        Never 0, so that a constant-zero signal still has a wire.
+        It is at least 1, so that a signal that is always zero still has a wire.
         """
         if self.signed:
             return max((-self.low - 1).bit_length(), max(self.high, 0).bit_length()) + 1
         return max(self.high.bit_length(), 1)
 
     def require_width(self, what: str) -> Range:
-        """Return the range itself, once it is known to fit :data:`MAX_WIDTH` bits.
+        """Return the range itself, if it fits :data:`MAX_WIDTH` bits.
 
         Raises
         ------

@@ -108,8 +108,8 @@ class SpikingNeuron(Registered, nn.Module):
         to [0, 1) where it is used, since the closed forms of all kinds need v0 below the threshold;
         the gradient passes the clamp.
     threshold_gain : Parameter or None
-        Once freed, g of ``Θ = λ·exp(g) / largest``, the firing threshold and what one spike takes,
-        shape (channels,) or (1,).
+        Once freed, g of ``Θ = λ·exp(g) / largest``, the firing threshold, which one spike takes
+        from the potential; shape (channels,) or (1,).
     freedoms : tuple of str
         Parameters that neurons of this kind can free.
     """

@@ -12,7 +12,7 @@ from torch import Tensor
 from spikeloom.sw.coding import FoldedLayer, LayerCoding
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Range
-from spikeloom.sw.network.neurons import MAX_FRACTION_BITS
+from spikeloom.sw.network.parameters import MAX_FRACTION_BITS
 from spikeloom.sw.spiking.neurons import SpikingNeuron
 
 #: Most edges of a table; more than that cannot all be met by :data:`MAX_FRACTION_BITS` anyway.
