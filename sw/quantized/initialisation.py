@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
-from spikeloom.sw.graph.walk import trace, walk
+from spikeloom.sw.graph import analyse, trace
 from spikeloom.sw.quantized.activations import Activation
 from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
 
@@ -254,16 +254,16 @@ def staged(
             raise ConfigError(f"{what} must be at least 1, not {value}")
     if len(images) == 0:
         raise DataError("no images to warm up with: give at least one")
-    layers = [layer for layer in layers_of(prepared).layers if layer.activation is not None]
-    walked = walk(trace(teacher), prepared.meta[META]["input_shape"]).require()
-    taught = {layer.name: layer.activation for layer in walked.layers}
+    layers = [layer for layer in layers_of(prepared) if layer.activation is not None]
+    analysis = analyse(trace(teacher), prepared.meta[META]["input_shape"]).require()
+    taught = {layer.name: layer.activation for layer in analysis.layers}
     missing = [layer.name for layer in layers if taught.get(layer.name) is None]
     if missing:
         raise UnsupportedError(
             f"the teacher has no layer {', '.join(map(repr, missing))} that fires: it must be the "
             f"model that was prepared"
         )
-    walked.module.eval()
+    analysis.module.eval()
     generator = torch.Generator().manual_seed(seed)
     task = progress.add_task("layer by layer", total=len(layers)) if progress else None
     learning = {parameter: parameter.requires_grad for parameter in prepared.parameters()}
@@ -273,7 +273,7 @@ def staged(
             prepared.requires_grad_(False)
             stage = _Stage(
                 _until(prepared, layer.activation),
-                _until(walked.module, taught[layer.name]),
+                _until(analysis.module, taught[layer.name]),
                 images,
                 batch_size,
             )

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from torch import fx, nn
 
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.graph.nodes import LayerSpec, NodeReport
-from spikeloom.sw.graph.walk import Walked, trace, walk
+from spikeloom.sw.graph import LayerSpec, NodeReport, Rectifier, analyse, trace
 from spikeloom.sw.network import INPUT
 from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
@@ -56,7 +54,7 @@ def check(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[
         module = trace(model)
     except UnsupportedError as error:
         return [NodeReport("forward", type(model).__name__, False, str(error))]
-    return list(walk(module, input_shape).reports)
+    return list(analyse(module, input_shape).reports)
 
 
 def prepare(
@@ -112,8 +110,8 @@ def prepare(
     """
     if META in getattr(model, "meta", {}):
         raise UnsupportedError("the model is prepared already: prepare the original instead")
-    walked = walk(trace(model), input_shape).require()
-    module, layers = walked.module, walked.layers
+    analysis = analyse(trace(model), input_shape).require()
+    module, layers = analysis.module, analysis.layers
     fires: dict[str, Activation | float | None] = {INPUT: input_scale}
     names = [layer.name for layer in layers]
     steps = dict.fromkeys(names, DEFAULT_TIMESTEPS)
@@ -128,12 +126,15 @@ def prepare(
         _quantize(module, layer, bits[layer.name])
         if layer.activation is not None:
             path = f"{activations}.{layer.name}"
-            made = _activation(layer, levels[layer.name], learn).to(device_of(module))
-            module.add_submodule(path, made)
-            _replace(module.graph, nodes[layer.activation], path)
-            fires[layer.name] = made
+            node = nodes[layer.activation]
+            activation = _activation(module, node, layer.rectifier)
+            _set_levels(activation, levels[layer.name], learn)
+            activation.to(device_of(module))
+            module.add_submodule(path, activation)
+            _replace(module.graph, node, path)
+            fires[layer.name] = activation
         _add_up(module, layer, fires)
-    for name in walked.redundant:
+    for name in analysis.redundant:
         nodes[name].replace_all_uses_with(nodes[name].all_input_nodes[0])
         module.graph.erase_node(nodes[name])
     module.graph.eliminate_dead_code()
@@ -183,8 +184,8 @@ def per_layer(
     return values | given
 
 
-def layers_of(prepared: nn.Module) -> Walked:
-    """Walk a prepared module; layers and shapes are what it returns.
+def layers_of(prepared: nn.Module) -> tuple[LayerSpec, ...]:
+    """Return the layers of a prepared model, in order of evaluation; the last has no activation.
 
     Raises
     ------
@@ -196,7 +197,7 @@ def layers_of(prepared: nn.Module) -> Walked:
         raise UnsupportedError(
             f"{type(prepared).__name__} has not been prepared: call prepare(model, ...) first"
         )
-    return walk(prepared, meta["input_shape"]).require()
+    return analyse(prepared, meta["input_shape"]).require().layers
 
 
 def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> Activation:
@@ -215,7 +216,7 @@ def activations_of(prepared: nn.Module) -> dict[str, Activation]:
     UnsupportedError
         If ``prepared`` does not come from :func:`prepare`.
     """
-    layers = layers_of(prepared).layers
+    layers = layers_of(prepared)
     assert isinstance(prepared, fx.GraphModule)
     return {
         layer.name: activation_of(prepared, layer)
@@ -248,23 +249,23 @@ def device_of(model: nn.Module) -> torch.device:
     return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
-def _activation(layer: LayerSpec, levels: int, learn: str | None) -> Activation:
-    """Return the activation that the layer is trained with."""
-    rectifier = layer.rectifier
-    assert rectifier is not None
-    if rectifier.own is not None:
-        made = copy.deepcopy(cast(Activation, rectifier.own))
-    elif rectifier.signed:
-        made = SignedQCFS(slope=rectifier.slope)
-    else:
-        made = QCFS()
-    if learn is None:
-        made.set_levels(levels)  # the user's own may be learning them
-    else:
-        made.learn(None)
-        made.set_levels(levels)
-        made.learn(learn)
-    return made
+def _activation(module: fx.GraphModule, node: fx.Node, rectifier: Rectifier | None) -> Activation:
+    """Return the activation to train with at a node: a copy of the user's own, or a new one."""
+    assert rectifier is not None, "a layer that fires has one"
+    if node.op == "call_module":
+        original = module.get_submodule(str(node.target))
+        if isinstance(original, Activation):
+            return copy.deepcopy(original)
+    return SignedQCFS(slope=rectifier.slope) if rectifier.signed else QCFS()
+
+
+def _set_levels(activation: Activation, levels: int, learn: str | None) -> None:
+    """Set the levels of an activation, and, if ``learn`` is given, how they are learned."""
+    if learn is not None:
+        activation.learn(None)
+    activation.set_levels(levels)  # an activation of the user's may be learning them
+    if learn is not None:
+        activation.learn(learn)
 
 
 def _container(module: fx.GraphModule) -> str:

@@ -1,6 +1,6 @@
 """What trainable activations have in common.
 
-Each is a leaf of :class:`spikeloom.sw.graph.walk.Tracer`: a symbolic trace *through* an
+Each is a leaf of :class:`spikeloom.sw.graph.tracing.Tracer`: a symbolic trace *through* an
 ``autograd.Function`` would keep the forward pass and silently lose its gradient.
 """
 
