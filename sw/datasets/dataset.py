@@ -257,7 +257,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Binning:
-    """How the events of a recording become spikes.
+    """Time bins in which the events of a recording are counted.
 
     Parameters
     ----------

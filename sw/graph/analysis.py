@@ -26,7 +26,7 @@ from spikeloom.sw.graph.rules import apply_rule
 
 #: Batch size of the shape propagation: not 1, so that a flattening of the batch axis shows.
 _PROBE_BATCH = 2
-#: How many obstacles an error message lists.
+#: Largest number of obstacles that an error message lists.
 _LISTED = 8
 
 

@@ -14,7 +14,7 @@ from spikeloom.sw.network import INPUT
 
 
 class Context:
-    """What an analysis has found so far; each rule gets it, with the node to judge.
+    """The findings of an analysis so far, which are passed to each rule with the node to judge.
 
     Parameters
     ----------
