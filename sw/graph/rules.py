@@ -1,4 +1,4 @@
-"""The table of rules: what each kind of node becomes in a spiking network.
+"""The table of rules, which give each kind of node its value in a spiking network.
 
 A rule is a function that gets the :class:`.Context`, a node, and the module that the node calls, if
 it calls one; it returns the node's value, or raises :class:`.RefusalError`. Rules enter themselves
@@ -11,8 +11,9 @@ by the decorator :func:`rule`, in a module for each topic:
 * :mod:`.pool_rules`: pools;
 * :mod:`.shape_rules`: flattening, sizes, and nodes that are left out.
 
-A new kind of node is one more function there. If its module type is not one of torch's, a trace has
-to keep it whole: :func:`keep_whole`.
+A new kind of node is one more function there; a new module of rules is imported by
+:mod:`.analysis`. If a node is a module of a type that is not from torch, a trace has to keep that
+type whole: :func:`keep_whole`.
 """
 
 from __future__ import annotations

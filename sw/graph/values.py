@@ -1,4 +1,4 @@
-"""Values of nodes: what a spiking network can have in the place of a tensor.
+"""Values of nodes: the roles that a model's tensors can have in a spiking network.
 
 A rule (:mod:`spikeloom.sw.graph.rules`) gives each node of a model one of these values:
 

@@ -8,7 +8,14 @@ original is.
 
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.initialisation import initialise
-from spikeloom.sw.quantized.prepare import activations_of, check, prepare, settle
+from spikeloom.sw.quantized.prepare import (
+    activation_of,
+    activations_of,
+    check,
+    layers_of,
+    prepare,
+    settle,
+)
 from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear
 
 __all__ = [
@@ -17,9 +24,11 @@ __all__ = [
     "QuantConv2d",
     "QuantLinear",
     "SignedQCFS",
+    "activation_of",
     "activations_of",
     "check",
     "initialise",
+    "layers_of",
     "prepare",
     "settle",
 ]
