@@ -228,7 +228,7 @@ def _train_by_recipe(target: str, out: Path, said: dict[str, Any]) -> None:
 
     from dataclasses import replace
 
-    from spikeloom.hw.prediction.cost import cost_of
+    from spikeloom.hw.prediction import MEASURES
     from spikeloom.sw.training import recipe
     from spikeloom.sw.training.run import run
 
@@ -244,7 +244,7 @@ def _train_by_recipe(target: str, out: Path, said: dict[str, Any]) -> None:
             out,
             data_root=said.get("data_root"),
             beside=path.parent,
-            cost=cost_of,
+            cycles=MEASURES,
             progress=progress,
             say=lambda text: progress.console.print(text, markup=False),
         )

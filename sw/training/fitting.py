@@ -22,7 +22,7 @@ from spikeloom.sw.quantized.prepare import (
 )
 from spikeloom.sw.training.loop import Epoch, Loop
 from spikeloom.sw.training.measure import evaluate
-from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.trained import Trained
 
 #: Images that the thresholds are initialised from.
@@ -60,7 +60,7 @@ def fit(
     title : str
     **options
         ``lr``, ``optimizer``, ``batch_size`` and all else of
-        :class:`~spikeloom.sw.training.options.Fitting`.
+        :class:`~spikeloom.sw.training.options.FitOptions`.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def fit(
     DataError
         If there is only one image.
     """
-    loop = Loop(model, data, Fitting(epochs=epochs, **options), teacher=teacher, seed=seed)
+    loop = Loop(model, data, FitOptions(epochs=epochs, **options), teacher=teacher, seed=seed)
     task = progress.add_task(title, total=epochs) if progress else None
     history = []
     for _ in range(epochs):

@@ -14,7 +14,7 @@ KEPT = ("best", "last")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitting:
+class FitOptions:
     """How a model is fitted to data: in a call, or in a phase of a recipe.
 
     Parameters
