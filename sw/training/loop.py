@@ -97,7 +97,7 @@ class Loop:
     Raises
     ------
     DataError
-        If there is only one image.
+        If there are fewer than two images.
     ConfigError
         If a batch has less than one image for each device.
     """

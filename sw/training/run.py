@@ -106,7 +106,7 @@ def _carry_out(recipe: Recipe, trainer: Trainer, beside: Path | None) -> list[nn
             model.load_state_dict(journal.saved(number))
         else:
             phase.carry_out(model, before, trainer)
-            # However it lay in memory: a resumed training finds it as the file has it.
+            # The layout of a model from a file, so that a resumed training computes the same.
             model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
             model.eval()
             journal.end_phase(model)

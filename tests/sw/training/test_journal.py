@@ -47,7 +47,7 @@ def test_a_phase_ends_with_its_model(tmp_path: Path) -> None:
     saved = journal.saved(0)
     assert saved.keys() == model.state_dict().keys()
     assert all(torch.equal(saved[key], value) for key, value in model.state_dict().items())
-    with pytest.raises(FileFormatError, match="model of a phase .*phase-2-quantized"):
+    with pytest.raises(FileFormatError, match=r"model of a phase .*phase-2-quantized"):
         journal.saved(1)
 
     said: list[str] = []
