@@ -10,8 +10,7 @@ from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
 from spikeloom.hw.device import Device
 from spikeloom.hw.planning.plan import Plan
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.hw.verilog import describe
 from spikeloom.sw.link import VERSION
 from spikeloom.sw.link import VERSION as PROTOCOL

@@ -1,4 +1,4 @@
-"""``spikeloom demo``: the whole way, on handwritten digits."""
+"""``spikeloom demo``: from a model to simulated hardware, with handwritten digits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODEL = "digits-conv"
 DATA = "digits"
 TIMESTEPS = 4
 WEIGHT_BITS = 8
-#: Probabilities of input and output stalls, and images, of the second simulation.
+#: Probabilities of input and output stalls, and number of images, in the second simulation.
 STALLS = (0.3, 0.3)
 STALLED_IMAGES = 40
 
@@ -38,7 +38,7 @@ STALLED_IMAGES = 40
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("build/demo"),
     show_default=True,
-    help="Folder for everything that is made.",
+    help="Folder for all files of the demonstration.",
 )
 @epoch_options
 @click.option(
@@ -48,7 +48,12 @@ STALLED_IMAGES = 40
     help="The first N test images only.",
 )
 @click.option(
-    "--seed", type=int, metavar="N", default=0, show_default=True, help="Of training and stalls."
+    "--seed",
+    type=int,
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Seed of training and stalls.",
 )
 @click.pass_context
 def command(
@@ -69,7 +74,7 @@ def command(
     from spikeloom.sim.tools import Tools
     from spikeloom.sw import datasets
 
-    # Whatever the simulator lacks is said now, and not after the training.
+    # Missing tools of the simulator are reported now, and not after the training.
     Tools.find()
     test = datasets.load(DATA, "test")
     demo = Demo(out, test if limit is None else test.head(limit), seed)
@@ -93,15 +98,16 @@ def command(
 
 @dataclass
 class Demo:
-    """The demonstration's steps, in order, and where they leave their files.
+    """The steps of the demonstration, in order, and their files.
 
     Parameters
     ----------
     out : Path
-        Folder.
+        Folder of the files.
     test : Dataset
         Images to simulate.
     seed : int
+        Seed of training and stalls.
     """
 
     out: Path
@@ -112,7 +118,7 @@ class Demo:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files that the steps write, by what they are."""
+        """The files that the steps write, by their content."""
         return {
             "trained model": self.out / "trained.safetensors",
             "network": self.out / "network.safetensors",
@@ -132,7 +138,7 @@ class Demo:
         from spikeloom.sw.training import checkpoint
 
         start = time.monotonic()
-        torch.set_num_threads(1)  # a network this small is trained fastest so, and repeatably
+        torch.set_num_threads(1)  # fastest for so small a network, and repeatable
         torch.manual_seed(self.seed)
         trained = training.train(
             build_model(MODEL),
@@ -151,7 +157,7 @@ class Demo:
         return trained
 
     def convert(self, trained: Trained, progress: Progress) -> contract.Network:
-        """Turn the trained model into integers, and read them back from their file."""
+        """Convert the trained model to an integer network, and read it back from its file."""
         from spikeloom.sw.conversion import convert
 
         start = time.monotonic()
@@ -169,16 +175,16 @@ class Demo:
 
         start = time.monotonic()
         task = progress.add_task("generating Verilog", total=1)
-        made = generate(network, HardwareOptions().config(debug=True, counters=True))
-        made.save(self.files["Verilog"])
-        self.sidecar = made.sidecar
+        verilog = generate(network, HardwareOptions().config(debug=True, counters=True))
+        verilog.save(self.files["Verilog"])
+        self.sidecar = verilog.sidecar
         progress.advance(task)
         self.seconds["generate"] = time.monotonic() - start
 
     def simulate(
         self, network: contract.Network, progress: Progress
     ) -> tuple[CosimReport, CosimReport]:
-        """Simulate the Verilog as it was written: at full speed, and with stalls."""
+        """Simulate the Verilog from its file: at full speed, and with stalls."""
         from spikeloom.sim.cosim import Cosimulator
         from spikeloom.sim.design import Design
 
@@ -244,15 +250,15 @@ class Demo:
         )
         out.print(hardware_table(self.sidecar))
         waterfall = table("model", "#accuracy")
-        for what, key in (
+        for model, key in (
             ("float ANN", "float"),
             ("quantized ANN", "quantized"),
             ("integer golden model", "golden"),
             ("hardware", "hardware"),
         ):
-            waterfall.add_row(what, percent(accuracy[key]))
+            waterfall.add_row(model, percent(accuracy[key]))
         out.print(waterfall)
         show(full)
         click.echo(verdict(stalled))
-        for what, path in self.files.items():
-            click.echo(f"{what + ':':<16}{path}")
+        for content, path in self.files.items():
+            click.echo(f"{content + ':':<16}{path}")

@@ -38,8 +38,7 @@ def predict_cycles(
         In MHz.
     """
     from spikeloom.hw.planning.plan import plan
-    from spikeloom.hw.prediction import predict
-    from spikeloom.hw.prediction.cost import activity
+    from spikeloom.hw.prediction import activity, predict
     from spikeloom.sw import datasets
 
     planned = plan(network, config)

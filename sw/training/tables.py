@@ -1,4 +1,4 @@
-"""Between tables of a TOML file and dataclasses: strict, with messages that name the key."""
+"""Conversion between TOML tables and dataclasses, strict, with messages that name the key."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SCALARS: dict[Any, str] = {
 
 
 class _MisfitError(Exception):
-    """A value is not of a type; the message says of which."""
+    """A value has the wrong type; the message describes the right one."""
 
 
 def read(kind: type[_Kind], table: Any, where: str) -> _Kind:
-    """Return a dataclass with the values of a table.
+    """Build a dataclass from a table.
 
     Parameters
     ----------
@@ -35,15 +35,15 @@ def read(kind: type[_Kind], table: Any, where: str) -> _Kind:
         A dataclass whose fields are numbers, texts, booleans, tuples of them, or mappings from
         text to them.
     table : Any
-        What the file holds where a table belongs.
+        The value that the file holds in place of the table; not yet checked.
     where : str
-        Its name in the file, for messages.
+        Name of the table in the file, for messages.
 
     Raises
     ------
     ConfigError
-        If it is no table, a key is unknown or missing, or a value has another type or is refused
-        by the dataclass.
+        If ``table`` is not a table, a key is unknown or missing, or a value has the wrong type or
+        is refused by the dataclass.
     """
     fields = [field for field in dataclasses.fields(kind) if field.init]  # type: ignore[arg-type]
     hints = typing.get_type_hints(kind)
@@ -61,7 +61,7 @@ def read(kind: type[_Kind], table: Any, where: str) -> _Kind:
 
 
 def values_of(table: Any, hints: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return the values of a table, once each is known to have the type of its key.
+    """Return the values of a table after checking that each has the type of its key.
 
     Raises
     ------
@@ -82,14 +82,14 @@ def values_of(table: Any, hints: Mapping[str, Any], where: str) -> dict[str, Any
 
 
 def require_known(key: str, known: Collection[str], what: str) -> None:
-    """Refuse a name that is none of those known, and say which of them is meant, perhaps.
+    """Refuse an unknown name, and suggest a known one that is spelled like it.
 
     Parameters
     ----------
     key : str
     known : collection of str
     what : str
-        Begin of the message, as in ``"engine has no key"``.
+        Beginning of the message, for instance ``"engine has no key"``.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def _either(value: Any, hints: tuple[Any, ...]) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a value, or a dataclass of values, as what TOML and JSON know."""
+    """Return a value, or a dataclass of values, as values that TOML and JSON can hold."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
@@ -157,7 +157,7 @@ def to_toml(table: Mapping[str, Any], name: str = "") -> str:
     table : mapping
         Numbers, texts, booleans, lists of them, tables, and lists of tables. None is left out.
     name : str
-        Of the table, with dots; for the tables within.
+        Prefix of the names of inner tables: the table's own name and a dot.
     """
     lines = []
     inner = []
@@ -187,5 +187,5 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    # JSON's escapes are TOML's, but for DEL, which TOML wants escaped, and halves of pairs.
+    # JSON's escapes are also TOML's, except for DEL, which TOML wants escaped, and surrogates.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks import page
 from benchmarks.rows import ROWS, Row
-from spikeloom.hw.prediction.cost import cost_of
+from spikeloom.hw.prediction import MEASURES
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.files import write_text
 from spikeloom.sw.training.recipe import Recipe, recipe_of
@@ -95,7 +95,7 @@ def measure(row: Row, seed: int, data: Path | None) -> None:
         print(f"{row.name}, seed {seed}: not run, since --data is not given")
         return
     folder = WORK / f"{row.name}-{seed}"
-    result = run(recipe, folder, data_root=data, cost=cost_of)
+    result = run(recipe, folder, data_root=data, cycles=MEASURES)
     assert result is not None, "there is one process"
     print(f"{row.name}, seed {seed}: {result.integer_accuracy:.2%}", flush=True)
     keep(row, seed, folder)

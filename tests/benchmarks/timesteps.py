@@ -18,7 +18,7 @@ from spikeloom.sw.quantized import initialise, prepare, settle
 from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.training import evaluate, fit
 from spikeloom.sw.training.loop import Loop
-from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.penalties import TimestepPenalty
 
 PAGE = Path(__file__).parents[2] / "docs" / "timesteps.md"
@@ -75,7 +75,7 @@ def measure(row: str | int, model: nn.Module, train: Dataset, test: Dataset, see
     prepared = prepare(model, input_shape=train.shape, timesteps=start, learn=learn)
     initialise(prepared, train.inputs()[:512])
     penalties = [TimestepPenalty(prepared, target=TARGET)] if learn else []
-    chosen = Fitting(epochs=TUNE_EPOCHS, lr=4e-3)
+    chosen = FitOptions(epochs=TUNE_EPOCHS, lr=4e-3)
     loop = Loop(prepared, train, chosen, teacher=model, seed=seed, penalties=penalties)
     for _ in range(TUNE_EPOCHS):
         loop.epoch()

@@ -13,8 +13,7 @@ from support.hw.pysim import pixels
 from netlist import cells
 from netlist.simulator import FOLDER, MismatchError, NetlistBoard, compiled
 from netlist.subject import Subject
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import BoardDriver
 from spikeloom.sw.link import Client, Result, Transport, pack

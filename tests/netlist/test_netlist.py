@@ -27,8 +27,7 @@ from netlist.proofs import PROOFS, Fresh, Line
 from netlist.simulator import MismatchError, Pins
 from netlist.subject import Subject, Verilog
 from spikeloom.hw.boards import Board
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.sw.errors import LinkError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import Contents

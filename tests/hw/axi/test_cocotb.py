@@ -13,8 +13,7 @@ from support.hw.pysim import pixels
 
 from spikeloom.hw.axi.verilog import generate_from
 from spikeloom.hw.planning.plan import plan
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.sim import building
 from spikeloom.sim.building import VERILATOR_FLAGS, Runtime
 from spikeloom.sim.runner import Runner

@@ -14,8 +14,7 @@ from support.networks.strategies import images_for, networks
 
 from spikeloom.hw.planning.config import TIMES, HardwareConfig
 from spikeloom.hw.planning.plan import plan
-from spikeloom.hw.prediction import Prediction, predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import Prediction, activity, predict
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import (
     Connection,

@@ -1,25 +1,25 @@
-"""What timesteps cost: the prediction of the network that the model would become."""
+"""Cost of timesteps: the cycles of the network that the model would become."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from support.models.small import Residual, normed, prepared, random_images
-from support.networks.examples import every_kind
 from torch import fx
 
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import plan
-from spikeloom.hw.prediction import cost as module
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import CycleCost, activity
+from spikeloom.hw.prediction import slowest, total
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.golden import Golden
+from spikeloom.sw.network import Network
+from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.quantized.prepare import activation_of, layers_of
+from spikeloom.sw.training import cost as module
+from spikeloom.sw.training.cost import CycleCost, cost_of
 
 SHAPE = (2, 6, 6)
 IMAGES = random_images(6, SHAPE)
@@ -43,30 +43,25 @@ def names(model: fx.GraphModule) -> list[str]:
     return [layer.name for layer in layers_of(model)][:-1]
 
 
-def test_is_the_prediction_for_the_converted_model(model: fx.GraphModule) -> None:
-    cost = CycleCost(model, IMAGES)
+def test_is_the_measure_of_the_converted_model(model: fx.GraphModule) -> None:
+    seen: list[tuple[Network, IntArray]] = []
+
+    def cycles(network: Network, pixels: IntArray) -> float:
+        seen.append((network, pixels))
+        return 7.0
+
+    cost = CycleCost(model, IMAGES, cycles)
     first, second, *_ = names(model)
     for timesteps in ({}, {first: 2}, {first: 3, second: 11}):
-        predicted = cost.predict(timesteps)
-        now = cost(timesteps)
-        network = convert(at(model, **timesteps))
-        expected = predict(plan(network), activity(network, IMAGES))
-        assert [x.cycles.tolist() for x in predicted.layers] == [
-            x.cycles.tolist() for x in expected.layers
-        ]
-        assert now == max(x.cycles.mean() for x in expected.layers)
+        assert cost(timesteps) == 7
+        network, pixels = seen[-1]
+        assert network.digest == convert(at(model, **timesteps)).digest
+        assert np.array_equal(pixels, IMAGES)
         at(model, **dict.fromkeys(names(model), 4))
 
 
-def test_sum_is_of_all_layers(model: fx.GraphModule) -> None:
-    predicted = CycleCost(model, IMAGES).predict({})
-    total = CycleCost(model, IMAGES, measure="sum")({})
-    assert total == pytest.approx(sum(layer.cycles.mean() for layer in predicted.layers))
-    assert total > CycleCost(model, IMAGES)({})
-
-
 def test_longer_neurons_cost_more_events_behind_them(model: fx.GraphModule) -> None:
-    cost = CycleCost(model, IMAGES, measure="sum")
+    cost = CycleCost(model, IMAGES, total)
     every = names(model)
     few, many = (cost(dict.fromkeys(every, steps)) for steps in (1, 15))
     assert few < many
@@ -77,7 +72,7 @@ def test_leaves_the_model_as_it_is_and_keeps_results(
 ) -> None:
     calls: list[int] = []
     monkeypatch.setattr(module, "convert", lambda *a, **k: (calls.append(1), convert(*a, **k))[1])
-    cost = CycleCost(model.train(), IMAGES)
+    cost = CycleCost(model.train(), IMAGES, slowest)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     first = names(model)[0]
     assert cost({first: 7}) == cost({first: 7})
@@ -92,22 +87,22 @@ def test_leaves_the_model_as_it_is_and_keeps_results(
 
 def test_images_as_the_model_sees_them(model: fx.GraphModule) -> None:
     seen = torch.from_numpy(IMAGES).float() / 16
-    assert CycleCost(model, seen)({}) == CycleCost(model, IMAGES)({})
+    assert CycleCost(model, seen, total)({}) == CycleCost(model, IMAGES, total)({})
 
 
 def test_follows_hardware_and_conversion(model: fx.GraphModule) -> None:
-    one = CycleCost(model, IMAGES, HardwareConfig(lanes=1))
-    assert one({}) > CycleCost(model, IMAGES)({})
+    one_lane = partial(slowest, config=HardwareConfig(lanes=1))
+    assert CycleCost(model, IMAGES, one_lane)({}) > CycleCost(model, IMAGES, slowest)({})
     every = dict.fromkeys(names(model), 16)
-    fast = CycleCost(model, IMAGES, HardwareConfig(time="loop"), measure="sum")
-    slow = CycleCost(model, IMAGES, HardwareConfig(time="loop"), measure="sum", neuron="if")
+    loop = partial(total, config=HardwareConfig(time="loop"))
+    fast = CycleCost(model, IMAGES, loop)
+    slow = CycleCost(model, IMAGES, loop, neuron="if")
     assert slow(every) > fast(every), "a ladder takes several timesteps in a cycle"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"measure": "mean"}, "measure must be slowest or sum, not 'mean'"),
         ({"transport": "spikes"}, "leave transport out"),
         ({"timesteps": 3}, "leave timesteps out"),
     ],
@@ -116,22 +111,18 @@ def test_options_that_make_no_sense(
     model: fx.GraphModule, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        CycleCost(model, IMAGES, **options)
+        CycleCost(model, IMAGES, slowest, **options)
+
+
+def test_a_recipes_options(model: fx.GraphModule) -> None:
+    images = torch.from_numpy(IMAGES)
+    expected = CycleCost(model, images, total, neuron="if")({})
+    assert cost_of(model, images, {"transport": "count", "neuron": "if"}, total)({}) == expected
+    for options in ({"transport": "spikes"}, {"timesteps": 3}):
+        with pytest.raises(ConfigError, match=r"leave transport and timesteps out of \[conversion"):
+            cost_of(model, images, options, total)
 
 
 def test_unknown_layer(model: fx.GraphModule) -> None:
     with pytest.raises(ConfigError, match="timesteps are given for nothing, but the layers that"):
-        CycleCost(model, IMAGES)({"nothing": 3})
-
-
-def test_activity_is_what_golden_sends() -> None:
-    network = every_kind()
-    pixels = np.random.default_rng(0).integers(0, 3, (2, *network.input.image_shape))
-    result = Golden(network).run(pixels, trace=True)
-    assert result.trace is not None
-    sent = activity(network, pixels)
-    assert set(sent) == {"input", "twice", "signs", "bursts", "steps"}
-    assert np.array_equal(sent["input"], pixels.swapaxes(0, 1))
-    assert all(
-        np.array_equal(sent[name], result.trace[name].spikes) for name in sent if name != "input"
-    )
+        CycleCost(model, IMAGES, slowest)({"nothing": 3})
