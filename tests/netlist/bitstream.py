@@ -62,9 +62,8 @@ def by_clock(text: str) -> str:
     clocks: dict[str, dict[str, list[str]]] = {}
 
     def collect(found: re.Match[str]) -> str:
-        clocks.setdefault(found["edge"], {}).setdefault(found["enable"], []).append(
-            found["assignment"]
-        )
+        enables = clocks.setdefault(found["edge"], {})
+        enables.setdefault(found["enable"], []).append(found["assignment"])
         return ""
 
     rest, end = _FLIP_FLOP.sub(collect, text).rsplit("endmodule", 1)

@@ -78,8 +78,8 @@ def compare(subject: Subject, verilog: Path, images: IntArray) -> Comparison:
     Raises
     ------
     MismatchError
-        If a value differs from golden, a pin is X, the self test does not pass, or anything had to be
-        sent again.
+        If a value differs from golden, a pin is X, the self test does not pass, or anything had to
+        be sent again.
     LinkError
         If the host's own driver refuses the board, or the board does not answer.
     """
@@ -105,7 +105,7 @@ def conversation(board: Board, subject: Subject, images: IntArray) -> int:
     """
     network, link = subject.plan.network, subject.link
     golden = Golden(network).run(images)
-    # Twice as long as a message with a full piece takes, and more.
+    # Longer than two messages take that carry a full piece.
     timeout = 40 * link.chunk / link.baud
     client = RecordingClient(board, timeout=timeout, clock=board.time, patience=PATIENCE)
     found = BoardDriver(subject.contents, client).infer(images)

@@ -62,7 +62,7 @@ with open(sys.argv[2]) as answers:
 
 @pytest.fixture
 def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., NetlistBoard]:
-    """Return a function that makes a board with 4 cycles per bit, which answers with given lines."""
+    """Maker of boards with 4 cycles per bit, which answer with given lines."""
     program = tmp_path / "vvp"
     program.write_text(VVP.format(python=sys.executable))
     program.chmod(0o755)
