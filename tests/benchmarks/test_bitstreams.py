@@ -1,4 +1,4 @@
-"""What is committed of bitstreams is whole, and its page is up to date."""
+"""The committed bitstreams are complete, and their page is up to date."""
 
 from __future__ import annotations
 
