@@ -144,7 +144,8 @@ def _windows(size: int, kernel: int, stride: int, padding: int, outputs: int) ->
     """Return the number of windows along one axis that cover each of its positions."""
     first = np.arange(outputs)[:, None] * stride - padding
     position = np.arange(size)
-    return ((first <= position) & (position < first + kernel)).sum(0)
+    covering: Array = ((first <= position) & (position < first + kernel)).sum(0)
+    return covering
 
 
 #: Functions for :func:`reached`, by kind of synapses.

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build import fit, flow
+from spikeloom.hw.build import Images, fit, flow
 from spikeloom.hw.build.family import YOSYS, Family
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
@@ -48,7 +48,7 @@ DESIGNS = [
 def synthesised(planned: Plan, board: Board, folder: Path) -> tuple[int, int, int]:
     """Return look-up tables and block RAMs as Yosys counts them, and the estimated block RAMs."""
     family = Family.find(board.family)
-    images = flow.Images.random(planned.network, 1).pixels
+    images = Images.random(planned.network, 1).pixels
     logits = Golden(planned.network).run(images).logits.numpy().astype(np.int64)
     link = LinkPlan.of(planned, round(board.clock * 1e6), board.link.baud)
     device = Device(planned, link, SelfTest(planned, images, logits))

@@ -173,10 +173,11 @@ class Lane(wiring.Component):
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
+        self.unit = NeuronUnit.of(plan.neurons)
         super().__init__(
             {
                 "current": In(shape_of(plan.ranges.accumulator)),
-                "parameters": In(NeuronUnit.of(plan).cycle_layout(plan)),
+                "parameters": In(self.unit.cycle_layout(plan.neurons)),
                 "enable": In(1),
                 "first": In(1),
                 "o": Out(shape_of(plan.target.values)),
@@ -185,7 +186,7 @@ class Lane(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.unit = unit = NeuronUnit.of(self.plan.neurons)(self.plan.neurons)
+        m.submodules.unit = unit = self.unit(self.plan.neurons)
         m.d.comb += [
             unit.current.eq(self.current),
             unit.parameters.eq(self.parameters),

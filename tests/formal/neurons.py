@@ -204,7 +204,7 @@ def watched(unit: NeuronUnit) -> dict[str, Value]:
         seen.update({name: kept for name in ("potential", "count") if value is getattr(unit, name)})
         return kept
 
-    unit._keep = watching
+    unit._keep = watching  # type: ignore[method-assign]
     elaborated = unit.elaborate(None)
     unit.elaborate = lambda platform: elaborated
     return seen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from support.hw.components import plan_of
@@ -68,14 +69,14 @@ def _units() -> Iterator[Proof]:
     """Each unit equals its specification in each timestep, and stays within its ranges."""
     for kind, timesteps in (("if", 4), ("dual", 3), ("signed", 4), ("ladder", 4), ("logits", 4)):
         plan = planned(kind, timesteps, 3)
-        yield Proof(kind, _width(plan), lambda plan=plan: UnitHarness(plan))
+        yield Proof(kind, _width(plan), partial(UnitHarness, plan))
     bursts: list[tuple[int, int | None]] = [(3, None), (5, None), (3, 1), (5, 2)]
     for largest, leak in bursts:
         plan = planned("burst", 3, 1, largest=largest, leak=leak)
         name = f"burst {largest}" + (f", leak {leak}" if leak else "")
-        yield Proof(name, _width(plan), lambda plan=plan: UnitHarness(plan))
+        yield Proof(name, _width(plan), partial(UnitHarness, plan))
     steps = dataclasses.replace(planned("ladder", 4, 3), steps_per_cycle=2)
-    yield Proof("ladder, 2 steps at once", _width(steps), lambda: UnitHarness(steps))
+    yield Proof("ladder, 2 steps at once", _width(steps), partial(UnitHarness, steps))
 
 
 def _wide_units() -> Iterator[Proof]:
@@ -85,13 +86,13 @@ def _wide_units() -> Iterator[Proof]:
         yield Proof(
             f"{kind}, wide",
             _width(plan, "ranges assumed"),
-            lambda plan=plan: UnitHarness(plan, assume_ranges=True),
+            partial(UnitHarness, plan, assume_ranges=True),
         )
     plan = planned("burst", 3, 15, largest=5)
     yield Proof(
         "burst 5, wide",
         _width(plan, "ranges assumed"),
-        lambda: UnitHarness(plan, assume_ranges=True),
+        partial(UnitHarness, plan, assume_ranges=True),
     )
 
 
@@ -111,7 +112,7 @@ def _folded() -> Iterator[Proof]:
         yield Proof(
             f"{kind}{more}, folded, T = {timesteps}",
             _width(plan),
-            lambda plan=plan: UnitHarness(plan),
+            partial(UnitHarness, plan),
             depth=plan.cycles,
             any_state=True,
         )
@@ -122,9 +123,7 @@ def _folded() -> Iterator[Proof]:
         ("burst", 3, 3),
     ):
         plan = planned(kind, timesteps, 3, largest=largest)
-        yield Proof(
-            f"{kind}: loop is closed form", _width(plan), lambda plan=plan: LoopHarness(plan)
-        )
+        yield Proof(f"{kind}: loop is closed form", _width(plan), partial(LoopHarness, plan))
 
 
 def _datapath() -> Iterator[Proof]:
@@ -134,7 +133,7 @@ def _datapath() -> Iterator[Proof]:
         yield Proof(
             f"digits of {values.low} to {values.high}",
             f"{DigitPlan.of(values).positions} positions",
-            lambda values=values: DigitHarness(values),
+            partial(DigitHarness, values),
             # For leftovers, for the value itself, and a cycle to see that nothing follows.
             depth=2 * DigitPlan.of(values).positions - events + 3,
             any_state=True,
@@ -144,7 +143,7 @@ def _datapath() -> Iterator[Proof]:
         yield Proof(
             f"sums of {events} bank{'s' if events > 1 else ''}",
             f"A {plan.ranges.accumulator.width} bits",
-            lambda plan=plan: PeHarness(plan),
+            partial(PeHarness, plan),
             depth=7,
         )
 

@@ -49,6 +49,8 @@ class Specification(ABC):
     """
 
     kinds: ClassVar[dict[str, type[Specification]]] = {}
+    #: B; set by :meth:`choose` for the kinds that have one.
+    bias: Signal
 
     def __init_subclass__(cls, kind: str) -> None:
         Specification.kinds[kind] = cls
@@ -163,7 +165,7 @@ class _Threshold(Specification, kind=""):
     @property
     def largest(self) -> int:
         """The largest spike of one timestep."""
-        return self.neuron.spike().high
+        return int(self.neuron.spike().high)
 
     def closed_form(
         self, current: Value, steps: Value | int, count: Value, potential: Value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,9 +27,10 @@ PATIENCE = 0.05
 
 
 class Board(Transport, Protocol):
-    """A transport with a clock of its own, which may be simulated time in seconds."""
+    """A transport with a clock of its own, such as that of a simulation."""
 
-    time: Callable[[], float]
+    def time(self) -> float:
+        """Return the time in seconds."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from benchmarks.bitstreams import BUILDS, KEPT, PRETRAINED, Build
+from benchmarks.bitstreams import BUILDS, KEPT, Build
 
 from netlist import committed
 from netlist.comparison import Comparison, compare
@@ -16,6 +16,7 @@ from netlist.network import digits, images, own_images
 from netlist.subject import Verilog
 from spikeloom.hw.boards import Board
 from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
 

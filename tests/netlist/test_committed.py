@@ -7,13 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from benchmarks.bitstreams import KEPT, PRETRAINED
+from benchmarks.bitstreams import KEPT
 
 from netlist.committed import Committed, committed
 from netlist.proofs import PROOFS, Kept
 from netlist.simulator import MismatchError
 from spikeloom.hw.boards import Board
 from spikeloom.hw.verilog import describe
+from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.errors import FileFormatError
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load

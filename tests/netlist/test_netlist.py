@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from benchmarks.bitstreams import PRETRAINED
 from sklearn.datasets import load_digits
 from support.hw.components import showcase, showcase_images
 from support.link.network_board import NetworkBoard, manifest_of, planned
@@ -23,12 +22,13 @@ from netlist.__main__ import main
 from netlist.comparison import Comparison, compare, conversation
 from netlist.design import Synthesised, netlist, synthesise
 from netlist.network import images, own_images
-from netlist.proofs import PROOFS, Fresh, Line
+from netlist.proofs import PROOFS, Fresh, Line, Proof
 from netlist.simulator import MismatchError, Pins
 from netlist.subject import Subject, Verilog
 from spikeloom.hw.boards import Board
 from spikeloom.hw.prediction import predict
 from spikeloom.hw.prediction.cost import activity
+from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.errors import LinkError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import Contents
@@ -261,9 +261,12 @@ def test_names_choose_proofs_and_data_is_handed_on(monkeypatch: pytest.MonkeyPat
     seen: list[tuple[str, Path]] = []
     monkeypatch.setattr(command, "require", lambda *programs: None)
     monkeypatch.setattr(command, "digits", lambda: None)
-    monkeypatch.setattr(
-        command, "report", lambda proof, data: seen.append((proof.name, data)) or True
-    )
+
+    def report(proof: Proof, data: Path) -> bool:
+        seen.append((proof.name, data))
+        return True
+
+    monkeypatch.setattr(command, "report", report)
     assert main(["committed", "gowin", "--data", "folder", "--jobs", "1"]) == 0
     names = [proof.name for name in ("committed", "gowin") for proof in PROOFS[name]]
     assert seen == [(name, Path("folder")) for name in names]
