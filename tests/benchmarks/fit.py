@@ -1,10 +1,10 @@
-"""Look-up tables and block RAM of whole designs, and the rates of hw/build/fit.py from them.
+"""Look-up tables and block RAMs of whole designs, and rates for hw/build/fit.py from them.
 
     PYTHONPATH=tests python -m benchmarks.fit [FAMILY ...]
 
-synthesises networks that come with Spikeloom with several numbers of lanes, without place and
-route, and prints for each what Yosys counted and what was estimated; then, by least squares of
-relative errors and without negative rates, the rates that fit all of them best.
+This synthesises networks that come with Spikeloom, with several numbers of lanes and without place
+and route. For each, it prints Yosys' counts and the estimates. Then it prints the rates that fit
+all designs best: none is negative, and the sum of squared relative errors is least.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build import fit, flow
+from spikeloom.hw.build import Images, fit, flow
 from spikeloom.hw.build.family import YOSYS, Family
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
@@ -46,9 +46,9 @@ DESIGNS = [
 
 
 def synthesised(planned: Plan, board: Board, folder: Path) -> tuple[int, int, int]:
-    """Return the look-up tables and block RAMs that Yosys counts, and those that we foresee."""
+    """Return look-up tables and block RAMs as Yosys counts them, and the estimated block RAMs."""
     family = Family.find(board.family)
-    images = flow.Images.random(planned.network, 1).pixels
+    images = Images.random(planned.network, 1).pixels
     logits = Golden(planned.network).run(images).logits.numpy().astype(np.int64)
     link = LinkPlan.of(planned, round(board.clock * 1e6), board.link.baud)
     device = Device(planned, link, SelfTest(planned, images, logits))
@@ -60,7 +60,7 @@ def synthesised(planned: Plan, board: Board, folder: Path) -> tuple[int, int, in
 
 
 def main(families: list[str]) -> None:
-    """Synthesise, compare, and fit."""
+    """Synthesise all designs, compare them with the estimates, and fit the rates."""
     rows, counted = [], []
     for name in families or list(BOARDS):
         board = Board.find(BOARDS[name])

@@ -1,4 +1,4 @@
-"""What ``inspect`` predicts is what the hardware counts in simulation."""
+"""``inspect`` predicts exactly the cycles and events that simulated hardware counts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IMAGES = 6
 
 
 def small() -> Network:
-    """Return a network for the digits, with a pool and several groups of channels."""
+    """Return a network for the digits, with a pool, and with fewer lanes than channels."""
     rng = np.random.default_rng(2)
     first = Conv2d(rng.integers(-7, 8, (4, 1, 3, 3)), padding=(1, 1))
     second = Conv2d(rng.integers(-7, 8, (4, 4, 3, 3)), padding=(1, 1))
