@@ -1,4 +1,4 @@
-"""What a user chooses about the hardware; :mod:`spikeloom.hw.planning` derives everything else."""
+"""Configuration: a user's choices about the hardware. The plan derives everything else."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ class HardwareConfig:
     Parameters
     ----------
     lanes : int, mapping of layer name to int, or None
-        M, output channels that a layer's engine computes at once. Layers that are not named, and
-        all layers for None, are chosen by the planner.
+        M, the number of output channels that a layer's engine computes at once. The planner chooses
+        it for layers that are not named, and for all layers if None.
     events : int, mapping of layer name to int, or None
-        E, events that a layer's engine adds to every lane in one clock cycle.
+        E, the number of events that a layer's engine adds to every lane in one clock cycle; 1 for
+        layers that are not named, and for all layers if None.
     slots : int
-        Values that each bank searches for non-zeros in one clock cycle, where a word holds as many.
-        With eight, reading ahead keeps a bank busy if one value in eight is not zero; fewer take
-        less logic and narrower memories.
+        Number of values that each event generator searches for non-zero ones in one clock cycle,
+        where a word holds as many. With eight, reading ahead keeps it busy if one value in eight is
+        not zero; fewer take less logic and narrower memories.
     budget : int
-        Processing elements (the sum of M times E over all layers) that the planner may hand out;
-        every layer gets at least E, whatever the budget.
+        Number of processing elements (the sum of M times E over all layers) that the planner may
+        hand out. Every layer gets at least E, whatever the budget.
     time : {"auto", "loop", "fold"}
-        How neurons go through T timesteps of a constant current: one by one, or folded into a
-        division where their kind allows it, which takes a logarithmic number of cycles and shows
-        nothing but the count and the last potential; ``"auto"`` folds where the loop would be the
-        slowest part.
+        How neurons go through T timesteps of a constant current: one by one (``"loop"``), or, where
+        their kind allows it, folded into a division (``"fold"``), which takes a logarithmic number
+        of cycles and yields nothing but the count and the last potential. ``"auto"`` folds where
+        the loop would be the slowest part.
     debug : bool
-        Whether every layer gets taps that show its spikes, potentials and sent values.
+        Whether every layer has taps that show its spikes, potentials and sent values.
     counters : bool
         Whether every layer counts its cycles, events and waits.
     top : str
@@ -51,7 +52,8 @@ class HardwareConfig:
     Raises
     ------
     ConfigError
-        If a number is not positive or the name is no Verilog identifier.
+        If a number is not positive or too large, the time is unknown, or the name is not a Verilog
+        identifier.
     """
 
     lanes: int | Mapping[str, int] | None = None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,9 @@ def test_branches_do_not_hold_up_the_slowest_layer(monkeypatch: pytest.MonkeyPat
     waiting, image = waiting_of_the_slowest(images=4)
     assert waiting < image
     # Buffers that merely never halt let layers work in turn.
-    monkeypatch.setattr("spikeloom.hw.planning.plan.spare_rows", lambda reader: 0)
+    # The module by its name: as an attribute of its package, ``plan`` is the function.
+    module = importlib.import_module("spikeloom.hw.planning.plan")
+    monkeypatch.setattr(module, "spare_rows", lambda reader: 0)
     waiting, image = waiting_of_the_slowest(images=4)
     assert waiting > 2 * image
 

@@ -37,7 +37,7 @@ def self_test(plan: Plan, number: int, wrong: int) -> SelfTest:
 def events(plan: Plan, images: np.ndarray) -> int:
     """Return the digits of all pixels in non-adjacent form, for each group of channels."""
     digits = sum((int(pixel) ^ 3 * int(pixel)).bit_count() for pixel in images.flatten())
-    return digits * plan["layer"].target.groups
+    return digits * plan["layer"].target.lane_groups
 
 
 def client_of(device: Device) -> tuple[Client, SimulatedBoard]:

@@ -76,7 +76,7 @@ class Case:
                 if isinstance(synapses, Conv2d) and synapses.groups > 1:
                     depthwise = synapses.weight.shape[1] == 1
                     yield "depthwise" if depthwise else "grouped"
-                if reader.windows.share and layer.target.groups > 1:
+                if reader.windows.share and layer.target.lane_groups > 1:
                     yield "share"
                 if reader.alignment:
                     yield "sums timesteps" if reader.alignment.summed else "drops timesteps"

@@ -25,7 +25,13 @@ from support.hw.components import SHOWCASE, plan_of, showcase
 from spikeloom.hw.accelerator import Serializer
 from spikeloom.hw.engine import Engine
 from spikeloom.hw.engine.buffer import RowBuffer
-from spikeloom.hw.engine.events import Compactor, DigitSplitter, EventBank, ValuePicker, word_layout
+from spikeloom.hw.engine.events import (
+    Compactor,
+    DigitSplitter,
+    EventGenerator,
+    ValuePicker,
+    word_layout,
+)
 from spikeloom.hw.engine.pe import PeArray, address_bits
 from spikeloom.hw.engine.pool import PoolUnit
 from spikeloom.hw.engine.population import Population
@@ -202,7 +208,7 @@ def small_plan() -> Plan:
 
 COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
     "RowBuffer": lambda p: RowBuffer(sole(p).windows.buffer),
-    "Scanner": lambda p: Scanner(sole(p).windows, p.target.groups),
+    "Scanner": lambda p: Scanner(sole(p).windows, p.target.lane_groups),
     "Compactor": lambda p: Compactor(bank_layout(p)),
     "ValuePicker": lambda p: ValuePicker(
         bank_layout(p), shape_of(p.values), p.slots, weight_bits(p)
@@ -213,8 +219,10 @@ COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
         weight_bits(p),
     ),
     "WordQueue": lambda p: WordQueue(bank_layout(p), 8),
-    "EventBank": lambda p: EventBank(shape_of(p.values), p.slots, p.digits, weight_bits(p)),
-    "Reader": lambda p: Reader(sole(p), p.target.groups, len(p.bank(0))),
+    "EventGenerator": lambda p: EventGenerator(
+        shape_of(p.values), p.slots, p.digits, weight_bits(p)
+    ),
+    "Reader": lambda p: Reader(sole(p), p.target.lane_groups, len(p.bank(0))),
     "PeArray": PeArray,
     "NeuronUnit": lambda p: NeuronUnit.of(p.neurons)(p.neurons),
     "Population": Population,

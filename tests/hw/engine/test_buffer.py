@@ -41,7 +41,7 @@ class Rows:
 
     @property
     def per_row(self) -> int:
-        return self.plan.stream.width * self.plan.stream.groups * self.plan.stream.steps
+        return self.plan.stream.width * self.plan.stream.lane_groups * self.plan.stream.steps
 
     def word(self, row: int, address: int) -> list[int]:
         """Return the values of a row's word, at its address in the row; the last may be short."""

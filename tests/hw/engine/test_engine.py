@@ -101,10 +101,10 @@ class Case:
         digits = np.vectorize(lambda value: len(plan.digits.digits(value)))(values)
         synapses = plan.layer.connections[0].synapses
         if isinstance(synapses, Linear):
-            return int(digits.sum()) * plan.target.groups
+            return int(digits.sum()) * plan.target.lane_groups
         (top, left), (rows, columns) = synapses.padding, synapses.kernel
         padded = np.pad(digits, ((0, 0), (0, 0), (top, top), (left, left), (0, 0)))
-        return plan.target.groups * sum(
+        return plan.target.lane_groups * sum(
             int(padded[:, :, y : y + rows, x : x + columns].sum())
             for y in range(0, padded.shape[2] - rows + 1, synapses.stride[0])
             for x in range(0, padded.shape[3] - columns + 1, synapses.stride[1])

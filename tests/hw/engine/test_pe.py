@@ -25,7 +25,7 @@ def bank_events(plan: LayerPlan, windows: Matrix, bank: int) -> list[dict[str, i
     """Return the events of one bank: each window, a row of source values, for every group."""
     events: list[dict[str, int]] = []
     for values in windows.tolist():
-        for group in range(plan.target.groups):
+        for group in range(plan.target.lane_groups):
             mine = [
                 {
                     "address": group * plan.readers[0].windows.span + index // plan.events,

@@ -72,7 +72,7 @@ class Case:
         self.sent: list[list[int]] = []
         self.steps: list[tuple[list[int], list[int]]] = []
         for _ in range(POSITIONS):
-            for group in range(plan.target.groups):
+            for group in range(plan.target.lane_groups):
                 # In spike transport an accumulator for each step; else one for all.
                 arriving = [
                     [rng.randint(low, high) for _ in range(lanes)]

@@ -123,9 +123,8 @@ def test_connections_lie_one_behind_the_other(planned: LayerPlan) -> None:
     for reader in planned.readers:
         assert reader.first == first
         words = [len(reader.bank(e, planned.lanes)) for e in range(planned.events)]
-        assert words == [planned.target.groups * reader.kernel.shape[1] * reader.windows.span] * (
-            planned.events
-        )
+        size = planned.target.lane_groups * reader.kernel.shape[1] * reader.windows.span
+        assert words == [size] * planned.events
         first += words[0]
     assert [len(planned.bank(e)) for e in range(planned.events)] == [first] * planned.events
 

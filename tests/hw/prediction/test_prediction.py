@@ -159,8 +159,8 @@ def test_never_below_the_limit(data: st.DataObject) -> None:
     found = predicted(network, data.draw(images_for(network, 3)), HardwareConfig())
     assert (np.diff(found.ends) > 0).all()
     for layer in found.layers:
-        assert layer.limit * 3 * layer.banks == pytest.approx(layer.events.sum())
-        assert layer.cycles.sum() * layer.banks >= layer.events.sum()
+        assert layer.limit * 3 * layer.events_per_cycle == pytest.approx(layer.events.sum())
+        assert layer.cycles.sum() * layer.events_per_cycle >= layer.events.sum()
         assert (layer.starved >= 0).all()
         assert (layer.blocked >= 0).all()
         assert 0 <= layer.utilisation <= 1

@@ -156,7 +156,7 @@ def differing(network: Network, images: np.ndarray, planned: Plan, seen: Observe
         def ordered(values, steps, target=target, name=name):
             """(T, N, C, H, W) in golden's order from (image, y, x, group, t, lane)."""
             values = values.reshape(
-                len(images), target.height, target.width, target.groups, steps, target.lanes
+                len(images), target.height, target.width, target.lane_groups, steps, target.lanes
             )
             values = values.transpose(4, 0, 3, 5, 1, 2)
             values = values.reshape(steps, len(images), -1, target.height, target.width)
