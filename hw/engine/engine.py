@@ -11,7 +11,7 @@ from spikeloom.hw.engine.gather import Gather
 from spikeloom.hw.engine.pe import PeArray, address_bits
 from spikeloom.hw.engine.population import Population, tap_signature
 from spikeloom.hw.engine.reader import Reader, reader_layout
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
 
 #: Width of a counter, in bits; after 2^32 - 1 it starts again from 0.

@@ -10,7 +10,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.neurons import SENT, NeuronUnit
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
 
 
@@ -89,9 +89,9 @@ class Population(wiring.Component):
         m = Module()
         plan = self.plan
         kind = NeuronUnit.of(plan.neurons)
-        groups = plan.target.lane_groups
+        lane_groups = plan.target.lane_groups
         step = Signal(range(plan.cycles))
-        group = Signal(range(groups))
+        group = Signal(range(lane_groups))
         last_step = step == plan.cycles - 1
         current = Signal(self.i.payload.shape())
         loaded = Signal()
@@ -109,7 +109,7 @@ class Population(wiring.Component):
         with m.If(enable):
             m.d.sync += step.eq(Mux(last_step, 0, step + 1))
             with m.If(last_step):
-                m.d.sync += group.eq(Mux(group == groups - 1, 0, group + 1))
+                m.d.sync += group.eq(Mux(group == lane_groups - 1, 0, group + 1))
         with m.If(self.i.ready):
             m.d.sync += [loaded.eq(self.i.valid), current.eq(self.i.payload)]
 
@@ -129,8 +129,8 @@ class Population(wiring.Component):
                 unit.first.eq(step == 0),
             ]
             value = SENT[plan.sends](unit)
-            if (groups - 1) * plan.lanes + k >= plan.target.channels:
-                value = Mux(group == groups - 1, 0, value)
+            if (lane_groups - 1) * plan.lanes + k >= plan.target.channels:
+                value = Mux(group == lane_groups - 1, 0, value)
             with m.If(enable & sends):
                 m.d.sync += self.o.payload[k].eq(value)
         self._drive_tap(m, units, enable & last_step if plan.folded else enable)
@@ -178,18 +178,20 @@ class Population(wiring.Component):
 
 def _parameter_words(plan: LayerPlan, kind: type[NeuronUnit], cycles: int) -> list[list[Any]]:
     """Return the words of the memory of parameters: by lane group and cycle, each for M lanes."""
-    groups, lanes = plan.target.lane_groups, plan.lanes
+    lane_groups, lanes = plan.target.lane_groups, plan.lanes
     stored = {}
     for name, values in kind.values(plan.neurons).items():
         table = values.reshape(plan.target.channels, -1)
         # Lanes past the last channel take the last channel's parameters: any that fit would do.
-        missing = groups * lanes - len(table)
+        missing = lane_groups * lanes - len(table)
         table = np.concatenate([table, np.repeat(table[-1:], missing, axis=0)])
-        stored[name] = table.reshape(groups, lanes, cycles, -1)
+        stored[name] = table.reshape(lane_groups, lanes, cycles, -1)
     parallel = plan.steps_per_cycle if kind.per_step else 1
 
     def of_lane(g: int, k: int, t: int) -> Any:
         steps = [{name: int(v[g, k, t, s]) for name, v in stored.items()} for s in range(parallel)]
         return steps if parallel > 1 else steps[0]
 
-    return [[of_lane(g, k, t) for k in range(lanes)] for g in range(groups) for t in range(cycles)]
+    return [
+        [of_lane(g, k, t) for k in range(lanes)] for g in range(lane_groups) for t in range(cycles)
+    ]

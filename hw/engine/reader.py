@@ -19,8 +19,8 @@ def reader_layout(values: Range, places: int, depth: int) -> data.StructLayout:
     """Return the layout of a word of a window.
 
     ``values`` are the values of the word, with 0 for those that lie outside the window. ``base`` is
-    the address of the weights for the first value of each bank, cut to its width if it is negative.
-    ``last`` is set for the last word of a window.
+    the address of the weights for the first value of each bank; a negative one wraps around in its
+    width. ``last`` is set for the last word of a window.
 
     Parameters
     ----------

@@ -85,9 +85,9 @@ class Scanner(wiring.Component):
         Connect these to the :class:`~spikeloom.hw.engine.buffer.RowBuffer`.
     o : Out(stream)
         One transfer per word, in the cycle in which the buffer shows the word: ``base``, the
-        address of the weights for the first value of each bank, cut to its width if it is negative;
-        ``keep``, one bit per value, set if the value lies under the window; and ``last``, set for
-        the last word of a window.
+        address of the weights for the first value of each bank, where a negative one wraps around
+        in its width; ``keep``, one bit per value, set if the value lies under the window; and
+        ``last``, set for the last word of a window.
     waiting : Out(1)
         Whether the next window waits for rows.
     """

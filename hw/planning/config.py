@@ -6,14 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from spikeloom.hw.options import MOST_WORD_VALUES, SLOTS, TimeMode
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
-
-#: Ways of going through timesteps.
-TIMES = ("auto", "loop", "fold")
-#: Most values of a word, and so most slots: selecting among more costs more logic than it saves
-#: cycles.
-MOST_WORD_VALUES = 64
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -37,7 +32,7 @@ class HardwareConfig:
     budget : int
         Number of processing elements (the sum of M times E over all layers) that the planner may
         hand out. Every layer gets at least E, whatever the budget.
-    time : {"auto", "loop", "fold"}
+    time : TimeMode, or its value
         How neurons go through T timesteps of a constant current: one by one (``"loop"``), or, where
         their kind allows it, folded into a division (``"fold"``), which takes a logarithmic number
         of cycles and yields nothing but the count and the last potential. ``"auto"`` folds where
@@ -58,9 +53,9 @@ class HardwareConfig:
 
     lanes: int | Mapping[str, int] | None = None
     events: int | Mapping[str, int] | None = None
-    slots: int = 8
+    slots: int = SLOTS
     budget: int = 64
-    time: str = "auto"
+    time: str = TimeMode.AUTO
     debug: bool = False
     counters: bool = False
     top: str = "spikeloom_accelerator"
@@ -73,8 +68,8 @@ class HardwareConfig:
                     _require_positive(number, what)
         _require_positive(self.budget, "budget")
         _require_positive(self.slots, "slots", MOST_WORD_VALUES)
-        if self.time not in TIMES:
-            raise ConfigError(f"time must be {', '.join(TIMES)}, not {self.time!r}")
+        if self.time not in tuple(TimeMode):
+            raise ConfigError(f"time must be {', '.join(TimeMode)}, not {self.time!r}")
         if not isinstance(self.top, str) or not _MODULE.fullmatch(self.top):
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 

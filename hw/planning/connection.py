@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spikeloom.hw.planning.config import MOST_WORD_VALUES
+from spikeloom.hw.options import MOST_WORD_VALUES
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError

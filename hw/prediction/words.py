@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan
-from spikeloom.hw.planning.plan import LayerPlan
 from spikeloom.sw.network import MaxPool, SumPool
 from spikeloom.sw.network.record import IntArray
 

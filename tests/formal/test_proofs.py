@@ -27,7 +27,7 @@ from spikeloom.hw.neurons import (
     NeuronUnit,
     SignedUnit,
 )
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Linear, Range
 
 #: Solvers use a core each, and much memory: one after another.

@@ -30,9 +30,8 @@ from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.engine.pool import MaxPoolUnit
 from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.neurons import IfUnit, LadderUnit
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.planning.connection import ConnectionPlan
-from spikeloom.hw.planning.plan import plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Connection, Conv2d, DirectInput, Layer, Logits, Network, Range

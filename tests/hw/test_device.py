@@ -13,7 +13,7 @@ from support.link.board import SimulatedBoard
 
 from spikeloom.hw.device import Device
 from spikeloom.hw.link import LinkPlan
-from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.planning import Plan
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.link import Client, Decoder, Message, State, Status, encode, pack, unpack_words

@@ -20,8 +20,8 @@ from support.hw.pysim import differing, simulate
 from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.config import TIMES, HardwareConfig
-from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.options import TimeMode
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.sw.network import (
     INPUT,
     TRANSPORTS,
@@ -101,7 +101,7 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
         moving = [c.source for c in layer.connections if not isinstance(c.synapses, Linear)]
         fitting = [e for e in (1, 2, 3, 4) if all(stored[s] % e == 0 for s in moving)]
         events[name] = draw(st.sampled_from(fitting))
-    time = draw(st.sampled_from(TIMES))
+    time = draw(st.sampled_from(TimeMode))
     slots = draw(st.sampled_from((1, 2, 8, 64)))
     return HardwareConfig(lanes, events, slots, time=time, debug=True, counters=True)
 
@@ -158,7 +158,7 @@ def expected_features() -> set[str]:
     foldable = NeuronUnit.folded_units.keys()
     return {
         *(f"{kind} input" for kind in INPUTS),
-        *(f"time {time}" for time in TIMES),
+        *(f"time {time}" for time in TimeMode),
         *(f"{t} into {kind}" for kind, n in kinds.items() for t in TRANSPORTS if t in n.incoming),
         *(f"{kind} by {t}" for kind, sent in senders.items() for t in TRANSPORTS if t in sent),
         *(f"{kind} in a loop" for kind in kinds),

@@ -39,9 +39,8 @@ from spikeloom.hw.engine.queue import WordQueue
 from spikeloom.hw.engine.reader import Reader
 from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
 from spikeloom.hw.planning.connection import ConnectionPlan
-from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
 from spikeloom.hw.values import shape_of
 from spikeloom.hw.verilog import Generated, generate
 from spikeloom.sw.errors import ConfigError, FileFormatError

@@ -10,7 +10,7 @@ import pytest
 from support.hw.components import Bench, plain_if, plan_of, pooled, transfers
 
 from spikeloom.hw.engine import COUNTERS, Engine
-from spikeloom.hw.planning.plan import LayerPlan, Plan
+from spikeloom.hw.planning import LayerPlan, Plan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Conv2d, Ladder, Linear, Logits, MaxPool, SumPool
 

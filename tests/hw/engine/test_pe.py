@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from support.hw.components import STALLS, Bench, plan_of
 
 from spikeloom.hw.engine.pe import PeArray, address_bits
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Linear
 
 Matrix = np.ndarray[Any, Any]

@@ -12,7 +12,7 @@ from support.hw.pysim import unpack
 from support.networks.naive import step as contract
 
 from spikeloom.hw.engine.population import Population
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Signed
 
 POSITIONS = 3

@@ -15,8 +15,8 @@ from support.hw.components import Bench
 from support.networks.examples import logits_layer
 
 from spikeloom.hw.accelerator import Accelerator
+from spikeloom.hw.planning import Plan, plan
 from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
-from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, Line, WindowPlan
 from spikeloom.sw.network import (

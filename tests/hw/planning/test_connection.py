@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from support.hw.components import plain_if, plan_of
 from support.networks.examples import ints, logits_layer
 
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, plan
 from spikeloom.hw.planning.connection import ConnectionPlan, spare_rows
-from spikeloom.hw.planning.plan import LayerPlan, plan
 from spikeloom.sw.network import (
     Connection,
     Conv2d,

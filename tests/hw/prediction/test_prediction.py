@@ -12,8 +12,8 @@ from support.hw.pysim import simulate
 from support.networks.examples import every_kind, everything
 from support.networks.strategies import images_for, networks
 
-from spikeloom.hw.planning.config import TIMES, HardwareConfig
-from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.options import TimeMode
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.prediction import Prediction, predict
 from spikeloom.hw.prediction.cost import activity
 from spikeloom.sw.errors import ConfigError, DataError
@@ -141,7 +141,7 @@ def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
         layer.name: data.draw(st.integers(1, min(network.shapes[layer.name][0], 4)))
         for layer in network.layers
     }
-    time = data.draw(st.sampled_from(TIMES))
+    time = data.draw(st.sampled_from(TimeMode))
     slots = data.draw(st.sampled_from((1, 2, 8, 64)))
     banks = {layer.name: data.draw(st.sampled_from((1, 2, 3, 4))) for layer in network.layers}
     try:

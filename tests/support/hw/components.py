@@ -17,8 +17,7 @@ import numpy as np
 from amaranth.lib import data, stream, wiring
 from amaranth.sim import Simulator
 
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning import HardwareConfig, Plan, plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.network import (
     Burst,

@@ -9,8 +9,7 @@ import numpy as np
 from amaranth.sim import Simulator
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning import HardwareConfig, Plan, plan
 from spikeloom.sw.network import Network
 
 
