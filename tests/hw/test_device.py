@@ -1,4 +1,4 @@
-"""A real accelerator behind its link, and its self test before that."""
+"""Device: a real accelerator behind its link, after its self test."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def packed(plan: Plan, link: LinkPlan) -> list[bytes]:
 
 @pytest.mark.parametrize("tested", [0, 2], ids=["no test", "passes"])
 def test_images_counts_and_counters(tested: int) -> None:
-    """Also with a reset while an image is half way in."""
+    """Also after a reset in the middle of an image."""
     plan = small_plan()
     link = link_of(plan)
     client, _ = client_of(Device(plan, link, self_test(plan, tested, 0) if tested else None))

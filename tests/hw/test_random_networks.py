@@ -45,7 +45,7 @@ SIZES = [
 
 @dataclass(frozen=True)
 class Case:
-    """A network, its hardware, and what happens to it."""
+    """A network, its hardware, the images that it gets, and the stalls."""
 
     network: Network
     config: HardwareConfig
@@ -53,7 +53,7 @@ class Case:
     stalls: tuple[float, float]
 
     def features(self) -> Iterator[str]:
-        """Yield what the case has, once for each time it has it."""
+        """Yield the features of the case, each as often as it occurs."""
         network, planned = self.network, plan(self.network, self.config)
         yield f"{network.input.kind} input"
         yield f"time {self.config.time}"
@@ -108,7 +108,7 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
 
 @functools.cache
 def cases(share: int) -> list[Case]:
-    """Return the networks of one share: the same ones whoever asks."""
+    """Return the networks of one share, the same for every caller."""
     return [case(share * NETWORKS + number, SIZES[share]) for number in range(NETWORKS)]
 
 
@@ -152,7 +152,7 @@ def test_equals_golden(share: int) -> None:
 
 
 def expected_features() -> set[str]:
-    """Return what must occur: each kind that there is, with each transport that it allows."""
+    """Return the features that must occur: each kind, with each transport that it allows."""
     kinds = {kind: Neuron.kinds[kind] for kind in (*NEURONS, "logits")}
     senders = {k: n.outgoing for k, n in kinds.items() if k in NEURONS}
     foldable = NeuronUnit.folded_units.keys()
@@ -177,7 +177,7 @@ def test_everything_occurs_among_those_compared() -> None:
 
 
 def test_shares_are_the_same_for_all_who_ask() -> None:
-    """Otherwise what is counted here and what is compared elsewhere could differ."""
+    """Otherwise the cases counted here could differ from those compared elsewhere."""
     again = case(3, SIZES[0])
     assert again.network == cases(0)[3].network
     assert again.config == cases(0)[3].config

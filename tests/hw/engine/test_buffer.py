@@ -28,7 +28,7 @@ def buffer_plans(draw: st.DrawFn) -> BufferPlan:
 
 
 class Rows:
-    """Random rows, the transfers that bring them and the words that must hold them."""
+    """Random rows, the transfers that carry them, and the words that must store them."""
 
     def __init__(self, plan: BufferPlan, count: int, seed: int) -> None:
         self.plan = plan

@@ -1,4 +1,4 @@
-"""One layer against golden, and its counters against what they are defined to count."""
+"""Engine: one layer against the golden model, and its counters against their definition."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PLANS = [conv_plan, pool_plan, spikes_plan, spikes_pool_plan, linear_plan]
 
 
 class Case:
-    """Random images, and what golden says that a layer receives and sends for them."""
+    """Random images, and the values that a layer receives and sends for them by golden."""
 
     def __init__(self, planned: Plan, count: int = 2) -> None:
         self.plan: LayerPlan = planned["layer"]

@@ -1,4 +1,4 @@
-"""Events are the non-zero digits in their order: none lost, none twice, whatever stalls."""
+"""Events: all non-zero digits in their order, none lost and none twice, whatever stalls."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ stalls = st.tuples(st.sampled_from(STALLS), st.sampled_from(STALLS))
 
 
 def windows(high: int, slots: int, low: int = 0) -> st.SearchStrategy[list[list[Word]]]:
-    """Windows of words; many values, and now and then whole windows, are zero."""
+    """Random windows of words, in which many values and some whole windows are zero."""
     value = st.one_of(st.just(0), st.integers(low, high), st.just(high), st.just(low))
     values = st.one_of(st.just([0] * slots), st.lists(value, min_size=slots, max_size=slots))
     word = st.tuples(st.integers(0, (1 << ADDRESS_BITS) - 1), values)

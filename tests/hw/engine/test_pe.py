@@ -22,7 +22,7 @@ def linear(weight: Matrix, bits: int, lanes: int, events: int) -> LayerPlan:
 
 
 def bank_events(plan: LayerPlan, windows: Matrix, bank: int) -> list[dict[str, int]]:
-    """Return the events of one bank: each window, a row of source values, for every group."""
+    """Return the events for one bank: every window (a row of source values), per lane group."""
     events: list[dict[str, int]] = []
     for values in windows.tolist():
         for group in range(plan.target.lane_groups):

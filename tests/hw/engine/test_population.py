@@ -39,7 +39,7 @@ def neurons(kind: str, channels: int, timesteps: int) -> Neuron:
 
 
 class Case:
-    """Random accumulators for a population, and what it must make of them."""
+    """Random sums for a population, and the values that it must send for them."""
 
     def __init__(
         self,

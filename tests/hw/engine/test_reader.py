@@ -19,7 +19,7 @@ Array = np.ndarray[Any, Any]
 
 @st.composite
 def connection_plans(draw: st.DrawFn) -> tuple[ConnectionPlan, int]:
-    """Random windows behind a pool or none, and timesteps that are summed, dropped or kept."""
+    """Random windows, perhaps behind a pool; timesteps are added up, left out or all carried."""
     windows: WindowPlan = draw(window_plans())
     stream = windows.buffer.stream
     pool = None
@@ -68,7 +68,7 @@ def connection_plans(draw: st.DrawFn) -> tuple[ConnectionPlan, int]:
 
 
 def kept(plan: ConnectionPlan, values: Array) -> Array:
-    """Return what of a source's values is to be stored."""
+    """Return the values that are to be stored, after alignment and pool."""
     if plan.alignment:
         summed = plan.alignment.summed
         steps = plan.alignment.target.steps

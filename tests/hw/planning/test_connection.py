@@ -45,7 +45,7 @@ def drawn_synapses(draw: st.DrawFn, source: tuple[int, int, int], outs: int) -> 
 
 @st.composite
 def layers_with_connections(draw: st.DrawFn) -> LayerPlan:
-    """A layer that reads one source in one to three ways, on random lanes and banks."""
+    """A layer with one to three connections to one source, and random lanes and events."""
     source = (draw(st.integers(1, 6)), draw(st.integers(1, 3)), draw(st.integers(1, 3)))
     source_lanes = draw(st.integers(1, source[0]))
     stored = -(-source[0] // source_lanes) * source_lanes
@@ -74,7 +74,7 @@ def layers_with_connections(draw: st.DrawFn) -> LayerPlan:
 
 
 def as_convolution(reader: ConnectionPlan) -> Array:
-    """Return its weights of shape (outs, source channels, height, width), by definition."""
+    """Return the dense weights of synapses: (outs, source channels, height, width)."""
     stream, synapses = reader.stream, reader.connection.synapses
     if isinstance(synapses, Linear):
         return synapses.weight.reshape(-1, stream.channels, stream.height, stream.width)
@@ -176,7 +176,7 @@ class TestShare:
 
 
 class TestStreams:
-    """What becomes of a source's timesteps, from the contract's words."""
+    """Alignment of a source's timesteps, by the definition in the contract."""
 
     def reader(self, transport: str, steps: int, own: int, pool: Any = None) -> ConnectionPlan:
         """Return a reader of ``steps`` timesteps in a layer of ``own``; counts beside spikes."""

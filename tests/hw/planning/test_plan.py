@@ -213,7 +213,7 @@ class TestPlan:
 
 
 class TestBuffers:
-    """A buffer that could not hold what a line needs would wait for ever."""
+    """A buffer that cannot hold the rows of a line would wait for ever."""
 
     @pytest.mark.parametrize(
         ("height", "kernel", "stride", "padding", "capacity"),

@@ -167,7 +167,7 @@ def test_never_below_the_limit(data: st.DataObject) -> None:
 
 
 def dense(inputs: int, neurons: int) -> Network:
-    """Return a layer that no zero and no small window keeps waiting."""
+    """Return a network of one layer without zeros or small windows to wait for."""
     logits = Logits(np.zeros(neurons, np.int64), fraction_bits=0)
     weight = np.ones((neurons, inputs), np.int64)
     return Network(
@@ -198,7 +198,7 @@ def test_images_without_a_value_take_as_long_as_their_pixels() -> None:
 
 
 def test_steps_of_a_ladder_are_seen() -> None:
-    """One lane that compares for 16 cycles, and no event in between."""
+    """A neuron compares for 16 cycles per window, longer than the events of the window take."""
     levels = np.tile(np.arange(1, 129), (1, 1))
     conv = Conv2d(np.ones((1, 1, 1, 1), np.int64))
     out = Layer(

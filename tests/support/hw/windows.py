@@ -95,7 +95,7 @@ def expected_words(
     first: int = 0,
     depth: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return what a scanner and its buffer say of ``images``, word by word, from the tables."""
+    """Return the words that a scanner and its buffer send for ``images``, by the tables."""
     stream, size = plan.buffer.stream, plan.buffer.word_values
     stored = transfers(stream, images)
     shape = (len(images), stream.height, stream.width, stream.lane_groups)
