@@ -46,7 +46,7 @@ _AFTERMATH = 12
 
 
 class Bench:
-    """A component under test, its stimuli and the values that it sends.
+    """A component under test, its stimuli and what was seen.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class Bench:
         return seen
 
     def run(self) -> None:
-        """Run until every output has sent all that is expected."""
+        """Run until every output has given what it should."""
         self.simulator.run()
 
     def _hold_checker(self, name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
@@ -232,7 +232,7 @@ def _identity(shape: tuple[int, ...]) -> Synapses:
 
 
 def transfers(plan: StreamPlan, values: np.ndarray[Any, Any]) -> list[list[int]]:
-    """Return the transfers of a stream for values of shape (images, C, H, W, timesteps)."""
+    """Return what a stream carries for ``values`` of shape (images, C, H, W, timesteps)."""
     missing = plan.stored_channels - plan.channels
     padded = np.pad(values, ((0, 0), (0, missing), (0, 0), (0, 0), (0, 0)))
     grouped = padded.reshape(
@@ -358,7 +358,7 @@ def residual_images(count: int = 2) -> np.ndarray[Any, Any]:
 
 
 def mutated(function: Callable[..., Any], old: str, new: str) -> Callable[..., Any]:
-    """Return ``function`` with a planted defect: one place of its source text replaced."""
+    """Return ``function`` with one place of its source text replaced: a planted defect."""
     source = textwrap.dedent(inspect.getsource(function))
     assert source.count(old) == 1, f"{old!r} must be there once"
     namespace = dict(function.__globals__)

@@ -1,4 +1,4 @@
-"""Run an accelerator in Amaranth's simulator and collect the values at its taps."""
+"""Run an accelerator in Amaranth's simulator and collect what its taps show."""
 
 from __future__ import annotations
 

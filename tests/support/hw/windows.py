@@ -1,4 +1,4 @@
-"""Random windows, and the words that a scanner reads of them by their tables."""
+"""Random walks of windows, and what their tables say that a scanner reads."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from support.hw.components import transfers
 def window_plans(draw: st.DrawFn) -> WindowPlan:
     """Windows of a random convolution, over a buffer of just the rows that they need.
 
-    Some read only a share of each position, as lane groups do in a grouped convolution, and some
-    read a stored timestep several times.
+    Some read only a share of each position, as groups of a convolution do, and some stay at a
+    timestep for several of theirs.
     """
     lanes = draw(st.integers(1, 3))
     channels = draw(st.integers(lanes, 5))
@@ -62,7 +62,7 @@ def window_plans(draw: st.DrawFn) -> WindowPlan:
 
 @st.composite
 def shares(draw: st.DrawFn, position: int) -> Share:
-    """Shares of a few lane groups in the words of a position."""
+    """What each of a few groups reads of the words of a position."""
     words = draw(st.integers(1, position))
     firsts = draw(st.lists(st.integers(0, position - words), min_size=1, max_size=3))
     return Share(words, position, tuple(firsts))
@@ -95,7 +95,7 @@ def expected_words(
     first: int = 0,
     depth: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the words that a scanner and its buffer send for ``images``, by the tables."""
+    """Return what a scanner and its buffer say of ``images``, word by word, from the tables."""
     stream, size = plan.buffer.stream, plan.buffer.word_values
     stored = transfers(stream, images)
     shape = (len(images), stream.height, stream.width, stream.lane_groups)
