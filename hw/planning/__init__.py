@@ -1,6 +1,12 @@
-"""From a network and a user's choices to every parameter of the hardware; no hardware here.
+"""From a network and a user's choices to every parameter of the hardware; no hardware is made here.
 
-:mod:`plan` is the whole; :mod:`connection` is what of its source a connection keeps and reads,
-:mod:`windows` in which order, :mod:`capacity` how many rows must fit. :mod:`streams` and
-:mod:`digits` say what travels: transfers between layers, and signed digits into the elements.
+:class:`HardwareConfig` holds the choices, and the function :func:`plan` makes a :class:`Plan` of
+them. In it, :mod:`streams` describes the transfers between layers, :mod:`connection` how each
+connection stores and reads its source, :mod:`windows` which words it reads and in which order, and
+:mod:`capacity` finds how many rows a buffer must hold.
 """
+
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
+
+__all__ = ["HardwareConfig", "LayerPlan", "Plan", "plan"]

@@ -20,8 +20,7 @@ from support.hw.components import plan_of
 
 from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.neurons import SENT, NeuronUnit
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import LayerPlan, plan
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, plan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import (
     Burst,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig
 from spikeloom.sim.cosim import cosimulate
 from spikeloom.sw import datasets
 from spikeloom.sw.cli import main

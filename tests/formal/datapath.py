@@ -21,7 +21,7 @@ from amaranth.lib import data
 from formal.specifications import free, free_within
 from spikeloom.hw.engine.events import DigitSplitter
 from spikeloom.hw.engine.pe import PeArray
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import DigitPlan, shape_of
 from spikeloom.sw.network import Range
 

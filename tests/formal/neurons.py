@@ -16,7 +16,7 @@ from amaranth.hdl import (
 
 from formal.specifications import Specification, State, free, free_within
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
 
 

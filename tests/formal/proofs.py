@@ -13,7 +13,7 @@ from support.hw.neuron_bench import layer
 from formal.datapath import DigitHarness, PeHarness
 from formal.neurons import LoopHarness, UnitHarness
 from formal.prover import Proof
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Range, Signed
 

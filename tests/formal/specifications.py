@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from amaranth.hdl import Array, Assume, Instance, Module, Mux, Shape, Signal, Value, signed
 
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Range
 

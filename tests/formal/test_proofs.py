@@ -27,7 +27,7 @@ from spikeloom.hw.neurons import (
     NeuronUnit,
     SignedUnit,
 )
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Linear, Range
 
 #: Each solver uses one core and much memory, so they run one after another.

@@ -11,8 +11,7 @@ from support.networks.examples import every_kind, everything
 
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.build import Images
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.selftest import SelfTest, in_order
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden

@@ -1,4 +1,4 @@
-"""The queue of words: its order, its times, and that both of its forms do the same."""
+"""Word queue: order and timing of words, the same in both of its forms."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def played(platform: object, depth: int, coming: int, going: int) -> list[tuple[
 
 
 def expected(depth: int, coming: int, going: int) -> list[tuple[int, ...]]:
-    """Return what the documentation says, from a list of words and the cycles they came in."""
+    """Return the same by the documentation, from a list of words and their arrival."""
     chance = random.Random(depth)
     inner: list[int] = []
     shown: list[int] = []

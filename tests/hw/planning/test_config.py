@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.networks.examples import everything
 
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig
 from spikeloom.sw.errors import ConfigError
 
 NOT_POSITIVE = [0, -1, True, False, 1.0, 2.5, "4", (1 << 16) + 1]

@@ -17,8 +17,7 @@ import numpy as np
 from amaranth.lib import data, stream, wiring
 from amaranth.sim import Simulator
 
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning import HardwareConfig, Plan, plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.network import (
     Burst,
@@ -237,7 +236,7 @@ def transfers(plan: StreamPlan, values: np.ndarray[Any, Any]) -> list[list[int]]
     missing = plan.stored_channels - plan.channels
     padded = np.pad(values, ((0, 0), (0, missing), (0, 0), (0, 0), (0, 0)))
     grouped = padded.reshape(
-        -1, plan.groups, plan.lanes, plan.height, plan.width, plan.steps
+        -1, plan.lane_groups, plan.lanes, plan.height, plan.width, plan.steps
     ).transpose(0, 3, 4, 1, 5, 2)
     words: list[list[int]] = grouped.reshape(-1, plan.lanes).tolist()
     return words

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Linear, Neuron, Range
 from support.hw.components import Bench, plan_of
 from support.networks.naive import step as contract

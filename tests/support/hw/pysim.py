@@ -9,8 +9,7 @@ import numpy as np
 from amaranth.sim import Simulator
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning import HardwareConfig, Plan, plan
 from spikeloom.sw.network import Network
 
 
@@ -156,7 +155,7 @@ def differing(network: Network, images: np.ndarray, planned: Plan, seen: Observe
         def ordered(values, steps, target=target, name=name):
             """(T, N, C, H, W) in golden's order from (image, y, x, group, t, lane)."""
             values = values.reshape(
-                len(images), target.height, target.width, target.groups, steps, target.lanes
+                len(images), target.height, target.width, target.lane_groups, steps, target.lanes
             )
             values = values.transpose(4, 0, 3, 5, 1, 2)
             values = values.reshape(steps, len(images), -1, target.height, target.width)

@@ -38,8 +38,8 @@ def window_plans(draw: st.DrawFn) -> WindowPlan:
     stream = StreamPlan(lanes, Range(0, 3), channels, sides[0], sides[1], draw(st.integers(1, 3)))
     share = None
     if draw(st.booleans()):
-        chunks = draw(st.sampled_from([n for n in range(1, 6) if stream.groups % n == 0]))
-        share = draw(shares(stream.groups // chunks))
+        chunks = draw(st.sampled_from([n for n in range(1, 6) if stream.lane_groups % n == 0]))
+        share = draw(shares(stream.lane_groups // chunks))
     else:
         chunks = draw(st.integers(1, 12))
     size = chunks * lanes
@@ -90,7 +90,7 @@ def window_words(
 
 def expected_words(
     plan: WindowPlan,
-    groups: int,
+    lane_groups: int,
     images: np.ndarray[Any, Any],
     first: int = 0,
     depth: int | None = None,
@@ -98,15 +98,15 @@ def expected_words(
     """Return what a scanner and its buffer say of ``images``, word by word, from the tables."""
     stream, size = plan.buffer.stream, plan.buffer.word_values
     stored = transfers(stream, images)
-    shape = (len(images), stream.height, stream.width, stream.groups)
+    shape = (len(images), stream.height, stream.width, stream.lane_groups)
     stored = np.reshape(stored, (*shape, stream.steps, stream.lanes)).swapaxes(-1, -2)
-    modulus = 1 << max(((depth or groups * plan.kernel[0] * plan.span) - 1).bit_length(), 1)
+    modulus = 1 << max(((depth or lane_groups * plan.kernel[0] * plan.span) - 1).bit_length(), 1)
     words = []
     for image in stored:
         top = 0
         for y, line in enumerate(plan.lines):
             for x in range(len(plan.columns)):
-                for group in range(groups):
+                for group in range(lane_groups):
                     for step in plan.steps:
                         window = []
                         for row, word, address, under in window_words(plan, y, x, group):
