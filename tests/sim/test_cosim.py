@@ -24,7 +24,7 @@ from support.cosim.tiny import (
 from support.networks.examples import every_kind
 
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.sim.cosim import Cosimulator, cosimulate, default_patience
+from spikeloom.sim.cosim import Cosimulator, cosimulate, default_stuck_after
 from spikeloom.sim.report import CosimReport
 from spikeloom.sim.scoreboard import Tally
 from spikeloom.sw.errors import ConfigError, DataError, ToolError
@@ -49,7 +49,7 @@ def broken(tiny: Cosimulator, defect: int, output_stall: float = 0.0) -> CosimRe
     return tiny.run(
         tiny_images(IMAGES),
         stalls=(0.0, output_stall),
-        patience=2000,
+        stuck_after=2000,
         plusargs=[f"+defect={defect}"],
     )
 
@@ -236,7 +236,7 @@ def test_wrong_arguments_are_named(tiny: Cosimulator) -> None:
 
 def test_patience_grows_with_the_work() -> None:
     # 4-bit pixels are up to 3 signed digits, 2-bit counts up to 2.
-    assert default_patience(tiny_network()) == 20_000 + 2 * (12 * 3 + 2 * 12 * 2)
+    assert default_stuck_after(tiny_network()) == 20_000 + 2 * (12 * 3 + 2 * 12 * 2)
 
 
 def generated_network(transport: str) -> Network:

@@ -77,14 +77,14 @@ def test_an_interrupt_kills_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
             super().__init__(*args, **kwargs)  # type: ignore[call-overload]
             started.append(self)
 
-    def look() -> None:
+    def poll() -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(building.subprocess, "Popen", Recorded)
     sleep = shutil.which("sleep")
     assert sleep is not None
     with pytest.raises(KeyboardInterrupt):
-        building.execute([sleep, "60"], Path(), {}, None, look)
+        building.execute([sleep, "60"], Path(), {}, None, poll)
     assert [process.wait(5) for process in started] == [-9]
 
 

@@ -259,7 +259,7 @@ def test_surplus_values_differ() -> None:
     assert score.tallies["sent"] == Tally(2 * IMAGES * 4 + 2, 2)
     assert score.divergence is not None
     assert (score.divergence.image, score.divergence.expected) == (IMAGES, None)
-    assert "expected no value any more" in str(score.divergence)
+    assert "the golden model has no further value here, got " in str(score.divergence)
 
 
 def test_batches_give_what_one_batch_gives() -> None:
