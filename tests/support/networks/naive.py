@@ -95,7 +95,7 @@ def _total(maps: list[Map]) -> Map:
 
 
 def step(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
-    """Return the spike and the new state of a neuron of channel ``c``; at t = 0, it has no state."""
+    """Return the spike and new state of a neuron of channel ``c``, which has no state at t = 0."""
     return _NEURONS[neuron.kind](neuron, c, t, state, total)
 
 
