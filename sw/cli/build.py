@@ -16,7 +16,6 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options, table
 from spikeloom.sw.cli.device import DeviceOptions, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
-from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.errors import ConfigError
 
@@ -184,12 +183,10 @@ def _stages() -> Iterator[Callable[[str], None]]:
 
 
 def _images(network: contract.Network, data: str, root: Path | None, limit: int) -> Images:
-    import numpy as np
-
     from spikeloom.hw.build import Images
+    from spikeloom.sw.datasets import first_images
 
-    found, _ = read_images(network.input, data, root, None, None, limit)
-    pixels = np.asarray(found, np.int64)
+    pixels = first_images(data, network.input, limit, root)
     return Images(pixels, f"{data}, the first {len(pixels)} test images", real=True)
 
 

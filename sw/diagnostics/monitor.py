@@ -214,7 +214,7 @@ def _probes(model: nn.Module) -> list[_Probe]:
         )
     network = next((m for m in model.modules() if isinstance(m, SpikingNetwork)), None)
     made = []
-    for layer in layers_of(prepared).layers:
+    for layer in layers_of(prepared):
         if layer.activation is None:
             continue
         neuron = network.neurons[layer.name] if network is not None else None

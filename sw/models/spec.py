@@ -1,4 +1,4 @@
-"""Models by name: of the zoo, or ``path/to/file.py:Net`` of the user's own."""
+"""Models by name, from the zoo or from a user's file: ``path/to/file.py:Net``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from spikeloom.sw.models.registry import MODELS
 
 
 def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]:
-    """Return what ``spec`` names: something that gives a model when it is called.
+    """Return the class or function that builds the model called ``spec``.
 
-    That is a class or a function of the user's; a model that the file has built is wrapped.
+    A model that the user's file has built already gets a function that returns it.
 
     Parameters
     ----------
     spec : str
         A name in the zoo, or ``path/to/file.py:Net``. The file is run as Python.
     folder : path, optional
-        Where else to look for a file with a relative path.
+        A second place to look for a file with a relative path.
 
     Raises
     ------
     ConfigError
-        If there is no such model or file, or it is neither class nor function.
+        If there is no such model or file, or the name is neither a class nor a function.
     UnsupportedError
         If the file raises an error when it is run.
     """
@@ -63,7 +63,7 @@ def build_model(spec: str, folder: Path | None = None) -> nn.Module:
     Raises
     ------
     ConfigError
-        If there is no such model, or what is named builds something else.
+        If there is no such model, or the class or function returns something else.
     UnsupportedError
         If the user's code raises an error, because it needs arguments, for instance.
     """

@@ -12,7 +12,7 @@ from spikeloom.sw.coding import Coding, Options, coding, fold
 from spikeloom.sw.coding.folding import pooled
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.graph.nodes import LayerSpec, SynapseSpec
+from spikeloom.sw.graph import LayerSpec, SynapseSpec
 from spikeloom.sw.network import INPUT, source_steps
 from spikeloom.sw.quantized.activations.timesteps import Learned
 from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
@@ -83,7 +83,7 @@ class SpikingNetwork(nn.Module):
         self.options: dict[str, Any] = {
             name: _plain(value) for name, value in options.items() if value is not None
         }
-        self.specs = layers_of(prepared).layers
+        self.specs = layers_of(prepared)
         self.neurons = nn.ModuleDict()
         for spec in self.specs:
             if spec.activation is not None:
@@ -165,21 +165,21 @@ class SpikingNetwork(nn.Module):
         spikes : dict of layer name to tensor, shape (T, N, *shape)
             Whole numbers: the spike values of the contract.
         """
-        walk = _Training(self, images) if self.training else _Evaluation(self, images)
+        forward = _Training(self, images) if self.training else _Evaluation(self, images)
         spikes: dict[str, Tensor] = {}
         for spec in self.specs:
-            total = walk.currents(spec, spikes)
+            total = forward.currents(spec, spikes)
             if spec.activation is None:
                 return total.mean(0).flatten(1), spikes
             steps = self.coding.layers[spec.name].timesteps
             neuron = self.neurons[spec.name]
             spikes[spec.name] = neuron(
-                total.expand(steps, *total.shape[1:]), walk.grid(spec, total)
+                total.expand(steps, *total.shape[1:]), forward.grid(spec, total)
             )
         raise AssertionError("the last layer has an activation")
 
 
-class _Walk:
+class _Forward:
     """One pass through the layers."""
 
     def __init__(self, network: SpikingNetwork, images: Tensor) -> None:
@@ -205,7 +205,7 @@ class _Walk:
         return spikes[list(source_steps(transport, len(spikes), layer.timesteps))]
 
 
-class _Training(_Walk):
+class _Training(_Forward):
     """Real values, through the modules of the prepared model."""
 
     def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
@@ -242,7 +242,7 @@ class _Training(_Walk):
         return cast(Tensor, self.network.prepared.get_submodule(synapse.norm)(sums))
 
 
-class _Evaluation(_Walk):
+class _Evaluation(_Forward):
     """Whole numbers in float64, with the weights of the integer network."""
 
     def __init__(self, network: SpikingNetwork, images: Tensor) -> None:

@@ -171,7 +171,7 @@ def weight_bits(prepared: fx.GraphModule) -> dict[str, int]:
     """Return the bits of each layer's weights."""
     return {
         layer.name: prepared.get_submodule(str(layer.synapses[0].target)).bits  # type: ignore[misc]
-        for layer in layers_of(prepared).layers
+        for layer in layers_of(prepared)
     }
 
 

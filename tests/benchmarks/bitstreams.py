@@ -19,14 +19,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks import page
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import FIELDS, Images, build
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.sw import datasets
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
+from spikeloom.sw.datasets import first_images
 from spikeloom.sw.errors import SpikeloomError
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
@@ -151,8 +149,7 @@ def made(one: Build, *, data: Path | None, keep: bool) -> bool:
     """Build; return whether it is what is committed, or has been put there."""
     network = load(PRETRAINED / f"{one.network}.safetensors")
     name = str(network.about["dataset"])
-    test = datasets.load(name, "test", data, datasets.Binning.of(network.input))
-    pixels = np.asarray(test.images_for(network.input)[:IMAGES], np.int64)
+    pixels = first_images(name, network.input, IMAGES, data)
     images = Images(pixels, f"{name}, the first {IMAGES} test images", real=True)
 
     def say(text: str) -> None:

@@ -42,6 +42,4 @@ def own_images(network: Network, number: int, data: Path | None) -> Images:
     name = str(network.about["dataset"])
     if data is None and name != "digits":
         return Images.random(network, number)
-    test = datasets.load(name, "test", data, datasets.Binning.of(network.input))
-    pixels = np.asarray(test.images_for(network.input)[:number], np.int64)
-    return Images(pixels, name, real=True)
+    return Images(datasets.first_images(name, network.input, number, data), name, real=True)

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.hooks import RemovableHandle
 
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.graph.walk import trace, walk
+from spikeloom.sw.graph import analyse, trace
 from spikeloom.sw.training.penalties.penalty import Penalty
 
 
@@ -130,7 +130,7 @@ class VariancePenalty(Penalty):
         """Find out where the inputs of each activation can be had."""
         module = model if isinstance(model, fx.GraphModule) else trace(model)
         nodes = {node.name: node for node in module.graph.nodes}
-        for layer in walk(module, None).layers:
+        for layer in analyse(module, None).layers:
             if layer.activation is None:
                 continue
             node = nodes[layer.activation]

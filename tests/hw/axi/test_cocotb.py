@@ -99,7 +99,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
     results = folder / "results.xml"
     try:
         runner.test(
-            test_module="axi_bench",
+            test_module="support.hw.axi_bench",
             hdl_toplevel=TOP,
             hdl_toplevel_lang="verilog",
             build_dir=folder / "build",

@@ -33,14 +33,14 @@ def model() -> fx.GraphModule:
 
 def at(model: fx.GraphModule, **timesteps: int) -> fx.GraphModule:
     """Give the model's layers other timesteps."""
-    for layer in layers_of(model).layers:
+    for layer in layers_of(model):
         if layer.name in timesteps:
             activation_of(model, layer).set_levels(timesteps[layer.name])
     return model
 
 
 def names(model: fx.GraphModule) -> list[str]:
-    return [layer.name for layer in layers_of(model).layers][:-1]
+    return [layer.name for layer in layers_of(model)][:-1]
 
 
 def test_is_the_prediction_for_the_converted_model(model: fx.GraphModule) -> None:

@@ -267,6 +267,8 @@ def test_images_for_a_network(tmp_path: Path) -> None:
     data = datasets.load("nmnist", "test", write_nmnist(tmp_path), binning)
     assert data.images_for(timed) is data.spikes
     assert data.images_for(still) is data.images
+    first = datasets.first_images("nmnist", timed, 1, tmp_path)
+    assert np.array_equal(first, data.spikes[:1])
     digits = small.digits("test")
     assert (digits.steps, digits.timed_shape) == (None, (1, 8, 8))
     assert digits.images_for(still) is digits.images

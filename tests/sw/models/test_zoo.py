@@ -14,15 +14,14 @@ from torch import nn
 from spikeloom.sw import models
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.graph.nodes import LayerSpec, Pooling
-from spikeloom.sw.graph.walk import trace, walk
+from spikeloom.sw.graph import LayerSpec, Pooling, analyse, trace
 from spikeloom.sw.quantized import check, initialise, prepare
 from spikeloom.sw.quantized.prepare import META
 
 
 def specs(name: str) -> list[LayerSpec]:
     model = models.build(name)
-    return list(walk(trace(model), model.input_shape).require().layers)
+    return list(analyse(trace(model), model.input_shape).require().layers)
 
 
 @pytest.mark.parametrize("name", models.MODELS)

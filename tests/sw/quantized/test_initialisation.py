@@ -30,7 +30,7 @@ def test_thresholds_come_from_the_positive_activations() -> None:
     with torch.no_grad():
         values = prepared.get_submodule("0").eval()(images)
     expected = np.percentile(values[values > 0].numpy(), 90)
-    layer = layers_of(prepared).layers[0]
+    layer = layers_of(prepared)[0]
     assert activation_of(prepared, layer).threshold == pytest.approx(expected, rel=1e-5)
 
 
@@ -41,7 +41,7 @@ def test_thresholds_of_signed_layers_fit_both_sides() -> None:
     initialise(prepared, images, percentile=100)
     with torch.no_grad():
         values = prepared.get_submodule("0").eval()(images)
-    activation = activation_of(prepared, layers_of(prepared).layers[0])
+    activation = activation_of(prepared, layers_of(prepared)[0])
     assert activation.threshold == pytest.approx(float(values.abs().max()), rel=1e-5)
 
 
@@ -71,7 +71,7 @@ def test_a_dead_layer_keeps_its_threshold() -> None:
         model[0].bias.fill_(-1)
     prepared = prepare(model, input_shape=(3,))
     initialise(prepared, torch.rand(5, 3))
-    assert activation_of(prepared, layers_of(prepared).layers[0]).threshold == 1.0
+    assert activation_of(prepared, layers_of(prepared)[0]).threshold == 1.0
 
 
 def test_initialisation_leaves_the_mode_alone() -> None:
@@ -170,7 +170,7 @@ def test_all_layers_are_set_by_the_least_squares() -> None:
     prepared = prepare(model, input_shape=(3,), timesteps=2)
     images = torch.rand(200, 3)
     initialise(prepared, images, "mse")
-    for layer in layers_of(prepared).layers[:-1]:
+    for layer in layers_of(prepared)[:-1]:
         activation = activation_of(prepared, layer)
         seen: list[Tensor] = []
         hook = activation.register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0]))
@@ -218,7 +218,7 @@ def mlp() -> tuple[nn.Module, fx.GraphModule, Tensor]:
 def test_a_warm_up_brings_each_layer_nearer_to_the_float_model(weights: bool) -> None:
     model, prepared, images = mlp()
     initialise(prepared, images)
-    for layer in layers_of(prepared).layers[:-1]:
+    for layer in layers_of(prepared)[:-1]:
         activation = activation_of(prepared, layer)
         activation.set_threshold(activation.threshold * 4)
     state = {key: value.clone() for key, value in model.state_dict().items()}
@@ -229,7 +229,7 @@ def test_a_warm_up_brings_each_layer_nearer_to_the_float_model(weights: bool) ->
     assert all(after < 0.5 * first for first, after in errors.values())
     # The error is that of the outputs, computed another way.
     meant = float_outputs(model, images)
-    for layer in layers_of(prepared).layers[:-1]:
+    for layer in layers_of(prepared)[:-1]:
         seen: list[Tensor] = []
         hook = activation_of(prepared, layer).register_forward_hook(
             lambda _, __, output, seen=seen: seen.append(output)
@@ -270,7 +270,7 @@ def test_a_warm_up_leaves_modes_and_statistics_alone() -> None:
     prepared.get_submodule("fc").weight.requires_grad_(False)
     before = {key: value.clone() for key, value in prepared.named_buffers()}
     errors = staged(prepared, teacher, small.digits("train").inputs()[:64], epochs=1)
-    assert list(errors) == [layer.name for layer in layers_of(prepared).layers[:-1]]
+    assert list(errors) == [layer.name for layer in layers_of(prepared)[:-1]]
     assert prepared.training
     assert teacher.training
     for key, value in prepared.named_buffers():

@@ -70,8 +70,7 @@ def test_every_model_comes_back(name: str, tmp_path: Path) -> None:
     checkpoint.save(Trained.of(prepared.eval(), spec=name), tmp_path / "m.safetensors")
     loaded = checkpoint.load(tmp_path / "m.safetensors").model
     activations = [
-        [repr(activation_of(m, layer)) for layer in layers_of(m).layers[:-1]]
-        for m in (prepared, loaded)
+        [repr(activation_of(m, layer)) for layer in layers_of(m)[:-1]] for m in (prepared, loaded)
     ]
     assert activations[0] == activations[1]
     with torch.no_grad():
@@ -101,7 +100,7 @@ def test_signed_and_residual_models_of_the_users_own(tmp_path: Path) -> None:
     trained = train(checkpoint.build_model(spec), data, epochs=0, tune_epochs=1, spec=spec)
     checkpoint.save(trained, tmp_path / "m.safetensors")
     loaded = checkpoint.load(tmp_path / "m.safetensors").model
-    first, second = (activation_of(loaded, layer) for layer in layers_of(loaded).layers[:-1])
+    first, second = (activation_of(loaded, layer) for layer in layers_of(loaded)[:-1])
     assert isinstance(first, SignedQCFS)
     assert (first.levels, first.slope, first.ratio) == (4, 0.3, 0.5)
     assert first.threshold != pytest.approx(0.4)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import fx, nn
 
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.graph.walk import trace
+from spikeloom.sw.graph import trace
 from spikeloom.sw.network import Neuron, Signed
 from spikeloom.sw.quantized import QCFS, Activation, SignedQCFS
 

@@ -1,67 +1,51 @@
-"""Tracing a torch model, and the one walk over it that check, prepare and convert share."""
+"""Analysis of a traced model, node by node, for check, prepare and convert alike."""
 
 from __future__ import annotations
 
-import copy
 import operator
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import fx
 
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph import (  # noqa: F401  # they enter their rules
     activation_rules,
+    end_rules,
     layer_rules,
+    pool_rules,
     shape_rules,
     sum_rules,
 )
-from spikeloom.sw.graph.nodes import LayerSpec, NodeReport, Walk
-from spikeloom.sw.graph.rules import LEAVES, apply_rule
+from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.layers import LayerSpec
+from spikeloom.sw.graph.reports import NodeReport, RefusalError, describe
+from spikeloom.sw.graph.rules import apply_rule
 
 #: Batch size of the shape propagation: not 1, so that a flattening of the batch axis shows.
 _PROBE_BATCH = 2
-#: How many obstacles an error message lists.
+#: Largest number of obstacles that an error message lists.
 _LISTED = 8
 
 
-class _Proxy(fx.Proxy):
-    """A stand-in for a tensor that knows ``x += y`` from ``x = x + y``, as torch does."""
-
-    def __iadd__(self, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
-
-
-class Tracer(fx.Tracer):
-    """A symbolic tracer that keeps our trainable modules whole."""
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        """Return what stands for the value of ``node`` while the model's code runs."""
-        return _Proxy(node, self)
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Return whether ``m`` becomes one node."""
-        return isinstance(m, tuple(LEAVES)) or super().is_leaf_module(m, module_qualified_name)
-
-
 @dataclass(frozen=True)
-class Walked:
-    """A model whose every node has been looked at.
+class Analysis:
+    """The spiking network that a traced model can become, and a report on each node.
 
     Parameters
     ----------
     module : fx.GraphModule
-        A trace of a copy of the model.
+        The traced model.
     layers : tuple of LayerSpec
+        In order of evaluation. Only complete if every report is ``supported``.
     reports : tuple of NodeReport
         One per node, in order of evaluation.
     redundant : tuple of str
         Names of nodes that can be replaced by their input.
     shapes : mapping of node name to shape
-        Without the batch axis; empty if the input's shape is unknown.
+        Without the batch axis; empty if the input's shape is not known.
     """
 
     module: fx.GraphModule
@@ -70,8 +54,14 @@ class Walked:
     redundant: tuple[str, ...]
     shapes: dict[str, tuple[int, ...]]
 
-    def require(self) -> Walked:
-        """Return itself, or raise `UnsupportedError` with everything that stands in the way."""
+    def require(self) -> Analysis:
+        """Return the analysis itself, of a model that can be converted.
+
+        Raises
+        ------
+        UnsupportedError
+            If the model cannot be converted; the message lists the obstacles.
+        """
         bad = [report for report in self.reports if not report.supported]
         if bad:
             lines = [f"  {report}" for report in bad[:_LISTED]]
@@ -83,44 +73,23 @@ class Walked:
         return self
 
 
-def trace(model: nn.Module) -> fx.GraphModule:
-    """Return a symbolic trace of a copy of ``model``; the model itself stays as it is.
-
-    Raises
-    ------
-    UnsupportedError
-        If the forward pass cannot be traced, because it depends on the data, for instance.
-    """
-    model = copy.deepcopy(model)
-    tracer = Tracer()
-    if tracer.is_leaf_module(model, "") and not isinstance(model, nn.Sequential):
-        model = nn.Sequential(OrderedDict(layer=model))  # a single layer would be looked into
-    try:
-        graph = tracer.trace(model)
-        return fx.GraphModule(model, graph, type(model).__name__)
-    except Exception as error:  # whatever the user's forward() raises when it is given a proxy
-        raise UnsupportedError(
-            f"the forward pass of {type(model).__name__} cannot be traced: {error}. It must do the "
-            f"same for every input: move 'if', 'for' and 'assert' that depend on a tensor out of it"
-        ) from None
-
-
-def walk(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Walked:
-    """Look at every node of a traced model.
+def analyse(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Analysis:
+    """Apply the rules to every node of a traced model.
 
     Parameters
     ----------
     module : fx.GraphModule
-        From :func:`trace` or :func:`spikeloom.sw.quantized.prepare`.
+        From :func:`.trace` or :func:`spikeloom.sw.quantized.prepare`.
     input_shape : tuple of int, optional
-        Shape of one image. Without it, what depends on shapes is not checked.
+        Shape of one image. Without it, nothing that depends on shapes is checked.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     failure: NodeReport | None = None
     if input_shape is not None:
         shapes, failure = _propagate(module, tuple(input_shape))
-    walking = Walk(module, shapes)
-    reports = walking.run(apply_rule)
+    context = Context(module, shapes)
+    used = _used(module.graph)
+    reports = [_judge(context, node, node in used) for node in module.graph.nodes]
     if failure is not None:
         reports = [
             replace(r, supported=False, reason=failure.reason)
@@ -128,13 +97,52 @@ def walk(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Walked:
             else r
             for r in reports
         ]
-    return Walked(module, tuple(walking.layers), tuple(reports), tuple(walking.redundant), shapes)
+    return Analysis(module, tuple(context.layers), tuple(reports), tuple(context.redundant), shapes)
+
+
+def _judge(context: Context, node: fx.Node, used: bool) -> NodeReport:
+    """Set the value of a node by its rule, and return the report on it."""
+    context.note = ""
+    try:
+        if used:
+            context.set_value(node, apply_rule(context, node))
+        else:
+            _refuse_lost_effect(context.module, node)
+            context.set_unknown(node)
+            context.note = "not used: left out"
+        supported, reason = True, context.note
+    except RefusalError as refusal:
+        context.set_unknown(node)
+        supported, reason = False, str(refusal)
+    return NodeReport(node.name, describe(context.module, node), supported, reason)
+
+
+def _refuse_lost_effect(module: fx.GraphModule, node: fx.Node) -> None:
+    """Raise RefusalError if an unused node changes its input in place, which a graph loses."""
+    called = module.get_submodule(str(node.target)) if node.op == "call_module" else None
+    name = str(getattr(node.target, "__name__", node.target))
+    in_place = getattr(called, "inplace", False) or node.kwargs.get("inplace")
+    in_place = in_place or node.target is operator.iadd
+    if in_place or (node.op != "call_module" and name.endswith("_")):
+        raise RefusalError("changes its input in place, and its result is not used: assign it")
+
+
+def _used(graph: fx.Graph) -> set[fx.Node]:
+    """Return the inputs, and the nodes that the output depends on."""
+    pending = [node for node in graph.nodes if node.op in ("output", "placeholder")]
+    used = set(pending)
+    while pending:
+        for source in pending.pop().all_input_nodes:
+            if source not in used:
+                used.add(source)
+                pending.append(source)
+    return used
 
 
 def _propagate(
     module: fx.GraphModule, input_shape: tuple[int, ...]
 ) -> tuple[dict[str, tuple[int, ...]], NodeReport | None]:
-    """Return each node's shape, and the node at which the model fails, if it does."""
+    """Return the shape of each node's result, and a report on the node that fails, if one does."""
     shapes: dict[str, tuple[int, ...]] = {}
     failed: list[fx.Node] = []
 
