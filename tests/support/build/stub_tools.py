@@ -21,7 +21,7 @@ from spikeloom.sw.network import (
     Network,
 )
 
-REPORT = {
+REPORT: dict[str, Any] = {
     "fmax": {"clk": {"achieved": 33.333}},
     "utilization": {
         "ICESTORM_LC": {"used": 1234, "available": 5280},
@@ -40,7 +40,7 @@ def two_layers() -> Network:
             Layer(
                 "hidden",
                 2,
-                If(*(np.full(8, value) for value in (9, 4, 1)), fraction_bits=0),
+                If(np.full(8, 9), np.full(8, 4), np.full(8, 1), fraction_bits=0),
                 (Connection("input", "count", Linear(rng.integers(-3, 4, (8, 4)))),),
             ),
             Layer(

@@ -254,7 +254,7 @@ async def resets(dut: Any) -> None:
     bench = Bench(dut, pause=0.3, seed=4)
     steady(dut)
     await bench.start()
-    seen = set()
+    seen: set[str] = set()
     for k in range(20):
         # During an image, or during its logits.
         await bench.send(JOB["images"][0])

@@ -259,8 +259,8 @@ def pooled(pool: Pool, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     height, width = values.shape[2] // rows, values.shape[3] // columns
     cut = values[:, :, : height * rows, : width * columns]
     split = cut.reshape(*cut.shape[:2], height, rows, width, columns, -1)
-    result: np.ndarray[Any, Any] = {"sum": np.sum, "max": np.max}[pool.kind](split, axis=(3, 5))
-    return result
+    reduce: Any = {"sum": np.sum, "max": np.max}[pool.kind]
+    return reduce(split, axis=(3, 5))
 
 
 def showcase() -> Network:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from amaranth.sim import Simulator
@@ -11,6 +13,7 @@ from amaranth.sim import Simulator
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.network import Network
 
 
@@ -60,7 +63,7 @@ def simulate(
     for name in names:
         seen.steps[name], seen.sent[name] = [], []
 
-    async def drive(ctx):
+    async def drive(ctx: Any) -> None:
         for value in stream:
             while rng.random() < stall_in:
                 await ctx.tick()
@@ -69,7 +72,7 @@ def simulate(
             await ctx.tick().until(dut.i.ready)
             ctx.set(dut.i.valid, 0)
 
-    async def receive(ctx):
+    async def receive(ctx: Any) -> None:
         idle = 0
         while len(seen.logits) < expected:
             ready = rng.random() >= stall_out
@@ -101,10 +104,10 @@ def simulate(
                     for key in ("cycles", "events", "starved", "blocked")
                 }
 
-    def watch(name):
+    def watch(name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
         tap = getattr(dut, f"tap__{name}")
 
-        async def process(ctx):
+        async def process(ctx: Any) -> None:
             signals = (tap.step, tap.potential, tap.spike, tap.sent, tap.value)
             async for _, _, step, potential, spike, sent, value in ctx.tick().sample(*signals):
                 if step:
@@ -140,8 +143,9 @@ def differing(network: Network, images: np.ndarray, planned: Plan, seen: Observe
     from spikeloom.sw.golden import Golden
 
     result = Golden(network).run(images, trace=True)
+    assert result.trace is not None
     found = []
-    logits = np.array(seen.logits).reshape(len(images), -1)
+    logits: np.ndarray = np.array(seen.logits).reshape(len(images), -1)
     expected = result.logits.numpy()
     shape = network.shapes[network.output.name]
     if len(shape) == 3:
@@ -157,7 +161,9 @@ def differing(network: Network, images: np.ndarray, planned: Plan, seen: Observe
         trace = result.trace[name]
         steps = layer.layer.timesteps
 
-        def ordered(values, steps, target=target, name=name):
+        def ordered(
+            values: np.ndarray, steps: int, target: StreamPlan = target, name: str = name
+        ) -> np.ndarray:
             """Return (image, y, x, group, t, lane) in golden's order, (T, N, C, H, W)."""
             values = values.reshape(
                 len(images), target.height, target.width, target.groups, steps, target.lanes

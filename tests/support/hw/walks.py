@@ -99,9 +99,8 @@ def expected_words(
 ) -> list[dict[str, Any]]:
     """Return the words that a scanner must read of ``images``, as its plan's tables tell."""
     stream, size = plan.buffer.stream, plan.buffer.word_values
-    stored = transfers(stream, images)
-    shape = (len(images), stream.height, stream.width, stream.groups)
-    stored = np.reshape(stored, (*shape, stream.steps, stream.lanes)).swapaxes(-1, -2)
+    shape = (len(images), stream.height, stream.width, stream.groups, stream.steps, stream.lanes)
+    stored = np.reshape(transfers(stream, images), shape).swapaxes(-1, -2)
     modulus = 1 << max(((depth or groups * plan.kernel[0] * plan.span) - 1).bit_length(), 1)
     words = []
     for image in stored:

@@ -185,7 +185,8 @@ class ModelBoard:
         if kind == 2:
             return 0, bytes(self.state) + struct.pack("<HH", self.decoder.damaged & 0xFFFF, 0)
         if kind == 3:
-            return self.store(bank, *struct.unpack("<I", body[1:5]), body[5:]), b""
+            (offset,) = struct.unpack("<I", body[1:5])
+            return self.store(bank, offset, body[5:]), b""
         if kind == 4:
             self.run(bank, *struct.unpack("<I", body[1:]))
         if kind == 5:

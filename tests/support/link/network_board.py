@@ -101,11 +101,13 @@ class NetworkBoard(ModelBoard):
     def words(self, record: int, image: bytes) -> bytes:
         kept = self.link.records[record]
         target = self.plan[kept.layer].target
-        trace = self.golden.run(self.image(image), trace=True).trace[kept.layer].spikes.numpy()
+        trace = self.golden.run(self.image(image), trace=True).trace
+        assert trace is not None
+        spikes = trace[kept.layer].spikes.numpy()
         if target.steps == 1:
-            trace = trace.sum(0, keepdims=True)
+            spikes = spikes.sum(0, keepdims=True)
         shape = (1, target.channels, target.height, target.width, target.steps)
-        values = np.moveaxis(trace[:, 0], 0, -1).reshape(shape)
+        values = np.moveaxis(spikes[:, 0], 0, -1).reshape(shape)
         found = b""
         for lanes in transfers(target, values):
             mask = (1 << kept.values.width) - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +67,7 @@ def trained(name: str, weight_bits: int = 8) -> Trained:
     )
 
 
-def prepared(model: nn.Module, shape: tuple[int, ...], **choices: int) -> fx.GraphModule:
+def prepared(model: nn.Module, shape: tuple[int, ...], **choices: Any) -> fx.GraphModule:
     """Return a prepared, untrained model whose thresholds come from random 4-bit images."""
     module = prepare(model, input_shape=shape, input_scale=1 / 16, **choices)
     module.meta[META]["input_bits"] = 4
