@@ -51,6 +51,7 @@ types: .venv/.dev  ## mypy: types
 	@mkdir -p build/typing/spikeloom
 	@ln -sfn ../../../sw ../../../hw ../../../sim build/typing/spikeloom/
 	@$(BIN)/mypy -p spikeloom.sw -p spikeloom.hw -p spikeloom.sim
+	@$(BIN)/mypy tests
 
 pytest: .venv/.dev  ## some of the tests: make pytest ARGS='tests/sw -k golden'
 	$(SAY) 'pytest: $(WORKERS) at a time'
