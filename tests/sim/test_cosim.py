@@ -310,3 +310,15 @@ def test_images_with_a_time_axis_are_equal(build_dir: Path) -> None:
     report = cosimulate(network, images, config=config, build_dir=build_dir, stalls=(0.2, 0.2))
     assert report.equal, report.divergence
     assert report.layers[0].tallies["spikes"] == Tally(30 * 3 * 32, 0)
+
+
+def test_counts_of_a_cosimulation(build_dir: Path) -> None:
+    config = HardwareConfig(lanes={"hidden": 2, "output": 1}, debug=True)
+    simulated = Cosimulator(tiny_network(), config=config, build_dir=build_dir)
+    images = tiny_images(7)
+    report = simulated.run(images, counts=["hidden"])
+    expected = Golden(simulated.network).run(images).counts["hidden"]
+    assert report.counts["hidden"].tolist() == expected.tolist()
+    assert simulated.run(images).counts == {}
+    with pytest.raises(ConfigError, match=r"^counts: there is no layer 'hid' with taps$"):
+        simulated.run(images, counts=["hid"])

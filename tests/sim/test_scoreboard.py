@@ -60,7 +60,7 @@ def golden(layer: EngineInfo, images: int = IMAGES) -> Result:
 
 
 class Shown(LayerRecords):
-    """What a faultless hardware shows of ``expected``, to be tampered with."""
+    """Records of faultless hardware for a golden result, which a test can tamper with."""
 
     def __init__(self, layer: EngineInfo, expected: Result) -> None:
         assert expected.trace is not None
