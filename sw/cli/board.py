@@ -110,7 +110,7 @@ def command(
     with _stopped() as stop, ExitStack() as stack:
         described = threading.Event()
 
-        def look() -> None:
+        def poll() -> None:
             if stop.is_set():
                 raise KeyboardInterrupt
 
@@ -128,7 +128,7 @@ def command(
             records=device.layers(network),
             tested=None if tested is None else _images(network, data, data_root, tested),
             build_dir=build_dir,
-            look=look,
+            poll=poll,
             changed=changed,
         )
         labels = {name: light.label for name, light in simulated.board.lights.items()}

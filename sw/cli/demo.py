@@ -1,4 +1,4 @@
-"""``spikeloom demo``: from a model to simulated hardware, with handwritten digits."""
+"""``spikeloom demo``: from training to simulated hardware, on handwritten digits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODEL = "digits-conv"
 DATA = "digits"
 TIMESTEPS = 4
 WEIGHT_BITS = 8
-#: Probabilities of input and output stalls, and number of images, in the second simulation.
+#: Probabilities of input and output stalls, and number of images, of the second simulation.
 STALLS = (0.3, 0.3)
 STALLED_IMAGES = 40
 
@@ -38,7 +38,7 @@ STALLED_IMAGES = 40
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("build/demo"),
     show_default=True,
-    help="Folder for all files of the demonstration.",
+    help="Folder for everything that is made.",
 )
 @epoch_options
 @click.option(
@@ -48,12 +48,7 @@ STALLED_IMAGES = 40
     help="The first N test images only.",
 )
 @click.option(
-    "--seed",
-    type=int,
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of training and stalls.",
+    "--seed", type=int, metavar="N", default=0, show_default=True, help="Of training and stalls."
 )
 @click.pass_context
 def command(
@@ -74,7 +69,7 @@ def command(
     from spikeloom.sim.tools import Tools
     from spikeloom.sw import datasets
 
-    # Missing tools of the simulator are reported now, and not after the training.
+    # A missing tool of the simulator is reported now rather than after the training.
     Tools.find()
     test = datasets.load(DATA, "test")
     demo = Demo(out, test if limit is None else test.head(limit), seed)
@@ -98,16 +93,23 @@ def command(
 
 @dataclass
 class Demo:
-    """The steps of the demonstration, in order, and their files.
+    """The steps of the demonstration, in order.
 
     Parameters
     ----------
     out : Path
-        Folder of the files.
+        Folder that the steps write their files to.
     test : Dataset
         Images to simulate.
     seed : int
         Seed of training and stalls.
+
+    Attributes
+    ----------
+    sidecar : dict
+        Sidecar of the generated Verilog.
+    seconds : dict of str to float
+        Duration of each step.
     """
 
     out: Path
@@ -118,7 +120,7 @@ class Demo:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files that the steps write, by their content."""
+        """Paths of the files that the steps write, by description."""
         return {
             "trained model": self.out / "trained.safetensors",
             "network": self.out / "network.safetensors",
@@ -138,7 +140,7 @@ class Demo:
         from spikeloom.sw.training import checkpoint
 
         start = time.monotonic()
-        torch.set_num_threads(1)  # fastest for so small a network, and repeatable
+        torch.set_num_threads(1)  # a network this small is trained fastest so, and repeatably
         torch.manual_seed(self.seed)
         trained = training.train(
             build_model(MODEL),
@@ -157,7 +159,7 @@ class Demo:
         return trained
 
     def convert(self, trained: Trained, progress: Progress) -> contract.Network:
-        """Convert the trained model to an integer network, and read it back from its file."""
+        """Convert the trained model to an integer network, and read that back from its file."""
         from spikeloom.sw.conversion import convert
 
         start = time.monotonic()
@@ -175,17 +177,17 @@ class Demo:
 
         start = time.monotonic()
         task = progress.add_task("generating Verilog", total=1)
-        verilog = generate(network, HardwareOptions().config(debug=True, counters=True))
-        verilog.save(self.files["Verilog"])
-        self.sidecar = verilog.sidecar
+        generated = generate(network, HardwareOptions().config(debug=True, counters=True))
+        generated.save(self.files["Verilog"])
+        self.sidecar = generated.sidecar
         progress.advance(task)
         self.seconds["generate"] = time.monotonic() - start
 
     def simulate(
         self, network: contract.Network, progress: Progress
     ) -> tuple[CosimReport, CosimReport]:
-        """Simulate the Verilog from its file: at full speed, and with stalls."""
-        from spikeloom.sim.cosim import Cosimulator
+        """Simulate the Verilog file twice: at full speed, and with stalls."""
+        from spikeloom.sim import Cosimulator
         from spikeloom.sim.design import Design
 
         start = time.monotonic()
@@ -210,7 +212,7 @@ class Demo:
         return full, stalled
 
     def golden_accuracy(self, network: contract.Network) -> float:
-        """Return the share of the images that the golden model gets right."""
+        """Return the fraction of the images that the golden model gets right."""
         from spikeloom.sw.golden import Golden
 
         labels = Golden(network).run(self.test.images).labels.numpy()
@@ -250,15 +252,15 @@ class Demo:
         )
         out.print(hardware_table(self.sidecar))
         waterfall = table("model", "#accuracy")
-        for model, key in (
+        for what, key in (
             ("float ANN", "float"),
             ("quantized ANN", "quantized"),
             ("integer golden model", "golden"),
             ("hardware", "hardware"),
         ):
-            waterfall.add_row(model, percent(accuracy[key]))
+            waterfall.add_row(what, percent(accuracy[key]))
         out.print(waterfall)
         show(full)
         click.echo(verdict(stalled))
-        for content, path in self.files.items():
-            click.echo(f"{content + ':':<16}{path}")
+        for what, path in self.files.items():
+            click.echo(f"{what + ':':<16}{path}")

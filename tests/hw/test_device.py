@@ -48,7 +48,8 @@ def client_of(device: Device) -> tuple[Client, SimulatedBoard]:
 def answers(board: SimulatedBoard, requests: list[Message]) -> list[Message]:
     """Send requests at once, and return their replies."""
     board.write(b"".join(encode(content(request, k)) for k, request in enumerate(requests)))
-    decoder, found = Decoder(), []
+    decoder = Decoder()
+    found: list[Message] = []
     while len(found) < len(requests):
         found += [parse(whole)[0] for whole in decoder.feed(board.read(1e-3))]
     return found

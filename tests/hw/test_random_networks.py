@@ -112,7 +112,7 @@ def cases(share: int) -> list[Case]:
     return [case(share * NETWORKS + number, SIZES[share]) for number in range(NETWORKS)]
 
 
-def case(number: int, sizes: dict[str, int]) -> Case:
+def case(number: int, sizes: dict[str, Any]) -> Case:
     """Return one random case.
 
     It is the second that Hypothesis draws: the first is the simplest there is, and each later one

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from amaranth.hdl import Elaboratable, Module
@@ -36,7 +38,7 @@ def run(network: Network, images: np.ndarray, logits: np.ndarray) -> tuple[int, 
     pair = Pair(network, images, logits)
     shown = []
 
-    async def watch(ctx):
+    async def watch(ctx: Any) -> None:
         due = len(images) * network.classes
         for _ in range(100_000):
             *_, i, ready = await ctx.tick().sample(pair.test.i.valid, pair.test.i.ready)

@@ -66,7 +66,7 @@ def job() -> tuple[str, dict[str, object]]:
         "latency": first.latency - 1,
         "registers": {r["name"]: r for r in made.sidecar["axi"]["registers"]},
         "address_bits": made.sidecar["axi"]["address_bits"],
-        "patience": 50_000,
+        "timeout_cycles": 50_000,
     }
 
 

@@ -47,7 +47,7 @@ class Sources:
             self.made[repr(parts)] = folder, write_sources(top, board, family, folder)
         # Amaranth warns of designs of which nothing is made.
         for part in (top, top.device, test):
-            vars(part)["_MustUse__used"] = True
+            part.__dict__["_MustUse__used"] = True
         folder, commands = self.made[repr(parts)]
         shutil.copytree(folder, work, dirs_exist_ok=True)
         return commands
@@ -289,8 +289,8 @@ def test_a_multiplier_block_is_a_defect(tools: Tools, tmp_path: Path, cell: str)
     if cell == "SB_MAC16":
         tools.cells = [tools.cells[0] | {cell: 1}]
     else:
-        used = REPORT["utilization"] | {cell: {"used": 1, "available": 8}}
-        tools.reports[0] = REPORT | {"utilization": used}
+        used = {**REPORT["utilization"], cell: {"used": 1, "available": 8}}
+        tools.reports[0] = {**REPORT, "utilization": used}
     with pytest.raises(ToolError, match="1 multiplier blocks, and should have none"):
         build(two_layers(), ICEBREAKER, tmp_path)
 

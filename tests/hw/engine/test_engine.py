@@ -102,6 +102,7 @@ class Case:
         synapses = plan.layer.connections[0].synapses
         if isinstance(synapses, Linear):
             return int(digits.sum()) * plan.target.lane_groups
+        assert isinstance(synapses, Conv2d)
         (top, left), (rows, columns) = synapses.padding, synapses.kernel
         padded = np.pad(digits, ((0, 0), (0, 0), (top, top), (left, left), (0, 0)))
         return plan.target.lane_groups * sum(

@@ -131,7 +131,7 @@ class TestValuePicker:
         layout = word_layout(value, 3, ADDRESS_BITS)
         expected = []
         for word in payloads(drawn):
-            slots = [k for k, v in enumerate(word["values"]) if v] or [None]
+            slots: list[int | None] = [k for k, v in enumerate(word["values"]) if v] or [None]
             for slot in slots:
                 address = (word["base"] + (slot or 0)) % (1 << ADDRESS_BITS)
                 picked = 0 if slot is None else word["values"][slot]

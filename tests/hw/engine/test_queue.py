@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from amaranth.hdl import Fragment, Module
@@ -22,9 +23,9 @@ def played(platform: object, depth: int, coming: int, going: int) -> list[tuple[
     m = Module()
     # Elaborated here, since a simulator has no platform.
     m.submodules.queue = Fragment.get(queue, platform)
-    seen = []
+    seen: list[tuple[int, ...]] = []
 
-    async def drive(ctx: object) -> None:
+    async def drive(ctx: Any) -> None:
         chance = random.Random(depth)
         number = 0
         for _ in range(600):
@@ -51,7 +52,7 @@ def expected(depth: int, coming: int, going: int) -> list[tuple[int, ...]]:
     inner: list[int] = []
     shown: list[int] = []
     number = 0
-    seen = []
+    seen: list[tuple[int, ...]] = []
     for _ in range(600):
         comes, goes = chance.randrange(4) < coming, chance.randrange(4) < going
         ready = len(inner) < depth - 1

@@ -1,4 +1,4 @@
-"""Random walks of windows, and what their tables say that a scanner reads."""
+"""Random plans of a layer's windows, and the words that a scanner must read for them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from support.hw.components import transfers
 
 @st.composite
 def window_plans(draw: st.DrawFn) -> WindowPlan:
-    """Windows of a random convolution, over a buffer of just the rows that they need.
+    """Draw the windows of a random convolution, with a buffer of just as many rows as they need.
 
-    Some read only a share of each position, as groups of a convolution do, and some stay at a
-    timestep for several of theirs.
+    In some, each group of lanes reads only a share of the channels, as in a grouped convolution. In
+    some, several timesteps of the layer read the same timestep of the source.
     """
     lanes = draw(st.integers(1, 3))
     channels = draw(st.integers(lanes, 5))
@@ -62,7 +62,7 @@ def window_plans(draw: st.DrawFn) -> WindowPlan:
 
 @st.composite
 def shares(draw: st.DrawFn, position: int) -> Share:
-    """What each of a few groups reads of the words of a position."""
+    """Draw the share of a position's words that each of a few groups reads."""
     words = draw(st.integers(1, position))
     firsts = draw(st.lists(st.integers(0, position - words), min_size=1, max_size=3))
     return Share(words, position, tuple(firsts))
@@ -71,9 +71,11 @@ def shares(draw: st.DrawFn, position: int) -> Share:
 def window_words(
     plan: WindowPlan, y: int, x: int, group: int
 ) -> Iterator[tuple[int, int, int, range]]:
-    """Yield the words of a window: row of the window, word of the row, address, values under it.
+    """Yield the words of a window, each as (row, word, address, values).
 
-    The address is that of the word's first weights, relative to the group's.
+    ``row`` counts from the window's first row, ``word`` from the buffer row's first word.
+    ``address`` is that of the word's first weights, relative to the group's first. ``values`` are
+    the indices of the word's values that lie in the window.
     """
     line, column, share = plan.lines[y], plan.columns[x], plan.share
     for row in range(line.rows):
@@ -95,11 +97,11 @@ def expected_words(
     first: int = 0,
     depth: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return what a scanner and its buffer say of ``images``, word by word, from the tables."""
+    """Return the words that a scanner must read of ``images``, as its plan's tables tell."""
     stream, size = plan.buffer.stream, plan.buffer.word_values
-    stored = transfers(stream, images)
     shape = (len(images), stream.height, stream.width, stream.lane_groups)
-    stored = np.reshape(stored, (*shape, stream.steps, stream.lanes)).swapaxes(-1, -2)
+    shape = (*shape, stream.steps, stream.lanes)
+    stored = np.reshape(transfers(stream, images), shape).swapaxes(-1, -2)
     modulus = 1 << max(((depth or lane_groups * plan.kernel[0] * plan.span) - 1).bit_length(), 1)
     words = []
     for image in stored:
@@ -118,7 +120,7 @@ def expected_words(
                             entry = {"base": base % modulus, "values": kept, "last": 0}
                             window.append((any(values), entry))
                         if plan.buffer.marked:
-                            # Words without a non-zero are passed over, but for a window's only one.
+                            # Words of zeros are skipped, unless the window has no others.
                             window = [shown for shown in window if shown[0]] or window[:1]
                         window[-1][1]["last"] = 1
                         words += [entry for _, entry in window]

@@ -247,8 +247,9 @@ def test_recordings_have_spikes_and_their_sums(tmp_path: Path) -> None:
     assert np.array_equal(data.images, data.spikes.sum(1))
     assert (data.bits, data.scale, data.images.dtype) == (4, 1 / 8, np.uint8)
     assert data.inputs().shape == (3, 2, 34, 34)
-    assert data.head(2).spikes is not None
-    assert np.array_equal(data.head(2).spikes, data.spikes[:2])
+    first = data.head(2).spikes
+    assert first is not None
+    assert np.array_equal(first, data.spikes[:2])
 
 
 def test_recordings_in_chosen_bins(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from typing import cast
 
 import pytest
 from support.models.graphs import Free, Refusals, analysed, assert_refused, chain, refused
@@ -58,7 +59,7 @@ def test_long_lists_of_obstacles_are_cut() -> None:
 
 def test_an_output_that_is_no_tensor_of_the_model() -> None:
     with pytest.raises(UnsupportedError, match="does not depend on its input"):
-        analysed(lambda m, x: x.size(0), None).require()
+        analysed(lambda m, x: cast(Tensor, x.size(0)), None).require()
 
 
 def test_shapes_that_do_not_fit_are_reported_at_their_node() -> None:

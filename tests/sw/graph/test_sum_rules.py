@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from itertools import permutations
+from typing import cast
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ ADDITIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "method": lambda x, y: x.add(y),
     "keyword": lambda x, y: x.add(other=y, alpha=1),
     "in place": lambda x, y: x.add_(y),
-    "sum": lambda x, y: sum((x, y)),
+    "sum": lambda x, y: cast(Tensor, sum((x, y))),
 }
 
 
@@ -73,7 +74,7 @@ def test_a_batch_norm_of_one_branch_stays_there() -> None:
 def test_the_longest_path_names_the_layer_in_any_order(order: tuple[int, ...]) -> None:
     def forward(m: Free, x: Tensor, y: Tensor) -> Tensor:
         branches = (m.proj(m.relu(m.conv2(y))), m.conv3(x), y)
-        return sum(branches[i] for i in order)
+        return cast(Tensor, sum(branches[i] for i in order))
 
     layer = middle(forward)
     assert layer.name == "proj"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,8 +47,7 @@ def test_thresholds_of_signed_layers_fit_both_sides() -> None:
 
 
 def test_each_layer_sees_what_the_layers_before_let_through() -> None:
-    prepared = small.trained("digits-conv").model
-    copied = copy.deepcopy(prepared)
+    copied: Any = copy.deepcopy(small.trained("digits-conv").model)
     images = small.digits("train").inputs()[:64]
     initialise(copied, images)
     seen: dict[str, Tensor] = {}
@@ -65,10 +65,11 @@ def test_each_layer_sees_what_the_layers_before_let_through() -> None:
 
 
 def test_a_dead_layer_keeps_its_threshold() -> None:
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    first = nn.Linear(3, 4)
+    model = nn.Sequential(first, nn.ReLU(), nn.Linear(4, 2))
     with torch.no_grad():
-        model[0].weight.fill_(-1)
-        model[0].bias.fill_(-1)
+        first.weight.fill_(-1)
+        first.bias.fill_(-1)
     prepared = prepare(model, input_shape=(3,))
     initialise(prepared, torch.rand(5, 3))
     assert activation_of(prepared, layers_of(prepared)[0]).threshold == 1.0
@@ -76,10 +77,11 @@ def test_a_dead_layer_keeps_its_threshold() -> None:
 
 def test_initialisation_leaves_the_mode_alone() -> None:
     prepared = prepare(models.build("digits-conv"), input_shape=SHAPE).train()
-    before = prepared.get_submodule("norm1").running_mean.clone()
+    norm: Any = prepared.get_submodule("norm1")
+    before = norm.running_mean.clone()
     initialise(prepared, torch.rand(4, *SHAPE))
     assert prepared.training
-    assert torch.equal(prepared.get_submodule("norm1").running_mean, before)
+    assert torch.equal(norm.running_mean, before)
 
 
 def test_calibration_needs_images_and_a_percentile() -> None:

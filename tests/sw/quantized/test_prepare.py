@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -100,7 +101,7 @@ def test_many_levels_and_bits_come_close_to_the_original(name: str) -> None:
 
 @pytest.mark.parametrize("name", small.MODELS)
 def test_preparation_leaves_the_network_as_it_is(name: str) -> None:
-    model = small.MODELS[name]()
+    model: Any = small.MODELS[name]()
     before = analyse(trace(model), model.input_shape).layers
     after = layers_of(prepare(model, input_shape=model.input_shape))
     assert [layer.name for layer in after] == [layer.name for layer in before]
@@ -150,6 +151,7 @@ def test_batch_norm_stays_in_place_and_trains() -> None:
     prepared = prepare(models.build("digits-conv"), input_shape=SHAPE)
     norm = prepared.get_submodule("norm1")
     assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
     before = norm.running_mean.clone()
     prepared.train()(torch.rand(8, *SHAPE)).sum().backward()
     assert not torch.equal(norm.running_mean, before)
@@ -166,14 +168,15 @@ def test_choices_per_layer() -> None:
     layers = layers_of(prepared)
     levels = {x.name: activation_of(prepared, x).levels for x in layers[:-1]}
     assert levels == {"activations": 8, "conv2": 2, "fc1": 3}
-    bits = {x.name: prepared.get_submodule(x.synapses[0].target).bits for x in layers}
+    targets = {x.name: str(x.synapses[0].target) for x in layers}
+    bits = {name: prepared.get_submodule(target).bits for name, target in targets.items()}
     assert bits == {"activations": 6, "conv2": 2, "fc1": 8, "fc2": 5}
 
 
 def test_the_output_layer_has_one_scale() -> None:
     prepared = prepare(Functional(), input_shape=SHAPE)
-    sizes = [prepared.get_submodule(n).scale.numel() for n in ("conv2", "fc1", "fc2")]
-    assert sizes == [4, 12, 1]
+    scales: list[Any] = [prepared.get_submodule(n).scale for n in ("conv2", "fc1", "fc2")]
+    assert [scale.numel() for scale in scales] == [4, 12, 1]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ def test_the_output_layer_has_one_scale() -> None:
         ({"weight_bits": 2.5}, r"weight bits must be an integer, not 2\.5"),
     ],
 )
-def test_choices_that_cannot_be_met(choices: dict[str, int], message: str) -> None:
+def test_choices_that_cannot_be_met(choices: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         prepare(Functional(), input_shape=SHAPE, **choices)
 

@@ -237,7 +237,7 @@ def test_training_through_time_and_calibration(tmp_path: Path) -> None:
     assert result.neurons == {"fc1": "if", "fc2": "if"}
     loaded = checkpoint.load(tmp_path / "trained.safetensors")
     assert isinstance(loaded.model, SpikingNetwork)
-    neurons = [n for n in loaded.model.neurons.values() if isinstance(n, SpikingNeuron)]
+    neurons: list[Any] = [n for n in loaded.model.neurons.values() if isinstance(n, SpikingNeuron)]
     assert any((n.start_share != 0.5).any() and n.threshold_gain.any() for n in neurons)
     out = tmp_path / "converted.safetensors"
     made = CliRunner().invoke(

@@ -13,13 +13,10 @@ from support.networks.examples import everything
 
 from spikeloom.hw.device import Device
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.sim.cosim import Cosimulator
-from spikeloom.sw.errors import ConfigError, LinkError
+from spikeloom.sw.errors import LinkError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import BoardDriver, Contents, run
 from spikeloom.sw.link import Client
-
-pytestmark = pytest.mark.xdist_group("tiny")
 
 CONFIG = HardwareConfig(lanes={"hidden": 2, "output": 1}, debug=True, counters=True)
 
@@ -51,14 +48,3 @@ def test_all_targets_give_the_same(tmp_path: Path, build_dir: Path) -> None:
         assert board.counters[layer]["events"] == sim.counters[layer]["events"] > 0
     with pytest.raises(LinkError, match=r"^the board holds the network"):
         run(images, everything(), "board", driver=driver)
-
-
-def test_counts_of_a_cosimulation(build_dir: Path) -> None:
-    simulated = Cosimulator(tiny_network(), config=CONFIG, build_dir=build_dir)
-    images = tiny_images(7)
-    report = simulated.run(images, counts=["hidden"])
-    expected = Golden(simulated.network).run(images).counts["hidden"]
-    assert report.counts["hidden"].tolist() == expected.tolist()
-    assert simulated.run(images).counts == {}
-    with pytest.raises(ConfigError, match=r"^counts: there is no layer 'hid' with taps$"):
-        simulated.run(images, counts=["hid"])
