@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build import fit, timing, vivado
+from spikeloom.hw.build import sizing, timing, vivado
 from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
 from spikeloom.hw.build.content import manifest_of, overlay_manifest_of, predicted
 from spikeloom.hw.build.family import CELLS, REPORT, Family
@@ -275,11 +275,11 @@ class _Trial:
         design that took more than foreseen; but the smallest is tried in any case.
         """
         resources = self.choices.board.resources
-        plans = list(fit.candidates(self.choices.network, config, self.family, resources))
+        plans = list(sizing.candidates(self.choices.network, config, self.family, resources))
         failure: SpikeloomError | None = None
         more = 1.0
         for planned in plans:
-            if planned is not plans[-1] and more * fit.luts(planned) > resources.luts:
+            if planned is not plans[-1] and more * sizing.luts(planned) > resources.luts:
                 continue
             lanes = ", ".join(f"{layer.layer.name}={layer.lanes}" for layer in planned.layers)
             self.say(f"lanes {lanes}; slots {planned.config.slots}")
@@ -290,7 +290,7 @@ class _Trial:
                     raise
                 failure = error
             except TooLargeError as error:
-                more = max(more, error.luts / max(1, fit.luts(planned)))
+                more = max(more, error.luts / max(1, sizing.luts(planned)))
                 failure = error
             except ToolError as error:
                 failure = error

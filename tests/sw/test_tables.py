@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.training.tables import plain, read, to_toml
+from spikeloom.sw.tables import plain, read, to_toml
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from spikeloom.sw.network import Network
 #: accumulator and further event in the same cycle; for each bit of a word of values, which is
 #: searched for non-zeros; and for each counter, with its way to the link. Those of engines and bits
 #: were fitted to designs without a link, those of the device and the counters to what a link added;
-#: the rate of further events is a guess. `python -m benchmarks.fit ecp5` compares the sum with what
+#: the rate of further events is a guess. `python -m benchmarks.sizing ecp5` compares the sum with what
 #: Yosys counts, and fits all of them anew.
 _DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER = 1600.0, 180.0, 0.9, 1.5, 25.0, 70.0
 #: Budgets of processing elements that are tried, from the largest.
