@@ -154,5 +154,5 @@ class Oscillator:
 
 def require_pin(key: str, pin: str) -> None:
     """Raise `ConfigError` if a text cannot be the name of one pin."""
-    if not pin or not pin.isascii() or not pin.isprintable() or set(pin) & set(" ,;\"'"):
+    if not pin or not pin.isascii() or not pin.isprintable() or set(pin) & set(" ,;:\"'"):
         raise ConfigError(f"{key} must name one pin of the FPGA, as in 'A9' or '35', not {pin!r}")

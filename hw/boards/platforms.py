@@ -201,13 +201,29 @@ def family_of(platform: Any) -> Chips:
         # Lattice's platform serves several families, of which it says which one it is.
         named = getattr(platform, "family", chips.family)
         of_lattice = chips.family in ("ecp5", "nexus")
-        base = load_class("amaranth.vendor:LatticePlatform" if of_lattice else chips.platform, Path())
+        base = load_class(
+            "amaranth.vendor:LatticePlatform" if of_lattice else chips.platform, Path()
+        )
         if isinstance(platform, base) and (not of_lattice or named == chips.family):
             return chips
     raise ConfigError(
         f"platform {type(platform).__name__} is of no family that Spikeloom builds for: "
         f"{', '.join(families())}"
     )
+
+
+def clock_of(platform: Any) -> float:
+    """Return the MHz of a platform's clock.
+
+    Raises
+    ------
+    ConfigError
+        If it says none.
+    """
+    try:
+        return float(platform.default_clk_frequency) / 1e6
+    except AttributeError as error:
+        raise ConfigError(f"{error}: give it a default_clk with a Clock") from None
 
 
 def lights_of(platform: Any) -> dict[str, Light]:

@@ -35,7 +35,9 @@ _LOOK = 0.5
     is_flag=True,
     help="Needed: this command has no other board than a simulated one.",
 )
-@board_option("The board whose clock, UART and LEDs are simulated.", default="ulx3s-85f", show_default=True)
+@board_option(
+    "The board whose clock, UART and LEDs are simulated.", default="ulx3s-85f", show_default=True
+)
 @hardware_options
 @data_options(default=None)
 @click.option(

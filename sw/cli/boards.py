@@ -28,7 +28,8 @@ _COMMENTED = "commented"
     is_flag=False,
     flag_value=_COMMENTED,
     metavar="[NAME]",
-    help="Print a table for a board of your own, with all keys explained; or that of a known board.",
+    help="Print a table to begin a board of your own with, all keys explained; or that of a known "
+    "board.",
 )
 def command(as_json: bool, board: str | None, template: str | None) -> None:
     """List the boards that `spikeloom build` knows, or begin one of your own.
@@ -47,7 +48,9 @@ def command(as_json: bool, board: str | None, template: str | None) -> None:
 
     if template is not None:
         if as_json or board is not None:
-            raise ConfigError("--template prints a table and nothing else: leave out --json, --board")
+            raise ConfigError(
+                "--template prints a table and nothing else: leave out --json, --board"
+            )
         click.echo(Board.template(None if template == _COMMENTED else template), nl=False)
         return
     if board is None:

@@ -227,6 +227,6 @@ def _show_next(manifest: Manifest, board: Board, given: str) -> None:
         click.echo(f"Vivado was not run: {manifest.project}")
         return
     lights = ", ".join(f"{name}: {light.label}" for name, light in board.lights.items())
-    own = "" if given in Board.names() else f" --board {shlex.quote(given)}"
+    own = "" if board.name in board.names() else f" --board {shlex.quote(given)}"
     click.echo(f"load it with: spikeloom program {manifest.path}{own}")
     click.echo(f"LEDs: {lights}")

@@ -86,8 +86,8 @@ def command(manifest: Path, board: str | None, dry_run: bool, flash: bool) -> No
     if done.returncode:
         ready = f" Before loading, {target.ready}" if target.ready else ""
         raise ToolError(
-            f"openFPGALoader ended with {done.returncode}: is {target.title} connected, and may you "
-            f"use it (its udev rules)?{ready}"
+            f"openFPGALoader ended with {done.returncode}: is {target.title} connected, and may "
+            f"you use it (its udev rules)?{ready}"
         )
 
 

@@ -14,9 +14,9 @@ from spikeloom.sw.calibration import LEARNABLE, Loss, Weighting
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized import settle
 from spikeloom.sw.spiking import SpikingNetwork, spiking
+from spikeloom.sw.tables import require_known
 from spikeloom.sw.training.options import Fitting
 from spikeloom.sw.training.penalties import Penalty
-from spikeloom.sw.tables import require_known
 
 if TYPE_CHECKING:
     from spikeloom.sw.training.run import Run

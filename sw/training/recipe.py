@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spikeloom.sw.coding import Options
 from spikeloom.sw import tables
+from spikeloom.sw.coding import Options
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Method
 from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS, LayerChoice
+from spikeloom.sw.tables import plain, read, require_known, to_toml, values_of
 from spikeloom.sw.training.engine import EngineOptions
 from spikeloom.sw.training.phases import Phase
-from spikeloom.sw.tables import plain, read, require_known, to_toml, values_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@
 
 synthesises networks that come with Spikeloom with several numbers of lanes, without place and
 route, and prints for each what Yosys counted and what was estimated; then, by least squares of
-relative errors and without negative rates, the rates that fit all of them best.
+relative errors and without negative rates, the rates that suit all of them best.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build import sizing, flow
+from spikeloom.hw.build import flow, sizing
 from spikeloom.hw.build.family import YOSYS, Family
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
@@ -60,7 +60,7 @@ def synthesised(planned: Plan, board: Board, folder: Path) -> tuple[int, int, in
 
 
 def main(families: list[str]) -> None:
-    """Synthesise, compare, and fit."""
+    """Synthesise, compare, and compute the rates."""
     rows, counted = [], []
     for name in families or list(BOARDS):
         board = Board.find(BOARDS[name])
