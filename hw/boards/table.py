@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,9 @@ class _Line(Link):
 #: Sections of every table, and those that only one without a platform has.
 _SECTIONS = ("clock", "link", "lights", "resources", "processor")
 _DESCRIBING = ("attributes", "reset", "options")
+_HEAD = tuple(field.name for field in fields(_Head))
+#: All keys of a table, sections included.
+KEYS = (*_HEAD, *_SECTIONS, *_DESCRIBING)
 
 
 def of_table(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -90,11 +93,9 @@ def of_table(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     ConfigError
         If a key is missing or unknown, or has a value that it cannot have; the message names it.
     """
-    keys = [*_Head.__dataclass_fields__, *_SECTIONS, *_DESCRIBING]
     for key in table:
-        tables.require_known(key, keys, "board has no key")
-    sections = (*_SECTIONS, *_DESCRIBING)
-    head = tables.read(_Head, {k: v for k, v in table.items() if k not in sections}, "board")
+        tables.require_known(key, KEYS, "board has no key")
+    head = tables.read(_Head, {k: v for k, v in table.items() if k in _HEAD}, "board")
     for key in ("clock", "link", "lights"):
         if key not in table:
             raise ConfigError(f"board must have a section [{key}]")
