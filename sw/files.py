@@ -55,20 +55,34 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def read_bytes(path: str | Path, what: str) -> bytes:
+def read_bytes(path: str | Path, what: str, largest: int | None = None) -> bytes:
     """Return the content of ``path``.
+
+    Parameters
+    ----------
+    path : path
+    what : str
+        The kind of file, for messages: ``"network file"``.
+    largest : int, optional
+        Bytes that such a file has at most; no more are read.
 
     Raises
     ------
     FileFormatError
-        If it is missing or cannot be read; the message calls it ``what``.
+        If it is missing, cannot be read, or is too large; the message calls it ``what``.
     """
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            content = file.read() if largest is None else file.read(largest + 1)
     except FileNotFoundError:
         raise FileFormatError(f"{what} {path} does not exist: check the path") from None
     except OSError as error:
         raise FileFormatError(f"{what} {path} cannot be read: {error.strerror or error}") from None
+    if largest is not None and len(content) > largest:
+        raise FileFormatError(
+            f"{what} {path} has more than {largest:,} bytes, which no {what} has: check the path"
+        )
+    return content
 
 
 def require_version(

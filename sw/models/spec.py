@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from spikeloom.sw import python_file
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.models.registry import MODELS
 
@@ -85,21 +84,7 @@ def _run_file(place: str, folder: Path | None) -> ModuleType:
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         raise ConfigError(f"the model's file {place} does not exist: check the path")
-    # Under a name of ours: a file called random.py must not replace the standard one.
-    loaded = importlib.util.spec_from_file_location(f"spikeloom_model_{path.stem}", path)
-    assert loaded is not None, "a name that ends in .py always has a loader"
-    assert loaded.loader is not None
-    module = importlib.util.module_from_spec(loaded)
-    sys.modules[loaded.name] = module  # dataclasses and others look their module up
-    here = str(path.resolve().parent)
-    sys.path.insert(0, here)  # its neighbours can be imported, as with `python FILE.py`
-    try:
-        loaded.loader.exec_module(module)
-    except Exception as error:
-        raise UnsupportedError(f"{path} fails: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(here)
-    return module
+    return python_file.run(path, "spikeloom_model")
 
 
 def _models_in(module: ModuleType) -> list[str]:

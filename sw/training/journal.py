@@ -10,11 +10,11 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from spikeloom.sw.files import read_bytes, write_text
+from spikeloom.sw.tables import to_toml
 from spikeloom.sw.training.checkpoint import save_tensors
 from spikeloom.sw.training.engine import Engine
 from spikeloom.sw.training.log import Log
 from spikeloom.sw.training.state import State
-from spikeloom.sw.training.tables import to_toml
 
 RECIPE, STATE = "recipe.toml", "last.safetensors"
 

@@ -16,9 +16,9 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized import settle
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.spiking.neurons import FREEDOMS
+from spikeloom.sw.tables import require_known
 from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.penalties import Penalty
-from spikeloom.sw.training.tables import require_known
 from spikeloom.sw.training.trainer import Trainer
 
 

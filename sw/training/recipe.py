@@ -6,19 +6,18 @@
 from __future__ import annotations
 
 import math
-import tomllib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spikeloom.sw import tables
 from spikeloom.sw.coding import Options
-from spikeloom.sw.errors import ConfigError, FileFormatError
-from spikeloom.sw.files import read_bytes
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.tables import plain, read, require_known, to_toml, values_of
 from spikeloom.sw.training.phases import Phase
 from spikeloom.sw.training.settings import PARTS, Settings
-from spikeloom.sw.training.tables import plain, read, require_known, to_toml, values_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +106,7 @@ def load(path: str | Path) -> Recipe:
     ConfigError
         As for :func:`recipe_of`; the message names the file, too.
     """
-    try:
-        table = tomllib.loads(read_bytes(path, "recipe").decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{path} is no TOML file: {error}") from None
+    table = tables.load(path, "recipe")
     try:
         return recipe_of(table)
     except ConfigError as error:

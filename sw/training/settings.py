@@ -12,8 +12,8 @@ from typing import Any
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Method
 from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS, LayerChoice
+from spikeloom.sw.tables import plain, require_known
 from spikeloom.sw.training.engine import EngineOptions
-from spikeloom.sw.training.tables import plain, require_known
 
 
 @dataclass(frozen=True, kw_only=True)

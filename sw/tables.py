@@ -5,14 +5,20 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import tomllib
 import types
 import typing
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.files import read_bytes
 
 _Kind = TypeVar("_Kind")
+
+#: Bytes that a file of tables has at most: one that people write is far smaller.
+LARGEST = 1 << 20
 
 _SCALARS: dict[Any, str] = {
     bool: "true or false",
@@ -24,6 +30,29 @@ _SCALARS: dict[Any, str] = {
 
 class _MisfitError(Exception):
     """A value has the wrong type; the message describes the right one."""
+
+
+def load(path: str | Path, what: str) -> dict[str, Any]:
+    """Return the tables of a TOML file.
+
+    Parameters
+    ----------
+    path : path
+    what : str
+        The kind of file, for messages: ``"recipe"``.
+
+    Raises
+    ------
+    FileFormatError
+        If there is no such file, it cannot be read, it has more than :data:`LARGEST` bytes, or it
+        is no TOML.
+    """
+    try:
+        return tomllib.loads(read_bytes(path, what, LARGEST).decode())
+    except RecursionError:
+        raise FileFormatError(f"{path} is no TOML file: its lists are nested too deep") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"{path} is no TOML file: {error}") from None
 
 
 def read(kind: type[_Kind], table: Any, where: str) -> _Kind:

@@ -1,6 +1,6 @@
-"""Look-up tables and block RAMs of whole designs, and rates for hw/build/fit.py from them.
+"""Look-up tables and block RAMs of whole designs, and rates for hw/build/sizing.py from them.
 
-    PYTHONPATH=tests python -m benchmarks.fit [FAMILY ...]
+    PYTHONPATH=tests python -m benchmarks.sizing [FAMILY ...]
 
 This synthesises networks that come with Spikeloom, with several numbers of lanes and without place
 and route. For each, it prints Yosys' counts and the estimates. Then it prints the rates that fit
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build import Images, fit, flow
+from spikeloom.hw.build import Images, flow, sizing
 from spikeloom.hw.build.family import YOSYS, Family
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
@@ -76,10 +76,10 @@ def main(families: list[str]) -> None:
             lanes = [layer.lanes * layer.events for layer in planned.layers]
             print(
                 f"{name:6} {network:12} {lanes!s:20} {counted_too:7} counters LUTs {luts:6} "
-                f"estimated {fit.luts(planned):6}, block RAMs {blocks:4} estimated {foreseen:4}",
+                f"estimated {sizing.luts(planned):6}, block RAMs {blocks:4} estimated {foreseen:4}",
                 flush=True,
             )
-            rows.append(fit.features(planned))
+            rows.append(sizing.features(planned))
             counted.append(luts)
     relative = np.array(rows) / np.array(counted)[:, None]
     rates, _ = nnls(relative, np.ones(len(counted)))

@@ -1,6 +1,6 @@
-"""How many lanes fit on a board.
+"""Estimate of how many lanes a board has room for.
 
-An estimate, so that few designs need be synthesised; what Yosys makes of them decides.
+It orders the plans to try, so that few designs need be synthesised; Yosys' count decides.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
 from spikeloom.sw.network import Network
 
-#: Look-up tables of four inputs: of the host link, the self test and the LEDs; of an engine that
-#: hardly has lanes; for each bit of a lane's accumulator and potential; for each bit of an
-#: accumulator and further event in the same cycle; for each bit of a word of values, which is
-#: searched for non-zeros; and for each counter, with its way to the link. Those of engines and bits
-#: were fitted to designs without a link, those of the device and the counters to what a link added;
-#: the rate of further events is a guess. `python -m benchmarks.fit ecp5` compares the sum with what
-#: Yosys counts, and fits all of them anew.
+#: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and the
+#: LEDs together; for each engine, lanes apart; for each bit of a lane's accumulator and potential;
+#: for each bit of an accumulator and each further event in the same cycle; for each bit of a word
+#: of values, which is searched for non-zeros; and for each counter, with its way to the link. The
+#: rates of engines and bits come from designs without a link, those of the device and the counters
+#: from the difference that a link made; the rate of further events is a guess. `python -m
+#: benchmarks.sizing ecp5` compares the sum with Yosys' count, and computes all of them anew.
 _DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER = 1600.0, 180.0, 0.9, 1.5, 25.0, 70.0
-#: Budgets of processing elements that are tried, from the largest.
+#: Budgets of processing elements to try, the largest first.
 _BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
 
 
 def features(planned: Plan) -> tuple[float, ...]:
-    """Return what the estimate is linear in: 1, engines, three numbers of bits, counters.
+    """Return the amounts that the rates are multiplied by, in the order of the rates.
 
-    In the order of the rates.
+    They are 1, the number of engines, three numbers of bits, and the number of counters.
     """
     engines = [_features(layer) for layer in planned.layers]
     counters = len(COUNTERS.members) * len(engines) if planned.config.counters else 0
@@ -48,7 +48,7 @@ def _features(layer: LayerPlan) -> tuple[float, float, float, float]:
 
 
 def luts(planned: Plan) -> int:
-    """Return about how many look-up tables a design with this plan would take, link included."""
+    """Return an estimate of the look-up tables that a plan's design takes, link included."""
     rates = (_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER)
     amounts = features(planned)
     return round(sum(rate * amount for rate, amount in zip(rates, amounts, strict=True)))
@@ -65,13 +65,14 @@ def banks(planned: Plan, family: Family) -> int:
 def candidates(
     network: Network, config: HardwareConfig, family: Family, available: Resources
 ) -> Iterator[Plan]:
-    """Yield plans to try, the one with the most lanes that should fit first, then smaller ones.
+    """Yield plans to try: first the one with the most lanes that should fit, then smaller ones.
 
-    Look-up tables and weights decide here; all block RAM can be counted when a design is written.
+    Look-up tables and the block RAM of weights decide here; block RAM can be counted in full once a
+    design is written.
 
-    A configuration that names all lanes, or one number for all, is the only candidate; otherwise
-    its budget is the largest. With the fewest lanes, fewer slots are tried as well. The last is
-    yielded whether it should fit or not.
+    A configuration that names the lanes of all layers, or one number for all, is the only
+    candidate. With the fewest lanes, fewer slots are tried as well. The smallest plan is yielded
+    whether it should fit or not.
     """
     free = config.lanes is None or len(config.chosen("lanes", network)) < len(network.layers)
     if not free:

@@ -5,14 +5,29 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.training.tables import plain, read, to_toml
+from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.tables import LARGEST, load, plain, read, to_toml
+
+
+def test_a_file_of_tables(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    with pytest.raises(FileFormatError, match=r"^thing .*a\.toml does not exist: check the path$"):
+        load(path, "thing")
+    path.write_text("a = 1")
+    assert load(path, "thing") == {"a": 1}
+    path.write_text("a = " + "[" * 9999)
+    with pytest.raises(FileFormatError, match=r"is no TOML file: its lists are nested too deep$"):
+        load(path, "thing")
+    path.write_text("#" * (LARGEST + 1))
+    with pytest.raises(FileFormatError, match=r"has more than 1,048,576 bytes, which no thing has"):
+        load(path, "thing")
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,15 @@
-"""The reset that CrossLink-NX's platform makes itself."""
+"""The platform of Nexus: its pins, and the reset that it makes itself."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from amaranth.hdl import ClockDomain, Elaboratable, Fragment, Module, Signal
 from amaranth.lib import io
 from amaranth.sim import Simulator
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.boards.crosslink_nx import TIMER
-
-pytest.importorskip("amaranth_boards")
+from spikeloom.hw.boards.nexus import TIMER
 
 
 class Blink(Elaboratable):
