@@ -15,39 +15,56 @@ INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-ch
 	--constraint constraints.txt
 # A module's (or class's) tests share a worker, since they share what they build; the long ones of
 # tests/end_to_end come first.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+PARALLEL := --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest test-data test-boards prove prove-netlist sweep
-.PHONY: neurons timesteps calibration results bitstreams fire format clean moved
+.PHONY: help demo test lint types pytest coverage test-data test-boards prove prove-netlist sweep
+.PHONY: fire bitstreams neurons timesteps calibration results format clean moved
+
+## Use
 
 help:  ## this list
-	@echo 'Spikeloom: from a PyTorch model to bit-exact spiking-network Verilog. Targets:'
-	@sed -n 's/^\([a-z-]*\):.*##/  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo 'Spikeloom: from a PyTorch model to bit-exact spiking-network Verilog.'
+	@awk -F ':.*## ' '/^## / { print "\n" substr($$0, 4) } \
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
 	@echo 'PYTHON=python3.12 chooses the interpreter (3.11 or newer) that .venv is made with.'
 
 demo: .venv/.run  ## train, convert, generate Verilog and prove it bit-exact, on real images
 	$(SAY) 'demo: from a PyTorch model to bit-exact Verilog, into $(OUT)'
 	@$(BIN)/spikeloom demo --out $(OUT)
 
-test: lint types pytest  ## everything: ruff, mypy, pytest
+## Test
 
-lint: .venv/.dev
+test: lint types coverage  ## everything: ruff, mypy, all tests, and the lines that they cover
+
+lint: .venv/.dev  ## ruff: rules and format
 	$(SAY) 'ruff: rules and format'
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
 # mypy cannot follow the editable install's import hook, but it can follow symbolic links.
-types: .venv/.dev
+types: .venv/.dev  ## mypy: types
 	$(SAY) 'mypy: types'
 	@mkdir -p build/typing/spikeloom
 	@ln -sfn ../../../sw ../../../hw ../../../sim build/typing/spikeloom/
 	@$(BIN)/mypy -p spikeloom.sw -p spikeloom.hw -p spikeloom.sim
+	@$(BIN)/mypy tests
 
-pytest: .venv/.dev
+pytest: .venv/.dev  ## some of the tests: make pytest ARGS='tests/sw -k golden'
 	$(SAY) 'pytest: $(WORKERS) at a time'
 	@$(PYTEST) $(ARGS)
+
+# Slipcover takes a few percent of the time; coverage.py doubles it on Python 3.11. Slipcover is loaded
+# before pytest, which warns that it cannot rewrite the assertions in there.
+coverage: .venv/.dev  ## all tests, and the lines that they cover (in full: build/coverage/lines.json)
+	$(SAY) 'pytest: $(WORKERS) at a time'
+	@mkdir -p build/coverage
+	@$(BIN)/python -m slipcover --json --out build/coverage/lines.json \
+		-m pytest -W ignore::pytest.PytestAssertRewriteWarning $(PARALLEL) $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m support.coverage build/coverage/lines.json
 
 test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=folder
 	@test -n '$(DATA)' || { \
@@ -61,6 +78,8 @@ test-boards: .venv/.dev  ## bitstreams with the real tools, built twice and comp
 	$(SAY) 'pytest: bitstreams'
 	@$(PYTEST) -m boards $(ARGS)
 
+## Prove
+
 prove: .venv/.dev  ## formal proofs, for all inputs: make prove [ARGS='"if" "dual"']
 	$(SAY) 'proofs: neurons, digits and sums against docs/contract.md'
 	@PYTHONPATH=tests $(BIN)/python -m formal $(ARGS)
@@ -72,6 +91,17 @@ prove-netlist: .venv/.dev  ## netlists and iCE40 bitstreams against golden: make
 sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images, in simulation
 	$(SAY) 'pytest: every neuron in every transport'
 	@$(PYTEST) -m sweep -rP $(ARGS)
+
+fire: .venv/.dev  ## damage 100,000 frames between host and hardware of the link: six minutes
+	$(SAY) 'fire: the real host, and the link in Verilator'
+	@PYTHONPATH=tests $(BIN)/python -m support.link.verilated $(or $(FRAMES),100000)
+
+bitstreams: .venv/.dev  ## build the committed bitstreams anew and compare: make bitstreams DATA=folder
+	$(SAY) 'bitstreams: built anew, compared byte by byte'
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.bitstreams \
+		$(if $(DATA),--data '$(DATA)') $(ARGS)
+
+## Measure
 
 neurons: .venv/.dev  ## measure the neurons for docs/neurons.md: make neurons [DATA=folder]
 	$(SAY) 'neurons: lanes, events, additions and cycles, into docs/neurons.md'
@@ -89,14 +119,7 @@ results: .venv/.dev  ## train what docs/results.md has no record of: make result
 	$(SAY) 'results: the recipes that are committed, into docs/results.md'
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.results $(if $(DATA),--data='$(DATA)') $(ARGS)
 
-bitstreams: .venv/.dev  ## build the committed bitstreams anew and compare: make bitstreams DATA=folder
-	$(SAY) 'bitstreams: built anew, compared byte by byte'
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks.bitstreams \
-		$(if $(DATA),--data '$(DATA)') $(ARGS)
-
-fire: .venv/.dev  ## damage 100,000 frames between host and hardware of the link: six minutes
-	$(SAY) 'fire: the real host, and the link in Verilator'
-	@PYTHONPATH=tests $(BIN)/python -m support.link.verilated $(or $(FRAMES),100000)
+## Tidy
 
 format: .venv/.dev  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix .

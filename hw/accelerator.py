@@ -1,4 +1,4 @@
-"""The whole network: a graph of engines, each at work on another row or image."""
+"""Accelerator: the whole network as a graph of engines, each at work on another row or image."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine import COUNTERS, Engine, Fork, tap_signature
-from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.planning import Plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import INPUT
 
 
 class Serializer(wiring.Component):
-    """Sends the channels of each transfer one by one, without the lanes that only fill up.
+    """Sends the channels of each transfer one by one, without the unused lanes of the last group.
+
+    There is no register in between: a transfer is taken together with its last channel.
 
     Parameters
     ----------
     plan : StreamPlan
+        The stream to serialize.
 
     Members
     -------
     i : In(stream)
         Transfers of ``plan``.
     o : Out(stream)
-        ``value``, and ``last`` for the last of an image.
+        A ``value``, and ``last``, which is set for the last value of an image.
     """
 
     def __init__(self, plan: StreamPlan) -> None:
@@ -37,15 +40,15 @@ class Serializer(wiring.Component):
         m = Module()
         plan = self.plan
         lane = Signal(range(plan.lanes))
-        group = Signal(range(plan.groups))
+        group = Signal(range(plan.lane_groups))
         position = Signal(range(plan.height * plan.width))
-        last_group = group == plan.groups - 1
-        used = plan.channels - (plan.groups - 1) * plan.lanes
+        last_group = group == plan.lane_groups - 1
+        used = plan.channels - (plan.lane_groups - 1) * plan.lanes
         last_lane = lane == Mux(last_group, used - 1, plan.lanes - 1)
         last_position = position == plan.height * plan.width - 1
         m.d.comb += [
             self.o.valid.eq(self.i.valid),
-            # An array, since indexing the payload itself would multiply the index by its width.
+            # An array, since indexing the payload itself would multiply the index by a width.
             self.o.payload.value.eq(Array(self.i.payload[k] for k in range(plan.lanes))[lane]),
             self.o.payload.last.eq(last_lane & last_group & last_position),
             self.i.ready.eq(self.o.ready & last_lane),
@@ -60,7 +63,7 @@ class Serializer(wiring.Component):
 
 
 class Accelerator(wiring.Component):
-    """Pixels in, logits out.
+    """The accelerator of a network: pixels in, logits out.
 
     Parameters
     ----------
@@ -71,11 +74,14 @@ class Accelerator(wiring.Component):
     i : In(stream)
         Pixels: row by row, column by column, the channel fastest; images back to back.
     o : Out(stream)
-        ``value``, a logit, and ``last`` for an image's last; in the order of classes.
+        Logits in the order of classes: a ``value``, and ``last``, which is set for the last logit
+        of an image.
     tap__NAME : Out
-        In a debug build, the taps of layer NAME (:func:`~spikeloom.hw.engine.tap_signature`).
+        Present if ``plan.config.debug``: debug signals of layer NAME; see
+        :func:`~spikeloom.hw.engine.tap_signature`.
     counters__NAME : Out
-        In a build with counters, those of layer NAME (:data:`~spikeloom.hw.engine.COUNTERS`).
+        Present if ``plan.config.counters``: counters of layer NAME; see
+        :data:`~spikeloom.hw.engine.COUNTERS`.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -132,7 +138,7 @@ class Accelerator(wiring.Component):
 def _spread(
     m: Module, name: str, source: stream.Interface, readers: list[stream.Interface]
 ) -> None:
-    """Hand what a layer, or the input, sends to all who read it."""
+    """Connect the stream of a layer, or of the input, to all its readers."""
     if not readers:
         m.d.comb += source.ready.eq(1)
     elif len(readers) == 1:

@@ -1,4 +1,4 @@
-"""All that a board needs but pins and a clock: an accelerator, its link, its self test."""
+"""Device: an accelerator with a link and a self test; a board adds only pins and a clock."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.link import Link, LinkPlan
-from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.planning import Plan
 from spikeloom.hw.selftest import SelfTest
 
 
 class Device(wiring.Component):
-    """Images in at a pin, logits out at another; after power-up, the images of a self test first.
+    """An accelerator behind a serial link, which runs a self test after power-up.
 
-    While the self test runs, the link answers, and images that it is given wait. Then the
-    accelerator is reset, so that its counters are those of the link's images alone.
+    While the self test runs, the link answers, but images that it receives wait. Then the
+    accelerator is reset, so that its counters count only images from the link.
 
     Parameters
     ----------
     plan : Plan
     link : LinkPlan
-        Of this plan.
+        Link for this plan.
     test : SelfTest, optional
-        Of this plan.
+        Self test for this plan.
 
     Members
     -------
     rx : In(1), tx : Out(1)
-        UART.
+        The two lines of the UART.
     passed, failed : Out(1)
-        Of the self test; without one, neither is ever high.
+        Result of the self test; without one, neither is ever high.
     """
 
     def __init__(self, plan: Plan, link: LinkPlan, test: SelfTest | None = None) -> None:
@@ -43,7 +43,7 @@ class Device(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.link = link = Link(self.link)
-        # Whether the accelerator is the link's.
+        # Whether the accelerator has been handed over to the link.
         given = Signal(init=self.test is None)
         clear = Signal()
         accelerator = Accelerator(self.plan)
@@ -73,7 +73,7 @@ class Device(wiring.Component):
                 test.i.payload.eq(accelerator.o.payload.as_value()),
             ]
             with m.If(~given):
-                # A failed test may have sent but a part of its image: that goes with the reset.
+                # A failed test may have sent only part of an image: the reset removes it.
                 m.d.comb += [
                     clear.eq(over),
                     accelerator.i.valid.eq(test.o.valid),

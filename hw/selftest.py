@@ -1,4 +1,4 @@
-"""Images and their logits inside a bitstream: the first sign of life of a board without a cable."""
+"""Self test: images and their logits in a bitstream, for a first sign of life without a cable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.planning import Plan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden.streams import pixel_stream
@@ -16,27 +16,30 @@ from spikeloom.sw.network.record import IntArray
 
 
 class SelfTest(wiring.Component):
-    """Sends images after reset, once, and compares every logit that comes back.
+    """Sends images once after reset, and compares every logit that comes back.
 
-    It stands where a host link stands, with the same streams.
+    It takes the place of a host link, with the same streams.
 
     Parameters
     ----------
     plan : Plan
+        Plan of the accelerator under test.
     images : array of int64, shape (N, *network.input.image_shape)
+        The images to send.
     logits : array of int64, shape (N, classes)
-        What the golden model says.
+        Their logits, from the golden model.
 
     Members
     -------
     o : Out(stream)
-        Pixels, into :class:`~spikeloom.hw.accelerator.Accelerator`.
+        Pixels, to an :class:`~spikeloom.hw.accelerator.Accelerator`.
     i : In(stream)
-        Its logits.
+        Logits from it.
     passed : Out(1)
-        All logits have come, and all were right.
+        High once all logits have come, if all were right.
     failed : Out(1)
-        A logit was wrong, or the mark of an image's last one was. It stays.
+        High from then on if a logit, or its mark for the last one of an image, was wrong, or if
+        there was a logit too many.
     """
 
     def __init__(self, plan: Plan, images: IntArray, logits: IntArray) -> None:
@@ -65,11 +68,11 @@ class SelfTest(wiring.Component):
             shape=self.pixel, depth=len(self.pixels), init=self.pixels
         )
         m.submodules.logits = logits = memory.Memory(shape=self.logit, depth=len(words), init=words)
-        # A word is there in the cycle after its address: in the first cycle there is none.
+        # A memory shows a word in the cycle after its address, so there is none in the first cycle.
         ready = Signal()
         m.d.sync += ready.eq(1)
-        sent, sent_all = _walk(m, "sent", pixels, self.o.valid & self.o.ready)
-        seen, seen_all = _walk(m, "seen", logits, self.i.valid & self.i.ready)
+        sent, sent_all = _read_in_order(m, "sent", pixels, self.o.valid & self.o.ready)
+        seen, seen_all = _read_in_order(m, "seen", logits, self.i.valid & self.i.ready)
         m.d.comb += [
             self.o.valid.eq(ready & ~sent_all),
             self.o.payload.eq(sent),
@@ -78,7 +81,7 @@ class SelfTest(wiring.Component):
         ]
         with m.If(self.i.valid & self.i.ready & (self.i.payload.as_value() != seen.as_value())):
             m.d.sync += self.failed.eq(1)
-        # A logit more than there should be is wrong as well.
+        # One logit more than expected is wrong, too.
         with m.If(self.i.valid & seen_all):
             m.d.sync += self.failed.eq(1)
         return m
@@ -98,8 +101,16 @@ def in_order(network: Network, images: IntArray) -> list[int]:
     return pixels
 
 
-def _walk(m: Module, name: str, words: memory.Memory, step: Signal) -> tuple[Signal, Signal]:
-    """Return the word at a pointer that ``step`` moves on, and whether it has passed the last."""
+def _read_in_order(
+    m: Module, name: str, words: memory.Memory, step: Signal
+) -> tuple[Signal, Signal]:
+    """Read a memory from its first word to its last; ``step`` goes on to the next word.
+
+    Returns
+    -------
+    word, finished : Signal
+        The current word, and whether the last one has been passed.
+    """
     depth = len(words.init)
     at, following = Signal(range(depth + 1), name=name), Signal(range(depth + 1))
     m.d.comb += following.eq(at + step)

@@ -1,4 +1,4 @@
-"""Verilog, and the JSON sidecar that says what its ports mean."""
+"""Verilog of an accelerator, and the JSON sidecar that describes its ports."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any
 from amaranth.back import verilog
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
 from spikeloom.sw.files import write_text
 from spikeloom.sw.network import Network, Range
 
@@ -21,7 +20,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Generated:
-    """An accelerator as text.
+    """A generated accelerator: Verilog and its sidecar.
 
     Parameters
     ----------
@@ -29,7 +28,7 @@ class Generated:
         Verilog-2005 without vendor primitives. The same network and configuration give the same
         bytes.
     sidecar : dict
-        What the ports mean, in JSON values.
+        Description of the ports, as JSON values.
     """
 
     verilog: str
@@ -41,7 +40,7 @@ class Generated:
         Returns
         -------
         pathlib.Path
-            Where the sidecar is.
+            Path of the sidecar.
 
         Raises
         ------
@@ -61,6 +60,7 @@ def generate(network: Network, config: HardwareConfig | None = None) -> Generate
     ----------
     network : Network
     config : HardwareConfig, optional
+        The user's choices; by default all is left to the planner.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def generate(network: Network, config: HardwareConfig | None = None) -> Generate
 
 
 def describe(planned: Plan) -> dict[str, Any]:
-    """Return what the ports of a plan's accelerator mean, in JSON values."""
+    """Return a description of the ports of a plan's accelerator, as JSON values."""
     network, config = planned.network, planned.config
     target = planned.layers[-1].target
     return {
@@ -117,7 +117,7 @@ def _describe(layer: LayerPlan, network: Network) -> dict[str, Any]:
         "timesteps": layer.layer.timesteps,
         "lanes": layer.lanes,
         "events": layer.events,
-        "groups": layer.target.groups,
+        "groups": layer.target.lane_groups,
         "sends": layer.sends,
         "steps_per_cycle": layer.steps_per_cycle,
         "folded": layer.folded,

@@ -1,4 +1,8 @@
-"""What all builds with Verilator share: how its tools run, and what is kept of their work."""
+"""Builds with Verilator: running its tools, and keeping their results for the next build.
+
+Shared by the cosimulation (:mod:`spikeloom.sim.runner`) and by simulated boards
+(:mod:`spikeloom.sim.board.program`).
+"""
 
 from __future__ import annotations
 
@@ -21,33 +25,33 @@ from spikeloom.sw.errors import FileFormatError, ToolError
 
 BUILD_LOG = "build.log"
 
-#: For Verilator. Lint is the generator's business, and generated Verilog leaves much to the
-#: language's rules for widths: warnings go to the log.
+#: Verilator's flags. The generator's own tests lint its Verilog, which relies on the language's
+#: rules for widths; here, warnings only go to the log.
 VERILATOR_FLAGS = ("-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC")
-#: For make, beside the compiler.
+#: Variables for make, besides those that name the tools (:func:`make_variables`).
 MAKE_FLAGS = (
     # The wheel was configured without a way to include a precompiled header, so that a design
     # that is split over several C++ files does not compile.
     "CFG_CXXFLAGS_PCH_I=-include",
     "OPT_FAST=-O2",
 )
-#: Variables of an outer make, whose jobs and flags are not ours.
+#: Environment variables of a make that started us: its jobs and flags must not reach our builds.
 OUTER_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
 
-#: Lines of a log that a message shows.
+#: Number of lines of a log that an error message shows.
 _TAIL = 12
-#: Seconds between two looks at a running tool.
-_POLL = 0.05
+#: Seconds between two checks whether a tool has ended.
+_INTERVAL = 0.05
 
 
 def environment(tools: Tools) -> dict[str, str]:
-    """Return the environment of Verilator and of make."""
+    """Return the environment variables that Verilator and make run with."""
     kept = {name: value for name, value in os.environ.items() if name not in OUTER_MAKE}
     return kept | {"VERILATOR_ROOT": str(tools.verilator)}
 
 
 def make_variables(tools: Tools) -> list[str]:
-    """Return what make is told of the tools."""
+    """Return make's variables as ``NAME=value``: the programs that it calls, and their flags."""
     return [
         *MAKE_FLAGS,
         f"CXX={tools.compiler}",
@@ -62,17 +66,31 @@ def execute(
     cwd: Path,
     env: Mapping[str, str],
     output: TextIO | None,
-    look: Callable[[], object] | None,
+    poll: Callable[[], object] | None,
 ) -> None:
-    """Run a command to its end; whatever interrupts us ends it, and its children, too.
+    """Run a command and wait until it ends.
+
+    Any exception while waiting, such as Ctrl-C, kills the command and its children.
+
+    Parameters
+    ----------
+    command : sequence of str
+    cwd : Path
+        Folder to run it in.
+    env : mapping of str to str
+        Environment variables.
+    output : file, optional
+        Receives standard output and standard error.
+    poll : callable, optional
+        Called about twenty times a second while the command runs.
 
     Raises
     ------
     RuntimeError
-        If it fails.
+        If the command fails.
     """
-    # In a session of its own, so that all of it can be killed at once, and so that Ctrl-C reaches
-    # this process alone, which then decides.
+    # The command gets a session of its own, so that all its processes can be killed at once, and
+    # so that Ctrl-C reaches this process alone, which then kills them.
     with subprocess.Popen(
         command,
         cwd=cwd,
@@ -84,9 +102,9 @@ def execute(
     ) as process:
         try:
             while process.poll() is None:
-                if look is not None:
-                    look()
-                time.sleep(_POLL)
+                if poll is not None:
+                    poll()
+                time.sleep(_INTERVAL)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
@@ -95,21 +113,27 @@ def execute(
 
 
 @contextmanager
-def workshop(folder: Path, made: str) -> Iterator[Path]:
-    """Give an empty folder beside ``folder``, which becomes ``folder`` when the block ends well.
+def workshop(folder: Path, product: str) -> Iterator[Path]:
+    """Build in a temporary folder that is renamed to ``folder`` once the block succeeds.
 
-    An interrupted or failing block leaves nothing.
+    A block that fails or is interrupted leaves nothing behind.
 
     Parameters
     ----------
     folder : Path
-    made : str
-        The file in it without which it counts as not there.
+        Where the result is kept.
+    product : str
+        Name of the file that the build produces. ``folder`` counts as built if it is there.
+
+    Yields
+    ------
+    Path
+        The temporary folder, empty, beside ``folder``.
 
     Raises
     ------
     FileFormatError
-        If nothing can be written there.
+        If nothing can be written beside ``folder``.
     """
     root = folder.parent
     try:
@@ -124,7 +148,7 @@ def workshop(folder: Path, made: str) -> Iterator[Path]:
             work.rename(folder)
         except OSError:
             # Another process built the same at the same time.
-            if not (folder / made).exists():
+            if not (folder / product).exists():
                 raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -133,27 +157,27 @@ def workshop(folder: Path, made: str) -> Iterator[Path]:
 class Runtime:
     """Object files of Verilator's run-time library, kept from one build for the next.
 
-    Four of the five seconds that a small design takes to compile go into them, and they are the
-    same for all designs. Make finds them newer than everything that they depend on, and leaves them
-    alone.
+    They take four of the five seconds of a small design's build, and are the same for all designs.
+    Copied into a build, they are newer than their sources, so that make does not compile them
+    again.
 
     Parameters
     ----------
     folder : Path
-        Where they are kept, for one set of tools and flags.
+        Where the object files for one set of tools and flags are kept.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def take(self, work: Path) -> None:
-        """Copy them into the folder of a build, if there are some."""
+        """Copy the kept object files, if there are any, into the folder of a build."""
         if self.folder.is_dir():
             for path in self.folder.iterdir():
                 shutil.copyfile(path, work / path.name)
 
     def keep(self, work: Path) -> None:
-        """Keep those of a build, if there are none."""
+        """Keep the object files of a finished build, unless there are kept ones already."""
         if self.folder.is_dir():
             return
         copy = Path(tempfile.mkdtemp(prefix=".runtime-", dir=self.folder.parent))
@@ -166,7 +190,7 @@ class Runtime:
 
 
 def failure(what: str, log: Path) -> ToolError:
-    """Return an error that shows the end of a log."""
+    """Return an error that says ``what`` failed and shows the end of its log."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -177,5 +201,5 @@ def failure(what: str, log: Path) -> ToolError:
 
 
 def fingerprint(*texts: str) -> str:
-    """Return a short hash over texts."""
+    """Return a short hash of some texts, as hexadecimal digits."""
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]

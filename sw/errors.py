@@ -1,4 +1,4 @@
-"""Errors that a user can cause.
+"""Errors that a user can cause and mend.
 
 Every message names the thing, the value that was found, and what to do. The command line prints
 the message without a traceback and exits with 2; anything that is not a :class:`SpikeloomError` is
@@ -35,4 +35,4 @@ class ToolError(SpikeloomError):
 
 
 class LinkError(SpikeloomError):
-    """A board does not answer, or answers what it should not."""
+    """A board does not answer, or its answer breaks the protocol."""

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that is renamed to it when the block ends well.
+    """Give a temporary path beside ``path``, which is renamed to ``path`` when the block ends well.
 
     An interrupted or failing block leaves ``path`` as it was.
 
@@ -55,40 +55,55 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def read_bytes(path: str | Path, what: str) -> bytes:
+def read_bytes(path: str | Path, what: str, largest: int | None = None) -> bytes:
     """Return the content of ``path``.
+
+    Parameters
+    ----------
+    path : path
+    what : str
+        The kind of file, for messages: ``"network file"``.
+    largest : int, optional
+        Bytes that such a file has at most; no more are read.
 
     Raises
     ------
     FileFormatError
-        If it is missing or cannot be read; the message says ``what`` was looked for.
+        If it is missing, cannot be read, or is too large; the message calls it ``what``.
     """
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            content = file.read() if largest is None else file.read(largest + 1)
     except FileNotFoundError:
         raise FileFormatError(f"{what} {path} does not exist: check the path") from None
     except OSError as error:
         raise FileFormatError(f"{what} {path} cannot be read: {error.strerror or error}") from None
+    if largest is not None and len(content) > largest:
+        raise FileFormatError(
+            f"{what} {path} has more than {largest:,} bytes, which no {what} has: check the path"
+        )
+    return content
 
 
 def require_version(
     header: Mapping[str, Any], path: str | Path, what: str, kind: str, newest: int
 ) -> None:
-    """Require that a file's metadata is of a kind and of a version that can be read.
+    """Require that a file is of the right kind, and of a version that can be read.
 
     Parameters
     ----------
     header : mapping
-        With ``format``, which must be ``kind``, and ``version``, from 1 to ``newest``.
+        The file's metadata: ``format``, which must be ``kind``, and ``version``, from 1 to
+        ``newest``.
     path : path
-        Of the file, for messages.
+        The file's, for messages.
     what : str
-        What the file should be, for messages: ``"network file"``.
+        Name of the kind in messages: ``"network file"``.
 
     Raises
     ------
     FileFormatError
-        If it is of another kind, has no version, or a newer one.
+        If the file is of another kind, or its version is missing or newer.
     """
     if header.get("format") != kind:
         raise FileFormatError(
@@ -105,7 +120,7 @@ def require_version(
 
 
 def require_field(entry: Mapping[str, Any], key: str, kind: type[_T], where: str, cure: str) -> _T:
-    """Return a field of a file's JSON object, once it is known to be of a type.
+    """Return a field of a JSON object in a file, which must be of the right type.
 
     Parameters
     ----------
@@ -114,12 +129,12 @@ def require_field(entry: Mapping[str, Any], key: str, kind: type[_T], where: str
     kind : type
         A tuple counts as a list, a bool not as an int.
     where, cure : str
-        Name the object in messages, and what to do.
+        Name of the object and remedy, for messages.
 
     Raises
     ------
     FileFormatError
-        If it is missing or of another type.
+        If the field is missing or of another type.
     """
     value = entry.get(key)
     if isinstance(value, tuple) and kind is list:

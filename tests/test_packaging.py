@@ -1,4 +1,4 @@
-"""What a user gets: the wheel's content, the pins, the license."""
+"""Packaging: the content of the wheel, the pinned versions, the license."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """A wheel that was built from a copy of what goes into it."""
+    """A wheel, built from a copy of the files that go into it."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
@@ -42,6 +42,22 @@ def test_wheel_holds_every_file(wheel: zipfile.ZipFile) -> None:
     }
     assert {name for name in wheel.namelist() if name.startswith("spikeloom/")} == expected
     assert {"spikeloom/sw/network/file.py", "spikeloom/sw/cli/__init__.py"} <= expected
+    # `spikeloom` itself is a namespace: each of its three packages tells type checkers of its own.
+    assert {f"spikeloom/{folder}/py.typed" for folder in ("sw", "hw", "sim")} <= expected
+
+
+def test_wheel_says_who_makes_it_and_where(wheel: zipfile.ZipFile) -> None:
+    (name,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
+    lines = wheel.read(name).decode().splitlines()
+    assert "Author: Spikeloom maintainers" in lines
+    urls = dict(
+        line.removeprefix("Project-URL: ").split(", ") for line in lines if "-URL: " in line
+    )
+    assert urls.keys() == {"Homepage", "Documentation", "Changelog", "Issues"}
+    (base,) = {"/".join(url.split("/")[:5]) for url in urls.values()}
+    for address in urls.values():
+        _, _, path = address.removeprefix(base).partition("main/")
+        assert (ROOT / path).exists(), address
 
 
 def test_wheel_holds_license_and_command(wheel: zipfile.ZipFile) -> None:

@@ -1,19 +1,12 @@
-"""Boards, one in each file, found by their names: :meth:`Board.find`."""
+"""Boards, each a table in TOML: which FPGA, which pins, and how a host and a loader reach it.
 
-from spikeloom.hw.boards import arty, crosslink_nx, icebreaker, orangecrab, pynq, tang_nano, ulx3s
-from spikeloom.hw.boards.board import Board, Light, Link, Processor, Resources
+:mod:`board` is a board, :mod:`parts` are its parts, and :mod:`table` reads it from a table.
+:mod:`chips` are the families of FPGAs and their part numbers, as ``chips.toml`` has them.
+:mod:`platforms` makes Amaranth's platform of a board, and :mod:`nexus` is that of one family. The
+folder ``tables`` holds the boards that come with Spikeloom; ``template.toml`` is one to begin with.
+"""
 
-__all__ = [
-    "Board",
-    "Light",
-    "Link",
-    "Processor",
-    "Resources",
-    "arty",
-    "crosslink_nx",
-    "icebreaker",
-    "orangecrab",
-    "pynq",
-    "tang_nano",
-    "ulx3s",
-]
+from spikeloom.hw.boards.board import Board
+from spikeloom.hw.boards.parts import Light, Link, Processor, Resources
+
+__all__ = ["Board", "Light", "Link", "Processor", "Resources"]

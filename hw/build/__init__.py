@@ -1,15 +1,27 @@
-"""Bitstreams: a network, a board, and open tools; with a manifest of what came of it.
+"""Bitstreams, made of a network and a board by open tools, each with a manifest.
 
-:mod:`family` is how a family's tools are run and read, :mod:`tools` which programs these are,
-:mod:`fit` how many lanes a board has room for, :mod:`room` what a design takes of it,
-:mod:`choices` what else there is to choose, :mod:`top` what a bitstream holds, :mod:`vivado` the
-projects from which Vivado makes one, :mod:`content` what a manifest says, :mod:`folder` where all
-this lies, and :mod:`flow` the way from the first to the last.
+:mod:`flow` has the steps of a build, and :mod:`options` those of its options that all builds share.
+:mod:`choices` are the settings of a design beside its accelerator, :mod:`clocking` makes a clock
+other than the oscillator's, and :mod:`top` is the design with its pins. :mod:`sizing` estimates how
+many lanes a board has room for, and :mod:`room` compares a design with the board. :mod:`family`
+runs the tools of a family of FPGAs and reads their reports, :mod:`tools` finds the programs,
+:mod:`rtlil` mends designs for Yosys, :mod:`timing` explains a missed clock, and :mod:`vivado`
+writes projects for Vivado. :mod:`content` is the content of a manifest, and :mod:`folder` the
+folder of a build.
 """
 
 from spikeloom.hw.build.choices import DeviceChoices, Images
 from spikeloom.hw.build.flow import build, build_overlay
+from spikeloom.hw.build.options import Options
 from spikeloom.hw.build.room import FIELDS
 from spikeloom.sw.link.manifest import Manifest
 
-__all__ = ["FIELDS", "DeviceChoices", "Images", "Manifest", "build", "build_overlay"]
+__all__ = [
+    "FIELDS",
+    "DeviceChoices",
+    "Images",
+    "Manifest",
+    "Options",
+    "build",
+    "build_overlay",
+]

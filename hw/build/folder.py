@@ -1,4 +1,4 @@
-"""The folder of a build, which one build has at a time."""
+"""The folder of a build, kept for one build at a time."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 
 from spikeloom.sw.errors import FileFormatError
 
-#: Folder beside the manifest that keeps what the tools read and wrote.
+#: Folder beside the manifest with all files that the tools read and wrote.
 WORK = "work"
 
 
 @contextmanager
 def claimed(folder: Path, mark: str) -> Iterator[Path]:
-    """Give an empty folder in ``folder`` for what the tools write; keep other builds out.
+    """Give an empty folder in ``folder`` for the tools' files, and keep other builds out.
 
     Parameters
     ----------
     folder : Path
         Made, if it is not there.
     mark : str
-        Name of a file that every build writes: a folder which has it is emptied.
+        Name of a file that every build writes: only a folder that has it is emptied.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def claimed(folder: Path, mark: str) -> Iterator[Path]:
         raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
     with _locked(folder):
         try:
-            # What is not ours is not deleted.
+            # Files of others are not deleted.
             if work.exists() and not (work / mark).is_file() and any(work.iterdir()):
                 raise FileFormatError(
                     f"{work} is there already, and no build's: take another folder"

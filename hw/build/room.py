@@ -1,4 +1,4 @@
-"""What a design takes of a device, and what it takes too much of."""
+"""Comparison of the resources that a design takes with those that an FPGA has."""
 
 from __future__ import annotations
 
@@ -17,12 +17,18 @@ FIELDS = {
     "block_ram": "block RAMs",
     "dsp": "multiplier blocks",
 }
-#: How nextpnr says what a packed design takes.
+#: Line of nextpnr's log with the used and available number of a resource.
 _USED = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", re.M)
 
 
 class TooLargeError(ConfigError):
-    """A design has not enough room; ``luts`` says how many it takes, if that is known."""
+    """A board has no room for a design.
+
+    Attributes
+    ----------
+    luts : int
+        Look-up tables that the design takes; 0 if that is not known.
+    """
 
     def __init__(self, network: Network, board: Board, short: list[str], luts: int = 0) -> None:
         super().__init__(
@@ -41,7 +47,7 @@ def compared(found: Resources, available: Resources) -> dict[str, dict[str, int]
 
 
 def short_of(resources: dict[str, dict[str, int]]) -> list[str]:
-    """Return what there is too little of, in words."""
+    """Return a phrase for each resource that a design takes too much of."""
     return [
         f"{entry['used']:,} {FIELDS[name]} of {entry['available']:,}"
         for name, entry in resources.items()
@@ -50,9 +56,9 @@ def short_of(resources: dict[str, dict[str, int]]) -> list[str]:
 
 
 def overfull(log: Path, family: Family) -> list[str]:
-    """Return what nextpnr has too few places for, in words; nothing if its log does not say so.
+    """Return a phrase for each resource that nextpnr's log says to be used beyond its number.
 
-    It packs before it places, and what a packed design takes is known only then.
+    nextpnr packs a design before it places it, and only a packed design's resources are exact.
     """
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     words = {name: FIELDS[field] for field, names in family.utilisation.items() for name in names}

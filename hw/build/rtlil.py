@@ -1,19 +1,19 @@
-"""Designs in Yosys' text form."""
+"""Changes to designs in RTLIL, Yosys' text form, before Yosys reads them."""
 
 from __future__ import annotations
 
 import re
 
-#: A public name, which ends at a blank. An index into a signal stands behind a blank, and a name
-#: with a bracket inside is Amaranth's, for an element of an array or of a memory.
+#: A public name with a bracket, which Amaranth gives to elements of arrays and memories. A name
+#: ends at a blank, and an index into a signal stands behind the blank.
 _INDEXED = re.compile(r'\\[^\s"\[]*\[[^\s"]*')
 
 
 def without_brackets(rtlil: str) -> str:
-    r"""Return a design whose names ``\\x[0]`` are ``\\x.0``.
+    r"""Return a design with names ``\\x[0]`` changed to ``\\x.0``.
 
-    Yosys 0.70's abc9 names bit 0 of a signal ``\\x`` like the whole signal ``\\x[0]``. If that one
-    is wider, it ends with an assertion (``GetSize(conn.first) == GetSize(conn.second)``), and if
-    not, nothing says that it has not joined the two.
+    Yosys 0.70's abc9 calls bit 0 of a signal ``\\x`` by the name of another signal, ``\\x[0]``. If
+    that one is wider, Yosys ends with an assertion (``GetSize(conn.first) ==
+    GetSize(conn.second)``); if it is not, the two may have been joined without a message.
     """
     return _INDEXED.sub(lambda found: found[0].replace("[", ".").replace("]", ""), rtlil)

@@ -1,4 +1,4 @@
-"""Whether the clock is slow enough, and if not, which path is too long, in words."""
+"""Timing of a routed design: its highest clock, and its longest path in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from spikeloom.sw.errors import ToolError
 
-#: Steps of a path that are told.
+#: Steps of a path that a message names.
 _MOST = 8
 
 
@@ -33,7 +33,15 @@ def fmax(report: Mapping[str, Any]) -> float:
 
 
 def require_closed(report: Mapping[str, Any], clock: float, board: str) -> float:
-    """Return the highest frequency in MHz.
+    """Return the highest frequency in MHz of a nextpnr report, if it is not below ``clock``.
+
+    Parameters
+    ----------
+    report : mapping
+    clock : float
+        MHz of the design.
+    board : str
+        The board's title, for messages.
 
     Raises
     ------
@@ -73,7 +81,7 @@ def critical_path(report: Mapping[str, Any]) -> str:
 
 
 def _longest(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the steps of the longest path from register to register; none if none is told."""
+    """Return the steps of the longest path from register to register; none if there is none."""
     paths = [path["path"] for path in report.get("critical_paths", []) if _inside(path)]
     return max(paths, key=lambda path: sum(step["delay"] for step in path), default=[])
 

@@ -1,4 +1,4 @@
-"""The programs that make a bitstream: native ones if all are there, or those from PyPI (YoWASP).
+"""Programs that make a bitstream: native ones if all are installed, or those from PyPI (YoWASP).
 
 Programs are never mixed: a netlist of a new Yosys need not be one that an old nextpnr reads.
 """
@@ -16,9 +16,9 @@ from pathlib import Path
 
 from spikeloom.sw.errors import ConfigError, ToolError
 
-#: Which programs to take: ``"auto"`` takes native ones if all are there and new enough.
+#: Sources of programs: ``"auto"`` means native ones if all are installed and new enough.
 SOURCES = ("auto", "native", "yowasp")
-#: Oldest native Yosys whose results were those of the wheels.
+#: Oldest native Yosys with the same results as the wheels.
 OLDEST_YOSYS = (0, 45)
 
 #: Lines of a log that a message shows.
@@ -32,11 +32,11 @@ class Tool:
     Parameters
     ----------
     name : str
-        Of the native program.
+        The native program's name.
     package : str
-        On PyPI.
+        The package on PyPI.
     program : str
-        What that package calls it.
+        The program's name in that package.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Tool:
 
 @dataclass(frozen=True)
 class Toolset:
-    """Programs that were found.
+    """Programs that were found on this computer.
 
     Parameters
     ----------

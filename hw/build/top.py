@@ -1,4 +1,4 @@
-"""What a bitstream holds: a device, its pins, and LEDs."""
+"""The design of a bitstream: a device, with its pins and LEDs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Top(Elaboratable):
     device : Device
         Its link's clock is the design's.
     clocking : Clocking, optional
-        What makes that clock; the board's oscillator, if left out.
+        Makes that clock; the oscillator is the clock, if left out.
     """
 
     def __init__(self, board: Board, device: Device, clocking: Clocking | None = None) -> None:

@@ -1,6 +1,6 @@
-"""Projects for Vivado, which makes the bitstreams of Xilinx' devices.
+"""Projects for Vivado, which makes the bitstreams of Xilinx' FPGAs.
 
-Nothing here runs Vivado, and none of these scripts was ever run: they say so at their beginning.
+Nothing here runs Vivado. None of these scripts was ever run, and each says so in its first lines.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.files import write_text
 
-#: Name of the top module and beginning of all files of a design with pins.
+#: Name of the top module, and begin of the names of all files, of a design with pins.
 TOP = "top"
 #: MHz of the logic in an overlay; the clock comes from the processor, which can give others.
 OVERLAY_CLOCK = 100.0
 #: The accelerator of an overlay, as Verilog.
 CORE = "spikeloom.v"
-#: Bytes that the stream of AXI DMA can be wide.
+#: Widths in bytes that a stream of AXI DMA can have.
 _DMA_BYTES = (1, 2, 4)
 
 _HEADER = """\
@@ -48,15 +48,15 @@ if {$slack < 0} {
 class Project(ABC):
     """All files that Vivado needs."""
 
-    #: What Vivado is started with.
+    #: Name of the script that Vivado runs.
     script: str
 
     @abstractmethod
     def files(self) -> dict[str, str]:
-        """Return their contents by their names."""
+        """Return the contents of all files by their names."""
 
     def write(self, folder: str | Path) -> list[Path]:
-        """Write them into ``folder``, and return where they lie; the script first.
+        """Write all files into ``folder``, and return their paths, the script's first.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class Pins(Project):
 class Overlay(Project):
     """The programmable logic of a Zynq-7000: AXI DMA between its memory and an accelerator.
 
-    No pin of the logic is used, so that there are no constraints but those of the processor.
+    No pin of the logic is used: there are no constraints but those of the processor.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class Overlay(Project):
     Raises
     ------
     ConfigError
-        If the board has no such processor, or this does not give the clock.
+        If the board has no such processor, or its processor does not give the clock.
     UnsupportedError
         If AXI, or AXI DMA, cannot carry the network's values.
     """
@@ -164,7 +164,7 @@ class Overlay(Project):
 
 
 def require_overlay(board: Board, clock: float) -> None:
-    """Raise `ConfigError` if a board has no processor, or this does not give the clock, in MHz."""
+    """Raise `ConfigError` if a board has no processor that gives its logic a clock, in MHz."""
     if board.processor is None:
         others = ", ".join(name for name in Board.names() if Board.find(name).processor)
         raise ConfigError(

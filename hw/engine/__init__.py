@@ -1,9 +1,13 @@
-"""One layer's hardware: from the source's values to the spikes, counts or logits that it sends.
+"""The hardware of one layer: from its source's values to the spikes, counts or logits it sends.
 
-In the order of the data: :mod:`alignment`, :mod:`pool` and :mod:`buffer` take the source in,
-:mod:`scanner` reads windows of it (all of them together are :mod:`reader`), :mod:`gather` joins
-connections, :mod:`events` makes events of values, :mod:`pe` adds them up, :mod:`population` fires,
-:mod:`fork` hands the result to all who read it; :mod:`engine` is the whole.
+In the order of the data: :mod:`alignment`, :mod:`pool` and :mod:`buffer` take in the values of the
+source and :mod:`scanner` reads windows of them; :mod:`reader` joins these four for a connection.
+:mod:`gather` joins the connections, :mod:`events` turns values into events (with :mod:`queue` and
+:mod:`select`), :mod:`pe` adds these up, and :mod:`population` runs the neurons. :mod:`engine` is
+the whole layer; :mod:`fork` hands its output to several readers.
+
+Clock cycles from input to output are constants of each component, ``LATENCY`` and the like;
+:mod:`spikeloom.hw.prediction` reads them.
 """
 
 from spikeloom.hw.engine.engine import COUNTERS, Engine

@@ -11,11 +11,19 @@ from spikeloom.hw.values import shape_of
 
 
 class Aligner(wiring.Component):
-    """Sums the timesteps of each position, or lets the first of them through.
+    """Adds up the timesteps of each position, or passes on only the first of them.
+
+    A sum leaves through a register; timesteps that are passed on go straight through.
 
     Parameters
     ----------
     plan : AlignmentPlan
+        Decides between the two: ``plan.summed``.
+
+    Attributes
+    ----------
+    SUM_LATENCY : int
+        Clock cycles from taking the last timestep of a position to offering the sum.
 
     Members
     -------
@@ -24,8 +32,10 @@ class Aligner(wiring.Component):
     o : Out(stream)
         Transfers of ``plan.target``.
     busy : Out(1)
-        Whether a transfer is inside.
+        Whether a sum waits to be taken.
     """
+
+    SUM_LATENCY = 1
 
     def __init__(self, plan: AlignmentPlan) -> None:
         self.plan = plan
@@ -57,7 +67,7 @@ class Aligner(wiring.Component):
         return m
 
     def _sum(self, m: Module, first: Signal, last: Signal) -> None:
-        """Sum in place, in a register that is also the output's."""
+        """Add up the timesteps in place, in the output register."""
         values = shape_of(self.plan.target.values)
         m.d.comb += [self.i.ready.eq(~self.o.valid | self.o.ready), self.busy.eq(self.o.valid)]
         with m.If(self.o.ready):
@@ -65,7 +75,7 @@ class Aligner(wiring.Component):
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += self.o.valid.eq(last)
             for k in range(self.plan.source.lanes):
-                # Partial sums wrap in the total's width, which the total is proven to fit.
+                # Partial sums may wrap: the total is proven to fit its width.
                 so_far = Signal(values, name=f"so_far{k}")
                 m.d.comb += so_far.eq(Mux(first, 0, self.o.payload[k]))
                 m.d.sync += self.o.payload[k].eq(so_far + self.i.payload[k])

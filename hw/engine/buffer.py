@@ -1,4 +1,4 @@
-"""A ring of feature-map rows between a layer and the engine that reads it."""
+"""Row buffer: a ring of feature-map rows between a layer and an engine that reads it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,41 @@ from spikeloom.hw.planning.windows import BufferPlan
 
 
 class RowBuffer(wiring.Component):
-    """Keeps rows from when they arrive until the engine gives them back.
+    """Stores rows from their arrival until the engine releases them.
 
-    Rows are written one after another, image after image, into a ring; nothing is ever copied. The
-    memory's word holds ``plan.chunks`` transfers; a row's words lie together, timestep by timestep.
+    Rows are written one after another, image after image, into a ring; nothing is ever copied. A
+    memory word holds ``plan.chunks`` transfers. The words of a row lie together, all words of one
+    timestep before those of the next.
 
     Parameters
     ----------
     plan : BufferPlan
+
+    Attributes
+    ----------
+    LATENCY : int
+        Clock cycles until a change shows: from taking the last transfer of a row to ``rows``
+        counting it, and from the release of a row to taking a transfer into its place.
 
     Members
     -------
     i : In(stream)
         Transfers of ``plan.stream``; refused while the ring is full.
     rows : Out(range(capacity + 1))
-        Complete rows that have not been given back.
+        Complete rows that have not been released.
     release : In(range(capacity + 1))
-        Rows to give back in this cycle, at most ``rows``.
+        Number of rows to release in this cycle, at most ``rows``.
     address : In(range(depth)), enable : In(1)
-        Word to read, and whether to.
+        Address of the word to read, and whether to read it.
     word : Out(word bits)
-        What was read in the last cycle in which ``enable`` was high; lane 0 of the first transfer
-        in the lowest bits.
+        The word that was read in the last cycle in which ``enable`` was high; lane 0 of the first
+        transfer is in the lowest bits.
     marks : Out(depth)
-        Where ``plan.marked``: for each word of a complete row, whether it holds a non-zero.
+        Present if ``plan.marked``: for each word of a complete row, whether it holds a non-zero
+        value.
     """
+
+    LATENCY = 1
 
     def __init__(self, plan: BufferPlan) -> None:
         self.plan = plan
@@ -66,8 +76,9 @@ class RowBuffer(wiring.Component):
         write = ring.write_port(granularity=_word_bits(plan) // plan.chunks)
         step = Signal(range(stream.steps))
         chunk = Signal(range(plan.chunks))
-        column = Signal(range(stream.width * stream.groups))
-        # Address of the word being filled at timestep 0, and the current timestep's distance.
+        column = Signal(range(stream.width * stream.lane_groups))
+        # Address of the word that is being filled at timestep 0, and the distance from it to the
+        # word of the current timestep.
         base = Signal(range(plan.depth))
         plane = Signal(range(plan.row_depth))
         row_end = Signal()
@@ -88,11 +99,11 @@ class RowBuffer(wiring.Component):
             m.d.sync += [step.eq(step + 1), plane.eq(plane + plan.row_words)]
             with m.If(step == stream.steps - 1):
                 m.d.sync += [step.eq(0), plane.eq(0), chunk.eq(chunk + 1), column.eq(column + 1)]
-                last_column = column == stream.width * stream.groups - 1
+                last_column = column == stream.width * stream.lane_groups - 1
                 with m.If((chunk == plan.chunks - 1) | last_column):
                     m.d.sync += [chunk.eq(0), base.eq(base + 1)]
                 with m.If(last_column):
-                    # The other timesteps of the row lie between its words and the next row.
+                    # The row's other timesteps lie between this word and the next row.
                     behind = base + 1 + plan.row_depth - plan.row_words
                     m.d.comb += row_end.eq(1)
                     m.d.sync += [column.eq(0), base.eq(Mux(behind == plan.depth, 0, behind))]

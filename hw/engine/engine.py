@@ -1,4 +1,4 @@
-"""One layer: from the transfers of its source to the transfers that it sends on."""
+"""Engine: the hardware of one layer, from the transfers of its sources to those it sends."""
 
 from __future__ import annotations
 
@@ -6,43 +6,53 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.engine.events import EventBank
+from spikeloom.hw.engine.events import EventGenerator
 from spikeloom.hw.engine.gather import Gather
 from spikeloom.hw.engine.pe import PeArray, address_bits
 from spikeloom.hw.engine.population import Population, tap_signature
 from spikeloom.hw.engine.reader import Reader, reader_layout
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
 
-#: Bits of a counter; it starts again from 0 after 2^32 - 1.
+#: Width of a counter, in bits; after 2^32 - 1 it starts again from 0.
 COUNTER_BITS = 32
 
-#: Counters of one engine. Every cycle counts in exactly one of ``cycles`` (the engine works),
-#: ``starved`` (it has nothing to do, because its source has not sent enough) and ``blocked`` (it
-#: stands still, because its target takes nothing); ``events`` are the additions to every lane.
+#: Signature of the counters of one engine. Every clock cycle counts in exactly one of ``cycles``
+#: (the engine works), ``starved`` (it has nothing to do, because its source has not sent enough)
+#: and ``blocked`` (it stands still, because its target takes nothing); ``events`` counts the
+#: additions to every lane.
 COUNTERS = wiring.Signature(
     {name: Out(COUNTER_BITS) for name in ("cycles", "events", "starved", "blocked")}
 )
 
 
 class Engine(wiring.Component):
-    """A layer's hardware: a reader for each connection, event banks, processing elements, neurons.
+    """A layer's hardware: readers, event generators, processing elements and neurons.
 
     Parameters
     ----------
     plan : LayerPlan
 
+    Attributes
+    ----------
+    SUMS_LATENCY : int
+        Where sums may wait for the neurons (``plan.queue``): clock cycles from storing the sums of
+        a window to handing them to the neurons, and from handing sums to the neurons to storing
+        others in their place.
+
     Members
     -------
     i0, i1, ... : In(stream)
-        What the source of each connection sends.
+        Transfers from the source of each connection.
     o : Out(stream)
         Transfers of ``plan.target``.
     tap : Out
-        See :func:`~spikeloom.hw.engine.tap_signature`.
+        Debug signals; see :func:`~spikeloom.hw.engine.tap_signature`.
     counters : Out
-        See :data:`COUNTERS`.
+        Counters; see :data:`COUNTERS`.
     """
+
+    SUMS_LATENCY = 1
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
@@ -62,29 +72,29 @@ class Engine(wiring.Component):
         m.submodules.population = population = Population(plan)
         m.submodules.gather = gather = self._gathered(m, pes.depth)
 
-        # Every bank gets its share of each word at the same time: value k of a word belongs to
-        # bank k mod E, since neighbouring channels then meet different banks.
+        # All event generators get their share of a word at the same time. Value k of a word belongs
+        # to generator k mod E, so that neighbouring channels go to different ones.
         value = shape_of(plan.values)
-        banks = []
+        generators = []
         for e in range(plan.events):
-            bank = EventBank(value, plan.slots, plan.digits, address_bits(pes.depth))
-            m.submodules[f"events{e}"] = bank
-            banks.append(bank)
+            generator = EventGenerator(value, plan.slots, plan.digits, address_bits(pes.depth))
+            m.submodules[f"events{e}"] = generator
+            generators.append(generator)
         all_ready = Signal()
         m.d.comb += [
-            all_ready.eq(Cat(bank.i.ready for bank in banks).all()),
+            all_ready.eq(Cat(generator.i.ready for generator in generators).all()),
             gather.o.ready.eq(all_ready),
         ]
-        for e, bank in enumerate(banks):
+        for e, generator in enumerate(generators):
             m.d.comb += [
-                bank.i.valid.eq(gather.o.valid & all_ready),
-                bank.i.payload.base.eq(gather.o.payload.base),
-                bank.i.payload.last.eq(gather.o.payload.last),
+                generator.i.valid.eq(gather.o.valid & all_ready),
+                generator.i.payload.base.eq(gather.o.payload.base),
+                generator.i.payload.last.eq(gather.o.payload.last),
             ]
             for slot in range(plan.slots):
                 word = gather.o.payload.values
-                m.d.comb += bank.i.payload.values[slot].eq(word[slot * plan.events + e])
-            wiring.connect(m, bank.o, getattr(pes, f"i{e}"))
+                m.d.comb += generator.i.payload.values[slot].eq(word[slot * plan.events + e])
+            wiring.connect(m, generator.o, getattr(pes, f"i{e}"))
         waiting = self._connect_sums(m, pes, population)
         wiring.connect(m, population.o, wiring.flipped(self.o))
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
@@ -94,7 +104,7 @@ class Engine(wiring.Component):
         m.d.comb += [
             working.eq(
                 ~gather.waits
-                | Cat(bank.busy for bank in banks).any()
+                | Cat(generator.busy for generator in generators).any()
                 | pes.busy
                 | waiting
                 | population.busy
@@ -112,9 +122,9 @@ class Engine(wiring.Component):
         return m
 
     def _gathered(self, m: Module, depth: int) -> Gather:
-        """Return the words of all connections, window by window."""
+        """Return a component that sends the words of all connections, window by window."""
         plan = self.plan
-        readers = [Reader(reader, plan.target.groups, depth) for reader in plan.readers]
+        readers = [Reader(reader, plan.target.lane_groups, depth) for reader in plan.readers]
         layout = reader_layout(plan.values, plan.slots * plan.events, depth)
         gather = Gather([reader.layout for reader in readers], layout)
         for k, reader in enumerate(readers):
@@ -125,7 +135,13 @@ class Engine(wiring.Component):
         return gather
 
     def _connect_sums(self, m: Module, pes: PeArray, population: Population) -> Value:
-        """Hand sums to the neurons, through a queue if planned; return whether any waits in it."""
+        """Connect the sums to the neurons, through a queue if one is planned.
+
+        Returns
+        -------
+        Value
+            Whether sums wait in the queue.
+        """
         if not self.plan.queue:
             wiring.connect(m, pes.o, population.i)
             return Const(0)

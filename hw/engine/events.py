@@ -1,4 +1,7 @@
-"""Events: what is left of a source's values once zeros are skipped and digits taken apart."""
+"""Events: from the values of a source to the additions that they cause.
+
+Zeros are skipped, and every other value is split into its signed digits; each digit is an event.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,25 @@ from spikeloom.hw.engine.queue import WordQueue
 from spikeloom.hw.engine.select import selected
 from spikeloom.hw.values import DigitPlan
 
-#: Words that a bank may be ahead of its engine by, so that banks with unequal work even out.
+#: Words that the queue of an event generator holds: it lets generators with unequal work run ahead
+#: of each other, so that they even out.
 QUEUE_DEPTH = 8
 
 
 def word_layout(value: Shape, slots: int, address_bits: int) -> data.StructLayout:
-    """Return the layout of one bank's share of a memory word.
+    """Return the layout of one event generator's share of a memory word.
 
-    ``values`` are the bank's, ``base`` is the weight address of the first, and ``last`` marks the
-    last word of a window.
+    ``values`` are the values of the share, ``base`` is the weight address of the first of them, and
+    ``last`` marks the last word of a window.
+
+    Parameters
+    ----------
+    value : Shape
+        Shape of one value.
+    slots : int
+        Number of values.
+    address_bits : int
+        Width of weight addresses.
     """
     return data.StructLayout(
         {
@@ -32,8 +45,9 @@ def word_layout(value: Shape, slots: int, address_bits: int) -> data.StructLayou
 def event_layout(digits: DigitPlan, address_bits: int) -> data.StructLayout:
     """Return the layout of an event.
 
-    Add or subtract (``negative``) the weights at ``address``, shifted left by ``shift``; nothing
-    if ``null``. ``last`` marks the end of a bank's window.
+    An event adds the weights at ``address``, shifted left by ``shift``, or subtracts them if it is
+    ``negative``; if it is ``null``, it adds nothing. ``last`` marks the last event that a window
+    has in one event generator.
     """
     return data.StructLayout(
         {
@@ -47,20 +61,30 @@ def event_layout(digits: DigitPlan, address_bits: int) -> data.StructLayout:
 
 
 class Compactor(wiring.Component):
-    """Drops words without a non-zero, and lets a window end with its last word that has one.
+    """Drops words that are all zeros; the last remaining word of a window is marked as its last.
 
-    A window without any non-zero leaves one zero word, so that its end is not lost.
+    Of a window of zeros one word is kept, so that the end of the window is not lost.
 
     Parameters
     ----------
     layout : data.StructLayout
-        From :func:`word_layout`.
+        Layout of the words, from :func:`word_layout`.
+
+    Attributes
+    ----------
+    LATENCY : int
+        Clock cycles from taking the last word of a window to offering the word that ends it. Any
+        other word is offered in the cycle in which the next word with a non-zero value is taken.
 
     Members
     -------
-    i, o : In(stream), Out(stream)
-        Words.
+    i : In(stream)
+        All words.
+    o : Out(stream)
+        The remaining words.
     """
+
+    LATENCY = 1
 
     def __init__(self, layout: data.StructLayout) -> None:
         self.layout = layout
@@ -68,7 +92,7 @@ class Compactor(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # A word is held back until it is known whether its window has another non-zero.
+        # A word is held back until it is known whether its window has another non-zero value.
         held = Signal(self.layout)
         full = Signal()
         found = Signal()
@@ -94,16 +118,16 @@ class Compactor(wiring.Component):
 
 
 class ValuePicker(wiring.Component):
-    """Hands on a word's non-zero values one by one, the lowest slot first.
+    """Passes on the non-zero values of a word one by one, the lowest slot first.
 
     Parameters
     ----------
     layout : data.StructLayout
-        From :func:`word_layout`.
+        Layout of the words, from :func:`word_layout`.
     value : Shape
-        Of one value.
+        Shape of one value.
     slots : int
-        Values in a word.
+        Number of values in a word.
     address_bits : int
         Width of weight addresses.
 
@@ -112,8 +136,8 @@ class ValuePicker(wiring.Component):
     i : In(stream)
         Words.
     o : Out(stream)
-        ``value``, its weights' ``address``, and ``last`` for the last of a window. A word without
-        a non-zero yields one value of 0.
+        A ``value``, the ``address`` of its weights, and ``last``, which is set for the last value
+        of a window. A word of zeros yields one value of 0.
     """
 
     def __init__(
@@ -147,23 +171,31 @@ class ValuePicker(wiring.Component):
 
 
 class DigitSplitter(wiring.Component):
-    """Takes values apart into their signed digits, one per cycle, the lowest first.
+    """Splits values into their signed digits, one digit per cycle, the lowest first.
 
     Parameters
     ----------
     value : data.StructLayout
-        What :class:`ValuePicker` hands on.
+        Layout of the values, as :class:`ValuePicker` sends them.
     digits : DigitPlan
+        The digits that a value can have.
     address_bits : int
         Width of weight addresses.
+
+    Attributes
+    ----------
+    LATENCY : int
+        Clock cycles from taking a value to offering its first event.
 
     Members
     -------
     i : In(stream)
         Values.
     o : Out(stream)
-        Events, laid out as by :func:`event_layout`, from registers.
+        Events, with the layout from :func:`event_layout`, from registers.
     """
+
+    LATENCY = 1
 
     def __init__(self, value: data.StructLayout, digits: DigitPlan, address_bits: int) -> None:
         self.digits = digits
@@ -212,27 +244,30 @@ class DigitSplitter(wiring.Component):
         return m
 
 
-class EventBank(wiring.Component):
-    """From words to events: drop zeros, queue, pick values, split digits.
+class EventGenerator(wiring.Component):
+    """Turns words into events: drops zeros, queues words, picks values and splits them.
+
+    An engine has E of them, each with the weight bank that its events address.
 
     Parameters
     ----------
     value : Shape
-        Of one source value.
+        Shape of one source value.
     slots : int
-        Values in a word.
+        Number of values in a word.
     digits : DigitPlan
+        The digits that a value can have.
     address_bits : int
         Width of weight addresses.
 
     Members
     -------
     i : In(stream)
-        Words, laid out as by :func:`word_layout`.
+        Words, with the layout from :func:`word_layout`.
     o : Out(stream)
-        Events, laid out as by :func:`event_layout`; each window has at least one.
+        Events, with the layout from :func:`event_layout`; at least one for each window.
     busy : Out(1)
-        Whether an event or a word waits inside.
+        Whether a word or an event waits inside.
     """
 
     def __init__(self, value: Shape, slots: int, digits: DigitPlan, address_bits: int) -> None:

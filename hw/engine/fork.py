@@ -1,4 +1,4 @@
-"""One stream to several readers."""
+"""Fork: one stream, handed to several readers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from amaranth.lib.wiring import In, Out
 class Fork(wiring.Component):
     """Hands every transfer to each of several readers, which may take it in different cycles.
 
+    There is no register in between: a transfer is taken from the input in the cycle in which the
+    last reader takes it.
+
     Parameters
     ----------
     signature : stream.Signature
+        Signature of the stream.
     readers : int
-        At least 1.
+        Number of readers, at least 1.
 
     Members
     -------
     i : In(stream)
+        The transfers.
     o0, o1, ... : Out(stream)
-        A reader that has taken a transfer is not offered it again.
+        The same transfers, to each reader. A reader that has taken a transfer is not offered it
+        again.
     """
 
     def __init__(self, signature: stream.Signature, readers: int) -> None:

@@ -1,4 +1,4 @@
-"""Several connections into one layer: the words of one window, one connection after the other."""
+"""Gather: joins the words that a window has in each of a layer's connections."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from amaranth.lib.wiring import In, Out
 
 
 class Gather(wiring.Component):
-    """Joins the words of each window from all connections of a layer.
+    """Sends the words of one window from all connections of a layer, one connection after another.
 
-    The first connection's words of a window come first, then the second's, and so on; only the
-    last connection's last word ends the window. Weights of all connections lie in the same banks,
-    so that what follows need not know which connection a word is from.
+    The first connection's words come first, then the second's, and so on; only the last word of
+    the last connection ends the window. The weights of all connections lie in the same banks, so
+    the parts that follow need not know which connection a word comes from.
 
     Parameters
     ----------
     sources : sequence of data.StructLayout
-        Words of each connection, as :attr:`~spikeloom.hw.engine.reader.Reader.layout` gives them.
+        Layout of the words of each connection; see
+        :attr:`~spikeloom.hw.engine.reader.Reader.layout`.
     target : data.StructLayout
-        Words that hold each of them: as many values as the longest, as wide as the widest.
+        Layout that can hold a word of any of them: as many values as in the longest, each as wide
+        as in the widest.
 
     Members
     -------
     i0, i1, ... : In(stream)
         Words of each connection.
     waits0, waits1, ... : In(1)
-        Whether a connection lacks rows.
+        Whether a connection waits for rows.
     o : Out(stream)
-        Words of all of them; places that a connection's words do not have are 0.
+        Words of all connections. Values that a connection's shorter words do not have are 0.
     waits : Out(1)
-        Whether the connection whose turn it is lacks rows.
+        Whether the connection whose turn it is waits for rows.
     """
 
     def __init__(self, sources: Sequence[data.StructLayout], target: data.StructLayout) -> None:

@@ -1,4 +1,4 @@
-"""Pools between two layers."""
+"""Pools: sum or maximum over windows of the values between two layers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,22 @@ from spikeloom.sw.registry import Registered
 
 
 class PoolUnit(Registered, wiring.Component):
-    """Combines the values of each window as they stream past, keeping one row of windows.
+    """Combines the values of each window as they stream past, storing one row of windows.
 
-    Takes a transfer every other cycle. Found by the ``kind`` of the contract's pool; a new kind is
-    one class with a :meth:`combine`.
+    A subclass is found by the ``kind`` of the contract's pool. To add a kind, write a subclass with
+    a method :meth:`combine`.
 
     Parameters
     ----------
     plan : PoolPlan
+
+    Attributes
+    ----------
+    CYCLES : int
+        Clock cycles for each transfer, which is taken in the last of them: one to look up what its
+        window holds so far, one to combine it.
+    LATENCY : int
+        Clock cycles from taking the last transfer of a window to offering the result.
 
     Members
     -------
@@ -32,8 +40,11 @@ class PoolUnit(Registered, wiring.Component):
     o : Out(stream)
         Transfers of ``plan.target``.
     busy : Out(1)
-        Whether a transfer is inside.
+        Whether a transfer is being combined or waits to be taken.
     """
+
+    CYCLES = 2
+    LATENCY = 1
 
     kinds: ClassVar[dict[str, type[PoolUnit]]] = {}
 
@@ -49,12 +60,12 @@ class PoolUnit(Registered, wiring.Component):
 
     @staticmethod
     def of(plan: PoolPlan) -> PoolUnit:
-        """Return the unit for a pool.
+        """Return the unit for a plan's kind of pool.
 
         Raises
         ------
         UnsupportedError
-            If no unit is known for its kind.
+            If there is no unit for this kind.
         """
         kind = plan.pool.kind
         message = f"no hardware for pools of kind {kind!r}; there is:"
@@ -62,20 +73,21 @@ class PoolUnit(Registered, wiring.Component):
 
     @staticmethod
     def combine(so_far: Value, value: Value) -> Value:
-        """Return the pool over two values."""
+        """Return the result for a window that so far gave ``so_far`` and has one more value."""
         raise NotImplementedError
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         source, target = self.plan.source, self.plan.target
         rows, columns = self.plan.pool.size
-        inner = source.groups * source.steps
+        inner = source.lane_groups * source.steps
         m.submodules.line = line = memory.Memory(
             shape=target.layout, depth=target.width * inner, init=[]
         )
         read, write = line.read_port(), line.write_port()
 
-        # Position of the transfer: in its window, of the window in its row, and within a place.
+        # Position of the transfer in its window, of the window in the map, and of the transfer
+        # among those of one position; then the address of the window's first result.
         row, column = Signal(range(rows)), Signal(range(columns))
         across = Signal(range(source.width // columns + 1))
         down = Signal(range(source.height // rows + 1))
@@ -85,7 +97,7 @@ class PoolUnit(Registered, wiring.Component):
         first = (row == 0) & (column == 0)
         complete = (row == rows - 1) & (column == columns - 1)
 
-        # A transfer takes a cycle to look up what its window holds so far, and one to combine.
+        # The first cycle looks up what the window holds so far, the second one combines.
         looked_up = Signal()
         combined = Signal(target.layout)
         done = Signal()

@@ -11,7 +11,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
 from spikeloom.hw.values import shape_of
 
@@ -24,13 +24,15 @@ SENT: dict[Sends, Callable[[NeuronUnit], Value]] = {
 
 
 def tap_signature(plan: LayerPlan) -> wiring.Signature:
-    """Return the debug signals of one layer.
+    """Return the signature of one layer's debug signals.
 
-    ``step`` is high for one cycle per ``plan.steps_per_cycle`` timesteps of a group of M neurons,
-    with each one's ``potential`` after its soft reset and ``spike``, timestep after timestep and
-    therein lane after lane; ``sent`` for one cycle per transfer that leaves the layer, with its
-    ``value``. Where time is folded, ``step`` is high once per group, after the last timestep, and
-    ``spike`` is each neuron's count, as wide as counts are.
+    ``step`` is high for one cycle per ``plan.steps_per_cycle`` timesteps of a group of M neurons.
+    In this cycle ``potential`` and ``spike`` hold the membrane potential after the soft reset and
+    the spike of each neuron: all lanes of one timestep before those of the next. ``sent`` is high
+    for one cycle per transfer that leaves the layer, and ``value`` is its payload.
+
+    If the timesteps are folded, ``step`` is high once per group, after the last timestep, and
+    ``spike`` holds each neuron's count, in the width of counts.
     """
     lanes = plan.lanes * plan.steps_per_cycle
     return wiring.Signature(
@@ -45,28 +47,39 @@ def tap_signature(plan: LayerPlan) -> wiring.Signature:
 
 
 class Population(wiring.Component):
-    """Runs the timesteps of a layer while its engine accumulates the next currents.
+    """Runs the timesteps of M neurons while the engine adds up the currents of the next M.
 
-    Where the current is constant, each accumulator serves all T timesteps, which may be folded into
-    fewer cycles; where it comes from spikes, each serves one, and T of them follow one another.
+    If the current is constant, the sums of one window serve all T timesteps, which may be folded
+    into fewer cycles. If the current comes from spikes, the sums serve one timestep each, and those
+    of T timesteps follow one another.
 
     Parameters
     ----------
     plan : LayerPlan
 
+    Attributes
+    ----------
+    INPUT_LATENCY : int
+        Clock cycles from taking sums to running the first timestep that they serve.
+    OUTPUT_LATENCY : int
+        Clock cycles from running a timestep to offering what it sends.
+
     Members
     -------
     i : In(stream)
-        Accumulators, one per lane.
+        Sums of the processing elements, one per lane.
     o : Out(stream)
-        What the layer sends.
+        Transfers of ``plan.target``.
     tap : Out
-        See :func:`tap_signature`.
+        Debug signals; see :func:`tap_signature`.
     busy : Out(1)
-        Whether a timestep or a transfer is outstanding.
+        Whether a timestep has to be run or a transfer waits to be taken.
     blocked : Out(1)
-        Whether a timestep waits for the consumer.
+        Whether a timestep waits because the last transfer is not taken.
     """
+
+    INPUT_LATENCY = 1
+    OUTPUT_LATENCY = 1
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
@@ -85,14 +98,15 @@ class Population(wiring.Component):
         m = Module()
         plan = self.plan
         kind = NeuronUnit.of(plan.neurons)
-        groups = plan.target.groups
+        lane_groups = plan.target.lane_groups
         step = Signal(range(plan.cycles))
-        group = Signal(range(groups))
+        group = Signal(range(lane_groups))
         last_step = step == plan.cycles - 1
         current = Signal(self.i.payload.shape())
         loaded = Signal()
 
-        # Sends at every timestep or only at the last; a full output register holds the step back.
+        # A layer sends at every timestep or only at the last. A full output register holds the
+        # timestep back.
         sends = Const(1) if plan.sends == Sends.SPIKES else last_step
         enable = Signal()
         m.d.comb += [
@@ -104,7 +118,7 @@ class Population(wiring.Component):
         with m.If(enable):
             m.d.sync += step.eq(Mux(last_step, 0, step + 1))
             with m.If(last_step):
-                m.d.sync += group.eq(Mux(group == groups - 1, 0, group + 1))
+                m.d.sync += group.eq(Mux(group == lane_groups - 1, 0, group + 1))
         with m.If(self.i.ready):
             m.d.sync += [loaded.eq(self.i.valid), current.eq(self.i.payload)]
 
@@ -124,8 +138,8 @@ class Population(wiring.Component):
                 unit.first.eq(step == 0),
             ]
             value = SENT[plan.sends](unit)
-            if (groups - 1) * plan.lanes + k >= plan.target.channels:
-                value = Mux(group == groups - 1, 0, value)
+            if (lane_groups - 1) * plan.lanes + k >= plan.target.channels:
+                value = Mux(group == lane_groups - 1, 0, value)
             with m.If(enable & sends):
                 m.d.sync += self.o.payload[k].eq(value)
         self._drive_tap(m, units, enable & last_step if plan.folded else enable)
@@ -134,9 +148,9 @@ class Population(wiring.Component):
     def _parameters(
         self, m: Module, kind: type[NeuronUnit], advance: Value
     ) -> data.View[data.ArrayLayout]:
-        """Return the parameters of the current step, fetched one cycle ahead.
+        """Return the parameters of the current timestep, which are fetched one cycle ahead.
 
-        ``advance`` is high in the last cycle in which they are needed.
+        ``advance`` is high in the last cycle in which these parameters are needed.
         """
         plan = self.plan
         steps = plan.cycles if kind.per_step else 1
@@ -147,13 +161,13 @@ class Population(wiring.Component):
         rom = memory.Memory(shape=layout, depth=len(words), init=words)
         m.submodules.parameters = rom
         port = rom.read_port()
-        # Steps come in the order of the words, so that a counter replaces the address's product.
+        # Timesteps come in the order of the words: a counter saves multiplying for the address.
         word, next_word = Signal(range(len(words))), Signal(range(len(words)))
         m.d.comb += [next_word.eq(word), port.addr.eq(next_word)]
         with m.If(advance):
             m.d.comb += next_word.eq(Mux(word == len(words) - 1, 0, word + 1))
         m.d.sync += word.eq(next_word)
-        # The first word is looked up in reset, so that it is there for the first step.
+        # The first word is looked up during reset, so that it is there for the first timestep.
         return port.data
 
     def _drive_tap(self, m: Module, units: list[NeuronUnit], step: Value) -> None:
@@ -172,19 +186,21 @@ class Population(wiring.Component):
 
 
 def _parameter_words(plan: LayerPlan, kind: type[NeuronUnit], cycles: int) -> list[list[Any]]:
-    """Return the parameters as the memory holds them: by group and cycle, each for M lanes."""
-    groups, lanes = plan.target.groups, plan.lanes
+    """Return the words of the memory of parameters: by lane group and cycle, each for M lanes."""
+    lane_groups, lanes = plan.target.lane_groups, plan.lanes
     stored = {}
     for name, values in kind.values(plan.neurons).items():
         table = values.reshape(plan.target.channels, -1)
-        # Lanes past the last channel take the last channel's parameters: any that fit will do.
-        missing = groups * lanes - len(table)
+        # Lanes past the last channel take the last channel's parameters: any that fit would do.
+        missing = lane_groups * lanes - len(table)
         table = np.concatenate([table, np.repeat(table[-1:], missing, axis=0)])
-        stored[name] = table.reshape(groups, lanes, cycles, -1)
+        stored[name] = table.reshape(lane_groups, lanes, cycles, -1)
     parallel = plan.steps_per_cycle if kind.per_step else 1
 
     def of_lane(g: int, k: int, t: int) -> Any:
         steps = [{name: int(v[g, k, t, s]) for name, v in stored.items()} for s in range(parallel)]
         return steps if parallel > 1 else steps[0]
 
-    return [[of_lane(g, k, t) for k in range(lanes)] for g in range(groups) for t in range(cycles)]
+    return [
+        [of_lane(g, k, t) for k in range(lanes)] for g in range(lane_groups) for t in range(cycles)
+    ]

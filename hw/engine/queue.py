@@ -1,4 +1,4 @@
-"""A queue of a few wide words, for devices with and without small memories."""
+"""Word queue: a few wide words, for devices with and without small memories."""
 
 from __future__ import annotations
 
@@ -8,30 +8,46 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-#: Families, as Amaranth's platforms call them, whose only memory is block RAM. It would take as
-#: many blocks as a word is wide; and read from flip-flops, as many look-up tables as these.
+#: Device families, by their name in Amaranth's platforms, that have no memory but block RAM. A
+#: block is far deeper than a queue and only a few bits wide, so a wide word would take many of
+#: them; a memory made of flip-flops would take as many look-up tables again to read it.
 _NO_SMALL_MEMORY = ("iCE40",)
 
 
 class WordQueue(wiring.Component):
-    """First in, first out: a word can be taken from the second cycle after it came.
+    """First in, first out: a queue of words that ends in an output register.
 
-    It is a memory, or words that move up one place when one is taken, whichever the platform has
-    more of. Both do the same in every cycle.
+    It is built as a memory or, on platforms without small memories, as a shift register whose words
+    move up by one place whenever one is taken. Both behave the same in every cycle.
 
     Parameters
     ----------
     layout : data.StructLayout
+        Layout of a word.
     depth : int
-        Words that it holds, at least 2.
+        Number of words that it holds, the output register included; at least 2.
+
+    Attributes
+    ----------
+    LATENCY : int
+        Clock cycles from taking a word to offering it, if the queue is empty: one to store it, one
+        to move it into the output register.
+    SPACE_LATENCY : int
+        Clock cycles from the move of a word into the output register to taking a word into the
+        place that it leaves, if the queue is full.
 
     Members
     -------
-    i, o : In(stream), Out(stream)
-        Words.
+    i : In(stream)
+        Words to store.
+    o : Out(stream)
+        The same words, from the output register.
     filled : Out(1)
-        Whether a word is inside.
+        Whether the queue holds a word.
     """
+
+    LATENCY = 2
+    SPACE_LATENCY = 1
 
     def __init__(self, layout: data.StructLayout, depth: int) -> None:
         self.layout = layout
@@ -65,8 +81,8 @@ class WordQueue(wiring.Component):
         ]
 
     def _of_registers(self, m: Module) -> None:
-        # The last word is the output's. What comes goes to all places that are free, so that only
-        # whether a place is taken decides what moves into it.
+        # The last word is in the output register. A word that comes in is written to all free
+        # places, so that only one bit, whether the next place is taken, decides what a place loads.
         places = self.depth - 1
         taken = Signal(places)
         words = [Signal(self.layout.size, name=f"word{k}") for k in range(places)]

@@ -1,4 +1,4 @@
-"""One connection's way into its engine: from what the source sends to the words of each window."""
+"""Reader: one connection's way into its engine, from transfers to the words of each window."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from spikeloom.sw.network import Range
 
 
 def reader_layout(values: Range, places: int, depth: int) -> data.StructLayout:
-    """Return the layout of a window's word.
+    """Return the layout of a word of a window.
 
-    ``values`` are those under the window, the others 0; ``base`` is the weight address of each
-    bank's first value, modulo its width; ``last`` is set for a window's last word.
+    ``values`` are the values of the word, with 0 for those that lie outside the window. ``base`` is
+    the address of the weights for the first value of each bank; a negative one wraps around in its
+    width. ``last`` is set for the last word of a window.
 
     Parameters
     ----------
     values : Range
+        Range of a value.
     places : int
-        Values in a word.
+        Number of values in a word.
     depth : int
-        Words of a weight bank.
+        Number of words in a weight bank.
     """
     return data.StructLayout(
         {
@@ -39,34 +41,34 @@ def reader_layout(values: Range, places: int, depth: int) -> data.StructLayout:
 
 
 class Reader(wiring.Component):
-    """Aligns, pools and buffers what a source sends, and reads every window's words from it.
+    """Aligns, pools and buffers the transfers of a source, and reads every window's words.
 
     Parameters
     ----------
     plan : ConnectionPlan
-    groups : int
-        Groups of output channels.
+    lane_groups : int
+        Number of groups of M output channels in the layer.
     depth : int
-        Words of a weight bank, over all connections of the layer.
+        Number of words in a weight bank, over all connections of the layer.
 
     Attributes
     ----------
     layout : data.StructLayout
-        From :func:`reader_layout`.
+        Layout of the words, from :func:`reader_layout`.
 
     Members
     -------
     i : In(stream)
         Transfers of the source.
     o : Out(stream)
-        Words, laid out as :attr:`layout` says.
+        Words of the windows, with the layout :attr:`layout`.
     waits : Out(1)
-        Whether the next window lacks rows, and no word is left.
+        Whether the next window waits for rows and no word of the one before is left.
     """
 
-    def __init__(self, plan: ConnectionPlan, groups: int, depth: int) -> None:
+    def __init__(self, plan: ConnectionPlan, lane_groups: int, depth: int) -> None:
         self.plan = plan
-        self.groups = groups
+        self.lane_groups = lane_groups
         self.depth = depth
         self.layout = reader_layout(plan.stream.values, plan.windows.buffer.word_values, depth)
         super().__init__(
@@ -81,7 +83,7 @@ class Reader(wiring.Component):
         m = Module()
         plan, windows = self.plan, self.plan.windows
         m.submodules.buffer = buffer = RowBuffer(windows.buffer)
-        m.submodules.scanner = scanner = Scanner(windows, self.groups, plan.first, self.depth)
+        m.submodules.scanner = scanner = Scanner(windows, self.lane_groups, plan.first, self.depth)
         sent = wiring.flipped(self.i)
         if plan.alignment:
             m.submodules.aligner = aligner = Aligner(plan.alignment)

@@ -1,4 +1,4 @@
-"""The walk of an engine over its source: one memory word per cycle, window after window."""
+"""Scanner: reads the words of every window from a row buffer, one word per cycle."""
 
 from __future__ import annotations
 
@@ -14,27 +14,37 @@ from spikeloom.hw.planning.windows import WindowPlan
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the window is: column and row of the output, ring slot of its first row."""
+    """The place of a window: column and row of the output, and ring slot of its first row."""
 
     x: Signal
     y: Signal
     head: Signal
 
     def line(self, values: list[int]) -> Value:
-        """Return the value for the output row."""
+        """Return the one of ``values``, which are given by output row, for this place."""
         return _table(values)[self.y]
 
     def column(self, values: list[int]) -> Value:
-        """Return the value for the output column."""
+        """Return the one of ``values``, which are given by output column, for this place."""
         return _table(values)[self.x]
 
 
 @dataclass(frozen=True)
-class _Walk:
+class _Word:
     """The word to read next.
 
-    Where its row begins in the ring, its place in the row, and its weights' address in the kernel;
-    whether it is the first or the last of its row's span, and the last of its window.
+    Parameters
+    ----------
+    row_address : Value
+        Address at which its row begins in the ring.
+    word : Value
+        Index of the word in its row.
+    base : Value
+        Address of its weights, from the beginning of the kernel.
+    first, last : Value
+        Whether it is the first, or the last, word of the window in its row.
+    end : Value
+        Whether it is the last word of the window.
     """
 
     row_address: Value
@@ -46,43 +56,52 @@ class _Walk:
 
 
 class Scanner(wiring.Component):
-    """Reads every window's words, and says for each where its weights are.
+    """Reads the words of every window, and gives the address of the weights of each.
 
-    The loops are, outermost first: output row, output column, group of output channels, timestep,
-    row of the window, word. A window is thus walked once for each group; all timesteps of a group
-    follow one another, so that membranes stay in registers. Where the buffer marks words, those
-    without a non-zero are passed over, but for one word of a window that has no other.
+    The loops are, outermost first: output row, output column, lane group (M output channels),
+    timestep, row of the window, word. So a window is read once for each lane group, and all
+    timesteps of a lane group follow one another, so that membrane potentials stay in registers.
+    Where the buffer marks words, words of zeros are skipped, except for one word of a window that
+    has no other.
 
     Parameters
     ----------
     plan : WindowPlan
-    groups : int
-        Groups of output channels.
+    lane_groups : int
+        Number of groups of M output channels in the layer.
     first : int
-        Weight address of the first group's first weights.
+        Address of the connection's first weights in each bank.
     depth : int, optional
-        Words of a weight bank; by default those of this walk alone.
+        Number of words in a weight bank; by default those of this connection alone.
+
+    Attributes
+    ----------
+    LATENCY : int
+        Clock cycles from a window's rows being there (``rows``) to offering its first word.
 
     Members
     -------
     rows : In, marks : In, release : Out, address : Out, enable : Out
-        To the :class:`~spikeloom.hw.engine.buffer.RowBuffer`.
+        Connect these to the :class:`~spikeloom.hw.engine.buffer.RowBuffer`.
     o : Out(stream)
-        One transfer per word, in the cycle in which the buffer shows it: ``base``, the weight
-        address of each bank's first value (modulo its width), ``keep``, a bit for each value that
-        lies under the window, and ``last``, set for a window's last word.
+        One transfer per word, in the cycle in which the buffer shows the word: ``base``, the
+        address of the weights for the first value of each bank, where a negative one wraps around
+        in its width; ``keep``, one bit per value, set if the value lies under the window; and
+        ``last``, set for the last word of a window.
     waiting : Out(1)
-        Whether the next window lacks rows.
+        Whether the next window waits for rows.
     """
 
+    LATENCY = 1
+
     def __init__(
-        self, plan: WindowPlan, groups: int, first: int = 0, depth: int | None = None
+        self, plan: WindowPlan, lane_groups: int, first: int = 0, depth: int | None = None
     ) -> None:
         self.plan = plan
-        self.groups = groups
+        self.lane_groups = lane_groups
         self.first = first
         buffer = plan.buffer
-        self.weight_depth = depth or groups * plan.kernel[0] * plan.span
+        self.weight_depth = depth or lane_groups * plan.kernel[0] * plan.span
         self.layout = data.StructLayout(
             {
                 "base": range(max(self.weight_depth, 2)),
@@ -111,23 +130,24 @@ class Scanner(wiring.Component):
             y=Signal(range(len(plan.lines)), name="y"),
             head=Signal(range(buffer.capacity), name="head"),
         )
-        group = Signal(range(self.groups))
+        group = Signal(range(self.lane_groups))
         step = Signal(range(len(plan.steps)))
         group_base = Signal(range(max(self.weight_depth, 2)), init=self.first)
         plane = Signal(range(buffer.row_depth))
 
         move = Signal()
-        walk = self._marked_walk(m, place, move) if buffer.marked else self._walk(m, place, move)
+        words = self._marked_words if buffer.marked else self._all_words
+        current = words(m, place, move)
         share = _table(list(plan.share.firsts))[group] if plan.share else Const(0)
-        step_end = walk.end & (step == len(plan.steps) - 1)
-        group_end = step_end & (group == self.groups - 1)
+        step_end = current.end & (step == len(plan.steps) - 1)
+        group_end = step_end & (group == self.lane_groups - 1)
         line_end = group_end & (place.x == len(plan.columns) - 1)
 
         m.d.comb += [
             self.waiting.eq(self.rows < place.line([line.need for line in plan.lines])),
             move.eq(~self.waiting & (~self.o.valid | self.o.ready)),
             self.enable.eq(move),
-            self.address.eq(walk.row_address + plane + walk.word + share),
+            self.address.eq(current.row_address + plane + current.word + share),
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -136,11 +156,11 @@ class Scanner(wiring.Component):
             offset = place.column([c.offset % modulus for c in plan.columns])
             m.d.sync += [
                 self.o.valid.eq(1),
-                self.o.payload.base.eq(group_base + kernel_row + offset + walk.base),
-                self.o.payload.keep.eq(self._keep(place, walk)),
-                self.o.payload.last.eq(walk.end),
+                self.o.payload.base.eq(group_base + kernel_row + offset + current.base),
+                self.o.payload.keep.eq(self._keep(place, current)),
+                self.o.payload.last.eq(current.end),
             ]
-            with m.If(walk.end):
+            with m.If(current.end):
                 m.d.sync += step.eq(step + 1)
                 rises = [int(b > a) for a, b in zip(plan.steps, plan.steps[1:], strict=False)]
                 with m.If(_table([*rises, 0])[step]):
@@ -160,8 +180,8 @@ class Scanner(wiring.Component):
                 ]
         return m
 
-    def _walk(self, m: Module, place: _Place, move: Signal) -> _Walk:
-        """Visit all words of a window, row by row."""
+    def _all_words(self, m: Module, place: _Place, move: Signal) -> _Word:
+        """Go through all words of a window, row by row; ``move`` goes on to the next word."""
         plan, buffer = self.plan, self.plan.buffer
         row = Signal(range(plan.kernel[0]))
         word = Signal(range(max(c.words for c in plan.columns)))
@@ -186,7 +206,7 @@ class Scanner(wiring.Component):
                 ]
             with m.If(end):
                 m.d.sync += [row.eq(0), row_base.eq(0), begun.eq(0)]
-        return _Walk(
+        return _Word(
             row_address=_table([k * buffer.row_depth for k in range(buffer.capacity)])[current],
             word=place.column([c.first for c in plan.columns]) + word + skipped,
             base=row_base + word_base,
@@ -196,7 +216,7 @@ class Scanner(wiring.Component):
         )
 
     def _skipped(self, m: Module, move: Value, row_end: Value) -> Value:
-        """Return how many words of the row so far belong to other groups' shares."""
+        """Return how many words of the row so far belong to the shares of other lane groups."""
         share = self.plan.share
         if share is None or share.words == share.position:
             return Const(0)
@@ -211,8 +231,8 @@ class Scanner(wiring.Component):
                 m.d.sync += [inside.eq(0), skipped.eq(0)]
         return skipped
 
-    def _marked_walk(self, m: Module, place: _Place, move: Signal) -> _Walk:
-        """Visit the words of a window that are marked, in the same order."""
+    def _marked_words(self, m: Module, place: _Place, move: Signal) -> _Word:
+        """Go through the marked words of a window, in the same order."""
         plan, buffer = self.plan, self.plan.buffer
         words, rows = buffer.row_words, plan.kernel[0]
         modulus = 1 << self.o.payload.base.shape().width
@@ -234,13 +254,13 @@ class Scanner(wiring.Component):
         with m.If(move):
             m.d.sync += done.eq(Mux(end, 0, done | lowest))
 
-        # A blank window shows its first word, which is zero.
+        # Of a window without a marked word, the first word is read: all its values are 0.
         at_row = Cat(lowest.word_select(k, words).any() for k in range(rows)) | blank
         at_word = Cat(lowest[j::words].any() for j in range(words))
         first = place.column([c.first for c in plan.columns])
         word = Mux(blank, first, selected(at_word, [Const(j) for j in range(words)]))
         ahead = place.column([-c.first * plan.slots % modulus for c in plan.columns])
-        return _Walk(
+        return _Word(
             row_address=selected(at_row, addresses),
             word=word,
             base=selected(at_row, [Const(k * plan.span) for k in range(rows)])
@@ -251,8 +271,8 @@ class Scanner(wiring.Component):
             end=end,
         )
 
-    def _keep(self, place: _Place, walk: _Walk) -> Value:
-        """Return which values of the word are under the window."""
+    def _keep(self, place: _Place, word: _Word) -> Value:
+        """Return a bit for each value of the word: whether it lies under the window."""
         plan = self.plan
         size = plan.buffer.word_values
         full = (1 << size) - 1
@@ -260,17 +280,17 @@ class Scanner(wiring.Component):
             return Const(full, size)
         head = place.column([full & ~((1 << c.head) - 1) for c in plan.columns])
         tail = place.column([(1 << c.tail) - 1 for c in plan.columns])
-        return (head | (~walk.first).replicate(size)) & (tail | (~walk.last).replicate(size))
+        return (head | (~word.first).replicate(size)) & (tail | (~word.last).replicate(size))
 
 
 def _table(values: list[int]) -> Array:
-    """Return constants of one common width, to be indexed by a signal."""
+    """Return ``values`` as constants of one common width, to be indexed by a signal."""
     width = max(max(values).bit_length(), 1)
     return Array(Const(value, width) for value in values)
 
 
 def _wrapped(m: Module, address: Value, depth: int) -> Signal:
-    """Return ``address`` modulo ``depth``; it must be less than twice as large."""
+    """Return ``address`` modulo ``depth``; it must be less than ``2 * depth``."""
     wide = Signal(range(2 * depth))
     wrapped = Signal(range(depth))
     m.d.comb += [wide.eq(address), wrapped.eq(wide)]

@@ -1,7 +1,13 @@
-"""From a network and a user's choices to every parameter of the hardware; no hardware here.
+"""From a network and a user's choices to every parameter of the hardware; no hardware is made here.
 
-:mod:`plan` is the whole; :mod:`connection` is the part of a connection: the values that it keeps,
-:mod:`windows` the order in which it reads them, :mod:`synapses` the convolution that stands for its
-synapses, :mod:`capacity` the number of rows that must fit. :mod:`streams` are the transfers between
-layers.
+:class:`HardwareConfig` holds the choices, and the function :func:`plan` makes a :class:`Plan` of
+them. In it, :mod:`streams` describes the transfers between layers, :mod:`connection` how each
+connection stores and reads its source, :mod:`synapses` the convolution that stands for its
+synapses, :mod:`windows` which words it reads and in which order, and
+:mod:`capacity` finds how many rows a buffer must hold.
 """
+
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
+
+__all__ = ["HardwareConfig", "LayerPlan", "Plan", "plan"]

@@ -1,13 +1,15 @@
-"""How many rows each buffer must hold so that a network with branches never comes to a halt.
+"""Capacities: how many rows each buffer must hold so that a network with branches never deadlocks.
 
-Where two ways from one layer meet again, as in a residual block, the shorter one must hold what the
-longer one still needs. How much that is follows from the windows alone: rows arrive, lines of
-windows use and give them back, whatever the values are. That is a Kahn process network, so whether
-it halts does not depend on the speed of its parts, and one simulated order of events stands for
-all. Buffers begin with what a single line needs; whenever everything halts, the smallest of the
-full buffers in a circle of layers that wait for one another gets one more row (Parks, "Bounded
-Scheduling of Process Networks", 1995). It is done once the whole state repeats, since from there on
-nothing new can happen.
+Where two paths from one layer meet again, as in a residual block, the buffer at the end of the
+shorter one must hold all rows until the longer one delivers. How many these are follows from the
+windows alone: rows arrive, and lines of windows read and release them, whatever the values are.
+This is a Kahn process network: whether it halts does not depend on the speed of its parts, so that
+one simulated order of events stands for all.
+
+Every buffer begins with the rows that a single line needs. Whenever the whole network halts, there
+is a circle of layers that wait for one another, and the smallest of the full buffers in it gets one
+more row (Parks, "Bounded Scheduling of Process Networks", 1995). The simulation ends once its whole
+state repeats, since nothing new can happen from there on.
 """
 
 from __future__ import annotations
@@ -25,17 +27,25 @@ class RowReader:
     Parameters
     ----------
     source : str
-        Who fills it.
+        Name of the layer that fills it.
     lines : sequence of Line
-        What each line of its reader's windows needs and gives back.
+        The rows that each line of its reader's windows needs and releases.
     height : int
-        Rows of the source.
+        Number of rows of the source.
     pool : int
-        Rows of the source that make one row of the buffer; those left over are dropped.
+        Number of the source's rows that are pooled into one row of the buffer. Rows left over at
+        the bottom are dropped.
     size : int
-        What one row costs.
+        Cost of one row, in bits.
     capacity : int
-        Rows that fit.
+        Number of rows that fit.
+
+    Attributes
+    ----------
+    held : int
+        Number of rows that it holds.
+    row : int
+        Index of the source's next row.
     """
 
     source: str
@@ -49,14 +59,14 @@ class RowReader:
 
     @property
     def completes(self) -> bool:
-        """Whether the source's next row completes one of the buffer."""
+        """Whether the source's next row completes a row of the buffer."""
         return self.row % self.pool == self.pool - 1 and self.row // self.pool < (
             self.height // self.pool
         )
 
     @property
     def full(self) -> bool:
-        """Whether the source's next row finds no place."""
+        """Whether there is no room for the source's next row."""
         return self.completes and self.held == self.capacity
 
     def take(self) -> None:
@@ -67,7 +77,20 @@ class RowReader:
 
 @dataclass(eq=False)
 class RowLayer:
-    """A layer, which makes one row of each line of windows; the input has no readers."""
+    """A layer, which makes one row out of each line of windows.
+
+    Parameters
+    ----------
+    name : str
+    height : int
+        Number of its rows.
+    readers : sequence of RowReader
+        The buffers that it reads; the input has none.
+    line : int
+        Index of its next row.
+    targets : list of RowReader
+        The buffers that it fills; :func:`grow` sets them.
+    """
 
     name: str
     height: int
@@ -77,7 +100,7 @@ class RowLayer:
 
     @property
     def supplied(self) -> bool:
-        """Whether all that the next line needs is there."""
+        """Whether all rows that the next line needs are there."""
         return all(r.held >= r.lines[self.line].need for r in self.readers)
 
     def run(self) -> None:
@@ -95,7 +118,7 @@ def grow(layers: Sequence[RowLayer]) -> None:
     Parameters
     ----------
     layers : sequence of RowLayer
-        The input first, then in order of evaluation, the output layer last.
+        In the order of evaluation: the input first, the output layer last.
     """
     readers = [reader for layer in layers for reader in layer.readers]
     for layer in layers:
@@ -117,7 +140,7 @@ def grow(layers: Sequence[RowLayer]) -> None:
 
 
 def _circle(layers: Sequence[RowLayer]) -> list[RowReader]:
-    """Return the full buffers in a circle of layers each of which waits for the next."""
+    """Return the full buffers in a circle of layers, each of which waits for the next."""
     owners = {id(reader): layer for layer in layers for reader in layer.readers}
     names = {layer.name: layer for layer in layers}
     path: list[RowLayer] = []

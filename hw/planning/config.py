@@ -1,31 +1,14 @@
-"""What a user chooses about the hardware; :mod:`spikeloom.hw.planning` derives everything else."""
+"""Configuration: a user's choices about the hardware. The plan derives everything else."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
+from spikeloom.hw.options import MOST_WORD_VALUES, SLOTS, TimeMode
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
-
-
-class TimeMode(StrEnum):
-    """How neurons go through the timesteps of a constant current."""
-
-    #: As division where the loop would be the slowest part, else as loop.
-    AUTO = "auto"
-    #: One timestep after the other.
-    LOOP = "loop"
-    #: As one division, where the kind of neuron allows it.
-    FOLD = "fold"
-
-
-TIMES = tuple(TimeMode)
-#: Most values of a word, and so most slots: selecting among more costs more logic than it saves
-#: cycles.
-MOST_WORD_VALUES = 64
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -37,24 +20,25 @@ class HardwareConfig:
     Parameters
     ----------
     lanes : int, mapping of layer name to int, or None
-        M, output channels that a layer's engine computes at once. Layers that are not named, and
-        all layers for None, are chosen by the planner.
+        M, the number of output channels that a layer's engine computes at once. The planner chooses
+        it for layers that are not named, and for all layers if None.
     events : int, mapping of layer name to int, or None
-        E, events that a layer's engine adds to every lane in one clock cycle.
+        E, the number of events that a layer's engine adds to every lane in one clock cycle; 1 for
+        layers that are not named, and for all layers if None.
     slots : int
-        Values that each bank searches for non-zeros in one clock cycle, where a word holds as many.
-        With eight, reading ahead keeps a bank busy if one value in eight is not zero; fewer take
-        less logic and narrower memories.
+        Number of values that each event generator searches for non-zero ones in one clock cycle,
+        where a word holds as many. With eight, reading ahead keeps it busy if one value in eight is
+        not zero; fewer take less logic and narrower memories.
     budget : int
-        Processing elements (the sum of M times E over all layers) that the planner may hand out;
-        every layer gets at least E, whatever the budget.
+        Number of processing elements (the sum of M times E over all layers) that the planner may
+        hand out. Every layer gets at least E, whatever the budget.
     time : TimeMode, or its value
-        How neurons go through T timesteps of a constant current: one by one, or folded into a
-        division where their kind allows it, which takes a logarithmic number of cycles and shows
-        nothing but the count and the last potential; ``"auto"`` folds where the loop would be the
-        slowest part.
+        How neurons go through T timesteps of a constant current: one by one (``"loop"``), or, where
+        their kind allows it, folded into a division (``"fold"``), which takes a logarithmic number
+        of cycles and yields nothing but the count and the last potential. ``"auto"`` folds where
+        the loop would be the slowest part.
     debug : bool
-        Whether every layer gets taps that show its spikes, potentials and sent values.
+        Whether every layer has taps that show its spikes, potentials and sent values.
     counters : bool
         Whether every layer counts its cycles, events and waits.
     top : str
@@ -63,12 +47,13 @@ class HardwareConfig:
     Raises
     ------
     ConfigError
-        If a number is not positive or the name is no Verilog identifier.
+        If a number is not positive or too large, the time is unknown, or the name is not a Verilog
+        identifier.
     """
 
     lanes: int | Mapping[str, int] | None = None
     events: int | Mapping[str, int] | None = None
-    slots: int = 8
+    slots: int = SLOTS
     budget: int = 64
     time: str = TimeMode.AUTO
     debug: bool = False
@@ -83,8 +68,8 @@ class HardwareConfig:
                     _require_positive(number, what)
         _require_positive(self.budget, "budget")
         _require_positive(self.slots, "slots", MOST_WORD_VALUES)
-        if self.time not in TIMES:
-            raise ConfigError(f"time must be {', '.join(TIMES)}, not {self.time!r}")
+        if self.time not in tuple(TimeMode):
+            raise ConfigError(f"time must be {', '.join(TimeMode)}, not {self.time!r}")
         object.__setattr__(self, "time", TimeMode(self.time))
         if not isinstance(self.top, str) or not _MODULE.fullmatch(self.top):
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")

@@ -1,8 +1,9 @@
-"""One connection of a layer: what of its source is kept, in which order it is read, its weights.
+"""Connections: how the source of each is stored and read, and its weights in this order.
 
 A dense connection reads whole positions, so that the part of a row under a kernel is contiguous. A
-grouped convolution (a depthwise one, or a residual identity, which is a depthwise one of a single
-weight) reads for each group of M output channels only the words that hold their source channels.
+grouped convolution reads, for each lane group (M output channels), only the words that hold the
+source channels of its convolution groups. That includes depthwise convolutions, and residual
+identities, which are depthwise convolutions of a single weight.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spikeloom.hw.planning.config import MOST_WORD_VALUES
+from spikeloom.hw.options import MOST_WORD_VALUES
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.synapses import convolution
 from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan
@@ -30,15 +31,15 @@ from spikeloom.sw.network.record import IntArray
 
 @dataclass(frozen=True)
 class AlignmentPlan:
-    """What a connection carries of a source that sends its spikes.
+    """The way from the timesteps that a source sends to those that a connection carries.
 
     Parameters
     ----------
     source, target : StreamPlan
-        What goes in and what comes out; they differ in their values and timesteps alone.
+        The streams that go in and come out; they differ only in their values and timesteps.
     summed : bool
-        Whether a transfer's timesteps are summed, which makes counts of spikes, rather than those
-        past the target's left out, which truncates.
+        If true, all timesteps of a transfer are added up, which turns spikes into counts. If false,
+        timesteps past the target's last one are left out (``truncate`` transport).
     """
 
     source: StreamPlan
@@ -53,8 +54,9 @@ class PoolPlan:
     Parameters
     ----------
     pool : Pool
+        The contract's pool.
     source, target : StreamPlan
-        What goes in and what comes out.
+        The streams that go in and come out.
     """
 
     pool: Pool
@@ -69,19 +71,20 @@ class ConnectionPlan:
     Parameters
     ----------
     connection : Connection
+        The contract's connection.
     source : StreamPlan
-        What the source sends.
+        The stream that the source sends.
     alignment : AlignmentPlan or None
-        What becomes of its timesteps.
+        The alignment of its timesteps; None if it carries them as they are.
     pool : PoolPlan or None
-        What it passes through then.
+        The pool that follows; None without one.
     windows : WindowPlan
-        The walk over what is kept.
+        The buffer that follows, and the windows that are read from it.
     kernel : array of int64, shape (stored outputs, kernel height, kernel width, values)
-        Weights in the order in which a position's values are read, 0 for channels that only fill
-        up lanes or that other groups' words bring along.
+        Weights, in the order in which the values of a position are read. They are 0 for channels
+        that only fill up lanes, and for those of other convolution groups in the same words.
     first : int
-        Address of its first weight in each bank.
+        Address of its first weights in each bank.
     """
 
     connection: Connection
@@ -94,17 +97,17 @@ class ConnectionPlan:
 
     @property
     def stream(self) -> StreamPlan:
-        """What is kept, after alignment and pool."""
+        """The stream that is stored, after alignment and pool."""
         return self.windows.buffer.stream
 
-    def bank(self, event: int, lanes: int) -> list[list[int]]:
-        """Return the weight words of one bank: M weights each, in the order of their address."""
+    def bank(self, index: int, lanes: int) -> list[list[int]]:
+        """Return the words of one of the E weight banks: M weights each, by address."""
         windows = self.windows
         outs, height, width, values = self.kernel.shape
         rows = self.kernel.reshape(outs // lanes, lanes, height, width * values)
         padded = np.zeros((*rows.shape[:3], windows.span * windows.events), np.int64)
         padded[..., : width * values] = rows
-        mine = padded[..., event :: windows.events]
+        mine = padded[..., index :: windows.events]
         words: list[list[int]] = mine.transpose(0, 2, 3, 1).reshape(-1, lanes).tolist()
         return words
 
@@ -118,29 +121,29 @@ def connection_plan(
     events: int,
     slots: int,
 ) -> ConnectionPlan:
-    """Return the plan of one connection, with a buffer of the rows that one line needs.
+    """Return the plan of one connection, with a buffer for the rows that one line needs.
 
     Parameters
     ----------
     network : Network
     layer : Layer
     connection : Connection
-        Of that layer.
+        One of the layer's connections.
     source : StreamPlan
-        What its source sends.
+        The stream that its source sends.
     target : StreamPlan
-        What the layer sends.
+        The stream that the layer sends.
     events : int
-        E.
+        E, the number of weight banks.
     slots : int
-        Values of a word for each of the E banks, if there are as many.
+        Number of values in a word for each bank, if the source has as many.
 
     Raises
     ------
     UnsupportedError
         If the hardware has no such synapses.
     ConfigError
-        If E does not fit them.
+        If E does not fit the channels of the source.
     """
     alignment = _alignment(network, layer, connection, source)
     arriving = alignment.target if alignment else source
@@ -156,12 +159,12 @@ def connection_plan(
 
 
 def spare_rows(plan: ConnectionPlan) -> int:
-    """Return how many rows more let the source write while a line's are read."""
+    """Return how many more rows the source needs to be able to write while a line is read."""
     return convolution(plan.connection.synapses, plan.stream).spare_rows
 
 
 def _steps(network: Network, layer: Layer, connection: Connection) -> tuple[int, ...]:
-    """Return the timestep of what is kept that is read at each step of a window."""
+    """Return the stored timestep to read, for each timestep in which a window is read."""
     if layer.constant:
         return (0,)
     if connection.constant:
@@ -174,6 +177,7 @@ def _steps(network: Network, layer: Layer, connection: Connection) -> tuple[int,
 def _alignment(
     network: Network, layer: Layer, connection: Connection, source: StreamPlan
 ) -> AlignmentPlan | None:
+    """Return the plan of a connection's alignment; None if it carries the source's timesteps."""
     steps = network.steps_of(connection.source)
     if connection.constant:
         total = network.total_of(connection.source)
@@ -186,6 +190,7 @@ def _alignment(
 
 
 def _pool(connection: Connection, source: StreamPlan) -> PoolPlan | None:
+    """Return the plan of a connection's pool; None if it has none."""
     if connection.pool is None:
         return None
     shape = (source.channels, source.height, source.width)
@@ -198,7 +203,7 @@ def _pool(connection: Connection, source: StreamPlan) -> PoolPlan | None:
 def _windows(
     synapses: Synapses, source: StreamPlan, target: StreamPlan, events: int, slots: int
 ) -> tuple[WindowPlan, IntArray]:
-    """Return the windows of a connection, and its weights in the order of their walk."""
+    """Return the windows of a connection, and its weights in the order in which they are read."""
     shape = (target.height, target.width)
     conv = convolution(synapses, source)
     weight, groups = conv.weight, conv.groups
@@ -206,7 +211,7 @@ def _windows(
     dense = np.zeros((target.stored_channels, source.stored_channels, *kernel), np.int64)
     outs, ins = len(weight) // groups, weight.shape[1]
     for group in range(groups):
-        # A group's output channels and source channels lie together.
+        # The output channels of a convolution group lie together, and so do its source channels.
         rows = slice(group * outs, (group + 1) * outs)
         dense[rows, group * ins : (group + 1) * ins] = weight[rows]
     if groups == 1:
@@ -218,8 +223,8 @@ def _windows(
     windows = WindowPlan(buffer, kernel, stride, padding, shape, events, share=share)
     size = buffer.word_values
     stored = np.zeros((target.stored_channels, *kernel, share.words * size), np.int64)
-    for group, first in enumerate(share.firsts):
-        rows = slice(group * target.lanes, (group + 1) * target.lanes)
+    for lane_group, first in enumerate(share.firsts):
+        rows = slice(lane_group * target.lanes, (lane_group + 1) * target.lanes)
         kept = dense[rows, first * size : (first + share.words) * size]
         stored[rows] = kept.transpose(0, 2, 3, 1)
     return windows, stored
@@ -228,8 +233,8 @@ def _windows(
 def _chunks(source: StreamPlan, events: int, slots: int) -> int:
     """Return how many transfers to put into a word.
 
-    Enough that each bank gets its slots, a multiple of E, and, where that leaves a
-    choice, so that a position's channels fill whole words and nothing has to be masked.
+    Enough for each bank to get its slots, and a multiple of E values. Where that leaves a choice,
+    the channels of a position fill whole words, so that nothing has to be masked.
     """
     goal = min(slots * events, MOST_WORD_VALUES, source.row_values)
     most = max(MOST_WORD_VALUES, source.lanes * events)
@@ -244,10 +249,18 @@ def _chunks(source: StreamPlan, events: int, slots: int) -> int:
 
 
 def _grouped_chunks(source: StreamPlan, channels: int, events: int) -> int:
-    """Return how many transfers to put into a word that lies within one position.
+    """Return how many transfers to put into a word that does not cross positions.
 
-    As few values as a group of the convolution has, or as E needs: what a word holds besides is
-    read for nothing.
+    As few values as a convolution group has, or as E needs: all others in a word are read for
+    nothing.
+
+    Parameters
+    ----------
+    source : StreamPlan
+    channels : int
+        Number of source channels in a convolution group.
+    events : int
+        E.
     """
     sizes = [
         n
@@ -265,12 +278,16 @@ def _grouped_chunks(source: StreamPlan, channels: int, events: int) -> int:
 
 
 def _share(buffer: BufferPlan, target: StreamPlan, outs: int, ins: int) -> Share:
-    """Return which words of a position each group of M output channels reads."""
+    """Return which words of a position each lane group reads.
+
+    ``outs`` and ``ins`` are the numbers of output and source channels in a convolution group.
+    """
     size = buffer.word_values
     position = buffer.stream.stored_channels // size
     spans = []
-    for group in range(target.groups):
-        channels = range(group * target.lanes, min((group + 1) * target.lanes, target.channels))
+    for lane_group in range(target.lane_groups):
+        start = lane_group * target.lanes
+        channels = range(start, min(start + target.lanes, target.channels))
         low, high = channels[0] // outs * ins, (channels[-1] // outs + 1) * ins
         spans.append((low // size, (high - 1) // size))
     words = max(last - first + 1 for first, last in spans)

@@ -1,7 +1,7 @@
-"""From a network and a user's choices to every parameter of the hardware.
+"""Plans: every parameter of the hardware, derived from a network and a user's choices.
 
 Widths come from the contract's proven ranges and nowhere else; schedules are tables computed here.
-A plan holds no hardware: the components of this package take their part of it as parameter.
+A plan holds no hardware: each component takes the part of the plan that it is built from.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from spikeloom.hw.neurons import NeuronSpec, NeuronUnit
+from spikeloom.hw.options import TimeMode
 from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
-from spikeloom.hw.planning.config import HardwareConfig, TimeMode
+from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.connection import (
     ConnectionPlan,
     connection_plan,
@@ -22,16 +23,17 @@ from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges, Shape
 
-#: Source values under a window for each cycle that its neurons may take: most values are zero, and
-#: some windows have fewer non-zeros than others.
-_VALUES_PER_STEP = 20
-#: Sums that wait where windows can be faster than neurons: as many as small memories hold anyway.
+#: Number of source values under a window that are reckoned to take one clock cycle to add up: most
+#: values are zero, and some windows have fewer non-zero ones than others.
+_VALUES_PER_CYCLE = 20
+#: Number of windows whose sums may wait, where windows can be faster than neurons: as many as a
+#: small memory holds in any case.
 _SUMS_WAITING = 16
 
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """One layer's engine.
+    """The engine of one layer.
 
     Parameters
     ----------
@@ -40,16 +42,16 @@ class LayerPlan:
     ranges : Ranges
         Its proven value ranges.
     readers : tuple of ConnectionPlan
-        How each of its connections is read.
+        Its connections, and how they are read.
     target : StreamPlan
-        What it sends.
+        The stream that it sends.
     sends : Sends
-        The values that its target takes.
+        The meaning of the values in this stream.
     steps_per_cycle : int
-        Timesteps that a neuron takes in one cycle; it divides T.
+        Number of timesteps that a neuron runs in one clock cycle; it divides T.
     folded : bool
-        Whether the T timesteps under constant current are done as one division, in a logarithmic
-        number of cycles; neurons then show nothing but their last potential and their count.
+        Whether the T timesteps under constant current are folded into one division, which takes a
+        logarithmic number of cycles. Neurons then yield only their last potential and their count.
     """
 
     layer: Layer
@@ -62,37 +64,37 @@ class LayerPlan:
 
     @property
     def neurons(self) -> NeuronSpec:
-        """The part of the plan that its neuron units are built for."""
+        """The part of the plan that its neuron units are built from."""
         return NeuronSpec(self.layer, self.ranges, self.steps_per_cycle, self.folded)
 
     @property
     def lanes(self) -> int:
-        """M, output channels computed at once."""
+        """M, the number of output channels computed at once."""
         return self.target.lanes
 
     @property
     def events(self) -> int:
-        """E, events added to every lane in one cycle."""
+        """E, the number of events added to every lane in one clock cycle."""
         return self.readers[0].windows.events
 
     @property
     def slots(self) -> int:
-        """Values of a word that one bank gets, of the connection with the longest words."""
+        """Number of values in a word for one bank, for the connection with the longest words."""
         return max(reader.windows.slots for reader in self.readers)
 
     @property
     def values(self) -> Range:
-        """Range of the values that all connections hand to their synapses."""
+        """Range of the source values that meet the weights, over all connections."""
         return value_range(self.readers)
 
     @property
     def digits(self) -> DigitPlan:
-        """Digits of these values."""
+        """The digits that these values can have."""
         return DigitPlan.of(self.values)
 
     @property
     def cycles(self) -> int:
-        """Cycles that the neurons take for all timesteps of a current that is constant."""
+        """Number of clock cycles that a neuron takes for all T timesteps."""
         if self.folded:
             folded = NeuronUnit.folded_cycles(self.layer)
             assert folded is not None, "the plan folds only what can be folded"
@@ -101,8 +103,8 @@ class LayerPlan:
 
     @property
     def queue(self) -> int:
-        """Sums that may wait for the neurons: some where small windows are faster than these."""
-        slow = self.layer.constant and self.cycles > _patience(self.layer, self.events)
+        """Number of windows whose sums may wait for the neurons; 0 if these are fast enough."""
+        slow = self.layer.constant and self.cycles > _window_cycles(self.layer, self.events)
         return _SUMS_WAITING if slow else 0
 
     @property
@@ -112,9 +114,9 @@ class LayerPlan:
         low, high = min(int(k.min()) for k in kernels), max(int(k.max()) for k in kernels)
         return Range(low, high) | Range(0, 0)
 
-    def bank(self, event: int) -> list[list[int]]:
-        """Return the weight words of one bank: M weights each, in the order of their address."""
-        return [word for reader in self.readers for word in reader.bank(event, self.lanes)]
+    def bank(self, index: int) -> list[list[int]]:
+        """Return the words of one of the E weight banks: M weights each, by address."""
+        return [word for reader in self.readers for word in reader.bank(index, self.lanes)]
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,11 @@ class Plan:
     ----------
     network : Network
     config : HardwareConfig
+        The choices that it is made with.
     input : StreamPlan
-        Pixels, one per transfer.
+        The input: one pixel, count or spike per transfer.
     layers : tuple of LayerPlan
+        The engines, in the order of the network's layers.
     """
 
     network: Network
@@ -147,7 +151,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
     ----------
     network : Network
     config : HardwareConfig, optional
-        Choices; what it leaves open is chosen here.
+        The user's choices; all that they leave open is chosen here.
 
     Returns
     -------
@@ -188,6 +192,7 @@ def _layer(
     events: int,
     slots: int,
 ) -> LayerPlan:
+    """Return the plan of one layer, whose neurons run one timestep per clock cycle."""
     ranges = network.ranges[layer.name]
     channels, height, width = _spatial(network.shapes[layer.name])
     if lanes > channels:
@@ -207,12 +212,12 @@ def _layer(
         source = streams[connection.source]
         reader = connection_plan(network, layer, connection, source, target, events, slots)
         readers.append(replace(reader, first=first))
-        first += target.groups * reader.windows.kernel[0] * reader.windows.span
+        first += target.lane_groups * reader.windows.kernel[0] * reader.windows.span
     return LayerPlan(layer, ranges, tuple(readers), target, sends, steps_per_cycle=1)
 
 
 def _sends(network: Network, layer: Layer) -> Sends:
-    """Return the values that a layer sends: its spikes if any of its readers needs them."""
+    """Return the kind of values that a layer sends: spikes if any of its readers needs them."""
     if not layer.neuron.fires:
         return Sends.LOGITS
     reading = [c for x in network.layers for c in x.connections if c.source == layer.name]
@@ -220,39 +225,42 @@ def _sends(network: Network, layer: Layer) -> Sends:
 
 
 def _timed(planned: LayerPlan, time: str) -> LayerPlan:
-    """Return the plan with the way in which the neurons go through their timesteps.
+    """Return a layer's plan in which the neurons are fast enough for its windows, if they can be.
 
-    Where windows are small, neurons must be fast: as a ladder of several steps at a time, or as a
-    division, which takes a logarithmic number of cycles.
+    Where windows are small, neurons run several timesteps in one cycle, if they are of a kind that
+    can, or fold all of them into a division, which takes a logarithmic number of cycles.
     """
     layer, unit = planned.layer, NeuronUnit.of(planned.neurons)
-    patience = _patience(layer, planned.events)
+    available = _window_cycles(layer, planned.events)
     steps = 1
     for candidate in range(1, layer.timesteps + 1):
         if layer.timesteps % candidate == 0 and candidate <= unit.most_steps:
             steps = candidate
-            if layer.timesteps / steps <= patience:
+            if layer.timesteps / steps <= available:
                 break
     planned = replace(planned, steps_per_cycle=steps)
     cycles = unit.folded_cycles(layer) if planned.sends == Sends.COUNT else None
     if cycles is None or time == TimeMode.LOOP or not layer.constant:
         return planned
-    worth = planned.cycles > patience and cycles < planned.cycles
+    worth = planned.cycles > available and cycles < planned.cycles
     return replace(planned, folded=time == TimeMode.FOLD or worth)
 
 
-def _patience(layer: Layer, events: int) -> float:
-    """Return for how many cycles the neurons may be busy with a window of average work."""
+def _window_cycles(layer: Layer, events: int) -> float:
+    """Return the estimated clock cycles that the elements take to add up an average window.
+
+    Neurons that take longer keep the elements waiting.
+    """
     values = sum(connection.synapses.weight[0].size for connection in layer.connections)
-    return values / events / _VALUES_PER_STEP
+    return values / events / _VALUES_PER_CYCLE
 
 
 def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, ...]:
-    """Return the plans with as many rows in each buffer as it takes.
+    """Return the plans with enough rows in each buffer.
 
-    Those that keep a network with branches from halting, and spare ones on top, which let the
-    source go on while a line is read; where ways of different length meet, one for each layer in
-    between, so that all of these can work at the same time.
+    These are the rows that keep a network with branches from a deadlock, and spare rows on top, so
+    that the source can write while a line is read. Where paths of different length meet, there is
+    one more row for each layer in between, so that all of these can work at the same time.
     """
     depth = {INPUT: 0}
     flow = [RowLayer(INPUT, inputs.height)]
@@ -283,7 +291,18 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
 
 
 def _balance(network: Network, lanes: dict[str, int], events: dict[str, int], budget: int) -> None:
-    """Choose lanes that were left open: double the slowest layer's while the budget lasts."""
+    """Choose the lanes that are left open: double the slowest layer's while the budget lasts.
+
+    Parameters
+    ----------
+    network : Network
+    lanes : dict of str to int
+        M by layer name, as far as the user chose it; the others are added.
+    events : dict of str to int
+        E by layer name; 1 for layers that are not named.
+    budget : int
+        Largest sum of M times E over all layers.
+    """
     work, most = {}, {}
     for layer in network.layers:
         channels, height, width = _spatial(network.shapes[layer.name])

@@ -1,4 +1,4 @@
-"""What travels between layers: transfers of several channels' values, in a fixed order."""
+"""Streams between layers: transfers of several channels' values, in a fixed order."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ class Sends(StrEnum):
 class StreamPlan:
     """A stream of feature maps.
 
-    Transfers come in the order image, row, column, group of channels, timestep, the last fastest.
-    Lane m of group g is channel ``g * lanes + m``; lanes past the last channel are 0.
+    Transfers come in the order image, row, column, lane group, timestep, the last fastest. A *lane
+    group* is the channels that one transfer holds: lane m of lane group g is channel
+    ``g * lanes + m``. Lanes past the last channel are 0.
 
     Parameters
     ----------
     lanes : int
-        Values in one transfer.
+        Number of values in one transfer.
     values : Range
-        What a value can be.
+        Range of a value.
     channels, height, width : int
         Shape of the map; (features, 1, 1) for a fully connected layer.
     steps : int
-        Timesteps; 1 for counts.
+        Number of timesteps; 1 for counts.
     """
 
     lanes: int
@@ -49,31 +50,31 @@ class StreamPlan:
     steps: int
 
     @property
-    def groups(self) -> int:
-        """Transfers that hold the channels of one position at one timestep."""
+    def lane_groups(self) -> int:
+        """Number of transfers that hold the channels of one position at one timestep."""
         return -(-self.channels // self.lanes)
 
     @property
     def stored_channels(self) -> int:
-        """Channels with the unused lanes of the last group."""
-        return self.groups * self.lanes
+        """Number of channels, the unused lanes of the last lane group included."""
+        return self.lane_groups * self.lanes
 
     @property
     def row_values(self) -> int:
-        """Values of one row at one timestep."""
+        """Number of values in one row at one timestep."""
         return self.width * self.stored_channels
 
     @property
     def transfers(self) -> int:
-        """Transfers that make up an image."""
-        return self.height * self.width * self.groups * self.steps
+        """Number of transfers in one image."""
+        return self.height * self.width * self.lane_groups * self.steps
 
     @property
     def layout(self) -> data.ArrayLayout:
-        """Payload of one transfer, lane 0 in the lowest bits."""
+        """Layout of the payload of one transfer, lane 0 in the lowest bits."""
         return data.ArrayLayout(shape_of(self.values), self.lanes)
 
     @property
     def signature(self) -> stream.Signature:
-        """The Amaranth stream."""
+        """Signature of the Amaranth stream."""
         return stream.Signature(self.layout)

@@ -1,11 +1,12 @@
-"""The order in which an engine walks over its source: windows, rows and words.
+"""Windows: which words of its source an engine reads for each output position, and in which order.
 
-A source feature map is stored row by row; a row holds its values with the channel fastest. The
-part of a row under a kernel is then one contiguous *span*, and so is a whole row for a fully
-connected layer, which is a convolution whose kernel is as large as the map. Padding clips spans.
-All of it is known when hardware is generated, so that an engine reads it from two small tables
-instead of computing it: :class:`Column` for a window's place in its rows, :class:`Line` for which
-rows those are.
+A source feature map is stored row by row; within a row the channel varies fastest. The part of a
+row under a kernel is then one contiguous *span*. So is a whole row for a fully connected layer,
+which is a convolution whose kernel is as large as the map. Padding clips spans.
+
+All of this is known when the hardware is generated. The engine therefore does not compute it, but
+reads it from two small tables: :class:`Line` says which rows a window lies on, and :class:`Column`
+says which of their words it reads.
 """
 
 from __future__ import annotations
@@ -16,22 +17,23 @@ from functools import cached_property
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.errors import ConfigError
 
-#: Most words for which marks are kept: they are registers, and every window selects among them.
+#: Largest number of words that can have marks: marks are registers, and every window selects among
+#: them.
 _MOST_MARKS = 64
 
 
 @dataclass(frozen=True)
 class BufferPlan:
-    """Where an engine keeps the rows of its source.
+    """The memory that holds rows of an engine's source.
 
     Parameters
     ----------
     stream : StreamPlan
-        What is written.
+        The stream that is written.
     chunks : int
-        Transfers of the stream that make up one memory word.
+        Number of the stream's transfers in one memory word.
     capacity : int
-        Rows that fit.
+        Number of rows that fit.
     """
 
     stream: StreamPlan
@@ -40,35 +42,36 @@ class BufferPlan:
 
     @property
     def word_values(self) -> int:
-        """Values in one memory word."""
+        """Number of values in one memory word."""
         return self.chunks * self.stream.lanes
 
     @property
     def row_words(self) -> int:
-        """Memory words that hold one timestep of a row; the last may be partly unused."""
+        """Number of words for one row at one timestep; the last may be partly unused."""
         return -(-self.stream.row_values // self.word_values)
 
     @property
     def row_depth(self) -> int:
-        """Memory words that hold a row at all its timesteps."""
+        """Number of words for one row at all its timesteps."""
         return self.row_words * self.stream.steps
 
     @property
     def depth(self) -> int:
-        """Memory words in all."""
+        """Number of words in all."""
         return self.row_depth * self.capacity
 
     @property
     def bits(self) -> int:
-        """Bits of memory in all."""
+        """Number of bits in all."""
         return self.depth * self.chunks * self.stream.layout.size
 
     @property
     def marked(self) -> bool:
-        """Whether each word has a mark that says if it holds a non-zero.
+        """Whether each word has a mark that says if it holds a non-zero value.
 
-        It pays where words cover several positions, as an image's do: its background then costs no
-        reading. Words within one position's channels are hardly ever empty.
+        Marks pay off where words cover several positions, as those of an input image do: its
+        background is then not read at all. Words that hold channels of a single position are hardly
+        ever empty.
         """
         few = self.capacity * self.row_words <= _MOST_MARKS
         return few and self.stream.steps == 1 and self.word_values > self.stream.stored_channels
@@ -76,19 +79,21 @@ class BufferPlan:
 
 @dataclass(frozen=True)
 class Column:
-    """A window's place in its rows.
+    """The words that the windows at one output column read of each of their rows.
 
     Parameters
     ----------
     first : int
-        First word of the row to read.
+        Index, in its row, of the first word to read.
     words : int
-        Number of words.
+        Number of words to read.
     offset : int
-        Weight address of the first word's first value, relative to the span's; negative where
-        the word begins ahead of the span.
-    head, tail : int
-        First value of the first word, and first value past the last word's, that the span covers.
+        Address of the weights for the first value of the first word, relative to those for the
+        first value of the span; negative where the word begins ahead of the span.
+    head : int
+        Index, in the first word, of the first value that the span covers.
+    tail : int
+        Index, in the last word, behind the last value that the span covers.
     """
 
     first: int
@@ -100,16 +105,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """The rows of the windows at one output row.
+    """The rows of the source that the windows at one output row read.
 
     Parameters
     ----------
     rows : int
-        Rows of the source under the window, padding clipped.
+        Number of rows under the window, without padding.
     kernel_row : int
-        Row of the kernel that meets the first of them.
+        Row of the kernel that lies on the first of them.
     release : int
-        Rows that no later window needs.
+        Number of rows that no later window needs, so that they can be released.
     """
 
     rows: int
@@ -118,22 +123,22 @@ class Line:
 
     @property
     def need(self) -> int:
-        """Rows that must have arrived before the line begins: those it reads or gives back."""
+        """Number of rows that must be there before the line begins: it reads or releases them."""
         return max(self.rows, self.release)
 
 
 @dataclass(frozen=True)
 class Share:
-    """The words of a position that one group of output channels reads, where not all of them.
+    """The words of each source position that a lane group reads in a grouped convolution.
 
     Parameters
     ----------
     words : int
-        Number of words, the same for every group.
+        Number of words that a lane group reads, the same for all of them.
     position : int
-        Words of a whole position.
+        Number of words in a whole position.
     firsts : tuple of int
-        First of the words, by group of output channels.
+        Index, in the position, of the first word to read, by lane group (M output channels).
     """
 
     words: int
@@ -148,23 +153,24 @@ class WindowPlan:
     Parameters
     ----------
     buffer : BufferPlan
+        The memory that the windows are read from.
     kernel, stride, padding : (int, int)
         Vertical and horizontal.
     shape : (int, int)
         Rows and columns of the output.
     events : int
-        E, banks that the values of a word are dealt to in turn.
+        E, the number of weight banks; the values of a word go to them in turn.
     share : Share or None
-        What each group of output channels reads of a position; None for all of it. Words then do
-        not cross positions.
+        The part of each position that a lane group reads, in which case no word crosses
+        positions; None if it reads all of it.
     steps : tuple of int
-        For each timestep in which a window is walked, the timestep of the buffer that it reads;
-        they rise by at most 1.
+        The stored timestep to read, for each timestep in which a window is read; each is equal to
+        the one before or the next one.
 
     Raises
     ------
     ConfigError
-        If values of one weight bank would wander between banks from window to window.
+        If a value's weights would have to be in another bank from window to window.
     """
 
     buffer: BufferPlan
@@ -191,24 +197,27 @@ class WindowPlan:
             )
 
     def _start(self, x: int) -> int:
-        """Return the first value under the window at column ``x``, which may lie in the padding."""
+        """Return the index, in its row, of the first value under the window at column ``x``.
+
+        It is negative if the window begins in the padding.
+        """
         return (x * self.stride[1] - self.padding[1]) * self.buffer.stream.stored_channels
 
     @property
     def span(self) -> int:
-        """Weight words of one bank for one kernel row."""
+        """Number of words in one weight bank for one row of the kernel."""
         if self.share:
             return self.kernel[1] * self.share.words * self.slots
         return -(-self.kernel[1] * self.buffer.stream.stored_channels // self.events)
 
     @property
     def slots(self) -> int:
-        """Values of a memory word that one bank gets."""
+        """Number of values of a memory word that go to one bank."""
         return self.buffer.word_values // self.events
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The place of each output column's window."""
+        """The words that are read for each output column."""
         if self.share:
             return self._shared_columns(self.share)
         size, row = self.buffer.word_values, self.buffer.stream.row_values
@@ -230,7 +239,10 @@ class WindowPlan:
         return tuple(columns)
 
     def _shared_columns(self, share: Share) -> tuple[Column, ...]:
-        """Return the place of each window in words of its positions' shares, less the first."""
+        """Return the words for each output column, as if each position's share began with it.
+
+        The share of a lane group lies ``share.firsts`` words further on.
+        """
         columns = []
         for x in range(self.shape[1]):
             start = x * self.stride[1] - self.padding[1]
@@ -249,7 +261,7 @@ class WindowPlan:
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
-        """The rows of each output row's windows."""
+        """The rows that are read for each output row."""
         height = self.buffer.stream.height
         tops = [y * self.stride[0] - self.padding[0] for y in range(self.shape[0])]
         firsts = [max(top, 0) for top in tops] + [height]
@@ -264,6 +276,6 @@ class WindowPlan:
 
     @property
     def aligned(self) -> bool:
-        """Whether every span begins and ends with a word, so that nothing has to be masked."""
+        """Whether every span begins and ends at the border of a word, so that nothing is masked."""
         size = self.buffer.word_values
         return all(c.head == 0 and c.tail == size for c in self.columns)

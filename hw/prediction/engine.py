@@ -1,8 +1,9 @@
-"""When an engine does what: its words, events, windows and neurons, cycle by cycle.
+"""The clock of one engine: the cycles in which it reads words, adds events, and runs its neurons.
 
-Times are clock cycles from the end of reset. What happens in a cycle follows from registers, so
-that every time is the latest of a few others plus a constant; each constant below is the number of
-registers in between. Only the order of words matters here, never the values of weights.
+Times are clock cycles from the end of reset. Components hand on their results through registers, so
+that every time is the latest of a few others plus a number of registers, which is a constant of the
+component that has them (``LATENCY`` and the like). Where a plain 1 is added, the next of several
+things follows in the next cycle. Only the order of words matters here, never the weights.
 """
 
 from __future__ import annotations
@@ -11,61 +12,72 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spikeloom.hw.engine.events import QUEUE_DEPTH
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.engine import Engine
+from spikeloom.hw.engine.buffer import RowBuffer
+from spikeloom.hw.engine.events import QUEUE_DEPTH, Compactor, DigitSplitter
+from spikeloom.hw.engine.pe import PeArray
+from spikeloom.hw.engine.population import Population
+from spikeloom.hw.engine.queue import WordQueue
+from spikeloom.hw.engine.scanner import Scanner
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
 from spikeloom.hw.prediction.sinks import Buffer, Sink
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
 
-#: Words that fit into a queue besides the one in its output register.
+#: Words that fit into a queue besides the one in its output register, through which all of them go.
 _QUEUED = QUEUE_DEPTH - 1
+_OUTPUT_REGISTER = 1
+_STORED = WordQueue.LATENCY - _OUTPUT_REGISTER
+#: An event is in the pipeline until it has gone through all stages of the processing elements.
+_OFFERED = PeArray.LATENCY - PeArray.STAGES
 _LONG_AGO = -(1 << 40)
 
 
-class _Bank:
-    """An event bank: its held word, its queue, and the value and digit that are next."""
+class _Generator:
+    """An event generator: its held word, its queue, and the value and digit that come next."""
 
     def __init__(self) -> None:
-        #: Events of the held word, and of its last value; 0 for none.
+        #: Number of events of the held word, and of its last value; 0 if it holds none.
         self.held: tuple[int, int] = (0, 0)
-        #: From when on a word is accepted, if none is held.
+        #: First cycle in which it takes a word, if it holds none.
         self.free = 0
-        #: When each of the last words went to the queue's output register.
+        #: Cycles in which the last words moved to the queue's output register.
         self.moves = [_LONG_AGO] * _QUEUED
         self.index = 0
-        #: When the last word left that register, and when its last event was taken.
+        #: Cycles in which the last word left that register, and in which its last event was taken.
         self.popped = _LONG_AGO
         self.last = _LONG_AGO
 
     @property
     def space(self) -> int:
-        """From when on the queue has space for the held word."""
-        return self.moves[self.index] + 1
+        """First cycle in which the queue has space for the held word."""
+        return self.moves[self.index] + WordQueue.SPACE_LATENCY
 
 
 class EngineClock:
-    """An engine's clock, line by line of its windows.
+    """The clock of an engine, which goes on by a line of windows at a time.
 
     Parameters
     ----------
     plan : LayerPlan
     words : sequence of Words
-        By connection.
+        The words of each connection.
     buffers : sequence of Buffer
-        By connection; those it reads from.
+        The buffer that each connection reads.
     sinks : sequence of Sink
-        Where it sends to.
+        The parts that take its transfers.
     targets : sequence of Buffer
-        The buffers behind these.
+        The buffers behind these sinks.
     images : int
+        Number of images.
 
     Attributes
     ----------
     ends : list of int
-        Clock cycle in which each image's last transfer was taken.
+        Clock cycle in which the last transfer of each image was taken.
     events, starved : list of int
-        By image.
+        Number of events, and of cycles without anything to do, by image.
     """
 
     def __init__(
@@ -84,31 +96,33 @@ class EngineClock:
         self.starved = [0] * images
         self._images = images
         self._queue = plan.queue
-        #: Timesteps of an image's neuron, in cycles, and how many of them a window's sums serve.
+        #: Clock cycles of all timesteps, and how many of them the sums of one window serve.
         self._steps = plan.cycles
         self._served = plan.cycles if plan.layer.constant else 1
         self._line = 0
         self._consumed = [0] * len(buffers)
         self._cells = [x.image(0) for x in words]
-        self._banks = [_Bank() for _ in range(plan.events)]
-        #: When the last word was accepted, of all connections and of each.
+        self._generators = [_Generator() for _ in range(plan.events)]
+        #: Cycle in which the last word was accepted, of all connections and of each.
         self._accepted = -1
         self._own = [-1] * len(buffers)
-        #: Until when anything was busy.
+        #: Last cycle in which anything was busy.
         self._active = -1
-        #: From when on the elements take events of this window, whether they have, and when they
-        #: stand still: as long as a sum is not taken.
+        #: First cycle in which the elements take events of this window, whether they have taken
+        #: any, and the spans in which they stand still, because sums are not taken.
         self._open = 0
         self._begun = False
         self._stalls = [(0, 0), (0, 0), (0, 0)]
         self._taken = _LONG_AGO
-        #: When each of the last sums left the queue of sums, if there is one.
+        #: Cycles in which the last sums left the queue of sums, if there is one.
         self._leaves = [_LONG_AGO] * self._queue
         self._sums = 0
-        #: When the neurons take the next sum, at the earliest, and what they have done.
+        #: First cycle in which the neurons take the next sums; their timestep, and the cycle in
+        #: which their last transfer is taken.
         self._ready = 0
         self._step = 0
         self._sent = _LONG_AGO
+        #: Spans of cycles in which events are taken, and in which neurons wait, with the image.
         self._runs: list[tuple[int, int]] = []
         self._waits: list[tuple[int, int, int]] = []
 
@@ -119,7 +133,7 @@ class EngineClock:
 
     @property
     def runnable(self) -> bool:
-        """Whether all is known that the next line depends on."""
+        """Whether everything that the next line depends on is known."""
         if self.done or not all(target.known for target in self.targets):
             return False
         return all(
@@ -130,20 +144,20 @@ class EngineClock:
         )
 
     def run(self) -> None:
-        """Do the next line."""
+        """Go through the next line of windows."""
         plan, image = self.plan, len(self.ends)
         readers = plan.readers
         lines = [reader.windows.lines[self._line] for reader in readers]
         tops = [sum(x.release for x in reader.windows.lines[: self._line]) for reader in readers]
         arrivals = [
-            buffer.arrivals[consumed + line.need - 1] + 1
+            buffer.arrivals[consumed + line.need - 1] + RowBuffer.LATENCY
             for buffer, consumed, line in zip(self.buffers, self._consumed, lines, strict=True)
         ]
         steps = len(readers[0].windows.steps)
-        final = (plan.target.width - 1, plan.target.groups - 1, steps - 1)
+        final = (plan.target.width - 1, plan.target.lane_groups - 1, steps - 1)
         fresh = True
         for x in range(plan.target.width):
-            for group in range(plan.target.groups):
+            for group in range(plan.target.lane_groups):
                 for step in range(steps):
                     ends = (x, group, step) == final
                     for k, reader in enumerate(readers):
@@ -151,14 +165,14 @@ class EngineClock:
                             self._await(arrivals[k], image)
                         plane = self._cells[k][reader.windows.steps[step]]
                         share = group if reader.windows.share else 0
-                        walk: list[Word] = []
+                        window: list[Word] = []
                         for row in plane[tops[k] : tops[k] + lines[k].rows]:
-                            walk += row[x][share]
-                        if not walk:  # a window without a mark shows one word
-                            walk = [[[0, 0]] * plan.events]
-                        moved = self._scan(walk, k, image)
+                            window += row[x][share]
+                        if not window:  # of a window without a marked word, one word is read
+                            window = [[[0, 0]] * plan.events]
+                        moved = self._scan(window, k, image)
                         if ends:
-                            if len(walk) == 1 and fresh:
+                            if len(window) == 1 and fresh:
                                 moved = max(moved, arrivals[k])
                             self.buffers[k].releases += [moved] * lines[k].release
                             self._consumed[k] += lines[k].release
@@ -175,14 +189,14 @@ class EngineClock:
                 self._cells = [words.image(len(self.ends)) for words in self.words]
 
     def counted(self) -> tuple[IntArray, IntArray]:
-        """Return the cycles that each image kept the engine busy, and those it was blocked."""
+        """Return the number of cycles in which each image kept the engine busy, and blocked it."""
         blocked = np.zeros(self._images, np.int64)
         if self._waits:
             starts, stops = _union(np.array(self._runs).reshape(-1, 2))
             before = np.concatenate([[0], np.cumsum(stops - starts)])
 
             def issuing(time: IntArray) -> IntArray:
-                """Return in how many cycles before ``time`` events were taken."""
+                """Return the number of cycles before ``time`` in which events were taken."""
                 index = np.searchsorted(starts, time, side="right")
                 last = np.maximum(index - 1, 0)
                 inside = before[last] + np.minimum(time - starts[last], (stops - starts)[last])
@@ -198,62 +212,78 @@ class EngineClock:
         return spans - np.array(self.starved) - blocked, blocked
 
     def _await(self, arrival: int, image: int) -> None:
-        """Wait for a connection's rows."""
+        """Wait for a connection's rows, which are there from the cycle ``arrival`` on."""
         if arrival > self._active + 1:
             self.starved[image] += arrival - self._active - 1
-        self._accepted = max(self._accepted, arrival)
+        # The first word is accepted a cycle after this, as each word is after the one before.
+        self._accepted = max(self._accepted, arrival + Scanner.LATENCY - 1)
 
-    def _scan(self, walk: Sequence[Word], connection: int, image: int) -> int:
-        """Accept a window's words of one connection; return when the last one was read."""
-        banks, accepted = self._banks, self._accepted
+    def _scan(self, window: Sequence[Word], connection: int, image: int) -> int:
+        """Accept the words of a window from one connection; return when the last one was read."""
+        generators, accepted = self._generators, self._accepted
         own = self._own[connection]
-        for word in walk:
+        for word in window:
             moved = own
             accepted += 1
-            for bank in banks:
-                ready = bank.space if bank.held[0] else bank.free
+            for generator in generators:
+                ready = generator.space if generator.held[0] else generator.free
                 if ready > accepted:
                     accepted = ready
-            for bank, (events, last) in zip(banks, word, strict=True):
+            for generator, (events, last) in zip(generators, word, strict=True):
                 if events:
                     self.events[image] += events
-                    if bank.held[0]:
-                        self._push(bank, accepted, *bank.held)
-                    bank.held = (events, last)
+                    if generator.held[0]:
+                        self._push(generator, accepted, *generator.held)
+                    generator.held = (events, last)
             own = accepted
         self._accepted = self._own[connection] = accepted
         self._active = max(self._active, accepted)
         return moved
 
     def _close(self) -> None:
-        """End a window: what banks hold goes to their queues, or a zero if they hold nothing."""
-        pushes = [(max(self._accepted + 1, bank.space), bank) for bank in self._banks]
+        """End a window: held words go to their queues, or a word of zeros where none is held."""
+        offered = self._accepted + Compactor.LATENCY
+        pushes = [(max(offered, generator.space), generator) for generator in self._generators]
         if len(pushes) > 1:
             pushes.sort(key=lambda push: push[0])
-        for time, bank in pushes:
-            bank.free = time
-            events, last = bank.held
-            bank.held = (0, 0)
+        for time, generator in pushes:
+            generator.free = time
+            events, last = generator.held
+            generator.held = (0, 0)
             if events:
-                self._push(bank, time, events, last)
+                self._push(generator, time, events, last)
             else:
-                self._push(bank, time, 1, 1, null=True)
+                self._push(generator, time, 1, 1, null=True)
 
-    def _push(self, bank: _Bank, time: int, events: int, last: int, null: bool = False) -> None:
-        """Put a word into a bank's queue, and take its events."""
-        moved = max(time + 1, bank.popped)
-        bank.moves[bank.index] = moved
-        bank.index = (bank.index + 1) % _QUEUED
-        loaded = max(moved + 1, bank.last)
-        first = self._unstalled(max(loaded + 1, self._open, bank.last + 1))
+    def _push(
+        self, generator: _Generator, time: int, events: int, last: int, null: bool = False
+    ) -> None:
+        """Put a word into a generator's queue, and take its events.
+
+        Parameters
+        ----------
+        generator : _Generator
+        time : int
+            Clock cycle in which the queue takes the word.
+        events, last : int
+            Number of events of the word, and of its last value.
+        null : bool
+            Whether the only event is one that adds nothing.
+        """
+        moved = max(time + _STORED, generator.popped)
+        generator.moves[generator.index] = moved
+        generator.index = (generator.index + 1) % _QUEUED
+        loaded = max(moved + _OUTPUT_REGISTER, generator.last)
+        first = max(loaded + DigitSplitter.LATENCY, self._open, generator.last + 1)
+        first = self._unstalled(first)
         if not self._begun:
             self._begun = True
             at_sums = self._later(first)
             self._stalls = [*self._stalls[1:], (at_sums, max(self._taken, at_sums))]
         end = self._after(first, events)
-        bank.popped = loaded if events == last else self._after(first, events - last)
-        bank.last = end
-        self._active = max(self._active, end + 2)
+        generator.popped = loaded if events == last else self._after(first, events - last)
+        generator.last = end
+        self._active = max(self._active, end + PeArray.STAGES)
         if not null:
             for begin, until in self._stalls:
                 if first < begin <= end and until > begin:
@@ -262,13 +292,14 @@ class EngineClock:
             self._runs.append((first, end + 1))
 
     def _unstalled(self, time: int) -> int:
+        """Return the first cycle from ``time`` on in which the elements do not stand still."""
         for begin, until in self._stalls:
             if begin <= time < until:
                 time = until
         return time
 
     def _after(self, first: int, events: int) -> int:
-        """Return when the last of some events is taken."""
+        """Return the cycle in which the last of some events is taken, the first at ``first``."""
         time = first + events - 1
         for begin, until in self._stalls:
             if first < begin <= time:
@@ -276,23 +307,27 @@ class EngineClock:
         return time
 
     def _later(self, time: int) -> int:
-        """Return when what is taken now gets to the accumulators."""
-        return self._unstalled(self._unstalled(time + 1) + 1)
+        """Return the cycle in which an event that is taken at ``time`` is accumulated."""
+        for _ in range(PeArray.STAGES):
+            time = self._unstalled(time + 1)
+        return time
 
     def _integrate(self, image: int) -> None:
-        """Offer a window's sums to the neurons, and send what they make of it."""
-        end = max([bank.last for bank in self._banks])
-        summed = self._later(end) + 1
+        """Offer the sums of a window to the neurons, run these, and send their results."""
+        end = max([generator.last for generator in self._generators])
+        summed = self._later(end) + _OFFERED
         self._open, self._begun = end + 1, False
         if self._queue:
             slot = self._sums % self._queue
-            self._taken = max(summed, self._leaves[slot] + 1)
-            start = max(self._taken + 1, self._ready)
+            self._taken = max(summed, self._leaves[slot] + Engine.SUMS_LATENCY)
+            start = max(self._taken + Engine.SUMS_LATENCY, self._ready)
             self._leaves[slot] = start
             self._sums += 1
         else:
             start = self._taken = max(summed, self._ready)
         every = self.plan.sends == Sends.SPIKES
+        # The first timestep follows the taking of the sums, the others one another.
+        start += Population.INPUT_LATENCY - 1
         for _ in range(self._served):
             start += 1
             self._step = (self._step + 1) % self._steps
@@ -300,7 +335,7 @@ class EngineClock:
                 if self._sent > start:
                     self._waits.append((start, self._sent, image))
                     start = self._sent
-                taken = offered = start + 1
+                taken = offered = start + Population.OUTPUT_LATENCY
                 for sink in self.sinks:
                     taken = max(taken, sink.take(offered))
                 self._sent = taken
@@ -309,7 +344,7 @@ class EngineClock:
 
 
 def _union(spans: IntArray) -> tuple[IntArray, IntArray]:
-    """Return where intervals that may overlap begin and end together."""
+    """Return the beginnings and ends of the union of spans that may overlap."""
     spans = spans[np.argsort(spans[:, 0], kind="stable")]
     reach = np.maximum.accumulate(spans[:, 1])
     new = np.ones(len(spans), bool)

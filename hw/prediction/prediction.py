@@ -1,7 +1,7 @@
-"""From a plan and the values of some images to clock cycles, without any simulation of hardware.
+"""Predictions: clock cycles from a plan and the values of some images, without simulating hardware.
 
-Engines, buffers and streams follow one another as in :mod:`spikeloom.hw`, but in whole words and
-windows rather than cycles, and without a single weight: only how many events each word has counts.
+Engines, buffers and streams are linked as in :mod:`spikeloom.hw.accelerator`, but go on by whole
+words and windows rather than by cycles. Weights do not matter, only how many events each word has.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.planning import Plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.prediction.engine import EngineClock
 from spikeloom.hw.prediction.sinks import Buffer, Output, Sink
@@ -24,21 +24,24 @@ from spikeloom.sw.network.record import IntArray
 
 @dataclass(frozen=True, eq=False)
 class LayerCycles:
-    """What one engine's counters will show.
+    """The predicted counters of one engine.
 
     Parameters
     ----------
     name : str
-    lanes, banks : int
-        M and E.
+        Name of the layer.
+    lanes : int
+        M, the number of output channels computed at once.
+    events_per_cycle : int
+        E, the number of events added to every lane in one clock cycle.
     cycles, events, starved, blocked : array of int64, shape (N,)
-        By image; see :data:`~spikeloom.hw.engine.COUNTERS`. An image begins where the one before
-        has been sent.
+        The counters by image; see :data:`~spikeloom.hw.engine.COUNTERS`. An image begins where the
+        last transfer of the one before has been taken.
     """
 
     name: str
     lanes: int
-    banks: int
+    events_per_cycle: int
     cycles: IntArray
     events: IntArray
     starved: IntArray
@@ -46,24 +49,24 @@ class LayerCycles:
 
     @property
     def limit(self) -> float:
-        """Least cycles per image: ``events / E``, where events count once for each M channels."""
-        return float(self.events.mean()) / self.banks
+        """Least clock cycles per image: ``events / E``; events count once for each M channels."""
+        return float(self.events.mean()) / self.events_per_cycle
 
     @property
     def utilisation(self) -> float:
         """Share of the additions that the engine could have done while it worked."""
-        return float(self.events.sum()) / (self.banks * float(self.cycles.sum()))
+        return float(self.events.sum()) / (self.events_per_cycle * float(self.cycles.sum()))
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """How long images take that are sent one after another, without a pause.
+    """The clock cycles of images that are sent one after another, without a pause.
 
     Parameters
     ----------
     layers : tuple of LayerCycles
     ends : array of int64, shape (N,)
-        Clock cycle, from the end of reset, in which each image's last logit is given.
+        Clock cycle, from the end of reset, in which the last logit of each image is sent.
     """
 
     layers: tuple[LayerCycles, ...]
@@ -75,23 +78,26 @@ class Prediction:
 
     @property
     def latency(self) -> int:
-        """Cycles to the first image's last logit."""
+        """Clock cycles to the last logit of the first image."""
         return int(self.ends[0]) + 1
 
     @property
     def interval(self) -> float | None:
-        """Cycles from one image's last logit to the next one's, on average; None for one image."""
+        """Mean clock cycles from the last logit of one image to that of the next.
+
+        None if there is only one image.
+        """
         if len(self.ends) == 1:
             return None
         return float(self.ends[-1] - self.ends[0]) / (len(self.ends) - 1)
 
     @property
     def slowest(self) -> LayerCycles:
-        """The layer with the most cycles per image: no image follows another one faster."""
+        """The layer with the most clock cycles per image: it sets the pace of all."""
         return max(self.layers, key=lambda layer: layer.cycles.sum())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return JSON values, with means over the images."""
+        """Return the prediction as JSON values, averaged over the images."""
         return {
             "images": len(self.ends),
             "latency": self.latency,
@@ -100,7 +106,7 @@ class Prediction:
                 {
                     "name": layer.name,
                     "lanes": layer.lanes,
-                    "events_per_cycle": layer.banks,
+                    "events_per_cycle": layer.events_per_cycle,
                     "limit": layer.limit,
                     "utilisation": layer.utilisation,
                     **{
@@ -114,10 +120,10 @@ class Prediction:
 
 
 class _Source:
-    """The input stream: a pixel in every cycle, from the second one after reset."""
+    """The input stream: a pixel in every clock cycle, from the second one after reset."""
 
     def __init__(self, plan: StreamPlan, targets: list[Buffer], images: int) -> None:
-        self._size = plan.width * plan.groups * plan.steps
+        self._size = plan.width * plan.lane_groups * plan.steps
         self._rows = plan.height * images
         self._targets = targets
         self._time = 0
@@ -144,8 +150,9 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
     ----------
     plan : Plan
     activity : mapping of str to array of int64, shape (steps, N, *shape)
-        What each layer that is read, and ``"input"``, sends for N images, the axis of time first:
-        spikes, or, of a layer whose readers all read counts, counts as a single step.
+        The values that each layer and ``"input"`` sends for N images, as far as other layers read
+        them: spikes by timestep or, of a layer all of whose readers read counts, counts as a single
+        timestep.
 
     Raises
     ------
@@ -200,7 +207,7 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
 def _sent(
     plan: Plan, streams: Mapping[str, StreamPlan], name: str, activity: Mapping[str, IntArray]
 ) -> IntArray:
-    """Return what a source sends, once it is known to fit."""
+    """Return the values that a source sends, after checking that they fit the plan."""
     if name not in activity:
         raise DataError(f"no activity of {name!r}: give what it sends for the same images")
     values = np.asarray(activity[name])

@@ -1,22 +1,31 @@
-"""When what a layer sends is taken: buffers, what lies ahead of them, and the output."""
+"""Sinks: the cycles in which transfers are taken by buffers, aligners, pools and the output."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from spikeloom.hw.engine.alignment import Aligner
+from spikeloom.hw.engine.buffer import RowBuffer
+from spikeloom.hw.engine.pool import PoolUnit
 from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan, PoolPlan
 from spikeloom.hw.planning.streams import StreamPlan
 
 
 class Sink(Protocol):
-    """Takes transfers."""
+    """A component that takes transfers."""
 
     def take(self, offered: int) -> int:
-        """Return the clock cycle in which the next transfer is taken, offered from one on."""
+        """Return the clock cycle in which the next transfer is taken.
+
+        Parameters
+        ----------
+        offered : int
+            First clock cycle in which it is offered.
+        """
 
 
 class Buffer:
-    """A ring of rows, see :class:`~spikeloom.hw.engine.buffer.RowBuffer`.
+    """A ring of rows; see :class:`~spikeloom.hw.engine.buffer.RowBuffer`.
 
     Parameters
     ----------
@@ -24,10 +33,12 @@ class Buffer:
 
     Attributes
     ----------
+    inlet : Sink
+        The sink that the source sends to: the buffer, or the pool or aligner ahead of it.
     arrivals : list of int
-        Clock cycle in which each row's last transfer was taken.
+        Clock cycle in which the last transfer of each row was taken.
     releases : list of int
-        Clock cycle in which each row was given back.
+        Clock cycle in which each row was released.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
@@ -36,10 +47,10 @@ class Buffer:
         self.capacity = buffer.capacity
         self.arrivals: list[int] = []
         self.releases: list[int] = []
-        self._size = stream.width * stream.groups * stream.steps
+        self._size = stream.width * stream.lane_groups * stream.steps
         self._left = self._size
         source = plan.alignment.target if plan.alignment else plan.source
-        # Rows of the source that complete one of the buffer.
+        # Rows of the source that are pooled into one row of the buffer.
         pool = plan.pool.pool.size[0] if plan.pool else 1
         self._height, self._pool, self._row = source.height, pool, 0
         self.inlet: Sink = self
@@ -51,19 +62,19 @@ class Buffer:
 
     @property
     def known(self) -> bool:
-        """Whether it is known when the source's next row finds its place."""
+        """Whether it is known when there is a place for the source's next row."""
         completes = self._row % self._pool == self._pool - 1
         inside = self._row // self._pool < self._height // self._pool
         row = len(self.arrivals) - self.capacity
         return not (completes and inside) or row < len(self.releases)
 
     def next_row(self) -> None:
-        """Say that the source has sent a row."""
+        """Note that the source has sent a row."""
         self._row = (self._row + 1) % self._height
 
     def take(self, offered: int) -> int:
         row = len(self.arrivals) - self.capacity
-        taken = max(offered, self.releases[row] + 1) if row >= 0 else offered
+        taken = max(offered, self.releases[row] + RowBuffer.LATENCY) if row >= 0 else offered
         self._left -= 1
         if not self._left:
             self._left = self._size
@@ -72,7 +83,7 @@ class Buffer:
 
 
 class _Pool:
-    """Takes a transfer every other cycle; see :class:`~spikeloom.hw.engine.pool.PoolUnit`."""
+    """Takes several cycles for a transfer; see :class:`~spikeloom.hw.engine.pool.PoolUnit`."""
 
     def __init__(self, plan: PoolPlan, below: Sink) -> None:
         source, target = plan.source, plan.target
@@ -87,21 +98,21 @@ class _Pool:
             for x in range(source.width)
         ]
         self._emits = emits
-        self._inner = source.groups * source.steps
+        self._inner = source.lane_groups * source.steps
         self._count = 0
         self._passed = 0
 
     def take(self, offered: int) -> int:
-        taken = offered + 1
+        taken = offered + PoolUnit.CYCLES - 1
         if self._emits[self._count // self._inner]:
             taken = max(taken, self._passed)
-            self._passed = self._below.take(taken + 1)
+            self._passed = self._below.take(taken + PoolUnit.LATENCY)
         self._count = (self._count + 1) % (self._inner * len(self._emits))
         return taken
 
 
 class _Sum:
-    """Sums timesteps; see :class:`~spikeloom.hw.engine.alignment.Aligner`."""
+    """Adds up timesteps; see :class:`~spikeloom.hw.engine.alignment.Aligner`."""
 
     def __init__(self, plan: AlignmentPlan, below: Sink) -> None:
         self._steps = plan.source.steps
@@ -114,12 +125,12 @@ class _Sum:
         self._step += 1
         if self._step == self._steps:
             self._step = 0
-            self._passed = self._below.take(taken + 1)
+            self._passed = self._below.take(taken + Aligner.SUM_LATENCY)
         return taken
 
 
 class _Truncation:
-    """Lets the first timesteps through; see :class:`~spikeloom.hw.engine.alignment.Aligner`."""
+    """Passes on the first timesteps; see :class:`~spikeloom.hw.engine.alignment.Aligner`."""
 
     def __init__(self, plan: AlignmentPlan, below: Sink) -> None:
         self._steps, self._used = plan.source.steps, plan.target.steps
@@ -133,17 +144,17 @@ class _Truncation:
 
 
 class Output:
-    """Sends a lane in each cycle; see :class:`~spikeloom.hw.accelerator.Serializer`.
+    """Sends one lane per clock cycle; see :class:`~spikeloom.hw.accelerator.Serializer`.
 
     Parameters
     ----------
     plan : StreamPlan
-        What is sent.
+        The stream of logits that it takes.
     """
 
     def __init__(self, plan: StreamPlan) -> None:
-        last = plan.channels - (plan.groups - 1) * plan.lanes
-        self._lanes = [plan.lanes] * (plan.groups - 1) + [last]
+        last = plan.channels - (plan.lane_groups - 1) * plan.lanes
+        self._lanes = [plan.lanes] * (plan.lane_groups - 1) + [last]
         self._group = 0
 
     def take(self, offered: int) -> int:

@@ -1,4 +1,4 @@
-"""What a connection's scanner reads: every window's words, and how many events each bank gets."""
+"""Words: the number of events in every word that a connection's scanner reads."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan
-from spikeloom.hw.planning.plan import LayerPlan
 from spikeloom.sw.golden.synapses import pooled
 from spikeloom.sw.network.record import IntArray
 
-#: One word: for each bank its events, and how many of them are those of its last non-zero value.
+#: One word: for each of the E event generators the number of its events, and how many of them come
+#: from the last non-zero value.
 Word = Sequence[Sequence[int]]
 
 
@@ -26,9 +27,10 @@ class Words:
     ----------
     plan : LayerPlan
     reader : ConnectionPlan
-        One of its readers.
+        The plan of the connection, one of the layer's readers.
     sent : array of int64, shape (steps, N, *shape)
-        What the source sends for N images, timestep by timestep; counts, if it sends those.
+        The values that the source sends for N images, timestep by timestep; a single timestep if it
+        sends counts.
     """
 
     def __init__(self, plan: LayerPlan, reader: ConnectionPlan, sent: IntArray) -> None:
@@ -52,16 +54,16 @@ class Words:
         Returns
         -------
         list
-            By timestep of the buffer, row, output column and share (one for all groups of output
-            channels, if they read the same): the words under the window, in order.
+            The words under the window, in order, by timestep of the buffer, row, output column and
+            lane group (a single one, if all lane groups read the same words).
         """
         places, under, counts = self._places
         stored = self.words[index]
         digits = stored[:, :, places] * under
         windows = self.reader.windows
-        banks = digits.reshape(*digits.shape[:-1], windows.slots, windows.events)
-        events = banks.sum(-2, dtype=np.int64)
-        reverse = banks[..., ::-1, :]
+        parts = digits.reshape(*digits.shape[:-1], windows.slots, windows.events)
+        events = parts.sum(-2, dtype=np.int64)
+        reverse = parts[..., ::-1, :]
         last = np.take_along_axis(reverse, (reverse != 0).argmax(-2)[..., None, :], -2)[..., 0, :]
         pairs = np.stack([events, last], -1)
         marks = (stored != 0).any(-1)[:, :, places] if windows.buffer.marked else None
@@ -87,7 +89,17 @@ class Words:
 
     @cached_property
     def _places(self) -> tuple[IntArray, npt.NDArray[np.uint8], list[int]]:
-        """Return, by output column and share, words' places in a row, and what is under them."""
+        """The words of each window in a row, by output column and lane group.
+
+        Returns
+        -------
+        places : array of int64, shape (columns, lane groups, words)
+            Index of each word in its row.
+        under : array of uint8, shape (columns, lane groups, words, values)
+            Whether each value of the word lies under the window.
+        counts : list of int
+            Number of words, by output column.
+        """
         windows = self.reader.windows
         share, size = windows.share, windows.buffer.word_values
         counts = [column.words for column in windows.columns]
@@ -109,7 +121,18 @@ class Words:
 
 
 def kept_values(reader: ConnectionPlan, sent: IntArray) -> IntArray:
-    """Return what a connection keeps, (steps, N, channels, height, width), of what is sent."""
+    """Return the values that a connection stores, after alignment and pool.
+
+    Parameters
+    ----------
+    reader : ConnectionPlan
+    sent : array of int64, shape (steps, N, *shape)
+        The values that its source sends.
+
+    Returns
+    -------
+    array of int64, shape (steps, N, channels, height, width)
+    """
     values = sent.reshape(*sent.shape[:2], *_map(sent.shape[2:]))
     if reader.alignment:
         values = _aligned(reader.alignment, values)

@@ -1,4 +1,4 @@
-"""Values in hardware: the shapes that hold a proven range, and the signed digits of its numbers."""
+"""Values in hardware: shapes that hold a proven range, and the signed digits of its values."""
 
 from spikeloom.hw.values.digits import DigitPlan
 from spikeloom.hw.values.shapes import shape_of

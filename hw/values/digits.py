@@ -1,9 +1,9 @@
-"""Signed digits: how a value becomes a handful of shifted additions.
+"""Signed digits: a value as a handful of shifted additions and subtractions.
 
 Values are recoded in the non-adjacent form, the canonical signed-digit representation with the
-fewest non-zero digits (Reitwiesner, 1960). With ``x3 = 3 * x`` its digits are read off two words:
-position k is +1 where bit k+1 of x3 is set and that of x is not, and -1 the other way round. In
-two's complement this holds for negative values too: the digits of -x are those of x, negated.
+fewest non-zero digits (Reitwiesner, 1960). Its digits can be read off ``x`` and ``x3 = 3 * x``:
+digit k is +1 where bit k+1 is set in x3 and not in x, and -1 where it is set in x and not in x3. In
+two's complement this holds for negative values, too: the digits of -x are those of x, negated.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 
 from spikeloom.sw.network import Range
 
-#: Least value that the non-adjacent form writes with fewer digits than plain binary: 7 = 8 - 1.
+#: Smallest value with fewer digits in the non-adjacent form than in plain binary: 7 = 8 - 1.
 _FIRST_SHORTER = 7
 
 
 @dataclass(frozen=True)
 class DigitPlan:
-    """Which digits the values of a range consist of.
+    """The digits that the values of a range can have.
 
     Parameters
     ----------
     recoded : bool
-        Whether digits are those of the non-adjacent form rather than of plain binary.
+        Whether digits are those of the non-adjacent form, rather than of plain binary.
     positions : int
         Number of digit positions; shifts are 0 to ``positions - 1``.
     """
@@ -33,9 +33,9 @@ class DigitPlan:
 
     @classmethod
     def of(cls, values: Range) -> DigitPlan:
-        """Return the plan with the fewest digits, in binary where nothing is gained."""
+        """Return the plan with the fewest digits; plain binary where recoding saves none."""
         recoded = values.low < 0 or values.high >= _FIRST_SHORTER
-        # The top digit is highest for the largest magnitude: both forms order as magnitudes do.
+        # The largest magnitude has the highest top digit, in both forms.
         largest = max(-values.low, values.high)
         top = (3 * largest).bit_length() - 1 if recoded else largest.bit_length()
         return cls(recoded, max(top, 1))

@@ -1,4 +1,4 @@
-"""Shapes of values: how many bits a signal needs for a proven range."""
+"""Shapes: the number of bits that a signal needs for a proven range of values."""
 
 from __future__ import annotations
 

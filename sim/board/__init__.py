@@ -1,7 +1,8 @@
-"""A board in simulation: its whole design, from pin to pin, behind a pseudo-terminal.
+"""Simulated boards: a board's whole design in Verilator, its UART on a pseudo-terminal.
 
-:mod:`platform` stands in for the board's pins, :mod:`program` makes a program of a design,
-:mod:`process` runs it, and :mod:`simulated` does all that for a network.
+:class:`SimulatedBoard` builds and runs the design for a network. It uses :mod:`platform`, which
+stands in for the board's pins, :mod:`program`, which compiles a design to a program, and
+:mod:`process`, which runs the program.
 """
 
 from spikeloom.sim.board.platform import SimulationPlatform

@@ -1,4 +1,4 @@
-"""What stands in for a board's pins, so that its design can be converted as it is."""
+"""Simulation platform: stands in for a board's platform, to convert the same design to Verilog."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ TOP = "top"
 
 
 class SimulationPlatform:
-    """Hands out a board's UART and LEDs as pins of a Verilog module.
+    """Platform that provides a board's UART and LEDs as ports of a Verilog module.
 
-    There is one clock domain, which has no reset: as on a board, a design begins with what its
-    registers hold after configuration.
+    There is one clock domain, ``sync``, without a reset: as on an FPGA, registers begin with the
+    values that they have after configuration.
 
     Parameters
     ----------
     board : Board
+        The board whose resources are provided.
 
     Attributes
     ----------
     pins : dict of str to Signal
-        The clock, and what was asked for, by name. LEDs are called ``light_`` and the name that
-        the board has for them; a high one shines.
+        The module's ports by name: ``clk``, and those of requested resources. An LED's port is
+        named ``light_`` and the LED's name on the board; the LED is on while the port is high.
     """
 
     def __init__(self, board: Board) -> None:
@@ -40,20 +41,21 @@ class SimulationPlatform:
         self._taken: set[tuple[str, int]] = set()
 
     def request(self, name: str, number: int = 0, *, dir: object = None) -> Any:
-        """Return the ports of a resource, as a platform does.
+        """Return the ports of a resource, like :meth:`amaranth.build.Platform.request`.
 
         Parameters
         ----------
         name : str
-            ``"uart"``, or what the board's lights call an LED.
+            ``"uart"``, or the resource of one of the board's LEDs.
         number : int
+            Number of the resource.
         dir : object
-            Of the pins; not looked at, as each can be used in one direction only.
+            Ignored, as each pin has only one possible direction.
 
         Raises
         ------
         ConfigError
-            If the board has no such resource, or it was asked for before.
+            If the board has no such resource, or the resource was requested before.
         """
         place = (name, number)
         if place in self._taken:
@@ -75,7 +77,7 @@ class SimulationPlatform:
         return ports[""] if "" in ports else SimpleNamespace(**ports)
 
     def verilog(self, top: Elaboratable) -> str:
-        """Return the Verilog of a design, a module :data:`TOP` with the pins that it asks for."""
+        """Return a design as a Verilog module :data:`TOP`, whose ports are the requested pins."""
         fragment = Fragment.get(top, self)
         fragment.add_domains(self.clock)
         ports = {name: (pin, None) for name, pin in self.pins.items()}

@@ -1,4 +1,4 @@
-"""A program of a board that runs, and the pseudo-terminal that leads to its pins."""
+"""Board process: runs a simulated board's program, and connects its UART to a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ from typing import NamedTuple, Self
 
 from spikeloom.sw.errors import LinkError
 
-#: Seconds that the program has to end by itself.
-_PATIENCE = 5.0
+#: Seconds after which a program that does not end by itself is killed.
+_KILL_AFTER = 5.0
 _ENDED = "the simulated board has ended by itself: please report this"
 
 
 class LightChange(NamedTuple):
-    """An LED has changed."""
+    """A change of an LED."""
 
-    #: What the board has it for: ``"passed"``, ``"failed"``, ``"alive"``.
+    #: The LED's name on the board: ``"passed"``, ``"failed"`` or ``"alive"``.
     name: str
+    #: Whether the LED is on now.
     on: bool
-    #: Clock cycles since power-up.
+    #: Clock cycle of the change, counted from power-up.
     cycle: int
 
 
 class BoardProcess:
-    """Runs a program of ``main.cpp``; a :class:`~spikeloom.sw.link.Transport` to its UART.
+    """A simulated board's process, and a :class:`~spikeloom.sw.link.Transport` to its UART.
 
     Parameters
     ----------
     changed : callable
-        Called with each :class:`LightChange`, from another thread; it may not close this.
+        Called with each :class:`LightChange`, from another thread. It must not close the board.
 
     Attributes
     ----------
     port : str
-        Path of the pseudo-terminal, while it runs.
+        Path of the pseudo-terminal; empty while the board is switched off.
     lights : dict of str to bool
-        Which LEDs shine.
+        Whether each LED is on, by name.
     changes : list of LightChange
-        All changes since power-up.
+        All changes of LEDs since power-up.
     """
 
     def __init__(self, changed: Callable[[LightChange], object] = lambda change: None) -> None:
@@ -59,22 +60,24 @@ class BoardProcess:
     def start(
         self, program: Path, bit: tuple[int, int], lights: Sequence[str], ends: Sequence[str] = ()
     ) -> None:
-        """Switch on.
+        """Switch the board on.
 
         Parameters
         ----------
         program : Path
+            Program that :func:`~spikeloom.sim.board.program.build` made with ``main.cpp``.
         bit : (int, int)
-            Bits and cycles of some time, as :func:`~spikeloom.hw.link.uart.ratio` says.
+            Rate of the UART in bits per clock cycle, as the fraction that
+            :func:`~spikeloom.hw.link.uart.ratio` returns.
         lights : sequence of str
-            Names of the LEDs, the first the lowest bit of the port ``lights``.
+            Names of the LEDs; the first is the lowest bit of the design's port ``lights``.
         ends : sequence of str
-            Those of which one ends the self test; none if there is no self test.
+            Names of the LEDs that show the end of the self test; empty if there is no self test.
 
         Raises
         ------
         LinkError
-            If it is switched on already.
+            If the board is switched on already.
         """
         if self.port:
             raise LinkError(f"the simulated board is switched on already, at {self.port}")
@@ -82,11 +85,13 @@ class BoardProcess:
         self.changes.clear()
         self._over = False
         mask = sum(1 << lights.index(name) for name in ends)
-        # This side stays open, so that the port is there whoever comes and goes.
+        # We keep the terminal's end open, so that the port exists however often hosts open and
+        # close it.
         master, self._line = os.openpty()
         try:
             tty.setraw(self._line)
-            # Ctrl-C is for this process, which then ends the program.
+            # In a session of its own: Ctrl-C must reach this process alone, which then ends the
+            # program.
             self._process = subprocess.Popen(
                 [program, *map(str, (master, *bit, mask))],
                 stdin=subprocess.PIPE,
@@ -105,7 +110,7 @@ class BoardProcess:
         self._thread.start()
 
     def __enter__(self) -> Self:
-        """Return itself, which is switched off when the block ends."""
+        """Return the board, which is switched off at the end of the block."""
         return self
 
     def __exit__(
@@ -114,7 +119,7 @@ class BoardProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Switch off."""
+        """Switch the board off."""
         self.close()
 
     def write(self, data: bytes) -> None:
@@ -123,19 +128,19 @@ class BoardProcess:
         Raises
         ------
         LinkError
-            If it is switched off, or its program has ended.
+            If the board is switched off, or its program has ended.
         """
         with self._using():
             while data:
                 data = data[os.write(self._line, data) :]
 
     def read(self, timeout: float) -> bytes:
-        """Return what the board has sent and nobody else has read.
+        """Return bytes that the board has sent, at least one unless ``timeout`` seconds pass.
 
         Raises
         ------
         LinkError
-            If it is switched off, or its program has ended.
+            If the board is switched off, or its program has ended.
         """
         with self._using():
             found, _, _ = select.select([self._line], [], [], timeout)
@@ -145,7 +150,7 @@ class BoardProcess:
         return data
 
     def close(self) -> None:
-        """Switch off; once more is no harm."""
+        """Switch the board off; does nothing if it is off already."""
         if not self.port:
             return
         self.port = ""
@@ -153,7 +158,7 @@ class BoardProcess:
         assert self._process.stdout is not None
         self._process.stdin.close()
         try:
-            self._process.wait(_PATIENCE)
+            self._process.wait(_KILL_AFTER)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -163,23 +168,25 @@ class BoardProcess:
 
     @property
     def running(self) -> bool:
-        """Whether it is switched on, and its program has not failed."""
+        """Whether the board is switched on and its program has not ended."""
         return bool(self.port) and self._process.poll() is None
 
     def wait_for(self, name: str, on: bool = True, timeout: float = 60.0) -> LightChange:
-        """Wait until a light is on or off, and return the change that made it so.
+        """Wait until an LED is on or off, and return its last change.
 
         Parameters
         ----------
         name : str
+            Name of the LED.
         on : bool
+            State to wait for.
         timeout : float
-            Seconds.
+            Seconds to wait at most.
 
         Raises
         ------
         LinkError
-            If that has not happened in time, or does not since the program has ended.
+            If the LED has not reached the state in time, or the program has ended before.
         """
 
         def found() -> LightChange | None:
@@ -197,7 +204,7 @@ class BoardProcess:
         return change
 
     def _listen(self) -> None:
-        """Follow the lights until the program ends."""
+        """Read changes of LEDs from the program until it ends; runs in a thread of its own."""
         assert self._process.stdout is not None
         names = list(self.lights)
         for line in self._process.stdout:
@@ -214,7 +221,7 @@ class BoardProcess:
 
     @contextmanager
     def _using(self) -> Iterator[None]:
-        """Turn what a terminal without a board behind it raises into our own error."""
+        """Raise `LinkError` if the board is off, or in place of the terminal's `OSError`."""
         if not self.port:
             raise LinkError("the simulated board is switched off")
         try:

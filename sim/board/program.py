@@ -1,4 +1,4 @@
-"""A program of a design in Verilog: Verilator's model, and C++ around it."""
+"""Programs of simulated designs: Verilator's model of a design, compiled with a C++ ``main``."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from spikeloom.sim.tools import Tools
 
 _VERILATE = ("--cc", "--exe", "-O3", "--x-assign", "fast", "--x-initial", "fast")
 
-#: Not slower than -O2 for such models, and a quarter less to compile.
+#: -O1 makes such models no slower than -O2, and takes a quarter less time to compile.
 _MAKE = ("OPT_FAST=-O1",)
 
 
 def pins_main() -> str:
-    """Return the C++ that leads from a pseudo-terminal to the pins of a module ``board``."""
+    """Return the C++ that connects the pins of a module ``board`` to a pseudo-terminal."""
     return resources.files("spikeloom.sim.board").joinpath("main.cpp").read_text("utf-8")
 
 
@@ -39,25 +39,25 @@ def build(
     root: str | Path,
     *,
     defines: Mapping[str, int] | None = None,
-    look: Callable[[], object] | None = None,
+    poll: Callable[[], object] | None = None,
 ) -> Path:
-    """Return a program, built in a folder under ``root`` if it is not there yet.
+    """Return the path of a design's program, which is built unless ``root`` holds it already.
 
     Parameters
     ----------
     top : str
-        The module; the model's class is ``V`` and this.
+        Name of the top module. Verilator's class for it has a ``V`` in front.
     sources : mapping of str to str
-        Verilog by the names of files.
+        Text of each Verilog file, by file name.
     main : str
         C++ with the function ``main``.
     root : path
-        Where all programs are kept, each in a folder named by a hash over all that it is made of.
-        Built to the end or not there.
+        Folder that keeps all programs, each in a folder of its own, named by a hash of sources,
+        flags and tools. An interrupted build leaves nothing in there.
     defines : mapping of str to int, optional
-        For the C++.
-    look : callable, optional
-        Called about twenty times a second while tools run.
+        Preprocessor macros for the C++.
+    poll : callable, optional
+        Called about twenty times a second while the tools run.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def build(
         try:
             with open(work / BUILD_LOG, "w", encoding="utf-8") as log:
                 for command in (verilate, make):
-                    building.execute(command, work, environment(tools), log, look)
+                    building.execute(command, work, environment(tools), log, poll)
         except RuntimeError:
             kept = root / f"{folder.name}.log"
             shutil.copyfile(work / BUILD_LOG, kept)

@@ -1,4 +1,4 @@
-"""A simulated board that runs, and whoever opens its port talks to its pins."""
+"""Simulated boards: build a network's design for a board, and run it behind a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -23,33 +23,37 @@ from spikeloom.sw.network.record import IntArray
 
 
 class SimulatedBoard(BoardProcess):
-    """A board's whole design in Verilator, from pin to pin, behind a pseudo-terminal.
+    """A board's whole design in Verilator, from pin to pin, with its UART on a pseudo-terminal.
 
-    It is built and powered up on entering a ``with`` block. Anything that opens :attr:`port` talks
-    to its UART, bit by bit at the board's rate; the rate that the port is set to is not looked at.
-    The object itself is a :class:`~spikeloom.sw.link.Transport` to it as well.
+    Entering a ``with`` block builds the design and powers it up. Any program can then open
+    :attr:`port` to talk to the UART, which is simulated bit by bit at the board's rate, whatever
+    rate the port is set to. The object itself is a :class:`~spikeloom.sw.link.Transport` to the
+    UART as well.
 
-    A clock cycle takes as long as it takes to simulate; while nothing happens, time stands still,
-    and no processor is used.
+    Simulated time does not follow real time: a clock cycle takes as long as its simulation does.
+    While the board has nothing to do, time stands still, and no processor is used.
 
     Parameters
     ----------
     network : Network or Plan
+        The network, or the plan of its accelerator.
     board : str or Board
-        Whose clock, UART and LEDs; its resources are not looked at.
+        Board whose clock, UART and LEDs are simulated. Whether the design would fit on its FPGA is
+        not checked.
     config : HardwareConfig, optional
-        With counters, if left out. Not for a plan.
+        Configuration of the accelerator, by default with counters. Ignored for a plan.
     clock : float, optional
-        MHz of the design, the board's oscillator if left out. What makes it is not simulated.
+        Clock of the design in MHz, by default that of the board's oscillator. The PLL is not
+        simulated.
     baud : int, optional
-        Rate of the UART, that of the board's link if left out.
+        Rate of the UART, by default that of the board's link.
     records : sequence of str
         Layers whose counts can be read.
     tested : array of int64, shape (N, *network.input.image_shape), optional
         Images of a self test at power-up.
     build_dir : path
-        Where built programs are kept, to be used again.
-    look : callable, optional
+        Folder that keeps built programs. The same design is not built twice.
+    poll : callable, optional
         Called about twenty times a second while the program is built.
     changed : callable, optional
         Called with each :class:`LightChange`, from another thread.
@@ -57,14 +61,14 @@ class SimulatedBoard(BoardProcess):
     Attributes
     ----------
     device : Device
-        With its plan and link.
+        The device in the design, with its plan and link.
 
     Raises
     ------
     ConfigError
-        If there is no such board, or clock, link or accelerator cannot be as asked for.
+        If there is no such board, or if clock, link or accelerator are not possible on it.
     DataError
-        If the images of the self test do not fit.
+        If the images of the self test do not fit the network.
     """
 
     def __init__(
@@ -78,21 +82,21 @@ class SimulatedBoard(BoardProcess):
         records: Sequence[str] = (),
         tested: IntArray | None = None,
         build_dir: str | Path = "build/sim",
-        look: Callable[[], object] | None = None,
+        poll: Callable[[], object] | None = None,
         changed: Callable[[LightChange], object] = lambda change: None,
     ) -> None:
         super().__init__(changed)
         self.board = board if isinstance(board, Board) else Board.find(board)
         held = network if isinstance(network, Network) else network.network
         self._choices = choices = DeviceChoices(held, self.board, clock, baud, records, tested)
-        # Refuses what a real board cannot make.
+        # A clock that the real board cannot make is refused here, too.
         choices.require_clock()
         planned = network if isinstance(network, Plan) else plan(held, choices.config(config))
         self.device = choices.device(planned)
-        self._build_dir, self._look = build_dir, look
+        self._build_dir, self._poll = build_dir, poll
 
     def __enter__(self) -> Self:
-        """Build and power up.
+        """Build the design and power it up.
 
         Raises
         ------
@@ -104,32 +108,37 @@ class SimulatedBoard(BoardProcess):
         platform = SimulationPlatform(self.board)
         design = platform.verilog(Top(self.board, self.device))
         sources = {"top.v": design, "board.v": _harness(list(self.board.lights))}
-        program = build("board", sources, pins_main(), self._build_dir, look=self._look)
+        program = build("board", sources, pins_main(), self._build_dir, poll=self._poll)
         tested = self.device.test is not None
         link = self.device.link
-        ends = ("passed", "failed") if tested else ()
+        # A board with one LED shows by none that its self test has failed.
+        ends = [name for name in ("passed", "failed") if tested and name in self.board.lights]
         self.start(program, ratio(link.clock, link.baud), list(self.board.lights), ends)
         return self
 
     def manifest(self, path: str | Path) -> Manifest:
-        """Write what the board holds to a file, for a host, and return it.
+        """Write the manifest of the simulated design to ``path``, for a host, and return it.
 
         Raises
         ------
         FileFormatError
-            If it cannot be written.
+            If the file cannot be written.
         """
         content = manifest_of(self.device, self._choices) | {
             "device": f"{self.board.device}, simulated",
             "tools": {"verilator": importlib.metadata.version("verilator")},
         }
-        made = Manifest(content, Path(path))
-        made.save()
-        return made
+        manifest = Manifest(content, Path(path))
+        manifest.save()
+        return manifest
 
 
 def _harness(names: Sequence[str]) -> str:
-    """Return a module around the design: lights in one word, and whether an image is computed."""
+    """Return Verilog of a module ``board`` around the design.
+
+    Its port ``lights`` has a bit for each LED, in the order of ``names``; ``busy`` is high while an
+    image is computed.
+    """
     lights = ", ".join(f".light_{name}(lights[{k}])" for k, name in enumerate(names))
     return (
         f"module board(input clk, input rx, output tx, output [{len(names) - 1}:0] lights,\n"

@@ -1,4 +1,4 @@
-"""Calibration of spiking networks against the model that they were made from."""
+"""Calibration: the neurons of a spiking network learn when to fire from its quantized model."""
 
 from spikeloom.sw.calibration.calibrate import LEARNABLE, calibrate
 from spikeloom.sw.calibration.losses import Loss

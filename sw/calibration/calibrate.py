@@ -1,4 +1,4 @@
-"""Calibration: a spiking network learns when to fire from the model that it was made from."""
+"""Calibration of a spiking network: its outputs are fitted to those of its quantized model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spikeloom.sw.quantized import Activation, activations_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.spiking.neurons import FREEDOMS
 
-#: What can be learned.
+#: Names of the parameters that a calibration can learn.
 LEARNABLE = (*FREEDOMS, "weights")
 #: Learning rate of weights, relative to that of initial potentials and thresholds.
 WEIGHTS_LR_FACTOR = 0.01
@@ -40,35 +40,36 @@ def calibrate(
     progress: Progress | None = None,
     title: str = "calibrating",
 ) -> list[float]:
-    """Train initial potentials and thresholds so that the network gives what its teacher gives.
+    """Train initial potentials and thresholds so that the network's outputs match its teacher's.
 
-    No labels are needed. Batch-norm statistics stay as they are, and so do the weights and what a
-    spike is worth, unless weights are to be learned. With one seed and one number of threads, the
-    result is the same each time.
+    No labels are needed. Batch-norm statistics and the value of a spike stay as they are, and so do
+    the weights unless they are learned, too. With one seed and one number of threads, the result is
+    the same each time.
 
     Parameters
     ----------
     network : SpikingNetwork
-        Changed in place: what is learned is freed. Left in eval mode.
+        Changed in place: parameters that are learned are freed. Left in eval mode.
     images : tensor, shape (N, *image_shape)
-        Some hundreds of training images, as the network sees them.
+        Some hundreds of training images, as the network takes them.
     teacher : nn.Module, optional
-        By default the quantized model itself, as it is before calibration. Others must be
-        prepared and have the same layers, unless the weighting is "output". Left as it is.
+        By default, a copy of the quantized model before calibration. Any other must be prepared
+        and have the same layers, unless the weighting is "output". Left as it is.
     epochs : int
         Passes over the images.
     lr : float
-        Initial learning rate, of Adam along a cosine: of v0 as a share of the threshold, and of
-        ln Θ. That of weights is a hundredth of it.
+        Initial learning rate of Adam, which falls along a cosine: of v0 as a share of the
+        threshold, and of ln Θ. The rate of weights is a hundredth of it.
     batch_size : int
-    loss : {"mse", "kl"} or Loss
-    weighting : {"output", "uniform", "cosine", "sigmoid"} or Weighting
-        How much each layer counts.
+    loss : str or Loss
+        A key of :attr:`Loss.kinds`.
+    weighting : str or Weighting
+        Weights of the layers in the loss: a key of :attr:`Weighting.kinds`.
     learn : sequence of {"start", "threshold", "weights"}
     per : {"channel", "layer"}
-        What shares one initial potential and one threshold.
+        Whether each channel or each layer has its own initial potential and threshold.
     seed : int
-        Of the order of the images.
+        Seed of the order of the images.
     progress : rich.progress.Progress, optional
         Shows a bar called ``title``.
     title : str
@@ -76,7 +77,7 @@ def calibrate(
     Returns
     -------
     list of float
-        Mean loss of each epoch; of moving weightings they are not comparable with each other.
+        Mean loss of each epoch. With a weighting that moves, they cannot be compared.
 
     Raises
     ------
@@ -92,21 +93,22 @@ def calibrate(
     QAC (mixed-timestep spiking neural networks), section 4.4, eq. 14 to 17; Wang et al., "A fast
     and accurate ANN-SNN conversion algorithm with negative spikes", IJCAI 2025, section 4.2.
     """
-    for what, number in (("epochs", epochs), ("batch_size", batch_size)):
+    for name, number in (("epochs", epochs), ("batch_size", batch_size)):
         if number < 1:
-            raise ConfigError(f"{what} must be at least 1, not {number}")
+            raise ConfigError(f"{name} must be at least 1, not {number}")
     if not lr > 0:
         raise ConfigError(f"the learning rate must be positive, not {lr}")
-    for what in learn:
-        if what not in LEARNABLE:
-            raise ConfigError(f"calibration can learn {', '.join(LEARNABLE)}, not {what!r}")
+    for name in learn:
+        if name not in LEARNABLE:
+            raise ConfigError(f"calibration can learn {', '.join(LEARNABLE)}, not {name!r}")
     if not learn:
         raise ConfigError(f"there is nothing to learn: give some of {', '.join(LEARNABLE)}")
     if len(images) == 0:
         raise DataError("no images to calibrate with: give at least one")
-    losses = _named(loss, Loss, "loss")
-    weights = _named(weighting, Weighting, "weighting")
-    taught = _Teacher(network, teacher, layers=weights.weights(2, 0.0)[0] != 0)
+    chosen_loss = _named(loss, Loss, "loss")
+    chosen_weighting = _named(weighting, Weighting, "weighting")
+    hidden_layers_count = chosen_weighting.weights(2, 0.0)[0] != 0
+    frozen_teacher = _Teacher(network, teacher, layers=hidden_layers_count)
     batches = -(-len(images) // batch_size)
     steps = epochs * batches
     generator = torch.Generator().manual_seed(seed)
@@ -119,8 +121,10 @@ def calibrate(
             order = torch.randperm(len(images), generator=generator)
             total = 0.0
             for index, batch in enumerate(order.split(batch_size)):  # type: ignore[no-untyped-call]
-                p = (epoch * batches + index) / max(steps - 1, 1)
-                value = _loss(network, taught, images[batch], losses, weights, p)
+                done = (epoch * batches + index) / max(steps - 1, 1)
+                value = _loss(
+                    network, frozen_teacher, images[batch], chosen_loss, chosen_weighting, done
+                )
                 optimizer.zero_grad()
                 value.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -133,7 +137,7 @@ def calibrate(
 
 
 class _Teacher:
-    """A frozen copy of a model, with the activations of its layers."""
+    """A frozen copy of a model, which records the activations of its layers."""
 
     def __init__(self, network: SpikingNetwork, model: nn.Module | None, layers: bool) -> None:
         self.model = copy.deepcopy(network.prepared if model is None else model)
@@ -152,7 +156,7 @@ class _Teacher:
             activation.register_forward_hook(self._hook(name))
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return the logits, shape (N, classes), and note the activations in units of λ."""
+        """Return the logits, shape (N, classes), and record the activations in units of λ."""
         with torch.no_grad():
             return cast(Tensor, self.model(self.network.summed(images)))
 
@@ -188,8 +192,8 @@ def _loss(
 def _calibrating(
     network: SpikingNetwork, learn: Sequence[str], per: str
 ) -> Iterator[list[dict[str, Any]]]:
-    """Free what is learned, freeze everything else, and yield parameter groups."""
-    free = [what for what in learn if what in FREEDOMS]
+    """Free the parameters to learn, freeze all others, and yield parameter groups."""
+    free = [name for name in learn if name in FREEDOMS]
     groups = [{"params": network.free(*free, per=per), "factor": 1.0}] if free else []
     if "weights" in learn:
         known = {id(p) for a in activations_of(network.prepared).values() for p in a.parameters()}
@@ -211,7 +215,7 @@ def _calibrating(
 
 
 def _named(choice: Any, kind: Any, what: str) -> Any:
-    """Return the loss or weighting of a name, or what was given as one."""
+    """Return the loss or weighting of a name; an object of the kind is returned as it is."""
     if isinstance(choice, kind):
         return choice
     return kind.member(choice, ConfigError, f"no {what} is called {choice!r}; there are")()

@@ -1,4 +1,4 @@
-"""What a spiking network's layers and logits are compared by; one class per loss, by name."""
+"""Losses between a spiking network and its teacher: a class for each, found by its name."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from spikeloom.sw.registry import Registered
 
-#: What logits are divided by before they are compared as probabilities.
+#: Divisor of logits before they are compared as probabilities.
 TEMPERATURE = 2.0
-#: Least mean square that differences are measured against: of a layer that hardly fires.
+#: Lower limit of the mean square that differences are relative to, for layers that hardly fire.
 _LEAST = 1e-4
 
 
@@ -28,7 +28,7 @@ class Loss(Registered, ABC):
         Parameters
         ----------
         student, teacher : tensor, shape (N, classes)
-            Of the spiking network, the mean over time.
+            Logits; those of the spiking network are a mean over time.
 
         Returns
         -------
@@ -42,7 +42,7 @@ class Loss(Registered, ABC):
         Parameters
         ----------
         student, teacher : tensor, shape (N, *shape)
-            Firing rates, and activations, in units of the layer's λ.
+            Firing rates of the student and activations of the teacher, in units of the layer's λ.
 
         Returns
         -------
@@ -53,8 +53,8 @@ class Loss(Registered, ABC):
 class SquaredLoss(Loss, kind="mse"):
     """Half the mean square of the difference, over the mean square of the teacher's values.
 
-    What it is divided by is a constant to the gradients of one layer, and makes layers, whose
-    ranges differ, comparable.
+    To the gradients of one layer, the divisor is a constant. It makes layers with different ranges
+    comparable.
 
     References
     ----------
@@ -73,8 +73,8 @@ class SquaredLoss(Loss, kind="mse"):
 class DivergenceLoss(Loss, kind="kl"):
     """Kullback-Leibler divergence of the teacher's values from the student's, both softened.
 
-    A softmax, over the classes or over all neurons of a layer, makes distributions of them:
-    rates and activations need not add up to one, can be 0 and, of signed neurons, negative.
+    A softmax, over the classes or over all neurons of a layer, turns the values into distributions:
+    rates and activations need not add up to one, can be 0, and those of signed neurons negative.
 
     References
     ----------
@@ -94,7 +94,7 @@ class DivergenceLoss(Loss, kind="kl"):
 def softened_divergence(student: Tensor, teacher: Tensor) -> Tensor:
     """Return the divergence of the teacher's classes from the student's, both softened.
 
-    Its gradients are as large as they would be without the temperature.
+    A factor makes its gradients as large as they would be without the temperature.
 
     Parameters
     ----------

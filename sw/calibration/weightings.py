@@ -1,4 +1,4 @@
-"""How much each layer's loss counts as calibration goes on; one class per weighting, by name."""
+"""Weightings of the layers' losses in a calibration: a class for each, found by its name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Weighting(Registered, ABC):
 
     @abstractmethod
     def raw(self, depth: float, progress: float) -> float:
-        """Return φ of a layer: not negative, before it is divided by the sum of all.
+        """Return φ of a layer, not negative: its weight before division by the sum over layers.
 
         Parameters
         ----------
@@ -41,7 +41,7 @@ class Weighting(Registered, ABC):
         Parameters
         ----------
         layers : int
-            L, with the output layer.
+            L, including the output layer.
         progress : float
             p.
         """
@@ -58,7 +58,7 @@ class OutputWeighting(Weighting, kind="output"):
 
 
 class UniformWeighting(Weighting, kind="uniform"):
-    """All layers alike, all the time (eq. 25)."""
+    """The same weight for all layers, at all times (eq. 25)."""
 
     def raw(self, depth: float, progress: float) -> float:
         """Return 1."""
@@ -70,7 +70,7 @@ class CosineWeighting(Weighting, kind="cosine"):
 
     def raw(self, depth: float, progress: float) -> float:
         """Return ``cos(π/2 · (l/L - p))``."""
-        # Between -π/2 and π/2 it is not negative but for rounding.
+        # Between -π/2 and π/2 only rounding can make it negative.
         return max(math.cos(math.pi / 2 * (depth - progress)), 0.0)
 
 
@@ -80,7 +80,7 @@ class SigmoidWeighting(Weighting, kind="sigmoid"):
     Parameters
     ----------
     steepness : float
-        μ: the larger, the fewer layers count at a time.
+        μ: the larger it is, the fewer layers count at a time.
     """
 
     def __init__(self, steepness: float = STEEPNESS) -> None:

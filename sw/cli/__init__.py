@@ -13,8 +13,7 @@ import click
 
 from spikeloom.sw.errors import SpikeloomError
 
-#: Commands in the order of their use, which is also the order of their listing, with what the
-#: listing says of them.
+#: Commands and their one-line descriptions, in the order of their use, which `--help` keeps.
 COMMANDS = {
     "check": "Say whether a PyTorch model can be converted, node by node.",
     "data": "Show a data set, and whether its files are the published ones.",
@@ -33,14 +32,14 @@ COMMANDS = {
     "demo": "All of it on handwritten digits, in a few minutes.",
 }
 
-#: Exit status when the user has something to mend, as click's own usage errors have.
+#: Exit status of an error that the user can mend; click's own usage errors have the same.
 USER_ERROR = 2
-#: Exit status after Ctrl-C: 128 + SIGINT, as shells have it.
+#: Exit status after Ctrl-C: 128 + SIGINT, as in shells.
 INTERRUPTED = 130
 
 
 class _Commands(click.Group):
-    """Commands that are imported on demand, with errors told in one line."""
+    """Commands that are imported on demand, and whose errors are printed in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -1,4 +1,4 @@
-"""``spikeloom board``: a simulated board behind a serial port."""
+"""``spikeloom board``: simulate a board behind a serial port."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options
-from spikeloom.sw.cli.device import DeviceOptions, device_options
+from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
@@ -35,12 +35,8 @@ _LOOK = 0.5
     is_flag=True,
     help="Needed: this command has no other board than a simulated one.",
 )
-@click.option(
-    "--board",
-    default="ulx3s-85f",
-    show_default=True,
-    metavar="NAME",
-    help="Whose clock, UART and LEDs; `spikeloom boards` lists them.",
+@board_option(
+    "The board whose clock, UART and LEDs are simulated.", default="ulx3s-85f", show_default=True
 )
 @hardware_options
 @data_options(default=None)
@@ -110,14 +106,15 @@ def command(
     with _stopped() as stop, ExitStack() as stack:
         described = threading.Event()
 
-        def look() -> None:
+        def poll() -> None:
             if stop.is_set():
                 raise KeyboardInterrupt
 
         def changed(change: LightChange) -> None:
-            # The first LEDs light up at once, but what they are is told first.
+            # The first LEDs light up at once, but the list of LEDs is printed first.
             described.wait()
-            _tell(change)
+            on = "on" if change.on else "off"
+            click.echo(f"cycle {change.cycle:,}: LED {change.name} {on}")
 
         simulated = SimulatedBoard(
             network,
@@ -128,7 +125,7 @@ def command(
             records=device.layers(network),
             tested=None if tested is None else _images(network, data, data_root, tested),
             build_dir=build_dir,
-            look=look,
+            poll=poll,
             changed=changed,
         )
         labels = {name: light.label for name, light in simulated.board.lights.items()}
@@ -150,10 +147,6 @@ def command(
     click.echo("switched off")
 
 
-def _tell(change: LightChange) -> None:
-    click.echo(f"cycle {change.cycle:,}: LED {change.name} {'on' if change.on else 'off'}")
-
-
 def _images(
     network: contract.Network, data: str | None, root: Path | None, number: int
 ) -> IntArray:
@@ -169,7 +162,7 @@ def _images(
 
 @contextmanager
 def _stopped() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C or a request to end sets, and nothing else happens."""
+    """Give an event that Ctrl-C or a request to end sets, in place of ending the process."""
     stop = threading.Event()
     asked = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in asked}
@@ -191,7 +184,7 @@ def _linked(link: Path, port: str) -> Iterator[None]:
     FileFormatError
         If something else lies there, or nothing can be written there.
     """
-    # One that a board has left behind, killed, is taken over.
+    # A link that a killed board has left behind is taken over.
     ours = link.is_symlink() and Path(os.readlink(link)).parent == Path(port).parent
     if os.path.lexists(link) and not ours:
         raise FileFormatError(

@@ -1,52 +1,89 @@
-"""``spikeloom boards``: list boards."""
+"""``spikeloom boards``: list boards, check a table, print one to begin with."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spikeloom.sw.cli.common import console, table
+from spikeloom.sw.cli.device import board_option
+from spikeloom.sw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spikeloom.hw.boards import Board
+
+#: Value of ``--template`` without a name.
+_COMMENTED = "commented"
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def command(as_json: bool) -> None:
-    """List the boards that `spikeloom build` knows.
+@board_option("List this one alone, and check its pins against its platform.")
+@click.option(
+    "--template",
+    is_flag=False,
+    flag_value=_COMMENTED,
+    metavar="[NAME]",
+    help="Print a table to begin a board of your own with, all keys explained; or that of a known "
+    "board.",
+)
+def command(as_json: bool, board: str | None, template: str | None) -> None:
+    """List the boards that `spikeloom build` knows, or begin one of your own.
 
     For each: what its device has, the clock that the design runs at, how a host reaches it, what
     its LEDs tell, how it is loaded, and whether somebody has tried it with one of our bitstreams on
-    real hardware. docs/boards has a page on each.
+    real hardware. docs/boards has a page on each, and how to write a table for another board.
 
     \b
         spikeloom boards
         spikeloom boards --json | jq '.[].name'
+        spikeloom boards --template > mine.toml
+        spikeloom boards --board mine.toml
     """
     from spikeloom.hw.boards import Board
-    from spikeloom.hw.build.family import Family
 
-    boards = [Board.find(name) for name in Board.names()]
-    if as_json:
-        entries = [
-            {
-                "name": board.name,
-                "title": board.title,
-                "device": board.device,
-                "family": board.family,
-                "resources": asdict(board.resources),
-                "clock_mhz": board.clock,
-                "link": asdict(board.link),
-                "lights": {name: light.label for name, light in board.lights.items()},
-                "loader": board.loader,
-                "memories": list(board.memories),
-                "bitstream": Family.find(board.family).nextpnr is not None,
-                "tried": board.tried or None,
-            }
-            for board in boards
-        ]
-        click.echo(json.dumps(entries, indent=2))
+    if template is not None:
+        if as_json or board is not None:
+            raise ConfigError(
+                "--template prints a table and nothing else: leave out --json, --board"
+            )
+        click.echo(Board.template(None if template == _COMMENTED else template), nl=False)
         return
+    if board is None:
+        boards = [Board.find(name) for name in Board.names()]
+    else:
+        boards = [Board.find(board)]
+        boards[0].platform()
+    if as_json:
+        click.echo(json.dumps([_entry(one) for one in boards], indent=2))
+    else:
+        _print(boards)
+
+
+def _entry(board: Board) -> dict[str, Any]:
+    """Return the JSON of a board."""
+    return {
+        "name": board.name,
+        "title": board.title,
+        "device": board.device,
+        "family": board.family,
+        "resources": asdict(board.resources),
+        "clock_mhz": board.clock,
+        "link": asdict(board.link),
+        "lights": {name: light.label for name, light in board.lights.items()},
+        "loader": board.loader,
+        "memories": list(board.memories),
+        "bitstream": _routed(board),
+        "tried": board.tried or None,
+    }
+
+
+def _print(boards: Sequence[Board]) -> None:
+    """Print boards as two tables: devices, and the ways in and out."""
     devices = table(
         "board",
         "device",
@@ -62,7 +99,7 @@ def command(as_json: bool) -> None:
             board.device,
             *(f"{number:,}" for number in (has.luts, has.flipflops, has.block_ram, has.dsp)),
             f"{board.clock:g}",
-            "Vivado project" if Family.find(board.family).nextpnr is None else "bitstream",
+            "bitstream" if _routed(board) else "Vivado project",
             board.tried or "no",
         )
         links.add_row(
@@ -71,7 +108,7 @@ def command(as_json: bool) -> None:
             f"{board.link.baud:,}",
             board.link.over,
             "; ".join(f"{name}: {light.label}" for name, light in board.lights.items()),
-            board.loader,
+            board.loader or "-",
             ", ".join(board.memories),
         )
     screen = console()
@@ -79,3 +116,10 @@ def command(as_json: bool) -> None:
     screen.print(links)
     tried = [board.name for board in boards if board.tried]
     click.echo(f"Tried on real hardware: {', '.join(tried) or 'none so far'}.")
+
+
+def _routed(board: Board) -> bool:
+    """Return whether there is open place and route for a board."""
+    from spikeloom.hw.build.family import Family
+
+    return Family.find(board.family).nextpnr is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +15,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, data_options, table
-from spikeloom.sw.cli.device import DeviceOptions, device_options
+from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
-from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.errors import ConfigError
 
@@ -25,20 +25,15 @@ if TYPE_CHECKING:
     from spikeloom.hw.build import Images
     from spikeloom.sw.link.manifest import Manifest
 
-#: Of spikeloom.hw.build.tools; here, so that ``--help`` need not import it.
+#: As in spikeloom.hw.build.tools; repeated, so that ``--help`` need not import it.
 SOURCES = ("auto", "native", "yowasp")
-#: Options of what an overlay has not: their names as parameters, and as they are typed.
+#: Options that an overlay has no use for: their names as parameters, and as they are typed.
 _NOT_OVERLAY = {"baud": "--baud", "records": "--records", "tested": "--self-test"}
 
 
 @click.command()
 @network_argument
-@click.option(
-    "--board",
-    required=True,
-    metavar="NAME",
-    help="A board; `spikeloom boards` lists them.",
-)
+@board_option("The board that the bitstream is for.", required=True)
 @click.option(
     "--out",
     required=True,
@@ -114,10 +109,11 @@ def command(
         spikeloom build digits-conv --board ulx3s-85f --data digits --out build/board
         spikeloom build digits-conv --board orangecrab-25f --records all --out build/board
         spikeloom build net.safetensors --board tang-nano-9k --lanes 1 --out build/board
+        spikeloom build digits-conv --board mine.toml --out build/mine
         spikeloom build digits-conv --board pynq-z2 --overlay --data digits --out build/overlay
     """
     from spikeloom.hw.boards import Board
-    from spikeloom.hw.build import build, build_overlay
+    from spikeloom.hw.build import Options, build, build_overlay
 
     if overlay:
         _require_overlay_options(ctx)
@@ -125,33 +121,21 @@ def command(
     images = None if data is None else _images(network, data, data_root, max(limit, tested))
     config = hardware.config(counters=device.counters)
     with _stages() as say:
+        shared = Options(config=config, images=images, clock=device.clock, source=tools, say=say)
         if overlay:
-            manifest = build_overlay(
-                network,
-                target,
-                out,
-                config=config,
-                images=images,
-                clock=device.clock,
-                source=tools,
-                say=say,
-            )
+            manifest = build_overlay(network, target, out, **shared)
         else:
             manifest = build(
                 network,
                 target,
                 out,
-                config=config,
-                images=images,
                 tested=tested,
-                clock=device.clock,
                 baud=device.baud,
                 records=device.layers(network),
-                source=tools,
-                say=say,
+                **shared,
             )
     _show(manifest)
-    _tell_next(manifest, target)
+    _show_next(manifest, target, board)
 
 
 def _require_overlay_options(ctx: click.Context) -> None:
@@ -165,7 +149,7 @@ def _require_overlay_options(ctx: click.Context) -> None:
 
 @contextmanager
 def _stages() -> Iterator[Callable[[str], None]]:
-    """Give a function that prints a stage; on a screen, a clock runs until the next one."""
+    """Give a function that prints the name of a stage; on a screen, with a running clock."""
     begun = time.monotonic()
     with Progress(
         SpinnerColumn(),
@@ -184,12 +168,10 @@ def _stages() -> Iterator[Callable[[str], None]]:
 
 
 def _images(network: contract.Network, data: str, root: Path | None, limit: int) -> Images:
-    import numpy as np
-
     from spikeloom.hw.build import Images
+    from spikeloom.sw.datasets import first_images
 
-    found, _ = read_images(network.input, data, root, None, None, limit)
-    pixels = np.asarray(found, np.int64)
+    pixels = first_images(data, network.input, limit, root)
     return Images(pixels, f"{data}, the first {len(pixels)} test images", real=True)
 
 
@@ -201,7 +183,8 @@ def _show(manifest: Manifest) -> None:
     made = table("resource", "#used", "#available", "#share")
     for name, what in FIELDS.items():
         used, available = (content["resources"][name][part] for part in ("used", "available"))
-        made.add_row(what, f"{used:,}", f"{available:,}", f"{used / available:.1%}")
+        share = f"{used / available:.1%}" if available else "-"
+        made.add_row(what, f"{used:,}", f"{available:,}", share)
     console().print(made)
     if content["fmax_mhz"] is not None:
         click.echo(
@@ -234,12 +217,13 @@ def _show(manifest: Manifest) -> None:
         click.echo(text)
 
 
-def _tell_next(manifest: Manifest, board: Board) -> None:
-    """Print where everything is, and what comes next."""
+def _show_next(manifest: Manifest, board: Board, given: str) -> None:
+    """Print where the files are and how to go on; ``given`` is the value of ``--board``."""
     click.echo(f"wrote {manifest.path.parent}")
     if manifest.bitstream is None:
         click.echo(f"Vivado was not run: {manifest.project}")
         return
     lights = ", ".join(f"{name}: {light.label}" for name, light in board.lights.items())
-    click.echo(f"load it with: spikeloom program {manifest.path}")
+    own = "" if board.name in board.names() else f" --board {shlex.quote(given)}"
+    click.echo(f"load it with: spikeloom program {manifest.path}{own}")
     click.echo(f"LEDs: {lights}")

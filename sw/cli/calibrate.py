@@ -1,4 +1,4 @@
-"""``spikeloom calibrate``: neurons learn when to fire from the model that they were made from."""
+"""``spikeloom calibrate``: a spiking network's neurons learn when to fire from its model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOSSES = ("mse", "kl")
 WEIGHTINGS = ("output", "uniform", "cosine", "sigmoid")
 LEARNABLE = ("start", "threshold", "weights")
 PER = ("channel", "layer")
-#: Unless something else is chosen: counts at the timesteps of the training lose nothing.
+#: Default: counts at the timesteps of the training lose nothing, so calibration would not help.
 TRANSPORT = "spikes"
 
 
@@ -42,8 +42,7 @@ TRANSPORT = "spikes"
     default=0.1,
     metavar="SHARE",
     show_default=True,
-    help="Share of the training split that accuracies are measured on, and that is not learned "
-    "from.",
+    help="Share of the training split that is kept apart to measure accuracies.",
 )
 @click.option("--test", is_flag=True, help="Measure on the test split, too.")
 @click.option(
@@ -65,28 +64,30 @@ TRANSPORT = "spikes"
     type=click.Choice(LOSSES),
     default="mse",
     show_default=True,
-    help="What is made small: the mean square of differences, or a divergence.",
+    help="Difference to minimise: mean square error, or Kullback-Leibler divergence.",
 )
 @click.option(
     "--weighting",
     type=click.Choice(WEIGHTINGS),
     default="output",
     show_default=True,
-    help="Which layers count: the last, all alike, or first the first and later the last.",
+    help="Weights of the layers in the loss: the last layer alone, all layers alike, or moving "
+    "from the first layers to the last.",
 )
 @click.option(
     "--learn",
     metavar="WHAT",
     default="start,threshold",
     show_default=True,
-    help=f"Of {', '.join(LEARNABLE)}: initial potentials, thresholds, weights.",
+    help=f"Parameters to learn, some of {', '.join(LEARNABLE)}: initial potentials, thresholds, "
+    f"weights.",
 )
 @click.option(
     "--per",
     type=click.Choice(PER),
     default="channel",
     show_default=True,
-    help="What shares an initial potential and a threshold.",
+    help="Whether each channel or each layer has its own initial potential and threshold.",
 )
 @click.option(
     "--seed",
@@ -94,7 +95,7 @@ TRANSPORT = "spikes"
     metavar="N",
     default=0,
     show_default=True,
-    help="Of the order of the images, and of the validation part.",
+    help="Seed of the order of the images and of the validation part.",
 )
 @click.option(
     "--threads",
@@ -128,10 +129,10 @@ def command(
 ) -> None:
     """Turn the model in TRAINED into a network whose neurons have learned when to fire.
 
-    At few timesteps, spikes come at other times than the quantized model assumes. Here initial
+    At few timesteps, spikes come at other times than the quantized model assumes. Initial
     potentials and thresholds learn to make up for that, from the quantized model's outputs on
-    some training images; weights stay as they are, and no labels are needed. What is written is
-    an integer network, as `spikeloom convert` writes it.
+    some training images; weights stay as they are, and no labels are needed. The output is an
+    integer network, as `spikeloom convert` writes it.
 
     \b
         spikeloom calibrate trained.safetensors --timesteps 2 --out net.safetensors
@@ -139,7 +140,7 @@ def command(
             --data-root ~/mnist --out net.safetensors
     """
     options = coding_of(coding)
-    learned = [what.strip() for what in learn.split(",")]
+    learned = [name.strip() for name in learn.split(",")]
 
     import torch
 
@@ -178,15 +179,15 @@ def command(
     def converted() -> contract.Network:
         return convert(network, fraction_bits=fraction_bits, name=chosen)
 
-    before = {part: _accuracy(converted(), some) for part, some in parts.items()}
+    before = {part: _accuracy(converted(), measured) for part, measured in parts.items()}
     # A permutation, as data sets may be in the order of their classes.
     order = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))
-    some = training.take(order[:images])
-    pixels = torch.from_numpy(some.images_for(network.coding.input)).float() * some.scale
+    examples = training.take(order[:images])
+    inputs = torch.from_numpy(examples.images_for(network.coding.input)).float() * examples.scale
     with bars() as progress:
         history = calibrate(
             network,
-            pixels,
+            inputs,
             epochs=epochs,
             lr=lr,
             batch_size=batch_size,
@@ -197,14 +198,14 @@ def command(
             seed=seed,
             progress=progress,
         )
-    made = converted()
+    calibrated = converted()
     accuracies = table(f"integer network, {data}", "#images", "#before", "#calibrated")
-    for part, examples in parts.items():
-        after = _accuracy(made, examples)
-        accuracies.add_row(part, f"{len(examples):,}", percent(before[part]), percent(after))
+    for part, measured in parts.items():
+        after = _accuracy(calibrated, measured)
+        accuracies.add_row(part, f"{len(measured):,}", percent(before[part]), percent(after))
     console().print(accuracies)
     click.echo(f"loss {history[0]:.4g} in the first epoch, {history[-1]:.4g} in the last")
-    contract.save(made, out)
+    contract.save(calibrated, out)
     click.echo(f"wrote {out}")
 
 

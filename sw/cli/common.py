@@ -1,4 +1,4 @@
-"""What several commands share: texts, tables, options."""
+"""Options, tables and texts that several commands share."""
 
 from __future__ import annotations
 
@@ -25,28 +25,29 @@ from spikeloom.sw.errors import ConfigError
 
 #: Names of the data sets; here, so that ``--help`` need not import their loaders.
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "nmnist")
-#: Names in the model zoo, for the same reason.
+#: Names in the model zoo; here, for the same reason.
 ZOO = (
     *("digits-mlp", "digits-conv", "digits-pool", "digits-residual", "digits-depthwise"),
     *("digits-leaky", "nmnist-conv", "mnist-mlp", "mnist-small", "lenet5", "net4", "net4-leaky"),
     *("mnist-deep", "resnet18", "resnet20", "vgg9", "vgg11", "vgg16"),
 )
-#: Of :func:`spikeloom.sw.training.train`, for the same reason.
+#: Defaults of :func:`spikeloom.sw.training.train`; here, for the same reason.
 EPOCHS = 40
 TUNE_EPOCHS = 60
 
 
 def console(stderr: bool = False) -> Console:
-    """Return a console on the stream of the moment, wide enough for tables where it is no screen.
+    """Return a console on the current stream, wide enough for tables where that is no screen.
 
-    Made per call, since the stream may be replaced (by tests, or by a caller's redirection).
+    It is new for each call, since the stream may be replaced (by tests, or by a caller's
+    redirection).
     """
     stream = sys.stderr if stderr else sys.stdout
     return Console(file=stream, highlight=False, width=None if stream.isatty() else 120)
 
 
 class _Bars(Progress):
-    """Progress bars that print nothing, not even an empty line, as long as there is none."""
+    """Progress bars that print nothing, not even an empty line, until the first is added."""
 
     def start(self) -> None:
         if self.tasks:
@@ -63,7 +64,7 @@ class _Bars(Progress):
 
 
 def bars() -> Progress:
-    """Return progress bars on stderr, which leave results on stdout alone."""
+    """Return progress bars on stderr, so that stdout has the results alone."""
     return _Bars(
         TextColumn("{task.description:<20}"),
         BarColumn(bar_width=30),
@@ -77,7 +78,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def zoo_in_help(function: _Command) -> _Command:
-    """Write the names of the zoo's models where the docstring says ``{zoo}``."""
+    """Replace ``{zoo}`` in a command's docstring by the names of the zoo's models."""
     function.__doc__ = (function.__doc__ or "").replace("{zoo}", ", ".join(ZOO))
     return function
 
@@ -127,17 +128,17 @@ def epoch_options(function: _Command) -> _Command:
 
 def table(*columns: str, title: str | None = None) -> Table:
     """Return an empty table; a column whose name begins with ``#`` holds numbers."""
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    result = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for column in columns:
         number = column.startswith("#")
-        made.add_column(
+        result.add_column(
             column.removeprefix("#"),
             justify="right" if number else "left",
             no_wrap=number,
             min_width=None if number else 8,
             overflow="fold",
         )
-    return made
+    return result
 
 
 def shape_text(shape: Sequence[int]) -> str:
@@ -151,7 +152,7 @@ def span_text(low: int, high: int) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return a share of 1 as text: ``97.22 %``."""
+    """Return a share, 1 for the whole, as text: ``97.22 %``; ``-`` for None."""
     return "-" if share is None else f"{share:.2%}".replace("%", " %")
 
 
@@ -179,12 +180,12 @@ def parse_per_layer(text: str, what: str) -> int | dict[str, int]:
     ----------
     text : str
     what : str
-        What the numbers are, for the message.
+        Name of the numbers in messages.
 
     Raises
     ------
     ConfigError
-        If it is neither, or a layer is named twice. Whether such a layer exists is not known here.
+        If it is neither, or a layer is named twice. Whether such a layer exists is not checked.
     """
     if re.fullmatch(r"\d{1,9}", text.strip()):
         return int(text)

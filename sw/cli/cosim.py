@@ -1,4 +1,4 @@
-"""``spikeloom cosim``: the generated hardware against the golden model."""
+"""``spikeloom cosim``: simulate generated hardware, and compare it with the golden model."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ def command(
     config = hardware.config(debug=True, counters=True)
     images, labels = read_images(network.input, data, data_root, image_file, label_file, limit)
 
-    from spikeloom.sim.cosim import cosimulate
+    from spikeloom.sim import cosimulate
     from spikeloom.sim.design import Design
     from spikeloom.sw.golden import check_images
 
-    check_images(network, images)  # ahead of half a minute's build
+    check_images(network, images)  # before the build, which takes half a minute
 
     with bars() as progress:
         report = cosimulate(

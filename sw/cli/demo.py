@@ -1,4 +1,4 @@
-"""``spikeloom demo``: the whole way, on handwritten digits."""
+"""``spikeloom demo``: from training to simulated hardware, on handwritten digits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODEL = "digits-conv"
 DATA = "digits"
 TIMESTEPS = 4
 WEIGHT_BITS = 8
-#: Probabilities of input and output stalls, and images, of the second simulation.
+#: Probabilities of input and output stalls, and number of images, of the second simulation.
 STALLS = (0.3, 0.3)
 STALLED_IMAGES = 40
 
@@ -69,7 +69,7 @@ def command(
     from spikeloom.sim.tools import Tools
     from spikeloom.sw import datasets
 
-    # Whatever the simulator lacks is said now, and not after the training.
+    # A missing tool of the simulator is reported now rather than after the training.
     Tools.find()
     test = datasets.load(DATA, "test")
     demo = Demo(out, test if limit is None else test.head(limit), seed)
@@ -93,15 +93,23 @@ def command(
 
 @dataclass
 class Demo:
-    """The demonstration's steps, in order, and where they leave their files.
+    """The steps of the demonstration, in order.
 
     Parameters
     ----------
     out : Path
-        Folder.
+        Folder that the steps write their files to.
     test : Dataset
         Images to simulate.
     seed : int
+        Seed of training and stalls.
+
+    Attributes
+    ----------
+    sidecar : dict
+        Sidecar of the generated Verilog.
+    seconds : dict of str to float
+        Duration of each step.
     """
 
     out: Path
@@ -112,7 +120,7 @@ class Demo:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files that the steps write, by what they are."""
+        """Paths of the files that the steps write, by description."""
         return {
             "trained model": self.out / "trained.safetensors",
             "network": self.out / "network.safetensors",
@@ -151,7 +159,7 @@ class Demo:
         return trained
 
     def convert(self, trained: Trained, progress: Progress) -> contract.Network:
-        """Turn the trained model into integers, and read them back from their file."""
+        """Convert the trained model to an integer network, and read that back from its file."""
         from spikeloom.sw.conversion import convert
 
         start = time.monotonic()
@@ -169,17 +177,17 @@ class Demo:
 
         start = time.monotonic()
         task = progress.add_task("generating Verilog", total=1)
-        made = generate(network, HardwareOptions().config(debug=True, counters=True))
-        made.save(self.files["Verilog"])
-        self.sidecar = made.sidecar
+        generated = generate(network, HardwareOptions().config(debug=True, counters=True))
+        generated.save(self.files["Verilog"])
+        self.sidecar = generated.sidecar
         progress.advance(task)
         self.seconds["generate"] = time.monotonic() - start
 
     def simulate(
         self, network: contract.Network, progress: Progress
     ) -> tuple[CosimReport, CosimReport]:
-        """Simulate the Verilog as it was written: at full speed, and with stalls."""
-        from spikeloom.sim.cosim import Cosimulator
+        """Simulate the Verilog file twice: at full speed, and with stalls."""
+        from spikeloom.sim import Cosimulator
         from spikeloom.sim.design import Design
 
         start = time.monotonic()
@@ -204,7 +212,7 @@ class Demo:
         return full, stalled
 
     def golden_accuracy(self, network: contract.Network) -> float:
-        """Return the share of the images that the golden model gets right."""
+        """Return the fraction of the images that the golden model gets right."""
         from spikeloom.sw.golden import Golden
 
         labels = Golden(network).run(self.test.images).labels.numpy()

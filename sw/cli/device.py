@@ -1,28 +1,52 @@
-"""Options that choose a board's device, shared by ``build`` and ``board``."""
+"""Options that choose a board and its device, shared by several commands."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from spikeloom.sw.network import Network
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+#: What ``--board`` may be, for the help of each command that takes it.
+BOARD = (
+    "`spikeloom boards` lists the names. A board of your own is a table, mine.toml, or an Amaranth "
+    "platform, FILE.py:NAME or MODULE:NAME. A Python file that is named here or in a table is run."
+)
+
+
+def board_option(says: str, **settings: Any) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds ``--board``.
+
+    Parameters
+    ----------
+    says : str
+        Begin of the option's help: what the command does with the board.
+    **settings
+        Of the option: its default, or whether it is required.
+    """
+    return click.option("--board", metavar="BOARD", help=f"{says} {BOARD}", **settings)
+
 
 @dataclass(frozen=True)
 class DeviceOptions:
-    """What the options say.
+    """Values of the options that :func:`device_options` adds.
 
     Parameters
     ----------
     counters : bool
+        Whether every layer has counters.
     records : str or None
+        Names of layers with commas between, or ``"all"``.
     clock : float or None
-        MHz.
+        MHz of the design; None: the oscillator's.
     baud : int or None
+        Rate of the serial line; None: the board's.
     """
 
     counters: bool
@@ -31,7 +55,7 @@ class DeviceOptions:
     baud: int | None
 
     def layers(self, network: Network) -> list[str]:
-        """Return the layers that ``--records`` names, each once."""
+        """Return the names of the layers that ``--records`` lists, each once."""
         if self.records is None:
             return []
         if self.records == "all":

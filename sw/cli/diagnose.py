@@ -1,11 +1,11 @@
-"""``spikeloom diagnose``: how the layers of a network fare, and what is wrong with them."""
+"""``spikeloom diagnose``: measures of each layer, and known failures with their remedies."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from spikeloom.sw.files import read_bytes
 from spikeloom.sw.network.file import FORMAT, METADATA_KEY, read_metadata
 
 if TYPE_CHECKING:
+    from spikeloom.sw.datasets import Dataset
     from spikeloom.sw.diagnostics import LayerHealth, Phase
 
 #: Exit status if a known failure was found.
@@ -49,18 +50,18 @@ def command(
     draw: Path | None,
     as_json: bool,
 ) -> None:
-    """Say layer by layer how PATH fares, and name known failures with what to do about them.
+    """Measure each layer of PATH, and name known failures together with their remedies.
 
     PATH is the folder of a training, whose log is read; or the file of a trained model, which is
     measured with some images of the data that it was trained on, and not changed; or a network
-    file, of which spikes can be measured but no λ.
+    file, which has spikes to measure but no λ.
 
-    λ is a layer's threshold, |∇λ| and |∇W| are norms of the loss's gradients. "clipped" and "low"
-    are shares of the inputs that should pass (those above 0, if the layer is not signed): beyond
-    λ, or so small that nothing comes out. "zero" is the share of outputs that are 0, "dead" that
-    of channels that never fire, "rate" spikes over T, and "full" the share of neurons that fire in
-    each timestep (of timesteps with the largest burst). The exit status is 1 if something was
-    found.
+    λ is a layer's threshold; |∇λ| and |∇W| are norms of the loss's gradients. "clipped" and "low"
+    are shares of the inputs that should pass (those above 0, unless the layer is signed): inputs
+    beyond λ, and inputs so small that nothing comes out. "zero" is the share of outputs that are
+    0, "dead" the share of channels that never fire, "rate" the number of spikes over T, and "full"
+    the share of neurons that fire in each timestep (for bursts, of timesteps with the largest
+    burst). The exit status is 1 if a failure was found.
 
     \b
         spikeloom diagnose trained.safetensors
@@ -99,7 +100,7 @@ def command(
 
 
 def _measured(path: Path, data: str | None, root: Path | None, limit: int) -> Phase:
-    """Return what is measured of a file."""
+    """Measure the layers of a file."""
     from spikeloom.sw.diagnostics import Phase
 
     header = read_metadata(read_bytes(path, "file"), path, METADATA_KEY)
@@ -113,7 +114,7 @@ def _measured(path: Path, data: str | None, root: Path | None, limit: int) -> Ph
 def _model(
     path: Path, data: str | None, root: Path | None, limit: int
 ) -> tuple[list[LayerHealth], str]:
-    """Return the health of a trained model's layers, and which images it was measured with."""
+    """Return the health of a trained model's layers, and the name of the images for it."""
     from spikeloom.sw import datasets
     from spikeloom.sw.diagnostics import measure
     from spikeloom.sw.spiking import SpikingNetwork
@@ -126,15 +127,16 @@ def _model(
         raise ConfigError(f"{path} does not say what it was trained on: choose images with --data")
     coding = trained.model.coding if isinstance(trained.model, SpikingNetwork) else None
     binning = None if coding is None else datasets.Binning.of(coding.input)
-    some = datasets.load(name, "train", root, binning).head(limit)
-    images = pixels_for(trained.model, some).float() * some.scale
-    return measure(trained.model, images, some.targets(), start=trained.start), _images(some)
+    examples = datasets.load(name, "train", root, binning).head(limit)
+    images = pixels_for(trained.model, examples).float() * examples.scale
+    layers = measure(trained.model, images, examples.targets(), start=trained.start)
+    return layers, _images(examples)
 
 
 def _network(
     path: Path, data: str | None, root: Path | None, limit: int
 ) -> tuple[list[LayerHealth], str]:
-    """Return the same of an integer network."""
+    """Return the health of an integer network's layers, and the name of the images for it."""
     from spikeloom.sw import datasets
     from spikeloom.sw import network as contract
     from spikeloom.sw.diagnostics import measure_network
@@ -143,12 +145,13 @@ def _network(
     name = data or dict(loaded.about).get("dataset")
     if not isinstance(name, str) or not name:
         raise ConfigError(f"{path} does not say what it was trained on: choose images with --data")
-    some = datasets.load(name, "train", root, datasets.Binning.of(loaded.input)).head(limit)
-    return measure_network(loaded, some.images_for(loaded.input)), _images(some)
+    binning = datasets.Binning.of(loaded.input)
+    examples = datasets.load(name, "train", root, binning).head(limit)
+    return measure_network(loaded, examples.images_for(loaded.input)), _images(examples)
 
 
-def _images(some: Any) -> str:
-    return f"{len(some)} training images of {some.name}"
+def _images(examples: Dataset) -> str:
+    return f"{len(examples)} training images of {examples.name}"
 
 
 def _number(value: float | None) -> str:
@@ -159,7 +162,7 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
-#: Columns by heading; one that has nothing to show is left out.
+#: Columns by heading; a column with nothing to show is left out.
 COLUMNS: dict[str, Callable[[LayerHealth], str]] = {
     "layer": lambda layer: layer.name,
     "#T": lambda layer: str(layer.timesteps),
@@ -181,7 +184,7 @@ COLUMNS: dict[str, Callable[[LayerHealth], str]] = {
 def _print(title: str, layers: Sequence[LayerHealth]) -> None:
     texts = {heading: [show(layer) for layer in layers] for heading, show in COLUMNS.items()}
     shown = {heading: column for heading, column in texts.items() if {*column} != {"-"}}
-    made = table(*shown, title=title)
+    health = table(*shown, title=title)
     for row in zip(*shown.values(), strict=True):
-        made.add_row(*row)
-    console().print(made)
+        health.add_row(*row)
+    console().print(health)

@@ -59,8 +59,8 @@ def command(
     from spikeloom.hw import axi as wrapped
     from spikeloom.hw import verilog
 
-    made = (wrapped if axi else verilog).generate(network, config)
-    beside = made.save(out)
-    console().print(hardware_table(made.sidecar))
-    click.echo(f"wrote {out}: Verilog of the module {made.sidecar['top']}")
+    generated = (wrapped if axi else verilog).generate(network, config)
+    beside = generated.save(out)
+    console().print(hardware_table(generated.sidecar))
+    click.echo(f"wrote {out}: Verilog of the module {generated.sidecar['top']}")
     click.echo(f"wrote {beside}: what its ports mean")

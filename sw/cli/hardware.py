@@ -1,4 +1,4 @@
-"""Options that choose hardware, shared by all commands that make or simulate some."""
+"""Options that choose hardware, for all commands that generate, build or simulate it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spikeloom.hw.planning.config import HardwareConfig, TimeMode
+from spikeloom.hw.options import MOST_WORD_VALUES, SLOTS, TimeMode
 from spikeloom.sw.cli.common import parse_per_layer, shape_text, table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-TIMES = tuple(mode.value for mode in TimeMode)
-SLOTS = HardwareConfig.slots
+    from spikeloom.hw.planning import HardwareConfig
 
 
 @dataclass(frozen=True)
 class HardwareOptions:
-    """What the options say.
+    """The values of these options.
 
     Parameters
     ----------
     lanes, events : str or None
+        M and E: a number, or numbers by layer.
     slots : int
+        Values that each of the E event generators searches in one clock cycle.
     time : str
+        One of the values of :class:`~spikeloom.hw.options.TimeMode`.
     """
 
     lanes: str | None = None
@@ -36,7 +38,9 @@ class HardwareOptions:
     time: str = TimeMode.AUTO.value
 
     def config(self, *, debug: bool = False, counters: bool = False) -> HardwareConfig:
-        """Return the configuration that the options spell."""
+        """Return the hardware's configuration with these options."""
+        from spikeloom.hw.planning import HardwareConfig
+
         return HardwareConfig(
             lanes=None if self.lanes is None else parse_per_layer(self.lanes, "lanes"),
             events=None if self.events is None else parse_per_layer(self.events, "events"),
@@ -48,7 +52,7 @@ class HardwareOptions:
 
 
 def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--lanes``, ``--events``, ``--slots`` and ``--time``; give them as ``hardware``."""
+    """Add ``--lanes``, ``--events``, ``--slots`` and ``--time``, passed as ``hardware``."""
 
     @click.option(
         "--lanes",
@@ -64,7 +68,7 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option(
         "--slots",
-        type=click.IntRange(1, 64),
+        type=click.IntRange(1, MOST_WORD_VALUES),
         default=SLOTS,
         show_default=True,
         metavar="S",
@@ -73,7 +77,7 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option(
         "--time",
-        type=click.Choice(TIMES),
+        type=click.Choice([mode.value for mode in TimeMode]),
         default=TimeMode.AUTO.value,
         show_default=True,
         help="How neurons go through the timesteps of a constant current: one by one, or folded "
@@ -96,7 +100,7 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def hardware_table(sidecar: dict[str, Any]) -> Table:
     """Return a table of the engines that a sidecar describes."""
-    made = table(
+    engines = table(
         "layer",
         "shape",
         "neuron",
@@ -110,7 +114,7 @@ def hardware_table(sidecar: dict[str, Any]) -> Table:
         "buffers",
     )
     for layer in sidecar["layers"]:
-        made.add_row(
+        engines.add_row(
             layer["name"],
             shape_text(layer["shape"]),
             layer["neuron"],
@@ -120,11 +124,11 @@ def hardware_table(sidecar: dict[str, Any]) -> Table:
             _time_text(layer),
             "\n".join(f"{b['source']}: {b['rows']} rows" for b in layer["buffers"]),
         )
-    return made
+    return engines
 
 
 def _time_text(layer: dict[str, Any]) -> str:
-    """Return how a layer goes through its timesteps."""
+    """Return, in words, how a layer goes through its timesteps."""
     if layer["folded"]:
         return "folded"
     steps = layer["steps_per_cycle"]

@@ -45,7 +45,7 @@ def image_options(function: _Command) -> _Command:
 
 
 def require_choice(data: str | None, image_file: Path | None, label_file: Path | None) -> None:
-    """Raise `ConfigError` unless the options name images, once."""
+    """Raise `ConfigError` unless the options name images in exactly one way."""
     if (data is None) == (image_file is None):
         raise ConfigError("which images? Give either --data or --images")
     if label_file is not None and image_file is None:
@@ -60,7 +60,10 @@ def read_images(
     label_file: Path | None,
     limit: int | None,
 ) -> Images:
-    """Return the images that the options name, ready for a network's input, and their labels."""
+    """Return the images that the options name, ready for a network's input, and their labels.
+
+    Labels are None if images of the user's own come without.
+    """
     if data is not None:
         images, labels = _data_set(data, data_root, source)
     else:

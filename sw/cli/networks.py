@@ -1,4 +1,4 @@
-"""The argument NETWORK of commands: a file, or the name of a network that comes with Spikeloom."""
+"""The argument NETWORK: a network file, or the name of a network that comes with Spikeloom."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def committed() -> list[str]:
 
 
 def networks_in_help(function: _Command) -> _Command:
-    """Replace ``{network}`` in the docstring by a description of the argument NETWORK."""
+    """Replace ``{network}`` in a command's docstring by the networks that can be named."""
     text = (
         f"a network file, or the name of a trained network that we bring: {', '.join(committed())}"
     )
@@ -33,7 +33,7 @@ def networks_in_help(function: _Command) -> _Command:
 
 
 def network_argument(function: _Command) -> _Command:
-    """Add the argument NETWORK, which the function takes as a network, and describe it."""
+    """Add the argument NETWORK, which is read from its file, and describe it in the docstring."""
     function = networks_in_help(function)
     return click.argument(
         "network", metavar="NETWORK", callback=lambda _, __, value: open_network(value)

@@ -11,7 +11,7 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import console, table
 
 if TYPE_CHECKING:
-    from spikeloom.hw.planning.config import HardwareConfig
+    from spikeloom.hw.planning import HardwareConfig
 
 
 def predict_cycles(
@@ -22,7 +22,7 @@ def predict_cycles(
     config: HardwareConfig,
     clock: float | None,
 ) -> dict[str, Any]:
-    """Return what the hardware will take for the test images of a data set, as JSON values.
+    """Return the predicted clock cycles for the test images of a data set, as JSON values.
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ def predict_cycles(
     root : path, optional
         Folder with its files.
     limit : int, optional
-        The first so many images.
+        Number of images, the first ones; by default all.
     config : HardwareConfig
+        The user's choices about the hardware.
     clock : float, optional
-        In MHz.
+        Clock frequency in MHz, for the images per second.
     """
-    from spikeloom.hw.planning.plan import plan
-    from spikeloom.hw.prediction import predict
-    from spikeloom.hw.prediction.cost import activity
+    from spikeloom.hw.planning import plan
+    from spikeloom.hw.prediction import activity, predict
     from spikeloom.sw import datasets
 
     planned = plan(network, config)
@@ -57,18 +57,18 @@ def predict_cycles(
 
 
 def show_prediction(prediction: dict[str, Any]) -> None:
-    """Print what :func:`predict_cycles` returns."""
+    """Print a prediction from :func:`predict_cycles`."""
     images = prediction["images"]
     out = console()
     out.print(
         f"predicted clock cycles per image, for {images} of {prediction['data']}:", markup=False
     )
-    made = table(
+    layers = table(
         *("layer", "#lanes M", "#events E", "#events", "#limit", "#cycles", "#utilisation"),
         *("#starved", "#blocked"),
     )
     for layer in prediction["layers"]:
-        made.add_row(
+        layers.add_row(
             layer["name"],
             str(layer["lanes"]),
             str(layer["events_per_cycle"]),
@@ -76,7 +76,7 @@ def show_prediction(prediction: dict[str, Any]) -> None:
             f"{layer['utilisation']:.3f}",
             *(f"{layer[key]:,.1f}" for key in ("starved", "blocked")),
         )
-    out.print(made)
+    out.print(layers)
     text = f"the slowest layer is {prediction['slowest']}"
     if prediction["interval"] is not None:
         text += f"; an image takes {prediction['interval']:,.1f} clock cycles"

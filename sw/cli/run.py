@@ -1,4 +1,4 @@
-"""``spikeloom run``: images through a board, simulated hardware, or the golden model."""
+"""``spikeloom run``: run images on a board, on simulated hardware, or on the golden model."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from spikeloom.sw.inference import Inference
     from spikeloom.sw.network import Network
 
-#: Of spikeloom.sw.inference; here, so that ``--help`` need not import torch.
+#: The targets of spikeloom.sw.inference, repeated here so that ``--help`` does not import torch.
 TARGETS = ("golden", "sim", "board")
-#: Labels that are printed where it is not known which are right.
+#: Most labels that are printed, if there are no right labels to compare them with.
 _SHOWN = 20
 
 
@@ -165,10 +165,10 @@ def _list_ports(port: str | None) -> None:
     if not found:
         click.echo("this computer has no serial port: plug in the board")
         return
-    made = table("port", "what it is")
+    listing = table("port", "what it is")
     for name, what in found:
-        made.add_row(name, what)
-    console().print(made)
+        listing.add_row(name, what)
+    console().print(listing)
 
 
 def _required(port: str | None) -> str:
@@ -184,7 +184,7 @@ def _open(source: str) -> Network | Manifest:
 
 
 def _show(found: Inference, port: str | None, counters: bool) -> None:
-    """Print what was run and how fast, its traffic, counters and counts."""
+    """Print the speed of a run, and its traffic, counters and counts."""
     where = {"golden": "the golden model", "sim": "simulated hardware"}.get(found.target, port)
     speed = f"{len(found.labels):,} images on {where}: {found.images_per_second:,.1f} per second"
     if found.cycles_per_image is not None:
@@ -198,17 +198,17 @@ def _show(found: Inference, port: str | None, counters: bool) -> None:
         )
     if counters and found.counters:
         names = list(next(iter(found.counters.values())))
-        made = table("layer", *(f"#{name}" for name in names))
+        counted = table("layer", *(f"#{name}" for name in names))
         for layer, values in found.counters.items():
-            made.add_row(layer, *(f"{values[name]:,}" for name in names))
-        console().print(made)
+            counted.add_row(layer, *(f"{values[name]:,}" for name in names))
+        console().print(counted)
     if found.counts:
-        made = table("counts of", "shape", "#sum", "#largest", "#per neuron and image")
+        fetched = table("counts of", "shape", "#sum", "#largest", "#per neuron and image")
         for layer, sent in found.counts.items():
             mean = f"{sent.double().mean():.3f}"
             shape = shape_text(sent.shape[1:])
-            made.add_row(layer, shape, f"{sent.sum():,}", str(int(sent.max())), mean)
-        console().print(made)
+            fetched.add_row(layer, shape, f"{sent.sum():,}", str(int(sent.max())), mean)
+        console().print(fetched)
 
 
 def _write(found: Inference, path: Path) -> None:

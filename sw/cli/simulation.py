@@ -23,14 +23,14 @@ _STAGES = {
 
 
 class StageBars:
-    """A run's progress as one bar per stage.
+    """Progress bars of a run, one for each stage; a :data:`~spikeloom.sim.cosim.Progress`.
 
     Parameters
     ----------
     progress : rich.progress.Progress
-        Where the bars are shown.
+        Display that the bars are added to.
     suffix : str
-        Put behind the stage's description.
+        Text after the name of each stage.
     """
 
     def __init__(self, progress: Progress, suffix: str = "") -> None:
@@ -46,15 +46,15 @@ class StageBars:
 
 
 def layer_table(report: CosimReport) -> Table:
-    """Return what was compared, and what the hardware counted, layer by layer.
+    """Return a table of each layer's compared values, differences and counters.
 
-    Cycles are left out where random stalls distort them.
+    Cycles are omitted if random stalls distorted them.
     """
     quantities = list(dict.fromkeys(name for layer in report.layers for name in layer.tallies))
     columns = ["layer", *(f"#{name}" for name in quantities), "#differing"]
     if report.measures:
         columns += ["#events", "#cycles", "#utilisation"]
-    made = table(*columns)
+    rows = table(*columns)
     for layer in report.layers:
         row = [layer.name]
         for name in quantities:
@@ -66,12 +66,12 @@ def layer_table(report: CosimReport) -> Table:
                 for name in ("events", "cycles")
             ]
             row.append("-" if layer.utilisation is None else f"{layer.utilisation:.3f}")
-        made.add_row(*row)
-    return made
+        rows.add_row(*row)
+    return rows
 
 
 def verdict(report: CosimReport) -> str:
-    """Return in one or two lines whether hardware and golden model agree."""
+    """Return a few lines that say whether hardware and golden model agree."""
     stalls = (
         "" if report.measures else f", stalls {report.stalls[0]:g} in, {report.stalls[1]:g} out"
     )
@@ -89,7 +89,7 @@ def verdict(report: CosimReport) -> str:
 
 
 def show(report: CosimReport) -> None:
-    """Print table, verdict and speed."""
+    """Print the table of layers, the verdict and the speed."""
     console().print(layer_table(report))
     outputs = ", ".join(f"{tally.compared:,} {name}" for name, tally in report.output.items())
     click.echo(f"output stream: {outputs}")

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 #: Of :func:`spikeloom.sw.training.train`; here, so that ``--help`` need not import torch.
 LR = 5e-3
 TUNE_LR = 4e-3
-#: What can be said beside a recipe; all else is the recipe's.
-BESIDE_RECIPES = ("target", "out", "data_root", "seed", "threads")
+#: Parameters that can be given with a recipe; the recipe itself has all others.
+WITH_RECIPES = ("target", "out", "data_root", "seed", "threads")
 
 
 def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -54,7 +54,7 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     metavar="T",
     default="4",
     show_default=True,
-    help="Levels of each activation, which become the timesteps of its layer: a number, or "
+    help="Levels of each activation, which become the timesteps of its layer: one number, or "
     "numbers by layer, as in conv1=8,default=4.",
 )
 @click.option(
@@ -62,7 +62,7 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     metavar="BITS",
     default="8",
     show_default=True,
-    help="Bits of the weights, 2 to 16: a number, or numbers by layer, as in first=8,default=4.",
+    help="Bits of the weights, 2 to 16: one number, or numbers by layer, as in first=8,default=4.",
 )
 @epoch_options
 @click.option(
@@ -95,7 +95,7 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     metavar="N",
     default=0,
     show_default=True,
-    help="The same seed and number of threads repeat a run.",
+    help="Seed: with the same seed and number of threads, the result is the same.",
 )
 @click.option(
     "--threads",
@@ -103,7 +103,7 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     metavar="N",
     default=1,
     show_default=True,
-    help="Threads of torch; for models as small as the zoo's, one is fastest.",
+    help="Threads of torch; one is fastest for models as small as those of the zoo.",
 )
 @click.option("--limit", type=int, metavar="N", help="Train on the first N images only.")
 @click.option(
@@ -143,13 +143,13 @@ def command(
 
     MODEL is a model of the zoo ({zoo}), or FILE.py:NAME, a torch.nn.Module
     class or a function that returns a model. It is an ordinary model with ReLU or LeakyReLU
-    activations, which is trained as it is first, and then with activations that have T levels and
-    weights of a few bits.
+    activations. It is first trained as it is, and then with activations of T levels and weights of
+    a few bits.
 
-    RECIPE is a TOML file that says all of it, and more: data, phases, devices, conversion. One that
-    comes with Spikeloom is found by its name. --out is then a folder, which gets the trained model,
-    the integer network, a log and the figures; the same command goes on with a training that was
-    interrupted. Beside a recipe there are only --out, --data-root, --seed and --threads.
+    RECIPE is a TOML file with all of these choices and more: data, phases, devices, conversion.
+    A recipe that comes with Spikeloom is found by its name. --out is then a folder, which gets the
+    trained model, the integer network, a log and the figures. The same command resumes a training
+    that was interrupted. Only --out, --data-root, --seed and --threads can be given with a recipe.
 
     \b
         spikeloom train digits-conv --out trained.safetensors
@@ -160,12 +160,12 @@ def command(
         spikeloom train mnist-lenet5 --data-root ~/data --out runs/lenet5
     """
     if _is_recipe(target):
-        said = {
+        given = {
             name: value
             for name, value in ctx.params.items()
             if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
         }
-        _train_by_recipe(target, out, said)
+        _train_by_recipe(target, out, given)
         return
     levels = parse_per_layer(timesteps, "timesteps")
     bits = parse_per_layer(weight_bits, "weight bits")
@@ -210,16 +210,16 @@ def command(
 
 
 def _is_recipe(target: str) -> bool:
-    """Return whether a recipe is meant: a name that the zoo has, too, is a model's."""
+    """Return whether ``target`` is a recipe; a name that the zoo has, too, is a model's."""
     from spikeloom.sw.cli.common import ZOO
 
     ours = target not in ZOO and target in recipes.committed()
     return target.endswith(recipes.SUFFIX) or ours
 
 
-def _train_by_recipe(target: str, out: Path, said: dict[str, Any]) -> None:
-    """Train as a recipe says, into the folder ``out``."""
-    wrong = sorted(said.keys() - set(BESIDE_RECIPES))
+def _train_by_recipe(target: str, out: Path, given: dict[str, Any]) -> None:
+    """Train by a recipe, into the folder ``out``, with the options that are given."""
+    wrong = sorted(given.keys() - set(WITH_RECIPES))
     if wrong:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in wrong)
         raise ConfigError(f"{names} cannot be given beside a recipe: write it into a recipe")
@@ -228,23 +228,23 @@ def _train_by_recipe(target: str, out: Path, said: dict[str, Any]) -> None:
 
     from dataclasses import replace
 
-    from spikeloom.hw.prediction.cost import cost_of
+    from spikeloom.hw.prediction import MEASURES
     from spikeloom.sw.training import recipe
     from spikeloom.sw.training.run import run
 
     path = recipes.find(target)
     chosen = recipe.load(path)
-    if "seed" in said:
-        chosen = replace(chosen, seed=said["seed"])
-    if "threads" in said:
-        chosen = replace(chosen, engine=replace(chosen.engine, threads=said["threads"]))
+    if "seed" in given:
+        chosen = replace(chosen, seed=given["seed"])
+    if "threads" in given:
+        chosen = replace(chosen, engine=replace(chosen.engine, threads=given["threads"]))
     with bars() as progress:
         result = run(
             chosen,
             out,
-            data_root=said.get("data_root"),
+            data_root=given.get("data_root"),
             beside=path.parent,
-            cost=cost_of,
+            cycles=MEASURES,
             progress=progress,
             say=lambda text: progress.console.print(text, markup=False),
         )
@@ -254,14 +254,14 @@ def _train_by_recipe(target: str, out: Path, said: dict[str, Any]) -> None:
 
 def _show(result: Result, out: Path) -> None:
     accuracies = table(f"{result.images} test images of {result.data}", "#accuracy")
-    for what, share in (
+    for model, share in (
         ("float ANN", result.float_accuracy),
         ("quantized ANN", result.quantized_accuracy),
         ("spiking network", result.spiking_accuracy),
         ("integer network", result.integer_accuracy),
     ):
         if share is not None:
-            accuracies.add_row(what, percent(share))
+            accuracies.add_row(model, percent(share))
     console().print(accuracies)
     click.echo(
         f"{result.differing_labels} labels of the integer network differ from the quantized ANN's"

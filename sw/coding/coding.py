@@ -15,7 +15,7 @@ from typing import Any, cast
 from spikeloom.sw.coding.folding import FoldedLayer
 from spikeloom.sw.coding.options import Options, coded_input, one_of
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.graph.nodes import Pooling
+from spikeloom.sw.graph import Pooling
 from spikeloom.sw.network import INPUT, Input, Logits, Neuron, Pool, Transport
 from spikeloom.sw.network.inputs import MAX_TIMESTEPS
 from spikeloom.sw.network.neurons import MAX_LEAK, MAX_SPIKE

@@ -16,8 +16,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.graph.layer_rules import conv_padding
-from spikeloom.sw.graph.nodes import LayerSpec, Pooling, SynapseSpec, Tap
+from spikeloom.sw.graph import LayerSpec, Pooling, SynapseSpec, Tap, conv_padding
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.quantized import Activation, QuantConv2d, QuantLinear
 from spikeloom.sw.quantized.additions import gain_of
@@ -112,7 +111,7 @@ def fold(prepared: nn.Module) -> list[FoldedLayer]:
     UnsupportedError
         If the model was not prepared, or its weights are not finite.
     """
-    layers = layers_of(prepared).layers
+    layers = layers_of(prepared)
     assert isinstance(prepared, fx.GraphModule)
     return [_fold_layer(prepared, layer) for layer in layers]
 

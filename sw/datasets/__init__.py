@@ -6,7 +6,15 @@ the original files in a folder that the user names.
 
 from spikeloom.sw.datasets import digits, idx, cifar, events  # noqa: I001  (in the order of help)
 from spikeloom.sw.datasets.dataset import Binning, Dataset
-from spikeloom.sw.datasets.loader import SPLITS, Content, Loader, load, loader
+from spikeloom.sw.datasets.images import load_images
+from spikeloom.sw.datasets.loader import (
+    SPLITS,
+    Content,
+    Loader,
+    first_images,
+    load,
+    loader,
+)
 
 __all__ = [
     "SPLITS",
@@ -17,7 +25,9 @@ __all__ = [
     "cifar",
     "digits",
     "events",
+    "first_images",
     "idx",
     "load",
+    "load_images",
     "loader",
 ]

@@ -1,4 +1,4 @@
-"""CIFAR-10 in its binary version, unpacked or not, and as mosaics of images in ``.npz`` files."""
+"""CIFAR-10: its binary version, packed or not, and mosaics of its images in ``.npz`` files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FILES = {
     "test": ("test_batch.bin",),
 }
 _NPZ = {"train": ("cifar10-train-0.npz", "cifar10-train-1.npz"), "test": ("cifar10-test.npz",)}
-#: What shows that the user has the Python version.
+#: Files that show that the user has the Python version.
 _PICKLES = ("cifar-10-python.tar.gz", "cifar-10-batches-py", "data_batch_1", "test_batch")
 
 
@@ -44,11 +44,11 @@ class CIFAR10(Loader):
 
     Krizhevsky, "Learning multiple layers of features from tiny images", technical report, 2009.
 
-    It is looked for as files of the binary version, in the folder itself or in
-    ``cifar-10-batches-bin``; as ``cifar-10-binary.tar.gz``; and as three ``.npz`` files,
+    The user's folder may hold the files of the binary version, itself or in a folder
+    ``cifar-10-batches-bin``; or ``cifar-10-binary.tar.gz``; or three ``.npz`` files,
     ``cifar10-train-0``, ``cifar10-train-1`` and ``cifar10-test``, with the arrays ``webp`` (bytes
-    of lossless images, each a mosaic of 25 x 40 pictures), ``off`` (where in it each begins, and
-    the end) and ``labels``.
+    of lossless images, each a mosaic of 25 x 40 pictures), ``off`` (offset in ``webp`` of each
+    mosaic, and of the end) and ``labels``.
     """
 
     name = "cifar10"
@@ -126,7 +126,7 @@ def _packed(path: Path, names: tuple[str, ...]) -> Iterator[Content]:
 
 
 def _mosaics(paths: list[Path], names: tuple[str, ...]) -> Iterator[Content]:
-    """Yield what the binary version's files called ``names`` hold, from ``.npz`` files."""
+    """Yield the content of the binary version's files ``names``, taken from ``.npz`` files."""
     records = np.concatenate([_unmosaic(path, **_arrays(path)) for path in paths])
     for index, name in enumerate(names):
         # The third of five files is in both of two .npz; the first of them is named.

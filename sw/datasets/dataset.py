@@ -1,4 +1,4 @@
-"""The contract of data sets: labelled images as integer pixels, with or without a time axis."""
+"""Labelled images as integer pixels, with or without a time axis: the form of every data set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spikeloom.sw.network import Input
 
 PixelArray = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int64]
-#: Which images: their numbers, or a slice.
+#: A choice of images: their numbers, or a slice.
 Indices = slice | Sequence[int] | IntArray | torch.Tensor
 
 
@@ -36,7 +36,8 @@ class Dataset:
         Real value of one pixel step: ``images * scale`` lies in [0, 1], which is what a torch
         model sees.
     spikes : array of uint8, shape (N, T, channels, height, width), optional
-        The same with a time axis, for recordings of an event camera: ``images`` are their sums.
+        The images with a time axis, for recordings of an event camera; ``images`` are then the
+        sums over it.
     """
 
     name: str
@@ -96,7 +97,7 @@ class Dataset:
         return self.shape if self.steps is None else (self.steps, *self.shape)
 
     def images_for(self, source: Input) -> PixelArray:
-        """Return the images as a network with this input takes them.
+        """Return the images in the form that a network's input takes.
 
         Returns
         -------
@@ -106,7 +107,7 @@ class Dataset:
         Raises
         ------
         DataError
-            If the input has a time axis, and the data set has none, or another one.
+            If the input has a time axis, and the data set has none, or one of another length.
         """
         if source.steps is None:
             return self.images
@@ -128,7 +129,7 @@ class Dataset:
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return some images as a torch model sees them, and their labels.
+        """Return some images in the form that a torch model takes, and their labels.
 
         Only these images are turned into real numbers: those of a whole data set take four times
         the memory of its pixels, for CIFAR-10 600 MB.
@@ -136,9 +137,9 @@ class Dataset:
         Parameters
         ----------
         indices : slice, or integers of shape (N,), optional
-            Which images, in this order; all by default.
+            Images to return, in this order; all by default.
         device : torch.device, optional
-            Where the tensors shall be; pixels travel there as bytes.
+            Device of the tensors; pixels travel there as bytes.
         dtype : torch.dtype
             Pixels are scaled in this precision: 1/255 in float32 is another number than in
             float64.
@@ -155,7 +156,7 @@ class Dataset:
         return images.to(device).to(dtype).mul_(self.scale), targets.to(device)
 
     def inputs(self) -> torch.Tensor:
-        """Return all images as a torch model sees them: float32 in [0, 1], (N, C, H, W)."""
+        """Return all images for a torch model: float32 in [0, 1], (N, channels, height, width)."""
         return self.batch()[0]
 
     def targets(self) -> torch.Tensor:
@@ -173,7 +174,7 @@ class Dataset:
         Raises
         ------
         ConfigError
-            If they are no such numbers.
+            If they are no such integers.
         """
         chosen = np.asarray(indices)
         if chosen.ndim != 1 or chosen.size == 0 or chosen.dtype.kind not in "iu":
@@ -208,16 +209,16 @@ class Dataset:
     def split(self, share: float, seed: int) -> tuple[Dataset, Dataset]:
         """Return two parts of the images: for training, and for validation.
 
-        Each image is in one of them, in the order it had. Validation gets its ``share`` of all
-        images and of each class, as exactly as whole images allow: the class's share rounded down
-        or up. Which images of a class these are is drawn by chance; the same seed draws the same.
+        Each image is in one of the parts, and the order stays. Validation gets its ``share`` of
+        all images and of each class, as exactly as whole images allow: a class's share is rounded
+        down or up. The images of a class are drawn at random; the same seed draws the same ones.
 
         Parameters
         ----------
         share : float
-            Of validation, more than 0 and less than 1.
+            Share of the images for validation, more than 0 and less than 1.
         seed : int
-            At least 0.
+            Seed of the draw, at least 0.
 
         Returns
         -------
@@ -243,7 +244,7 @@ class Dataset:
                 f"for {part}: choose another share, or more images"
             )
         counts = np.floor(wanted).astype(np.int64)
-        # What rounding down left over goes to the classes that lost most by it.
+        # Images that rounding down has left over go to the classes that lost most by it.
         most = np.argsort(counts - wanted, kind="stable")
         counts[most[: total - counts.sum()]] += 1
         generator = np.random.default_rng(seed)
@@ -256,15 +257,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Binning:
-    """How the events of a recording become spikes.
+    """Time bins in which the events of a recording are counted.
 
     Parameters
     ----------
     timesteps : int
         Number of equally long time bins.
     highest : int
-        Most events of one pixel and polarity that a bin counts. A pixel's sum over all bins must
-        fit 8 bits: ``timesteps * highest`` is at most 255.
+        Largest count of a pixel and polarity in one bin; a bin with more events has this count. A
+        pixel's sum over all bins must fit 8 bits: ``timesteps * highest`` is at most 255.
     """
 
     timesteps: int = 8
@@ -279,5 +280,5 @@ class Binning:
 
     @staticmethod
     def of(source: Input) -> Binning | None:
-        """Return what fits a network's input; None if that has no time axis."""
+        """Return the binning for a network's input; None if the input has no time axis."""
         return None if source.steps is None else Binning(source.steps, source.values().high)

@@ -1,4 +1,4 @@
-"""Event cameras' recordings: N-MNIST in its original files, and events in time bins.
+"""Recordings of event cameras: events in time bins, and N-MNIST in its original files.
 
 Nothing here is ever downloaded.
 """
@@ -25,9 +25,9 @@ NMNIST_SHAPE = (2, 34, 34)
 NMNIST_CLASSES = 10
 #: Bytes of one event in an original file.
 _EVENT_BYTES = 5
-#: An event at this row is none: it tells that the sensor's clock went once more around.
+#: Row of an entry that is no event, but says that the sensor's clock has wrapped around again.
 _OVERFLOW_ROW = 240
-#: By how many microseconds.
+#: Microseconds after which the clock wraps around.
 _OVERFLOW = 1 << 13
 
 Array = npt.NDArray[Any]
@@ -46,7 +46,7 @@ class Recordings:
     t : array of int64, shape (events,)
         Microseconds.
     offsets : array of int64, shape (N + 1,)
-        Recording i is the events from ``offsets[i]`` to before ``offsets[i + 1]``.
+        Recording i has the events from ``offsets[i]`` to before ``offsets[i + 1]``.
     labels : array of int64, shape (N,)
     """
 
@@ -77,7 +77,7 @@ class Recordings:
             raise DataError(f"recording {empty[0]} has no events: leave it out")
 
     def bins(self, timesteps: int, highest: int, shape: tuple[int, int, int]) -> Array:
-        """Return :func:`bin_events` of all recordings."""
+        """Return the counts of all recordings, as :func:`bin_events` does."""
         return bin_events(self.x, self.y, self.p, self.t, self.offsets, timesteps, highest, shape)
 
 
@@ -115,8 +115,8 @@ def bin_events(
 ) -> npt.NDArray[np.uint8]:
     """Count events per pixel, polarity and time bin.
 
-    A recording's time, from its first event to its last, is cut into equally long bins, so that a
-    recording's bins do not depend on the others.
+    The time from a recording's first event to its last is cut into equally long bins, so that no
+    recording depends on another.
 
     Parameters
     ----------
@@ -124,11 +124,11 @@ def bin_events(
         Column, row, polarity (0 or 1) and time in any unit; the events of one recording need not
         be sorted.
     offsets : array of integers, shape (N + 1,)
-        Recording i is the events from ``offsets[i]`` to before ``offsets[i + 1]``; none is empty.
+        Recording i has the events from ``offsets[i]`` to before ``offsets[i + 1]``; none is empty.
     timesteps : int
         Number of bins, at least 1.
     highest : int
-        Larger counts become this; 1 to 255. With 1, a bin says only whether there was an event.
+        Larger counts become this; 1 to 255. With 1, a bin shows only whether there was an event.
     shape : (int, int, int)
         (polarities, height, width).
 
@@ -148,8 +148,8 @@ def bin_events(
             raise ConfigError(
                 f"{what} of binned events must be an integer from 1 to {largest}, not {value!r}"
             )
-    for values, size, what in ((p, shape[0], "polarity"), (y, shape[1], "row"), (x, shape[2], "c")):
-        what = "column" if what == "c" else what
+    places = {"polarity": p, "row": y, "column": x}
+    for (what, values), size in zip(places.items(), shape, strict=True):
         off = np.flatnonzero((values < 0) | (values >= size))
         if off.size:
             raise DataError(
@@ -217,8 +217,8 @@ def decode_nmnist(content: bytes, path: str | Path) -> tuple[Array, Array, Array
     """Return x, y, p and t of an original N-MNIST file's ``content``.
 
     An event is 5 bytes: x; y; then, big-endian, the polarity in the highest bit and the time in
-    microseconds in the other 23. Events at row 240 are none: from each of them on, 2^13
-    microseconds are to be added to the time.
+    microseconds in the other 23. Entries at row 240 are no events: each adds 2^13 microseconds to
+    the time of all events that follow.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def decode_nmnist(content: bytes, path: str | Path) -> tuple[Array, Array, Array
     Raises
     ------
     FileFormatError
-        If it is not a whole number of events, or none.
+        If it is not a whole number of events, or has no events.
     """
     if len(content) % _EVENT_BYTES:
         raise FileFormatError(

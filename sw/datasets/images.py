@@ -1,4 +1,4 @@
-"""Images of the user's own, from ``.npy`` and ``.npz`` files."""
+"""Reading a user's own images from ``.npy`` and ``.npz`` files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load_images(
         is one. A single image without the leading axis, and images without the axis of their
         only channel, are accepted.
     highest : int
-        Pixels must be from 0 to this.
+        Largest pixel that the network takes; the smallest is 0.
 
     Returns
     -------

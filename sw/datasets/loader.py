@@ -1,4 +1,4 @@
-"""Data sets by name, from files of the user's. Nothing is ever downloaded."""
+"""Loading data sets by name, from files of the user's. Nothing is ever downloaded."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from spikeloom.sw.datasets.dataset import Binning, Dataset
+import numpy as np
+
+from spikeloom.sw.datasets.dataset import Binning, Dataset, IntArray
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import Input
 from spikeloom.sw.registry import Registered
 
 SPLITS = ("train", "test")
@@ -19,16 +22,16 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Content:
-    """What one of a data set's original files holds, wherever it was found.
+    """The content of one of a data set's original files, wherever it was found.
 
     Parameters
     ----------
     name : str
-        Of the original file, without the end that says how it is compressed.
+        Name of the original file, without the suffix of its compression.
     path : path
         The file itself, or the one that it is packed into.
     data : bytes
-        Decompressed.
+        Decompressed content.
     """
 
     name: str
@@ -42,15 +45,15 @@ class Content:
 
 
 class Loader(Registered, ABC):
-    """How one data set is found and read; each is a class with a ``name``.
+    """A way to find and read one data set. A subclass is found by its ``name``.
 
     Attributes
     ----------
     name : str
     needs : str
-        What the user's folder must hold; empty if the data set comes with Spikeloom.
+        Files that the user's folder must hold; empty if the data set comes with Spikeloom.
     origin : str
-        Where people usually get that.
+        Where people usually get these files.
     published : mapping of str to str
         SHA-256 of the original files' decompressed content, by the files' names. The figures are
         those that several projects publish, and were computed here, too.
@@ -65,7 +68,7 @@ class Loader(Registered, ABC):
 
     @abstractmethod
     def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
-        """Return one split; as :func:`load`."""
+        """Return one split. Parameters and errors are those of :func:`load`."""
 
     def contents(self, split: str, root: str | Path | None) -> Iterator[Content]:
         """Yield the original files of one split, as far as their content is published.
@@ -79,11 +82,11 @@ class Loader(Registered, ABC):
         yield from ()
 
     def is_published(self, content: Content) -> bool:
-        """Say whether this is the published content of the file of this name."""
+        """Return whether a file has the content that was published under its name."""
         return self.published.get(content.name) == content.sha256
 
     def folder(self, root: str | Path | None) -> Path:
-        """Return the folder to look in: ``root``, or the one in it that has the data set's name.
+        """Return the folder to look in: ``root``, or a folder in it with the data set's name.
 
         Raises
         ------
@@ -96,12 +99,12 @@ class Loader(Registered, ABC):
         return inner if inner.is_dir() else Path(root)
 
     def advice(self) -> str:
-        """Return what to do about missing files, for messages."""
+        """Return advice on missing files, for error messages."""
         return f"name the folder that holds {self.needs} (from {self.origin})"
 
 
 def loader(name: str) -> Loader:
-    """Return what loads the data set called ``name``.
+    """Return the loader of the data set called ``name``.
 
     Raises
     ------
@@ -124,8 +127,8 @@ def load(
         Folder with the original files, for the data sets that do not come with Spikeloom; or one
         with a folder of the data set's name in it.
     binning : Binning, optional
-        For recordings of events, ``nmnist``: how they are binned in time, by default in
-        ``Binning()``. Still images have no use for it, and are loaded as they are.
+        For recordings of events, ``nmnist``: how they are binned in time, ``Binning()`` by default.
+        Still images are loaded without regard to it.
 
     Raises
     ------
@@ -140,3 +143,32 @@ def load(
     if split not in SPLITS:
         raise ConfigError(f"the split must be {' or '.join(SPLITS)}, not {split!r}")
     return chosen.load(split, root, binning or Binning())
+
+
+def first_images(name: str, source: Input, number: int, root: str | Path | None = None) -> IntArray:
+    """Return the first images of a data set's test split, ready for a network.
+
+    Parameters
+    ----------
+    name : str
+        As for :func:`load`.
+    source : Input
+        The network's input; images of events are binned for it.
+    number : int
+        Number of images, at least 1. There are fewer if the split has fewer.
+    root : path, optional
+        As for :func:`load`.
+
+    Returns
+    -------
+    array of int64, shape (number, channels, height, width)
+        With the time axis behind the number, if the input has one.
+
+    Raises
+    ------
+    ConfigError, FileFormatError, DataError
+        As :func:`load`; DataError also if the network's input has a time axis, and the images have
+        none.
+    """
+    test = load(name, "test", root, Binning.of(source))
+    return np.asarray(test.images_for(source)[:number], np.int64)

@@ -1,4 +1,8 @@
-"""What tells why a network does not train or convert: measures per layer, and known failures."""
+"""Diagnostics: reasons why a network does not train or convert.
+
+:class:`Monitor` and :func:`measure` take measures of each layer; :func:`findings` recognises known
+failures in them.
+"""
 
 from spikeloom.sw.diagnostics.failures import Failure, Finding, findings
 from spikeloom.sw.diagnostics.health import LayerHealth

@@ -1,8 +1,9 @@
-"""Known ways in which a quantized network fails to train, in plain words.
+"""Known failures in the training of a quantized network, in plain words.
 
-Each is a class that is found by its ``name``, and judges the history of all layers, epoch by epoch.
-The limits are constants of this module, wide enough that healthy runs stay well inside. The ratio
-of gradients, |∇W|/|∇λ|, is no criterion: in runs that go well it differs by orders of magnitude.
+Each failure is a class that is found by its ``name``, and judges the history of all layers, epoch
+by epoch. The limits are constants of this module, wide enough that healthy trainings stay well
+inside. The ratio of gradients, |∇W|/|∇λ|, is no criterion: in trainings that go well it differs by
+orders of magnitude.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ from typing import Any, ClassVar
 from spikeloom.sw.diagnostics.health import LayerHealth
 from spikeloom.sw.registry import Registered
 
-#: λ is far from what the activations want if it is off by more than this factor, ...
+#: λ is far off if it differs from the λ that fits the inputs by more than this factor.
 FAR = 3.0
-#: ... and has not moved if it is within this share of where it started.
+#: λ has not moved if it has changed by less than this share.
 STILL = 0.02
-#: A layer's λ has moved, beside one that has not, if it is this share away from its start.
+#: λ of another layer has moved, by comparison, if it has changed by more than this share.
 MOVED = 0.1
 #: Training steps before which no λ is expected to have moved.
-PATIENCE = 20
-#: Share of the driving inputs beyond λ, with which λ is far too small; a good one clips some 0.003.
+LEAST_STEPS = 20
+#: λ is far too small if a larger share of the driving inputs is beyond it. A good λ clips 0.003.
 CLIPPED = 0.5
-#: Share of the driving inputs that come out as 0, with which λ is far too large. Of normally
-#: distributed ones it is 0.3 with 4 levels, and 0.87 with 1 level.
+#: λ is far too large if a larger share of the driving inputs comes out as 0. For normally
+#: distributed inputs this share is 0.3 with 4 levels, and 0.87 with 1 level.
 BELOW = 0.97
-#: Share of dead channels that is too many: trained networks have a few.
+#: Too many channels are dead if their share is larger: trained networks have a few.
 DEAD = 0.5
-#: Spikes over T that are as good as none.
+#: A layer is silent if it has fewer spikes over T.
 SILENT = 0.002
-#: Share of timesteps with the largest burst: these neurons say no more than "much".
+#: Bursts are saturated if a larger share of timesteps has the largest burst.
 SATURATED = 0.25
 
 
@@ -43,13 +44,13 @@ class Finding:
     Parameters
     ----------
     name : str
-        Of the failure: a key of :attr:`Failure.kinds`.
+        Name of the failure: a key of :attr:`Failure.kinds`.
     layers : tuple of str
-        That it befell.
+        Names of the layers that have it.
     what : str
-        What is the matter, with the figures.
+        Description of the failure, with the figures of these layers.
     advice : str
-        What to do.
+        A remedy.
     """
 
     name: str
@@ -65,8 +66,8 @@ class Finding:
         return asdict(self) | {"layers": list(self.layers)}
 
 
-#: The layers of one epoch, in their order.
-Epoch = Sequence[LayerHealth]
+#: Health of all layers in one epoch, in the order of the layers.
+EpochHealth = Sequence[LayerHealth]
 
 
 class Failure(Registered):
@@ -75,23 +76,23 @@ class Failure(Registered):
     kinds: ClassVar[dict[str, type[Failure]]] = {}
     name_attribute = "name"
     name: ClassVar[str]
-    #: What is the matter, without a subject, and what to do.
+    #: Description and remedy, for a :class:`Finding`.
     what: ClassVar[str]
     advice: ClassVar[str]
 
-    def affected(self, history: Sequence[Epoch]) -> list[LayerHealth]:
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
         """Return the layers that have the failure; ``history`` has at least one epoch."""
         raise NotImplementedError
 
     def figures(self, layer: LayerHealth) -> str:
-        """Return what shows it in this layer."""
+        """Return the figures of a layer that show the failure."""
         raise NotImplementedError
 
 
 class NoGradient(Failure):
-    """The gradient by λ, or by the weights below, is exactly 0 in a layer that fires in its range.
+    """The gradient by λ or by the layer's weights is exactly 0, though inputs are within range.
 
-    Layers before one whose gradient is lost have none either, so the last one is the cause.
+    No gradient reaches the layers before such a layer either, so the last of them is the cause.
     """
 
     name = "no-gradient"
@@ -101,7 +102,7 @@ class NoGradient(Failure):
         "the derivative of QCFS, for its floor; use our activations, or give yours that derivative"
     )
 
-    def affected(self, history: Sequence[Epoch]) -> list[LayerHealth]:
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
         found: list[LayerHealth] = []
         for layer in reversed(history[-1]):
             if not _inside(layer):
@@ -115,7 +116,7 @@ class NoGradient(Failure):
 
 
 class FrozenThreshold(Failure):
-    """λ is far from the activations, has a gradient, and stays where it is; so do all others."""
+    """λ is far off and does not move despite a gradient; λ of later layers does not move either."""
 
     name = "frozen-threshold"
     what = "λ has a gradient but stays where it started, far from the inputs' range"
@@ -124,7 +125,7 @@ class FrozenThreshold(Failure):
         "(initialise), and give it a higher rate than the weights (lambda_lr_factor)"
     )
 
-    def affected(self, history: Sequence[Epoch]) -> list[LayerHealth]:
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
         stuck = _stuck(history)
         return stuck if stuck and not _others_move(history, stuck) else []
 
@@ -135,7 +136,7 @@ class FrozenThreshold(Failure):
 
 
 class StuckEarlyLayers(FrozenThreshold):
-    """λ of the first layers stays where it is, far from the activations; λ of later ones moves."""
+    """λ of early layers is far off and does not move, while λ of later layers does."""
 
     name = "stuck-early-layers"
     what = "λ of early layers stays where it started, while later layers learn theirs"
@@ -144,13 +145,13 @@ class StuckEarlyLayers(FrozenThreshold):
         "staged(prepared, teacher, images)"
     )
 
-    def affected(self, history: Sequence[Epoch]) -> list[LayerHealth]:
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
         stuck = _stuck(history)
         return stuck if stuck and _others_move(history, stuck) else []
 
 
 class FarThreshold(Failure):
-    """λ of the first epoch is far off the range of the activations."""
+    """λ is far from the range of the layer's inputs in the first epoch."""
 
     name = "far-threshold"
     what = "λ is far from the range of the layer's inputs"
@@ -158,7 +159,7 @@ class FarThreshold(Failure):
         "Set it from some hundreds of training images before training: initialise(prepared, images)"
     )
 
-    def affected(self, history: Sequence[Epoch]) -> list[LayerHealth]:
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
         return [
             layer
             for layer in history[0]
@@ -174,7 +175,7 @@ class FarThreshold(Failure):
 
 
 class DeadLayer(Failure):
-    """Many channels never fire."""
+    """Many channels of the layer never fire."""
 
     name = "dead-layer"
     what = "many channels never fire, whatever the image"
@@ -183,7 +184,7 @@ class DeadLayer(Failure):
         "inputs and the initialisation of weights and biases, or take fewer channels"
     )
 
-    def affected(self, history: Sequence[Epoch]) -> list[LayerHealth]:
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
         return [layer for layer in history[-1] if layer.dead > DEAD]
 
     def figures(self, layer: LayerHealth) -> str:
@@ -191,7 +192,7 @@ class DeadLayer(Failure):
 
 
 class SilentLayer(Failure):
-    """The layer's neurons live, but hardly ever fire."""
+    """The layer's channels are not dead, but hardly ever fire."""
 
     name = "silent-layer"
     what = "there are hardly any spikes"
@@ -199,7 +200,7 @@ class SilentLayer(Failure):
         "λ may be too large, or T too small for the range of the inputs: initialise λ, or raise T"
     )
 
-    def affected(self, history: Sequence[Epoch]) -> list[LayerHealth]:
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
         return [layer for layer in history[-1] if layer.dead <= DEAD and layer.rate < SILENT]
 
     def figures(self, layer: LayerHealth) -> str:
@@ -213,7 +214,7 @@ class SaturatedBursts(Failure):
     what = "burst neurons fire the most spikes they can in many timesteps"
     advice = "What they leave out is lost: raise `largest`, or λ"
 
-    def affected(self, history: Sequence[Epoch]) -> list[LayerHealth]:
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
         return [
             layer for layer in history[-1] if layer.largest > 1 and layer.saturation > SATURATED
         ]
@@ -222,13 +223,13 @@ class SaturatedBursts(Failure):
         return f"{layer.largest} spikes in {layer.saturation:.0%} of the timesteps"
 
 
-def findings(history: Sequence[Epoch]) -> list[Finding]:
-    """Return the known failures that a training, or a part of it, shows.
+def findings(history: Sequence[EpochHealth]) -> list[Finding]:
+    """Return the known failures in a training, or in a part of it.
 
     Parameters
     ----------
     history : sequence of sequences of LayerHealth
-        What :meth:`~spikeloom.sw.diagnostics.Monitor.epoch` returned, epoch by epoch.
+        Results of :meth:`~spikeloom.sw.diagnostics.Monitor.epoch`, epoch by epoch.
 
     Returns
     -------
@@ -248,20 +249,20 @@ def findings(history: Sequence[Epoch]) -> list[Finding]:
 
 
 def _inside(layer: LayerHealth) -> bool:
-    """Return whether some inputs are neither cut off nor clipped, but come out as levels."""
+    """Return whether some driving inputs are neither clipped nor below the first level."""
     return layer.clipped is not None and layer.below is not None and layer.clipped + layer.below < 1
 
 
 def _distance(layer: LayerHealth) -> float:
-    """Return the factor, at least 1, by which λ is off what the inputs want."""
+    """Return the factor, at least 1, between λ and the λ that fits the inputs."""
     if not layer.threshold or not layer.wanted:
         return 1.0
     return math.exp(abs(math.log(layer.threshold / layer.wanted)))
 
 
-def _stuck(history: Sequence[Epoch]) -> list[LayerHealth]:
+def _stuck(history: Sequence[EpochHealth]) -> list[LayerHealth]:
     """Return layers whose λ has a gradient, is far off, and has not moved."""
-    if 0 < sum(epoch[0].steps for epoch in history) < PATIENCE:
+    if 0 < sum(epoch[0].steps for epoch in history) < LEAST_STEPS:
         return []
     return [
         layer
@@ -273,8 +274,8 @@ def _stuck(history: Sequence[Epoch]) -> list[LayerHealth]:
     ]
 
 
-def _others_move(history: Sequence[Epoch], stuck: Sequence[LayerHealth]) -> bool:
-    """Return whether a layer after all stuck ones has moved well."""
+def _others_move(history: Sequence[EpochHealth], stuck: Sequence[LayerHealth]) -> bool:
+    """Return whether λ of a layer after the last stuck one has moved."""
     layers = list(history[-1])
     return any(abs(layer.moved or 0) > MOVED for layer in layers[layers.index(stuck[-1]) + 1 :])
 

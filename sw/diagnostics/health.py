@@ -1,4 +1,4 @@
-"""What is measured of one layer."""
+"""Health of a layer: its measures during an epoch, and their JSON form."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from spikeloom.sw.errors import FileFormatError
 
 @dataclass(frozen=True)
 class LayerHealth:
-    """How one layer that fires fared over some batches of an epoch.
+    """Measures of one layer that fires, over some batches of an epoch.
 
-    A *driving* input is one that the activation is meant to pass on: one above 0, or, of a signed
-    activation, any but 0. None stands for what was not measured.
+    A *driving* input is one that the activation is meant to pass on: an input above 0 or, for a
+    signed activation, any input except 0. None stands for a measure that was not taken.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class LayerHealth:
     timesteps : int
         T.
     largest : int
-        Most spikes of one timestep; 1 but for burst neurons.
+        Largest number of spikes in one timestep; 1 except for burst neurons.
     steps : int
         Training steps of the epoch; 0 if the layer was measured without training.
     start : float or None
@@ -31,24 +31,24 @@ class LayerHealth:
     threshold : float or None
         λ at the end of the epoch; an integer network has none.
     wanted : float or None
-        λ that just clips the highest 0.3 % of the driving inputs; None if there are none.
+        The λ that fits the inputs: it just clips the highest 0.3 % of the driving inputs. None if
+        there are no driving inputs.
     gradient : float or None
-        Mean size of the loss's gradient by λ, at constant T; None if λ takes none.
+        Mean size of the loss's gradient by λ, at constant T; None if λ is not learned.
     weight_gradient : float or None
-        The same by the weights of the layer.
+        Mean norm of the loss's gradient by the weights of the layer.
     clipped : float or None
         Share of the driving inputs beyond the range that λ gives.
     below : float or None
-        Share of the driving inputs for which the output is 0 nevertheless.
+        Share of the driving inputs whose output is 0 all the same.
     zero : float
         Share of outputs that are 0.
     dead : float
-        Share of channels (of fully connected layers: neurons) whose output was never anything
-        else.
+        Share of channels (in fully connected layers, of neurons) whose output was always 0.
     rate : float
         Mean number of spikes over T.
     saturation : float
-        Share of neurons that fire in each of their timesteps; of burst neurons, share of
+        Share of neurons that fire in each of their timesteps; for burst neurons, share of
         timesteps with ``largest`` spikes.
     """
 
@@ -77,16 +77,16 @@ class LayerHealth:
 
     @property
     def ratio(self) -> float | None:
-        """Gradient of the weights over that of λ: of any size in healthy runs, and so no alarm.
+        """Gradient by the weights over gradient by λ; any size is healthy, so it is no alarm.
 
-        None where one of them is unknown, or that of λ is 0.
+        None if one of them is unknown, or that by λ is 0.
         """
         if self.weight_gradient is None or not self.gradient:
             return None
         return self.weight_gradient / self.gradient
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields by name as JSON values; what is not finite becomes None."""
+        """Return the fields by name as JSON values; infinity and NaN become None."""
         return {
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in asdict(self).items()
@@ -94,7 +94,7 @@ class LayerHealth:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> LayerHealth:
-        """Return the layer that :meth:`to_json` described.
+        """Return the health that :meth:`to_json` described.
 
         Raises
         ------

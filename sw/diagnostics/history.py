@@ -1,4 +1,4 @@
-"""What the log of a training says of its layers."""
+"""History of the layers' health, read from the log of a training."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from spikeloom.sw.diagnostics.health import LayerHealth
 from spikeloom.sw.errors import FileFormatError
 from spikeloom.sw.files import read_bytes
 
-#: The file in a training's folder.
+#: Name of the log in a training's folder.
 LOG = "log.jsonl"
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase of a training, or one measurement.
+    """Health of the layers in a phase of a training, or in one measurement.
 
     Parameters
     ----------
     name : str
     epochs : sequence of sequences of LayerHealth
-        The layers, epoch by epoch; at least one epoch.
+        Health of all layers, epoch by epoch; at least one epoch.
     """
 
     name: str
@@ -34,9 +34,10 @@ class Phase:
 def read_log(folder: str | Path) -> list[Phase]:
     """Return the phases of the training in ``folder`` whose layers were watched, in order.
 
-    Each line of ``log.jsonl`` is a JSON object for one epoch: with ``phase``, perhaps ``kind``,
-    ``epoch``, and ``health``, the :class:`~spikeloom.sw.diagnostics.LayerHealth` of each layer, if
-    they were watched. A last line that a killed training left unfinished is passed over.
+    Each line of ``log.jsonl`` is a JSON object for one epoch. It has ``phase``, perhaps ``kind``,
+    ``epoch`` and, if the layers were watched, ``health``: the
+    :class:`~spikeloom.sw.diagnostics.LayerHealth` of each layer. A last line that a killed training
+    left unfinished is skipped.
 
     Raises
     ------

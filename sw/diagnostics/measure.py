@@ -1,4 +1,4 @@
-"""Measures per layer without training: of a model, and of an integer network."""
+"""Measures of each layer without training, for a model and for an integer network."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def measure(
     start: Mapping[str, float] | None = None,
     batch_size: int = BATCH_SIZE,
 ) -> list[LayerHealth]:
-    """Return what the layers do with some images, and the gradients of the cross-entropy.
+    """Measure the layers of a model with some images, and the gradients of the cross-entropy.
 
     Parameters
     ----------
     model : nn.Module
         A prepared model, or a :class:`~spikeloom.sw.spiking.SpikingNetwork`. Left as it is.
     images : tensor, shape (N, *image_shape)
-        As the model sees them.
+        As the model takes them.
     labels : tensor of int64, shape (N,)
     start : mapping of layer name to float, optional
         λ before the training.
@@ -44,14 +44,14 @@ def measure(
     Returns
     -------
     list of LayerHealth
-        In the order of the layers, with 0 ``steps``; ``start`` is None where it is not given.
+        In the order of the layers, with 0 ``steps``; ``start`` is None unless it is given.
     """
     monitor = Monitor(model, every=1)
     state = {key: value.clone() for key, value in model.state_dict().items()}
     modes = {part: part.training for part in model.modules()}
     kept = {parameter: parameter.grad for parameter in model.parameters()}
-    # Spiking networks have gradients in training mode only, in which batch-norm's statistics
-    # move: they are put back.
+    # Spiking networks have gradients only in training mode, which changes the statistics of
+    # batch-norm: they are restored afterwards.
     model.train(any(isinstance(part, SpikingNetwork) for part in model.modules()))
     try:
         for first in range(0, len(images), batch_size):
@@ -76,7 +76,7 @@ def measure(
 def measure_network(
     network: Network, images: npt.ArrayLike, *, batch_size: int = BATCH_SIZE
 ) -> list[LayerHealth]:
-    """Return what the layers of an integer network do with some images.
+    """Measure the layers of an integer network with some images.
 
     Parameters
     ----------
@@ -87,24 +87,23 @@ def measure_network(
     Returns
     -------
     list of LayerHealth
-        In the order of the layers; there is no λ, and no gradient.
+        In the order of the layers, without λ and gradients.
     """
     golden = Golden(network)
     pixels = np.asarray(images)
     layers = [layer for layer in network.layers if layer.neuron.fires]
     tallies = {layer.name: Tally() for layer in layers}
-    largest = {layer.name: layer.neuron.most_quanta for layer in layers}
+    sizes = {x.name: (x.neuron.most_quanta, x.neuron.amplitudes) for x in layers}
     for first in range(0, len(pixels), batch_size):
         trace = golden.run(pixels[first : first + batch_size], trace=True).trace
         assert trace is not None
         for layer in layers:
-            made = activity(trace[layer.name].spikes, largest[layer.name], layer.neuron.amplitudes)
-            tallies[layer.name].add(*made)
+            tallies[layer.name].add(*activity(trace[layer.name].spikes, *sizes[layer.name]))
     return [
         LayerHealth(
             name=layer.name,
             timesteps=layer.timesteps,
-            largest=largest[layer.name],
+            largest=sizes[layer.name][0],
             steps=0,
             start=None,
             threshold=None,

@@ -1,4 +1,4 @@
-"""Measures per layer while a model trains."""
+"""Measures of each layer while a model trains."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from spikeloom.sw.quantized.initialisation import PERCENTILE
 from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
 from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
 
-#: One batch in so many is looked at, the first of an epoch always.
+#: One batch in this many is measured, beginning with the first of an epoch.
 EVERY = 16
-#: Inputs of a layer that are kept per batch, to find the λ that they want.
+#: Number of inputs of a layer that are kept per batch, to find the λ that fits them.
 KEPT = 4096
 
 
 class Monitor:
-    """Watches the layers of a model that trains, and leaves the training as it is.
+    """Watches the layers of a model while it trains, without any influence on the training.
 
-    Only some batches are looked at, and hooks are there for as long as these last, so the cost is
-    a few per cent of the training's. Random numbers are drawn from a stream of its own.
+    Only some batches are measured, and hooks exist only during these, so the monitor takes a few
+    per cent of the training's time. Its random numbers come from a stream of its own.
 
     Parameters
     ----------
     model : nn.Module
-        A prepared model or a :class:`~spikeloom.sw.spiking.SpikingNetwork`, or what wraps one for
-        mixed precision or several devices.
+        A prepared model or a :class:`~spikeloom.sw.spiking.SpikingNetwork`, or a module that wraps
+        one for mixed precision or several devices.
     start : mapping of layer name to float, optional
-        λ before training, if the training began elsewhere; by default λ now.
+        λ before training, if the training began elsewhere; by default the present λ.
     every : int
-        One batch in so many is looked at.
+        One batch in this many is measured.
 
     Raises
     ------
@@ -77,9 +77,9 @@ class Monitor:
         self._steps += 1
 
     def after_backward(self) -> None:
-        """Look at the gradients; call it before the optimizer's step.
+        """Measure the gradients; call it before the optimizer's step.
 
-        Gradients that are scaled for float16 are to be unscaled first; their ratio holds anyway.
+        Unscale gradients that are scaled for float16 first; only their ratio holds in any case.
         """
         if self._watching:
             for probe in self._probes:
@@ -87,14 +87,14 @@ class Monitor:
         self._stop()
 
     def epoch(self) -> list[LayerHealth]:
-        """Return what was seen since the last call, in the order of the layers, and start anew.
+        """Return the health of the layers since the last call, in their order, and start anew.
 
         Layers that saw no batch are left out.
         """
         self._stop()
         steps, self._steps = self._steps, 0
-        made = [probe.health(self.start[probe.name], steps) for probe in self._probes]
-        return [health for health in made if health is not None]
+        measured = [probe.health(self.start[probe.name], steps) for probe in self._probes]
+        return [health for health in measured if health is not None]
 
     def _stop(self) -> None:
         for probe in self._probes:
@@ -103,7 +103,7 @@ class Monitor:
 
 
 class _Probe:
-    """What is gathered of one layer: by a hook of its activation, or of its spiking neurons."""
+    """Measures one layer, by a hook of its activation or of its spiking neurons."""
 
     def __init__(
         self,
@@ -140,21 +140,23 @@ class _Probe:
 
     @torch.no_grad()
     def _see_values(self, _: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
-        """Take note of an activation: inputs and outputs of shape (N, C, ...)."""
+        """Measure inputs and outputs of an activation, of shape (N, C, ...)."""
         self._timesteps = self.activation.levels
         values, result = args[0].detach().float(), output.detach().float()
         ratio = float(getattr(self.activation, "ratio", 1.0))
-        # Whatever side of zero spikes are of, they count.
+        # Negative spikes count like positive ones.
         share = torch.where(result < 0, -result / ratio, result) / self.activation.threshold
         self._add(values, result != 0, share, share > 1 - 0.5 / self._timesteps)
 
     @torch.no_grad()
     def _see_spikes(self, _: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
-        """Take note of neurons: currents and spikes of shape (T, N, C, ...)."""
+        """Measure currents and spikes of neurons, of shape (T, N, C, ...)."""
         assert self.neuron is not None
         self._timesteps = len(output)
-        made = activity(output.detach(), self.neuron.largest, self.activation.amplitudes)
-        self._add(args[0].detach().float().mean(0), *made)
+        fired, share, full = activity(
+            output.detach(), self.neuron.largest, self.activation.amplitudes
+        )
+        self._add(args[0].detach().float().mean(0), fired, share, full)
 
     def _add(self, values: Tensor, fired: Tensor, share: Tensor, full: Tensor) -> None:
         """Add one batch, whose inputs are ``values`` (averaged over time), to the tally."""
@@ -172,7 +174,7 @@ class _Probe:
     def read_gradients(self) -> None:
         log_threshold = self.activation.log_threshold
         if log_threshold.requires_grad:
-            # It is a logarithm that is learned: by λ, the gradient is the one by ln λ over λ.
+            # The logarithm is learned: the gradient by λ is the gradient by ln λ, over λ.
             gradient = abs(self.activation.timesteps.by_threshold(log_threshold))
             self._gradients.append(gradient / self.activation.threshold)
         learned = [weight for weight in self.weights if weight.requires_grad]
@@ -180,11 +182,11 @@ class _Probe:
             self._weight_gradients.append(_norm(learned))
 
     def health(self, start: float, steps: int) -> LayerHealth | None:
-        """Return what was gathered, and forget it; None if nothing was."""
+        """Return the health of the layer, and start anew; None if no batch was measured."""
         if self._tally.empty:
             return None
         shares, (driving, clipped, below) = self._tally.result()
-        made = LayerHealth(
+        health = LayerHealth(
             name=self.name,
             timesteps=self._timesteps,
             largest=self.neuron.largest if self.neuron else 1,
@@ -199,11 +201,11 @@ class _Probe:
             **shares,
         )
         self._reset()
-        return made
+        return health
 
 
 def _probes(model: nn.Module) -> list[_Probe]:
-    """Return a probe for each layer that fires, wherever in ``model`` the prepared model is."""
+    """Return a probe for each layer that fires; the prepared model may be anywhere in ``model``."""
     prepared = next(
         (m for m in model.modules() if isinstance(m, fx.GraphModule) and META in m.meta), None
     )
@@ -213,8 +215,8 @@ def _probes(model: nn.Module) -> list[_Probe]:
             f"call prepare(model, ...) first"
         )
     network = next((m for m in model.modules() if isinstance(m, SpikingNetwork)), None)
-    made = []
-    for layer in layers_of(prepared).layers:
+    probes = []
+    for layer in layers_of(prepared):
         if layer.activation is None:
             continue
         neuron = network.neurons[layer.name] if network is not None else None
@@ -226,8 +228,8 @@ def _probes(model: nn.Module) -> list[_Probe]:
             for weight in [prepared.get_submodule(synapse.target).weight]
             if isinstance(weight, nn.Parameter)
         ]
-        made.append(_Probe(layer.name, activation_of(prepared, layer), neuron, weights))
-    return made
+        probes.append(_Probe(layer.name, activation_of(prepared, layer), neuron, weights))
+    return probes
 
 
 def _wanted(activation: Activation, values: Tensor) -> float:
@@ -240,7 +242,7 @@ def _wanted(activation: Activation, values: Tensor) -> float:
 
 
 def _norm(parameters: list[nn.Parameter]) -> float:
-    """Return the norm of all gradients together; a gradient that is not there counts as 0."""
+    """Return the norm of all gradients together; a missing gradient counts as 0."""
     squares = [
         p.grad.detach().double().square().sum().item() for p in parameters if p.grad is not None
     ]

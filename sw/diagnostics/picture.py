@@ -1,4 +1,4 @@
-"""A picture of how the layers fared, epoch by epoch."""
+"""A picture of the layers' health, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spikeloom.sw.diagnostics.health import LayerHealth
 from spikeloom.sw.diagnostics.history import Phase
 from spikeloom.sw.files import replacing
 
-#: Title of each plot, whether its axis is logarithmic, and what it shows of a layer.
+#: Title of each plot, whether its axis is logarithmic, and the measure that it shows.
 PLOTS: tuple[tuple[str, bool, Callable[[LayerHealth], float | None]], ...] = (
     ("threshold λ", True, lambda layer: layer.threshold),
     ("spikes over T", False, lambda layer: layer.rate),
@@ -26,14 +26,14 @@ WIDTH, HEIGHT = 15.0, 4.5
 
 
 def draw(phases: Sequence[Phase], path: str | Path) -> None:
-    """Draw λ, the rate of spikes and the share that is clipped, per layer over all epochs, as PNG.
+    """Draw λ, the rate of spikes and the clipped share of each layer over all epochs, as PNG.
 
-    Nothing is opened on a screen. What was not measured is left out.
+    No window is opened. Measures that were not taken are left out.
 
     Parameters
     ----------
     phases : sequence of Phase
-        Drawn one after another, with a line between.
+        Drawn one after another, with a line between them.
     path : path
         PNG file to write.
 

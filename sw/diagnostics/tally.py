@@ -1,4 +1,4 @@
-"""Sums over batches, from which a layer's shares follow."""
+"""Tally of a layer's outputs over several batches, for the shares in its health."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Tally:
-    """What the neurons of one layer did, added up on their own device."""
+    """Sums over the outputs of one layer's neurons, kept on their device."""
 
     def __init__(self) -> None:
         self._sums: Tensor | None = None
@@ -23,9 +23,9 @@ class Tally:
         share : tensor, of the same shape
             Spikes over T.
         full : tensor of bool, of any shape
-            Where the layer fires as much as it can.
+            Whether the layer fires as much as it can.
         *others : tensor of bool, shape (N, C, ...)
-            What else is to be counted.
+            Other conditions to count.
         """
         total = fired.numel()
         parts = [fired, share, *others]
@@ -60,20 +60,20 @@ class Tally:
 def activity(
     spikes: Tensor, largest: int, amplitudes: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what :meth:`Tally.add` takes of spikes over time.
+    """Return the arguments of :meth:`Tally.add` for spikes over time.
 
     Parameters
     ----------
     spikes : tensor of whole numbers, shape (T, N, C, ...)
     largest : int
-        Most spikes of one timestep, 1 but for bursts.
+        Largest number of spikes in one timestep, 1 except for bursts.
     amplitudes : (int, int)
         Value of a positive and of a negative spike.
 
     Returns
     -------
     fired, share, full : tensors
-        Spikes that a dual or signed neuron takes back leave its count, and count as none.
+        A spike that the neuron takes back later does not count.
     """
     plus, minus = amplitudes
     net = spikes.sum(0)

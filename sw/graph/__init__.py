@@ -1,6 +1,40 @@
-"""What a torch model means as a spiking network, node by node.
+"""Reading a torch model as a spiking network, node by node.
 
-:mod:`walk` traces a model and visits its nodes. :mod:`rules` is the table of what each kind of node
-means, its entries are in :mod:`layer_rules`, :mod:`activation_rules`, :mod:`sum_rules` and
-:mod:`shape_rules`, and :mod:`nodes` says what a meaning is.
+:func:`trace` makes a graph of a model, and :func:`analyse` goes through its nodes: :mod:`.rules` is
+the table that has a rule for each kind of node. The result, an :class:`Analysis`, has the layers of
+the spiking network, or says which nodes cannot be part of one, and why.
+
+To add a kind of node, write a rule: see :mod:`.rules`.
 """
+
+from spikeloom.sw.graph.activation_rules import close_layer
+from spikeloom.sw.graph.analysis import Analysis, analyse
+from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.layer_rules import conv_padding
+from spikeloom.sw.graph.layers import LayerSpec, Rectifier
+from spikeloom.sw.graph.reports import NodeReport, RefusalError
+from spikeloom.sw.graph.rules import keep_whole, rule
+from spikeloom.sw.graph.tracing import trace
+from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Pending, Pooling, SynapseSpec, Tap, Value
+
+__all__ = [
+    "SCALAR",
+    "UNKNOWN",
+    "Analysis",
+    "Context",
+    "LayerSpec",
+    "NodeReport",
+    "Pending",
+    "Pooling",
+    "Rectifier",
+    "RefusalError",
+    "SynapseSpec",
+    "Tap",
+    "Value",
+    "analyse",
+    "close_layer",
+    "conv_padding",
+    "keep_whole",
+    "rule",
+    "trace",
+]

@@ -1,4 +1,4 @@
-"""Rules for the input, the output, weights and batch-norm."""
+"""Rules for layers: weights and batch-norm."""
 
 from __future__ import annotations
 
@@ -6,67 +6,14 @@ from dataclasses import replace
 
 from torch import fx, nn
 
-from spikeloom.sw.graph.nodes import (
-    UNKNOWN,
-    LayerSpec,
-    Pending,
-    RefusalError,
-    SynapseSpec,
-    Tap,
-    Value,
-    Walk,
-)
+from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import rule
-from spikeloom.sw.network import INPUT
-
-
-@rule("placeholder")
-def _placeholder(walk: Walk, node: fx.Node, module: None) -> Value:
-    first = next(n for n in walk.module.graph.nodes if n.op == "placeholder")
-    if node is not first:
-        raise RefusalError("the model takes more than one input: only one image can enter")
-    walk.note = "pixels"
-    return Tap(INPUT)
-
-
-@rule("output")
-def _output(walk: Walk, node: fx.Node, module: None) -> Value:
-    (result,) = node.args
-    if not isinstance(result, fx.Node):
-        raise RefusalError(
-            "the model returns something else than one tensor: return the logits only"
-        )
-    value = walk.value(node)
-    if isinstance(value, Tap):
-        raise RefusalError(
-            "the model ends without a final Linear or Conv2d whose sums are the logits: end with "
-            "one, and with no activation or pool behind it"
-        )
-    if not isinstance(value, Pending):
-        return UNKNOWN
-    for synapse in value.synapses:
-        if synapse.norm:
-            raise RefusalError(
-                f"the batch-norm {synapse.norm!r} follows the output layer, whose logits must "
-                f"share one scale: remove it"
-            )
-    if value.pool:
-        raise RefusalError("a max-pool follows the output layer: remove it")
-    shape = walk.shape_in(node)
-    if shape is not None and len(shape) != 1:
-        raise RefusalError(f"the output has the shape {shape} per image: flatten it to the logits")
-    walk.layers.append(LayerSpec(value.name, value.synapses, None))
-    walk.note = f"logits of layer {value.name}"
-    return value
-
-
-@rule("get_attr")
-def _get_attr(walk: Walk, node: fx.Node, module: None) -> Value:
-    raise RefusalError(f"uses the tensor {node.target!r} directly: use modules such as nn.Linear")
+from spikeloom.sw.graph.values import UNKNOWN, Pending, SynapseSpec, Tap, Value
 
 
 @rule(nn.Conv2d)
-def _conv2d(walk: Walk, node: fx.Node, module: nn.Conv2d) -> Value:
+def _conv2d(context: Context, node: fx.Node, module: nn.Conv2d) -> Value:
     if tuple(module.dilation) != (1, 1):
         raise RefusalError(
             f"dilation must be 1, not {module.dilation}: use a larger kernel or a stride"
@@ -79,7 +26,7 @@ def _conv2d(walk: Walk, node: fx.Node, module: nn.Conv2d) -> Value:
             f"padding {padding} must be smaller than the kernel {module.kernel_size}: the "
             f"outermost windows would hold nothing"
         )
-    return _synapses(walk, node)
+    return _synapses(context, node)
 
 
 def conv_padding(module: nn.Conv2d) -> tuple[int, int]:
@@ -103,36 +50,37 @@ def conv_padding(module: nn.Conv2d) -> tuple[int, int]:
 
 
 @rule(nn.Linear)
-def _linear(walk: Walk, node: fx.Node, module: nn.Linear) -> Value:
-    shape = walk.shape_in(node)
+def _linear(context: Context, node: fx.Node, module: nn.Linear) -> Value:
+    shape = context.input_shape(node)
     if shape is not None and len(shape) != 1:
         raise RefusalError(
             f"is applied to the last axis of a feature map {shape}: put nn.Flatten() before it"
         )
-    return _synapses(walk, node)
+    return _synapses(context, node)
 
 
-def _synapses(walk: Walk, node: fx.Node) -> Value:
+def _synapses(context: Context, node: fx.Node) -> Value:
+    """Return a new layer whose one synapse has the weights of the module that is called."""
     target = str(node.target)
-    walk.use_once(target)
-    value = walk.value(node)
+    context.use_once(target)
+    value = context.input_value(node)
     if isinstance(value, Pending):
         raise RefusalError(
             f"follows layer {value.name!r} without an activation between them: put nn.ReLU() "
             f"there, or merge the two"
         )
     tap = value if isinstance(value, Tap) else Tap("what was not understood")
-    name = walk.name(target)
-    walk.note = f"layer {name}, reading {tap}"
+    name = context.layer_name(target)
+    context.note = f"layer {name}, reading {tap}"
     return Pending(name, (SynapseSpec(target, tap),))
 
 
 @rule(nn.BatchNorm1d, nn.BatchNorm2d)
-def _batch_norm(walk: Walk, node: fx.Node, module: nn.BatchNorm2d) -> Value:
+def _batch_norm(context: Context, node: fx.Node, module: nn.BatchNorm2d) -> Value:
     if module.running_mean is None or module.running_var is None:
         raise RefusalError("has no running statistics to fold: set track_running_stats=True")
-    walk.use_once(str(node.target))
-    value = walk.value(node)
+    context.use_once(str(node.target))
+    value = context.input_value(node)
     if isinstance(value, Tap):
         raise RefusalError(
             "batch-norm must follow Conv2d or Linear directly, ahead of the activation: move it "
@@ -149,5 +97,5 @@ def _batch_norm(walk: Walk, node: fx.Node, module: nn.BatchNorm2d) -> Value:
         )
     if value.synapses[0].norm:
         raise RefusalError("follows another batch-norm: remove one of the two")
-    walk.note = f"folded into layer {value.name}"
+    context.note = f"folded into layer {value.name}"
     return replace(value, synapses=(replace(value.synapses[0], norm=str(node.target)),))

@@ -9,58 +9,53 @@ from typing import Any
 import torch
 from torch import fx
 
-from spikeloom.sw.graph.nodes import (
-    SCALAR,
-    UNKNOWN,
-    Pending,
-    RefusalError,
-    SynapseSpec,
-    Tap,
-    Value,
-    Walk,
-)
+from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import rule
+from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Pending, SynapseSpec, Tap, Value
 
 
 @rule(operator.add, torch.add, "add")
-def _add(walk: Walk, node: fx.Node, module: None) -> Value:
+def _add(context: Context, node: fx.Node, module: None) -> Value:
     operands = _operands(node)
     nodes = [operand for operand in operands if isinstance(operand, fx.Node)]
-    values = [walk.value_of(operand) for operand in nodes]
+    values = [context.value(operand) for operand in nodes]
     if all(value is SCALAR for value in values):
         return SCALAR
     if any(value is UNKNOWN for value in values):
         return UNKNOWN
     if len(nodes) < 2:
-        return _add_constant(walk, values[0], *(o for o in operands if not isinstance(o, fx.Node)))
+        return _add_constant(
+            context, values[0], *(o for o in operands if not isinstance(o, fx.Node))
+        )
     first, second = values
     if not isinstance(first, (Tap, Pending)) or not isinstance(second, (Tap, Pending)):
         raise RefusalError("adds the size of a tensor to a tensor: remove it")
     if nodes[0] is nodes[1]:
         raise RefusalError("adds a tensor to itself: double the weights instead")
-    _require_alike(walk, nodes)
+    _require_alike(context, nodes)
     if isinstance(first, Tap) and isinstance(second, Tap):
         raise RefusalError(
             f"adds what {first.source!r} and {second.source!r} send, which would need a layer of "
             f"its own: add ahead of the activation, as in relu(conv(x) + y)"
         )
-    return _sum(walk, first, second)
+    return _sum(context, first, second)
 
 
 @rule(operator.iadd, "add_")
-def _add_in_place(walk: Walk, node: fx.Node, module: None) -> Value:
+def _add_in_place(context: Context, node: fx.Node, module: None) -> Value:
     changed = _operands(node)[0]
-    value = walk.value_of(changed) if isinstance(changed, fx.Node) else SCALAR
+    value = context.value(changed) if isinstance(changed, fx.Node) else SCALAR
     if isinstance(value, Tap):
         raise RefusalError(
             f"changes what {value.source!r} sends in place, which others may read, too: write "
             f"x = x + y"
         )
-    return _add(walk, node, module)
+    return _add(context, node, module)
 
 
 def _operands(node: fx.Node) -> tuple[Any, Any]:
-    """Return the two summands, nodes or constants."""
+    """Return the two summands of an addition, nodes or constants."""
     options = dict(zip(("input", "other"), node.args, strict=False)) | dict(node.kwargs)
     alpha = options.get("alpha", 1)
     if alpha != 1:
@@ -70,16 +65,17 @@ def _operands(node: fx.Node) -> tuple[Any, Any]:
     return options["input"], options["other"]
 
 
-def _add_constant(walk: Walk, value: Value, constant: Any) -> Value:
+def _add_constant(context: Context, value: Value, constant: Any) -> Value:
     if constant != 0:
         raise RefusalError(f"adds the constant {constant}: let a layer's bias do that")
-    walk.note = "adds 0, as sum() does at first"
+    context.note = "adds 0, as sum() does at first"
     return value
 
 
-def _require_alike(walk: Walk, nodes: list[fx.Node]) -> None:
+def _require_alike(context: Context, nodes: list[fx.Node]) -> None:
+    """Raise RefusalError unless two summands can be added element by element."""
     for node in nodes:
-        value = walk.value_of(node)
+        value = context.value(node)
         if isinstance(value, Pending) and value.pool:
             raise RefusalError(
                 f"adds maxima of the sums of layer {value.name!r}, but the maximum of a sum is "
@@ -88,7 +84,7 @@ def _require_alike(walk: Walk, nodes: list[fx.Node]) -> None:
             )
         if isinstance(value, (Tap, Pending)) and value.flat:
             raise RefusalError(f"{node.name!r} has been flattened: add first, and flatten the sum")
-    shapes = [walk.shapes.get(node.name) for node in nodes]
+    shapes = [context.shape(node) for node in nodes]
     if None not in shapes and shapes[0] != shapes[1]:
         raise RefusalError(
             f"the shapes {shapes[0]} of {nodes[0].name!r} and {shapes[1]} of {nodes[1].name!r} "
@@ -97,7 +93,8 @@ def _require_alike(walk: Walk, nodes: list[fx.Node]) -> None:
         )
 
 
-def _sum(walk: Walk, *summands: Tap | Pending) -> Pending:
+def _sum(context: Context, *summands: Tap | Pending) -> Pending:
+    """Return one layer with the synapses of both summands."""
     pending = [summand for summand in summands if isinstance(summand, Pending)]
     synapses = [
         synapse
@@ -107,10 +104,10 @@ def _sum(walk: Walk, *summands: Tap | Pending) -> Pending:
         )
     ]
     # The longer path is the main one, whichever comes first in the sum; of equals, the first is.
-    main = max(pending, key=lambda branch: walk.depth(branch.synapses))
+    main = max(pending, key=lambda branch: context.depth(branch.synapses))
     (other,) = (summand for summand in summands if summand is not main)
     what = f"{other} as it is" if isinstance(other, Tap) else f"the sums of {other.name}"
-    walk.note = f"layer {main.name} adds {what}"
+    context.note = f"layer {main.name} adds {what}"
     # Stable: within each kind, the order of the additions stays.
     synapses.sort(key=lambda synapse: synapse.target is None)
     return replace(main, synapses=tuple(synapses))

@@ -1,6 +1,18 @@
-"""Models: a zoo of ordinary torch modules, and the user's own, by name."""
+"""Models by name: a zoo of ordinary torch modules, and models in a user's own files."""
 
 from spikeloom.sw.models import digits, events, mnist, resnet, vgg
 from spikeloom.sw.models.registry import MODELS, build, model
+from spikeloom.sw.models.spec import build_model, load_model_class
 
-__all__ = ["MODELS", "build", "digits", "events", "mnist", "model", "resnet", "vgg"]
+__all__ = [
+    "MODELS",
+    "build",
+    "build_model",
+    "digits",
+    "events",
+    "load_model_class",
+    "mnist",
+    "model",
+    "resnet",
+    "vgg",
+]

@@ -76,7 +76,7 @@ class DigitsResidual(_Digits):
 
 
 def _separable(number: int, inside: int, outside: int, stride: int) -> list[NamedLayer]:
-    """Return a depthwise convolution, which looks around, and a pointwise one, which mixes."""
+    """Return a depthwise convolution, and a pointwise one that mixes its channels."""
     return [
         (
             f"depthwise{number}",

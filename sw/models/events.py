@@ -1,4 +1,4 @@
-"""Models for recordings of event cameras, as frames of counted events."""
+"""Models for recordings of event cameras, in the form of frames of counted events."""
 
 from __future__ import annotations
 

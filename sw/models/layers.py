@@ -1,4 +1,4 @@
-"""What the models of the zoo are made of."""
+"""Layers and blocks of which the zoo's models are built."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Stack(nn.Module):
 
 
 def leaky() -> nn.Module:
-    """Return LeakyReLU with a slope of an eighth, a power of two, as signed neurons have it."""
+    """Return a LeakyReLU with the slope 1/8: as a power of two, signed neurons have it exactly."""
     return nn.LeakyReLU(0.125)
 
 
@@ -49,14 +49,14 @@ def convolution(
     Parameters
     ----------
     number : int
-        The layers are called ``conv1``, ``norm1`` and ``relu1``.
+        Suffix of the layers' names: ``conv1``, ``norm1`` and ``relu1``.
     inside, outside : int
         Channels.
     kernel, stride : int
     padding : int, optional
         By default half the kernel: the map keeps its size.
     act : callable
-        Makes the activation.
+        Returns a new activation.
     """
     padding = kernel // 2 if padding is None else padding
     return [
@@ -71,8 +71,8 @@ def classifier(
 ) -> list[NamedLayer]:
     """Return linear layers between vectors of these ``sizes``, with activations between them.
 
-    They are called ``fc1``, ``fc2``, ..., their activations from ``number`` on: ``relu3``, .... In
-    front of them is ``flatten``.
+    The first layer, ``flatten``, makes a vector of a feature map. Linear layers are called ``fc1``,
+    ``fc2``, ...; the numbers of their activations begin with ``number``: ``relu3``, ....
     """
     layers: list[NamedLayer] = [("flatten", nn.Flatten())]
     last = len(sizes) - 2

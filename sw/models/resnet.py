@@ -24,7 +24,7 @@ class ResNet(Stack):
     widths : sequence of int
         Channels of each stage; all but the first halve the map's size.
     blocks : int
-        Of each stage.
+        Number of blocks in each stage.
     """
 
     input_shape = (3, 32, 32)

@@ -1,9 +1,7 @@
-"""Models by name: of the zoo, or ``path/to/file.py:Net`` of the user's own."""
+"""Models by name, from the zoo or from a user's file: ``path/to/file.py:Net``."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,26 +9,27 @@ from typing import Any
 
 from torch import nn
 
+from spikeloom.sw import python_file
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.models.registry import MODELS
 
 
 def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]:
-    """Return what ``spec`` names: something that gives a model when it is called.
+    """Return the class or function that builds the model called ``spec``.
 
-    That is a class or a function of the user's; a model that the file has built is wrapped.
+    A model that the user's file has built already gets a function that returns it.
 
     Parameters
     ----------
     spec : str
         A name in the zoo, or ``path/to/file.py:Net``. The file is run as Python.
     folder : path, optional
-        Where else to look for a file with a relative path.
+        A second place to look for a file with a relative path.
 
     Raises
     ------
     ConfigError
-        If there is no such model or file, or it is neither class nor function.
+        If there is no such model or file, or the name is neither a class nor a function.
     UnsupportedError
         If the file raises an error when it is run.
     """
@@ -63,7 +62,7 @@ def build_model(spec: str, folder: Path | None = None) -> nn.Module:
     Raises
     ------
     ConfigError
-        If there is no such model, or what is named builds something else.
+        If there is no such model, or the class or function returns something else.
     UnsupportedError
         If the user's code raises an error, because it needs arguments, for instance.
     """
@@ -85,21 +84,7 @@ def _run_file(place: str, folder: Path | None) -> ModuleType:
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         raise ConfigError(f"the model's file {place} does not exist: check the path")
-    # Under a name of ours: a file called random.py must not replace the standard one.
-    loaded = importlib.util.spec_from_file_location(f"spikeloom_model_{path.stem}", path)
-    assert loaded is not None, "a name that ends in .py always has a loader"
-    assert loaded.loader is not None
-    module = importlib.util.module_from_spec(loaded)
-    sys.modules[loaded.name] = module  # dataclasses and others look their module up
-    here = str(path.resolve().parent)
-    sys.path.insert(0, here)  # its neighbours can be imported, as with `python FILE.py`
-    try:
-        loaded.loader.exec_module(module)
-    except Exception as error:
-        raise UnsupportedError(f"{path} fails: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(here)
-    return module
+    return python_file.run(path, "spikeloom_model")
 
 
 def _models_in(module: ModuleType) -> list[str]:

@@ -18,23 +18,23 @@ from spikeloom.sw.models.registry import model
 
 
 class VGG(Stack):
-    """Groups of convolutions, each group with a pool behind it, and a classifier.
+    """Stages of convolutions, each with a pool behind it, and a classifier.
 
     Parameters
     ----------
-    groups : sequence of sequences of int
-        Channels of each convolution.
+    stages : sequence of sequences of int
+        Channels of each convolution in each stage.
     hidden : sequence of int
         Sizes of the classifier's hidden layers.
     """
 
     input_shape = (3, 32, 32)
 
-    def __init__(self, groups: Sequence[Sequence[int]], hidden: Sequence[int]) -> None:
+    def __init__(self, stages: Sequence[Sequence[int]], hidden: Sequence[int]) -> None:
         layers: list[NamedLayer] = []
         inside, size, number = 3, 32, 1
-        for index, group in enumerate(groups, start=1):
-            for outside in group:
+        for index, stage in enumerate(stages, start=1):
+            for outside in stage:
                 layers += convolution(number, inside, outside)
                 inside, number = outside, number + 1
             layers.append((f"pool{index}", nn.AvgPool2d(2)))
@@ -63,5 +63,5 @@ class VGG16(VGG):
     """13 convolutions, of 64 to 512 channels, and three linear layers; 15,249,354 parameters."""
 
     def __init__(self) -> None:
-        groups = [[64] * 2, [128] * 2, [256] * 3, [512] * 3, [512] * 3]
-        super().__init__(groups, [512, 512])
+        stages = [[64] * 2, [128] * 2, [256] * 3, [512] * 3, [512] * 3]
+        super().__init__(stages, [512, 512])

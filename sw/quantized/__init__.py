@@ -1,13 +1,21 @@
-"""The quantized model: an ordinary torch module that computes what the hardware will compute.
+"""Quantized models: ordinary torch modules that compute exactly as the hardware will.
 
-:func:`prepare` makes it of a user's model, with the layers of :mod:`activations` and
-:mod:`weights`; :mod:`additions` gives the connections of a sum one unit; :mod:`initialisation` sets
-the thresholds from images.
+:func:`prepare` makes one of a user's model, with the layers of :mod:`.activations` and
+:mod:`.weights`. :mod:`.additions` gives all connections of a sum one unit, :mod:`.initialisation`
+sets the thresholds from images, and :mod:`.rules` lets a quantized model be analysed as its
+original is.
 """
 
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.initialisation import initialise
-from spikeloom.sw.quantized.prepare import activations_of, check, prepare, settle
+from spikeloom.sw.quantized.prepare import (
+    activation_of,
+    activations_of,
+    check,
+    layers_of,
+    prepare,
+    settle,
+)
 from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear
 
 __all__ = [
@@ -16,9 +24,11 @@ __all__ = [
     "QuantConv2d",
     "QuantLinear",
     "SignedQCFS",
+    "activation_of",
     "activations_of",
     "check",
     "initialise",
+    "layers_of",
     "prepare",
     "settle",
 ]

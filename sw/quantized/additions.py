@@ -1,11 +1,11 @@
-"""Additions: the unit that all connections of a layer have in common, while it is trained.
+"""Additions: one unit for all connections of a layer, already while it is trained.
 
-An accumulator adds up integers, so one unit of it must be worth the same whichever connection it
-came by. Each connection's own best unit is the scale of its quantized weights, times the gain of
-its batch-norm, times the worth of one count of its source. Were they left as they are, conversion
-would have to round all but one of them. So the quantized model computes with one unit from the
-beginning: the scale of every connection's weights is derived from it, and a shortcut, whose weight
-is 1, is a whole number of units.
+An accumulator adds up integers, so one unit must be worth the same on all connections of a layer.
+The unit that suits a connection best is the scale of its quantized weights, times the gain of its
+batch-norm, times the worth of one count of its source. If each connection kept its own unit,
+conversion would have to round the weights of all connections but one. So the quantized model
+computes with one unit from the beginning: the scale of every connection's weights is derived from
+it, and a shortcut, whose weight is 1, is a whole number of units.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor
 
 from spikeloom.sw.quantized.activations import Activation
 
-#: Bits up to which weights grow where another connection's unit is finer: what 8-bit networks have
-#: anyway, and ternary ones can spare.
+#: Width in bits to which narrower weights may grow where another connection's unit is finer than
+#: theirs: 8-bit networks have it anyway, and ternary networks can spare it.
 GROWN_BITS = 8
 #: Bits by which weights may grow to be multiples of another connection's smaller unit, ...
 MAX_GROWTH = 8
@@ -43,14 +43,14 @@ class Branch:
     Parameters
     ----------
     source : Activation, float or None
-        Where it reads: what fires there, or the real value of one unit of the input; None if that
-        is not known.
+        Activation of the layer that it reads; or, if it reads the input, the real value of one unit
+        of the input, None if that is not known.
     area : int
-        Values that its pool adds up for an average; 1 without.
+        Area of its pool, by which an average divides; 1 without a pool.
     module : Weighted or None
-        Its weights; None for a shortcut, which adds what it reads as it is.
+        Its weights; None for a shortcut, which adds its source's values unchanged.
     norm : batch-norm or None
-        Behind the weights.
+        Batch-norm behind the weights.
     """
 
     source: Activation | float | None
@@ -59,7 +59,7 @@ class Branch:
     norm: Any = None
 
     def worth(self) -> Tensor | float:
-        """Return the real value of one count of what it reads."""
+        """Return the real value of one count of its source."""
         if not isinstance(self.source, Activation):
             return (1.0 if self.source is None else self.source) / self.area
         activation = self.source
@@ -68,33 +68,35 @@ class Branch:
         return log_threshold.exp() / units / self.area
 
     def gain(self) -> Tensor | float:
-        """Return the magnitude of the batch-norm's gain, shape (channels,)."""
+        """Return the magnitude of its batch-norm's gain, shape (channels,); 1 without one."""
         return 1.0 if self.norm is None else gain_of(self.norm).abs()
 
 
 class Addition:
-    """One unit per channel for all connections of a layer; of the output layer, one for all.
+    """The unit that all connections of a layer share: one per channel, or one for the output layer.
 
-    The unit is the coarsest that any connection's weights have by themselves. (Finer units of the
-    others would make their weights wide, and the noise of the sum hardly less.) Weights of few
-    bits keep their own, if that is finer, up to `GROWN_BITS`. Where there is a shortcut, the unit
-    is coarsened on, by less than two, until one count of its source is a whole number of units. Of
-    several shortcuts that holds for the finest one; the others' weights are rounded in conversion.
+    It is the coarsest of the connections' own units. (A finer one would make the other connections'
+    weights wide, and the sum hardly less noisy.) Where weights have few bits, the unit is as fine
+    as the finest of the connections' own units, as far as no weights need more than `GROWN_BITS`
+    for that. Where there is a shortcut, the unit is then made coarser, by a factor of less than
+    two, so that one count of the shortcut's source is a whole number of units. Of several
+    shortcuts, this holds for the one whose count is worth least; the others' weights are rounded in
+    conversion.
 
     Parameters
     ----------
     branches : sequence of Branch
-        At least one has weights.
+        The layer's connections; at least one has weights.
     output : bool
         Whether the layer is the output layer, whose logits are compared.
     """
 
     def __init__(self, branches: Sequence[Branch], *, output: bool = False) -> None:
         known = [branch for branch in branches if branch.source is not None]
-        # What the input is worth cancels if all read it.
-        alike = all(branch.source is None for branch in branches)
-        self.weighted = [b for b in (branches if alike else known) if b.module is not None]
-        self.shortcuts = [b for b in (branches if alike else known) if b.module is None]
+        # If all branches read an input of unknown worth, that worth cancels out.
+        comparable = known or branches
+        self.weighted = [b for b in comparable if b.module is not None]
+        self.shortcuts = [b for b in comparable if b.module is None]
         self.output = output
 
     def scale(self, module: Weighted) -> Tensor:
@@ -103,12 +105,12 @@ class Addition:
         Parameters
         ----------
         module : Weighted
-            Of one of the branches.
+            The weights of one of the branches.
 
         Returns
         -------
         tensor of float64, shape (channels,)
-            So that a unit of every branch, through its batch-norm, is worth the same.
+            With it, a unit is worth the same on every branch, behind its batch-norm.
         """
         with torch.no_grad():
             own = module.scale.double().expand(len(module.weight))
@@ -119,7 +121,7 @@ class Addition:
             return torch.where(each > 0, self._unit(own) / each, own)
 
     def _unit(self, like: Tensor) -> Tensor:
-        """Return the unit of each channel; any, if it has no weights."""
+        """Return the unit of each channel, 1 for a channel without weights; shaped as ``like``."""
         found = [self._own(branch) for branch in self.weighted]
         coarsest = torch.stack([unit for unit, _ in found]).amax(0)
         finest = torch.stack([torch.where(unit > 0, unit, torch.inf) for unit, _ in found]).amin(0)
@@ -135,7 +137,7 @@ class Addition:
         return torch.where(unit > 0, unit, 1.0)
 
     def _own(self, branch: Branch) -> tuple[Tensor, int]:
-        """Return a branch's own unit per channel, 0 without weights, and how far it may grow."""
+        """Return a branch's own unit per channel, 0 without weights, and its factor of growth."""
         module = branch.module
         assert module is not None
         live = module.weight.detach().flatten(1).any(1)
@@ -144,7 +146,7 @@ class Addition:
 
 
 def gain_of(norm: Any) -> Tensor:
-    """Return a batch-norm's gain by its running statistics, float64 of shape (channels,)."""
+    """Return a batch-norm's gain from its running statistics, float64 of shape (channels,)."""
     with torch.no_grad():
         variance = norm.running_var.double()
         gamma = torch.ones_like(variance) if norm.weight is None else norm.weight.double()

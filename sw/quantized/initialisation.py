@@ -1,4 +1,4 @@
-"""Before training: thresholds λ from the activations that images cause, and a staged warm-up."""
+"""Before training: thresholds λ from sample images, and a warm-up layer by layer."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
-from spikeloom.sw.graph.walk import trace, walk
+from spikeloom.sw.graph import analyse, trace
 from spikeloom.sw.quantized.activations import Activation
 from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
 from spikeloom.sw.registry import Registered
 
 PERCENTILE = 99.7
-#: Values of a layer that the search for the least squared error looks at.
+#: Largest number of a layer's values that the search for the least squared error looks at.
 MAX_VALUES = 1 << 17
-#: λ relative to the largest value that fits, tried first: 2^1/4, 2^1/8, ... 2^-8.
+#: λ relative to the largest value, tried first: 2^1/4, 2^1/8, ... 2^-8.
 _COARSE = [2.0 ** (step / 8) for step in range(-64, 3)]
 #: ... and then around the best of them.
 _FINE = [2.0 ** (step / 64) for step in range(-8, 9)]
@@ -30,7 +30,7 @@ WEIGHTS_LR_FACTOR = 0.1
 
 
 class Method(Registered):
-    """How λ follows from the inputs of an activation. A subclass is found by its ``name``.
+    """A way to choose λ by the inputs of an activation. A subclass is found by its ``name``.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ class Method(Registered):
         self.percentile = percentile
 
     def set(self, activation: Activation, values: Tensor) -> None:
-        """Set λ of ``activation``, whose inputs are ``values``; of a dead layer, leave it."""
+        """Set λ of ``activation``, whose inputs are ``values``. If it never fires, λ stays."""
         raise NotImplementedError
 
 
 class Percentile(Method):
-    """λ so that a share of the values that are not cut off fits in its range.
+    """λ such that a share of the values that are not cut off fits in its range.
 
-    Below 100, a few outliers do not stretch the levels.
+    With a share below 100, a few outliers do not stretch the levels.
     """
 
     name = "percentile"
@@ -70,7 +70,7 @@ class Percentile(Method):
 
 
 class SquaredError(Method):
-    """λ with the least squared error between the activation and what it stands for, without levels.
+    """λ with the least squared error of the activation against the function it approximates.
 
     With few levels a smaller λ than any percentile's can be best: steps become finer for the many
     small values, and the few large ones are clipped. The percentile's λ is among the candidates.
@@ -98,12 +98,12 @@ class SquaredError(Method):
 
 
 def ideal(activation: Activation, values: Tensor) -> Tensor:
-    """Return what ``activation`` stands for, without levels and clipping: ReLU or LeakyReLU."""
+    """Return ``values`` after the function that ``activation`` approximates, ReLU or LeakyReLU."""
     return torch.where(values < 0, activation.slope * values, values)
 
 
 def error(activation: Activation, values: Tensor, threshold: float) -> float:
-    """Return the squared error that ``activation`` makes with this λ, which it then has."""
+    """Set λ of ``activation``, and return the sum of its squared errors against `ideal`."""
     with torch.no_grad():
         activation.set_threshold(threshold)
         difference = activation.forward(values) - ideal(activation, values)
@@ -118,21 +118,22 @@ def initialise(
 ) -> None:
     """Set every threshold λ from the activations that calibration images cause.
 
-    Layer by layer: each layer sees what the layers before it, already set, let through. Batch-norm
-    normalises with its running statistics, or, if it was never trained, with those of the images.
+    Thresholds are set layer by layer, so that each layer sees the values that earlier layers pass
+    on with their new thresholds. Batch-norm normalises with its running statistics, or, if it was
+    never trained, with those of the images.
 
     Parameters
     ----------
     prepared : fx.GraphModule
         From :func:`~spikeloom.sw.quantized.prepare`; changed in place.
     images : tensor, shape (N, *input_shape)
-        Some hundreds of training images, as the model sees them.
+        Some hundreds of training images, scaled as for the model.
     method : str
         ``"percentile"``, or ``"mse"`` for the least squared error: a name of
         :attr:`Method.kinds`.
     percentile : float
-        Above 0, up to 100: share of the values that fit below λ. ``"mse"`` compares it with
-        others.
+        Above 0, up to 100: share of the values that fit below λ. For ``"mse"``, the λ that it gives
+        is one of the candidates.
 
     Raises
     ------
@@ -165,10 +166,10 @@ def initialise(
 
 @contextmanager
 def _as_in_training(model: nn.Module) -> Iterator[None]:
-    """Put ``model`` in eval mode for a while, batch-norm that has seen no data yet excepted.
+    """Put ``model`` in eval mode for a while, except batch-norm that has seen no data yet.
 
-    Its running statistics would say nothing: it normalises by those of the batch, as it will in
-    training. Modes and statistics are afterwards what they were.
+    The running statistics of such a batch-norm mean nothing, so it normalises by those of the
+    batch, as it will in training. Afterwards, modes and statistics are as they were.
     """
     modes = {part: part.training for part in model.modules()}
     fresh = [
@@ -201,39 +202,39 @@ def staged(
     weights: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, tuple[float, float]]:
-    """Warm up layer by layer: fit each layer's output to the float model's, then go on to the next.
+    """Warm up layer by layer: fit each layer's output to that of the float model.
 
-    Training all layers at once from a poor start can leave the first ones stuck, since what they
-    should be depends on what later ones, which are as poor, make of them. Here a layer learns
-    from its own output, the layers before it being done. Needs no labels.
+    Training all layers at once from a poor start can leave the first ones stuck, since their
+    gradients come through later layers that are as poor. Here each layer learns from its own
+    output, after the layers before it. No labels are needed.
 
     Parameters
     ----------
     prepared : fx.GraphModule
-        From :func:`~spikeloom.sw.quantized.prepare`; changed in place. Batch-norm is run in eval
+        From :func:`~spikeloom.sw.quantized.prepare`; changed in place. Its batch-norms stay in eval
         mode.
     teacher : nn.Module
-        The model that it was prepared from, trained. Left as it is.
+        The trained model from which it was prepared. Left as it is.
     images : tensor, shape (N, *input_shape)
-        Some hundreds of training images, as the models see them, on the models' device.
+        Some hundreds of training images, scaled as for the models, on the models' device.
     epochs : int
         Passes over the images per layer.
     lr : float
-        Learning rate of Adam; of a threshold, it is ln λ that is learned.
+        Learning rate of Adam. Of a threshold, ln λ is learned.
     batch_size : int
     seed : int
-        Of the order of the images.
+        Seed of the images' order.
     weights : bool
-        Whether a layer's weights and biases learn, too, in as many further passes with a tenth of
-        the rate: from a poor λ, whose levels are wrong, they would only learn to make up for it.
+        Whether a layer's weights and biases learn, too: in as many further passes, at a tenth of
+        the rate. Earlier, they would only learn to make up for the wrong levels of a poor λ.
     progress : rich.progress.Progress, optional
-        Shows a bar, a step per layer.
+        Gets a bar with a step per layer.
 
     Returns
     -------
     dict of layer name to (float, float)
-        Mean squared error of each layer's output before its turn and after it. The best of all
-        epochs is kept, so that the second is at most the first.
+        Mean squared error of each layer's output before and after it has learned. The best epoch is
+        kept, so the second is at most the first.
 
     Raises
     ------
@@ -249,16 +250,16 @@ def staged(
             raise ConfigError(f"{what} must be at least 1, not {value}")
     if len(images) == 0:
         raise DataError("no images to warm up with: give at least one")
-    layers = [layer for layer in layers_of(prepared).layers if layer.activation is not None]
-    walked = walk(trace(teacher), prepared.meta[META]["input_shape"]).require()
-    taught = {layer.name: layer.activation for layer in walked.layers}
+    layers = [layer for layer in layers_of(prepared) if layer.activation is not None]
+    analysis = analyse(trace(teacher), prepared.meta[META]["input_shape"]).require()
+    taught = {layer.name: layer.activation for layer in analysis.layers}
     missing = [layer.name for layer in layers if taught.get(layer.name) is None]
     if missing:
         raise UnsupportedError(
             f"the teacher has no layer {', '.join(map(repr, missing))} that fires: it must be the "
             f"model that was prepared"
         )
-    walked.module.eval()
+    analysis.module.eval()
     generator = torch.Generator().manual_seed(seed)
     task = progress.add_task("layer by layer", total=len(layers)) if progress else None
     learning = {parameter: parameter.requires_grad for parameter in prepared.parameters()}
@@ -268,7 +269,7 @@ def staged(
             prepared.requires_grad_(False)
             stage = _Stage(
                 _until(prepared, layer.activation),
-                _until(walked.module, taught[layer.name]),
+                _until(analysis.module, taught[layer.name]),
                 images,
                 batch_size,
             )
@@ -289,7 +290,7 @@ def staged(
 
 
 class _Stage:
-    """One layer's turn: both models, up to the layer's output, and the images."""
+    """The warm-up of one layer: both models up to the layer's output, and the images."""
 
     def __init__(
         self, student: fx.GraphModule, teacher: fx.GraphModule, images: Tensor, batch_size: int
@@ -339,7 +340,7 @@ class _Stage:
 
 
 def _until(module: fx.GraphModule, name: str | None) -> fx.GraphModule:
-    """Return ``module``, with its own submodules, as far as the node called ``name``."""
+    """Return the part of ``module`` up to the node called ``name``, with the same submodules."""
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     for node in module.graph.nodes:

@@ -1,21 +1,19 @@
-"""From an ordinary model to one that trains what the hardware computes.
+"""Preparing a model: a copy of it that computes, already in training, as the hardware will.
 
-:func:`prepare` swaps activations for quantized ones, and weights, too; everything else, user's
-code included, stays as it is. Train the result as any torch module, then convert it.
+:func:`prepare` replaces activations and weights by quantized ones; everything else stays as it is,
+the user's code included. Train the result like any torch module, then convert it.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from torch import fx, nn
 
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.graph.nodes import LayerSpec, NodeReport
-from spikeloom.sw.graph.walk import Walked, trace, walk
+from spikeloom.sw.graph import LayerSpec, NodeReport, Rectifier, analyse, trace
 from spikeloom.sw.network import INPUT
 from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
@@ -24,7 +22,7 @@ from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear, largest
 
 DEFAULT_TIMESTEPS = 4
 DEFAULT_WEIGHT_BITS = 8
-#: Key under which a prepared module's ``meta`` holds what Spikeloom knows about it.
+#: Key of Spikeloom's entry in a prepared model's ``meta``: its input shape and, if known, scale.
 META = "spikeloom"
 
 #: One value for all layers, or one per layer name.
@@ -38,14 +36,14 @@ _QUANTIZED: dict[type[nn.Module], type[QuantConv2d] | type[QuantLinear]] = {
 
 
 def check(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[NodeReport]:
-    """Say for every node of a model whether it can be converted, and if not, what to do.
+    """Report on every node of a model: whether it can be converted, and if not, what to do.
 
     Parameters
     ----------
     model : nn.Module
         Left as it is.
     input_shape : tuple of int, optional
-        Shape of one image. Without it, what depends on shapes is not checked.
+        Shape of one image. Without it, nothing that depends on shapes is checked.
 
     Returns
     -------
@@ -56,7 +54,7 @@ def check(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[
         module = trace(model)
     except UnsupportedError as error:
         return [NodeReport("forward", type(model).__name__, False, str(error))]
-    return list(walk(module, input_shape).reports)
+    return list(analyse(module, input_shape).reports)
 
 
 def prepare(
@@ -70,14 +68,14 @@ def prepare(
 ) -> fx.GraphModule:
     """Return a copy of ``model`` with quantized activations and weights.
 
-    ReLU becomes :class:`~spikeloom.sw.quantized.QCFS`, LeakyReLU
-    :class:`~spikeloom.sw.quantized.SignedQCFS`; activations of ours that the model has already
-    keep what they are, but for their levels.
+    ReLU becomes :class:`~spikeloom.sw.quantized.QCFS`, LeakyReLU becomes
+    :class:`~spikeloom.sw.quantized.SignedQCFS`. Quantized activations that the model has already
+    are kept, but for their levels.
 
     Parameters
     ----------
     model : nn.Module
-        Left as it is. Trained beforehand, or not.
+        Trained or not; left as it is.
     input_shape : tuple of int
         Shape of one image: (channels, height, width) or (features,).
     timesteps : int or mapping
@@ -87,19 +85,19 @@ def prepare(
         2 to 16. A mapping goes from layer name to bits; ``"first"``, ``"last"`` and
         ``"default"`` are understood, and other layers get 8.
     learn : {"t,alpha", "n,alpha", "n,d", "d,alpha", "clip"}, optional
-        How the timesteps are learned, which else stay as they are; see
-        :mod:`.activations.timesteps`. ``timesteps`` are then those at the start, up to 64.
-        With "clip", activations are not quantized, but clipped at a λ that is learned, until
-        :func:`settle` brings the timesteps into force.
+        How the timesteps are learned, beginning with ``timesteps``, which are then up to 64; see
+        :mod:`.activations.timesteps`. By default they are fixed. With "clip", activations are not
+        quantized, but clipped at a λ that is learned, until :func:`settle` brings the timesteps
+        into force.
     input_scale : float, optional
         Real value of one pixel step, as :func:`~spikeloom.sw.conversion.convert` takes it. Needed
-        only where a layer adds the input to what another layer fires: else that connection's
-        weights are rounded in conversion.
+        only where a layer adds the input to the values of another layer: without it, the weights of
+        that connection are rounded in conversion.
 
     Returns
     -------
     fx.GraphModule
-        Its thresholds λ are 1: set them with
+        The prepared model. Its thresholds λ are 1: set them with
         :func:`~spikeloom.sw.quantized.initialise`.
 
     Raises
@@ -108,13 +106,13 @@ def prepare(
         If the model cannot be converted; the message names every obstacle.
     ConfigError
         If timesteps or weight bits are out of range, or name a layer that does not exist, or
-        timesteps cannot be learned so.
+        there is no such way to learn timesteps.
     """
     if META in getattr(model, "meta", {}):
         raise UnsupportedError("the model is prepared already: prepare the original instead")
-    walked = walk(trace(model), input_shape).require()
-    module, layers = walked.module, walked.layers
-    fires: dict[str, Activation | float | None] = {INPUT: input_scale}
+    analysis = analyse(trace(model), input_shape).require()
+    module, layers = analysis.module, analysis.layers
+    sources: dict[str, Activation | float | None] = {INPUT: input_scale}
     names = [layer.name for layer in layers]
     steps = dict.fromkeys(names, DEFAULT_TIMESTEPS)
     levels = per_layer(timesteps, names[:-1], "timesteps", steps)
@@ -128,12 +126,15 @@ def prepare(
         _quantize(module, layer, bits[layer.name])
         if layer.activation is not None:
             path = f"{activations}.{layer.name}"
-            made = _activation(layer, levels[layer.name], learn).to(device_of(module))
-            module.add_submodule(path, made)
-            _replace(module.graph, nodes[layer.activation], path)
-            fires[layer.name] = made
-        _add_up(module, layer, fires)
-    for name in walked.redundant:
+            node = nodes[layer.activation]
+            activation = _activation(module, node, layer.rectifier)
+            _set_levels(activation, levels[layer.name], learn)
+            activation.to(device_of(module))
+            module.add_submodule(path, activation)
+            _replace(module.graph, node, path)
+            sources[layer.name] = activation
+        _add_up(module, layer, sources)
+    for name in analysis.redundant:
         nodes[name].replace_all_uses_with(nodes[name].all_input_nodes[0])
         module.graph.erase_node(nodes[name])
     module.graph.eliminate_dead_code()
@@ -158,9 +159,9 @@ def per_layer(
     names : list of str
         Layers, in order.
     what : str
-        What is chosen, for messages.
+        Name of the choice in messages.
     defaults : mapping
-        Values of layers that the choice leaves out.
+        Values of the layers that are left out.
 
     Raises
     ------
@@ -183,8 +184,8 @@ def per_layer(
     return values | given
 
 
-def layers_of(prepared: nn.Module) -> Walked:
-    """Walk a prepared module; layers and shapes are what it returns.
+def layers_of(prepared: nn.Module) -> tuple[LayerSpec, ...]:
+    """Return the layers of a prepared model, in order of evaluation; the last has no activation.
 
     Raises
     ------
@@ -196,7 +197,7 @@ def layers_of(prepared: nn.Module) -> Walked:
         raise UnsupportedError(
             f"{type(prepared).__name__} has not been prepared: call prepare(model, ...) first"
         )
-    return walk(prepared, meta["input_shape"]).require()
+    return analyse(prepared, meta["input_shape"]).require().layers
 
 
 def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> Activation:
@@ -215,7 +216,7 @@ def activations_of(prepared: nn.Module) -> dict[str, Activation]:
     UnsupportedError
         If ``prepared`` does not come from :func:`prepare`.
     """
-    layers = layers_of(prepared).layers
+    layers = layers_of(prepared)
     assert isinstance(prepared, fx.GraphModule)
     return {
         layer.name: activation_of(prepared, layer)
@@ -225,11 +226,11 @@ def activations_of(prepared: nn.Module) -> dict[str, Activation]:
 
 
 def settle(prepared: fx.GraphModule) -> fx.GraphModule:
-    """Return a copy in which every activation has the timesteps that it has learned, for good.
+    """Return a copy in which the timesteps that every activation has learned are fixed.
 
-    What comes next can rely on a fixed T, and a ``log_threshold`` that is ln λ: training through
-    time, calibration, a checkpoint, or training on at these timesteps. λ stays, too, but for the
-    rounding of its logarithm if it was learned as "n,d".
+    Training through time, calibration, checkpoints, and further training at these timesteps rely
+    on this: T is fixed, and ``log_threshold`` is ln λ. λ stays as it is, but for the rounding of
+    its logarithm if it was learned as "n,d".
 
     Parameters
     ----------
@@ -244,27 +245,27 @@ def settle(prepared: fx.GraphModule) -> fx.GraphModule:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Return where a model's parameters are; the CPU, if it has none."""
+    """Return the device of a model's parameters; the CPU, if it has none."""
     return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
-def _activation(layer: LayerSpec, levels: int, learn: str | None) -> Activation:
-    """Return the activation that the layer is trained with."""
-    rectifier = layer.rectifier
-    assert rectifier is not None
-    if rectifier.own is not None:
-        made = copy.deepcopy(cast(Activation, rectifier.own))
-    elif rectifier.signed:
-        made = SignedQCFS(slope=rectifier.slope)
-    else:
-        made = QCFS()
-    if learn is None:
-        made.set_levels(levels)  # the user's own may be learning them
-    else:
-        made.learn(None)
-        made.set_levels(levels)
-        made.learn(learn)
-    return made
+def _activation(module: fx.GraphModule, node: fx.Node, rectifier: Rectifier | None) -> Activation:
+    """Return the activation to train with at a node: a copy of the user's own, or a new one."""
+    assert rectifier is not None, "a layer that fires has one"
+    if node.op == "call_module":
+        original = module.get_submodule(str(node.target))
+        if isinstance(original, Activation):
+            return copy.deepcopy(original)
+    return SignedQCFS(slope=rectifier.slope) if rectifier.signed else QCFS()
+
+
+def _set_levels(activation: Activation, levels: int, learn: str | None) -> None:
+    """Set the levels of an activation, and, if ``learn`` is given, how they are learned."""
+    if learn is not None:
+        activation.learn(None)
+    activation.set_levels(levels)  # an activation of the user's may be learning them
+    if learn is not None:
+        activation.learn(learn)
 
 
 def _container(module: fx.GraphModule) -> str:
@@ -276,6 +277,7 @@ def _container(module: fx.GraphModule) -> str:
 
 
 def _quantize(module: fx.GraphModule, layer: LayerSpec, bits: int) -> None:
+    """Replace the modules with a layer's weights by their quantized forms."""
     for synapse in layer.synapses:
         if synapse.target is None:
             continue  # an identity has no weights of its own
@@ -293,14 +295,14 @@ def _quantize(module: fx.GraphModule, layer: LayerSpec, bits: int) -> None:
 
 
 def _add_up(
-    module: fx.GraphModule, layer: LayerSpec, fires: Mapping[str, Activation | float | None]
+    module: fx.GraphModule, layer: LayerSpec, sources: Mapping[str, Activation | float | None]
 ) -> None:
-    """Let the connections of a layer have one unit."""
+    """Give the connections of a layer one unit, if there are several."""
     if len(layer.synapses) == 1:
         return
     branches = [
         Branch(
-            fires[synapse.tap.source],
+            sources[synapse.tap.source],
             synapse.tap.area,
             None if synapse.target is None else module.get_submodule(synapse.target),  # type: ignore[arg-type]
             None if synapse.norm is None else module.get_submodule(synapse.norm),
@@ -314,7 +316,8 @@ def _add_up(
 
 
 def _replace(graph: fx.Graph, node: fx.Node, path: str) -> None:
+    """Replace a node by a call of the module at ``path``, with the same input."""
     with graph.inserting_after(node):
-        made = graph.call_module(path, (node.all_input_nodes[0],))
-    node.replace_all_uses_with(made)
+        call = graph.call_module(path, (node.all_input_nodes[0],))
+    node.replace_all_uses_with(call)
     graph.erase_node(node)

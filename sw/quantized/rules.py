@@ -1,23 +1,30 @@
-"""Rules for the modules of a prepared model, so that a walk takes it as it takes the original."""
+"""Rules for the modules of a prepared model, which is analysed as the original is."""
 
 from __future__ import annotations
 
 from torch import fx, nn
 
-from spikeloom.sw.graph.activation_rules import fire
-from spikeloom.sw.graph.nodes import Rectifier, RefusalError, Tap, Value, Walk
-from spikeloom.sw.graph.rules import LEAVES, RULES, rule
+from spikeloom.sw.graph import (
+    Context,
+    Rectifier,
+    RefusalError,
+    Tap,
+    Value,
+    close_layer,
+    keep_whole,
+    rule,
+)
 from spikeloom.sw.quantized.activations import Activation
 from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear
 
-LEAVES.extend([Activation, QuantConv2d, QuantLinear])
-RULES[QuantConv2d] = RULES[nn.Conv2d]
-RULES[QuantLinear] = RULES[nn.Linear]
+keep_whole(Activation)
+keep_whole(QuantConv2d, like=nn.Conv2d)
+keep_whole(QuantLinear, like=nn.Linear)
 
 
 @rule(Activation)
-def _activation(walk: Walk, node: fx.Node, module: Activation) -> Value:
-    walk.use_once(str(node.target))
-    if isinstance(walk.value(node), Tap):
+def _activation(context: Context, node: fx.Node, module: Activation) -> Value:
+    context.use_once(str(node.target))
+    if isinstance(context.input_value(node), Tap):
         raise RefusalError(f"{type(module).__name__} must follow Conv2d or Linear: remove it")
-    return fire(walk, node, Rectifier(module.slope, module), f", T = {module.levels}")
+    return close_layer(context, node, Rectifier(module.slope), f", T = {module.levels}")

@@ -1,4 +1,4 @@
-"""Weights in few bits: symmetric, per output channel, trained with a straight-through gradient."""
+"""Layers with weights of few bits: symmetric, per channel, with a straight-through gradient."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def quantize(weight: Tensor, scale: Tensor, bits: int, finer: Tensor | None = No
         Positive.
     bits : int
     finer : tensor, shape (channels,), optional
-        How many times the range of ``bits`` bits the integers of each channel may have, at least 1.
+        Factor, at least 1, by which the integers of each channel may exceed ``bits`` bits.
 
     Returns
     -------
     tensor of float32
-        Integers. The quotient is always a float32 one, which IEEE 754 defines to the last bit:
-        a model in float64 has the same integer weights as the float32 model it was made from.
+        Integers. The quotient is always computed in float32, where IEEE 754 defines it to the last
+        bit: a model in float64 has the same integer weights as the float32 model it was made from.
     """
     top = largest(bits)
     flat = (weight.flatten(1).float() / scale.float()[:, None]).round()
@@ -74,7 +74,7 @@ def best_scale(weight: Tensor, bits: int, per_channel: bool = True) -> Tensor:
     weight : tensor, shape (channels, ...)
     bits : int
     per_channel : bool
-        One scale per output channel, or one for all.
+        Whether each output channel has a scale of its own, or all have one.
 
     Returns
     -------
@@ -111,9 +111,9 @@ def _round(flat: Tensor, scale: Tensor, top: int) -> Tensor:
 
 
 def _least_squares(flat: Tensor, scale: Tensor, top: int) -> Tensor:
-    """Return the best scales for the integers that ``scale`` gives; where those are 0, a fresh one.
+    """Return the best scales for the integers that result from ``scale``.
 
-    A channel whose weights have all fallen to 0 would otherwise never come back.
+    A channel whose integers are all 0 would never come back, so it gets a fresh scale.
     """
     q = _round(flat, scale, top)
     power = q.square().sum(1)
@@ -123,7 +123,7 @@ def _least_squares(flat: Tensor, scale: Tensor, top: int) -> Tensor:
 
 
 class _StraightThrough(torch.autograd.Function):
-    """Value of the second argument, gradient to the first."""
+    """Has the value of the second argument, and passes the gradient to the first."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, quantized: Tensor) -> Tensor:
@@ -135,10 +135,10 @@ class _StraightThrough(torch.autograd.Function):
 
 
 class _Quantized(nn.Module):
-    """What the quantized layers have in common; weights lie in ``weight``, as before.
+    """Base of layers with quantized weights; the real weights stay in ``weight``.
 
-    ``scale`` is what suits the weights best; ``addition``, where the layer adds up several
-    connections, says which scale they have in fact.
+    ``scale`` is the best scale for these weights. Where several connections are added up,
+    ``addition`` derives the scale that is used from the unit that they share.
     """
 
     weight: Tensor
@@ -151,7 +151,7 @@ class _Quantized(nn.Module):
         self.register_buffer("scale", best_scale(self.weight, bits, per_channel))
 
     def quantized_weight(self) -> Tensor:
-        """Return the quantized weights; in training the scale follows the weights first."""
+        """Return the quantized weights; in training, the scale is first adapted to the weights."""
         with torch.no_grad():
             if self.training:
                 flat = self.weight.reshape(len(self.scale), -1)
@@ -164,14 +164,14 @@ class _Quantized(nn.Module):
         return result
 
     def int_weight(self) -> IntArray:
-        """Return the integer weights: what the network's connection gets.
+        """Return the integer weights, as the network's connection has them.
 
         Returns
         -------
         array of int64, of the weight's shape
-            Magnitudes up to ``largest(bits)``, or more where an addition's unit is finer than
-            ``scale``; times :meth:`channel_scale` they are exactly what the layer computes with
-            in eval mode.
+            Magnitudes are up to ``largest(bits)``, or more where an addition's unit is finer than
+            ``scale``. Times :meth:`channel_scale`, they are exactly the weights that the layer
+            computes with in eval mode.
         """
         with torch.no_grad():
             q = self._integers(self._channel_scale())
@@ -206,7 +206,7 @@ class QuantConv2d(_Quantized, nn.Conv2d):
     @classmethod
     def of(cls, conv: nn.Conv2d, bits: int, per_channel: bool = True) -> Self:
         """Return the quantized form of ``conv``, whose parameters it takes over."""
-        made = cls(
+        layer = cls(
             conv.in_channels,
             conv.out_channels,
             conv.kernel_size,  # type: ignore[arg-type]  # tuple[int, ...] of length 2
@@ -218,9 +218,9 @@ class QuantConv2d(_Quantized, nn.Conv2d):
             conv.padding_mode,
             device="meta",  # no memory and no random numbers for weights that are replaced
         )
-        made.weight, made.bias = conv.weight, conv.bias
-        made._quantize_with(bits, per_channel)
-        return made.train(conv.training)
+        layer.weight, layer.bias = conv.weight, conv.bias
+        layer._quantize_with(bits, per_channel)
+        return layer.train(conv.training)
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve with the quantized weights."""
@@ -234,10 +234,10 @@ class QuantLinear(_Quantized, nn.Linear):
     @classmethod
     def of(cls, linear: nn.Linear, bits: int, per_channel: bool = True) -> Self:
         """Return the quantized form of ``linear``, whose parameters it takes over."""
-        made = cls(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
-        made.weight, made.bias = linear.weight, linear.bias
-        made._quantize_with(bits, per_channel)
-        return made.train(linear.training)
+        layer = cls(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
+        layer.weight, layer.bias = linear.weight, linear.bias
+        layer._quantize_with(bits, per_channel)
+        return layer.train(linear.training)
 
     def forward(self, input: Tensor) -> Tensor:
         """Multiply with the quantized weights."""

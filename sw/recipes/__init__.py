@@ -1,6 +1,6 @@
-"""The recipes that come with Spikeloom, by name: TOML files in this folder.
+"""The recipes that come with Spikeloom: TOML files in this folder, found by name.
 
-Here is only where they are, so that listing them need not import torch;
+This module only finds the files, so that a list of them does not need torch;
 :mod:`spikeloom.sw.training.recipe` reads them.
 """
 
@@ -15,7 +15,7 @@ SUFFIX = ".toml"
 
 
 def find(name: str) -> Path:
-    """Return the file of a recipe: the user's, or else the one of that name that comes with us.
+    """Return the file of a recipe: the user's, or else Spikeloom's recipe of that name.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def find(name: str) -> Path:
     Raises
     ------
     FileFormatError
-        If there is neither.
+        If there is no such file and no such recipe.
     """
     ours = FOLDER / (name if name.endswith(SUFFIX) else name + SUFFIX)
     for path in (Path(name), ours):

@@ -12,7 +12,7 @@ from spikeloom.sw.coding import Coding, Options, coding, fold
 from spikeloom.sw.coding.folding import pooled
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.graph.nodes import LayerSpec, SynapseSpec
+from spikeloom.sw.graph import LayerSpec, SynapseSpec
 from spikeloom.sw.network import INPUT, Logits, Transport, source_steps
 from spikeloom.sw.quantized.activations.timesteps import Learned
 from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
@@ -83,7 +83,7 @@ class SpikingNetwork(nn.Module):
         self.options: dict[str, Any] = {
             name: _plain(value) for name, value in options.items() if value is not None
         }
-        self.specs = layers_of(prepared).layers
+        self.specs = layers_of(prepared)
         self.neurons = nn.ModuleDict()
         for spec in self.specs:
             if spec.activation is not None:

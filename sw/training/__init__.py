@@ -1,4 +1,7 @@
-"""Training in two phases: a float ReLU model, then the same model as the hardware computes it."""
+"""Training of a float ReLU model, and then of the same model with the hardware's arithmetic.
+
+:func:`train` does both in one call; :mod:`recipe` and :mod:`run` train by a recipe, phase by phase.
+"""
 
 from spikeloom.sw.training.fitting import fit, train
 from spikeloom.sw.training.groups import param_groups

@@ -1,7 +1,7 @@
-"""Random changes of training images: moved, mirrored, with a part cut out.
+"""Augmentation: training images are randomly moved, mirrored, and have a square cut out.
 
-Random numbers are drawn for a whole batch first, on the CPU, and applied afterwards: every device
-draws the same ones, and takes its share.
+Random numbers for a whole batch are drawn first, on the CPU, and applied afterwards: every device
+draws the same numbers, and applies those of its share of the images.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Changes:
-    """What is to become of each image of a batch.
+    """Random numbers for the images of a batch.
 
     Parameters
     ----------
     moves : tensor of int64, shape (2, N), or None
-        Rows and columns that are left out at the top and left of the padded image.
+        Rows and columns to leave out at the top and left of each padded image.
     mirrored : tensor of bool, shape (N,), or None
+        Whether left and right are exchanged.
     holes : tensor of float32, shape (2, N), or None
-        Where the hole's centre is, as a share of the height and width.
+        Centre of the square to cut out, as shares of the height and width.
     """
 
     moves: Tensor | None
@@ -31,7 +32,7 @@ class Changes:
     holes: Tensor | None
 
     def part(self, rank: int, of: int) -> Changes:
-        """Return what is meant for images ``rank``, ``rank + of``, ``rank + 2 of`` and so on."""
+        """Return the changes of the images ``rank``, ``rank + of``, ``rank + 2 of`` and so on."""
         if of == 1:
             return self
         return Changes(
@@ -46,13 +47,13 @@ class Augmentation:
     Parameters
     ----------
     shift : int
-        Each image is moved by up to this many pixels in each direction; zeros come in.
+        Largest movement of an image in each direction, in pixels; zeros come in.
     flip : bool
         Whether half of the images are mirrored.
     cutout : int
-        Side of a square whose pixels are set to 0; its centre is anywhere, so that it can lie
-        partly outside. DeVries and Taylor, "Improved regularization of convolutional neural
-        networks with cutout", 2017.
+        Side of a square whose pixels are set to 0. Its centre is anywhere in the image, so that it
+        can lie partly outside. DeVries and Taylor, "Improved regularization of convolutional
+        neural networks with cutout", 2017.
     """
 
     shift: int = 0
@@ -77,7 +78,7 @@ class Augmentation:
         Parameters
         ----------
         images : tensor, shape (N, ..., height, width)
-            Of any type; channels, and timesteps if there are any, are changed alike.
+            Of any type; all channels, and timesteps if there are any, are changed alike.
         changes : Changes
         """
         shape, device = images.shape, images.device
@@ -92,7 +93,7 @@ class Augmentation:
         return images.reshape(shape) if len(shape) > 4 else images
 
     def _holes(self, shape: torch.Size, centres: Tensor) -> Tensor:
-        """Return which pixels are cut out, (N, 1, height, width)."""
+        """Return a mask of the pixels to cut out, (N, 1, height, width)."""
         inside = []
         for share, side in zip(centres, shape[-2:], strict=True):
             first = (share * side).long() - self.cutout // 2

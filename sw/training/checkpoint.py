@@ -1,7 +1,7 @@
-"""Trained models as ``.safetensors`` files: tensors and JSON metadata, and never a pickle.
+"""Checkpoints: trained models as ``.safetensors`` files of tensors and JSON, never a pickle.
 
-A file does not hold the model's code, but where it is: a name of the zoo, or ``file.py:Net``.
-Loading a model of the user's own runs that file of theirs.
+A checkpoint does not hold the model's code but its location: a name of the zoo, or ``file.py:Net``.
+Loading a model of your own therefore runs your file.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def save(trained: Trained, path: str | Path) -> None:
     Raises
     ------
     ConfigError
-        If the model does not say where its code is (``trained.spec``).
+        If the location of the model's code (``trained.spec``) is not known.
     FileFormatError
         If the folder cannot be written to.
     """
@@ -94,14 +94,14 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
     ----------
     path : path
     model : nn.Module, optional
-        The model before preparation, if it cannot be found by its name in the file; its weights
-        do not matter. Left as it is.
+        The model before preparation, if the name in the file does not lead to it. Its weights do
+        not matter; it is left as it is.
 
     Raises
     ------
     FileFormatError
-        If the file is missing, damaged, no trained model, of a newer version, or its tensors do
-        not fit the model.
+        If the file is missing, damaged, not a trained model or of a newer version, or if its
+        tensors do not fit the model.
     ConfigError, UnsupportedError
         If the model cannot be built; see :func:`~spikeloom.sw.models.spec.build_model`.
     """
@@ -119,21 +119,21 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
             weight_bits=header["weight_bits"],
             input_scale=described.get("scale"),
         )
-        made: fx.GraphModule | SpikingNetwork = prepared
+        loaded: fx.GraphModule | SpikingNetwork = prepared
         coding = header.get("coding")
         if coding is not None:
             _describe_input(prepared, described)
-            made = spiking(prepared, **coding)
-        made.load_state_dict(safetensors.torch.load(content))
+            loaded = spiking(prepared, **coding)
+        loaded.load_state_dict(safetensors.torch.load(content))
     except (RuntimeError, ConfigError, KeyError, TypeError) as error:
         raise FileFormatError(
             f"{path} does not fit the model {header['model']!r}, which may have changed since it "
             f"was trained: {error}"
         ) from None
-    made.eval()
+    loaded.eval()
     accuracy = header["accuracy"]
     return Trained.of(
-        made,
+        loaded,
         spec=header["model"],
         dataset=header["dataset"],
         input_bits=described.get("bits"),
@@ -171,7 +171,7 @@ def weight_bits(prepared: fx.GraphModule) -> dict[str, int]:
     """Return the bits of each layer's weights."""
     return {
         layer.name: prepared.get_submodule(str(layer.synapses[0].target)).bits  # type: ignore[misc]
-        for layer in layers_of(prepared).layers
+        for layer in layers_of(prepared)
     }
 
 

@@ -1,7 +1,7 @@
-"""Where training computes: devices, precision, processes.
+"""Engines: the devices, the precision and the processes that a training computes with.
 
-:class:`Engine` is one device at full precision, and needs nothing; :class:`FabricEngine` leaves the
-rest to Lightning Fabric.
+:class:`Engine` is one device at full precision, and needs nothing but torch. For everything else,
+:class:`FabricEngine` uses Lightning Fabric.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What a recipe says about devices.
+    """Devices and precision of a training, as a recipe chooses them.
 
     Parameters
     ----------
     precision : {"32-true", "bf16-mixed", "16-mixed"}
-        Of the forward and backward pass; weights and optimizer stay in float32, and measuring is
-        done at full precision.
+        Precision of the forward and backward pass. Weights and optimizer stay in float32, and
+        accuracies are measured at full precision.
     accelerator : {"auto", "cpu", "gpu", "cuda", "mps"}
     devices : int
-        Devices (on CPUs, processes) that share each batch.
+        Number of devices (on CPUs, of processes) that share each batch.
     threads : int
-        Threads of torch on the CPU, in each process; 0 leaves torch's choice.
+        Threads of torch on the CPU, in each process; 0 keeps torch's choice.
     channels_last : bool
-        Whether images lie in memory pixel by pixel, with their channels together: convolutions
-        are mostly faster so.
+        Whether the channels of a pixel lie together in memory, which makes most convolutions
+        faster.
 
     Raises
     ------
     ConfigError
-        If one is out of range.
+        If a value is out of range.
     """
 
     precision: str = "32-true"
@@ -66,12 +66,12 @@ class EngineOptions:
     def start(self) -> Engine:
         """Return the engine; with several devices, start the other processes, too.
 
-        Those run the same command from its beginning, and come here as well.
+        The other processes run the same command from its beginning, and call this as well.
 
         Raises
         ------
         ConfigError
-            If there are no such devices.
+            If the machine lacks such devices.
         """
         if self.threads:
             torch.set_num_threads(self.threads)
@@ -94,7 +94,7 @@ class Engine:
     rank : int
         Number of this process, from 0.
     world : int
-        How many there are.
+        Number of processes.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -107,13 +107,21 @@ class Engine:
         return self.rank == 0
 
     def place(self, model: nn.Module) -> nn.Module:
-        """Move a model, in place, to where it is computed, and return it."""
+        """Move a model to the engine's device, in place, and return it."""
         return model.to(self.device)
 
     def setup(
         self, model: nn.Module, optimizer: Optimizer
     ) -> tuple[Callable[[Tensor], Tensor], Any]:
-        """Return what is called to run the model in training, and what steps."""
+        """Wrap a model and its optimizer for training.
+
+        Returns
+        -------
+        model : callable
+            Runs the model on a batch.
+        optimizer
+            Has the methods ``zero_grad`` and ``step``.
+        """
         return model, optimizer
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -140,11 +148,11 @@ class Engine:
         """Wait for all processes."""
 
     def state(self) -> dict[str, Any]:
-        """Return what the precision has to remember, as JSON values: a scale of gradients."""
+        """Return the state of the precision as JSON values: the scale of gradients, if any."""
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Give back what :meth:`state` returned."""
+        """Continue with the state that :meth:`state` returned."""
 
 
 class FabricEngine(Engine):
@@ -163,9 +171,9 @@ class FabricEngine(Engine):
     def __init__(self, options: EngineOptions) -> None:
         import lightning_fabric
 
-        # It tells what it was asked for.
+        # Otherwise it reports the devices that it was asked for.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-        # Where a convolution has one channel, its layout has two names; that costs nothing.
+        # The layout of a convolution with one channel has two names; this warning is harmless.
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         try:
             self.fabric = lightning_fabric.Fabric(

@@ -1,4 +1,4 @@
-"""Training in one call: a float ReLU model, then the same model as the hardware computes it."""
+"""Training in one call: a float ReLU model, then the same model with the hardware's arithmetic."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from spikeloom.sw.quantized.prepare import (
 )
 from spikeloom.sw.training.loop import Epoch, Loop
 from spikeloom.sw.training.measure import evaluate
-from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.trained import Trained
 
-#: Images that the thresholds are initialised from.
+#: Number of images that the thresholds are initialised from.
 CALIBRATION_IMAGES = 512
 
 
@@ -47,20 +47,20 @@ def fit(
     Parameters
     ----------
     model : nn.Module
-        Prepared, or not. Left in eval mode.
+        A float model or a prepared one. Left in eval mode.
     data : Dataset
     epochs : int
-        Passes over the data; there is no choice of a best one, so no split is needed for it.
+        Passes over the data. The last epoch is kept, so no validation split is needed.
     teacher : nn.Module, optional
-        A model whose outputs are targets too, with the same weight as the labels: knowledge
-        distillation. Run in eval mode, left as it is.
+        A model whose outputs are targets, too, with the same weight as the labels: knowledge
+        distillation. It runs in eval mode and is left as it is.
     seed : int
     progress : rich.progress.Progress, optional
         Shows a bar called ``title``.
     title : str
     **options
-        ``lr``, ``optimizer``, ``batch_size`` and all else of
-        :class:`~spikeloom.sw.training.options.Fitting`.
+        ``lr``, ``optimizer``, ``batch_size`` and all other fields of
+        :class:`~spikeloom.sw.training.options.FitOptions`.
 
     Returns
     -------
@@ -71,9 +71,9 @@ def fit(
     ConfigError
         If an option is out of range.
     DataError
-        If there is only one image.
+        If there are fewer than two images.
     """
-    loop = Loop(model, data, Fitting(epochs=epochs, **options), teacher=teacher, seed=seed)
+    loop = Loop(model, data, FitOptions(epochs=epochs, **options), teacher=teacher, seed=seed)
     task = progress.add_task(title, total=epochs) if progress else None
     history = []
     for _ in range(epochs):
@@ -100,17 +100,17 @@ def train(
     progress: Progress | None = None,
     **options: Any,
 ) -> Trained:
-    """Train a ReLU model, prepare it, and train on with quantized activations and weights.
+    """Train a ReLU model, prepare it, and continue with quantized activations and weights.
 
     Parameters
     ----------
     model : nn.Module
         Trained in place by the first phase. Its initial weights are the caller's: seed torch
-        before building it if the result is to be repeated.
+        before building it to make the result repeatable.
     data : Dataset
         Training split.
     test : Dataset, optional
-        Measured twice, after each phase, and used for nothing else.
+        Test split, measured after each of the two phases and used for nothing else.
     timesteps, weight_bits : int or mapping
         As in :func:`~spikeloom.sw.quantized.prepare`.
     epochs, tune_epochs : int
@@ -119,7 +119,7 @@ def train(
         Initial learning rates of the two phases.
     seed : int
     spec : str
-        What the model is called in a checkpoint: zoo name or ``"path/to/module.py:Net"``.
+        Location of the model's code, for a checkpoint: zoo name or ``"path/to/module.py:Net"``.
     progress : rich.progress.Progress, optional
     **options
         Handed to :func:`fit` in both phases.
@@ -174,22 +174,22 @@ def prepare_for(
     warmup: int = 0,
     **choices: Any,
 ) -> fx.GraphModule:
-    """Return the prepared form of a model, with thresholds, that knows what its data are like.
+    """Prepare a model for the images of a data set, and initialise its thresholds from them.
 
     Parameters
     ----------
     model : nn.Module
-        Left as it is. One that is prepared already is just copied.
+        Left as it is. A model that is already prepared is merely copied.
     data : Dataset
         Training split.
     seed : int
-        Which of its images the thresholds are taken from.
+        Seed of the choice of images.
     images : int
-        How many.
+        Number of images to initialise the thresholds from.
     method, percentile
         As for :func:`~spikeloom.sw.quantized.initialise`.
     warmup : int
-        Epochs of :func:`~spikeloom.sw.quantized.initialisation.staged`; 0 for none.
+        Epochs of :func:`~spikeloom.sw.quantized.initialisation.staged`; 0 to skip it.
     **choices
         Handed to :func:`~spikeloom.sw.quantized.prepare`.
     """
@@ -198,7 +198,7 @@ def prepare_for(
     prepared = prepare(model, input_shape=data.shape, input_scale=data.scale, **choices)
     prepared.meta[META]["input_bits"] = data.bits
     chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:images]
-    # The pixels that are needed only: as real numbers, all of them take four times the memory.
+    # Only the chosen images: as real numbers, the whole split would take four times its memory.
     pixels = torch.from_numpy(data.images)[chosen].to(device_of(prepared))
     seen = pixels.float() * data.scale
     initialise(prepared, seen, method, percentile)
@@ -208,7 +208,7 @@ def prepare_for(
 
 
 def require_classes(model: nn.Module, data: Dataset) -> None:
-    """Require that a model takes the images of ``data``, and has an output for each class.
+    """Require that a model accepts the images of ``data``, and has an output for each class.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Parameter groups: what each kind of parameter of a prepared model is trained with."""
+"""Parameter groups: learning rate and weight decay for each kind of parameter of a model."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import nn
 
 from spikeloom.sw.quantized import Activation
 
-#: Learning rate of the thresholds, relative to the weights'.
+#: Learning rate of the thresholds, relative to that of the weights.
 LAMBDA_LR_FACTOR = 2.0
-#: Learning rate of what learned timesteps are stored as, relative to the weights'.
+#: Learning rate of the parameters behind learned timesteps, relative to that of the weights.
 TIMESTEP_LR_FACTOR = 5.0
 
 
@@ -24,19 +24,19 @@ def param_groups(
 ) -> list[dict[str, Any]]:
     """Return parameter groups for any torch optimizer.
 
-    The thresholds λ of activations get a learning rate of their own and no decay, which would pull
-    them towards 1; so do learned timesteps. Biases and batch-norm parameters are not decayed
-    either.
+    The thresholds λ of activations get a learning rate of their own and no weight decay, which
+    would pull them towards 1; so do learned timesteps. Biases and batch-norm parameters are not
+    decayed either.
 
     Parameters
     ----------
     model : nn.Module
-        Prepared, or not.
+        A float model or a prepared one.
     lr : float
         Learning rate of the weights.
     lambda_lr_factor : float
-        Learning rate of the thresholds, relative to ``lr``. It is ln λ that is learned (ln d, the
-        step's, where ``learn`` is ``"n,d"``).
+        Learning rate of the thresholds, relative to ``lr``. The learned parameter is ln λ, or ln d
+        of the step where ``learn`` is ``"n,d"``.
     timestep_lr_factor : float
         Learning rate, relative to ``lr``, of the parameters behind learned timesteps: t, n or ln d,
         see :mod:`~spikeloom.sw.quantized.activations.timesteps`. t moves on a scale of whole
@@ -46,8 +46,8 @@ def param_groups(
     Returns
     -------
     list of dict
-        With the keys ``name``, ``params``, ``lr`` and ``weight_decay``; the names are "weights",
-        "biases", "thresholds" and "timesteps". Empty groups are left out.
+        Each has the keys ``name``, ``params``, ``lr`` and ``weight_decay``; the names are
+        "weights", "biases", "thresholds" and "timesteps". Empty groups are left out.
     """
     activations = [module for module in model.modules() if isinstance(module, Activation)]
     steps = [p for activation in activations for p in activation.timesteps.learned()]

@@ -1,4 +1,4 @@
-"""What a training tells: a line of JSON per epoch, and curves for TensorBoard."""
+"""Log of a training: a line of JSON per epoch, and curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Log:
     ----------
     folder : path
     history : list of dict
-        Records of earlier epochs, if the training goes on: the file is made to hold just these.
+        Records of earlier epochs, if a training is resumed; the log begins with exactly these.
     """
 
     def __init__(self, folder: Path, history: list[dict[str, Any]]) -> None:
@@ -25,7 +25,7 @@ class Log:
 
         self.path = folder / "log.jsonl"
         write_text(self.path, "".join(map(_line, history)))
-        # Curves of epochs that were lost are overdrawn.
+        # TensorBoard drops the curves of epochs that an interruption has lost.
         self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=len(history))
         self.step = len(history)
 
@@ -48,7 +48,7 @@ def _line(record: Mapping[str, Any]) -> str:
 
 
 def _scalars(record: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """Yield what makes a curve, by name."""
+    """Yield the name and value of every number in a record that makes a curve."""
     for key, value in record.items():
         if isinstance(value, bool) or key in ("phase", "epoch"):
             continue

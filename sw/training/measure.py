@@ -1,4 +1,4 @@
-"""How right a model is."""
+"""Accuracy of a model: loss and labels on a data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training.engine import Engine
 
-#: Images measured at a time.
+#: Number of images in a batch.
 MEASURED_TOGETHER = 512
 
 
@@ -22,8 +22,8 @@ def measure(
 ) -> tuple[float, float]:
     """Return the mean cross-entropy and the share of right labels, in float32, in eval mode.
 
-    The images are shared by all processes. For choosing among epochs; :func:`evaluate` is for
-    figures that are reported.
+    All processes share the images. This serves the choice among epochs; for figures in a report,
+    use :func:`evaluate`.
     """
     training = model.training
     model.eval()
@@ -50,13 +50,16 @@ def labels_of(
     dtype: torch.dtype = torch.float64,
     batch_size: int = MEASURED_TOGETHER,
 ) -> Tensor:
-    """Return the labels that a model gives, int64 on the CPU; parameters as of :func:`evaluate`."""
+    """Return the labels that a model gives, int64 on the CPU.
+
+    Parameters are those of :func:`evaluate`.
+    """
     device = device_of(model)
     if dtype is not torch.float32:
         model = copy.deepcopy(model).to(dtype)
     training = model.training
     model.eval()
-    # Scaled in the target precision: 1/255 in float32 is another number.
+    # Images are scaled in the target precision: 1/255 in float32 is another number.
     pixels = pixels_for(model, data)
     labels = []
     with torch.no_grad():
@@ -78,11 +81,11 @@ def evaluate(
     Parameters
     ----------
     model : nn.Module
-        Prepared, or not, or a spiking network; left as it is.
+        A float model, a prepared one or a spiking network; left as it is.
     data : Dataset
     dtype : torch.dtype
-        A copy of the model is run in this precision. In float64, rounding does not decide a
-        quantized activation, so labels are those of the converted network.
+        Precision in which a copy of the model runs. In float64, rounding does not decide any
+        quantized activation, so that the labels are those of the converted network.
     batch_size : int
     """
     labels = labels_of(model, data, dtype=dtype, batch_size=batch_size)
@@ -90,7 +93,7 @@ def evaluate(
 
 
 def pixels_for(model: nn.Module, data: Dataset) -> Tensor:
-    """Return the images as the model takes them, unscaled: with a time axis, if it has spikes."""
+    """Return the images, unscaled, as the model takes them: a spiking one with a time axis."""
     if isinstance(model, SpikingNetwork):
         return torch.from_numpy(data.images_for(model.coding.input))
     return torch.from_numpy(data.images)

@@ -1,4 +1,4 @@
-"""What can be chosen about one phase of training."""
+"""Options of one phase of training: optimizer, schedule, augmentation, and the epoch to keep."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ KEPT = ("best", "last")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitting:
-    """How a model is fitted to data: in a call, or in a phase of a recipe.
+class FitOptions:
+    """Options for fitting a model to labelled data, in a call or in a phase of a recipe.
 
     Parameters
     ----------
     epochs : int
         Passes over the training data.
     lr : float
-        Learning rate of the weights, at its highest.
+        Highest learning rate of the weights.
     optimizer : {"adamw", "sgd"}
     momentum : float
-        Of SGD, 0 to below 1.
+        Momentum of SGD, 0 to below 1.
     nesterov : bool
-        Whether SGD looks ahead.
+        Whether SGD uses Nesterov's momentum.
     weight_decay : float
-        Of weights, not of biases, norms and thresholds.
+        Decay of weights; biases, norms and thresholds have none.
     batch_size : int
-        Images of a step, over all devices.
+        Number of images in a step, over all devices.
     schedule : {"cosine", "constant"}
-        What the learning rate does after its rise: falls to 0 along half a cosine, or stays.
+        Course of the learning rate after the warm-up: it falls to 0 along half a cosine, or stays
+        the same.
     warmup : float
         Epochs in which the learning rate rises linearly.
     lambda_lr_factor, timestep_lr_factor : float
@@ -41,7 +42,7 @@ class Fitting:
     label_smoothing : float
         Share of the target that is spread over all classes, 0 to below 1.
     shift : int
-        Each image is moved by up to this many pixels in each direction, zeros coming in.
+        Largest movement of an image in each direction, in pixels; zeros come in.
     flip : bool
         Whether half of the images are mirrored, left and right exchanged.
     cutout : int
@@ -49,21 +50,21 @@ class Fitting:
     clip_gradient : float
         Largest norm of the gradient of all parameters together; 0 for no limit.
     average : float
-        Decay of a running mean of the weights, which is then the model that is measured and
-        kept: 0.999, for instance; 0 for none.
+        Decay of a running mean of the weights, for instance 0.999. The model with the mean is then
+        the one that is measured and kept; 0 for no mean.
     patience : int
-        Epochs without a better one after which the phase ends; 0 for no such end.
+        Number of epochs without a better one after which the phase ends; 0 to never end early.
     keep : {"best", "last"}
-        Which epoch's model is kept: that of the best accuracy on the validation split (of
-        several, the last), or the last one's. Without a validation split it is the last.
+        The epoch whose model is kept: the one with the best accuracy on the validation split (the
+        last of several), or the last one. Without a validation split, always the last.
     average_timesteps : float
-        Only epochs whose mean T is at most this can be the best, for phases that learn T; 0 for
-        no limit. If none is, the one with the least T is kept.
+        Largest mean T of an epoch that may be the best, for phases that learn T; 0 for no limit.
+        If no epoch stays within the limit, the one with the least mean T is kept.
 
     Raises
     ------
     ConfigError
-        If one is out of range.
+        If a value is out of range.
     """
 
     epochs: int

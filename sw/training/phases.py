@@ -1,4 +1,4 @@
-"""Phases of a recipe: each kind is a class, which a recipe names."""
+"""Phases of a recipe: a class for each kind, which recipes name."""
 
 from __future__ import annotations
 
@@ -6,21 +6,29 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from enum import IntEnum
+from typing import Any, ClassVar
 
-from torch import fx, nn
+from torch import nn
 
-from spikeloom.sw.calibration import LEARNABLE, Loss, Weighting
+from spikeloom.sw.calibration import LEARNABLE, Loss, Weighting, calibrate
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized import settle
 from spikeloom.sw.registry import Registered
-from spikeloom.sw.spiking import SpikingNetwork, spiking
-from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.spiking import SpikingNetwork
+from spikeloom.sw.spiking.neurons import FREEDOMS
+from spikeloom.sw.tables import require_known
+from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.penalties import Penalty
-from spikeloom.sw.training.tables import require_known
+from spikeloom.sw.training.trainer import Trainer
 
-if TYPE_CHECKING:
-    from spikeloom.sw.training.run import Run
+
+class Form(IntEnum):
+    """Forms of a model, in the order in which it goes through them."""
+
+    FLOAT = 0
+    QUANTIZED = 1
+    SPIKING = 2
 
 
 class Phase(Registered, ABC):
@@ -28,8 +36,8 @@ class Phase(Registered, ABC):
 
     kinds: ClassVar[dict[str, type[Phase]]] = {}
     kind: ClassVar[str]
-    #: What the phase trains: a model only ever goes up from one form to the next.
-    form: ClassVar[int]
+    #: Form of the model that the phase trains.
+    form: ClassVar[Form]
 
     def require_place(self, before: Phase | None, where: str) -> None:
         """Refuse a phase that cannot come after the one before.
@@ -38,12 +46,12 @@ class Phase(Registered, ABC):
         ----------
         before : Phase or None
         where : str
-            For messages: ``"phase 2 (float)"``.
+            The phase at hand, for messages: ``"phase 2 (float)"``.
 
         Raises
         ------
         ConfigError
-            If the model has another form by then.
+            If the model has a later form by then.
         """
         if before is not None and before.form > self.form:
             raise ConfigError(
@@ -52,14 +60,35 @@ class Phase(Registered, ABC):
             )
 
     @abstractmethod
-    def enter(self, model: nn.Module, run: Run) -> nn.Module:
-        """Return the model that the phase trains, made of the one that it finds.
+    def enter(self, model: nn.Module, trainer: Trainer) -> nn.Module:
+        """Return the model that the phase trains, made from the model before the phase.
 
-        The same model gives the same result, whenever a training is resumed.
+        The result depends on the model alone, so that a training can be resumed at any time.
         """
 
+    def rehearse(self, model: nn.Module, trainer: Trainer) -> nn.Module:
+        """Do everything but the training, so that mistakes in the recipe show before any of it.
+
+        Parameters
+        ----------
+        model : nn.Module
+            The model before the phase; left as it is.
+        trainer : Trainer
+
+        Returns
+        -------
+        nn.Module
+            A model such as the phase would leave, untrained.
+
+        Raises
+        ------
+        UnsupportedError, ConfigError
+            If the phase cannot be carried out.
+        """
+        return self.enter(model, trainer)
+
     @abstractmethod
-    def carry_out(self, model: nn.Module, before: nn.Module | None, run: Run) -> None:
+    def carry_out(self, model: nn.Module, before: nn.Module | None, trainer: Trainer) -> None:
         """Train ``model`` in place.
 
         Parameters
@@ -68,12 +97,12 @@ class Phase(Registered, ABC):
             From :meth:`enter`.
         before : nn.Module or None
             The model at the end of the phase before; left as it is.
-        run : Run
+        trainer : Trainer
         """
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted(Fitting, Phase):
+class FitPhase(FitOptions, Phase):
     """A phase that fits the model to labels.
 
     Parameters
@@ -81,7 +110,7 @@ class Fitted(Fitting, Phase):
     teacher : bool
         Whether the outputs of the phase before are targets, too.
     penalties : mapping of str to mapping
-        What is added to the loss, by name, with parameters; see
+        Terms to add to the loss: parameters by name; see
         :mod:`spikeloom.sw.training.penalties`.
     """
 
@@ -106,76 +135,93 @@ class Fitted(Fitting, Phase):
                 f"begin with a phase of kind 'float'"
             )
 
-    def carry_out(self, model: nn.Module, before: nn.Module | None, run: Run) -> None:
-        run.fit(self, model, before if self.teacher else None)
+    def rehearse(self, model: nn.Module, trainer: Trainer) -> nn.Module:
+        entered = super().rehearse(model, trainer)
+        trainer.penalties(entered, self.penalties)
+        return entered
+
+    def carry_out(self, model: nn.Module, before: nn.Module | None, trainer: Trainer) -> None:
+        trainer.fit(
+            model,
+            self,
+            teacher=before if self.teacher else None,
+            penalties=trainer.penalties(model, self.penalties),
+            watch=self.form > Form.FLOAT,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class FloatPhase(Fitted):
-    """The model as it is, with ReLU and float weights."""
+class FloatPhase(FitPhase):
+    """The original model, with ReLU and float weights."""
 
     kind = "float"
-    form = 0
+    form = Form.FLOAT
 
-    def enter(self, model: nn.Module, run: Run) -> nn.Module:
+    def enter(self, model: nn.Module, trainer: Trainer) -> nn.Module:
         return copy.deepcopy(model)
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantizedPhase(Fitted):
+class QuantizedPhase(FitPhase):
     """The prepared model: activations of T levels, weights of a few bits.
 
     Parameters
     ----------
     settle : bool
-        Whether the timesteps that earlier phases have learned are from now on fixed.
+        Whether the timesteps that earlier phases have learned are fixed from now on.
     """
 
     kind = "quantized"
-    form = 1
+    form = Form.QUANTIZED
 
     teacher: bool = True
     settle: bool = False
 
-    def enter(self, model: nn.Module, run: Run) -> nn.Module:
-        prepared = run.prepared(model)
+    def enter(self, model: nn.Module, trainer: Trainer) -> nn.Module:
+        prepared = trainer.prepared(model)
         return settle(prepared) if self.settle else prepared
 
 
+class _ThroughTime(Phase):
+    """A phase that trains the spiking network."""
+
+    form = Form.SPIKING
+
+    def enter(self, model: nn.Module, trainer: Trainer) -> nn.Module:
+        if isinstance(model, SpikingNetwork):
+            return copy.deepcopy(model)
+        return trainer.spiking_network(model)
+
+
 @dataclass(frozen=True, kw_only=True)
-class SpikingPhase(Fitted):
-    """The spiking network, through time, with surrogate gradients."""
+class SpikingPhase(_ThroughTime, FitPhase):
+    """The spiking network, fitted to labels through time, with surrogate gradients."""
 
     kind = "spiking"
-    form = 2
 
     teacher: bool = True
 
-    def enter(self, model: nn.Module, run: Run) -> nn.Module:
-        return _spiking(model, run)
-
 
 @dataclass(frozen=True, kw_only=True)
-class CalibratePhase(Phase):
-    """The spiking network learns when to fire from the quantized model; no labels are needed.
+class CalibratePhase(_ThroughTime):
+    """The spiking network learns when to fire from the quantized model, without labels.
 
-    It is short, and repeated from its beginning if the training is interrupted.
+    It is short, and begins anew if the training is interrupted.
 
     Parameters
     ----------
     epochs, lr, batch_size, loss, weighting, learn, per
         As for :func:`~spikeloom.sw.calibration.calibrate`.
     images : int
-        How many of the training split.
+        Number of images of the training split to calibrate with.
 
     Raises
     ------
     ConfigError
-        If one is unknown or out of range.
+        If a value is unknown or out of range.
     """
 
     kind = "calibrate"
-    form = 2
 
     epochs: int = 15
     lr: float = 0.01
@@ -190,25 +236,37 @@ class CalibratePhase(Phase):
         require_known(self.loss, Loss.kinds, "no loss is called")
         require_known(self.weighting, Weighting.kinds, "no weighting is called")
         require_known(self.per, ("channel", "layer"), "per can be no")
-        for what in self.learn:
-            require_known(what, LEARNABLE, "calibration cannot learn")
+        for learned in self.learn:
+            require_known(learned, LEARNABLE, "calibration cannot learn")
         for name in ("epochs", "batch_size", "images"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not self.lr > 0:
             raise ConfigError(f"lr must be positive, not {self.lr}")
 
-    def enter(self, model: nn.Module, run: Run) -> nn.Module:
-        return _spiking(model, run)
+    def rehearse(self, model: nn.Module, trainer: Trainer) -> nn.Module:
+        network = super().rehearse(model, trainer)
+        assert isinstance(network, SpikingNetwork), "the phase has made it"
+        freed = [name for name in self.learn if name in FREEDOMS]
+        if freed:
+            network.free(*freed, per=self.per)
+        return network
 
-    def carry_out(self, model: nn.Module, before: nn.Module | None, run: Run) -> None:
+    def carry_out(self, model: nn.Module, before: nn.Module | None, trainer: Trainer) -> None:
         assert isinstance(model, SpikingNetwork), "the phase has made it"
-        run.calibrate(self, model)
-
-
-def _spiking(model: nn.Module, run: Run) -> SpikingNetwork:
-    if isinstance(model, SpikingNetwork):
-        return copy.deepcopy(model)
-    prepared = run.prepared(model)
-    assert isinstance(prepared, fx.GraphModule)
-    return spiking(settle(prepared), **run.recipe.conversion)
+        losses = calibrate(
+            model,
+            trainer.pixels(model, self.images),
+            epochs=self.epochs,
+            lr=self.lr,
+            batch_size=self.batch_size,
+            loss=self.loss,
+            weighting=self.weighting,
+            learn=self.learn,
+            per=self.per,
+            seed=trainer.settings.seed,
+            progress=trainer.progress,
+            title=trainer.journal.heading,
+        )
+        for epoch, loss in enumerate(losses):
+            trainer.journal.add({"epoch": epoch, "loss": loss})

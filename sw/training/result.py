@@ -1,12 +1,13 @@
-"""What a training came to: its files, and what they reach on the test split."""
+"""Result of a training: its final files, and their accuracy on the test split."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -21,10 +22,9 @@ from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training import checkpoint
 from spikeloom.sw.training.measure import labels_of
 from spikeloom.sw.training.phases import FloatPhase
+from spikeloom.sw.training.recipe import Recipe
 from spikeloom.sw.training.trained import Trained
-
-if TYPE_CHECKING:
-    from spikeloom.sw.training.run import Run
+from spikeloom.sw.training.trainer import Trainer
 
 TRAINED, NETWORK, RESULT = "trained.safetensors", "network.safetensors", "result.json"
 
@@ -33,24 +33,27 @@ TRAINED, NETWORK, RESULT = "trained.safetensors", "network.safetensors", "result
 class Result:
     """Figures of one training, as ``result.json`` holds them.
 
+    Accuracies are shares of the images of the test split whose label is right.
+
     Parameters
     ----------
     model, data : str
     seed : int
     images : int
-        Of the test split, all of it.
+        Number of images of the test split, all of which are measured.
     float_accuracy : float or None
-        Share of them that the model was right about after its last float phase; None without one.
+        Accuracy of the model after its last float phase; None without such a phase.
     quantized_accuracy : float
-        The same of the quantized ANN, in float64.
+        Accuracy of the quantized ANN, in float64.
     spiking_accuracy : float or None
-        The same of the network that was trained through time or calibrated, if one was.
+        Accuracy of the network that was trained through time or calibrated, if one was.
     integer_accuracy : float
-        The same of the integer network, by the golden model.
+        Accuracy of the integer network, by the golden model.
     differing_labels : int
-        Images whose label by the integer network is not that of the quantized ANN.
+        Images to which the integer network and the quantized ANN give different labels.
     differing_spiking_labels : int or None
-        The same beside the network that was trained through time or calibrated.
+        Images to which the integer network and the network that was trained through time or
+        calibrated give different labels.
     timesteps : mapping of str to int
         T of each layer that fires.
     average_timesteps : float
@@ -61,9 +64,9 @@ class Result:
     network : str
         Digest of the integer network.
     phases : list of dict
-        Kind, number of epochs, and the best of them, counted from 0.
+        Kind, number of epochs, and the best epoch, counted from 0, of each phase.
     versions : mapping of str to str
-        Of what it was computed with.
+        Versions of Spikeloom, torch and Python.
     """
 
     model: str
@@ -85,88 +88,101 @@ class Result:
     versions: dict[str, str]
 
 
-def result_of(run: Run, finished: list[nn.Module], test: Dataset) -> Result:
-    """Write the trained model, the network and the result of a training, and return the latter.
+def result_of(
+    recipe: Recipe, trainer: Trainer, finished: Sequence[nn.Module], test: Dataset
+) -> Result:
+    """Write the trained model, the network and the result of a training, and return the result.
 
     Parameters
     ----------
-    run : Run
-    finished : list of nn.Module
+    recipe : Recipe
+    trainer : Trainer
+    finished : sequence of nn.Module
         The model at the end of each phase.
     test : Dataset
-        Used here for the first time.
+        The test split, used here for the first time.
     """
-    recipe = run.recipe
+    folder = trainer.journal.folder
     floats = [m for p, m in zip(recipe.phase, finished, strict=True) if isinstance(p, FloatPhase)]
-    prepared = [m for m in finished if isinstance(m, fx.GraphModule)]
-    last = finished[-1]
-    network_of: nn.Module
-    if isinstance(last, SpikingNetwork):
-        quantized = settle(prepared[-1]) if prepared else last.prepared
-        network_of, options = last, {}
-    else:
-        quantized = settle(run.prepared(last))
-        network_of, options = quantized, dict(recipe.conversion)
     float_accuracy = _share(labels_of(floats[-1], test), test) if floats else None
+    quantized, last, options = _last_models(recipe, trainer, finished)
     labels = labels_of(quantized, test)
-    timed = labels_of(network_of, test) if isinstance(network_of, SpikingNetwork) else None
+    spiking_labels = labels_of(last, test) if isinstance(last, SpikingNetwork) else None
     trained = Trained.of(
-        network_of,
+        last,
         spec=recipe.model.name,
         dataset=recipe.data.name,
         input_bits=test.bits,
         input_scale=test.scale,
         float_accuracy=float_accuracy,
         quantized_accuracy=_share(labels, test),
-        start=run.start,
+        start=trainer.start,
     )
-    checkpoint.save(trained, run.folder / TRAINED)
+    checkpoint.save(trained, folder / TRAINED)
     name = recipe.model.name.rpartition(":")[2]
-    network = convert(network_of, name=name, **options)
-    contract.save(network, run.folder / NETWORK)
-    integer = _integer_labels(network, test, run)
+    network = convert(last, name=name, **options)
+    contract.save(network, folder / NETWORK)
+    integer_labels = _integer_labels(network, test, trainer)
     hidden = [layer for layer in network.layers if layer.neuron.fires]
     steps = {layer.name: layer.timesteps for layer in hidden}
-    made = Result(
+    result = Result(
         model=recipe.model.name,
         data=recipe.data.name,
         seed=recipe.seed,
         images=len(test),
         float_accuracy=float_accuracy,
         quantized_accuracy=_share(labels, test),
-        spiking_accuracy=None if timed is None else _share(timed, test),
-        integer_accuracy=_share(integer, test),
-        differing_labels=int((integer != labels).sum()),
-        differing_spiking_labels=None if timed is None else int((integer != timed).sum()),
+        spiking_accuracy=None if spiking_labels is None else _share(spiking_labels, test),
+        integer_accuracy=_share(integer_labels, test),
+        differing_labels=_differing(integer_labels, labels),
+        differing_spiking_labels=(
+            None if spiking_labels is None else _differing(integer_labels, spiking_labels)
+        ),
         timesteps=steps,
         average_timesteps=sum(steps.values()) / max(1, len(steps)),
         weight_bits=checkpoint.weight_bits(trained.prepared),
         neurons={layer.name: layer.neuron.kind for layer in hidden},
         network=network.digest,
-        phases=run.state.ended,
+        phases=trainer.journal.state.ended,
         versions={
             "spikeloom": importlib.metadata.version("spikeloom"),
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
     )
-    write_text(run.folder / RESULT, json.dumps(asdict(made), indent=1) + "\n")
-    return made
+    write_text(folder / RESULT, json.dumps(asdict(result), indent=1) + "\n")
+    return result
 
 
-def _integer_labels(network: contract.Network, test: Dataset, run: Run) -> Tensor:
+def _last_models(
+    recipe: Recipe, trainer: Trainer, finished: Sequence[nn.Module]
+) -> tuple[fx.GraphModule, fx.GraphModule | SpikingNetwork, dict[str, Any]]:
+    """Return the quantized ANN, the model to convert, and the options of its conversion."""
+    last = finished[-1]
+    if not isinstance(last, SpikingNetwork):
+        quantized = settle(trainer.prepared(last))
+        return quantized, quantized, dict(recipe.conversion)
+    prepared = [model for model in finished if isinstance(model, fx.GraphModule)]
+    return settle(prepared[-1]) if prepared else last.prepared, last, {}
+
+
+def _integer_labels(network: contract.Network, test: Dataset, trainer: Trainer) -> Tensor:
     """Return the golden model's labels, with a bar for their progress."""
     bar = None
-    if run.progress is not None:
-        bar = run.progress.add_task("integer network", total=len(test))
+    if trainer.progress is not None:
+        bar = trainer.progress.add_task("integer network", total=len(test))
 
     def show(done: int, _: int) -> None:
-        if run.progress is not None and bar is not None:
-            run.progress.update(bar, completed=done)
+        if trainer.progress is not None and bar is not None:
+            trainer.progress.update(bar, completed=done)
 
-    device = run.engine.device if run.engine.device.type == "cuda" else "cpu"
+    device = trainer.engine.device if trainer.engine.device.type == "cuda" else "cpu"
     images = test.images_for(network.input)
     return Golden(network, device).run(images, progress=show, counts=()).labels
+
+
+def _differing(labels: Tensor, others: Tensor) -> int:
+    return int((labels != others).sum())
 
 
 def _share(labels: Tensor, test: Dataset) -> float:

@@ -1,4 +1,4 @@
-"""Optimizers and learning rates over time, by name."""
+"""Optimizers by name, their state, and schedules of learning rates."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
-from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.training.options import FitOptions
 
 
-def _adamw(groups: list[dict[str, Any]], chosen: Fitting) -> Optimizer:
-    return AdamW(groups, lr=chosen.lr)
+def _adamw(groups: list[dict[str, Any]], options: FitOptions) -> Optimizer:
+    return AdamW(groups, lr=options.lr)
 
 
-def _sgd(groups: list[dict[str, Any]], chosen: Fitting) -> Optimizer:
-    return SGD(groups, lr=chosen.lr, momentum=chosen.momentum, nesterov=chosen.nesterov)
+def _sgd(groups: list[dict[str, Any]], options: FitOptions) -> Optimizer:
+    return SGD(groups, lr=options.lr, momentum=options.momentum, nesterov=options.nesterov)
 
 
 def _cosine(optimizer: Optimizer, steps: int) -> LRScheduler:
@@ -29,7 +29,7 @@ def _constant(optimizer: Optimizer, steps: int) -> LRScheduler:
     return LambdaLR(optimizer, lambda step: 1.0)
 
 
-_OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], Fitting], Optimizer]] = {
+_OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], FitOptions], Optimizer]] = {
     "adamw": _adamw,
     "sgd": _sgd,
 }
@@ -39,37 +39,37 @@ _SCHEDULES: dict[str, Callable[[Optimizer, int], LRScheduler]] = {
 }
 
 
-def optimizer(groups: list[dict[str, Any]], chosen: Fitting) -> Optimizer:
-    """Return the optimizer that is asked for.
+def optimizer(groups: list[dict[str, Any]], options: FitOptions) -> Optimizer:
+    """Return the optimizer that the options name.
 
     Parameters
     ----------
     groups : list of dict
         From :func:`~spikeloom.sw.training.param_groups`.
-    chosen : Fitting
+    options : FitOptions
     """
-    return _OPTIMIZERS[chosen.optimizer](groups, chosen)
+    return _OPTIMIZERS[options.optimizer](groups, options)
 
 
 class Schedule:
-    """Learning rates, step by step: a linear rise, and then what the schedule's name says.
+    """Learning rates step by step: a linear rise, then the schedule of the given name.
 
     Parameters
     ----------
     optimizer : Optimizer
-        The learning rates that its groups have now are those at the end of the rise.
-    chosen : Fitting
+        The present learning rates of its groups are those at the end of the rise.
+    options : FitOptions
         ``schedule``, ``warmup`` and ``epochs``.
     batches : int
-        Steps of an epoch.
+        Steps per epoch.
     """
 
-    def __init__(self, optimizer: Optimizer, chosen: Fitting, batches: int) -> None:
+    def __init__(self, optimizer: Optimizer, options: FitOptions, batches: int) -> None:
         self.optimizer = optimizer
-        self.rise = round(chosen.warmup * batches)
+        self.rise = round(options.warmup * batches)
         self.full = [group["lr"] for group in optimizer.param_groups]
-        steps = chosen.epochs * batches - self.rise
-        self.after = _SCHEDULES[chosen.schedule](optimizer, steps)
+        steps = options.epochs * batches - self.rise
+        self.after = _SCHEDULES[options.schedule](optimizer, steps)
         self.done = 0
         self._raise_to(self.done)
 
@@ -87,23 +87,26 @@ class Schedule:
                 group["lr"] = full * (done + 1) / (self.rise + 1) if done < self.rise else full
 
     def state(self) -> dict[str, Any]:
-        """Return what :meth:`load_state` needs, as JSON values."""
+        """Return the state of the schedule as JSON values, for :meth:`load_state`."""
         return {"done": self.done, "after": self.after.state_dict()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on where :meth:`state` was taken; the optimizer's groups are loaded by themselves."""
+        """Continue from the state that :meth:`state` returned.
+
+        The optimizer's groups have a state of their own; see :func:`load_optimizer_state`.
+        """
         self.done = state["done"]
         self.after.load_state_dict(state["after"])
 
 
 def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return an optimizer's state as tensors by name, and JSON values.
+    """Return an optimizer's state, split into tensors and JSON values.
 
     Returns
     -------
     tensors : dict of ``"parameter.name"`` to tensor
     rest : dict
-        What are no tensors, by the same names, and the groups.
+        ``state``, all other entries by the same names, and ``groups``, the parameter groups.
     """
     state = optimizer.state_dict()
     flat = {f"{i}.{k}": v for i, entries in state["state"].items() for k, v in entries.items()}
@@ -115,7 +118,7 @@ def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, torch.Tensor], dict
 def load_optimizer_state(
     optimizer: Optimizer, tensors: dict[str, torch.Tensor], rest: dict[str, Any]
 ) -> None:
-    """Give an optimizer the state that :func:`optimizer_state` returned."""
+    """Load the state that :func:`optimizer_state` returned into an optimizer."""
     entries: dict[int, dict[str, Any]] = {}
     for key, value in (tensors | rest["state"]).items():
         index, _, name = key.partition(".")

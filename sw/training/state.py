@@ -1,7 +1,7 @@
-"""Where a training stands, in one file: tensors and JSON, and never a pickle.
+"""State of an unfinished training in one file: tensors and JSON, and never a pickle.
 
-The file is replaced as a whole at the end of every epoch, so a process that is killed at any time
-leaves the last one or the one before.
+The file is replaced as a whole at the end of every epoch. A process that is killed at any time
+leaves the state after its last complete epoch, or after the one before.
 """
 
 from __future__ import annotations
@@ -19,32 +19,37 @@ from spikeloom.sw.files import read_bytes, require_version
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.training.checkpoint import save_tensors
 
-__all__ = ["FORMAT", "VERSION", "State", "first_difference"]
+__all__ = ["FORMAT", "VERSION", "State", "first_difference", "part_of", "prefixed"]
 
 FORMAT = "spikeloom-training"
 VERSION = 1
+#: Fields of a state that its file holds as JSON; the others are tensors.
+_HEADER = ("recipe", "phase", "loop", "best", "history", "ended")
 
 
 @dataclass
 class State:
-    """Where a training stands.
+    """State of a training: its progress, and all that is needed to continue.
 
     Parameters
     ----------
     recipe : mapping
         In full, as :meth:`~spikeloom.sw.training.recipe.Recipe.plain` returns it.
     phase : int
-        Number of the phase at hand, from 0.
+        Number of the current phase, from 0.
     loop : mapping or None
         JSON part of the loop's state; None if the phase has not begun.
     best : mapping or None
-        About the best epoch of the phase so far.
+        The best epoch of the phase so far: the fields of
+        :class:`~spikeloom.sw.training.best.Best`.
     history : list of dict
         One record per epoch, of all phases.
     ended : list of dict
         One record for each phase that has ended.
-    tensors : dict of str to Tensor
-        ``loop.*`` and ``best.*``.
+    loop_tensors : dict of str to Tensor
+        Tensors of the loop's state, ``loop.*`` in the file.
+    best_tensors : dict of str to Tensor
+        The model after its best epoch, ``best.*`` in the file.
     """
 
     recipe: Mapping[str, Any]
@@ -53,12 +58,14 @@ class State:
     best: Mapping[str, Any] | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     ended: list[dict[str, Any]] = field(default_factory=list)
-    tensors: dict[str, Tensor] = field(default_factory=dict)
+    loop_tensors: dict[str, Tensor] = field(default_factory=dict)
+    best_tensors: dict[str, Tensor] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write the state to ``path``, whole or not at all."""
-        header = {key: value for key, value in vars(self).items() if key != "tensors"}
-        save_tensors(self.tensors, path, header | {"format": FORMAT, "version": VERSION})
+        header = {name: getattr(self, name) for name in _HEADER}
+        tensors = prefixed(self.loop_tensors, "loop") | prefixed(self.best_tensors, "best")
+        save_tensors(tensors, path, header | {"format": FORMAT, "version": VERSION})
 
     @classmethod
     def load(cls, path: Path, recipe: Mapping[str, Any]) -> State:
@@ -82,12 +89,21 @@ class State:
                 f"{path.parent} holds the training of another recipe, where {key} is {before!r} "
                 f"and not {now!r}: name another folder, or remove this one"
             )
-        fields = {key: header[key] for key in vars(cls({})) if key != "tensors"}
-        return cls(**fields, tensors=safetensors.torch.load(content))
+        tensors = safetensors.torch.load(content)
+        return cls(
+            **{name: header[name] for name in _HEADER},
+            loop_tensors=part_of(tensors, "loop"),
+            best_tensors=part_of(tensors, "best"),
+        )
+
+    def begin_phase(self, number: int) -> None:
+        """Make a phase the current one, with nothing done yet."""
+        self.phase, self.loop, self.best = number, None, None
+        self.loop_tensors, self.best_tensors = {}, {}
 
 
 def first_difference(before: Any, now: Any, key: str = "it") -> tuple[str, Any, Any] | None:
-    """Return the first place where two trees of JSON values differ, and what is there."""
+    """Return the first key at which two trees of JSON values differ, and the two values there."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         pairs = [(name, before.get(name), now.get(name)) for name in sorted({*before, *now})]
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
@@ -101,6 +117,17 @@ def first_difference(before: Any, now: Any, key: str = "it") -> tuple[str, Any, 
     return None
 
 
+def prefixed(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors under ``name.`` and their own names."""
+    return {f"{name}.{key}": value for key, value in tensors.items()}
+
+
+def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with ``name.``, under the rest of their names."""
+    begin = f"{name}."
+    return {k.removeprefix(begin): v for k, v in tensors.items() if k.startswith(begin)}
+
+
 def _decisive(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe without what changes nothing: its description, and where the data lie."""
+    """Return a recipe without the keys that change no result: its description, the data's root."""
     return {**recipe, "about": "", "data": {**recipe["data"], "root": ""}}

@@ -1,4 +1,4 @@
-"""A trained model, as training returns it, checkpoints hold it and conversion takes it."""
+"""Trained models, as training returns them, checkpoints hold them and conversion takes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spikeloom.sw.spiking import SpikingNetwork
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained, prepared model and where it comes from.
+    """A trained, prepared model, its origin and its accuracy.
 
     Parameters
     ----------
@@ -22,13 +22,13 @@ class Trained:
         :func:`~spikeloom.sw.spiking.spiking` if it was trained through time or calibrated; in eval
         mode.
     spec : str
-        Zoo name or ``"path/to/module.py:Net"`` of the model it was made from; ``""`` if unknown.
+        Zoo name or ``"path/to/module.py:Net"`` of the original model; ``""`` if unknown.
     dataset : str
-        Name of the data that it was trained on.
+        Name of the data that the model was trained on.
     float_accuracy, quantized_accuracy : float or None
         Share of the test images that the ReLU model, and the quantized one, got right.
     start : mapping of layer name to float, or None
-        λ of each layer before training, for diagnosis; None if it is not known.
+        λ of each layer before training, for diagnosis; None if unknown.
     """
 
     model: fx.GraphModule | SpikingNetwork
@@ -56,7 +56,7 @@ class Trained:
         quantized_accuracy: float | None = None,
         start: Mapping[str, float] | None = None,
     ) -> Trained:
-        """Return a trained model, and note in it what its conversion will ask for.
+        """Return a trained model, and store in it the properties of its input for conversion.
 
         Parameters
         ----------
@@ -72,10 +72,10 @@ class Trained:
             "dataset": dataset,
             "accuracy": {"float": float_accuracy, "quantized": quantized_accuracy},
         }
-        made = cls(model, spec, dataset, float_accuracy, quantized_accuracy, start)
-        made.prepared.meta[META] |= {
+        trained = cls(model, spec, dataset, float_accuracy, quantized_accuracy, start)
+        trained.prepared.meta[META] |= {
             "input_bits": input_bits,
             "input_scale": input_scale,
             "about": about,
         }
-        return made
+        return trained

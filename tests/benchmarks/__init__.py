@@ -1,1 +1,1 @@
-"""Measurements behind figures in the documentation; ``make neurons`` runs those of neurons.md."""
+"""Measurements behind the figures in the documentation; a ``make`` target runs each of them."""

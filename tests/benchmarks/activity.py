@@ -1,4 +1,4 @@
-"""What neurons make a network do: events sent, additions, and clock cycles of the hardware."""
+"""The work of a network: events sent, additions, and clock cycles of the hardware."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from spikeloom.sw.network import INPUT, Connection, Conv2d, Network, Range, sour
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
-#: Images whose traces are held at a time.
+#: Number of images whose traces are in memory at a time.
 _BATCH = 250
 
 
 @dataclass(frozen=True)
 class Activity:
-    """What a network did, on average for one image.
+    """The work of a network, averaged over images.
 
     Parameters
     ----------
     accuracy : float
-        Share of the labels that were right.
+        Share of the labels that are right.
     events : float
-        Non-zero digits of all values that the layers between input and output sent.
+        Non-zero digits of all values that the layers between input and output send.
     additions : dict of str to float
-        Of weights to accumulators, by layer: for each event that a layer reads, the neurons that
-        it reaches.
+        Additions of weights to accumulators, by layer: for each event that a layer reads, the
+        number of neurons that it reaches.
     """
 
     accuracy: float
@@ -50,7 +50,7 @@ class Activity:
 
 
 def activity(network: Network, images: Array, labels: Array) -> Activity:
-    """Return what the golden model did for images of shape (N, *input shape)."""
+    """Return the work of the golden model for images of shape (N, *input shape)."""
     layers = plan(network).layers
     golden = Golden(network)
     right, events = 0, 0
@@ -67,7 +67,7 @@ def activity(network: Network, images: Array, labels: Array) -> Activity:
 
 
 def events_sent(planned: LayerPlan, result: Result) -> int:
-    """Return the non-zero digits of all values that one layer sent."""
+    """Return the number of non-zero digits in all values that one layer sends."""
     assert result.trace is not None
     spikes = result.trace[planned.layer.name].spikes.numpy()
     sent = spikes.sum(0) if planned.sends == "count" else spikes
@@ -76,7 +76,7 @@ def events_sent(planned: LayerPlan, result: Result) -> int:
 
 
 def layer_additions(network: Network, planned: LayerPlan, images: Array, result: Result) -> int:
-    """Return the additions of one layer for all images."""
+    """Return the number of additions in one layer for all images."""
     return sum(
         int((digits(values, planned.digits, planned.values) * reached(c, values.shape[2:])).sum())
         for c in planned.layer.connections
@@ -87,7 +87,7 @@ def layer_additions(network: Network, planned: LayerPlan, images: Array, result:
 def read(
     network: Network, planned: LayerPlan, connection: Connection, images: Array, result: Result
 ) -> Array:
-    """Return what a connection's synapses see, of shape (timesteps, N, *pooled source shape)."""
+    """Return the input of a connection's synapses, shape (timesteps, N, *pooled source shape)."""
     if connection.source == INPUT:
         steps = network.input.steps is not None
         values = images.swapaxes(0, 1) if steps else images[None]
@@ -112,10 +112,10 @@ def digits(values: Array, chosen: DigitPlan, allowed: Range) -> Array:
 
 
 def reached(connection: Connection, source: tuple[int, ...]) -> Array:
-    """Return, for each (pooled) source neuron, how many target neurons read it.
+    """Return the number of target neurons that read each (pooled) source neuron.
 
-    A synapse whose weight is 0 counts, since the hardware adds it too; the padding around a source
-    holds no events.
+    A synapse of weight 0 counts, too, since the hardware adds it. The padding around a source has
+    no events.
     """
     return _REACHED[connection.synapses.kind](connection.synapses, source)
 
@@ -141,13 +141,14 @@ def _conv2d(synapses: Conv2d, source: tuple[int, ...]) -> Array:
 
 
 def _windows(size: int, kernel: int, stride: int, padding: int, outputs: int) -> Array:
-    """Return how many windows along one axis cover each of its positions."""
+    """Return the number of windows along one axis that cover each of its positions."""
     first = np.arange(outputs)[:, None] * stride - padding
     position = np.arange(size)
-    return ((first <= position) & (position < first + kernel)).sum(0)
+    covering: Array = ((first <= position) & (position < first + kernel)).sum(0)
+    return covering
 
 
-#: By kind of synapses.
+#: Functions for :func:`reached`, by kind of synapses.
 _REACHED: dict[str, Callable[[Any, tuple[int, ...]], Array]] = {
     "linear": _linear,
     "conv2d": _conv2d,
@@ -158,22 +159,22 @@ _REACHED: dict[str, Callable[[Any, tuple[int, ...]], Array]] = {
 def cycles(network: Network, images: Array, config: HardwareConfig, folder: Path) -> float:
     """Return the clock cycles of the hardware from one image to the next.
 
-    The hardware's own count of events is compared with this module's, and its logits with the
-    golden model's.
+    This also checks that the hardware counts as many events as this module does, and that its
+    logits are those of the golden model.
 
     Parameters
     ----------
     network : Network
     images : array, shape (N, *input shape)
     config : HardwareConfig
-        With counters.
+        It must have counters.
     folder : Path
-        Where simulators are kept.
+        Keeps the compiled simulators.
 
     Raises
     ------
     AssertionError
-        If hardware and golden model differ in anything.
+        If hardware and golden model differ in any value.
     """
     report = Cosimulator(network, config=config, build_dir=folder).run(images)
     assert report.equal, report.divergence
@@ -187,5 +188,5 @@ def cycles(network: Network, images: Array, config: HardwareConfig, folder: Path
 
 
 def shared_lanes(network: Network) -> dict[str, int]:
-    """Return the planner's lanes, rounded down to divide each layer's channels."""
+    """Return the planner's lanes, reduced so that they divide the channels of each layer."""
     return {p.layer.name: math.gcd(p.lanes, p.target.channels) for p in plan(network).layers}

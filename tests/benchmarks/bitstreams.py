@@ -1,7 +1,7 @@
-"""Build the committed bitstreams anew, and compare: ``make bitstreams``.
+"""Build the committed bitstreams anew and compare them: ``make bitstreams``.
 
-Each build has to give the bytes that lie in ``bitstreams/``, and the same manifest. The tables of
-docs/boards/results.md are written from the manifests that are committed.
+Each build has to give the same bytes and the same manifest that lie in ``bitstreams/``. The tables
+of docs/boards/results.md are written from the committed manifests.
 """
 
 from __future__ import annotations
@@ -19,23 +19,21 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks import page
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import FIELDS, Images, build
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.sw import datasets
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
+from spikeloom.sw.datasets import first_images
 from spikeloom.sw.errors import SpikeloomError
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "boards" / "results.md"
-#: Where bitstreams and manifests are committed.
+#: Folder of the committed bitstreams and manifests.
 KEPT = ROOT / "bitstreams"
-#: Images that images per second are predicted from; the first is in the bitstream.
+#: Number of images to predict images per second from; the first one is in the bitstream.
 IMAGES = 20
 
 HEADER = (
@@ -43,7 +41,7 @@ HEADER = (
     "board",
     "lanes",
     "#slots",
-    *(f"#{what}" for what in FIELDS.values()),
+    *(f"#{name}" for name in FIELDS.values()),
     "#clock, MHz",
     "#highest, MHz",
     "#cycles an image",
@@ -55,17 +53,17 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Build:
-    """A bitstream that is committed, or a project for Vivado's tools, of which only figures are.
+    """A committed bitstream, or a project for Vivado, of which only the manifest is committed.
 
     Parameters
     ----------
     network : str
-        Of those that come with Spikeloom.
+        Name of a network that comes with Spikeloom.
     board : str
     clock : float, optional
-        MHz; the oscillator's, if left out.
+        In MHz; by default the oscillator's.
     lanes : int or mapping of layer name to int, optional
-        Of each layer; as many as fit, if left out.
+        Lanes of each layer; by default as many as fit.
     slots : int
     counters : bool
     """
@@ -84,11 +82,11 @@ class Build:
 
     @property
     def config(self) -> HardwareConfig:
-        """The choices for the accelerator."""
+        """Choices for the accelerator."""
         return HardwareConfig(lanes=self.lanes, slots=self.slots, counters=self.counters)
 
 
-#: Of ResNet-20: as many as the block RAMs hold, most where an image takes longest.
+#: Lanes of ResNet-20: as many as the block RAMs hold, most for the slowest layers.
 RESNET20_LANES = {
     **{f"block{block}_conv{conv}": 8 for block in range(1, 10) for conv in (1, 2)},
     "conv1": 4,
@@ -99,7 +97,7 @@ RESNET20_LANES = {
     "fc": 1,
 }
 
-#: Slots and lanes that are given are those that a search came to, so that no search is repeated.
+#: If slots and lanes are given, a search found them; so the search need not be repeated.
 BUILDS = (
     Build("digits-conv", "ulx3s-85f", clock=50.0),
     Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
@@ -117,7 +115,7 @@ BUILDS = (
     Build("digits-conv-2bit", "icebreaker", lanes=1, slots=2, counters=False),
     Build("mnist-small", "icebreaker", lanes=1, slots=2),
     Build("fashion-small", "icebreaker", lanes=1, slots=2),
-    # Projects for Vivado: what Yosys counts.
+    # Projects for Vivado, with the resources that Yosys counts.
     Build("digits-conv", "arty-a7-100t", clock=50.0),
     Build("mnist-lenet5", "arty-a7-100t", clock=50.0),
     Build("fashion-small", "arty-a7-100t", clock=50.0),
@@ -128,11 +126,11 @@ BUILDS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build what is chosen, compare or keep it, and write the page."""
+    """Build the chosen bitstreams, compare or keep them, and write the page."""
     parser = argparse.ArgumentParser(prog="make bitstreams", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with mnist/, fashion-mnist/ and so on")
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="as NETWORK-BOARD")
-    parser.add_argument("--keep", action="store_true", help="put what is built in the old's place")
+    parser.add_argument("--keep", action="store_true", help="replace the committed files")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="at once")
     parser.add_argument("--page", action="store_true", help="build nothing, write the page")
     chosen = parser.parse_args(arguments)
@@ -141,18 +139,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_page()
         return 0
     with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("spawn")) as pool:
-        same = sum(pool.map(partial(made, data=chosen.data, keep=chosen.keep), wanted))
+        same = sum(pool.map(partial(rebuild, data=chosen.data, keep=chosen.keep), wanted))
     write_page()
     print(f"{same} of {len(wanted)} are {'there' if chosen.keep else 'equal to the committed'}")
     return 0 if same == len(wanted) else 1
 
 
-def made(one: Build, *, data: Path | None, keep: bool) -> bool:
-    """Build; return whether it is what is committed, or has been put there."""
+def rebuild(one: Build, *, data: Path | None, keep: bool) -> bool:
+    """Build a bitstream; return whether it equals the committed one, or has replaced it."""
     network = load(PRETRAINED / f"{one.network}.safetensors")
     name = str(network.about["dataset"])
-    test = datasets.load(name, "test", data, datasets.Binning.of(network.input))
-    pixels = np.asarray(test.images_for(network.input)[:IMAGES], np.int64)
+    pixels = first_images(name, network.input, IMAGES, data)
     images = Images(pixels, f"{name}, the first {IMAGES} test images", real=True)
 
     def say(text: str) -> None:
@@ -185,7 +182,7 @@ def made(one: Build, *, data: Path | None, keep: bool) -> bool:
 
 
 def equal(manifest: Manifest, committed: Path) -> bool:
-    """Return whether a manifest and its bitstream, if it has one, are those that are committed."""
+    """Return whether a manifest and its bitstream, if any, equal the committed ones."""
     if not committed.exists():
         return False
     if committed.read_bytes() != manifest.path.read_bytes():
@@ -195,13 +192,13 @@ def equal(manifest: Manifest, committed: Path) -> bool:
 
 
 def committed() -> dict[Build, Manifest]:
-    """Return all manifests that are committed, in the order of the builds."""
+    """Return the committed manifests, in the order of the builds."""
     paths = {one: KEPT / f"{one.name}.json" for one in BUILDS}
     return {one: Manifest.load(path) for one, path in paths.items() if path.exists()}
 
 
 def write_page() -> None:
-    """Write the table of the page."""
+    """Write the table into the page."""
     page.replace(PAGE, "builds", table())
 
 

@@ -1,6 +1,6 @@
 """Regenerate the table of docs/calibration.md: ``python -m benchmarks.calibration --data folder``.
 
-Without a folder, the digits that come with Spikeloom are used, and only printed.
+Without a folder, the table is of the digits, which come with Spikeloom, and is only printed.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from spikeloom.sw.training import Trained
 PAGE = Path(__file__).parents[2] / "docs" / "calibration.md"
 DEEP = "mnist-deep"
 DEEP_DATA = ("mnist", "fashion-mnist")
-#: As for docs/neurons.md, whose networks are used again.
+#: The same as for docs/neurons.md, so that its networks are used again.
 RECIPE: dict[str, Any] = {"limit": 5_000, "epochs": 5, "tune_epochs": 5}
-#: Unlabelled training images to calibrate with, and test images to measure with.
+#: Number of unlabelled training images to calibrate with, and of test images to measure with.
 IMAGES, TESTED = 512, 2_000
 STEPS = 2
 HEADER = ("data", "neuron", "learned", "loss", "layers", "#accuracy")
@@ -44,11 +44,11 @@ class Variant:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def cells(self) -> list[str]:
-        """Return what the table says of it."""
+        """Return its cells in the table."""
         learn = self.options.get("learn", ("start", "threshold"))
         per = self.options.get("per", "channel")
         names = {"start": "v0", "threshold": "Θ", "weights": "weights"}
-        learned = f"{', '.join(names[what] for what in learn)} per {per}"
+        learned = f"{', '.join(names[parameter] for parameter in learn)} per {per}"
         loss = self.options.get("loss", "mse")
         return [self.neuron, learned, loss, self.options.get("weighting", "output")]
 
@@ -67,11 +67,11 @@ VARIANTS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure everything; write it into the page if it is about all data sets."""
+    """Measure all variants; given a folder of data sets, write the table into the page."""
     parser = argparse.ArgumentParser(prog="benchmarks.calibration", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with mnist/ and fashion-mnist/")
     chosen = parser.parse_args(arguments)
-    # The same number of threads repeats a training.
+    # A training can only be repeated with the same number of threads.
     torch.set_num_threads(1)
     rows: list[list[str]] = []
     if chosen.data is None:
@@ -80,26 +80,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for data in DEEP_DATA:
             root = chosen.data / data
             rows += measure(trained(DEEP, data, root, **RECIPE), data, root)
-    made = page.table(HEADER, rows)
-    print(made)
+    table = page.table(HEADER, rows)
+    print(table)
     if chosen.data is not None:
-        page.replace(PAGE, "accuracies", made)
+        page.replace(PAGE, "accuracies", table)
 
 
 def measure(
-    made: Trained, data: str, root: Path | None, variants: Sequence[Variant] = VARIANTS
+    model: Trained, data: str, root: Path | None, variants: Sequence[Variant] = VARIANTS
 ) -> list[list[str]]:
-    """Return the rows of one network: the quantized ANN, before calibration, and after."""
+    """Return the rows of one network: exact conversion, before calibration, and after."""
     images = datasets.load(data, "train", root).head(IMAGES).inputs()
     test = datasets.load(data, "test", root).head(TESTED)
-    exact = accuracy(convert(made.prepared), test)
+    exact = accuracy(convert(model.prepared), test)
     rows = [[data, "ladder", "count transport at T = L", "-", "-", exact]]
     for neuron in dict.fromkeys(variant.neuron for variant in variants):
-        before = convert(made.prepared, transport="spikes", timesteps=STEPS, neuron=neuron)
+        before = convert(model.prepared, transport="spikes", timesteps=STEPS, neuron=neuron)
         rows.append([data, neuron, "nothing", "-", "-", accuracy(before, test)])
     for variant in variants:
-        model = copy.deepcopy(made.prepared)
-        network = spiking(model, transport="spikes", timesteps=STEPS, neuron=variant.neuron)
+        prepared = copy.deepcopy(model.prepared)
+        network = spiking(prepared, transport="spikes", timesteps=STEPS, neuron=variant.neuron)
         calibrate(network, images, **variant.options)
         rows.append([data, *variant.cells(), accuracy(convert(network), test)])
         print(*rows[-1], flush=True)
@@ -107,7 +107,7 @@ def measure(
 
 
 def accuracy(network: Network, data: Dataset) -> str:
-    """Return the per cent of images whose label the integer network gets right."""
+    """Return the percentage of images whose label the integer network gets right."""
     labels = Golden(network).run(data.images_for(network.input), batch_size=500).labels
     return f"{100 * float((labels == data.targets()).double().mean()):.2f}"
 

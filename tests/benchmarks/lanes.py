@@ -1,4 +1,4 @@
-"""What one lane costs in cells, after synthesis: neuron units, and elements that add events."""
+"""The cost of one lane in cells after synthesis: neuron units, and elements that add events."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from support.hw.components import plan_of
 from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.engine.population import SENT
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import LayerPlan, plan
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, plan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import (
     Burst,
@@ -44,28 +43,28 @@ from spikeloom.sw.network import (
 TIMESTEPS = 4
 #: F, the fraction bits of its thresholds.
 FRACTION_BITS = 4
-#: Weight whose products with 4-bit pixels make accumulators of 14 bits, those of a hidden layer of
-#: a hundred 8-bit weights or so.
+#: Weight whose products with 4-bit pixels need accumulators of 14 bits, as a hidden layer with
+#: about a hundred 8-bit weights does.
 WEIGHT = 546
 _REACH = 15 * WEIGHT
 
 #: Cells that multiply.
 DSP = frozenset({"MULT18X18D", "MULT9X9D", "ALU54B", "ALU24B", "SB_MAC16"})
-#: Source values of the elements that are compared, and their lanes.
+#: Number of source values of the elements that are compared, and their two numbers of lanes.
 _SOURCES = 128
 _FEW, _MANY = 4, 8
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of one design.
+    """Cells of one design, or of one lane.
 
     Parameters
     ----------
     lut4, ccu2c, ecp5_ff : float
-        Of an ECP5: look-up tables, carry cells of two bits, flip-flops.
+        On an ECP5: look-up tables, carry cells of two bits, flip-flops.
     ice40_lut, ice40_carry, ice40_ff : float
-        Of an iCE40.
+        On an iCE40.
     """
 
     lut4: float
@@ -77,12 +76,12 @@ class Cells:
 
     @property
     def equivalents(self) -> float:
-        """ECP5 look-up tables, with the two that each carry cell takes the place of."""
+        """ECP5 look-up tables; each carry cell counts as the two that it takes up."""
         return self.lut4 + 2 * self.ccu2c
 
     @classmethod
     def of(cls, ecp5: Mapping[str, int], ice40: Mapping[str, int]) -> Cells:
-        """Return what cells by type come to; none of them may multiply."""
+        """Return the sums of cells by type; raise if one of them is a multiplier."""
         found = sorted(DSP & (ecp5.keys() | ice40.keys()))
         if found:
             raise AssertionError(f"there must be no multiplier, but there is {found}")
@@ -96,7 +95,7 @@ class Cells:
         )
 
     def per_lane(self, fewer: Cells, lanes: int) -> Cells:
-        """Return what each lane adds, given the cells with ``lanes`` lanes fewer."""
+        """Return the cells of each additional lane, given the cells with ``lanes`` fewer lanes."""
         mine, theirs = dataclasses.astuple(self), dataclasses.astuple(fewer)
         return Cells(*((a - b) / lanes for a, b in zip(mine, theirs, strict=True)))
 
@@ -108,8 +107,8 @@ class Unit:
     Parameters
     ----------
     kind : str
-        Of its neuron.
-    what : str
+        Kind of its neuron.
+    label : str
         Its name on the page.
     sends : {"spikes", "count"}
     folded : bool
@@ -117,7 +116,7 @@ class Unit:
     """
 
     kind: str
-    what: str
+    label: str
     sends: str
     folded: bool = False
     steps_per_cycle: int = 1
@@ -127,9 +126,9 @@ class Unit:
         """Return the representative layer's plan, with this neuron in it."""
         weight = np.array([[WEIGHT], [-WEIGHT]])
         neuron = _neuron(self.kind, self.leak)
-        made = plan_of((1,), Linear(weight), neuron, timesteps=TIMESTEPS, outgoing=self.sends)
+        planned = plan_of((1,), Linear(weight), neuron, timesteps=TIMESTEPS, outgoing=self.sends)
         return dataclasses.replace(
-            made["layer"], folded=self.folded, steps_per_cycle=self.steps_per_cycle
+            planned["layer"], folded=self.folded, steps_per_cycle=self.steps_per_cycle
         )
 
 
@@ -153,7 +152,7 @@ UNITS = (
 
 
 def _neuron(kind: str, leak: int | None = None) -> Neuron:
-    """Return two channels of a kind, with parameters up to the ends of what can be reached."""
+    """Return a neuron of a kind, with two channels and parameters that span the reachable range."""
     highest = TIMESTEPS * _REACH << FRACTION_BITS
     threshold = np.array([1, highest])
     initial, bias = np.array([0, highest >> 1]), np.array([-_REACH, _REACH])
@@ -170,14 +169,15 @@ def _neuron(kind: str, leak: int | None = None) -> Neuron:
 
 
 class Lane(wiring.Component):
-    """A neuron unit of which nothing is seen but what its layer sends, as without taps."""
+    """A neuron unit with no outputs but those that its layer sends, as in hardware without taps."""
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
+        self.unit = NeuronUnit.of(plan.neurons)
         super().__init__(
             {
                 "current": In(shape_of(plan.ranges.accumulator)),
-                "parameters": In(NeuronUnit.of(plan).cycle_layout(plan)),
+                "parameters": In(self.unit.cycle_layout(plan.neurons)),
                 "enable": In(1),
                 "first": In(1),
                 "o": Out(shape_of(plan.target.values)),
@@ -186,7 +186,7 @@ class Lane(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.unit = unit = NeuronUnit.of(self.plan.neurons)(self.plan.neurons)
+        m.submodules.unit = unit = self.unit(self.plan.neurons)
         m.d.comb += [
             unit.current.eq(self.current),
             unit.parameters.eq(self.parameters),
@@ -197,8 +197,8 @@ class Lane(wiring.Component):
         return m
 
 
-class _Given(PeArray):
-    """Elements whose weights come from outside, so that no memory is counted with them."""
+class _BareElements(PeArray):
+    """Elements whose weights come from outside, so that their memory is not counted."""
 
     def __init__(self, plan: LayerPlan) -> None:
         super().__init__(plan)
@@ -214,7 +214,7 @@ class Elements(wiring.Component):
     """The elements of a layer that adds one event per cycle, without their weights' memory."""
 
     def __init__(self, plan: LayerPlan) -> None:
-        self.array = _Given(plan)
+        self.array = _BareElements(plan)
         members = self.array.signature.members
         super().__init__(
             {"weights": In(self.array.weights.shape()), "i": members["i0"], "o": members["o"]}
@@ -236,9 +236,9 @@ class Adder:
     Parameters
     ----------
     kind : str
-        Neurons of the source.
+        Kind of the source's neurons.
     transport : {"spikes", "count"}
-        What the source sends.
+        The source sends either.
     """
 
     kind: str
@@ -273,7 +273,7 @@ ADDERS = (
 
 
 def _widened(neuron: Neuron, channels: int) -> Neuron:
-    """Return the neuron with as many channels as asked for, all alike."""
+    """Return the neuron with ``channels`` equal channels."""
     values = {
         field.name: getattr(neuron, field.name)
         for field in dataclasses.fields(neuron)  # type: ignore[arg-type]
@@ -291,7 +291,7 @@ def measure_units(folder: Path, units: Sequence[Unit] = UNITS) -> list[Cells]:
 
 
 def measure_adders(folder: Path, adders: Sequence[Adder] = ADDERS) -> list[Cells]:
-    """Return the cells of each element: what one more lane costs."""
+    """Return the cells of each element, as the cost of one more lane."""
     arrays = [Elements(adder.plan(lanes)) for adder in adders for lanes in (_FEW, _MANY)]
     cells = synthesised(arrays, folder)
     return [
@@ -300,12 +300,12 @@ def measure_adders(folder: Path, adders: Sequence[Adder] = ADDERS) -> list[Cells
 
 
 def synthesised(components: Sequence[wiring.Component], folder: Path) -> list[Cells]:
-    """Return the cells of components, each synthesised alone for ECP5 and for iCE40.
+    """Synthesise each component alone, for ECP5 and for iCE40; return their cells.
 
     Raises
     ------
     AssertionError
-        If a cell multiplies.
+        If a cell is a multiplier.
     """
     folder.mkdir(parents=True, exist_ok=True)
     script = []
@@ -316,12 +316,12 @@ def synthesised(components: Sequence[wiring.Component], folder: Path) -> list[Ce
             script += [
                 "design -reset",
                 f"read_verilog {k}.v",
-                # ABC9 fails on some elements that are not flattened and tidied up first.
+                # ABC9 fails on some elements unless they are flattened and cleaned up first.
                 "hierarchy -auto-top; proc; flatten; opt; opt_clean -purge",
                 f"synth_{family}",
                 f"write_json {k}-{family}.json",
             ]
-    # It sees the folder that it runs in, and little else.
+    # Yosys sees little but the folder that it runs in.
     before = Path.cwd()
     os.chdir(folder)
     try:

@@ -1,4 +1,4 @@
-"""Trained networks that the measurements share, kept in a folder so that a rerun is quick."""
+"""Trained networks that measurements share; a folder keeps them, so that a rerun is quick."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from spikeloom.sw import datasets, models, training
 from spikeloom.sw.training import Trained, checkpoint
 
-#: Where trained networks are kept; ``make clean`` removes them.
+#: Folder of the trained networks; ``make clean`` removes it.
 CACHE = Path(__file__).parents[2] / "build" / "benchmarks"
-#: L, the levels of every activation.
+#: L, the number of levels of every activation.
 LEVELS = 4
 
 
@@ -25,29 +25,29 @@ def trained(
     folder: Path = CACHE,
     **recipe: Any,
 ) -> Trained:
-    """Return a model of the zoo trained with L = 4, from the folder if it is there.
+    """Return a model of the zoo trained with L = 4: from the folder, or trained now.
 
     Parameters
     ----------
     name : str
-        Of the zoo.
+        Name of the model in the zoo.
     data : str
     root : Path, optional
         Folder of the data set's original files.
     seed : int
-        Of the initial weights and the order of the images.
+        For the initial weights and the order of the images.
     limit : int, optional
-        Train on the first images only.
+        Train on that many images only, the first ones.
     folder : Path
     **recipe
-        Of :func:`spikeloom.sw.training.train`; by default the recipe of ``spikeloom train``.
+        Options of :func:`spikeloom.sw.training.train`; by default those of ``spikeloom train``.
     """
     path = folder / f"{name}-{data}-{seed}.safetensors"
     if path.is_file():
         return checkpoint.load(path)
     examples, test = (datasets.load(data, split, root) for split in datasets.SPLITS)
     torch.manual_seed(seed)
-    made = training.train(
+    result = training.train(
         models.build(name),
         examples if limit is None else examples.head(limit),
         test,
@@ -57,5 +57,5 @@ def trained(
         **recipe,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(made, path)
-    return made
+    checkpoint.save(result, path)
+    return result

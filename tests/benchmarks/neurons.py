@@ -1,4 +1,4 @@
-"""Regenerate the tables of docs/neurons.md: ``make neurons``, or ``make neurons DATA=folder``."""
+"""Write the tables of docs/neurons.md anew: ``make neurons``, or ``make neurons DATA=folder``."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.training import Trained
 
 PAGE = Path(__file__).parents[2] / "docs" / "neurons.md"
-#: T that every neuron is measured at.
+#: Numbers of timesteps T at which every neuron is measured.
 STEPS = (1, 2, 4, 8)
-#: Test images that the hardware is simulated with.
+#: Number of test images for the simulated hardware.
 SIMULATED = 20
-#: The deep network, for data sets that do not come with Spikeloom: seeds and recipe.
+#: The deep network, its data sets, which do not come with Spikeloom, and its seeds.
 DEEP = "mnist-deep"
 DEEP_DATA = ("mnist", "fashion-mnist")
 SEEDS = (0, 1, 2)
-#: Test images that it is measured with.
+#: Number of test images for the deep network, and its recipe.
 DEEP_IMAGES = 2_000
 RECIPE: dict[str, Any] = {"limit": 5_000, "epochs": 5, "tune_epochs": 5}
 
@@ -42,17 +42,17 @@ class Variant:
 
     Parameters
     ----------
-    what : str
+    label : str
         Its name on the page.
     transport : {"spikes", "count"}
     neuron : str
     options : mapping
-        More for :func:`spikeloom.sw.conversion.convert`.
+        More options of :func:`spikeloom.sw.conversion.convert`.
     time : str
-        Of :class:`spikeloom.hw.planning.config.HardwareConfig`.
+        Option of :class:`spikeloom.hw.planning.config.HardwareConfig`.
     """
 
-    what: str
+    label: str
     transport: str
     neuron: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -70,16 +70,16 @@ _LEAKY = (
     Variant("signed", "spikes", "signed"),
     Variant("signed, folded", "count", "signed", time="fold"),
 )
-#: What is measured, by network of the zoo.
+#: The variants to measure, by network of the zoo.
 VARIANTS: dict[str, tuple[Variant, ...]] = {
     "digits-conv": _RELU,
     "digits-leaky": _LEAKY,
     "digits-residual": _RELU,
     DEEP: (_RELU[0], _RELU[1], _RELU[3]),
 }
-#: Those that train on the digits, which come with Spikeloom.
+#: The networks for the digits, which come with Spikeloom.
 DIGITS = ("digits-conv", "digits-residual", "digits-leaky")
-#: Networks whose hardware is simulated, and at which T: each takes a simulator of its own.
+#: Networks whose hardware is simulated, and at which T: each case needs a simulator of its own.
 CLOCKED = ("digits-conv", "digits-leaky")
 CLOCKED_STEPS = (4,)
 
@@ -131,23 +131,23 @@ SEED_HEADER = (
 
 @dataclass(frozen=True)
 class Row:
-    """One run of a network: a variant at one T."""
+    """One run of a network, in one variant and at one T, with its result."""
 
     variant: Variant
     steps: int
-    done: Activity
+    result: Activity
     cycles: float | None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure everything and write it into the page."""
+    """Measure all networks, and write the tables into the page."""
     parser = argparse.ArgumentParser(prog="make neurons", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with mnist/ and fashion-mnist/")
     parser.add_argument(
         "--no-cycles", action="store_true", help="leave the simulation of the hardware out"
     )
     chosen = parser.parse_args(arguments)
-    # The same number of threads repeats a training.
+    # A training can only be repeated with the same number of threads.
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         units, adders = measure_units(Path(folder)), measure_adders(Path(folder))
@@ -166,44 +166,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def deep(root: Path) -> None:
-    """Measure the deep network on other data, with several seeds; the first gets a table."""
+    """Measure the deep network on other data, with several seeds; the first seed gets a table."""
     measured = {}
     for data in DEEP_DATA:
         test = datasets.load(data, "test", root / data).head(DEEP_IMAGES)
         for seed in SEEDS:
-            made = trained(DEEP, data, root / data, seed, **RECIPE)
-            measured[data, seed] = (made, measure(DEEP, made, test))
+            model = trained(DEEP, data, root / data, seed, **RECIPE)
+            measured[data, seed] = (model, measure(DEEP, model, test))
     first = {data: measured[data, SEEDS[0]][1] for data in DEEP_DATA}
     page.replace(PAGE, "deep", dual_table(first))
     page.replace(PAGE, "seeds", seed_table(measured))
 
 
-def measure(name: str, made: Trained, test: Dataset, no_cycles: bool = False) -> list[Row]:
+def measure(name: str, model: Trained, test: Dataset, no_cycles: bool = False) -> list[Row]:
     """Return all runs of a network."""
-    lanes = shared_lanes(convert(made.model))
+    lanes = shared_lanes(convert(model.model))
     rows = []
     for steps in STEPS:
         for variant in VARIANTS[name]:
             network = convert(
-                made.model,
+                model.model,
                 transport=variant.transport,
                 neuron=variant.neuron,
                 timesteps=steps,
                 **variant.options,
             )
             images = test.images_for(network.input).astype(np.int64)
-            done = activity(network, images, test.labels)
+            result = activity(network, images, test.labels)
             clock = None
             if name in CLOCKED and steps in CLOCKED_STEPS and not no_cycles:
                 config = HardwareConfig(lanes, time=variant.time, counters=True)
                 clock = cycles(network, images[:SIMULATED], config, CACHE / "sim")
-            rows.append(Row(variant, steps, done, clock))
-            print(f"{name}, T = {steps}, {variant.what}: {100 * done.accuracy:.2f} %", flush=True)
+            rows.append(Row(variant, steps, result, clock))
+            accuracy = _percent(result.accuracy)
+            print(f"{name}, T = {steps}, {variant.label}: {accuracy} %", flush=True)
     return rows
 
 
 def lane_table(measured: Sequence[Cells]) -> str:
-    """Return the cost of each neuron unit."""
+    """Return the table of each neuron unit's cost."""
     rows = []
     for unit, cells in zip(UNITS, measured, strict=True):
         figures = (
@@ -216,12 +217,12 @@ def lane_table(measured: Sequence[Cells]) -> str:
             cells.ice40_ff,
             unit.plan().cycles,
         )
-        rows.append((unit.what, unit.sends, *map(_whole, figures)))
+        rows.append((unit.label, unit.sends, *map(_whole, figures)))
     return page.table(LANE_HEADER, rows)
 
 
 def adder_table(measured: Sequence[Cells]) -> str:
-    """Return the cost of each lane's element, by what it reads."""
+    """Return the table of an element's cost, by the values that it reads."""
     rows = []
     for adder, cells in zip(ADDERS, measured, strict=True):
         values = adder.plan(1).values
@@ -233,8 +234,8 @@ def adder_table(measured: Sequence[Cells]) -> str:
 
 
 def together_table(units: Sequence[Cells], adders: Sequence[Cells]) -> str:
-    """Return what a neuron costs together with the element that reads it, beside ``if``."""
-    by_unit = {(u.what, u.sends): cells.equivalents for u, cells in zip(UNITS, units, strict=True)}
+    """Return the table of a neuron's cost with the element that reads it, compared to ``if``."""
+    by_unit = {(u.label, u.sends): cells.equivalents for u, cells in zip(UNITS, units, strict=True)}
     whole = {
         adder: (by_unit[adder.kind, adder.transport], cells.equivalents)
         for adder, cells in zip(ADDERS, adders, strict=True)
@@ -255,17 +256,17 @@ def together_table(units: Sequence[Cells], adders: Sequence[Cells]) -> str:
 
 
 def run_table(rows: Sequence[Row]) -> str:
-    """Return what a network did with each neuron at each T."""
+    """Return the table of a network's work with each neuron at each T."""
     return page.table(
         RUN_HEADER,
         [
             (
                 str(row.steps),
-                row.variant.what,
+                row.variant.label,
                 row.variant.transport,
-                _percent(row.done.accuracy),
-                _whole(row.done.events),
-                _whole(row.done.total),
+                _percent(row.result.accuracy),
+                _whole(row.result.events),
+                _whole(row.result.total),
                 "-" if row.cycles is None else _whole(row.cycles),
             )
             for row in rows
@@ -274,10 +275,10 @@ def run_table(rows: Sequence[Row]) -> str:
 
 
 def dual_table(runs: Mapping[str, Sequence[Row]]) -> str:
-    """Return dual beside if at the same T, at twice the T, and beside counts."""
+    """Return the table that compares dual with if, at T and at 2T, and with counts at T."""
     rows = []
     for name, measured in runs.items():
-        by = {(row.variant.what, row.steps): row.done for row in measured}
+        by = {(row.variant.label, row.steps): row.result for row in measured}
         for steps in STEPS:
             one, two = by["if", steps], by["dual", steps]
             longer, count = by.get(("if", 2 * steps)), by["ladder", steps]
@@ -300,16 +301,16 @@ def dual_table(runs: Mapping[str, Sequence[Row]]) -> str:
 
 
 def seed_table(measured: Mapping[tuple[str, int], tuple[Trained, Sequence[Row]]]) -> str:
-    """Return the accuracies of several seeds."""
+    """Return the table of the accuracies with several seeds."""
     rows = []
-    for (data, seed), (made, runs) in measured.items():
-        by = {(row.variant.what, row.steps): row.done.accuracy for row in runs}
-        assert made.quantized_accuracy is not None
+    for (data, seed), (model, runs) in measured.items():
+        by = {(row.variant.label, row.steps): row.result.accuracy for row in runs}
+        assert model.quantized_accuracy is not None
         cells = [
-            ", ".join(_percent(by[what, steps]) for what in ("if", "dual", "ladder"))
+            ", ".join(_percent(by[label, steps]) for label in ("if", "dual", "ladder"))
             for steps in STEPS
         ]
-        rows.append((data, str(seed), _percent(made.quantized_accuracy), *cells))
+        rows.append((data, str(seed), _percent(model.quantized_accuracy), *cells))
     return page.table(SEED_HEADER, rows)
 
 

@@ -1,4 +1,4 @@
-"""Tables of a Markdown page that a command rewrites, each between two marks."""
+"""Tables that a command writes into a Markdown page, each between two marks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; a ``#`` before a heading sets its column to the right."""
+    """Return a Markdown table; a ``#`` before a heading aligns its column to the right."""
     lines = [
         [name.removeprefix("#") for name in header],
         ["---:" if name.startswith("#") else "---" for name in header],
@@ -30,7 +30,7 @@ def replace(path: Path, name: str, text: str) -> None:
 
 
 def parts(content: str, name: str) -> tuple[str, str, str]:
-    """Return what comes up to the first mark, what is between the two, and the rest.
+    """Return a page in three parts: up to the first mark, between the two, from the second on.
 
     Raises
     ------

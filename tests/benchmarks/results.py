@@ -1,8 +1,7 @@
-"""Regenerate docs/results.md from the committed recipes: ``make results DATA=folder``.
+"""Write the tables of docs/results.md anew from the recipes: ``make results DATA=folder``.
 
-Whatever has a record of its present recipe is not trained again: remove a folder of
-``docs/results`` to repeat it. Trainings live in ``build/results``, and go on where they were
-stopped.
+A training whose record has the present recipe is not repeated, unless you remove its folder from
+``docs/results``. Trainings lie in ``build/results``, and resume where they were interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 from benchmarks import page
 from benchmarks.rows import ROWS, Row
-from spikeloom.hw.prediction.cost import cost_of
+from spikeloom.hw.prediction import MEASURES
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.files import write_text
 from spikeloom.sw.training.recipe import Recipe, recipe_of
@@ -27,10 +26,10 @@ from spikeloom.sw.training.run import run
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "results.md"
-#: What was measured, a folder per training: the recipe with all defaults, the result, the log.
+#: The records, a folder per training: the recipe with all defaults, the result, the log.
 RECORDS = ROOT / "docs" / "results"
 WORK = ROOT / "build" / "results"
-#: What a record consists of.
+#: The files of a record.
 LOG = "log.jsonl"
 FILES = ("recipe.toml", "result.json", LOG)
 
@@ -62,7 +61,7 @@ SEEDS_HEADER = (
 
 @dataclass(frozen=True)
 class Record:
-    """One training, as it lies in docs/results."""
+    """The record of one training in docs/results."""
 
     row: Row
     seed: int
@@ -70,7 +69,7 @@ class Record:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train what has no record, and write the page from all records."""
+    """Train all rows that lack a record, and write the page from all records."""
     parser = argparse.ArgumentParser(prog="make results", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with mnist/, cifar10/ and so on")
     parser.add_argument("--only", nargs="*", default=[], metavar="ROW", help="rows to train")
@@ -86,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(row: Row, seed: int, data: Path | None) -> None:
-    """Train one row with one seed, unless there is a record of it or no data."""
+    """Train a row with one seed, unless there is a record of it or its data set is missing."""
     recipe = recipe_of(row.table(seed))
     if recorded(row, seed, recipe) is not None:
         return
@@ -95,20 +94,20 @@ def measure(row: Row, seed: int, data: Path | None) -> None:
         print(f"{row.name}, seed {seed}: not run, since --data is not given")
         return
     folder = WORK / f"{row.name}-{seed}"
-    result = run(recipe, folder, data_root=data, cost=cost_of)
+    result = run(recipe, folder, data_root=data, cycles=MEASURES)
     assert result is not None, "there is one process"
     print(f"{row.name}, seed {seed}: {result.integer_accuracy:.2%}", flush=True)
     keep(row, seed, folder)
 
 
 def keep(row: Row, seed: int, folder: Path) -> None:
-    """Put the record, and the network of a first seed, where they are committed."""
+    """Copy the record, and for the first seed the network, to the folders that are committed."""
     place = _place(row, seed)
     place.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         if name != LOG:
             shutil.copy(folder / name, place / name)
-    # Without the health of layers, which is most of it.
+    # Leave out the health of layers, which is most of the log.
     lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
     kept = [{k: v for k, v in json.loads(x).items() if k != "health"} for x in lines]
     write_text(place / LOG, "".join(json.dumps(record) + "\n" for record in kept))
@@ -118,7 +117,7 @@ def keep(row: Row, seed: int, folder: Path) -> None:
 
 
 def recorded(row: Row, seed: int, recipe: Recipe) -> Record | None:
-    """Return the record of a training; None if there is none, or one of another recipe."""
+    """Return the record of a training; None if there is none, or if its recipe has changed."""
     place = _place(row, seed)
     if not all((place / name).is_file() for name in FILES):
         return None
@@ -134,7 +133,7 @@ def records(row: Row) -> list[Record]:
 
 
 def write_page() -> None:
-    """Write the tables of the page from the records."""
+    """Write the tables into the page, from the records."""
     content = PAGE.read_text(encoding="utf-8")
     for name, text in tables().items():
         before, _, after = page.parts(content, name)
@@ -145,18 +144,18 @@ def write_page() -> None:
 def tables() -> dict[str, str]:
     """Return the tables of the page, by their marks."""
     groups = list(dict.fromkeys(row.group for row in ROWS))
-    made = {
+    found = {
         group: page.table(HEADER, [line(row) for row in ROWS if row.group == group])
         for group in groups
     }
-    made["seeds"] = page.table(
+    found["seeds"] = page.table(
         SEEDS_HEADER, [seed_line(record) for row in ROWS for record in records(row)]
     )
-    return made
+    return found
 
 
 def line(row: Row) -> tuple[str, ...]:
-    """Return the line of a row: means over its seeds, and their spread."""
+    """Return the cells of a row: means over its seeds, with the smallest and the largest value."""
     recipe = recipe_of(row.table(row.seeds[0]))
     found = [record.result for record in records(row)]
     head = (row.name, recipe.data.name, recipe.model.name)
@@ -180,9 +179,9 @@ def line(row: Row) -> tuple[str, ...]:
 
 
 def seed_line(record: Record) -> tuple[str, ...]:
-    """Return the line of one training."""
+    """Return the cells of one training."""
     result = record.result
-    accuracies = (result[f"{what}_accuracy"] for what in ("float", "quantized", "integer"))
+    accuracies = (result[f"{model}_accuracy"] for model in ("float", "quantized", "integer"))
     return (
         record.row.name,
         str(record.seed),
@@ -193,7 +192,7 @@ def seed_line(record: Record) -> tuple[str, ...]:
 
 
 def _differing(result: dict[str, Any]) -> str:
-    """Return which labels are compared: of a network trained through time, its own."""
+    """Return the key of the differing labels: a network trained through time has its own."""
     timed = result["differing_spiking_labels"] is not None
     return "differing_spiking_labels" if timed else "differing_labels"
 
@@ -201,7 +200,7 @@ def _differing(result: dict[str, Any]) -> str:
 def _mean(
     results: Sequence[dict[str, Any]], figure: Callable[[dict[str, Any]], float | None], unit: str
 ) -> str:
-    """Return the mean of a figure over the seeds, with the least and the largest."""
+    """Return the mean of a figure over the seeds, with the smallest and the largest value."""
     values = [value for value in map(figure, results) if value is not None]
     if not values:
         return "-"
@@ -213,7 +212,7 @@ def _mean(
 
 
 def _several(values: dict[str, Any]) -> str:
-    """Return the values of all layers, or the one that they share."""
+    """Return the values of all layers, or the single value that they share."""
     texts = [str(value) for value in values.values()]
     return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
 

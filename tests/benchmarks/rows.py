@@ -1,4 +1,4 @@
-"""The rows of docs/results.md: which recipes are run, and what they are compared with."""
+"""The rows of docs/results.md: recipes to run, and figures to compare them with."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Row:
     Parameters
     ----------
     name : str
-        Of the row, its records and its network.
+        Name of the row, of its records and of its network.
     group : str
         The table on the page that it belongs to.
     recipe : str
-        Name of the committed recipe; by default the row's.
+        Name of the committed recipe; by default the row's name.
     changes : mapping
-        Values for keys of the recipe, by dotted name: ``{"levels.weight_bits": 2}``. Phases are
+        Changed values of the recipe, by dotted key: ``{"levels.weight_bits": 2}``. Phases are
         counted from 1: ``"phase.1.epochs"``.
     seeds : tuple of int
     reference : str
-        The figure of the literature that the row stands beside.
+        A figure of the literature to compare with.
     network : bool
         Whether the network of the first seed is committed.
     """
@@ -44,15 +44,15 @@ class Row:
     network: bool = False
 
     def table(self, seed: int) -> dict[str, Any]:
-        """Return the tables of the recipe with this seed."""
-        made = tomllib.loads(find(self.recipe or self.name).read_text(encoding="utf-8"))
+        """Return the recipe with the changes and this seed, as nested tables."""
+        recipe = tomllib.loads(find(self.recipe or self.name).read_text(encoding="utf-8"))
         for key, value in {**self.changes, "seed": seed}.items():
             *path, last = key.split(".")
-            place: Any = made
+            place: Any = recipe
             for part in path:
                 place = place[int(part) - 1] if part.isdigit() else place.setdefault(part, {})
             place[last] = copy.deepcopy(value)
-        return made
+        return recipe
 
 
 #: Groups, in the order of the page.
@@ -82,7 +82,7 @@ ROWS = (
             BITS,
             "digits-conv",
             {"levels.weight_bits": bits},
-            # The one that is built for the smallest FPGA.
+            # The 2-bit network is built for the smallest FPGA.
             network=bits == 2,
         )
         for bits in (6, 4, 3, 2)

@@ -1,4 +1,4 @@
-"""Events and additions against a count by hand, and against the hardware's own counters."""
+"""Events and additions equal those counted by hand, and those that the hardware counts."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ from spikeloom.sw.network import (
     ],
     ids=["linear", "identity", "padded", "strided", "grouped", "positions left out"],
 )
-def test_reached_is_what_one_event_changes(synapses: Synapses, source: tuple[int, ...]) -> None:
-    """One source value at a time through weights of 1: as many sums as it reaches become 1."""
+def test_reached_counts_changed_sums(synapses: Synapses, source: tuple[int, ...]) -> None:
+    """A single source value of 1 and weights of 1: as many sums become 1 as it reaches."""
     ones = type(synapses)(**vars(synapses) | {"weight": np.ones_like(synapses.weight)})
     connection = Connection("input", "count", ones)
     channels = np.zeros(synapses.channels, np.int64)
@@ -64,7 +64,7 @@ def test_digits_of_values() -> None:
 
 
 def two_layers() -> Network:
-    """Return one neuron for the difference of two pixels, whose spikes three logits read."""
+    """Return a network with one neuron for the difference of two pixels, and three logits."""
     ones = np.ones(1, np.int64)
     dual = Dual(4 * ones, 2 * ones, 0 * ones, 0)
     first = Connection("input", "count", Linear(np.array([[1, -1]])))
@@ -87,15 +87,15 @@ def test_activity_of_a_network_by_hand() -> None:
     images = np.array([[4, 0], [2, 0], [0, 7]])
     # Spikes: 1 and 1, 1 and 0 (2 + 2 reaches 4; then 0 + 2 does not), none. Each reaches 3 logits.
     # Pixels 4, 2 and 7 = 8 - 1 are 1, 1 and 2 digits, each for the one neuron.
-    done = activity(two_layers(), images, np.array([2, 2, 0]))
-    assert done.events == 3 / 3
-    assert done.additions == {"dual": 4 / 3, "out": 9 / 3}
-    assert done.total == 13 / 3
-    assert done.accuracy == 2 / 3
+    found = activity(two_layers(), images, np.array([2, 2, 0]))
+    assert found.events == 3 / 3
+    assert found.additions == {"dual": 4 / 3, "out": 9 / 3}
+    assert found.total == 13 / 3
+    assert found.accuracy == 2 / 3
 
 
-def test_pooled_sums_are_what_is_added() -> None:
-    """A sum of 4 in one window is one digit, where its four spikes would be four."""
+def test_digits_of_pooled_sums_are_added() -> None:
+    """A sum of 4 in one window is one digit, while its four spikes would be four digits."""
     network = Network(
         CountInput((1, 2, 2), 1),
         (
@@ -107,21 +107,21 @@ def test_pooled_sums_are_what_is_added() -> None:
             ),
         ),
     )
-    done = activity(network, np.ones((1, 1, 2, 2), np.int64), np.zeros(1, np.int64))
-    assert done.additions == {"out": 2}
-    assert done.events == 0
+    found = activity(network, np.ones((1, 1, 2, 2), np.int64), np.zeros(1, np.int64))
+    assert found.additions == {"out": 2}
+    assert found.events == 0
 
 
 @pytest.mark.parametrize("network", [everything, every_kind], ids=["everything", "every kind"])
 def test_any_batching_and_every_kind(network: object) -> None:
-    """All transports, pools and synapses: additions are those of the images one by one."""
-    made = network()  # type: ignore[operator]
+    """For all transports, pools and synapses, a batch has the additions of its images."""
+    built = network()  # type: ignore[operator]
     rng = np.random.default_rng(0)
-    reach = made.input.values()
-    images = rng.integers(reach.low, reach.high, (3, *made.input.image_shape), endpoint=True)
+    reach = built.input.values()
+    images = rng.integers(reach.low, reach.high, (3, *built.input.image_shape), endpoint=True)
     labels = np.zeros(3, np.int64)
-    together = activity(made, images, labels)
-    alone = [activity(made, images[k : k + 1], labels[k : k + 1]) for k in range(3)]
+    together = activity(built, images, labels)
+    alone = [activity(built, images[k : k + 1], labels[k : k + 1]) for k in range(3)]
     assert together.events * 3 == pytest.approx(sum(x.events for x in alone))
     assert together.total * 3 == pytest.approx(sum(x.total for x in alone))
     assert together.total > 0

@@ -1,11 +1,11 @@
-"""What is committed of bitstreams is whole, and its page is up to date."""
+"""The committed bitstreams are complete, and their page is up to date."""
 
 from __future__ import annotations
 
 import pytest
 
 from benchmarks import page
-from benchmarks.bitstreams import BUILDS, KEPT, PAGE, committed, table
+from benchmarks.bitstreams import BUILDS, KEPT, PAGE, Build, committed, table
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build.family import Family
 from spikeloom.sw.cli.networks import FOLDER
@@ -21,7 +21,7 @@ def test_nothing_else_lies_there() -> None:
 
 
 @pytest.mark.parametrize("one", BUILDS, ids=lambda one: one.name)
-def test_a_build(one) -> None:
+def test_a_build(one: Build) -> None:
     manifest = MANIFESTS[one.name]
     content = manifest.content
     board = Board.find(one.board)

@@ -1,4 +1,4 @@
-"""docs/calibration.md has the table that its command writes."""
+"""docs/calibration.md has the rows that its command writes."""
 
 from __future__ import annotations
 

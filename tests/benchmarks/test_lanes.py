@@ -1,4 +1,4 @@
-"""That what is synthesised is the layer that the page describes, and that cells are counted."""
+"""The synthesised layers are those that the page describes, and their cells are counted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_units_share_one_layer() -> None:
         assert plan.ranges.potential.width == potential
 
 
-def test_elements_differ_in_what_they_read_alone() -> None:
+def test_elements_differ_only_in_the_values_they_read() -> None:
     for adder in ADDERS:
         few, many = adder.plan(4), adder.plan(8)
         assert (few.lanes, many.lanes) == (4, 8)
@@ -51,7 +51,7 @@ def test_a_multiplier_stops_the_measurement(ecp5: dict[str, int], ice40: dict[st
 
 def test_the_smallest_ones_synthesise(tmp_path: Path) -> None:
     (ladder,) = measure_units(tmp_path, [Unit("ladder", "ladder", "count")])
-    # Its count, and nothing else, is kept from step to step.
+    # Its count is the only value that is kept from step to step.
     assert ladder.ecp5_ff == ladder.ice40_ff == 3
     assert ladder.lut4 > 0
     assert ladder.ccu2c > 0

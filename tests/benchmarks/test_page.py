@@ -1,4 +1,4 @@
-"""Tables between marks, and that docs/neurons.md has those that the command writes."""
+"""Tables between marks; docs/neurons.md has those that its command writes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def headings(header: tuple[str, ...]) -> list[str]:
 def test_the_page_has_every_unit_and_element() -> None:
     header, *rows = cells("lanes")
     assert header == headings(neurons.LANE_HEADER)
-    assert [row[:2] for row in rows] == [[unit.what, unit.sends] for unit in UNITS]
+    assert [row[:2] for row in rows] == [[unit.label, unit.sends] for unit in UNITS]
     header, *rows = cells("elements")
     assert header == headings(neurons.ADDER_HEADER)
     adders = [[adder.kind, adder.transport] for adder in ADDERS]
@@ -68,7 +68,7 @@ def test_the_page_has_every_run(name: str) -> None:
     header, *rows = cells(name)
     assert header == headings(neurons.RUN_HEADER)
     assert [row[:3] for row in rows] == [
-        [str(steps), variant.what, variant.transport]
+        [str(steps), variant.label, variant.transport]
         for steps in neurons.STEPS
         for variant in neurons.VARIANTS[name]
     ]
@@ -110,7 +110,7 @@ def test_together_table() -> None:
     units = [Cells(k, 0, 0, 0, 0, 0) for k in range(len(UNITS))]
     adders = [Cells(10, 5, 0, 0, 0, 0) for _ in ADDERS]
     lines = neurons.together_table(units, adders).splitlines()
-    # Units in their order: if is the first one, dual the second, the plain ladder the sixth.
+    # Units are in order: if is the first, dual the second, the plain ladder the sixth.
     assert lines[2] == "| if | spikes | 0 | 20 | 20 | 1.00x |"
     assert lines[3] == "| dual | spikes | 1 | 20 | 21 | 1.05x |"
     assert lines[6] == "| ladder | count | 5 | 20 | 25 | 1.25x |"
@@ -120,13 +120,13 @@ def runs() -> list[Row]:
     """Return made-up runs: additions 10 T for if, 11 T for dual, 5 T for counts."""
     return [
         Row(
-            Variant(what, "spikes", "if"),
+            Variant(label, "spikes", "if"),
             steps,
             Activity(share, 2.0 * share * steps, {"x": 4.0 * factor * steps, "y": factor * steps}),
             1234.4 if steps == 2 else None,
         )
         for steps in neurons.STEPS
-        for what, share, factor in (("if", 0.5, 2.0), ("dual", 0.75, 2.2), ("ladder", 0.8, 1.0))
+        for label, share, factor in (("if", 0.5, 2.0), ("dual", 0.75, 2.2), ("ladder", 0.8, 1.0))
     ]
 
 

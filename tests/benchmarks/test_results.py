@@ -1,3 +1,5 @@
+"""docs/results.md agrees with the records, which agree with recipes and committed networks."""
+
 from __future__ import annotations
 
 import json
@@ -44,7 +46,7 @@ def record(folder: Path, row: Row, seed: int, **changes: Any) -> Path:
     return place
 
 
-def test_the_page_is_what_the_records_say() -> None:
+def test_the_page_agrees_with_the_records() -> None:
     content = results.PAGE.read_text(encoding="utf-8")
     for name, text in results.tables().items():
         assert page.parts(content, name)[1] == text, f"make results ARGS=--page: {name}"
@@ -73,13 +75,13 @@ def test_networks_are_those_of_the_records(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in committed() if name.startswith("digits")])
-def test_networks_reach_what_the_records_say(name: str) -> None:
+def test_networks_reach_the_recorded_accuracy(name: str) -> None:
     require_accuracy(name, None)
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", [name for name in committed() if not name.startswith("digits")])
-def test_networks_for_other_data_reach_what_the_records_say(name: str, data_root: Path) -> None:
+def test_networks_for_other_data_reach_the_recorded_accuracy(name: str, data_root: Path) -> None:
     require_accuracy(name, data_root)
 
 
@@ -87,7 +89,7 @@ def require_accuracy(name: str, root: Path | None) -> None:
     first, *_ = results.records(BY_NAME[name])
     test = datasets.load(first.result["data"], "test", root)
     network = load(FOLDER / f"{name}{SUFFIX}")
-    # The counts of all layers of a deep network would take gigabytes.
+    # No counts are kept: those of all layers of a deep network would take gigabytes.
     labels = Golden(network).run(test.images, counts=()).labels
     right = (labels == test.targets()).sum().item()
     assert right == round(first.result["integer_accuracy"] * len(test))
@@ -148,7 +150,7 @@ def test_data_that_is_not_there_is_not_run(
     assert capsys.readouterr().out == "mnist-mlp, seed 0: not run, since --data is not given\n"
 
 
-def test_what_was_measured_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_is_kept_without_health(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     networks = folder / "networks"
     monkeypatch.setattr(results, "PRETRAINED", networks)
     work = folder / "work"

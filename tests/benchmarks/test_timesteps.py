@@ -1,4 +1,4 @@
-"""The table of docs/timesteps.md has the rows that the command writes, and no label was lost."""
+"""docs/timesteps.md has the rows that its command writes, and conversion lost no label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regenerate the table of docs/timesteps.md: ``python -m benchmarks.timesteps`` (see the page)."""
+"""Write the table of docs/timesteps.md anew: ``make timesteps``."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ from spikeloom.sw.quantized import initialise, prepare, settle
 from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.training import evaluate, fit
 from spikeloom.sw.training.loop import Loop
-from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.penalties import TimestepPenalty
 
 PAGE = Path(__file__).parents[2] / "docs" / "timesteps.md"
 MODEL = "digits-conv"
-#: Passes over the data: of the float network, and of each that is made from it.
+#: Epochs of the float network, and of each network that is made from it.
 EPOCHS, TUNE_EPOCHS = 20, 15
 TARGET = 2.5
-#: Seeds of the order of the images. The float network is the same for all.
+#: Seeds for the order of the images. All share one float network.
 SEEDS = (0, 1)
-#: The first four are the parameterisations of the paper; a number is a fixed T.
+#: The parameterisations of the paper, and fixed numbers of timesteps T.
 ROWS: tuple[str | int, ...] = ("t,alpha", "n,alpha", "n,d", "d,alpha", 4, 3, 2)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one training gave.
+    """The result of one training.
 
     Parameters
     ----------
     timesteps : tuple of int
-        T per layer that fires.
+        T of each layer that fires.
     right : int
-        Test images that the integer network gets right.
+        Number of test images that the integer network gets right.
     differing : int
-        Test images to which it and the quantized ANN give different labels.
+        Number of test images to which it and the quantized ANN give different labels.
     images : int
+        Number of test images.
     """
 
     timesteps: tuple[int, ...]
@@ -64,7 +65,7 @@ def measure(row: str | int, model: nn.Module, train: Dataset, test: Dataset, see
     Parameters
     ----------
     row : str or int
-        How T is learned, from 4 on, or what it is.
+        A parameterisation, which learns T from 4 on, or a fixed T.
     model : nn.Module
         The float network.
     train, test : Dataset
@@ -75,7 +76,7 @@ def measure(row: str | int, model: nn.Module, train: Dataset, test: Dataset, see
     prepared = prepare(model, input_shape=train.shape, timesteps=start, learn=learn)
     initialise(prepared, train.inputs()[:512])
     penalties = [TimestepPenalty(prepared, target=TARGET)] if learn else []
-    chosen = Fitting(epochs=TUNE_EPOCHS, lr=4e-3)
+    chosen = FitOptions(epochs=TUNE_EPOCHS, lr=4e-3)
     loop = Loop(prepared, train, chosen, teacher=model, seed=seed, penalties=penalties)
     for _ in range(TUNE_EPOCHS):
         loop.epoch()
@@ -94,7 +95,7 @@ def measure(row: str | int, model: nn.Module, train: Dataset, test: Dataset, see
 
 
 def row_of(row: str | int, results: Sequence[Result]) -> list[str]:
-    """Return the cells of one row: what all seeds gave."""
+    """Return the cells of one row, with the results of all seeds."""
     right = [result.right / result.images for result in results]
     return [
         f"[{row}]" if isinstance(row, str) else f"fixed, {row}",

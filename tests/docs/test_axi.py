@@ -1,4 +1,4 @@
-"""``docs/axi.md`` shows what its command for an overlay prints."""
+"""``docs/axi.md`` shows the output of its command for an overlay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = (Path(__file__).parents[2] / "docs/axi.md").read_text(encoding="utf-8")
 
 
 def blocks() -> list[list[str]]:
-    """Return the lines of the overlay's command, and of what it prints."""
+    """Return two blocks of lines: the command for the overlay, and its output."""
     section = PAGE[PAGE.index("## PYNQ-Z2: an overlay") :]
     return [block.splitlines() for block in re.findall(r"^```\n(.*?)^```", section, re.M | re.S)][
         :2
@@ -32,7 +32,7 @@ def test_the_page_has_a_command_and_its_last_lines() -> None:
 
 
 @pytest.mark.boards
-def test_the_command_prints_what_the_page_says(
+def test_the_command_prints_the_output_on_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command, lines = blocks()
@@ -45,6 +45,6 @@ def test_the_command_prints_what_the_page_says(
     assert done.output.splitlines()[-1] == lines[-1]
     name = re.search(r"""json\.load\(open\("(\S+)"\)\)\["hardware"\]""", PAGE)
     assert name
-    made = Manifest.load(Path(words[-1]) / name[1])
-    assert made.content["resources"]["dsp"]["used"] == 0
-    assert made.overlay
+    manifest = Manifest.load(Path(words[-1]) / name[1])
+    assert manifest.content["resources"]["dsp"]["used"] == 0
+    assert manifest.overlay

@@ -1,4 +1,4 @@
-"""``docs/build.md`` tells every field of a manifest, and none that there is not."""
+"""``docs/build.md`` documents every field of a manifest, and no others."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from spikeloom.sw.network import load
 pytest.importorskip("amaranth_boards")
 
 ROOT = Path(__file__).parents[2]
-#: Fields whose own fields are names of layers or programs, or are told elsewhere.
+#: Fields documented as a whole: theirs are names of layers or programs, or on other pages.
 WHOLE = re.compile(r"hardware|tools|network\.accuracy|config\.(lanes|events)|resources\.\w+")
 
 
-def told() -> list[str]:
+def documented() -> list[str]:
+    """Return the fields in the page's table."""
     page = (ROOT / "docs/build.md").read_text(encoding="utf-8")
     table = page[page.index("| field | says |") : page.index("The accelerator's registers")]
     cells = [line.split("|")[1] for line in table.splitlines()[2:] if line.startswith("|")]
@@ -33,6 +34,7 @@ def told() -> list[str]:
 
 
 def fields(content: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    """Yield the dotted names of a manifest's fields."""
     for name, value in content.items():
         path = f"{within}{name}"
         if isinstance(value, dict) and not WHOLE.fullmatch(path):
@@ -41,8 +43,8 @@ def fields(content: Mapping[str, Any], within: str = "") -> Iterator[str]:
             yield path
 
 
-def standing_in(_: Toolset, command: Sequence[str], folder: Path, log: str) -> None:
-    """Write what the build reads of a tool's work."""
+def fake_run(_: Toolset, command: Sequence[str], folder: Path, log: str) -> None:
+    """Stand in for a tool: write only the files that the build reads."""
     if command[0] == "yosys":
         counted = {"design": {"num_cells_by_type": {"LUT4": 100}}}
         (folder / "cells.json").write_text(json.dumps(counted))
@@ -58,10 +60,10 @@ def test_the_table_has_the_fields_of_a_manifest(
 ) -> None:
     versions = dict.fromkeys(("yosys", "nextpnr-ecp5", "ecppack"), "1")
     monkeypatch.setattr(Toolset, "find", lambda *_: Toolset(versions, versions))
-    monkeypatch.setattr(Toolset, "run", standing_in)
+    monkeypatch.setattr(Toolset, "run", fake_run)
     network = load(FOLDER / "digits-conv.safetensors")
     images = Images(Images.random(network, 1).pixels, "one image", real=True)
-    made = build(
+    manifest = build(
         network,
         Board.find("orangecrab-25f"),
         tmp_path,
@@ -69,23 +71,23 @@ def test_the_table_has_the_fields_of_a_manifest(
         images=images,
         records=["fc"],
     )
-    assert made.bitstream is not None
-    listed = told()
+    assert manifest.bitstream is not None
+    listed = documented()
     assert len(set(listed)) == len(listed) > 30
-    assert sorted(listed) == sorted(fields(made.content))
-    assert made.content["hardware"]["input"]["value_bits"] == 8
+    assert sorted(listed) == sorted(fields(manifest.content))
+    assert manifest.content["hardware"]["input"]["value_bits"] == 8
 
 
 def test_an_overlay_s_manifest_has_no_other_fields(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Toolset, "find", lambda *_: Toolset({"yosys": "1"}, {"yosys": "1"}))
-    monkeypatch.setattr(Toolset, "run", standing_in)
+    monkeypatch.setattr(Toolset, "run", fake_run)
     network = small_plan().network
     images = Images(Images.random(network, 1).pixels, "one image", real=True)
-    made = build_overlay(network, Board.find("pynq-z2"), tmp_path, images=images)
-    found, listed = set(fields(made.content)), told()
-    # Null, as the table says, and without what is a line's.
+    manifest = build_overlay(network, Board.find("pynq-z2"), tmp_path, images=images)
+    found, listed = set(fields(manifest.content)), documented()
+    # These are null, as the table says; an overlay has no serial line.
     nulls = {"self_test", "link", "bitstream"}
     assert nulls <= found
     absent = {field for field in listed if field.partition(".")[0] in nulls}
@@ -93,10 +95,10 @@ def test_an_overlay_s_manifest_has_no_other_fields(
 
 
 def test_committed_manifests_have_no_other_fields() -> None:
-    listed = told()
+    listed = documented()
     for path in [*(ROOT / "bitstreams").glob("*.json")]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("format") == "spikeloom-bitstream":
-            # What can be null, as the table says.
+            # The table says that these can be null.
             assert set(fields(content)) <= {*listed, "prediction", "bitstream"}, path.name
     assert "bitstream.sha256" in listed

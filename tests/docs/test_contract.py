@@ -11,7 +11,7 @@ _FENCED = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def examples_only(text: str) -> str:
-    """Blank out all but the fenced examples, so that line numbers stay those of the page."""
+    """Replace all text but the fenced examples by empty lines; line numbers stay the page's."""
     kept, end = [], 0
     for block in _FENCED.finditer(text):
         kept += ["\n" * text.count("\n", end, block.start(1)), block[1]]

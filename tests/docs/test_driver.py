@@ -1,4 +1,4 @@
-"""The Python of ``docs/driver.md``, run against a board in Python behind a pseudo-terminal."""
+"""The Python of ``docs/driver.md`` runs, on a board in Python behind a pseudo-terminal."""
 
 from __future__ import annotations
 

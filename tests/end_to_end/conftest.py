@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture(scope="session")
 def build_dir(pytestconfig: pytest.Config) -> Path:
-    """Simulators, kept from run to run; each is named by a hash over its Verilog and flags."""
+    """Folder of compiled simulators, kept between runs; a hash of Verilog and flags names each."""
     return pytestconfig.rootpath / "build" / "tests"

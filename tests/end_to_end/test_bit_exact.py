@@ -20,7 +20,7 @@ TEST = datasets.load("digits", "test")
 
 
 class AveragePools(nn.Sequential):
-    """As the zoo's digits-pool, with two average pools: maxima are not exact in spike transport."""
+    """The zoo's digits-pool with average pools only: maxima are not exact in spike transport."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -55,18 +55,18 @@ class Case:
 
 @functools.cache
 def trained(name: str) -> training.Trained:
-    """Return a model after so few epochs that its errors are many: labels are to differ, too."""
+    """Return a model trained for so few epochs that it often errs: wrong labels must agree, too."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = MODELS[name]()
-    made = training.train(model, datasets.load("digits", "train"), TEST, epochs=3, tune_epochs=2)
+    result = training.train(model, datasets.load("digits", "train"), TEST, epochs=3, tune_epochs=2)
     torch.set_num_threads(threads)
-    return made
+    return result
 
 
 def values_per_layer(network: Network, case: Case) -> dict[str, int]:
-    """Return how many values a complete comparison of the test split has."""
+    """Return the number of values, by layer, in a complete comparison of the test split."""
     values = {}
     for layer in network.layers:
         neurons = len(TEST) * math.prod(network.shapes[layer.name])
@@ -102,7 +102,7 @@ def assert_equal(case: Case, build_dir: Path) -> None:
     assert compared == values_per_layer(network, case)
     assert {layer.differing for layer in report.layers} == {0}
     assert report.equal
-    # All layers worked, and classes were told apart: equality is not that of zeros.
+    # All layers were active and classes were distinguished: the equal values are not all 0.
     assert all(layer.counters["events"] > 0 for layer in report.layers)
     assert report.accuracy is not None
     assert report.accuracy > 0.5
@@ -112,7 +112,7 @@ def assert_equal(case: Case, build_dir: Path) -> None:
         assert report.accuracy == model.quantized_accuracy
 
 
-# One class for each model: a class's tests run in one process, which trains the model once.
+# There is one class per model: its tests run in one process, which trains the model once.
 
 
 class TestMultilayerPerceptron:

@@ -1,4 +1,4 @@
-"""The commands one after the other, each on the files that the one before wrote."""
+"""The commands in sequence, each on the files that the one before it wrote."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def succeed(*arguments: str | Path) -> str:
 
 
 def error_of(*arguments: str | Path) -> str:
-    """Return the message of a run that must end with a told error and no traceback."""
+    """Run a command that must fail with one line and no traceback; return that line."""
     result = run(*arguments)
     assert isinstance(result.exception, SystemExit), result.exception
     assert (result.exit_code, result.stdout) == (2, ""), result.output
@@ -57,7 +57,7 @@ def error_of(*arguments: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model, trained a little, converted, and generated."""
+    """A folder with a model, briefly trained, then converted, and its generated Verilog."""
     folder = tmp_path_factory.mktemp("commands")
     (folder / "mynet.py").write_text(MODEL)
     trained, network = folder / "trained.safetensors", folder / "net.safetensors"
@@ -90,7 +90,7 @@ def test_generating_again_gives_the_same_bytes(folder: Path, tmp_path: Path) -> 
         assert again == (folder / "net.v").with_suffix(end).read_bytes()
 
 
-def test_what_was_generated_is_what_is_simulated(folder: Path, build_dir: Path) -> None:
+def test_cosim_simulates_the_generated_verilog(folder: Path, build_dir: Path) -> None:
     report = folder / "report.json"
     options = ("--data", "digits", "--limit", "6", "--report", report, "--build-dir", build_dir)
     printed = succeed("cosim", folder / "net.safetensors", "--verilog", folder / "net.v", *options)
@@ -212,7 +212,7 @@ def test_untrained_max_pools_have_no_spike_transport(folder: Path, tmp_path: Pat
         (("train", "digits-mlp", "--data", "mnist", "--data-root", "/x", "--out", "x"), "exist"),
     ],
 )
-def test_bad_input_is_told(
+def test_bad_input_is_reported(
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -236,6 +236,6 @@ def test_bad_input_is_told(
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    told = error_of(*(argument.format(**names) for argument in arguments))
-    assert message in told, told
+    error = error_of(*(argument.format(**names) for argument in arguments))
+    assert message in error, error
     assert list(work.rglob("*.*")) == [], "a failing command must leave no file"

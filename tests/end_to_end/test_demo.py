@@ -1,4 +1,4 @@
-"""The demonstration, made short: what it writes and prints, and what it must reach."""
+"""A shortened demo: the files it writes, the tables it prints, the accuracy it must reach."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spikeloom.sw.cli import main
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of a demonstration with half the training and few images, and what it printed."""
+    """The folder and the printed text of a demo with less training and few images."""
     out = tmp_path_factory.mktemp("demo")
     short = ["--epochs", "15", "--tune-epochs", "10", "--limit", "90"]
     result = CliRunner().invoke(main, ["demo", "--out", str(out), *short])

@@ -1,6 +1,6 @@
-"""Every neuron in every transport through simulated hardware: all values of real images are equal.
+"""Every neuron in every transport in simulated hardware: all values are equal, for real images.
 
-``make sweep`` compares 500 images for each case; without it, each kind of neuron runs through some.
+``make sweep`` compares 500 images for each case. Other runs compare a few images in a few cases.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from spikeloom.sw.network import Network
 
 TEST = datasets.load("digits", "test")
 TRAIN = datasets.load("digits", "train")
-#: Images of the test split, and then of the training split.
+#: Images of the test split, followed by those of the training split.
 IMAGES = np.concatenate([TEST.images, TRAIN.images])
 FEW, MANY = 24, 500
 
 
 @functools.cache
 def trained(name: str, leaky: bool) -> training.Trained:
-    """Return a model of the zoo after a few epochs, with LeakyReLU for neurons with a sign."""
+    """Return a briefly trained model of the zoo; if ``leaky``, with LeakyReLU in place of ReLU."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -40,14 +40,14 @@ def trained(name: str, leaky: bool) -> training.Trained:
             if isinstance(module, nn.ReLU):
                 parent, _, leaf = path.rpartition(".")
                 setattr(model.get_submodule(parent), leaf, nn.LeakyReLU(0.125))
-    made = training.train(model, TRAIN, TEST, epochs=3, tune_epochs=2)
+    result = training.train(model, TRAIN, TEST, epochs=3, tune_epochs=2)
     torch.set_num_threads(threads)
-    return made
+    return result
 
 
 @dataclass(frozen=True)
 class Case:
-    """One neuron, one transport, and timesteps that are equal or differ both ways."""
+    """One neuron in one transport; timesteps are the same everywhere, or rise and fall (mixed)."""
 
     model: str
     neuron: str
@@ -62,27 +62,27 @@ class Case:
 
     def network(self) -> Network:
         """Return the integer network; mixed timesteps go 2, 4, 3, 2, 4, ... layer by layer."""
-        made = trained(self.model, leaky=self.neuron == "signed").model
+        model = trained(self.model, leaky=self.neuron == "signed").model
         options = dict(self.options)
         if self.mixed:
-            plain = convert(made, neuron=self.neuron, timesteps=2)
+            plain = convert(model, neuron=self.neuron, timesteps=2)
             hidden = [layer.name for layer in plain.layers if layer.neuron.fires]
             options["timesteps"] = {name: (2, 4, 3)[k % 3] for k, name in enumerate(hidden)}
             if self.transport == "spikes":
                 options["alignment"] = "repl+trunc"
         elif self.neuron == "burst":
             options["timesteps"] = 3
-        return convert(made, neuron=self.neuron, transport=self.transport, **options)
+        return convert(model, neuron=self.neuron, transport=self.transport, **options)
 
 
 def cases(model: str) -> list[Case]:
-    made = []
+    found = []
     for mixed in (False, True):
         for neuron in ("if", "dual", "signed", "burst"):
-            made += [Case(model, neuron, way, mixed) for way in ("count", "spikes")]
-        made.append(Case(model, "ladder", "count", mixed))
-        made.append(Case(model, "burst", "spikes", mixed, {"tau": 4}))
-    return made
+            found += [Case(model, neuron, way, mixed) for way in ("count", "spikes")]
+        found.append(Case(model, "ladder", "count", mixed))
+        found.append(Case(model, "burst", "spikes", mixed, {"tau": 4}))
+    return found
 
 
 def assert_equal(case: Case, build_dir: Path, images: int) -> None:
@@ -106,7 +106,7 @@ def assert_equal(case: Case, build_dir: Path, images: int) -> None:
     assert report.images == images
     assert report.equal
     assert all(layer.counters["events"] > 0 for layer in report.layers)
-    # Each spike and potential of each timestep was there, and what was passed on.
+    # Each spike and potential of each timestep was compared, and each value passed on.
     for layer, result in zip(network.layers, report.layers, strict=True):
         neurons = images * int(np.prod(network.shapes[layer.name]))
         assert result.compared >= neurons * (2 * layer.timesteps + 1)

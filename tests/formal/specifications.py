@@ -1,7 +1,7 @@
-"""Neurons as the contract's section 5 writes them, in Amaranth, for a solver.
+"""The neurons of the contract's section 5, written in Amaranth for a solver.
 
-No expression here is shared with the units. Every parameter is a free constant within bounds:
-those of a layer's channels, from the smallest to the largest.
+No expression here is shared with the units. Every parameter is a free constant, bounded by the
+smallest and the largest value among a layer's channels.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any, ClassVar
 import numpy as np
 from amaranth.hdl import Array, Assume, Instance, Module, Mux, Shape, Signal, Value, signed
 
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Range
 from spikeloom.sw.registry import Registered
 
-#: A neuron's state between timesteps: its potential, and whatever else the contract gives it.
+#: A neuron's state between timesteps: its potential, and any other state in the contract.
 State = tuple[Value, ...]
-#: A timestep's spike, the state after it, and what must hold for it to be the right spike.
+#: A timestep's spike, the state after it, and the conditions under which the spike is right.
 Step = tuple[Value, State, list[Value]]
 
 
 def free(m: Module, shape: Shape, name: str, constant: bool = False) -> Signal:
-    """Return a signal that the solver chooses: in every cycle, or once and for all."""
+    """Return a signal that the solver chooses: anew in every cycle, or once if ``constant``."""
     chosen = Signal(shape, name=name)
     kind = "$anyconst" if constant else "$anyseq"
     m.submodules[f"free_{name}"] = Instance(kind, p_WIDTH=len(chosen), o_Y=chosen)
@@ -32,40 +32,42 @@ def free(m: Module, shape: Shape, name: str, constant: bool = False) -> Signal:
 
 
 def free_within(m: Module, values: Range, name: str, constant: bool = False) -> Signal:
-    """Return a free signal within a range."""
+    """Return a signal that the solver chooses within a range."""
     chosen = free(m, shape_of(values), name, constant)
     m.d.comb += [Assume(chosen >= values.low), Assume(chosen <= values.high)]
     return chosen
 
 
 class Specification(Registered, ABC):
-    """One kind of neuron; found by the neuron's ``kind``.
+    """Specification of one kind of neuron; found by the neuron's ``kind``.
 
     Parameters
     ----------
     m : Module
-        Where the free parameters go.
+        Gets the free parameters, and whatever else is needed.
     plan : LayerPlan
-        Of a layer whose channels span the parameters' bounds.
+        The channels of its layer span the bounds of the parameters.
     """
 
     kinds: ClassVar[dict[str, type[Specification]]] = {}
+    #: B; set by :meth:`choose` for the kinds that have one.
+    bias: Signal
 
     def __init__(self, m: Module, plan: LayerPlan) -> None:
         self.m = m
         self.plan = plan
         self.neuron: Any = plan.layer.neuron
-        #: Sums in the contract never wrap: here there is room to see it if one did.
+        #: The contract's sums never wrap; this is wide enough to notice if one did.
         self.wide = signed(plan.ranges.potential.width + 3)
         self.choose()
 
     @abstractmethod
     def choose(self) -> None:
-        """Choose the parameters."""
+        """Create the free parameters."""
 
     @abstractmethod
     def unit_parameters(self, t: Value) -> dict[str, Value]:
-        """Return what the unit is given in the cycle of timestep ``t``."""
+        """Return the parameters that the unit gets in the cycle of timestep ``t``."""
 
     @abstractmethod
     def start(self) -> State:
@@ -73,16 +75,17 @@ class Specification(Registered, ABC):
 
     @abstractmethod
     def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
-        """Return spike and state of one timestep.
+        """Return spike, state and conditions of one timestep.
 
-        ``shown`` is the spike that the unit shows, for those who say what is right about it rather
-        than what it is.
+        ``shown`` is the spike that the unit shows: a specification may return it as it is, together
+        with the conditions that make it the right one.
         """
 
     def invariants(self, t: Value, state: State, count: Value) -> list[Value]:
-        """Return what holds before timestep ``t``: from each it follows for the next.
+        """Return conditions that hold before timestep ``t``, and imply those before the next.
 
-        By default, that the potential is where the contract's proof of ranges has it after t steps.
+        By default, the potential is within the contract's proven range after t steps, and the count
+        within that of t spikes.
         """
         return [
             state[0] >= Array(r.low for r in self.reach())[t],
@@ -94,39 +97,39 @@ class Specification(Registered, ABC):
     def closed_form(
         self, current: Value, steps: Value | int, count: Value, potential: Value
     ) -> list[Value]:
-        """Return what holds for count and potential after ``steps`` timesteps of one current.
+        """Return the conditions on count and potential after ``steps`` timesteps of one current.
 
-        No other pair does, of those that :meth:`taken` links.
+        Of all pairs that :meth:`taken` links, only the right one fulfils them.
         """
         raise NotImplementedError
 
     def taken(self, current: Value, count: Value) -> Value:
-        """Return what the spikes of a count have taken from the potential, by the soft resets."""
+        """Return the amount that the soft resets of ``count`` have taken from the potential."""
         raise NotImplementedError
 
     def loop(self, current: Value, steps: Value, state: State, count: Value) -> list[Value]:
-        """Return what else holds after ``steps`` timesteps, so that induction finds its way."""
+        """Return further conditions after ``steps`` timesteps, which the induction needs."""
         raise NotImplementedError
 
     def times(self, factor: Value, value: Value, most: int) -> Value:
-        """Return ``factor * value`` for a factor of 0 to ``most``, without a multiplier."""
+        """Return ``factor * value`` for a factor from 0 to ``most``, without a multiplier."""
         bits = range(most.bit_length())
         terms = [Mux(factor[k], value << k, 0) for k in bits]
         return self.kept(sum(terms, Value.cast(0)), "product")
 
     def reach(self) -> list[Range]:
-        """Return the potential's range before each timestep."""
+        """Return the potential's range before each timestep, and after the last."""
         return [
             self.neuron.potential(t, self.plan.ranges.accumulator)
             for t in range(self.plan.layer.timesteps + 1)
         ]
 
     def constant(self, name: str, values: np.ndarray[Any, Any]) -> Signal:
-        """Return a free constant from the smallest to the largest of ``values``."""
+        """Return a free constant between the smallest and the largest of ``values``."""
         return free_within(self.m, Range(int(values.min()), int(values.max())), name, True)
 
     def kept(self, value: Value, name: str) -> Signal:
-        """Return a wide signal that is ``value``, so that expressions do not grow on and on."""
+        """Return a wide signal that equals ``value``, so that expressions stay small."""
         wide = Signal(self.wide, name=name)
         self.m.d.comb += wide.eq(value)
         return wide
@@ -137,7 +140,7 @@ class Specification(Registered, ABC):
 
 
 class _Threshold(Specification):
-    """What ``if``, ``dual`` and ``burst`` have in common: their parameters."""
+    """The parameters that ``if``, ``dual`` and ``burst`` share."""
 
     def choose(self) -> None:
         self.threshold = self.constant("threshold", self.neuron.threshold)
@@ -146,7 +149,7 @@ class _Threshold(Specification):
         self.m.d.comb += Assume(self.initial < self.threshold)
 
     def unit_parameters(self, t: Value) -> dict[str, Value]:
-        # The unit gets no threshold larger than what is just out of reach: no result may change.
+        # Thresholds beyond reach are clipped to just out of reach, which may change no result.
         most = self.plan.ranges.potential.high + 1
         threshold = Mux(self.threshold > most, most, self.threshold)
         if self.plan.folded:
@@ -159,8 +162,8 @@ class _Threshold(Specification):
 
     @property
     def largest(self) -> int:
-        """Most spikes of one timestep."""
-        return self.neuron.spike().high
+        """The largest spike of one timestep."""
+        return int(self.neuron.spike().high)
 
     def closed_form(
         self, current: Value, steps: Value | int, count: Value, potential: Value
@@ -178,7 +181,7 @@ class _Threshold(Specification):
     def loop(self, current: Value, steps: Value, state: State, count: Value) -> list[Value]:
         i = self.input(current)
         return [
-            # Nothing fires under a negative current, and everything always under a large one.
+            # Under a negative current nothing fires; under a large one, the most in every timestep.
             (i >= 0) | (count == 0),
             (i < self.largest * self.threshold) | (count == self.largest * steps),
             *([state[1] == count] if len(state) > 1 else []),
@@ -203,7 +206,7 @@ class DualSpecification(_Threshold, kind="dual"):
     def invariants(self, t: Value, state: State, count: Value) -> list[Value]:
         v, net = state
         low, high, *held = super().invariants(t, state, count)
-        # Nor does v get too high by what is taken back: all that was sent would still fit.
+        # Spikes that are taken back do not raise v too far: each of those sent could be.
         most = Array(r.high for r in self.reach())[t]
         fits = [
             (net < k) | (v + k * self.threshold <= most)
@@ -222,9 +225,9 @@ class DualSpecification(_Threshold, kind="dual"):
 
 
 class BurstSpecification(_Threshold, kind="burst"):
-    """``s = clip(floor(v / threshold), 0, largest)``, by what only this s fulfils.
+    """``s = clip(floor(v / threshold), 0, largest)``, by conditions that only this s fulfils.
 
-    It is 0 or takes no more than there is, and it is the largest or leaves less than a threshold.
+    It is 0 or leaves no negative potential, and it is the largest or leaves less than a threshold.
     """
 
     def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
@@ -244,7 +247,7 @@ class BurstSpecification(_Threshold, kind="burst"):
 
 
 class SignedSpecification(Specification, kind="signed"):
-    """Quanta up and down: P from zero upwards, N from zero downwards, the same one back."""
+    """Steps of one quantum: P above zero, N below it, and the same quantum on the way back."""
 
     def choose(self) -> None:
         self.positive = self.constant("positive", self.neuron.threshold)

@@ -1,4 +1,4 @@
-"""The proofs hold; and of units with a defect they do not, so that they mean something."""
+"""The proofs hold for the units, and fail for units with a defect."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from spikeloom.hw.neurons import (
     NeuronUnit,
     SignedUnit,
 )
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Linear, Range
 
-#: Solvers use a core each, and much memory: one after another.
+#: Each solver uses one core and much memory, so they run one after another.
 pytestmark = pytest.mark.xdist_group("yosys")
 
 
 def refuted(proof: Proof, folder: Path) -> str:
-    """Return the counterexample that there must be."""
+    """Require that a proof fails; return its counterexample."""
     outcome = prove(proof, folder)
     assert not outcome.proved
     assert "failed assertion" in outcome.counterexample, outcome.log
     return outcome.counterexample
 
 
-def twin(unit: type[Any], old: str, new: str, method: str = "elaborate") -> type[Any]:
-    """Return a unit with one place of a method replaced."""
-    broken = mutated(getattr(unit, method), old, new)
-    return type(f"Broken{unit.__name__}", (unit,), {method: broken})
+def broken(unit: type[Any], old: str, new: str, method: str = "elaborate") -> type[Any]:
+    """Return a unit with one defect: a piece of a method's source is replaced."""
+    changed = mutated(getattr(unit, method), old, new)
+    return type(f"Broken{unit.__name__}", (unit,), {method: changed})
 
 
 def step_proof(plan: LayerPlan, unit: type[Any]) -> Proof:
-    return Proof("twin", "", lambda: UnitHarness(plan, unit))
+    return Proof("broken", "", lambda: UnitHarness(plan, unit))
 
 
 def folded_proof(plan: LayerPlan, unit: type[Any]) -> Proof:
-    return Proof("twin", "", lambda: UnitHarness(plan, unit), plan.cycles, any_state=True)
+    return Proof("broken", "", lambda: UnitHarness(plan, unit), plan.cycles, any_state=True)
 
 
 def test_if_unit_is_its_specification(tmp_path: Path) -> None:
@@ -65,10 +65,10 @@ def test_if_unit_is_its_specification(tmp_path: Path) -> None:
 
 STEPS: dict[str, Callable[[], Proof]] = {
     "fires above its threshold only": lambda: step_proof(
-        planned("if", 3, 3), twin(IfUnit, "integrated >= self", "integrated > self")
+        planned("if", 3, 3), broken(IfUnit, "integrated >= self", "integrated > self")
     ),
     "takes back what it never sent": lambda: step_proof(
-        planned("dual", 3, 3), twin(DualUnit, "(integrated < 0) & (net != 0)", "integrated < 0")
+        planned("dual", 3, 3), broken(DualUnit, "(integrated < 0) & (net != 0)", "integrated < 0")
     ),
 }
 
@@ -79,7 +79,7 @@ def test_a_defect_is_found(defect: str, tmp_path: Path) -> None:
 
 
 def test_a_rounded_up_half_is_found(tmp_path: Path) -> None:
-    unit = twin(FoldedSigned, "below + (quantum >> 1)", "below + ((quantum + 1) >> 1)")
+    unit = broken(FoldedSigned, "below + (quantum >> 1)", "below + ((quantum + 1) >> 1)")
     refuted(folded_proof(planned("signed", 2, 1, folded=True), unit), tmp_path)
 
 
@@ -90,33 +90,34 @@ def _bank(events: int) -> LayerPlan:
 
 MORE: dict[str, Callable[[], Proof]] = {
     "half a quantum does not fire": lambda: step_proof(
-        planned("signed", 3, 3), twin(SignedUnit, ") >= quantum", ") > quantum")
+        planned("signed", 3, 3), broken(SignedUnit, ") >= quantum", ") > quantum")
     ),
     "the wrong quantum is taken back": lambda: step_proof(
-        planned("signed", 3, 3), twin(SignedUnit, "net <= 0, net < 0", "net <= 0, net <= 0")
+        planned("signed", 3, 3), broken(SignedUnit, "net <= 0, net < 0", "net <= 0, net <= 0")
     ),
     "more than the largest burst": lambda: step_proof(
-        planned("burst", 2, 1, largest=5), twin(BurstUnit, "reached & ~tight", "reached")
+        planned("burst", 2, 1, largest=5), broken(BurstUnit, "reached & ~tight", "reached")
     ),
     "a leak that rounds to zero": lambda: step_proof(
         planned("burst", 2, 1, largest=3, leak=1),
-        twin(
+        broken(
             BurstUnit, "before - (before >> neuron.leak)", "before - ((before + 1) >> neuron.leak)"
         ),
     ),
     "a level is passed, not reached": lambda: step_proof(
-        planned("ladder", 2, 3), twin(LadderUnit, "self.current >= levels", "self.current > levels")
+        planned("ladder", 2, 3),
+        broken(LadderUnit, "self.current >= levels", "self.current > levels"),
     ),
     "a pause is taken for a step": lambda: step_proof(
-        planned("if", 3, 3), twin(IfUnit, "with m.If(self.enable)", "with m.If(1)", "_keep")
+        planned("if", 3, 3), broken(IfUnit, "with m.If(self.enable)", "with m.If(1)", "_keep")
     ),
     "more than T spikes in T timesteps": lambda: folded_proof(
         planned("if", 5, 1, folded=True),
-        twin(FoldedIf, "return bit | ~alike", "return Const(1)", "_allowed"),
+        broken(FoldedIf, "return bit | ~alike", "return Const(1)", "_allowed"),
     ),
     "the divisor is passed, not reached": lambda: folded_proof(
         planned("if", 3, 1, folded=True),
-        twin(FoldedIf, "upper >= divisor", "upper > divisor", "_divided"),
+        broken(FoldedIf, "upper >= divisor", "upper > divisor", "_divided"),
     ),
 }
 
@@ -129,18 +130,18 @@ def test_any_defect_is_found(defect: str, tmp_path: Path) -> None:
 
 @pytest.mark.formal
 def test_lost_signs_of_digits_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = mutated(DigitSplitter.elaborate, "(value & ~triple) >> 1", "(value & ~triple) >> 2")
-    monkeypatch.setattr(DigitSplitter, "elaborate", broken)
-    proof = Proof("twin", "", lambda: DigitHarness(Range(-8, 7)), depth=10, any_state=True)
+    changed = mutated(DigitSplitter.elaborate, "(value & ~triple) >> 1", "(value & ~triple) >> 2")
+    monkeypatch.setattr(DigitSplitter, "elaborate", changed)
+    proof = Proof("broken", "", lambda: DigitHarness(Range(-8, 7)), depth=10, any_state=True)
     assert "formal/datapath.py" in refuted(proof, tmp_path)
 
 
 @pytest.mark.formal
 def test_sums_that_leave_a_trace_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = mutated(PeArray.elaborate, "Mux(fresh, 0, self.o.payload[k])", "self.o.payload[k]")
-    monkeypatch.setattr(PeArray, "elaborate", broken)
+    changed = mutated(PeArray.elaborate, "Mux(fresh, 0, self.o.payload[k])", "self.o.payload[k]")
+    monkeypatch.setattr(PeArray, "elaborate", changed)
     assert "formal/datapath.py" in refuted(
-        Proof("twin", "", lambda: PeHarness(_bank(1)), 6), tmp_path
+        Proof("broken", "", lambda: PeHarness(_bank(1)), 6), tmp_path
     )
 
 

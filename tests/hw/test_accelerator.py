@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,8 @@ from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.engine.pool import MaxPoolUnit
 from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.neurons import IfUnit, LadderUnit
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.planning.connection import ConnectionPlan
-from spikeloom.hw.planning.plan import plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Connection, Conv2d, DirectInput, Layer, Logits, Network, Range
@@ -115,7 +115,9 @@ def test_branches_do_not_hold_up_the_slowest_layer(monkeypatch: pytest.MonkeyPat
     waiting, image = waiting_of_the_slowest(images=4)
     assert waiting < image
     # Buffers that merely never halt let layers work in turn.
-    monkeypatch.setattr("spikeloom.hw.planning.plan.spare_rows", lambda reader: 0)
+    # The module by its name: as an attribute of its package, ``plan`` is the function.
+    module = importlib.import_module("spikeloom.hw.planning.plan")
+    monkeypatch.setattr(module, "spare_rows", lambda reader: 0)
     waiting, image = waiting_of_the_slowest(images=4)
     assert waiting > 2 * image
 

@@ -1,4 +1,4 @@
-"""A real accelerator behind its link, and its self test before that."""
+"""Device: a real accelerator behind its link, after its self test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.link.board import SimulatedBoard
 
 from spikeloom.hw.device import Device
 from spikeloom.hw.link import LinkPlan
-from spikeloom.hw.planning.plan import Plan
+from spikeloom.hw.planning import Plan
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.link import Client, Decoder, Message, State, Status, encode, pack, unpack_words
@@ -37,7 +37,7 @@ def self_test(plan: Plan, number: int, wrong: int) -> SelfTest:
 def events(plan: Plan, images: np.ndarray) -> int:
     """Return the digits of all pixels in non-adjacent form, for each group of channels."""
     digits = sum((int(pixel) ^ 3 * int(pixel)).bit_count() for pixel in images.flatten())
-    return digits * plan["layer"].target.groups
+    return digits * plan["layer"].target.lane_groups
 
 
 def client_of(device: Device) -> tuple[Client, SimulatedBoard]:
@@ -48,7 +48,8 @@ def client_of(device: Device) -> tuple[Client, SimulatedBoard]:
 def answers(board: SimulatedBoard, requests: list[Message]) -> list[Message]:
     """Send requests at once, and return their replies."""
     board.write(b"".join(encode(content(request, k)) for k, request in enumerate(requests)))
-    decoder, found = Decoder(), []
+    decoder = Decoder()
+    found: list[Message] = []
     while len(found) < len(requests):
         found += [parse(whole)[0] for whole in decoder.feed(board.read(1e-3))]
     return found
@@ -60,7 +61,7 @@ def packed(plan: Plan, link: LinkPlan) -> list[bytes]:
 
 @pytest.mark.parametrize("tested", [0, 2], ids=["no test", "passes"])
 def test_images_counts_and_counters(tested: int) -> None:
-    """Also with a reset while an image is half way in."""
+    """Also after a reset in the middle of an image."""
     plan = small_plan()
     link = link_of(plan)
     client, _ = client_of(Device(plan, link, self_test(plan, tested, 0) if tested else None))

@@ -20,8 +20,8 @@ from support.hw.pysim import differing, simulate
 from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.config import TIMES, HardwareConfig
-from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.options import TimeMode
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.sw.network import (
     INPUT,
     TRANSPORTS,
@@ -45,7 +45,7 @@ SIZES = [
 
 @dataclass(frozen=True)
 class Case:
-    """A network, its hardware, and what happens to it."""
+    """A network, its hardware, the images that it gets, and the stalls."""
 
     network: Network
     config: HardwareConfig
@@ -53,7 +53,7 @@ class Case:
     stalls: tuple[float, float]
 
     def features(self) -> Iterator[str]:
-        """Yield what the case has, once for each time it has it."""
+        """Yield the features of the case, each as often as it occurs."""
         network, planned = self.network, plan(self.network, self.config)
         yield f"{network.input.kind} input"
         yield f"time {self.config.time}"
@@ -76,7 +76,7 @@ class Case:
                 if isinstance(synapses, Conv2d) and synapses.groups > 1:
                     depthwise = synapses.weight.shape[1] == 1
                     yield "depthwise" if depthwise else "grouped"
-                if reader.windows.share and layer.target.groups > 1:
+                if reader.windows.share and layer.target.lane_groups > 1:
                     yield "share"
                 if reader.alignment:
                     yield "sums timesteps" if reader.alignment.summed else "drops timesteps"
@@ -101,18 +101,18 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
         moving = [c.source for c in layer.connections if not isinstance(c.synapses, Linear)]
         fitting = [e for e in (1, 2, 3, 4) if all(stored[s] % e == 0 for s in moving)]
         events[name] = draw(st.sampled_from(fitting))
-    time = draw(st.sampled_from(TIMES))
+    time = draw(st.sampled_from(TimeMode))
     slots = draw(st.sampled_from((1, 2, 8, 64)))
     return HardwareConfig(lanes, events, slots, time=time, debug=True, counters=True)
 
 
 @functools.cache
 def cases(share: int) -> list[Case]:
-    """Return the networks of one share: the same ones whoever asks."""
+    """Return the networks of one share, the same for every caller."""
     return [case(share * NETWORKS + number, SIZES[share]) for number in range(NETWORKS)]
 
 
-def case(number: int, sizes: dict[str, int]) -> Case:
+def case(number: int, sizes: dict[str, Any]) -> Case:
     """Return one random case.
 
     It is the second that Hypothesis draws: the first is the simplest there is, and each later one
@@ -152,13 +152,13 @@ def test_equals_golden(share: int) -> None:
 
 
 def expected_features() -> set[str]:
-    """Return what must occur: each kind that there is, with each transport that it allows."""
+    """Return the features that must occur: each kind, with each transport that it allows."""
     kinds = {kind: Neuron.kinds[kind] for kind in (*NEURONS, "logits")}
     senders = {k: n.outgoing for k, n in kinds.items() if k in NEURONS}
     foldable = NeuronUnit.folded_kinds.keys()
     return {
         *(f"{kind} input" for kind in INPUTS),
-        *(f"time {time}" for time in TIMES),
+        *(f"time {time}" for time in TimeMode),
         *(f"{t} into {kind}" for kind, n in kinds.items() for t in TRANSPORTS if t in n.incoming),
         *(f"{kind} by {t}" for kind, sent in senders.items() for t in TRANSPORTS if t in sent),
         *(f"{kind} in a loop" for kind in kinds),
@@ -177,7 +177,7 @@ def test_everything_occurs_among_those_compared() -> None:
 
 
 def test_shares_are_the_same_for_all_who_ask() -> None:
-    """Otherwise what is counted here and what is compared elsewhere could differ."""
+    """Otherwise the cases counted here could differ from those compared elsewhere."""
     again = case(3, SIZES[0])
     assert again.network == cases(0)[3].network
     assert again.config == cases(0)[3].config

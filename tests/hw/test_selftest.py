@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from amaranth.hdl import Elaboratable, Module
@@ -11,8 +13,7 @@ from support.networks.examples import every_kind, everything
 
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.build import Images
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.selftest import SelfTest, in_order
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
@@ -37,7 +38,7 @@ def run(network: Network, images: np.ndarray, logits: np.ndarray) -> tuple[int, 
     pair = Pair(network, images, logits)
     shown = []
 
-    async def watch(ctx):
+    async def watch(ctx: Any) -> None:
         due = len(images) * network.classes
         for _ in range(100_000):
             *_, i, ready = await ctx.tick().sample(pair.test.i.valid, pair.test.i.ready)

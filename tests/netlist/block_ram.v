@@ -1,16 +1,16 @@
-// A block RAM of 2048 bytes of 8 or 9 bits, with two ports of any width: what the cells of ECP5 and
-// Gowin have in common, and Yosys' own models of them lack. Written from the vendors' data sheets
-// and from what Yosys' mapping assumes.
+// Block RAM of 2048 bytes of 8 or 9 bits, with two ports of any width. The cells of ECP5 and Gowin
+// have this in common, and Yosys' own models of them lack it. Written from the vendors' data sheets
+// and from the assumptions of Yosys' mapping.
 //
-// It is stricter than the hardware: what the hardware leaves open is X here (what one port reads
-// while the other writes it), and a control input that is X ends the simulation.
+// It is stricter than the hardware: a value that the hardware leaves undefined, because one port
+// reads a byte while the other writes it, is X; and a control input that is X ends the simulation.
 
 module block_ram #(
     parameter BYTE = 9,
     parameter WIDTH_A = 9,
     parameter WIDTH_B = 9,
-    // What a port shows after a write of its own: 0 what it showed before, 1 what it wrote,
-    // 2 what was there.
+    // Output of a port after it has written: 0 its previous output, 1 the new content, 2 the old
+    // content.
     parameter MODE_A = 0,
     parameter MODE_B = 0
 ) (
@@ -40,23 +40,23 @@ module block_ram #(
         DOB = 0;
     end
 
-    // Sets what 32 bytes hold after configuration.
+    // Sets the initial content of 32 bytes.
     task load(input integer row, input [287:0] bytes);
         for (i = 0; i < 32; i = i + 1) mem[32 * row + i] = bytes[i * BYTE +: BYTE];
     endtask
 
-    // The first byte of a port, and where in it a narrow port's bits begin.
+    // The first byte that a port addresses, and the offset of a narrow port's bits in it.
     wire [10:0] firsta = ADA[13:3] & ~(BYTES_A - 1);
     wire [10:0] firstb = ADB[13:3] & ~(BYTES_B - 1);
     wire [3:0] offa = WIDTH_A < BYTE ? ADA[2:0] & ~(WIDTH_A - 1) : 0;
     wire [3:0] offb = WIDTH_B < BYTE ? ADB[2:0] & ~(WIDTH_B - 1) : 0;
-    // Wide ports take the enables of their bytes in the lowest bits of the address.
+    // Wide ports get their byte enables in the lowest bits of the address.
     wire [3:0] onesa = BYTES_A == 1 ? 4'b1 : ADA[3:0] & ((1 << BYTES_A) - 1);
     wire [3:0] onesb = BYTES_B == 1 ? 4'b1 : ADB[3:0] & ((1 << BYTES_B) - 1);
     wire [3:0] writea = CEA & WEA ? onesa : 4'b0;
     wire [3:0] writeb = CEB & WEB ? onesb : 4'b0;
 
-    // Bits that a port writes of a byte.
+    // The bits of a byte that a port writes.
     function [8:0] mask(input [10:0] at, input [10:0] first, input [3:0] bytes, input [3:0] off,
                         input [8:0] ones);
         reg [10:0] k;

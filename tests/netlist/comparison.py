@@ -1,9 +1,9 @@
-"""Images through the host's own driver into a simulated device, each answer against golden."""
+"""The host's own driver sends images to a simulated device; every answer must be golden's."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,34 +13,35 @@ from support.hw.pysim import pixels
 from netlist import cells
 from netlist.simulator import FOLDER, MismatchError, NetlistBoard, compiled
 from netlist.subject import Subject
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import BoardDriver
 from spikeloom.sw.link import Client, Result, Transport, pack
 from spikeloom.sw.network.record import IntArray
 
-#: Seconds that an iCE40's platform holds the device in reset after configuration, and more.
+#: Seconds after configuration: longer than an iCE40's platform holds the device in reset.
 POWER_UP = 50e-6
-#: Seconds that the self test's image and another may take: several times what the largest ones do.
+#: Seconds that the self test's image and another one may take: several times the longest.
 PATIENCE = 0.05
 
 
 class Board(Transport, Protocol):
-    """A transport with a time of its own."""
+    """A transport with a clock of its own, such as that of a simulation."""
 
-    time: Callable[[], float]
+    def time(self) -> float:
+        """Return the time in seconds."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared and found equal.
+    """The number of values that were compared and found equal.
 
     Parameters
     ----------
     images : int
-    logits, values : int
-        Logits; and with labels and CRCs of images, and layers' counts of events.
+    logits : int
+    values : int
+        All of them: logits, labels and CRCs of the images, and event counts of the layers.
     cycles : int
         Clock cycles that were simulated.
     """
@@ -51,8 +52,8 @@ class Comparison:
     cycles: int
 
 
-class Noting(Client):
-    """A client that keeps its results, where a board itself says what label and CRC are."""
+class RecordingClient(Client):
+    """A client that keeps its results, with the label and the CRC that the board itself sent."""
 
     def infer(self, images: Iterable[bytes]) -> Iterator[Result]:
         self.results: list[Result] = []
@@ -62,9 +63,9 @@ class Noting(Client):
 
 
 def program(subject: Subject, verilog: Path) -> Path:
-    """Compile a netlist with its cells and the testbench."""
+    """Compile a netlist with models of its cells and the testbench."""
     family = subject.family.name
-    # What a bitstream holds is plain logic but for the block RAM.
+    # The Verilog of a bitstream needs models for its block RAM only.
     files = [FOLDER / "tb.v", verilog, *cells.sources(family, subject.folder)]
     (top,) = cells.modules(verilog.read_text("utf-8"))
     defines = {"TOP": top, "PORTS": subject.pins.connected(), **cells.DEFINES[family]}
@@ -72,15 +73,15 @@ def program(subject: Subject, verilog: Path) -> Path:
 
 
 def compare(subject: Subject, verilog: Path, images: IntArray) -> Comparison:
-    """Send images to a netlist and compare what comes back.
+    """Send images to a netlist, and compare its answers with golden.
 
     Raises
     ------
     MismatchError
-        If a value differs from golden, a pin is X, the self test does not pass, or the link needed
-        to send anything again.
+        If a value differs from golden, a pin is X, the self test does not pass, or anything had to
+        be sent again.
     LinkError
-        If the host's own driver refuses the board, or it does not answer.
+        If the host's own driver refuses the board, or the board does not answer.
     """
     link = subject.link
     with NetlistBoard(program(subject, verilog), link.clock, link.baud, subject.pins.dark) as board:
@@ -93,20 +94,20 @@ def compare(subject: Subject, verilog: Path, images: IntArray) -> Comparison:
 
 
 def conversation(board: Board, subject: Subject, images: IntArray) -> int:
-    """Send images to a board, and return how many values came back, each golden's.
+    """Send images to a board; return the number of values that came back, all equal to golden's.
 
     Raises
     ------
     MismatchError
-        If one differs, or anything had to be sent again.
+        If a value differs from golden, or anything had to be sent again.
     LinkError
-        If the host's own driver refuses the board, or it does not answer.
+        If the host's own driver refuses the board, or the board does not answer.
     """
     network, link = subject.plan.network, subject.link
     golden = Golden(network).run(images)
-    # A message of a full piece takes less than this, twice.
+    # Longer than two messages take that carry a full piece.
     timeout = 40 * link.chunk / link.baud
-    client = Noting(board, timeout=timeout, clock=board.time, patience=PATIENCE)
+    client = RecordingClient(board, timeout=timeout, clock=board.time, patience=PATIENCE)
     found = BoardDriver(subject.contents, client).infer(images)
     values = 0
     for index, image in enumerate(images):

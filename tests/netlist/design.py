@@ -1,4 +1,4 @@
-"""Devices for boards, made by the build's own steps: their netlists, and their bitstreams."""
+"""Devices for boards, built by the build's own steps, as netlists and as bitstreams."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from spikeloom.sw.inference import Contents
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
 
-#: Hz, for all boards: four cycles a bit, the fewest there can be, as cycles are what takes time.
+#: Hz, for all boards. Four cycles per bit, the fewest possible, make the simulation shortest.
 CLOCK, BAUD = 12_000_000, 3_000_000
 
 
 @dataclass(frozen=True)
 class Design:
-    """What is proved.
+    """A design to prove.
 
     Parameters
     ----------
@@ -49,22 +49,22 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Made(Subject):
+class Synthesised(Subject):
     """A design after synthesis.
 
     Parameters
     ----------
     cells : int
-        Of the netlist.
+        Number of cells in the netlist.
     commands : list of list of str
-        From the netlist to the bitstream.
+        The commands that turn the netlist into a bitstream.
     """
 
     cells: int
     commands: list[list[str]]
 
 
-def made(design: Design, images: IntArray, folder: Path) -> Made:
+def synthesise(design: Design, images: IntArray, folder: Path) -> Synthesised:
     """Synthesise a design.
 
     Parameters
@@ -73,7 +73,7 @@ def made(design: Design, images: IntArray, folder: Path) -> Made:
     images : array of int64, shape (N, *network.input.image_shape)
         For the self test.
     folder : Path
-        Made anew.
+        Emptied first, or created.
     """
     board = Board.find(design.board)
     family = Family.find(board.family)
@@ -90,11 +90,11 @@ def made(design: Design, images: IntArray, folder: Path) -> Made:
     cells = sum(number for cell, number in read_cells(folder).items() if cell[0] != "$")
     contents = Contents.of(network)
     rest = family.commands(commands, board.clock)
-    return Made(board, planned, link, contents, folder, cells, rest)
+    return Synthesised(board, planned, link, contents, folder, cells, rest)
 
 
-def netlist(design: Made) -> Verilog:
-    """Write what place and route reads as Verilog."""
+def netlist(design: Synthesised) -> Verilog:
+    """Write the netlist, as place and route reads it, as Verilog."""
     place = design.commands[0]
     name = place[place.index("--json") + 1]
     tools = Toolset.find(design.family.tools)
@@ -103,8 +103,8 @@ def netlist(design: Made) -> Verilog:
     return Verilog(design.folder / "netlist.v", design.cells)
 
 
-def bitstream(design: Made) -> Verilog:
-    """Make the bitstream, and write what it configures as Verilog.
+def bitstream(design: Synthesised) -> Verilog:
+    """Make the bitstream, and write the logic that it configures as Verilog.
 
     Raises
     ------

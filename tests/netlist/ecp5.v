@@ -1,6 +1,6 @@
-// Cells of ECP5 that Yosys has no models of.
+// Cells of ECP5 for which Yosys has no models.
 
-// Holds all flip-flops at their initial values until GSR is high: they have them anyway.
+// Holds all flip-flops at their initial values until GSR is high. They start with them anyway.
 module SGSR(input GSR, CLK);
 endmodule
 
@@ -49,7 +49,7 @@ module DP16KD(
         INITVAL_38 = 0, INITVAL_39 = 0, INITVAL_3A = 0, INITVAL_3B = 0,
         INITVAL_3C = 0, INITVAL_3D = 0, INITVAL_3E = 0, INITVAL_3F = 0;
 
-    // 16 words of 18 bits, in 20 bits each.
+    // 16 words of 18 bits, each in 20 bits.
     function [287:0] words(input [319:0] value);
         integer k;
         for (k = 0; k < 16; k = k + 1) words[k * 18 +: 18] = value[k * 20 +: 18];
@@ -58,7 +58,7 @@ module DP16KD(
     localparam MODE_A = WRITEMODE_A == "NORMAL" ? 0 : WRITEMODE_A == "WRITETHROUGH" ? 1 : 2;
     localparam MODE_B = WRITEMODE_B == "NORMAL" ? 0 : WRITEMODE_B == "WRITETHROUGH" ? 1 : 2;
     wire [35:0] qa, qb;
-    // With 36 bits, port A only writes and port B only reads, both with the pins of both.
+    // With 36 bits, port A only writes and port B only reads; each uses the pins of both.
     wire [17:0] lowa = {
         DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5,
         DIA4, DIA3, DIA2, DIA1, DIA0};
@@ -127,8 +127,8 @@ module DP16KD(
     end
 endmodule
 
-// Yosys' model sets Q at first to a wire that has no value yet in Icarus: Q would begin with X,
-// where the hardware begins with a value. A test compares the two after a reset.
+// Yosys' model initialises Q from a wire that has no value yet in Icarus: Q would begin as X,
+// whereas the hardware begins with a value. A test compares the two after a reset.
 module TRELLIS_FF(input CLK, LSR, CE, DI, M, output reg Q);
     parameter GSR = "ENABLED";
     parameter CEMUX = "1";

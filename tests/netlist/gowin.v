@@ -1,6 +1,6 @@
 // Block RAM of Gowin's GW1N.
 
-// What a memory holds at first: 64 parameters of a BITS, and what puts them there.
+// Initial content of a memory: 64 parameters of BITS bits each, and statements that load them.
 `define INIT_RAM(BITS) parameter [BITS-1:0] \
     INIT_RAM_00 = 0, INIT_RAM_01 = 0, INIT_RAM_02 = 0, INIT_RAM_03 = 0, \
     INIT_RAM_04 = 0, INIT_RAM_05 = 0, INIT_RAM_06 = 0, INIT_RAM_07 = 0, \
@@ -53,7 +53,7 @@
     ram.load(62, INIT_RAM_3E); ram.load(63, INIT_RAM_3F); \
 end
 
-// With bytes of 9 bits. One port.
+// Bytes of 9 bits, one port.
 module SPX9(
     output [35:0] DO, input [35:0] DI, input [2:0] BLKSEL, input [13:0] AD,
     input WRE, CLK, CE, OCE, RESET
@@ -142,7 +142,7 @@ module DPX9B(
     `LOAD_RAM
 endmodule
 
-// With bytes of 8 bits, as narrow memories have. One port.
+// Bytes of 8 bits, for narrow memories; one port.
 module SP(
     output [31:0] DO, input [31:0] DI, input [2:0] BLKSEL, input [13:0] AD,
     input WRE, CLK, CE, OCE, RESET

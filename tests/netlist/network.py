@@ -1,4 +1,4 @@
-"""A small network of the digits, trained in seconds, and images for it and for others."""
+"""A small network for the digits, trained in seconds; images for it and for other networks."""
 
 from __future__ import annotations
 
@@ -28,20 +28,18 @@ def digits() -> Network:
 
 
 def images(network: Network, number: int) -> IntArray:
-    """Return the first images of the test split, of the network's input shape."""
+    """Return the first test images of the digits, in the shape of the network's input."""
     pixels = np.asarray(datasets.load("digits", "test").images[:number], np.int64)
     return pixels.reshape(number, *network.input.image_shape)
 
 
 def own_images(network: Network, number: int, data: Path | None) -> Images:
-    """Return the first images of the test split of a network's own data set.
+    """Return the first test images of a network's own data set.
 
-    Without a folder with data sets, and but for the digits, which scikit-learn brings, they are of
-    random pixels.
+    Without a folder of data sets, only those of the digits are there, since they come with
+    scikit-learn; images for other networks are then of random pixels.
     """
     name = str(network.about["dataset"])
     if data is None and name != "digits":
         return Images.random(network, number)
-    test = datasets.load(name, "test", data, datasets.Binning.of(network.input))
-    pixels = np.asarray(test.images_for(network.input)[:number], np.int64)
-    return Images(pixels, name, real=True)
+    return Images(datasets.first_images(name, network.input, number, data), name, real=True)

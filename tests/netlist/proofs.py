@@ -1,4 +1,4 @@
-"""What ``make prove-netlist`` simulates, by name."""
+"""The simulations of ``make prove-netlist``, by name."""
 
 from __future__ import annotations
 
@@ -7,65 +7,68 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from benchmarks.bitstreams import BUILDS, KEPT, PRETRAINED, Build
+from benchmarks.bitstreams import BUILDS, KEPT, Build
 
 from netlist import committed
 from netlist.comparison import Comparison, compare
-from netlist.design import Design, Made, bitstream, made, netlist
+from netlist.design import Design, Synthesised, bitstream, netlist, synthesise
 from netlist.network import digits, images, own_images
 from netlist.subject import Verilog
 from spikeloom.hw.boards import Board
 from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
 
 
 @dataclass(frozen=True)
 class Line:
-    """What was simulated, and what was found equal.
+    """One simulation and its result, for a line of the table.
 
     Parameters
     ----------
-    what, pixels : str
-        The netlist or bitstream; what its images are.
+    name : str
+        ``"netlist"``, ``"bitstream"``, or the network of a committed bitstream.
+    pixels : str
+        The source of the images.
     verilog : Verilog
-    found : Comparison
+    compared : Comparison
     """
 
-    what: str
+    name: str
     pixels: str
     verilog: Verilog
-    found: Comparison
+    compared: Comparison
 
 
 class Proof(Protocol):
-    """What is simulated in one go.
+    """One or several simulations of one design.
 
     Attributes
     ----------
     usual : int
-        How many images it computes unless told.
+        Number of images that are computed by default.
     """
 
     usual: ClassVar[int]
 
     @property
     def name(self) -> str:
-        """What it is called, and its folder."""
+        """Name of the proof, and of its folder."""
 
     @property
     def family(self) -> str:
         """Name of the family of devices."""
 
     def lines(self, folder: Path, number: int | None, data: Path | None) -> Iterator[Line]:
-        """Simulate, and yield what was found equal.
+        """Simulate, and yield the results of all comparisons.
 
         Parameters
         ----------
         folder : Path
-            For what the tools write.
+            For the files that the tools write.
         number : int, optional
-            Images that are computed, beside those of the self test.
+            Number of images that are computed, beside that of the self test.
         data : Path, optional
             Folder with the original data sets.
 
@@ -78,19 +81,20 @@ class Proof(Protocol):
 
 @dataclass(frozen=True)
 class Fresh:
-    """A design that is made here.
+    """A design that is synthesised for the proof.
 
     Parameters
     ----------
     family : str
     design : Design
-    ways : tuple of callable
-        What of it is simulated.
+    stages : tuple of callable
+        Each returns the Verilog that is simulated: :func:`~netlist.design.netlist`, and
+        :func:`~netlist.design.bitstream`.
     """
 
     family: str
     design: Design
-    ways: tuple[Callable[[Made], Verilog], ...]
+    stages: tuple[Callable[[Synthesised], Verilog], ...]
 
     usual: ClassVar[int] = 5
 
@@ -102,28 +106,29 @@ class Fresh:
         number = number or self.usual
         network = self.design.network()
         pixels = images(network, number + 1)
-        synthesised = made(self.design, pixels[-1:], folder / self.name)
-        for way in self.ways:
-            verilog = way(synthesised)
-            found = compare(synthesised, verilog.path, pixels[:-1])
-            yield Line(way.__name__, "digits", verilog, found)
+        synthesised = synthesise(self.design, pixels[-1:], folder / self.name)
+        for stage in self.stages:
+            verilog = stage(synthesised)
+            compared = compare(synthesised, verilog.path, pixels[:-1])
+            yield Line(stage.__name__, "digits", verilog, compared)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A bitstream that is committed.
+    """A committed bitstream.
 
     Parameters
     ----------
     build : Build
     kept : Path
-        Where it lies.
+        Folder that it lies in.
     """
 
     build: Build
     kept: Path = KEPT
 
-    # An image takes as long as six of the above; with two, one is computed while the other travels.
+    # One image takes as long as six of the above. Two are the fewest for one to be computed while
+    # the other travels.
     usual: ClassVar[int] = 2
 
     @property
@@ -139,12 +144,12 @@ class Kept:
         manifest = Manifest.load(self.kept / f"{self.name}.json")
         subject = committed.committed(manifest, network, folder / self.name)
         verilog = committed.bitstream(subject)
-        tried = own_images(network, number or self.usual, data)
-        found = compare(subject, verilog.path, tried.pixels)
-        yield Line(self.build.network, tried.source, verilog, found)
+        tested = own_images(network, number or self.usual, data)
+        compared = compare(subject, verilog.path, tested.pixels)
+        yield Line(self.build.network, tested.source, verilog, compared)
 
 
-#: The longest are first.
+#: The longest proofs are first.
 PROOFS: dict[str, tuple[Proof, ...]] = {
     "ice40": (
         Fresh(

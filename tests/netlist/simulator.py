@@ -1,4 +1,4 @@
-"""A netlist in Icarus Verilog, as a board to talk to."""
+"""A netlist in Icarus Verilog that the host can talk to as it talks to a board."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.link.board import Uart
 
 from spikeloom.sw.errors import ToolError
 
-#: The programs from the system, and Debian's packages that bring them.
+#: Programs that must come from the system, and the Debian packages that have them.
 PACKAGES = {"iverilog": "iverilog", "vvp": "iverilog", "icebox_vlog": "fpga-icestorm"}
 #: Where this package keeps its Verilog.
 FOLDER = Path(__file__).parent
@@ -23,7 +23,7 @@ _TAIL = 12
 
 
 class MismatchError(Exception):
-    """What is simulated does not do what it should."""
+    """A simulated design does not behave as it should."""
 
 
 def require(*programs: str) -> None:
@@ -53,11 +53,11 @@ class Pins:
     passed, failed : str
         LEDs.
     dark : str
-        Level at which these do not light: ``"0"`` or ``"1"``.
+        Level at which the LEDs are dark: ``"0"`` or ``"1"``.
     idle : tuple of str
-        Other inputs, which are high.
+        Other inputs, which are held high.
     pads : mapping of str to str
-        Where the package has them, by the names of the parameters above.
+        Pads of the device's package, by the names of the parameters above.
     """
 
     clk: str
@@ -77,8 +77,8 @@ class Pins:
         return ", ".join(f".\\{port} ({wire})" for port, wire in wires.items())
 
     def places(self) -> str:
-        """Return where the ports are, for IceStorm's tools."""
-        # icebox_vlog knows no comments at the end of a line.
+        """Return the pads of the ports as a PCF file, for IceStorm's tools."""
+        # icebox_vlog does not accept comments at the end of a line.
         return "".join(f"set_io {getattr(self, pin)} {pad}\n" for pin, pad in self.pads.items())
 
 
@@ -90,7 +90,7 @@ def compiled(
     Raises
     ------
     ToolError
-        If Icarus refuses it, as it does if a cell has no model.
+        If Icarus refuses it, for example because a cell has no model.
     """
     require("iverilog", "vvp")
     done = subprocess.run(
@@ -118,9 +118,9 @@ class NetlistBoard:
     Parameters
     ----------
     program : Path
-        Of :func:`compiled`, with ``tb.v``.
+        From :func:`compiled`, with ``tb.v``.
     clock, baud : int
-        Hz.
+        In Hz.
     dark : str
         See :class:`Pins`.
 
@@ -129,9 +129,9 @@ class NetlistBoard:
     now : int
         Clock cycles so far.
     passed : bool
-        Whether this LED lights.
+        Whether the LED ``passed`` is lit.
     failed : bool
-        Whether this LED has ever lit.
+        Whether the LED ``failed`` has ever been lit.
     """
 
     def __init__(self, program: Path, clock: int, baud: int, dark: str = "0") -> None:
@@ -180,7 +180,7 @@ class NetlistBoard:
         Raises
         ------
         MismatchError
-            If a pin is neither high nor low, or a model says that it cannot go on.
+            If a pin is neither high nor low, or a model reports an error.
         """
         assert self.process.stdin is not None
         assert self.process.stdout is not None

@@ -1,4 +1,4 @@
-"""What is simulated: a board with its pins, and what it should hold."""
+"""The subject of a simulation: a board with its pins, and its expected contents."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from spikeloom.sw.inference import Contents
 
 @dataclass(frozen=True)
 class Verilog:
-    """What is simulated, as text.
+    """A file of Verilog to simulate.
 
     Parameters
     ----------
     path : Path
     cells : int
-        Of the netlist; of a bitstream, the logic cells and block RAMs that are used.
+        Number of cells in a netlist; for a bitstream, of the logic cells and block RAMs in use.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class Verilog:
 
 @dataclass(frozen=True)
 class Subject:
-    """A design on a board, however it is made.
+    """A design on a board: synthesised for the proof, or read from a committed bitstream.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class Subject:
     plan : Plan
     link : LinkPlan
     contents : Contents
-        What the host takes the board to hold.
+        The contents that the host expects of the board.
     folder : Path
-        For all that the tools write.
+        For all files that the tools write.
     """
 
     board: Board
@@ -56,7 +56,7 @@ class Subject:
 
     @property
     def pins(self) -> Pins:
-        """The pins of the netlist, and of the bitstream."""
+        """The pins of the netlist and of the bitstream."""
         platform = self.board.platform()
         clock = platform.lookup(platform.default_clk)
         names, pads = {}, {"clk": clock.ios[0].names[0]}
@@ -73,5 +73,6 @@ class Subject:
             tx="uart_0__tx__io",
             dark="1" if inverted else "0",
             pads={**pads, "rx": self.board.link.rx, "tx": self.board.link.tx},
-            **names,
+            passed=names["passed"],
+            failed=names["failed"],
         )

@@ -1,9 +1,9 @@
-// Plays levels of the pin rx, a clock cycle each, and writes what the device shows in that cycle.
-// Standard input holds a character a cycle; at a line's end the answers are handed over.
+// Drives the pin rx with one level per clock cycle, and writes the levels of tx and both LEDs in that
+// cycle. Standard input has one character per cycle; the end of a line flushes the answers.
 
 module tb;
     reg clk = 0, rx = 1;
-    // Nets, as a pin may be an inout.
+    // These are nets, since a pin can be an inout.
     wire clock = clk, receive = rx, high = 1'b1;
     wire tx, passed, failed;
     integer got, stdin;

@@ -1,10 +1,10 @@
-"""Verilog out of a bitstream."""
+"""Verilog from a bitstream: flip-flops are grouped by their clocks."""
 
 from __future__ import annotations
 
 from netlist.bitstream import by_clock
 
-#: As icebox_vlog writes it.
+#: Verilog in the form that icebox_vlog writes.
 TEXT = """\
 
 module chip (input c, input d, output q);

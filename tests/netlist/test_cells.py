@@ -1,4 +1,4 @@
-"""The models of cells, against memories of Amaranth."""
+"""The models of cells behave as Amaranth's memories and Yosys' flip-flops do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spikeloom.hw.build.tools import Toolset
 
 
 class Store(wiring.Component):
-    """A memory of the sort that the accelerator has: one port reads, and perhaps one writes."""
+    """A memory as in the accelerator: one port reads and, if ``written``, one writes."""
 
     def __init__(self, width: int, depth: int, written: bool = True) -> None:
         self.memory = memory.Memory(
@@ -61,7 +61,7 @@ class Store(wiring.Component):
 
 
 def stimuli(store: Store, cycles: int) -> list[tuple[int, int, int, int, int]]:
-    """Return at, enable, write, to, data; never a read of what is written in that cycle."""
+    """Return (at, enable, write, to, data) for each cycle; no row is read while it is written."""
     rng = np.random.default_rng(4)
     found = []
     for _ in range(cycles):

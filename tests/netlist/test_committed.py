@@ -1,4 +1,4 @@
-"""The committed bitstreams: what is taken from their manifests, and what is refused."""
+"""The committed bitstreams: the plan from a manifest, and the refusal of changed files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from benchmarks.bitstreams import KEPT, PRETRAINED
+from benchmarks.bitstreams import KEPT
 
 from netlist.committed import Committed, committed
 from netlist.proofs import PROOFS, Kept
 from netlist.simulator import MismatchError
 from spikeloom.hw.boards import Board
 from spikeloom.hw.verilog import describe
+from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.errors import FileFormatError
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
@@ -22,13 +23,13 @@ NAMES = ("digits-conv-2bit", "mnist-small", "fashion-small")
 
 
 def subject(name: str, folder: Path, of: str | None = None) -> Committed:
-    """Describe a bitstream for the iCEBreaker."""
+    """Describe the committed bitstream of a network for the iCEBreaker."""
     manifest = Manifest.load(KEPT / f"{name}-icebreaker.json")
     return committed(manifest, load(PRETRAINED / f"{of or name}.safetensors"), folder / name)
 
 
 def proof(name: str) -> Kept:
-    """Return what `make prove-netlist` simulates."""
+    """Return the proof of a committed bitstream that ``make prove-netlist`` runs."""
     (found,) = (one for one in PROOFS["committed"] if one.name == f"{name}-icebreaker")
     assert isinstance(found, Kept)
     return found
@@ -74,5 +75,5 @@ def test_a_changed_byte_is_refused(tmp_path: Path) -> None:
 @pytest.mark.boards
 def test_a_committed_bitstream_is_golden(tmp_path: Path) -> None:
     (line,) = proof("digits-conv-2bit").lines(tmp_path, 1, None)
-    assert (line.what, line.pixels) == ("digits-conv-2bit", "digits")
-    assert (line.found.images, line.found.logits, line.found.values) == (1, 10, 12)
+    assert (line.name, line.pixels) == ("digits-conv-2bit", "digits")
+    assert (line.compared.images, line.compared.logits, line.compared.values) == (1, 10, 12)

@@ -1,4 +1,4 @@
-"""Netlists against golden, and what the proof says when something differs."""
+"""Netlists equal golden, and a proof reports anything that differs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from benchmarks.bitstreams import PRETRAINED
 from sklearn.datasets import load_digits
 from support.hw.components import showcase, showcase_images
 from support.link.network_board import NetworkBoard, manifest_of, planned
@@ -21,14 +20,14 @@ from support.link.network_board import NetworkBoard, manifest_of, planned
 from netlist import __main__ as command
 from netlist.__main__ import main
 from netlist.comparison import Comparison, compare, conversation
-from netlist.design import Made, made, netlist
+from netlist.design import Synthesised, netlist, synthesise
 from netlist.network import images, own_images
-from netlist.proofs import PROOFS, Fresh, Line
+from netlist.proofs import PROOFS, Fresh, Line, Proof
 from netlist.simulator import MismatchError, Pins
 from netlist.subject import Subject, Verilog
 from spikeloom.hw.boards import Board
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
+from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.errors import LinkError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import Contents
@@ -43,34 +42,34 @@ def fresh(family: str) -> Fresh:
 
 
 @pytest.fixture(scope="module")
-def gowin(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def gowin(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     """The fastest of the designs, after synthesis."""
     design = fresh("gowin").design
     folder = tmp_path_factory.mktemp("netlist") / "gowin"
-    return made(design, images(design.network(), 1), folder)
+    return synthesise(design, images(design.network(), 1), folder)
 
 
-# The UART of ULX3S has pins that are not asked for.
+# Amaranth warns, since the UART of the ULX3S has pins that are not requested.
 @pytest.mark.filterwarnings("ignore:Using platform.request:DeprecationWarning")
 @pytest.mark.boards
 @pytest.mark.parametrize("family", ["ice40", "ecp5"])
-def test_what_place_and_route_reads_is_golden(family: str, tmp_path: Path) -> None:
+def test_the_input_of_place_and_route_is_golden(family: str, tmp_path: Path) -> None:
     proof = fresh(family)
-    found = {line.what: line.found for line in proof.lines(tmp_path, 1, None)}
-    assert list(found) == [way.__name__ for way in proof.ways]
+    found = {line.name: line.compared for line in proof.lines(tmp_path, 1, None)}
+    assert list(found) == [stage.__name__ for stage in proof.stages]
     for comparison in found.values():
         assert (comparison.images, comparison.logits, comparison.values) == (1, 10, 12)
 
 
 @pytest.mark.boards
-def test_a_netlist_of_gowin_is_golden(gowin: Made) -> None:
+def test_a_netlist_of_gowin_is_golden(gowin: Synthesised) -> None:
     found = compare(gowin, netlist(gowin).path, images(gowin.plan.network, 1))
     assert (found.images, found.logits, found.values) == (1, 10, 12)
 
 
 @pytest.mark.boards
-def test_a_wrong_row_of_a_memory_is_found(gowin: Made) -> None:
-    # Weights of pixels in the middle of the image are zero.
+def test_a_wrong_row_of_a_memory_is_found(gowin: Synthesised) -> None:
+    # This zeroes the weights of pixels in the middle of the image.
     text, changed = re.subn(
         r"(\.INIT_RAM_1A\(288'h)\w*[1-9a-f]\w*", r"\g<1>0", netlist(gowin).path.read_text()
     )
@@ -105,7 +104,7 @@ def test_places_of_icebreakers_pins() -> None:
 
 
 class Lying(NetworkBoard):
-    """A board with a wrong last logit, which leaves the label as it is."""
+    """A board whose smallest logit is wrong, which leaves the label as it is."""
 
     def logits(self, image: bytes) -> list[int]:  # type: ignore[override]
         logits = super().logits(image)
@@ -143,7 +142,7 @@ class Counting(NetworkBoard):
         sent = activity(network, np.concatenate([self.image(packed) for packed in self.seen]))
         events = {layer.name: layer.events.sum() for layer in predict(self.plan, sent).layers}
         named = [name.split(".") for name in self.link.counters]
-        found = [int(events[layer]) if what == "events" else 7 for layer, what in named]
+        found = [int(events[layer]) if kind == "events" else 7 for layer, kind in named]
         found[named.index([network.output.name, "events"])] += self.more
         return found
 
@@ -157,9 +156,9 @@ class Miscounting(Counting):
 def conversed(
     kind: type[NetworkBoard], folder: Path | None = None
 ) -> tuple[Subject, list[list[int]], int]:
-    """Return what golden says of two images, and what was compared of a board's answers.
+    """Send two images to a board; return the subject, golden's logits, and the values compared.
 
-    With a folder, the host has a manifest.
+    If a folder is given, the host reads the board's manifest there.
     """
     network = showcase()
     found, link = planned(network)
@@ -170,7 +169,7 @@ def conversed(
     return subject, logits, conversation(kind(found, link), subject, pixels)
 
 
-def test_a_conversation_compares_all_that_comes() -> None:
+def test_a_conversation_compares_every_answer() -> None:
     _, logits, compared = conversed(NetworkBoard)
     assert compared == 2 * (len(logits[0]) + 2)
 
@@ -190,14 +189,14 @@ def test_a_wrong_logit_ends_a_conversation() -> None:
         conversed(Lying)
 
 
-def test_what_is_sent_again_ends_a_conversation() -> None:
+def test_a_message_that_is_sent_again_ends_a_conversation() -> None:
     with pytest.raises(MismatchError, match=r"the link lost something: Traffic\(.*resent=1,"):
         conversed(Deaf)
 
 
 @dataclass(frozen=True)
 class Fake:
-    """A proof that finds what it is told to."""
+    """A proof with a given outcome."""
 
     name: str
     family: str
@@ -261,9 +260,12 @@ def test_names_choose_proofs_and_data_is_handed_on(monkeypatch: pytest.MonkeyPat
     seen: list[tuple[str, Path]] = []
     monkeypatch.setattr(command, "require", lambda *programs: None)
     monkeypatch.setattr(command, "digits", lambda: None)
-    monkeypatch.setattr(
-        command, "report", lambda proof, data: seen.append((proof.name, data)) or True
-    )
+
+    def report(proof: Proof, data: Path) -> bool:
+        seen.append((proof.name, data))
+        return True
+
+    monkeypatch.setattr(command, "report", report)
     assert main(["committed", "gowin", "--data", "folder", "--jobs", "1"]) == 0
     names = [proof.name for name in ("committed", "gowin") for proof in PROOFS[name]]
     assert seen == [(name, Path("folder")) for name in names]

@@ -1,4 +1,4 @@
-"""A board in Icarus, and what is said when it does what it should not."""
+"""A board in Icarus: its pins are read, and faults are reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netlist.simulator import MismatchError, NetlistBoard, Pins, compiled, requi
 from spikeloom.sw.errors import ToolError
 
 
-def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(ToolError) as raised:
         require("iverilog", "icebox_vlog")
@@ -49,7 +49,7 @@ def test_a_pin_that_is_x_is_refused(tmp_path: Path) -> None:
         board.step(3)
 
 
-#: In the place of Icarus: it answers each line of levels with the next line of a file.
+#: Stands in for Icarus: it answers each line of levels with the next line of a file.
 VVP = """\
 #!{python}
 import sys
@@ -62,7 +62,7 @@ with open(sys.argv[2]) as answers:
 
 @pytest.fixture
 def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., NetlistBoard]:
-    """A board, of 4 cycles a bit, that answers with given lines."""
+    """Maker of boards with 4 cycles per bit, which answer with given lines."""
     program = tmp_path / "vvp"
     program.write_text(VVP.format(python=sys.executable))
     program.chmod(0o755)
@@ -78,7 +78,7 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 @pytest.mark.parametrize("dark", ["0", "1"])
 def test_levels_of_pins_are_read(answering: Callable[..., NetlistBoard], dark: str) -> None:
     light = "1" if dark == "0" else "0"
-    # The byte 5, its lowest bit first, between a start and a stop bit.
+    # The byte 5 with its lowest bit first, between a start bit and a stop bit.
     byte = [f"{bit}{dark}{dark}" * 4 for bit in "0101000001"]
     after = f"1{light}{dark}" * 40
     with answering("".join(byte) + after, dark=dark) as board:
@@ -109,7 +109,7 @@ def test_places_of_pins() -> None:
         ("100error: top.ram: port A is controlled by X", "within 3 cycles of 0: error: top.ram"),
     ],
 )
-def test_what_cannot_be_is_refused(
+def test_impossible_answers_are_refused(
     answering: Callable[..., NetlistBoard], answer: str, said: str
 ) -> None:
     with answering(answer) as board, pytest.raises(MismatchError, match=said):

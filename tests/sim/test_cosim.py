@@ -24,7 +24,7 @@ from support.cosim.tiny import (
 from support.networks.examples import every_kind
 
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.sim.cosim import Cosimulator, cosimulate, default_patience
+from spikeloom.sim.cosim import Cosimulator, cosimulate, default_stuck_after
 from spikeloom.sim.report import CosimReport
 from spikeloom.sim.scoreboard import Tally
 from spikeloom.sw.errors import ConfigError, DataError, ToolError
@@ -49,7 +49,7 @@ def broken(tiny: Cosimulator, defect: int, output_stall: float = 0.0) -> CosimRe
     return tiny.run(
         tiny_images(IMAGES),
         stalls=(0.0, output_stall),
-        patience=2000,
+        stuck_after=2000,
         plusargs=[f"+defect={defect}"],
     )
 
@@ -236,7 +236,7 @@ def test_wrong_arguments_are_named(tiny: Cosimulator) -> None:
 
 def test_patience_grows_with_the_work() -> None:
     # 4-bit pixels are up to 3 signed digits, 2-bit counts up to 2.
-    assert default_patience(tiny_network()) == 20_000 + 2 * (12 * 3 + 2 * 12 * 2)
+    assert default_stuck_after(tiny_network()) == 20_000 + 2 * (12 * 3 + 2 * 12 * 2)
 
 
 def generated_network(transport: str) -> Network:
@@ -310,3 +310,15 @@ def test_images_with_a_time_axis_are_equal(build_dir: Path) -> None:
     report = cosimulate(network, images, config=config, build_dir=build_dir, stalls=(0.2, 0.2))
     assert report.equal, report.divergence
     assert report.layers[0].tallies["spikes"] == Tally(30 * 3 * 32, 0)
+
+
+def test_counts_of_a_cosimulation(build_dir: Path) -> None:
+    config = HardwareConfig(lanes={"hidden": 2, "output": 1}, debug=True)
+    simulated = Cosimulator(tiny_network(), config=config, build_dir=build_dir)
+    images = tiny_images(7)
+    report = simulated.run(images, counts=["hidden"])
+    expected = Golden(simulated.network).run(images).counts["hidden"]
+    assert report.counts["hidden"].tolist() == expected.tolist()
+    assert simulated.run(images).counts == {}
+    with pytest.raises(ConfigError, match=r"^counts: there is no layer 'hid' with taps$"):
+        simulated.run(images, counts=["hid"])

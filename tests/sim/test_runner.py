@@ -26,7 +26,7 @@ def test_the_same_design_is_built_once(
 def test_a_build_leaves_what_is_worth_keeping(tiny: Cosimulator) -> None:
     left = {file.name for file in tiny.simulator.folder.iterdir() if file.is_file()}
     sources = {"accelerator.v", "harness.sv", "taps.sv", "public.vlt"}
-    assert left == {runner.HARNESS, runner.BUILD_LOG, *sources}
+    assert left == {runner.HARNESS, building.BUILD_LOG, *sources}
 
 
 def test_other_verilog_or_flags_are_built_anew(
@@ -37,7 +37,7 @@ def test_other_verilog_or_flags_are_built_anew(
     changed = dataclasses.replace(design, verilog=design.verilog + "\n// changed\n")
     with pytest.raises(_Started):
         build(changed, build_dir)
-    monkeypatch.setattr(runner, "VERILATOR_FLAGS", (*runner.VERILATOR_FLAGS, "-Wno-DECLFILENAME"))
+    monkeypatch.setattr(runner, "VERILATOR_FLAGS", (*building.VERILATOR_FLAGS, "-Wno-DECLFILENAME"))
     with pytest.raises(_Started):
         build(design, build_dir)
 
@@ -77,14 +77,14 @@ def test_an_interrupt_kills_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
             super().__init__(*args, **kwargs)  # type: ignore[call-overload]
             started.append(self)
 
-    def look() -> None:
+    def poll() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(building.subprocess, "Popen", Recorded)
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
     sleep = shutil.which("sleep")
     assert sleep is not None
     with pytest.raises(KeyboardInterrupt):
-        building.execute([sleep, "60"], Path(), {}, None, look)
+        building.execute([sleep, "60"], Path(), {}, None, poll)
     assert [process.wait(5) for process in started] == [-9]
 
 

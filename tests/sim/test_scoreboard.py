@@ -60,7 +60,7 @@ def golden(layer: EngineInfo, images: int = IMAGES) -> Result:
 
 
 class Shown(LayerRecords):
-    """What a faultless hardware shows of ``expected``, to be tampered with."""
+    """Records of faultless hardware for a golden result, which a test can tamper with."""
 
     def __init__(self, layer: EngineInfo, expected: Result) -> None:
         assert expected.trace is not None
@@ -259,7 +259,7 @@ def test_surplus_values_differ() -> None:
     assert score.tallies["sent"] == Tally(2 * IMAGES * 4 + 2, 2)
     assert score.divergence is not None
     assert (score.divergence.image, score.divergence.expected) == (IMAGES, None)
-    assert "expected no value any more" in str(score.divergence)
+    assert "the golden model has no further value here, got " in str(score.divergence)
 
 
 def test_batches_give_what_one_batch_gives() -> None:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import find_libpython
 import pytest
 
-from spikeloom.sim import tools
 from spikeloom.sim.tools import Tools
 from spikeloom.sw.errors import ToolError
 
@@ -41,7 +41,7 @@ def test_a_missing_make_is_named(path: Path) -> None:
 def test_a_missing_python_library_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(path, "c++")
     program(path, "make")
-    monkeypatch.setattr(tools.find_libpython, "find_libpython", lambda: None)
+    monkeypatch.setattr(find_libpython, "find_libpython", lambda: None)
     with pytest.raises(ToolError, match=r"Python as a shared library, and .* has none"):
         Tools.find()
 

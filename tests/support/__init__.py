@@ -1,0 +1,1 @@
+"""Helpers that several test modules share, in a package for each part that they help to test."""

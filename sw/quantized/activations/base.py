@@ -1,7 +1,7 @@
-"""What trainable activations have in common.
+"""Base class of trainable activations, and functions of their forward and backward passes.
 
-Each is a leaf of :class:`spikeloom.sw.graph.walk.Tracer`: a symbolic trace *through* an
-``autograd.Function`` would keep the forward pass and silently lose its gradient.
+A trace keeps each activation whole (:func:`spikeloom.sw.graph.keep_whole`): a symbolic trace
+*through* an ``autograd.Function`` would keep the forward pass and silently lose its gradient.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from spikeloom.sw.quantized.activations.timesteps import Timesteps, timesteps_na
 
 
 class Activation(nn.Module):
-    """What quantized activations have in common: levels L, a threshold λ, and their neurons.
+    """Base of quantized activations, which have L levels up to a threshold λ.
 
     Parameters
     ----------
     levels : int
-        L, 1 to 4096: the timesteps that the activation is trained for.
+        L, 1 to 4096: number of timesteps that the activation is trained for.
     threshold : float
         Initial λ, positive and finite.
     learn : str, optional
         How L is learned, by the name of a parameterisation in :mod:`.timesteps`: ``"n,d"``,
-        ``"n,alpha"``, ``"d,alpha"`` or ``"t,alpha"``, for which L is at most 64; ``"clip"`` for no
-        levels at all, for now. By default L is fixed.
+        ``"n,alpha"``, ``"d,alpha"`` or ``"t,alpha"``, for which L is at most 64; ``"clip"`` for an
+        activation that only clips, until it gets its levels. By default L is fixed.
 
     Attributes
     ----------
@@ -40,14 +40,14 @@ class Activation(nn.Module):
         optimizer changes it by a proportion, whatever the range of the layer. A shape
         (channels, 1, 1) would broadcast.
     timesteps : Timesteps
-        What determines L, with the parameter of its own if it is learned.
+        Determines L; has a parameter of its own if L is learned.
     signed : bool
         Whether its values, and so its spikes, can be negative.
     slope : float
         Slope of the activation below zero; 0 unless it is signed.
     default_neuron : mapping of str to str
-        Kind of the neurons that stand for the activation, unless the user chooses: by transport,
-        "count" or "spikes".
+        Kind of neuron that it becomes unless the user chooses one, by transport: "count" or
+        "spikes".
 
     Raises
     ------
@@ -77,16 +77,16 @@ class Activation(nn.Module):
 
     @property
     def levels(self) -> int:
-        """L = T, the timesteps of the neurons: always a whole number, also while it is learned."""
+        """L = T, the number of timesteps: a whole number at any time, also while it is learned."""
         return self.timesteps.levels(self.log_threshold)
 
     def set_levels(self, levels: int) -> None:
-        """Set L, which must be an integer from 1 to 4096, and 64 if learned. λ stays."""
+        """Set L, an integer from 1 to 4096, or to 64 if L is learned. λ stays."""
         self.timesteps.set(levels, self.log_threshold)
 
     @property
     def threshold(self) -> float:
-        """λ, the value at which conversion takes it (computed in float64)."""
+        """λ as conversion takes it, computed in float64."""
         with torch.no_grad():
             return math.exp(self.timesteps.resolve(self.log_threshold.double())[0].item())
 
@@ -97,7 +97,7 @@ class Activation(nn.Module):
         self.timesteps.set(self.levels, self.log_threshold, threshold)
 
     def learn(self, name: str | None) -> None:
-        """Choose how L is learned from now on, or that it is fixed; λ and L keep their values.
+        """Choose how L is learned from now on, or fix it. λ and L keep their values.
 
         Parameters
         ----------
@@ -109,11 +109,11 @@ class Activation(nn.Module):
         ConfigError
             If there is no such name, or L is above 64.
         """
-        made, threshold = timesteps_named(name, self.levels), self.threshold
-        place = self.log_threshold
-        del self.timesteps  # a module's place cannot be taken by what is none
-        self.timesteps = made
-        self.to(place.device, place.dtype)
+        timesteps, threshold = timesteps_named(name, self.levels), self.threshold
+        like = self.log_threshold
+        del self.timesteps  # torch refuses to replace a submodule by an object that is no module
+        self.timesteps = timesteps
+        self.to(like.device, like.dtype)
         self.set_threshold(threshold)
 
     def scale(self) -> tuple[Tensor, Tensor | int | None]:
@@ -123,14 +123,14 @@ class Activation(nn.Module):
         -------
         threshold : tensor, shape ()
         levels : tensor of shape (), int or None
-            A whole number; a tensor if it has a gradient, and None if the activation only clips.
+            A whole number: a tensor if L is learned. None if the activation only clips.
         """
         log_threshold, levels = self.timesteps.resolve(self.log_threshold)
         return log_threshold.exp(), levels
 
     @property
     def negative_threshold(self) -> float | None:
-        """N, at which the negative side saturates, in units of the input; None if there is none."""
+        """N, the magnitude at which negative inputs saturate; None if they all give 0."""
         return None
 
     @property
@@ -153,7 +153,7 @@ class Activation(nn.Module):
             self.set_threshold(float(np.percentile(reach.float().cpu().numpy(), percentile)))
 
     def counts(self, x: Tensor) -> Tensor:
-        """Return the counts that a neuron with ``L`` timesteps has under the constant current x.
+        """Return the counts of a neuron with ``L`` timesteps under the constant current x.
 
         Parameters
         ----------
@@ -163,12 +163,12 @@ class Activation(nn.Module):
         Returns
         -------
         tensor of int64, shape of ``x``
-            ``L · a_P · y / λ``, of the activation's value y.
+            ``L · a_P · y / λ``, where y is the activation of x.
         """
         raise NotImplementedError
 
     def _reach(self, values: Tensor) -> Tensor:
-        """Return, for each value that is not cut off, the λ with which it just fits."""
+        """Return the smallest λ at which each value is in range, but for values that give 0."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:
@@ -177,7 +177,7 @@ class Activation(nn.Module):
 
 
 def levelled(share: Tensor, levels: Tensor | int | None) -> Tensor:
-    """Return ``share``, which is in [0, 1], at the nearest of L levels; as it is if L is None."""
+    """Return shares in [0, 1], rounded to the nearest of L levels; unchanged if L is None."""
     return share if levels is None else (share * levels).add_(0.5).floor_().div_(levels)
 
 

@@ -12,7 +12,7 @@ from spikeloom.sw.quantized.activations.base import Activation, by_levels, level
 
 
 class _QuantClipFloorShift(torch.autograd.Function):
-    """Forward in exact levels, backward as if the floor were the identity."""
+    """Exact levels in the forward pass; in the backward pass, the floor counts as the identity."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, threshold: Tensor, levels: Tensor | int | None) -> Tensor:
@@ -27,8 +27,9 @@ class _QuantClipFloorShift(torch.autograd.Function):
         (grad,) = grads
         ratio, quantized, threshold = ctx.saved_tensors
         by_x = within(grad, ratio)
-        # q - x/λ inside; q is 1 above and 0 below. Few passes: this is a third of a training.
-        # grad comes first: its layout in memory decides in which order they are added up.
+        # q - x/λ inside; q is 1 above and 0 below. In few passes over memory, since this takes a
+        # third of a training's time. grad comes first: its memory layout decides the order of the
+        # sum, and so its rounding.
         by_threshold = grad * (quantized - within(ratio, ratio))
         levels = ctx.levels
         inside = None if levels is None else (ratio >= 0) & (ratio <= 1)
@@ -40,7 +41,7 @@ class _QuantClipFloorShift(torch.autograd.Function):
 
 
 class QCFS(Activation):
-    """Quantization clip-floor-shift: what an integrate-and-fire layer does to a constant input.
+    """Quantization clip-floor-shift: the response of an integrate-and-fire layer to constant input.
 
     ``y = λ · floor(clip(x/λ, 0, 1) · L + 1/2) / L``, with a straight-through floor: ∂y/∂x is 1
     inside [0, λ] and 0 outside; ∂y/∂λ is ``q - x/λ`` inside, 1 above and 0 below, where

@@ -53,7 +53,7 @@ class _SignedQuantClipFloorShift(torch.autograd.Function):
 
 
 class SignedQCFS(Activation):
-    """Leaky ReLU in levels: what a signed neuron does to a constant input.
+    """Leaky ReLU in levels: the response of a signed neuron to constant input.
 
     ``y = λ/L · clip(floor(xL/λ + 1/2), 0, L)`` for x >= 0, and
     ``y = -βλ/L · clip(floor(-xL/N + 1/2), 0, L)`` below, where ``N = βλ/slope``. The gradient is
@@ -66,14 +66,14 @@ class SignedQCFS(Activation):
     threshold : float
         Initial λ, positive and finite.
     slope : float
-        Of the negative side, positive and finite.
+        Slope below zero, positive and finite.
     ratio : float, optional
         β = a_N / a_P, the height of a negative quantum over that of a positive one; by default
-        the power of two that is nearest to ``slope`` on a logarithmic scale. Others cannot be
-        converted, since a spike's value is a shift.
+        the power of two that is nearest to ``slope`` on a logarithmic scale. Only powers of two can
+        be converted, since a spike's value is a shift.
     learn : str, optional
-        How L is learned, as in :class:`.Activation`. The gradients are those of both sides: below
-        zero the step is -βλ/L, and eqs. 7 to 10 hold for it alike.
+        How L is learned, as in :class:`.Activation`. Both sides contribute to the gradients: eqs. 7
+        to 10 of :mod:`.timesteps` also hold below zero, where the step is -βλ/L.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-r"""How many timesteps T an activation has: a fixed number, or one that is learned.
+r"""Timesteps T of an activation: a fixed number, or one that is learned.
 
 An activation computes ``Q(x) = λ/T · clip(round(x·T/λ), 0, T)``. Wherever T is learned, two
 parameters θ determine λ and T, and there is one class for each choice of the two: alpha, which is
@@ -53,7 +53,7 @@ MAX_LEARNED = 64
 
 
 class Timesteps(Registered):
-    """Where T, and with it λ, comes from; a subclass is found by its ``name``.
+    """The source of an activation's T, and with it of λ. A subclass is found by its ``name``.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ class Timesteps(Registered):
     kinds: ClassVar[dict[str, type[Timesteps]]] = {}
     name_attribute = "name"
     name: ClassVar[str] = ""
-    #: The largest T there can be.
+    #: Largest T that is allowed.
     largest: ClassVar[int] = MAX_TIMESTEPS
 
     def __init__(self, levels: int) -> None:
         self._set(require_levels(levels, self.largest))
 
     def set(self, levels: int, log_threshold: Tensor, threshold: float | None = None) -> None:
-        """Set T, and λ, which else keeps its value.
+        """Set T, and λ if it is given; otherwise λ keeps its value.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Timesteps(Registered):
             log_threshold.copy_(self._stored(wanted, levels))
 
     def levels(self, log_threshold: Tensor) -> int:
-        """Return T, for an activation that has this parameter."""
+        """Return T of an activation whose parameter is ``log_threshold``."""
         raise NotImplementedError
 
     def resolve(self, log_threshold: Tensor) -> tuple[Tensor, Tensor | int | None]:
@@ -113,12 +113,12 @@ class Timesteps(Registered):
         -------
         log_threshold : tensor, of the same shape and type
         levels : tensor of shape (), int or None
-            A whole number; a tensor if it has a gradient, None if there are to be no levels.
+            A whole number: a tensor if T is learned. None if the activation only clips.
         """
         raise NotImplementedError
 
     def learned(self) -> list[nn.Parameter]:
-        """Return the parameters by which T is learned, beside the activation's."""
+        """Return the parameters by which T is learned, beside the activation's own."""
         return []
 
     def by_threshold(self, log_threshold: Tensor) -> float:
@@ -129,7 +129,7 @@ class Timesteps(Registered):
         log_threshold : tensor, shape ()
             The activation's parameter.
         """
-        # Of ln d, too: at constant T, λ is proportional to d.
+        # The same if the parameter is ln d: at constant T, λ is proportional to d.
         return _left(log_threshold)
 
     def _set(self, levels: int) -> None:
@@ -137,7 +137,7 @@ class Timesteps(Registered):
         raise NotImplementedError
 
     def _stored(self, log_threshold: Tensor, levels: int) -> Tensor:
-        """Return what the activation's parameter must be for ln λ to be ``log_threshold``."""
+        """Return the activation's parameter with which ln λ is ``log_threshold`` at this T."""
         return log_threshold
 
 
@@ -157,9 +157,9 @@ class Fixed(Timesteps):
 
 
 class Clip(Fixed):
-    """No levels: ``clip(x, 0, λ)``, with a λ that is learned, until T comes into force.
+    """No levels yet: ``clip(x, 0, λ)`` with a λ that is learned, until T comes into force.
 
-    For warming up: a network learns where to clip before it learns to do with few levels.
+    For a warm-up in which a network learns where to clip, before it has to do with few levels.
     ∂Q/∂λ is 1 above λ and 0 below. :func:`~spikeloom.sw.quantized.settle` keeps λ and brings in T.
 
     References
@@ -183,7 +183,7 @@ class Learned(Timesteps, nn.Module):
     Attributes
     ----------
     value : Parameter, shape ()
-        What the second parameter is, the subclass says.
+        The second parameter; each subclass documents its own.
     """
 
     largest = MAX_LEARNED
@@ -208,7 +208,7 @@ class Learned(Timesteps, nn.Module):
         return repr(self.name)
 
     def _rounded(self, log_threshold: Tensor) -> Tensor:
-        """Return T in float64: the same number whatever the precision of the model around it."""
+        """Return T, computed in float64: the same number at any precision of the model."""
         log_steps = self._log_steps(self.value.double(), log_threshold.double())
         rounded: Tensor = _Rounded.apply(log_steps)  # type: ignore[no-untyped-call]
         return rounded
@@ -251,7 +251,8 @@ class BitsAndThreshold(_Bits):
 class StepAndThreshold(Learned):
     """[d, alpha], eq. 9: ``value`` is ln d, and t = alpha/d.
 
-    A step of alpha and one of d both change T: of the four, the one that is most easily upset.
+    A step of alpha changes T, and so does one of d: of the four, this is the choice that training
+    upsets most easily.
     """
 
     name = "d,alpha"
@@ -265,7 +266,7 @@ class StepAndThreshold(Learned):
         return log_threshold
 
     def by_threshold(self, log_threshold: Tensor) -> float:
-        # alpha alone changes T, too; both in proportion do not.
+        # A change of alpha alone changes T, too; only one of alpha and d in proportion does not.
         return _left(log_threshold) + _left(self.value)
 
     def _log_steps(self, value: Tensor, log_threshold: Tensor) -> Tensor:
@@ -286,16 +287,16 @@ class StepsAndThreshold(Learned):
 
 
 def _left(parameter: Tensor) -> float:
-    """Return the gradient of a parameter of shape ()."""
+    """Return the gradient of a parameter of shape (); 0 without one."""
     return 0.0 if parameter.grad is None else parameter.grad.item()
 
 
 class _Bounded(torch.autograd.Function):
-    """Clamped to [0, high]; of gradients there, only those that lead back are kept."""
+    """Clamp to [0, high]; at either end, gradients that lead outwards are dropped."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, high: float) -> Tensor:
-        # NaN, which a diverging loss can leave behind, is no number of timesteps: take one.
+        # A diverging loss can leave NaN behind, which is no number of timesteps: take one timestep.
         ctx.save_for_backward(x)
         ctx.high = high
         return x.nan_to_num(nan=0.0).clamp(0, high)
@@ -315,7 +316,7 @@ def _bounded(x: Tensor, high: float) -> Tensor:
 
 
 class _Rounded(torch.autograd.Function):
-    """T = round(exp(ln t)), with d ln T = d ln t."""
+    """T = round(exp(ln t)), with d ln T = d ln t in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, log_steps: Tensor) -> Tensor:
@@ -348,7 +349,7 @@ def require_levels(levels: int, largest: int = MAX_TIMESTEPS) -> int:
 
 
 def timesteps_named(name: str | None, levels: int) -> Timesteps:
-    """Return what learns T by the name of its two parameters, with T at the start.
+    """Return the :class:`Timesteps` with this name, which start at ``levels``.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""What can be added to the loss, so that a network becomes shorter, faster, or easier to convert.
+"""Penalties: terms of the loss that make a network shorter, faster, or easier to convert.
 
-In a loop of one's own::
+In a loop of your own::
 
     penalty = TimestepPenalty(prepared, target=2.5)
     for epoch in range(epochs):
@@ -42,10 +42,10 @@ def penalty_named(name: str, model: nn.Module, **parameters: Any) -> Penalty:
     Parameters
     ----------
     name : str
-        ``"timesteps"``, ``"cycles"``, ``"variance"`` or ``"clipping"``.
+        A key of :attr:`Penalty.kinds`.
     model : nn.Module
     **parameters
-        Of the class.
+        Parameters of the penalty's class.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Penalties on how long a network takes: timesteps, and cycles of the hardware."""
+"""Penalties on the length of a network: its timesteps, and its cycles in hardware."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def steps_of(activation: Activation) -> Tensor:
 class TimestepPenalty(Penalty):
     """``weight · max(0, average T - target)``.
 
-    The average is that of the papers: the plain mean over the layers that fire. T are the whole
-    numbers of the forward pass, so the penalty is silent exactly when the network that would be
+    As in the papers, the average is the plain mean over the layers that fire. T are the whole
+    numbers of the forward pass, so that the penalty is 0 exactly when the network that would be
     converted is short enough; gradients are those of learned T, see
-    :mod:`~spikeloom.sw.quantized.activations.timesteps`. The force is the same on every layer and
-    at every distance. Only the loss tells layers apart, so the weight should be small: one that
-    outweighs it takes all layers down together, past the target.
+    :mod:`~spikeloom.sw.quantized.activations.timesteps`. The gradient is the same for every layer
+    and at every distance from the target. Only the loss tells layers apart, so the weight should be
+    small: a penalty that outweighs the loss takes all layers down together, past the target.
 
     Parameters
     ----------
@@ -65,25 +65,26 @@ class TimestepPenalty(Penalty):
 
 
 class CyclePenalty(Penalty):
-    """``weight · max(0, cycles / target - 1)``: steers what the hardware will need for an image.
+    """``weight · max(0, cycles / target - 1)``: steers the hardware's clock cycles per image.
 
-    Cycles are a function of whole T only, so its gradient by T of a layer is the forward
-    difference: what one more timestep there would cost. In a pipeline that is nothing but in the
-    slowest layers. Cost and differences are worked out at the first step, and again where T has
-    changed, which is looked for every few steps; in between, the cost is continued linearly.
+    Cycles are a function of whole T only, so the gradient by a layer's T is the forward
+    difference: the cost of one more timestep there. In a pipeline, this is 0 except in the slowest
+    layers. Cost and differences are computed at the first step, and again after T has changed,
+    which is checked every few steps; in between, the cost is continued linearly.
 
     Parameters
     ----------
     model : fx.GraphModule
         Prepared.
     cost : callable
-        From T per layer, a mapping of the names of the layers that fire, to predicted cycles per
-        image. Called once per layer and once more whenever T are new.
+        Returns the predicted cycles per image for T by layer name, for instance a
+        :class:`~spikeloom.sw.training.cost.CycleCost`. Whenever a T has changed, it is called once
+        per layer, and once more.
     target : float
         Cycles per image, at least 1.
     weight : float
     every : int
-        Steps after which a change of T is looked for.
+        Number of steps after which T is checked for changes.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What penalties have in common."""
+"""Base class of penalties."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Penalty(Registered, ABC):
     Parameters
     ----------
     model : nn.Module
-        What is trained.
+        The model that is trained.
     weight : float
-        What the term is multiplied by, not negative.
+        Factor of the term, not negative.
 
     Raises
     ------
@@ -32,7 +32,7 @@ class Penalty(Registered, ABC):
     kinds: ClassVar[dict[str, type[Penalty]]] = {}
     name_attribute = "name"
     name: ClassVar[str]
-    #: Kinds of phases of a recipe that it is for.
+    #: Kinds of a recipe's phases that may have the penalty.
     phases: ClassVar[tuple[str, ...]] = ("quantized",)
 
     def __init__(self, model: nn.Module, *, weight: float = 1.0) -> None:
@@ -42,11 +42,11 @@ class Penalty(Registered, ABC):
         self._calls = 0
 
     def __enter__(self) -> Self:
-        """Start to watch the model's forward passes, where that is needed."""
+        """Start watching the model's forward passes, if the penalty needs that."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         return
 
     def __call__(self, loss: Tensor) -> Tensor:
@@ -55,8 +55,8 @@ class Penalty(Registered, ABC):
         Parameters
         ----------
         loss : tensor, shape ()
-            The loss without penalties, to which some of them are proportioned. No gradient flows
-            into it.
+            The loss without penalties; some penalties are a share of it. No gradient flows into
+            it.
         """
         term = self._term(loss.detach())
         self._sum = self._sum + term.detach()
@@ -68,12 +68,12 @@ class Penalty(Registered, ABC):
         self._sum, self._calls = 0.0, 0
 
     def summary(self) -> dict[str, float]:
-        """Return figures for a log: of this epoch, the mean of the term as it was added."""
+        """Return figures of this epoch for a log: the mean of the term."""
         return {f"{self.name}_penalty": float(self._sum) / max(self._calls, 1)}
 
     @abstractmethod
     def _term(self, loss: Tensor) -> Tensor:
-        """Return what is added to the loss."""
+        """Return the term that is added to the loss."""
 
     def _require(self, what: str, value: float, least: float) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -86,11 +86,11 @@ class Penalty(Registered, ABC):
         return float(value)
 
     def _firing(self) -> dict[str, Activation]:
-        """Return the layers of a prepared model that fire."""
+        """Return the activations of the layers of a prepared model that fire, by layer."""
         return activations_of(self.model)
 
     def _learning(self) -> dict[str, Activation]:
-        """Return the layers that fire, of which one at least must learn its timesteps."""
+        """Return the same activations, and require that at least one learns its timesteps."""
         layers = self._firing()
         if not any(activation.timesteps.learned() for activation in layers.values()):
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Penalties on the range of activations: where they clip, and how far their inputs scatter."""
+"""Penalties on the range of activations: on their limits, and on the spread of their inputs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.hooks import RemovableHandle
 
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.graph.walk import trace, walk
+from spikeloom.sw.graph import analyse, trace
 from spikeloom.sw.training.penalties.penalty import Penalty
 
 
 class ClippingPenalty(Penalty):
-    """``weight · Σ λ² + N²`` over the layers that fire: an L2 penalty on where they clip.
+    """``weight · Σ λ² + N²`` over the layers that fire: an L2 penalty on their clipping limits.
 
-    Smaller ranges fire more, and have finer levels. N, of signed layers, is the negative input at
-    which the activation saturates, βλ/slope; it moves with λ.
+    Neurons with a smaller range fire more, and have finer levels. N is the negative input at which
+    the activation of a signed layer saturates, βλ/slope; it moves with λ.
 
     Parameters
     ----------
@@ -51,28 +51,28 @@ class VariancePenalty(Penalty):
     """``λ1 · η``, where η is the mean over layers of ``s³ / (|m| + ε)³``: against long tails.
 
     s and m are the standard deviation and the mean of all values that enter a layer's activation.
-    The ratio, not s itself, since s alone could fall by scaling (eq. 22). Where a batch-norm feeds
-    the activation, they come from its parameters: a channel with the scale g and the shift b has
-    the mean b and the deviation ``|g|``, and a layer, which has one λ for all of its channels, has
-    ``m = mean(b)`` and ``s² = mean(g²) + var(b)``. Elsewhere, they are those of the batch.
+    The penalty takes their ratio because s alone could fall by scaling (eq. 22). Where a batch-norm
+    feeds the activation, they come from its parameters: a channel with the scale g and the shift b
+    has the mean b and the deviation ``|g|``, and a layer, which has one λ for all of its channels,
+    has ``m = mean(b)`` and ``s² = mean(g²) + var(b)``. Elsewhere, they are those of the batch.
 
     Parameters
     ----------
     model : nn.Module
-        Prepared, or not.
+        A float model or a prepared one.
     share : float
-        λ1 is such that the term has this share of the loss: ``λ1 = share · |loss| / η``, without
-        gradients (eq. 31: 0.1, since η can change by orders of magnitude).
+        Share of the loss that the term has. It sets ``λ1 = share · |loss| / η``, without gradients
+        (eq. 31: 0.1, since η can change by orders of magnitude).
     weight : float, optional
-        λ1 itself, instead.
+        λ1 itself, in place of ``share``.
     epsilon : float
-        ε, positive. Close to m = 0 the gradient is some 3/ε times the loss, so it should not be
+        ε, positive. Close to m = 0 the gradient is some 3/ε times the loss, so ε should not be
         too small.
 
     Raises
     ------
     ConfigError
-        If a parameter is out of range, or an activation's inputs cannot be seen.
+        If a parameter is out of range, or the inputs of an activation cannot be seen.
     UnsupportedError
         If the model cannot be traced.
 
@@ -103,7 +103,7 @@ class VariancePenalty(Penalty):
         self._seen: list[Tensor] = []
 
     def __enter__(self) -> Self:
-        """Start to watch the activations that no batch-norm feeds."""
+        """Start watching the activations that no batch-norm feeds."""
         for path, at_input in self._seen_at:
             module = self.model.get_submodule(path)
             self._hooks.append(
@@ -114,7 +114,7 @@ class VariancePenalty(Penalty):
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         for hook in self._hooks:
             hook.remove()
         self._hooks, self._seen = [], []
@@ -127,10 +127,10 @@ class VariancePenalty(Penalty):
         return self.share * loss.abs() * eta / eta.detach().clamp(min=torch.finfo(eta.dtype).tiny)
 
     def _find(self, model: nn.Module) -> None:
-        """Find out where the inputs of each activation can be had."""
+        """Find the module that reveals the inputs of each activation."""
         module = model if isinstance(model, fx.GraphModule) else trace(model)
         nodes = {node.name: node for node in module.graph.nodes}
-        for layer in walk(module, None).layers:
+        for layer in analyse(module, None).layers:
             if layer.activation is None:
                 continue
             node = nodes[layer.activation]
@@ -158,7 +158,7 @@ class VariancePenalty(Penalty):
         self._see(module, output)
 
     def _see(self, module: nn.Module, values: Tensor) -> None:
-        # What a forward pass in eval mode, such as a validation, leaves behind is not of interest.
+        # Forward passes in eval mode, such as those of a validation, do not count.
         if module.training:
             values = values.float()
             self._seen.append(self._ratio(values.mean(), values.var(correction=0)))

@@ -13,8 +13,7 @@ from support.hw.pysim import pixels
 
 from spikeloom.hw.axi.verilog import generate_from
 from spikeloom.hw.planning.plan import plan
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.sim import building
 from spikeloom.sim.building import VERILATOR_FLAGS, Runtime
 from spikeloom.sim.runner import Runner
@@ -67,7 +66,7 @@ def job() -> tuple[str, dict[str, object]]:
         "latency": first.latency - 1,
         "registers": {r["name"]: r for r in made.sidecar["axi"]["registers"]},
         "address_bits": made.sidecar["axi"]["address_bits"],
-        "patience": 50_000,
+        "timeout_cycles": 50_000,
     }
 
 
@@ -99,7 +98,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
     results = folder / "results.xml"
     try:
         runner.test(
-            test_module="axi_bench",
+            test_module="support.hw.axi_bench",
             hdl_toplevel=TOP,
             hdl_toplevel_lang="verilog",
             build_dir=folder / "build",

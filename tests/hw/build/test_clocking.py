@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +61,14 @@ def test_what_cannot_be_made() -> None:
     assert Pll.find("ice40").division(12.0, 25.125).clock == 25.125
     with pytest.raises(ConfigError, match=r"^there is no other clock .* for nexus: leave out"):
         Pll.find("nexus")
+
+
+def test_a_loop_is_that_of_the_device_alone() -> None:
+    board = Board.find("tang-nano-9k")
+    assert Pll.of(board).family == "gowin"
+    other = replace(board, device="GW2A-LV18PG256C8/I7")
+    with pytest.raises(ConfigError, match=r"^there is no other clock .* for GW2A-LV18PG256C8/I7: "):
+        Pll.of(other)
 
 
 class Blink(Elaboratable):

@@ -47,7 +47,7 @@ class Sources:
             self.made[repr(parts)] = folder, write_sources(top, board, family, folder)
         # Amaranth warns of designs of which nothing is made.
         for part in (top, top.device, test):
-            vars(part)["_MustUse__used"] = True
+            part.__dict__["_MustUse__used"] = True
         folder, commands = self.made[repr(parts)]
         shutil.copytree(folder, work, dirs_exist_ok=True)
         return commands
@@ -190,7 +190,7 @@ def test_without_data_nothing_is_predicted(tools: Tools, tmp_path: Path) -> None
 def test_fewer_lanes_are_tried_until_it_fits(
     tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spikeloom.hw.build.fit.luts", lambda planned: 0)
+    monkeypatch.setattr("spikeloom.hw.build.sizing.luts", lambda planned: 0)
     network = two_layers()
     good = tools.cells[0]
     tools.cells = [{"SB_LUT4": 6000}, {"SB_RAM40_4K": 31}, ToolError("yosys failed"), good]
@@ -289,8 +289,8 @@ def test_a_multiplier_block_is_a_defect(tools: Tools, tmp_path: Path, cell: str)
     if cell == "SB_MAC16":
         tools.cells = [tools.cells[0] | {cell: 1}]
     else:
-        used = REPORT["utilization"] | {cell: {"used": 1, "available": 8}}
-        tools.reports[0] = REPORT | {"utilization": used}
+        used = {**REPORT["utilization"], cell: {"used": 1, "available": 8}}
+        tools.reports[0] = {**REPORT, "utilization": used}
     with pytest.raises(ToolError, match="1 multiplier blocks, and should have none"):
         build(two_layers(), ICEBREAKER, tmp_path)
 

@@ -15,8 +15,7 @@ from spikeloom.hw.build import Images, build_overlay
 from spikeloom.hw.build.folder import WORK
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.sw.errors import ConfigError, ToolError
 from spikeloom.sw.link.manifest import Manifest
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ class Echo(Elaboratable):
     def __init__(self, board: Board) -> None:
         self.board = board
 
-    def elaborate(self, platform: object) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
@@ -100,8 +101,8 @@ def test_an_overlay_serves_a_processor() -> None:
 
 
 def test_manifests_name_the_scripts() -> None:
-    content = {"hardware": {}}
-    pins, overlay = (Manifest(one, Path("m")) for one in (content, {"hardware": {"axi": {}}}))
+    pins = Manifest({"hardware": {}}, Path("m"))
+    overlay = Manifest({"hardware": {"axi": {}}}, Path("m"))
     assert f"-source {Pins.script}`" in pins.project
     assert f"-source {Overlay.script}`" in overlay.project
 

@@ -48,8 +48,9 @@ def test_equals_numpy(data: st.DataObject, seed: int) -> None:
     plan = dropping(source, steps) if steps else summing(source)
     values = random_values(source, 2, seed)
     expected = transfers(plan.target, aligned(plan, values))
-    stalls = [data.draw(st.sampled_from(STALLS)) for _ in range(2)]
-    seen = through(Aligner(plan), transfers(source, values), len(expected), *stalls, seed)
+    stall_in, stall_out = (data.draw(st.sampled_from(STALLS)) for _ in range(2))
+    arriving = transfers(source, values)
+    seen = through(Aligner(plan), arriving, len(expected), stall_in, stall_out, seed)
     assert seen == expected
 
 

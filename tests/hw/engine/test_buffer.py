@@ -28,7 +28,7 @@ def buffer_plans(draw: st.DrawFn) -> BufferPlan:
 
 
 class Rows:
-    """Random rows, the transfers that bring them and the words that must hold them."""
+    """Random rows, the transfers that carry them, and the words that must store them."""
 
     def __init__(self, plan: BufferPlan, count: int, seed: int) -> None:
         self.plan = plan
@@ -41,7 +41,7 @@ class Rows:
 
     @property
     def per_row(self) -> int:
-        return self.plan.stream.width * self.plan.stream.groups * self.plan.stream.steps
+        return self.plan.stream.width * self.plan.stream.lane_groups * self.plan.stream.steps
 
     def word(self, row: int, address: int) -> list[int]:
         """Return the values of a row's word, at its address in the row; the last may be short."""

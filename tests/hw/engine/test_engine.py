@@ -1,4 +1,4 @@
-"""One layer against golden, and its counters against what they are defined to count."""
+"""Engine: one layer against the golden model, and its counters against their definition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from support.hw.components import Bench, plain_if, plan_of, pooled, transfers
 
 from spikeloom.hw.engine import COUNTERS, Engine
-from spikeloom.hw.planning.plan import LayerPlan, Plan
+from spikeloom.hw.planning import LayerPlan, Plan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Conv2d, Ladder, Linear, Logits, MaxPool, SumPool
 
@@ -64,7 +64,7 @@ PLANS = [conv_plan, pool_plan, spikes_plan, spikes_pool_plan, linear_plan]
 
 
 class Case:
-    """Random images, and what golden says that a layer receives and sends for them."""
+    """Random images, and the values that a layer receives and sends for them by golden."""
 
     def __init__(self, planned: Plan, count: int = 2) -> None:
         self.plan: LayerPlan = planned["layer"]
@@ -101,10 +101,11 @@ class Case:
         digits = np.vectorize(lambda value: len(plan.digits.digits(value)))(values)
         synapses = plan.layer.connections[0].synapses
         if isinstance(synapses, Linear):
-            return int(digits.sum()) * plan.target.groups
+            return int(digits.sum()) * plan.target.lane_groups
+        assert isinstance(synapses, Conv2d)
         (top, left), (rows, columns) = synapses.padding, synapses.kernel
         padded = np.pad(digits, ((0, 0), (0, 0), (top, top), (left, left), (0, 0)))
-        return plan.target.groups * sum(
+        return plan.target.lane_groups * sum(
             int(padded[:, :, y : y + rows, x : x + columns].sum())
             for y in range(0, padded.shape[2] - rows + 1, synapses.stride[0])
             for x in range(0, padded.shape[3] - columns + 1, synapses.stride[1])

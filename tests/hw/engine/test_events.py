@@ -1,4 +1,4 @@
-"""Events are the non-zero digits in their order: none lost, none twice, whatever stalls."""
+"""Events: all non-zero digits in their order, none lost and none twice, whatever stalls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spikeloom.hw.engine.events import (
     QUEUE_DEPTH,
     Compactor,
     DigitSplitter,
-    EventBank,
+    EventGenerator,
     ValuePicker,
     event_layout,
     word_layout,
@@ -30,7 +30,7 @@ stalls = st.tuples(st.sampled_from(STALLS), st.sampled_from(STALLS))
 
 
 def windows(high: int, slots: int, low: int = 0) -> st.SearchStrategy[list[list[Word]]]:
-    """Windows of words; many values, and now and then whole windows, are zero."""
+    """Random windows of words, in which many values and some whole windows are zero."""
     value = st.one_of(st.just(0), st.integers(low, high), st.just(high), st.just(low))
     values = st.one_of(st.just([0] * slots), st.lists(value, min_size=slots, max_size=slots))
     word = st.tuples(st.integers(0, (1 << ADDRESS_BITS) - 1), values)
@@ -81,7 +81,7 @@ def test_bank(low: int, high: int, slots: int) -> None:
     @given(drawn=windows(high, slots, low), stall=stalls, seed=st.integers(0, 99))
     @settings(max_examples=15)
     def check(drawn: list[list[Word]], stall: tuple[float, float], seed: int) -> None:
-        dut = EventBank(value, slots, digits, ADDRESS_BITS)
+        dut = EventGenerator(value, slots, digits, ADDRESS_BITS)
         expected = expected_events(drawn, digits)
         bench = Bench(dut, seed)
         bench.put(dut.i, payloads(drawn), stall[0])
@@ -131,7 +131,7 @@ class TestValuePicker:
         layout = word_layout(value, 3, ADDRESS_BITS)
         expected = []
         for word in payloads(drawn):
-            slots = [k for k, v in enumerate(word["values"]) if v] or [None]
+            slots: list[int | None] = [k for k, v in enumerate(word["values"]) if v] or [None]
             for slot in slots:
                 address = (word["base"] + (slot or 0)) % (1 << ADDRESS_BITS)
                 picked = 0 if slot is None else word["values"][slot]
@@ -179,7 +179,7 @@ class TestDigitSplitter:
 
     def test_an_event_in_every_cycle(self) -> None:
         digits, value = DigitPlan.of(Range(0, 7)), shape_of(Range(0, 7))
-        dut = EventBank(value, 2, digits, ADDRESS_BITS)
+        dut = EventGenerator(value, 2, digits, ADDRESS_BITS)
         drawn = [[(0, [5, 7]), (2, [0, 3])], [(0, [1, 0])]] * 4
         expected = expected_events(drawn, digits)
         bench = Bench(dut)
@@ -195,7 +195,7 @@ class TestDigitSplitter:
 
 def test_bank_queues_while_its_events_are_not_taken() -> None:
     digits, value = DigitPlan.of(Range(0, 1)), shape_of(Range(0, 1))
-    dut = EventBank(value, 1, digits, ADDRESS_BITS)
+    dut = EventGenerator(value, 1, digits, ADDRESS_BITS)
     bench = Bench(dut)
     bench.put(dut.i, payloads([[(0, [1])]] * 40))
     cycles = bench.watch(dut.i.valid, dut.i.ready)

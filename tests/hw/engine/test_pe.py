@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from support.hw.components import STALLS, Bench, plan_of
 
 from spikeloom.hw.engine.pe import PeArray, address_bits
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Linear
 
 Matrix = np.ndarray[Any, Any]
@@ -22,10 +22,10 @@ def linear(weight: Matrix, bits: int, lanes: int, events: int) -> LayerPlan:
 
 
 def bank_events(plan: LayerPlan, windows: Matrix, bank: int) -> list[dict[str, int]]:
-    """Return the events of one bank: each window, a row of source values, for every group."""
+    """Return the events for one bank: every window (a row of source values), per lane group."""
     events: list[dict[str, int]] = []
     for values in windows.tolist():
-        for group in range(plan.target.groups):
+        for group in range(plan.target.lane_groups):
             mine = [
                 {
                     "address": group * plan.readers[0].windows.span + index // plan.events,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import hypothesis.strategies as st
 import numpy as np
@@ -26,7 +27,7 @@ def pool_plan(pool: Pool, source: StreamPlan) -> PoolPlan:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_equals_numpy(kind: type[Pool]) -> None:
+def test_equals_numpy(kind: Callable[..., Pool]) -> None:
     @given(data=st.data(), seed=st.integers(0, 999))
     @settings(max_examples=25)
     def check(data: st.DataObject, seed: int) -> None:
@@ -44,17 +45,17 @@ def test_equals_numpy(kind: type[Pool]) -> None:
         plan = pool_plan(kind(size), source)
         values = random_values(source, 2, seed)
         expected = transfers(plan.target, pooled(plan.pool, values))
-        stalls = [data.draw(st.sampled_from(STALLS)) for _ in range(2)]
+        stall_in, stall_out = (data.draw(st.sampled_from(STALLS)) for _ in range(2))
         arriving = transfers(source, values)
         dut = PoolUnit.of(plan)
-        assert through(dut, arriving, len(expected), *stalls, seed) == expected
+        assert through(dut, arriving, len(expected), stall_in, stall_out, seed) == expected
 
     check()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3), (1, 4), (4, 1), (5, 5), (2, 3)])
-def test_ends_of_the_range(kind: type[Pool], size: tuple[int, int]) -> None:
+def test_ends_of_the_range(kind: Callable[..., Pool], size: tuple[int, int]) -> None:
     source = StreamPlan(2, Range(0, 65535), 3, 5, 5, 2)
     plan = pool_plan(kind(size), source)
     full = np.full((1, 3, 5, 5, 2), 65535)
@@ -65,7 +66,7 @@ def test_ends_of_the_range(kind: type[Pool], size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_transfer_every_other_cycle(kind: type[Pool]) -> None:
+def test_a_transfer_every_other_cycle(kind: Callable[..., Pool]) -> None:
     source = StreamPlan(1, Range(0, 7), 2, 5, 5, 1)
     plan = pool_plan(kind((2, 2)), source)
     values = random_values(source, 2, seed=0)

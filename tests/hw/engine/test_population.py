@@ -12,7 +12,7 @@ from support.hw.pysim import unpack
 from support.networks.naive import step as contract
 
 from spikeloom.hw.engine.population import Population
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Signed
 
 POSITIONS = 3
@@ -39,7 +39,7 @@ def neurons(kind: str, channels: int, timesteps: int) -> Neuron:
 
 
 class Case:
-    """Random accumulators for a population, and what it must make of them."""
+    """Random sums for a population, and the values that it must send for them."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Case:
         self.sent: list[list[int]] = []
         self.steps: list[tuple[list[int], list[int]]] = []
         for _ in range(POSITIONS):
-            for group in range(plan.target.groups):
+            for group in range(plan.target.lane_groups):
                 # In spike transport an accumulator for each step; else one for all.
                 arriving = [
                     [rng.randint(low, high) for _ in range(lanes)]

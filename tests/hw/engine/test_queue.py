@@ -1,9 +1,10 @@
-"""The queue of words: its order, its times, and that both of its forms do the same."""
+"""Word queue: order and timing of words, the same in both of its forms."""
 
 from __future__ import annotations
 
 import random
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from amaranth.hdl import Fragment, Module
@@ -22,9 +23,9 @@ def played(platform: object, depth: int, coming: int, going: int) -> list[tuple[
     m = Module()
     # Elaborated here, since a simulator has no platform.
     m.submodules.queue = Fragment.get(queue, platform)
-    seen = []
+    seen: list[tuple[int, ...]] = []
 
-    async def drive(ctx: object) -> None:
+    async def drive(ctx: Any) -> None:
         chance = random.Random(depth)
         number = 0
         for _ in range(600):
@@ -46,12 +47,12 @@ def played(platform: object, depth: int, coming: int, going: int) -> list[tuple[
 
 
 def expected(depth: int, coming: int, going: int) -> list[tuple[int, ...]]:
-    """Return what the documentation says, from a list of words and the cycles they came in."""
+    """Return the same by the documentation, from a list of words and their arrival."""
     chance = random.Random(depth)
     inner: list[int] = []
     shown: list[int] = []
     number = 0
-    seen = []
+    seen: list[tuple[int, ...]] = []
     for _ in range(600):
         comes, goes = chance.randrange(4) < coming, chance.randrange(4) < going
         ready = len(inner) < depth - 1

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given, settings
 from support.hw.components import STALLS, Bench, pooled, random_values, transfers
-from support.hw.walks import expected_words, window_plans
+from support.hw.windows import expected_words, window_plans
 
 from spikeloom.hw.engine.reader import Reader
 from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan, PoolPlan
@@ -19,7 +19,7 @@ Array = np.ndarray[Any, Any]
 
 @st.composite
 def connection_plans(draw: st.DrawFn) -> tuple[ConnectionPlan, int]:
-    """Random windows behind a pool or none, and timesteps that are summed, dropped or kept."""
+    """Random windows, perhaps behind a pool; timesteps are added up, left out or all carried."""
     windows: WindowPlan = draw(window_plans())
     stream = windows.buffer.stream
     pool = None
@@ -63,12 +63,12 @@ def connection_plans(draw: st.DrawFn) -> tuple[ConnectionPlan, int]:
     kernel = np.zeros((1, 1, 1, 1), np.int64)
     first = draw(st.integers(0, 9))
     plan = ConnectionPlan(connection, sent, alignment, pool, windows, kernel, first)
-    groups = len(windows.share.firsts) if windows.share else draw(st.integers(1, 2))
-    return plan, groups
+    lane_groups = len(windows.share.firsts) if windows.share else draw(st.integers(1, 2))
+    return plan, lane_groups
 
 
 def kept(plan: ConnectionPlan, values: Array) -> Array:
-    """Return what of a source's values is to be stored."""
+    """Return the values that are to be stored, after alignment and pool."""
     if plan.alignment:
         summed = plan.alignment.summed
         steps = plan.alignment.target.steps
@@ -82,15 +82,15 @@ def kept(plan: ConnectionPlan, values: Array) -> Array:
     seed=st.integers(0, 999),
 )
 @settings(max_examples=60)
-def test_aligns_pools_and_walks(
+def test_aligns_pools_and_reads(
     drawn: tuple[ConnectionPlan, int], stalls: tuple[float, float], seed: int
 ) -> None:
-    plan, groups = drawn
+    plan, lane_groups = drawn
     windows = plan.windows
-    depth = plan.first + groups * windows.kernel[0] * windows.span
+    depth = plan.first + lane_groups * windows.kernel[0] * windows.span
     values = random_values(plan.source, 2, seed)
-    expected = expected_words(windows, groups, kept(plan, values), plan.first, depth)
-    dut = Reader(plan, groups, depth)
+    expected = expected_words(windows, lane_groups, kept(plan, values), plan.first, depth)
+    dut = Reader(plan, lane_groups, depth)
     bench = Bench(dut, seed)
     bench.put(dut.i, transfers(plan.source, values), stalls[0])
     seen = bench.get(dut.o, len(expected), stalls[1])

@@ -9,7 +9,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from hypothesis import given, settings
 from support.hw.components import STALLS, Bench, random_values, transfers
-from support.hw.walks import expected_words, window_plans
+from support.hw.windows import expected_words, window_plans
 
 from spikeloom.hw.engine.buffer import RowBuffer
 from spikeloom.hw.engine.scanner import Scanner
@@ -23,10 +23,10 @@ class Scanned(wiring.Component):
     """A scanner on a buffer, as an engine joins them; values that are not kept read as 0."""
 
     def __init__(
-        self, plan: WindowPlan, groups: int, first: int = 0, depth: int | None = None
+        self, plan: WindowPlan, lane_groups: int, first: int = 0, depth: int | None = None
     ) -> None:
         self.buffer = RowBuffer(plan.buffer)
-        self.scanner = Scanner(plan, groups, first, depth)
+        self.scanner = Scanner(plan, lane_groups, first, depth)
         self.value = shape_of(plan.buffer.stream.values)
         self.size = plan.buffer.word_values
         scanned = self.scanner.layout
@@ -68,16 +68,16 @@ class Scanned(wiring.Component):
 @given(
     plan=window_plans(),
     spare=st.integers(0, 2),
-    groups=st.integers(1, 3),
+    lane_groups=st.integers(1, 3),
     around=st.tuples(st.integers(0, 20), st.integers(0, 20)),
     stalls=st.tuples(st.sampled_from(STALLS), st.sampled_from(STALLS)),
     seed=st.integers(0, 999),
 )
 @settings(max_examples=50)
-def test_walks_as_planned(
+def test_reads_as_planned(
     plan: WindowPlan,
     spare: int,
-    groups: int,
+    lane_groups: int,
     around: tuple[int, int],
     stalls: tuple[float, float],
     seed: int,
@@ -85,13 +85,13 @@ def test_walks_as_planned(
     # Without spare rows the buffer holds just what a line needs: it must still never be stuck.
     buffer = dataclasses.replace(plan.buffer, capacity=plan.buffer.capacity + spare)
     plan = dataclasses.replace(plan, buffer=buffer)
-    groups = len(plan.share.firsts) if plan.share else groups
+    lane_groups = len(plan.share.firsts) if plan.share else lane_groups
     # Other connections' weights may lie before and behind its own.
     ahead, behind = around
-    depth = ahead + groups * plan.kernel[0] * plan.span + behind
+    depth = ahead + lane_groups * plan.kernel[0] * plan.span + behind
     images = random_values(buffer.stream, 2, seed)
-    expected = expected_words(plan, groups, images, ahead, depth)
-    dut = Scanned(plan, groups, ahead, depth)
+    expected = expected_words(plan, lane_groups, images, ahead, depth)
+    dut = Scanned(plan, lane_groups, ahead, depth)
     bench = Bench(dut, seed)
     bench.put(dut.i, transfers(buffer.stream, images), stalls[0])
     seen = bench.get(dut.o, len(expected), stalls[1])

@@ -108,10 +108,10 @@ def test_converts_alone_and_without_multipliers(kind: str, folded: bool, timeste
         assert kind in ("ladder", "logits")
         return
     plan = layer([[127], [-128]], two_channels(kind, timesteps), timesteps, folded)
-    kind = NeuronUnit.of(plan.neurons)
+    unit = NeuronUnit.of(plan.neurons)
     # A combinational loop would be refused here.
-    assert "module alone(" in verilog.convert(kind(plan.neurons), name="alone")
-    cells = set(re.findall(r"cell \$(\w+) ", rtlil.convert(kind(plan.neurons))))
+    assert "module alone(" in verilog.convert(unit(plan.neurons), name="alone")
+    cells = set(re.findall(r"cell \$(\w+) ", rtlil.convert(unit(plan.neurons))))
     assert cells
     assert not cells & COSTLY
 

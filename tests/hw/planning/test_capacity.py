@@ -15,8 +15,8 @@ from support.hw.components import Bench
 from support.networks.examples import logits_layer
 
 from spikeloom.hw.accelerator import Accelerator
+from spikeloom.hw.planning import Plan, plan
 from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
-from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, Line, WindowPlan
 from spikeloom.sw.network import (
@@ -116,7 +116,7 @@ def halts(layers: Sequence[RowLayer], seed: int = 0) -> bool:
 
 @st.composite
 def graphs(draw: st.DrawFn, branches: bool = True) -> list[RowLayer]:
-    """A random network as rows see it; without ``branches`` a chain."""
+    """A random network of row readers; without ``branches`` a chain."""
     layers = [RowLayer(INPUT, draw(st.integers(1, 8)))]
     for index in range(draw(st.integers(1, 5))):
         readers: list[RowReader] = []
@@ -230,7 +230,7 @@ def residual_network(side: int = 6) -> Network:
 
 
 def with_rows(planned: Plan, rows: list[int]) -> Plan:
-    """Return the plan with other numbers of rows, over all buffers in order."""
+    """Return the plan with other capacities, given in the order of its buffers."""
     left = list(rows)
     layers = []
     for layer in planned.layers:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support.networks.examples import everything
 
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig
 from spikeloom.sw.errors import ConfigError
 
 NOT_POSITIVE = [0, -1, True, False, 1.0, 2.5, "4", (1 << 16) + 1]
@@ -23,7 +23,7 @@ def test_refuses_what_is_no_positive_number(field: str, number: Any) -> None:
 @pytest.mark.parametrize("number", [*NOT_POSITIVE, None])
 def test_refuses_bad_numbers_in_a_mapping(field: str, number: Any) -> None:
     with pytest.raises(ConfigError, match=f"{field} must be a whole number .* not {number!r}$"):
-        HardwareConfig(**{field: {"conv": 2, "out": number}})
+        HardwareConfig(**{field: cast(Any, {"conv": 2, "out": number})})
 
 
 @pytest.mark.parametrize("number", [0, 65, 1.0, None])
@@ -63,16 +63,16 @@ class TestChosen:
 
     def test_one_number_is_for_every_layer(self, what: str) -> None:
         expected = {"conv": 3, "again": 3, "steps": 3, "out": 3}
-        assert HardwareConfig(**{what: 3}).chosen(what, everything()) == expected
+        assert HardwareConfig(**{what: cast(Any, 3)}).chosen(what, everything()) == expected
 
     def test_a_mapping_is_for_its_layers(self, what: str) -> None:
         given = {"again": 2, "out": 1}
-        chosen = HardwareConfig(**{what: given}).chosen(what, everything())
+        chosen = HardwareConfig(**{what: cast(Any, given)}).chosen(what, everything())
         assert chosen == given
         assert chosen is not given, "the planner adds to what it is given"
 
     def test_layers_that_do_not_exist_are_named(self, what: str) -> None:
-        config = HardwareConfig(**{what: {"out": 1, "pool": 2, 7: 2}})
+        config = HardwareConfig(**{what: cast(Any, {"out": 1, "pool": 2, 7: 2})})
         expected = (
             f"^{what} are given for 7, pool, but the network's layers are conv, again, steps, out$"
         )

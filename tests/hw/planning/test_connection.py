@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from support.hw.components import plain_if, plan_of
 from support.networks.examples import ints, logits_layer
 
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, plan
 from spikeloom.hw.planning.connection import ConnectionPlan, spare_rows
-from spikeloom.hw.planning.plan import LayerPlan, plan
 from spikeloom.sw.network import (
     Connection,
     Conv2d,
@@ -46,7 +45,7 @@ def drawn_synapses(draw: st.DrawFn, source: tuple[int, int, int], outs: int) -> 
 
 @st.composite
 def layers_with_connections(draw: st.DrawFn) -> LayerPlan:
-    """A layer that reads one source in one to three ways, on random lanes and banks."""
+    """A layer with one to three connections to one source, and random lanes and events."""
     source = (draw(st.integers(1, 6)), draw(st.integers(1, 3)), draw(st.integers(1, 3)))
     source_lanes = draw(st.integers(1, source[0]))
     stored = -(-source[0] // source_lanes) * source_lanes
@@ -75,7 +74,7 @@ def layers_with_connections(draw: st.DrawFn) -> LayerPlan:
 
 
 def as_convolution(reader: ConnectionPlan) -> Array:
-    """Return its weights of shape (outs, source channels, height, width), by definition."""
+    """Return the dense weights of synapses: (outs, source channels, height, width)."""
     stream, synapses = reader.stream, reader.connection.synapses
     if isinstance(synapses, Linear):
         return synapses.weight.reshape(-1, stream.channels, stream.height, stream.width)
@@ -123,9 +122,8 @@ def test_connections_lie_one_behind_the_other(planned: LayerPlan) -> None:
     for reader in planned.readers:
         assert reader.first == first
         words = [len(reader.bank(e, planned.lanes)) for e in range(planned.events)]
-        assert words == [planned.target.groups * reader.kernel.shape[1] * reader.windows.span] * (
-            planned.events
-        )
+        size = planned.target.lane_groups * reader.kernel.shape[1] * reader.windows.span
+        assert words == [size] * planned.events
         first += words[0]
     assert [len(planned.bank(e)) for e in range(planned.events)] == [first] * planned.events
 
@@ -178,7 +176,7 @@ class TestShare:
 
 
 class TestStreams:
-    """What becomes of a source's timesteps, from the contract's words."""
+    """Alignment of a source's timesteps, by the definition in the contract."""
 
     def reader(self, transport: str, steps: int, own: int, pool: Any = None) -> ConnectionPlan:
         """Return a reader of ``steps`` timesteps in a layer of ``own``; counts beside spikes."""

@@ -10,8 +10,7 @@ from support.hw.components import plan_of
 from support.networks.examples import ints, logits_layer
 from support.networks.strategies import networks
 
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import plan
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (
     Connection,
@@ -214,7 +213,7 @@ class TestPlan:
 
 
 class TestBuffers:
-    """A buffer that could not hold what a line needs would wait for ever."""
+    """A buffer that cannot hold the rows of a line would wait for ever."""
 
     @pytest.mark.parametrize(
         ("height", "kernel", "stride", "padding", "capacity"),

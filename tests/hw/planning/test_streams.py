@@ -39,7 +39,7 @@ def test_shape_is_tight(width: int, is_signed: bool) -> None:
 
 def test_sizes_of_a_feature_map() -> None:
     plan = StreamPlan(lanes=4, values=Range(0, 3), channels=6, height=2, width=5, steps=3)
-    assert plan.groups == 2
+    assert plan.lane_groups == 2
     assert plan.stored_channels == 8
     assert plan.row_values == 40
     assert plan.transfers == 2 * 5 * 2 * 3
@@ -50,4 +50,4 @@ def test_sizes_of_a_feature_map() -> None:
 
 def test_lanes_that_divide_the_channels_store_nothing_else() -> None:
     plan = StreamPlan(lanes=3, values=Range(0, 1), channels=6, height=1, width=1, steps=1)
-    assert (plan.groups, plan.stored_channels, plan.row_values) == (2, 6, 6)
+    assert (plan.lane_groups, plan.stored_channels, plan.row_values) == (2, 6, 6)

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from hypothesis import given, settings
-from support.hw.walks import window_plans, window_words
+from support.hw.windows import window_plans, window_words
 
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, Line, WindowPlan
@@ -15,7 +15,7 @@ from spikeloom.sw.network import Range
 
 
 def by_definition(plan: WindowPlan, y: int, x: int, group: int = 0) -> Counter[tuple[int, ...]]:
-    """(source row, column, channel, kernel row, kernel column) of each product of one output."""
+    """Return the products of one output: source row, column, channel, kernel row, kernel column."""
     stream = plan.buffer.stream
     channels = range(stream.stored_channels)
     if plan.share:
@@ -34,7 +34,7 @@ def by_definition(plan: WindowPlan, y: int, x: int, group: int = 0) -> Counter[t
 
 
 def by_tables(plan: WindowPlan, y: int, x: int, group: int = 0) -> Counter[tuple[int, ...]]:
-    """The same, as an engine walks: line, rows, words, values; weights by bank and address."""
+    """Return the same pairs in the order in which an engine reads: line, rows, words, values."""
     buffer, stored = plan.buffer, plan.buffer.stream.stored_channels
     size = buffer.word_values
     # Channels for which there are weights, and the first of them.

@@ -12,10 +12,9 @@ from support.hw.pysim import simulate
 from support.networks.examples import every_kind, everything
 from support.networks.strategies import images_for, networks
 
-from spikeloom.hw.planning.config import TIMES, HardwareConfig
-from spikeloom.hw.planning.plan import plan
-from spikeloom.hw.prediction import Prediction, predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.options import TimeMode
+from spikeloom.hw.planning import HardwareConfig, plan
+from spikeloom.hw.prediction import Prediction, activity, predict
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import (
     Connection,
@@ -141,7 +140,7 @@ def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
         layer.name: data.draw(st.integers(1, min(network.shapes[layer.name][0], 4)))
         for layer in network.layers
     }
-    time = data.draw(st.sampled_from(TIMES))
+    time = data.draw(st.sampled_from(TimeMode))
     slots = data.draw(st.sampled_from((1, 2, 8, 64)))
     banks = {layer.name: data.draw(st.sampled_from((1, 2, 3, 4))) for layer in network.layers}
     try:
@@ -159,15 +158,15 @@ def test_never_below_the_limit(data: st.DataObject) -> None:
     found = predicted(network, data.draw(images_for(network, 3)), HardwareConfig())
     assert (np.diff(found.ends) > 0).all()
     for layer in found.layers:
-        assert layer.limit * 3 * layer.banks == pytest.approx(layer.events.sum())
-        assert layer.cycles.sum() * layer.banks >= layer.events.sum()
+        assert layer.limit * 3 * layer.events_per_cycle == pytest.approx(layer.events.sum())
+        assert layer.cycles.sum() * layer.events_per_cycle >= layer.events.sum()
         assert (layer.starved >= 0).all()
         assert (layer.blocked >= 0).all()
         assert 0 <= layer.utilisation <= 1
 
 
 def dense(inputs: int, neurons: int) -> Network:
-    """Return a layer that no zero and no small window keeps waiting."""
+    """Return a network of one layer without zeros or small windows to wait for."""
     logits = Logits(np.zeros(neurons, np.int64), fraction_bits=0)
     weight = np.ones((neurons, inputs), np.int64)
     return Network(
@@ -198,7 +197,7 @@ def test_images_without_a_value_take_as_long_as_their_pixels() -> None:
 
 
 def test_steps_of_a_ladder_are_seen() -> None:
-    """One lane that compares for 16 cycles, and no event in between."""
+    """A neuron compares for 16 cycles per window, longer than the events of the window take."""
     levels = np.tile(np.arange(1, 129), (1, 1))
     conv = Conv2d(np.ones((1, 1, 1, 1), np.int64))
     out = Layer(

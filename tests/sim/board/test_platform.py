@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from support.hw.components import small_plan
@@ -40,3 +41,13 @@ def test_resources_that_are_not_there() -> None:
         ConfigError, match=r"^the simulated ULX3S 85F has no resource led#7, only its UART and its"
     ):
         platform.request("led", 7)
+
+
+def test_a_board_with_one_led(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(Board.template())
+    board = Board.load(tmp_path / "own.toml")
+    plan = small_plan()
+    device = Device(plan, LinkPlan.of(plan, round(board.clock * 1e6), board.link.baud))
+    platform = SimulationPlatform(board)
+    platform.verilog(Top(board, device))
+    assert set(platform.pins) == {"clk", "rx", "tx", "light_passed"}

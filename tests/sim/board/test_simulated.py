@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.prediction import predict
-from spikeloom.hw.prediction.cost import activity
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.sim.board import SimulatedBoard
 from spikeloom.sw import datasets
 from spikeloom.sw import network as contract

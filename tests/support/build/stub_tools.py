@@ -1,4 +1,4 @@
-"""Stand-ins for the tools of a build, and a network whose build is quick."""
+"""Stand-ins for synthesis and place-and-route, and a network that is quick to build."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spikeloom.sw.network import (
     Network,
 )
 
-REPORT = {
+REPORT: dict[str, Any] = {
     "fmax": {"clk": {"achieved": 33.333}},
     "utilization": {
         "ICESTORM_LC": {"used": 1234, "available": 5280},
@@ -32,7 +32,7 @@ REPORT = {
 
 
 def two_layers() -> Network:
-    """Return a small network whose layers can have many numbers of lanes."""
+    """Return a small network whose layers have 8 channels, for 1, 2, 4 or 8 lanes."""
     rng = np.random.default_rng(0)
     return Network(
         DirectInput((1, 2, 2), bits=3),
@@ -40,7 +40,7 @@ def two_layers() -> Network:
             Layer(
                 "hidden",
                 2,
-                If(*(np.full(8, value) for value in (9, 4, 1)), fraction_bits=0),
+                If(np.full(8, 9), np.full(8, 4), np.full(8, 1), fraction_bits=0),
                 (Connection("input", "count", Linear(rng.integers(-3, 4, (8, 4)))),),
             ),
             Layer(
@@ -55,7 +55,17 @@ def two_layers() -> Network:
 
 
 class Tools:
-    """Stands in for the tools: writes what it was told to, and remembers how it was called."""
+    """Stand-in for the tools of an iCE40: writes given results, and records its calls.
+
+    Attributes
+    ----------
+    commands : list of list of str
+        The commands that were run.
+    cells : list of dict or Exception
+        Yosys' cells by type, one entry per call; an exception is raised. The last entry stays.
+    reports : list of dict
+        nextpnr's reports, one entry per call. The last entry stays.
+    """
 
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
@@ -83,10 +93,10 @@ class Tools:
 
     @classmethod
     def installed(cls, monkeypatch: pytest.MonkeyPatch) -> Tools:
-        """Return tools that are run in place of the real ones."""
-        made = cls()
+        """Return stand-ins, installed in place of the real tools for one test."""
+        tools = cls()
         versions = {"yosys": "1", "nextpnr-ice40": "2", "icepack": "3"}
         found = Toolset({name: name for name in versions}, versions)
         monkeypatch.setattr(Toolset, "find", lambda *_: found)
-        monkeypatch.setattr(Toolset, "run", lambda _, *arguments: made.run(*arguments))
-        return made
+        monkeypatch.setattr(Toolset, "run", lambda _, *arguments: tools.run(*arguments))
+        return tools

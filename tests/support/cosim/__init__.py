@@ -1,0 +1,1 @@
+"""A hand-written accelerator, for tests of the simulation without the generator."""

@@ -1,4 +1,4 @@
-"""The network that ``tiny.v`` computes, its sidecar, and images for it."""
+"""The network that the hand-written ``tiny.v`` computes, its sidecar, and images for it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def tiny_network() -> Network:
     )
 
 
-#: The ways to break ``tiny.v``: values of ``+defect=``.
+#: Defects that ``tiny.v`` can be given: values of its argument ``+defect=``.
 POTENTIAL, HANG, SURPLUS, MISSING, LAST, UNSTABLE, COUNT, CRASH = range(1, 9)
 
 

@@ -1,0 +1,1 @@
+"""Test benches for hardware, in Amaranth's simulator and in cocotb."""

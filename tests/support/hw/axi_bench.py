@@ -1,7 +1,7 @@
-"""cocotb tests of an accelerator behind AXI: they run inside the simulator.
+"""cocotb tests of an accelerator on AXI, which run inside the simulator.
 
-``tests/hw/axi/test_cocotb.py`` leaves the job in the simulator's folder: images, and what the
-golden model and the plan say of them.
+``tests/hw/axi/test_cocotb.py`` starts them, and writes ``job.json`` to the simulator's folder:
+images, the golden model's results, and registers and cycles from the plan.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ JOB = json.loads(Path("job.json").read_text()) if Path("job.json").exists() else
 
 
 class Bench:
-    """Masters of cocotbext-axi around the accelerator."""
+    """Bench around the accelerator: cocotbext-axi's stream source and sink, and AXI-Lite master."""
 
     def __init__(self, dut: Any, pause: float = 0.0, seed: int = 0) -> None:
         self.dut, self.random = dut, random.Random(seed)
@@ -54,7 +54,7 @@ class Bench:
         self.at = {name: register["offset"] for name, register in JOB["registers"].items()}
 
     def pauses(self, share: float) -> Any:
-        """Pauses of random lengths, and none for a while now and then."""
+        """Return pauses of random lengths, with longer times without any."""
         return (
             paused
             for _ in itertools.count()
@@ -83,15 +83,15 @@ class Bench:
         await self.source.send(AxiStreamFrame(values))
 
     async def receive(self) -> tuple[list[int], bool]:
-        """Return the logits of a packet, and whether it is marked as broken."""
-        frame = await with_timeout(self.sink.recv(), JOB["patience"] * PERIOD, "ns")
+        """Return the logits of a packet, and whether it is marked as damaged."""
+        frame = await with_timeout(self.sink.recv(), JOB["timeout_cycles"] * PERIOD, "ns")
         values = [x - (1 << 32) if x >> 31 else x for x in frame.tdata]
         user = frame.tuser if isinstance(frame.tuser, list) else [frame.tuser]
         return values, bool(user[-1])
 
     async def settle(self) -> None:
-        """Wait until nothing is going on, and require that nothing is left over."""
-        for _ in range(JOB["patience"]):
+        """Wait until the accelerator is idle, and require that no packet is left over."""
+        for _ in range(JOB["timeout_cycles"]):
             if not await self.read("STATUS"):
                 break
         else:
@@ -105,7 +105,7 @@ def joined(parts: list[list[int]]) -> list[int]:
 
 
 class Steady:
-    """AXI's rule: what is offered stays as it is until it is taken."""
+    """Checker of AXI's rule that a valid payload stays the same until it is taken."""
 
     def __init__(self, dut: Any, valid: str, ready: str, *payload: str) -> None:
         self.names = (valid, ready, *payload)
@@ -132,7 +132,7 @@ def steady(dut: Any) -> None:
 
 @cocotb.test()
 async def facts(dut: Any) -> None:
-    """Every constant register, in any order, with pauses."""
+    """Every constant register has its value, read in any order and with pauses."""
     bench = Bench(dut, pause=0.4, seed=1)
     steady(dut)
     await bench.start()
@@ -146,7 +146,7 @@ async def facts(dut: Any) -> None:
 
 @cocotb.test()
 async def counters(dut: Any) -> None:
-    """Images without a pause take the cycles that are predicted, and so does one alone."""
+    """Several images without pauses, and one alone, take the predicted number of cycles."""
     bench = Bench(dut)
     await bench.start()
     await bench.send(JOB["images"][0])
@@ -170,7 +170,7 @@ async def counters(dut: Any) -> None:
 
 @cocotb.test()
 async def images_with_few_pauses(dut: Any) -> None:
-    """Logits are golden's whatever pauses, one image to a packet and several; registers go on."""
+    """Logits are golden's despite pauses, with one or several images in a packet."""
     await images(dut, 0.1)
 
 
@@ -195,7 +195,7 @@ async def images(dut: Any, share: float) -> None:
             assert await bench.read("ID") == JOB["registers"]["ID"]["value"]
         await bench.settle()
     assert await bench.read("IMAGES") == 2 * len(JOB["images"])
-    # Pauses change when things are done, and not how many of them.
+    # Pauses change the times of events, but not their number.
     for name, value in JOB["counters"].items():
         if name.endswith(".events"):
             assert await bench.read(name) == 2 * value, name
@@ -204,7 +204,7 @@ async def images(dut: Any, share: float) -> None:
 
 @cocotb.test()
 async def damaged(dut: Any) -> None:
-    """Packets too short, too long, with too large values: each is answered, and reported."""
+    """Packets that are too short or long, or hold too large values, are answered and reported."""
     bench = Bench(dut, pause=0.3, seed=3)
     steady(dut)
     await bench.start()
@@ -250,13 +250,13 @@ async def damaged(dut: Any) -> None:
 
 @cocotb.test()
 async def resets(dut: Any) -> None:
-    """A reset at any time: the packet that is half out is completed, and the next one is right."""
+    """After a reset at any time, a packet in the output is completed, and the next one is right."""
     bench = Bench(dut, pause=0.3, seed=4)
     steady(dut)
     await bench.start()
-    seen = set()
+    seen: set[str] = set()
     for k in range(20):
-        # In the midst of an image, or in the midst of its logits.
+        # During an image, or during its logits.
         await bench.send(JOB["images"][0])
         await bench.send(JOB["images"][1])
         await ClockCycles(dut.aclk, bench.random.randrange(4 * JOB["latency"]))
@@ -265,7 +265,7 @@ async def resets(dut: Any) -> None:
             bench.source.clear()
             bench.sink.clear()
         else:
-            # With `skip`: the source goes on with what it was sending.
+            # With `skip`, the source goes on with the packet that it was sending.
             assert await bench.write("CONTROL", 3) == AxiResp.OKAY
             await bench.source.wait()
         await drained(bench, k % 4 == 3, seen)
@@ -276,8 +276,8 @@ async def resets(dut: Any) -> None:
 
 
 async def drained(bench: Bench, hard: bool, seen: set[str]) -> None:
-    """Take what is left of images 0 and 1, and require that it is what it may be."""
-    for _ in range(JOB["patience"]):
+    """Receive the rest of images 0 and 1, and require that it is one of the allowed results."""
+    for _ in range(JOB["timeout_cycles"]):
         if not await bench.read("STATUS"):
             break
     await ClockCycles(bench.dut.aclk, 200)
@@ -304,7 +304,7 @@ async def drained(bench: Bench, hard: bool, seen: set[str]) -> None:
 
 @cocotb.test()
 async def unmapped(dut: Any) -> None:
-    """Whatever is not there, or must not be written, is refused, and does no harm."""
+    """Accesses to missing registers, and writes to read-only ones, are refused without effect."""
     bench = Bench(dut, pause=0.3, seed=5)
     steady(dut)
     await bench.start()

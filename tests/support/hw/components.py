@@ -1,8 +1,8 @@
-"""Drive one hardware component in Amaranth's simulator: streams in and out, with random stalls.
+"""Bench for a hardware component in Amaranth's simulator, and plans, values and networks for it.
 
-Two rules of streams are checked wherever this is used. A producer holds what it offers: once
-``valid``, an output stays valid with the same payload until it is taken. And no component waits
-for ``valid`` to say ``ready``: the inputs' ``ready`` is the same with and without it.
+The bench drives streams in and out with random stalls, and checks two rules of streams. An output
+that is ``valid`` stays valid with the same payload until it is taken. And no component makes
+``ready`` depend on ``valid``: the ``ready`` of its inputs is the same with and without ``valid``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import numpy as np
 from amaranth.lib import data, stream, wiring
 from amaranth.sim import Simulator
 
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning import HardwareConfig, Plan, plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.network import (
     Burst,
@@ -40,22 +39,23 @@ from spikeloom.sw.network import (
     Synapses,
 )
 
-#: Probabilities of a stall that component tests go through.
+#: Probabilities of a stall that components are tested with.
 STALLS = (0.0, 0.5)
-#: Cycles that an output is watched for surplus transfers once all expected ones have come.
+#: Cycles for which an output is checked for surplus transfers after all expected ones.
 _AFTERMATH = 12
 
 
 class Bench:
-    """A component under test, its stimuli and what was seen.
+    """Bench around a component under test.
 
     Parameters
     ----------
     dut : wiring.Component
+        The component.
     seed : int
-        Of the stalls.
+        Seed of the random stalls.
     idle_limit : int
-        Cycles without a transfer after which an output counts as dead.
+        Cycles without a transfer at an output after which the test fails.
     """
 
     def __init__(self, dut: wiring.Component, seed: int = 0, idle_limit: int = 2_000) -> None:
@@ -69,7 +69,7 @@ class Bench:
                 self.simulator.add_process(self._hold_checker(name))
 
     def put(self, port: stream.Interface, payloads: Iterable[Any], stall: float = 0.0) -> None:
-        """Send ``payloads``: integers, or nested lists and dicts for layouts."""
+        """Send ``payloads`` to an input: integers, or nested lists and dicts for layouts."""
 
         async def drive(ctx: Any) -> None:
             for payload in payloads:
@@ -89,7 +89,7 @@ class Bench:
         self.simulator.add_testbench(drive, background=True)
 
     def get(self, port: stream.Interface, count: int, stall: float = 0.0) -> list[Any]:
-        """Return a list that fills with ``count`` payloads; more than that is an error."""
+        """Return a list that will hold ``count`` payloads of an output. A surplus one fails."""
         seen: list[Any] = []
 
         async def receive(ctx: Any) -> None:
@@ -112,7 +112,7 @@ class Bench:
         return seen
 
     def watch(self, *signals: Any) -> list[tuple[Any, ...]]:
-        """Return a list that fills with the values of ``signals``, a tuple for every cycle."""
+        """Return a list that will hold the values of ``signals``, a tuple for every cycle."""
         seen: list[tuple[Any, ...]] = []
 
         async def process(ctx: Any) -> None:
@@ -123,7 +123,7 @@ class Bench:
         return seen
 
     def run(self) -> None:
-        """Run until every output has given what it should."""
+        """Run until every output has given its expected payloads."""
         self.simulator.run()
 
     def _hold_checker(self, name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
@@ -189,9 +189,10 @@ def plan_of(
 ) -> Plan:
     """Return the plan of a network around one layer, called ``"layer"``.
 
-    It reads the input, or for ``incoming="spikes"`` the layer ``"source"``, which spikes in the
-    input's shape. Without ``neuron`` it is the logits layer; behind neurons that fire there is one
-    that sums everything up. ``choices`` are more of the configuration.
+    The layer reads the input or, for ``incoming="spikes"``, a layer ``"source"`` that spikes in the
+    shape of the input. If its ``neuron`` fires, a logits layer ``"sum"`` follows, which adds
+    everything up; without a ``neuron``, it is the logits layer itself. ``choices`` are further
+    parameters of `HardwareConfig`.
     """
     neuron = neuron or _logits(synapses.channels)
     layers = []
@@ -214,7 +215,7 @@ def plan_of(
 
 
 def plain_if(channels: int, threshold: int) -> If:
-    """Return neurons with one threshold, half of which is their initial potential."""
+    """Return IF neurons with the same threshold, half of it as initial potential, and no bias."""
     return If(
         np.full(channels, threshold),
         np.full(channels, threshold >> 1),
@@ -233,11 +234,11 @@ def _identity(shape: tuple[int, ...]) -> Synapses:
 
 
 def transfers(plan: StreamPlan, values: np.ndarray[Any, Any]) -> list[list[int]]:
-    """Return what a stream carries for ``values`` of shape (images, C, H, W, timesteps)."""
+    """Return the words of a stream for ``values`` of shape (images, C, H, W, timesteps)."""
     missing = plan.stored_channels - plan.channels
     padded = np.pad(values, ((0, 0), (0, missing), (0, 0), (0, 0), (0, 0)))
     grouped = padded.reshape(
-        -1, plan.groups, plan.lanes, plan.height, plan.width, plan.steps
+        -1, plan.lane_groups, plan.lanes, plan.height, plan.width, plan.steps
     ).transpose(0, 3, 4, 1, 5, 2)
     words: list[list[int]] = grouped.reshape(-1, plan.lanes).tolist()
     return words
@@ -257,12 +258,12 @@ def pooled(pool: Pool, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     height, width = values.shape[2] // rows, values.shape[3] // columns
     cut = values[:, :, : height * rows, : width * columns]
     split = cut.reshape(*cut.shape[:2], height, rows, width, columns, -1)
-    result: np.ndarray[Any, Any] = {"sum": np.sum, "max": np.max}[pool.kind](split, axis=(3, 5))
-    return result
+    reduce: Any = {"sum": np.sum, "max": np.max}[pool.kind]
+    return reduce(split, axis=(3, 5))
 
 
 def showcase() -> Network:
-    """Return a small chain with every kind of part that the hardware knows."""
+    """Return a small chain of layers with IF, ladder and logits neurons, counts and spikes."""
     rng = np.random.default_rng(0)
 
     def weight(*shape: int) -> np.ndarray[Any, Any]:
@@ -293,7 +294,7 @@ def showcase() -> Network:
     return Network(DirectInput((2, 4, 5), bits=3), layers, name="showcase")
 
 
-#: Lanes that leave some over in the last group, and events in one bank or several.
+#: Lanes that do not divide the channels, and events from one bank and from several.
 SHOWCASE = HardwareConfig(
     lanes={"conv": 2, "steps": 2, "spiking": 3, "out": 3}, events={"conv": 2, "steps": 2}
 )
@@ -304,7 +305,7 @@ def showcase_images(count: int = 2) -> np.ndarray[Any, Any]:
 
 
 def residual() -> Network:
-    """Return a small network with branches: blocks, shortcuts, groups, and times that differ."""
+    """Return a small network with shortcuts, grouped convolutions and different timesteps."""
     rng = np.random.default_rng(2)
 
     def conv(source: str, transport: str, outs: int, ins: int, groups: int = 1) -> Connection:
@@ -350,7 +351,7 @@ def residual() -> Network:
     return Network(DirectInput((2, 6, 6), bits=3), layers, name="residual")
 
 
-#: Two banks for the grouped ones too.
+#: Two events, and so two banks, also for the grouped convolutions.
 RESIDUAL = HardwareConfig(lanes=2, events={"inner": 2, "depthwise": 2, "outer": 2}, time="fold")
 
 
@@ -359,7 +360,7 @@ def residual_images(count: int = 2) -> np.ndarray[Any, Any]:
 
 
 def mutated(function: Callable[..., Any], old: str, new: str) -> Callable[..., Any]:
-    """Return ``function`` with one place of its source text replaced: a planted defect."""
+    """Return ``function`` with a defect: ``old``, once in its source text, becomes ``new``."""
     source = textwrap.dedent(inspect.getsource(function))
     assert source.count(old) == 1, f"{old!r} must be there once"
     namespace = dict(function.__globals__)
@@ -369,7 +370,7 @@ def mutated(function: Callable[..., Any], old: str, new: str) -> Callable[..., A
 
 
 def small_plan() -> Plan:
-    """Return a layer of two neurons and one that adds them up, with taps and counters."""
+    """Return the plan of two neurons and a layer that adds them up, with taps and counters."""
     rng = np.random.default_rng(0)
     neuron = If(np.array([9, 12]), np.array([4, 6]), np.array([1, -2]), fraction_bits=0)
     synapses = Linear(rng.integers(-7, 8, (2, 3)))

@@ -1,4 +1,4 @@
-"""Run neuron units against the contract in plain Python, at the ends of every range."""
+"""Bench for neuron units: compares them with the naive contract, at the ends of all ranges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning.plan import LayerPlan
+from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Linear, Neuron, Range
 from support.hw.components import Bench, plan_of
 from support.networks.naive import step as contract
@@ -19,13 +19,13 @@ HUGE = (1 << 47) - 1
 
 
 def layer(weight: Any, neuron: Neuron, timesteps: int, folded: bool = False) -> LayerPlan:
-    """Return the plan of a layer that reads 4-bit pixels, one weight for each channel."""
+    """Return the plan of a layer that reads one 4-bit pixel, with a weight for each channel."""
     planned = plan_of((1,), Linear(np.array(weight)), neuron, timesteps=timesteps)["layer"]
     return dataclasses.replace(planned, folded=folded, steps_per_cycle=1)
 
 
 def sequences(reach: Range, timesteps: int) -> list[list[int]]:
-    """Currents over time: all highest, all lowest, the two in turn, and random ones."""
+    """Return currents over time: all highest, all lowest, both in turn, and random ones."""
     rng = random.Random(0)
     ends = [reach.high, reach.low]
     return [
@@ -39,7 +39,10 @@ def sequences(reach: Range, timesteps: int) -> list[list[int]]:
 
 
 def check(plan: LayerPlan, constant: bool = False) -> list[list[int]]:
-    """Run every channel's neuron through all sequences; return each channel's spikes."""
+    """Run and compare every channel's neuron for all sequences; return each channel's spikes.
+
+    With ``constant``, only the first current of a sequence is used, at all timesteps.
+    """
     neuron, timesteps = plan.layer.neuron, plan.layer.timesteps
     kind = NeuronUnit.of(plan.neurons)
     dut = kind(plan.neurons)
@@ -83,7 +86,7 @@ def check(plan: LayerPlan, constant: bool = False) -> list[list[int]]:
 
 
 def check_folded(plan: LayerPlan) -> list[set[int]]:
-    """Run every channel's neuron through constant currents; return each channel's counts."""
+    """Run and compare every channel's neuron for constant currents; return its counts."""
     neuron, reach = plan.layer.neuron, plan.ranges.accumulator
     dut = NeuronUnit.of(plan.neurons)(plan.neurons)
     bench = Bench(dut)
@@ -104,7 +107,7 @@ def check_folded(plan: LayerPlan) -> list[set[int]]:
                 counts[c].add(count)
                 ctx.set(dut.parameters, parameters_of(plan, c, 0))
                 for cycle in range(plan.cycles):
-                    # Only the first cycle looks at the current.
+                    # The unit reads the current in the first cycle only.
                     ctx.set(dut.current, reach.high if cycle else current)
                     ctx.set(dut.first, cycle == 0)
                     ctx.set(dut.enable, 1)
@@ -121,7 +124,7 @@ def check_folded(plan: LayerPlan) -> list[set[int]]:
 
 
 def parameters_of(plan: LayerPlan, channel: int, step: int) -> dict[str, int]:
-    """Return a channel's parameters as the unit takes them."""
+    """Return a channel's parameters at a timestep, as the unit's input takes them."""
     values = NeuronUnit.of(plan.neurons).values(plan.neurons)
     return {
         name: int(v.reshape(plan.layer.neuron.channels, -1)[channel, step])
@@ -130,7 +133,7 @@ def parameters_of(plan: LayerPlan, channel: int, step: int) -> dict[str, int]:
 
 
 async def _pause(ctx: Any, dut: Any, rng: random.Random) -> None:
-    """Wait for some cycles: what is not enabled leaves no trace."""
+    """Wait for some cycles without ``enable``, in which the unit's state must not change."""
     ctx.set(dut.enable, 0)
     for _ in range(rng.randrange(3)):
         ctx.set(dut.current, dut.spec.ranges.accumulator.high)

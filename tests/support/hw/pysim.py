@@ -1,22 +1,24 @@
-"""Run an accelerator in Amaranth's simulator and collect what its taps show."""
+"""Run an accelerator in Amaranth's simulator, and compare its taps with the golden model."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from amaranth.sim import Simulator
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.hw.planning import HardwareConfig, Plan, plan
+from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.network import Network
 
 
 @dataclass
 class Observed:
-    """Raw observations, in the order in which the hardware showed them."""
+    """Everything that an accelerator showed, in the order in which it showed it."""
 
     logits: list[int] = field(default_factory=list)
     last: list[int] = field(default_factory=list)
@@ -26,7 +28,7 @@ class Observed:
 
 
 def pixels(network: Network, images: np.ndarray) -> list[int]:
-    """Pixels in the order of the input stream: row, column, channel, timestep."""
+    """Return pixels in the order of the input stream: row, column, channel, timestep."""
     if network.input.steps is None:
         images = images[:, None]
     images = np.moveaxis(images, 1, -1)
@@ -45,6 +47,10 @@ def simulate(
     seed: int = 0,
     idle_limit: int = 20_000,
 ) -> tuple[Plan, Observed]:
+    """Run images through a network's accelerator, with random stalls at both ends.
+
+    It fails if there are ``idle_limit`` cycles without a logit, or if there is a surplus logit.
+    """
     planned = plan(network, config)
     dut = Accelerator(planned)
     stream = pixels(network, images)
@@ -56,7 +62,7 @@ def simulate(
     for name in names:
         seen.steps[name], seen.sent[name] = [], []
 
-    async def drive(ctx):
+    async def drive(ctx: Any) -> None:
         for value in stream:
             while rng.random() < stall_in:
                 await ctx.tick()
@@ -65,7 +71,7 @@ def simulate(
             await ctx.tick().until(dut.i.ready)
             ctx.set(dut.i.valid, 0)
 
-    async def receive(ctx):
+    async def receive(ctx: Any) -> None:
         idle = 0
         while len(seen.logits) < expected:
             ready = rng.random() >= stall_out
@@ -77,7 +83,7 @@ def simulate(
                 seen.last.append(payload.last)
                 idle = 0
             assert idle < idle_limit, f"no logit for {idle} cycles after {len(seen.logits)}"
-        # Layers that the logits do not depend on may take longer.
+        # Layers that no logit depends on may take longer.
         idle, before = 0, None
         while config.debug and any(len(seen.sent[name]) < due for name, due in dues.items()):
             await ctx.tick()
@@ -85,7 +91,7 @@ def simulate(
             idle = idle + 1 if now == before else 0
             before = now
             assert idle < idle_limit, f"no spikes for {idle} cycles after {now} of {names}"
-        # Anything surplus would show in the next cycles.
+        # A surplus logit would come in the next cycles.
         for _ in range(20):
             _, _, valid = await ctx.tick().sample(dut.o.valid)
             assert not valid
@@ -97,10 +103,10 @@ def simulate(
                     for key in ("cycles", "events", "starved", "blocked")
                 }
 
-    def watch(name):
+    def watch(name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
         tap = getattr(dut, f"tap__{name}")
 
-        async def process(ctx):
+        async def process(ctx: Any) -> None:
             signals = (tap.step, tap.potential, tap.spike, tap.sent, tap.value)
             async for _, _, step, potential, spike, sent, value in ctx.tick().sample(*signals):
                 if step:
@@ -122,7 +128,7 @@ def simulate(
 
 
 def unpack(words: list[int], lanes: int, width: int, signed: bool) -> np.ndarray:
-    """Split packed words into lanes, the lowest first; shape (words, lanes)."""
+    """Return the lanes of packed words, the lowest first, shape (words, lanes)."""
     out = np.zeros((len(words), lanes), np.int64)
     for row, word in enumerate(words):
         for lane in range(lanes):
@@ -132,12 +138,13 @@ def unpack(words: list[int], lanes: int, width: int, signed: bool) -> np.ndarray
 
 
 def differing(network: Network, images: np.ndarray, planned: Plan, seen: Observed) -> list[str]:
-    """Compare everything seen with golden; one line for each array that differs."""
+    """Return a line for each array of observed values that differs from the golden model's."""
     from spikeloom.sw.golden import Golden
 
     result = Golden(network).run(images, trace=True)
+    assert result.trace is not None
     found = []
-    logits = np.array(seen.logits).reshape(len(images), -1)
+    logits: np.ndarray = np.array(seen.logits).reshape(len(images), -1)
     expected = result.logits.numpy()
     shape = network.shapes[network.output.name]
     if len(shape) == 3:
@@ -153,10 +160,12 @@ def differing(network: Network, images: np.ndarray, planned: Plan, seen: Observe
         trace = result.trace[name]
         steps = layer.layer.timesteps
 
-        def ordered(values, steps, target=target, name=name):
-            """(T, N, C, H, W) in golden's order from (image, y, x, group, t, lane)."""
+        def ordered(
+            values: np.ndarray, steps: int, target: StreamPlan = target, name: str = name
+        ) -> np.ndarray:
+            """Return (image, y, x, group, t, lane) in golden's order, (T, N, C, H, W)."""
             values = values.reshape(
-                len(images), target.height, target.width, target.groups, steps, target.lanes
+                len(images), target.height, target.width, target.lane_groups, steps, target.lanes
             )
             values = values.transpose(4, 0, 3, 5, 1, 2)
             values = values.reshape(steps, len(images), -1, target.height, target.width)

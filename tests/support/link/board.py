@@ -1,4 +1,4 @@
-"""Boards to talk to: hardware in Amaranth's simulator, and a model that speaks the protocol."""
+"""Boards for a host to talk to: hardware in Amaranth's simulator, and a model of the protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from spikeloom.sw.link.frames import FLAG
 
 
 class Uart:
-    """Levels of a pin, a clock cycle each, to bytes; written apart from the hardware."""
+    """Receiver of a UART, fed with the pin's level in each clock cycle.
+
+    Written independently of the hardware.
+    """
 
     def __init__(self, cycles: float) -> None:
         self.cycles = cycles
@@ -37,7 +40,7 @@ class Uart:
 
     @staticmethod
     def levels(data: bytes, cycles: float) -> list[int]:
-        """Levels that carry ``data``."""
+        """Return the pin's levels, one for each clock cycle, that transmit ``data``."""
         bits = [b for x in data for b in (0, *(x >> k & 1 for k in range(8)), 1)]
         found: list[int] = []
         for position, bit in enumerate(bits):
@@ -46,9 +49,14 @@ class Uart:
 
 
 class SimulatedBoard:
-    """A transport to a component with pins ``rx`` and ``tx``, in simulated time.
+    """Transport to a component with pins ``rx`` and ``tx``, in simulated time.
 
-    ``damage`` may change the levels that are sent, and the bytes that come back.
+    Attributes
+    ----------
+    damage_levels : callable
+        Changes the levels of each write; does nothing unless it is replaced.
+    damage_bytes : callable
+        Changes the bytes of each read; does nothing unless it is replaced.
     """
 
     def __init__(self, dut: wiring.Component, clock: int, baud: int) -> None:
@@ -87,7 +95,7 @@ class SimulatedBoard:
         return self.damage_bytes(data)
 
     def peek(self, signal: Any) -> int:
-        """Return a signal's present value."""
+        """Return the current value of a signal."""
         return int(self.context.get(signal))
 
     def close(self) -> None:
@@ -95,13 +103,15 @@ class SimulatedBoard:
 
 
 class ModelBoard:
-    """The protocol's device in Python, from its page alone; a transport with a time of its own.
+    """Model of a board in Python, written from the protocol's page alone, with its own time.
 
-    An image's logits are ``logits(image)``; it takes ``delay`` questions until they are there.
+    It is a transport to itself. An image's logits are ``logits(image)``, which are ready when the
+    host has asked for them ``delay`` times.
     """
 
-    #: Bytes of an image and of a logit, logits; bytes and number of a record's words.
+    #: Bytes of an image, bytes of a logit, and number of logits.
     size, logit_bytes, classes = 7, 2, 3
+    #: For each record, bytes of a word and number of words.
     records: Sequence[tuple[int, int]] = ((2, 4),)
 
     identity = struct.pack(
@@ -175,7 +185,8 @@ class ModelBoard:
         if kind == 2:
             return 0, bytes(self.state) + struct.pack("<HH", self.decoder.damaged & 0xFFFF, 0)
         if kind == 3:
-            return self.store(bank, *struct.unpack("<I", body[1:5]), body[5:]), b""
+            (offset,) = struct.unpack("<I", body[1:5])
+            return self.store(bank, offset, body[5:]), b""
         if kind == 4:
             self.run(bank, *struct.unpack("<I", body[1:]))
         if kind == 5:
@@ -232,13 +243,16 @@ class ModelBoard:
 
 
 class Fire:
-    """A transport that damages what another carries, at given rates per frame.
+    """Transport that damages the data of another transport.
 
     Parameters
     ----------
-    inner : ModelBoard or other transport
+    inner : transport
+        The other transport.
     rate : float
         Probability that a write or read is damaged.
+    seed : int
+        Seed of the random damage.
     """
 
     def __init__(self, inner: Any, rate: float, seed: int) -> None:
@@ -255,7 +269,7 @@ class Fire:
         data = self.inner.read(timeout)
         if data:
             return self.damage(data)
-        # Noise where nothing should be; time goes on.
+        # Now and then noise, while the line should be quiet.
         return self.noise() if self.random.random() < self.rate / 4 else b""
 
     def close(self) -> None:
@@ -276,7 +290,10 @@ class Fire:
 
 
 def damaged(data: bytes, chance: random.Random, late: list[bytes]) -> bytes:
-    """Damage bytes in one of the ways in which a wire does, and some in which none does."""
+    """Return damaged bytes: changed, lost, repeated or moved, as on a bad wire and beyond that.
+
+    ``late`` keeps messages that can come again later.
+    """
     found = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 5))):
         if not found:
@@ -303,7 +320,7 @@ def damaged(data: bytes, chance: random.Random, late: list[bytes]) -> bytes:
         elif what == 8:
             found += bytes(found)
         else:
-            # A whole message that comes once more, after others.
+            # A whole earlier message comes again.
             late.append(bytes(data))
             found[:0] = late[chance.randrange(len(late))]
             del late[:-4]

@@ -1,4 +1,4 @@
-"""A board for any network, in Python: its values are golden's, its orders those of the pages."""
+"""Model of a board for any network: values from the golden model, orders from the documentation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLOCK, BAUD = 12_000_000, 3_000_000
 
 
 def planned(network: Network, config: HardwareConfig | None = None) -> tuple[Plan, LinkPlan]:
-    """Return a plan with taps and counters, and a link that keeps all layers but the last."""
+    """Return a plan with taps and counters, and a link that records all layers but the last."""
     found = plan(network, config or HardwareConfig(budget=16, debug=True, counters=True))
     records = [layer.layer.name for layer in found.layers[:-1]]
     return found, LinkPlan.of(found, CLOCK, BAUD, records=records, receive=256, chunk=50)
@@ -55,7 +55,13 @@ def manifest_of(
 
 
 class NetworkBoard(ModelBoard):
-    """The protocol's device, holding a network."""
+    """Model of a board that holds a network.
+
+    Attributes
+    ----------
+    computed : int
+        Images computed since the last reset.
+    """
 
     def __init__(self, found: Plan, link: LinkPlan, delay: int = 1) -> None:
         self.plan, self.link = found, link
@@ -64,7 +70,7 @@ class NetworkBoard(ModelBoard):
         self.records = [(record.bytes, record.transfers) for record in link.records]
         self.golden = Golden(found.network)
         self.computed = 0
-        # Words of a record come in many pieces.
+        # A host reads a record's words in many pieces.
         self.words = functools.lru_cache(8)(self.words)  # type: ignore[method-assign]
         super().__init__(delay)
 
@@ -73,7 +79,7 @@ class NetworkBoard(ModelBoard):
         self.computed = 0
 
     def image(self, packed: bytes) -> np.ndarray:
-        """Undo the packing, as docs/protocol.md has it."""
+        """Return the image that a host packed as docs/protocol.md describes."""
         network, bits = self.plan.network, self.link.value_bits
         whole = int.from_bytes(packed, "little")
         shape = (1, *network.input.image_shape)
@@ -95,11 +101,13 @@ class NetworkBoard(ModelBoard):
     def words(self, record: int, image: bytes) -> bytes:
         kept = self.link.records[record]
         target = self.plan[kept.layer].target
-        trace = self.golden.run(self.image(image), trace=True).trace[kept.layer].spikes.numpy()
+        trace = self.golden.run(self.image(image), trace=True).trace
+        assert trace is not None
+        spikes = trace[kept.layer].spikes.numpy()
         if target.steps == 1:
-            trace = trace.sum(0, keepdims=True)
+            spikes = spikes.sum(0, keepdims=True)
         shape = (1, target.channels, target.height, target.width, target.steps)
-        values = np.moveaxis(trace[:, 0], 0, -1).reshape(shape)
+        values = np.moveaxis(spikes[:, 0], 0, -1).reshape(shape)
         found = b""
         for lanes in transfers(target, values):
             mask = (1 << kept.values.width) - 1
@@ -110,7 +118,7 @@ class NetworkBoard(ModelBoard):
 
 @contextmanager
 def behind_pty(board: Any) -> Iterator[str]:
-    """Serve a board, or whatever has ``write`` and ``read``, and give the terminal's path."""
+    """Connect a board, or any other transport, to a pseudo-terminal, and yield its path."""
     outer, inner = os.openpty()
     tty.setraw(inner)
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""A link with a stand-in for an accelerator, small enough for many frames in simulation."""
+"""A link with a stub in place of the accelerator, small enough to simulate many frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spikeloom.hw.link import Link, LinkPlan, RecordPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Range
 
-#: First value of an image that takes 32768 cycles; others take 64.
+#: An image that begins with this value takes the stub 32768 clock cycles, any other 64.
 SLOW = 0xEE
 CLOCK, BAUD = 12_000_000, 3_000_000
 
@@ -31,7 +31,7 @@ def stub_plan(values: int = 12, bits: int = 8, **choices: Any) -> LinkPlan:
 
 
 def stub_logits(values: list[int]) -> list[int]:
-    """Any value that differs makes all of them differ."""
+    """Return the stub's logits of an image: a changed value changes all of them."""
     mixed = 0
     for value in values:
         mixed = ((mixed << 3 | mixed >> 13) & 0xFFFF) ^ value
@@ -39,7 +39,7 @@ def stub_logits(values: list[int]) -> list[int]:
 
 
 def stub_record(values: list[int]) -> list[list[int]]:
-    """Each word a pair of values, the low bytes of a logit and of its index."""
+    """Return the stub's record of an image: words of a logit's low byte and its index."""
     found = []
     for index, logit in enumerate(stub_logits(values)):
         low = logit & 0xFF
@@ -48,7 +48,10 @@ def stub_record(values: list[int]) -> list[list[int]]:
 
 
 class Stub(wiring.Component):
-    """Mixes the values of an image; its tap shows the low bytes of what it sends."""
+    """Stub of an accelerator: mixes an image's values to three logits.
+
+    Its tap shows the low byte and the index of each logit; two counters count images and values.
+    """
 
     def __init__(self, plan: LinkPlan) -> None:
         self.plan = plan

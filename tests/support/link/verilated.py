@@ -1,6 +1,7 @@
-"""The link's hardware under fire: the real client, and the device's Verilog in Verilator.
+"""The link under fire: the real client and the link's Verilog, with damaged frames between them.
 
-``python -m link_verilated FRAMES`` damages so many frames and prints what came of it.
+``python -m support.link.verilated FRAMES`` (``make fire``) damages at least that many frames and
+prints the :class:`Outcome`. It fails if the link hangs.
 """
 
 from __future__ import annotations
@@ -28,16 +29,31 @@ _CYCLES = CLOCK // BAUD
 
 
 def build(dut: wiring.Component, folder: Path) -> Path:
-    """Return the program that runs ``dut`` between pipes."""
+    """Return a program that simulates ``dut``, and is controlled through pipes (``pins.cpp``)."""
     text = verilog.convert(dut, name="device", emit_src=False)
     defines = {"CYCLES_PER_BIT": _CYCLES}
     return program.build("device", {"device.v": text}, PINS.read_text(), folder, defines=defines)
 
 
 class VerilatedBoard:
-    """A transport to a built device, in simulated time, that damages what it carries.
+    """Transport to a built device, in simulated time, that damages the data.
 
-    What goes to the device is damaged as bytes and as levels of the pin, what comes back as bytes.
+    Data for the device is damaged in its bytes or in the levels of the pin; data from the device is
+    damaged in its bytes.
+
+    Parameters
+    ----------
+    program : Path
+        Program that :func:`build` made.
+    rate : float
+        Probability that a frame is damaged.
+    seed : int
+        Seed of the random damage.
+
+    Attributes
+    ----------
+    frames, hurt : int
+        Frames so far, and those of them that were damaged.
     """
 
     def __init__(self, program: Path, rate: float, seed: int) -> None:
@@ -64,14 +80,14 @@ class VerilatedBoard:
                 levels = self.levels(damaged(data, self.random, self.late))
             else:
                 levels = self.pulses(levels)
-        self.pass_(levels, 0)
+        self.simulate(levels, 0)
 
     def read(self, timeout: float) -> bytes:
         noise = b""
         if self.random.random() < self.rate / 8:
             noise = self.levels(self.random.randbytes(self.random.randrange(1, 9)))
             noise = noise[self.random.randrange(40) :]
-        self.pass_(noise, max(1, round(timeout * CLOCK)))
+        self.simulate(noise, max(1, round(timeout * CLOCK)))
         data, self.arrived = bytes(self.arrived), bytearray()
         if data:
             self.frames += 1
@@ -87,7 +103,7 @@ class VerilatedBoard:
         return b"".join(self._levels[byte] for byte in data)
 
     def pulses(self, levels: bytes) -> bytes:
-        """Wrong levels, shorter and longer than a bit, and levels that come or go missing."""
+        """Return damaged levels: wrong, lost or repeated, for less or more than a bit's time."""
         found = bytearray(levels)
         for _ in range(self.random.randrange(1, 4)):
             start = self.random.randrange(len(found))
@@ -103,7 +119,8 @@ class VerilatedBoard:
                 found[start:start] = found[start:end]
         return bytes(found)
 
-    def pass_(self, levels: bytes, most: int) -> None:
+    def simulate(self, levels: bytes, most: int) -> None:
+        """Send levels to the device, and simulate for ``most`` cycles or until it has sent."""
         pipe_in, pipe_out = self.process.stdin, self.process.stdout
         assert pipe_in is not None
         assert pipe_out is not None
@@ -116,28 +133,35 @@ class VerilatedBoard:
 
 @dataclass
 class Outcome:
-    """What came of a number of damaged frames."""
+    """Result of :func:`under_fire`."""
 
+    #: All frames, and those that were damaged.
     frames: int
     damaged: int
+    #: Images that were computed, and wrong results, of images and of counts.
     images: int
     wrong: int
+    #: Records of counts that were read.
     counts: int
+    #: Requests, and whole images, that the client sent again.
     resent: int
     repeated: int
+    #: Bursts of damage, and those after which the first request had to be sent again.
     bursts: int
-    #: Bursts after which the first request was not answered at its first.
     slow: int
+    #: Simulated clock cycles.
     cycles: int
 
 
 def under_fire(program: Path, frames: int, rate: float, seed: int = 0) -> Outcome:
-    """Infer random images until ``frames`` frames were damaged, in bursts with quiet in between.
+    """Compute random images until ``frames`` frames were damaged.
+
+    After each burst of 20 images with damage there is a request without.
 
     Raises
     ------
     LinkError
-        If a request was never answered: a hang.
+        If a request was never answered, as the link hangs.
     """
     plan = stub_plan()
     chance = random.Random(seed)
@@ -156,7 +180,7 @@ def under_fire(program: Path, frames: int, rate: float, seed: int = 0) -> Outcom
             values = unpack_words(words, record.bytes, record.lanes, 8, True).tolist()
             seen.counts += 1
             seen.wrong += values != stub_record(list(batch[-1]))
-        # The noise ends. What was cut short is ended by the next frame's first flag.
+        # Without damage, the first flag of the next frame ends one that was cut short.
         board.rate = 0
         seen.bursts += 1
         before = client.traffic.resent

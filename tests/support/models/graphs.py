@@ -1,4 +1,4 @@
-"""Models for the tests of the walk over a graph, and what it refuses in them."""
+"""Models for the tests of the rules, and assertions on the nodes that are refused."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pytest
 from torch import Tensor, nn
 
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.graph.nodes import NodeReport
-from spikeloom.sw.graph.walk import Walked, trace, walk
+from spikeloom.sw.graph import Analysis, NodeReport, analyse, trace
 
 SHAPE = (2, 8, 8)
-#: A forward pass, the node that is refused in it, and a part of the reason.
+#: By a test's name: a forward pass, the node that is refused in it, and a part of the reason.
 Refusals = dict[str, tuple[Callable[["Free", Tensor], Tensor], str, str]]
 
 
@@ -43,30 +42,30 @@ class Free(nn.Module):
         return self._forward(self, x)
 
 
-def walked(
+def analysed(
     forward: Callable[[Free, Tensor], Tensor], shape: tuple[int, ...] | None = SHAPE
-) -> Walked:
-    return walk(trace(Free(forward)), shape)
+) -> Analysis:
+    return analyse(trace(Free(forward)), shape)
 
 
-def chain(*layers: nn.Module, shape: tuple[int, ...] | None = SHAPE) -> Walked:
-    return walk(trace(nn.Sequential(*layers)), shape)
+def chain(*layers: nn.Module, shape: tuple[int, ...] | None = SHAPE) -> Analysis:
+    return analyse(trace(nn.Sequential(*layers)), shape)
 
 
-def refused(result: Walked) -> NodeReport:
-    """Return the one refusal of a walk."""
+def refused(result: Analysis) -> NodeReport:
+    """Return the report on the one node that is refused."""
     (report,) = [r for r in result.reports if not r.supported]
     return report
 
 
-def conv_net(conv: nn.Module, size: int = 8) -> Walked:
-    """Walk over a model with this convolution to 4 channels of size x size."""
+def conv_net(conv: nn.Module, size: int = 8) -> Analysis:
+    """Analyse a model with this convolution to 4 channels of size x size."""
     return chain(conv, nn.ReLU(), nn.Flatten(), nn.Linear(4 * size * size, 3))
 
 
 def assert_refused(forward: Callable[[Free, Tensor], Tensor], node: str, message: str) -> None:
-    """Assert that the first thing that is refused is ``node``, for this reason."""
-    result = walked(forward)
+    """Assert that ``node`` is the first node that is refused, and that this is in the reason."""
+    result = analysed(forward)
     report = next(r for r in result.reports if not r.supported)
     assert report.node == node
     assert message in report.reason

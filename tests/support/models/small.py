@@ -1,9 +1,10 @@
-"""Small models that several tests share, trained or not; each is trained once per process."""
+"""Small models, trained or not. Each is trained only once in a process."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,16 +18,16 @@ from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.training import Trained, train
 
-#: So large that preparing and converting them takes seconds each: test_data_sets.py does it, on
-#: their data sets. The others have the same layers.
+#: Models of the zoo that take seconds to prepare and convert. Only test_data_sets.py uses them,
+#: with their data sets; the other models have the same kinds of layers.
 LARGE = ("net4", "net4-leaky", "vgg9", "vgg11", "vgg16", "resnet18")
-#: The rest of the zoo, and a narrow VGG as deep as the deepest.
+#: Builders of the zoo's other models, and of a narrow VGG with as many layers as the deepest one.
 MODELS: dict[str, Callable[[], nn.Module]] = {
-    **{name: made for name, made in models.MODELS.items() if name not in LARGE},
+    **{name: build for name, build in models.MODELS.items() if name not in LARGE},
     "narrow VGG-16": lambda: VGG([[2] * 2, [3] * 2, [4] * 3, [5] * 3, [6] * 3], [7, 8]),
 }
 
-#: What might be measured of a layer.
+#: Measurements of a layer as an example, none of them suspicious.
 HEALTH = LayerHealth(
     name="conv1",
     timesteps=4,
@@ -53,7 +54,7 @@ def digits(split: str) -> Dataset:
 
 @functools.cache
 def trained(name: str, weight_bits: int = 8) -> Trained:
-    """Return a model of the zoo after a few epochs: not good, but not random either."""
+    """Return a model of the zoo after a few epochs: not accurate, but far from random."""
     torch.manual_seed(0)
     return train(
         models.build(name),
@@ -66,8 +67,8 @@ def trained(name: str, weight_bits: int = 8) -> Trained:
     )
 
 
-def prepared(model: nn.Module, shape: tuple[int, ...], **choices: int) -> fx.GraphModule:
-    """Return an untrained model, prepared, with thresholds from random images of 4 bits."""
+def prepared(model: nn.Module, shape: tuple[int, ...], **choices: Any) -> fx.GraphModule:
+    """Return a prepared, untrained model whose thresholds come from random 4-bit images."""
     module = prepare(model, input_shape=shape, input_scale=1 / 16, **choices)
     module.meta[META]["input_bits"] = 4
     initialise(module, torch.from_numpy(random_images(64, shape)).float() / 16)
@@ -79,7 +80,10 @@ def random_images(count: int, shape: tuple[int, ...]) -> np.ndarray[tuple[int, .
 
 
 class Residual(nn.Module):
-    """For (2, 6, 6) images: batch-norm, a depthwise convolution, two kinds of shortcut, a pool."""
+    """Residual model for images of shape (2, 6, 6).
+
+    It has batch-norm, a depthwise convolution, an identity and a projected shortcut, and a pool.
+    """
 
     def __init__(self, act: type[nn.Module] = nn.ReLU) -> None:
         super().__init__()
@@ -101,7 +105,7 @@ class Residual(nn.Module):
 
 
 def normed(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
-    """Return a model whose batch-norms have seen something, in eval mode."""
+    """Return the model in eval mode, with batch-norm statistics from random images."""
     with torch.no_grad():
         model.train()(torch.from_numpy(random_images(64, shape)).float() / 16)
     return model.eval()

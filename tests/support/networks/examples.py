@@ -1,4 +1,4 @@
-"""Networks that several tests start from."""
+"""Small example networks that hold every kind of part."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def logits_layer(source: str, weight: np.ndarray[Any, Any], timesteps: int = 1) 
 
 
 def everything() -> Network:
-    """Return a small network with every kind of part in it."""
+    """Return a network with IF and ladder neurons, both pools, and counts and spikes."""
     rng = np.random.default_rng(0)
     return Network(
         DirectInput((1, 5, 6), bits=3),
@@ -91,7 +91,7 @@ def everything() -> Network:
 
 
 def every_kind() -> Network:
-    """Return a small network of the kinds that :func:`everything` leaves out."""
+    """Return a network of the kinds of parts that :func:`everything` does not have."""
     rng = np.random.default_rng(1)
     depthwise = Conv2d(rng.integers(-3, 4, (2, 1, 3, 3)), padding=(1, 1), groups=2)
     pointwise = Conv2d(rng.integers(-3, 4, (2, 2, 1, 1)))

@@ -1,7 +1,7 @@
 """The contract once more, in plain Python loops, written from ``docs/contract.md`` alone.
 
-It shares no code with the golden model, which is compared with it: one image at a time, Python's
-unbounded integers, no tensor library.
+The golden model is compared with it, and shares no code with it: it takes one image at a time, uses
+Python's unbounded integers, and no tensor library.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from spikeloom.sw.network import Network
 
-#: A feature map: a value for each index, (c, y, x) or (i,).
+#: A feature map: a value for each index (c, y, x) or (i,).
 Map = dict[tuple[int, ...], int]
 #: A neuron between timesteps: its potential v and its net number of spikes (or quanta) m.
 State = tuple[int, int]
@@ -21,7 +21,7 @@ State = tuple[int, int]
 
 @dataclass
 class Activity:
-    """One layer's values, by timestep and index."""
+    """Values of one layer for one image, by timestep and index."""
 
     currents: list[Map] = field(default_factory=list)
     spikes: list[Map] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Activity:
 
 
 def run(network: Network, image: Any) -> dict[str, Activity]:
-    """Return what every layer does when the network sees ``image``, a nested list."""
+    """Return every layer's values, by name, for an ``image``, which is a nested list."""
     indices = _indices(network.input.shape)
     constant = network.input.kind in ("direct", "count")
     frames = [image] if constant else image
@@ -66,12 +66,12 @@ def run(network: Network, image: Any) -> dict[str, Activity]:
 
 
 def label(logits: Map) -> int:
-    """Return the position of the largest logit in row-major order; of several, the first."""
+    """Return the row-major position of the largest logit, or the first of several such."""
     values = [logits[i] for i in sorted(logits)]
     return values.index(max(values))
 
 
-# --- transports: what a connection hands on at timestep t of T ------------------------------------
+# --- transports: the values that a connection carries at timestep t of T --------------------------
 
 
 def _same_step(source: list[Map], t: int, timesteps: int) -> Map:
@@ -95,7 +95,7 @@ def _total(maps: list[Map]) -> Map:
 
 
 def step(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
-    """Return the spike and the new state of channel ``c``'s neuron; before t = 0 it has none."""
+    """Return the spike and new state of a neuron of channel ``c``, which has no state at t = 0."""
     return _NEURONS[neuron.kind](neuron, c, t, state, total)
 
 

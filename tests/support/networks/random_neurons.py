@@ -1,4 +1,4 @@
-"""Random parameters of neurons, for :mod:`strategies`: lively ones, and extreme ones."""
+"""Random neurons for :mod:`strategies`: some that fire often, some with extreme parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HIGHEST = (1 << 47) - 1
 
 
 class Drawing(Protocol):
-    """What draws: hypothesis, in the end."""
+    """Source of random choices. :mod:`strategies` implements it with hypothesis."""
 
     settings: dict[str, Any]
 
@@ -32,10 +32,10 @@ class Drawing(Protocol):
 
 
 class Lively:
-    """Parameters among which the accumulators of some random images lie.
+    """Draws parameters close to the accumulators that random images cause.
 
-    The proven range is far wider than what images reach: most parameters drawn from all of it
-    make neurons that fire always or never.
+    The proven range is far wider than the values that images reach: most parameters drawn from the
+    whole of it make neurons that fire always or never.
     """
 
     def __init__(self, drawing: Drawing, network: Network) -> None:
@@ -53,10 +53,10 @@ class Lively:
         self.channels = len(self.seen)
         self.bits = drawing.integer(0, drawing.settings["max_fraction_bits"])
         scale = 2**self.bits
-        #: A current's usual magnitude, and its mean, by channel.
+        #: Mean magnitude and mean of the currents, by channel.
         self.size = (np.abs(self.seen).mean(1) * scale + 1).astype(np.int64)
         self.mean = (self.seen.mean(1) * scale).astype(np.int64)
-        #: How far a current usually is from its mean: over all images, and over one's timesteps.
+        #: Standard deviation of the currents, over everything and over one image's timesteps.
         over_time = np.moveaxis(seen.std(0), 1, 0).reshape(self.channels, -1).mean(1)
         self.spreads = [(x * scale + 1).astype(np.int64) for x in (self.seen.std(1), over_time)]
 
@@ -77,14 +77,14 @@ class Lively:
         return threshold, np.where(half, threshold >> 1, self.rng.integers(threshold)), bias
 
     def liveliest(self, build: Callable[[], Neuron]) -> Neuron:
-        """Return the one of several random neurons whose spikes are of the most different values.
+        """Return the one of several random neurons whose spikes have the most different values.
 
-        Spikes of negative sign, or of the less usual amplitude, are rare otherwise.
+        Negative spikes, and those of the rarer amplitude, would hardly occur otherwise.
         """
         return max([build() for _ in range(12)], key=self.variety)
 
     def variety(self, neuron: Neuron) -> float:
-        """Return how many values, and how evenly, the spikes have that the currents cause."""
+        """Return a measure that grows with the number and evenness of a neuron's spike values."""
         layer = dataclasses.replace(self.probe, neuron=neuron)
         dynamics = Dynamics.of(layer, self.currents.ndim - 2, self.currents.device)
         state, spikes = dynamics.start(self.currents[0]), []
@@ -92,7 +92,7 @@ class Lively:
             fired, state = dynamics.step(t, current, state)
             spikes.append(fired.numpy())
         _, numbers = np.unique(np.stack(spikes), return_counts=True)
-        # Roots, since the rarest value is to count.
+        # The square root gives rare values more weight.
         return float(np.sqrt(numbers / numbers.sum()).sum())
 
     def if_neuron(self) -> Neuron:
@@ -127,13 +127,13 @@ class Lively:
         return Ladder(np.sort(levels + self.rng.integers(0, 2), axis=1))
 
     def logits_neuron(self) -> Logits:
-        # Alike means, so that the label depends on the image.
+        # All channels get the same mean, so that the label depends on the image.
         bias = self.uniform(-self.size // 2, self.size // 2) - self.mean
         return Logits(bias, fraction_bits=self.bits)
 
 
 class Wide:
-    """Parameters from the whole proven range, and from its ends."""
+    """Draws parameters from the whole proven range, and from its ends."""
 
     def __init__(self, drawing: Drawing, network: Network) -> None:
         self.drawing = drawing

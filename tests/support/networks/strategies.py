@@ -63,14 +63,16 @@ def networks(
     branches: bool = True,
     extremes: bool = True,
 ) -> st.SearchStrategy[Network]:
-    """Return a strategy of small networks that keep the contract.
+    """Return a strategy of small valid networks.
 
     Parameters
     ----------
     min_layers, max_layers : int
-        Number of layers, the output layer included.
+        Number of layers, including the output layer.
     max_channels : int
-        Most channels of a feature map; ``max_features`` the same for a fully connected layer.
+        Most channels of a feature map.
+    max_features : int
+        Most features of a fully connected layer.
     max_side : int
         Largest height and width of the input.
     max_kernel : int
@@ -80,14 +82,14 @@ def networks(
     inputs : sequence of str
         Kinds of the input.
     neurons : sequence of str
-        Kinds for the firing layers.
+        Kinds of neurons of all layers but the last.
     transports : sequence of str
-        Besides ``"count"``, which is drawn wherever no other of them can be.
+        Transports. ``"count"`` is drawn as well, where none of the given ones is possible.
     convolutions, groups, identities, pools : bool
-        Whether to draw any.
+        Whether these may occur.
     branches : bool
         Whether layers may have several connections, and read other layers than the one before.
-        A layer that nobody reads then occurs, but seldom.
+        Layers that no other layer reads then occur, but rarely.
     extremes : bool
         Whether thresholds and levels may lie at the limits of the contract's 48 bits.
     """
@@ -98,7 +100,7 @@ def networks(
 def images_for(
     network: Network, count: int | st.SearchStrategy[int] = 4
 ) -> st.SearchStrategy[Array]:
-    """Return a strategy of (count, *image_shape) images, of the narrowest unsigned type."""
+    """Return a strategy of images, shape (count, *image_shape), of the narrowest unsigned type."""
     high = network.input.values().high
     dtype = np.min_scalar_type(high)
     counts = st.just(count) if isinstance(count, int) else count
@@ -108,9 +110,10 @@ def images_for(
 def _arrays(
     dtype: np.dtype[Any], shape: tuple[int, ...], low: int, high: int
 ) -> st.SearchStrategy[Array]:
-    """Return a strategy of arrays that shrink well, or else differ in every element.
+    """Return a strategy of arrays: some that shrink well, most with random elements.
 
-    Hypothesis fills most of an array with one value, and a network of equal weights shows little.
+    Hypothesis' own arrays hold one value in most places, and networks with equal weights would
+    reveal few errors. The others are random numbers of a seed, some of them replaced by 0.
     """
 
     def seeded(seed: int) -> Array:
@@ -129,7 +132,7 @@ def _arrays(
 def _networks(
     draw: st.DrawFn, min_layers: int, max_layers: int, settings: dict[str, Any]
 ) -> Network:
-    # Not `st.integers`, which prefers the least.
+    # `st.integers` would prefer small numbers.
     number = draw(st.sampled_from(range(min_layers, max_layers + 1)), label="layers")
     drawn = _Drawing(draw, settings)
     for index in range(number):
@@ -138,13 +141,14 @@ def _networks(
 
 
 class _Drawing:
-    """A network that grows layer by layer, and what the next layer must know about it."""
+    """A network while it is drawn, layer by layer."""
 
     def __init__(self, draw: st.DrawFn, settings: dict[str, Any]) -> None:
         self.draw = draw
         self.settings = settings
         self.layers: list[Layer] = []
-        # Some networks are all counts or all spikes; mixed ones seldom have two alike in a row.
+        # Some networks have only counts or only spikes, as mixed ones rarely have two layers of the
+        # same kind in a row.
         self.neurons, self.transports = tuple(settings["neurons"]), tuple(settings["transports"])
         temporal = tuple(t for t in self.transports if t in TEMPORAL)
         timed = tuple(k for k in self.neurons if temporal and temporal[0] in _KINDS[k].outgoing)
@@ -163,7 +167,7 @@ class _Drawing:
         self.shapes: dict[str, tuple[int, ...]] = {INPUT: shape}
 
     def integer(self, low: int, high: int) -> int:
-        """Draw uniformly where there are few values: `st.integers` prefers the least."""
+        """Draw a number, uniformly if there are few values: `st.integers` prefers small ones."""
         few = high - low < 64
         return self.draw(st.sampled_from(range(low, high + 1)) if few else st.integers(low, high))
 
@@ -219,9 +223,9 @@ class _Drawing:
         return next(layer.timesteps for layer in self.layers if layer.name == source)
 
     def possible(self, source: str, kind: str, timesteps: int | None = None) -> list[str]:
-        """Return the transports that can carry ``source`` into ``kind``: at least counts.
+        """Return the transports from ``source`` to a layer of neurons of a kind, at least counts.
 
-        Without ``timesteps``, those of the target can still be chosen.
+        ``timesteps`` are the layer's; None means that they can still be chosen.
         """
         allowed = _KINDS[kind].incoming
         if source != INPUT:
@@ -235,7 +239,7 @@ class _Drawing:
         return [t for t in self.transports if t in allowed and fits[t]] or ["count"]
 
     def timesteps(self, source: str, transport: str) -> int:
-        """Draw the T of a layer that reads ``source`` by ``transport``."""
+        """Draw the timesteps of a layer that reads ``source`` by ``transport``."""
         most, steps = self.settings["max_timesteps"], self.steps(source)
         low = steps if steps and transport in ("spikes", "replicate") else 1
         high = steps if steps and transport in ("spikes", "truncate") else most
@@ -244,7 +248,7 @@ class _Drawing:
     def another(
         self, source: str, kind: str, timesteps: int, out: tuple[int, ...]
     ) -> list[Connection]:
-        """Return one more connection into a layer of shape ``out``, if there can be one."""
+        """Return one more connection to a layer of shape ``out``, or none if none is possible."""
         transport = self.one_of(*self.possible(source, kind, timesteps))
         shape = self.shapes[source]
         for pool in (self.pool(shape, transport), None):
@@ -273,16 +277,16 @@ class _Drawing:
             size = self.integer(1, self.settings["max_kernel"])
             padding = self.integer(max(0, (size - side + 1) // 2), size - 1)
             windows.append((size, self.integer(1, 3), padding))
-        # A pooled source may have more channels than a feature map is to have.
+        # Each group gets at least one channel, also if the source has more than ``max_channels``.
         groups = self.groups(shape[0])
         outs = groups * self.integer(1, max(1, self.settings["max_channels"] // groups))
         return self.convolution(shape[0], outs, groups, windows)
 
     def synapses_into(self, shape: tuple[int, ...], out: tuple[int, ...]) -> Synapses | None:
-        """Return synapses that make ``out`` of a source's ``shape``, if there are any."""
+        """Return synapses from a shape to the shape ``out``, or None if there are none."""
         choices: list[Callable[[], Synapses]] = []
         if shape == out and self.settings["identities"]:
-            # Twice, since a shortcut is what residual networks are made of.
+            # Twice as likely as the others, since residual networks have many of them.
             choices += [lambda: Identity(self.weight(shape[0]))] * 2
         if len(out) == 1:
             choices.append(lambda: Linear(self.weight(out[0], int(np.prod(shape)))))
@@ -298,14 +302,14 @@ class _Drawing:
         return self.one_of(*choices)() if choices else None
 
     def all_windows(self) -> list[tuple[int, int, int]]:
-        """Return every kernel size, stride and padding along one axis."""
+        """Return every kernel size, stride and padding that is drawn along one axis."""
         sizes = range(1, self.settings["max_kernel"] + 1)
         return [
             (size, stride, pad) for size in sizes for stride in (1, 2, 3) for pad in range(size)
         ]
 
     def groups(self, *channels: int) -> int:
-        """Draw a number of groups that divides all numbers of channels: often 1, often the most."""
+        """Draw a number of groups that divides all ``channels``, often 1 or the largest."""
         if not self.settings["groups"] or self.draw(st.booleans()):
             return 1
         most = int(np.gcd.reduce(channels))
@@ -315,7 +319,7 @@ class _Drawing:
     def convolution(
         self, ins: int, outs: int, groups: int, windows: list[tuple[int, int, int]]
     ) -> Conv2d:
-        """Return a convolution with (size, stride, padding) for each axis."""
+        """Return a convolution, with (size, stride, padding) given for both axes."""
         (high, down, top), (wide, right, left) = windows
         weight = self.weight(outs, ins // groups, high, wide)
         return Conv2d(weight, (down, right), (top, left), groups)

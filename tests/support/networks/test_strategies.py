@@ -1,4 +1,4 @@
-"""The random networks reach everything that the contract knows: tests that draw them rely on it."""
+"""Random networks hold everything that the contract knows, as the tests that draw them assume."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 
 
 def structures(network: Network) -> set[str]:
-    """Return names of what a network's structure holds."""
+    """Return names of the parts and shapes of structure that a network has."""
     names = {f"{network.input.kind} input"}
     reads = Counter(c.source for layer in network.layers for c in layer.connections)
     for layer in network.layers:
@@ -60,7 +60,7 @@ def structures(network: Network) -> set[str]:
 
 
 def activities(layer: Layer, spikes: np.ndarray[Any, Any]) -> set[str]:
-    """Return names of what a layer's neurons did; ``spikes`` have the time axis first."""
+    """Return names of the kinds of behaviour in a layer's spikes, whose first axis is time."""
     neuron, seen = layer.neuron, set(np.unique(spikes).tolist())
     names = {f"{neuron.kind} {value:+d}" for value in seen}
     if isinstance(neuron, Burst):
@@ -84,7 +84,7 @@ def activities(layer: Layer, spikes: np.ndarray[Any, Any]) -> set[str]:
 def test_everything_is_drawn() -> None:
     found: Counter[str] = Counter()
 
-    # In shares: hypothesis varies what it has drawn before, so that one run dwells on few kinds.
+    # In several runs, since hypothesis varies earlier draws, so that one run draws few kinds.
     for share in range(20):
 
         @seed(share)

@@ -52,6 +52,73 @@ def test_boards_as_json() -> None:
     assert all(entry["tried"] is None for entry in entries.values())
 
 
+def test_a_template_is_a_table_that_boards_takes(tmp_path: Path) -> None:
+    code, output = run("boards", "--template")
+    assert (code, output) == (0, Board.template())
+    path = tmp_path / "mine.toml"
+    path.write_text(output)
+    code, output = run("boards", "--board", path, "--json")
+    assert code == 0
+    (entry,) = json.loads(output)
+    assert (entry["name"], entry["loader"], entry["bitstream"]) == ("my-board", "", True)
+    code, output = run("boards", "--board", path)
+    assert code == 0
+    assert "my-board" in output
+    assert "icebreaker" not in output
+
+
+def test_the_table_of_a_known_board() -> None:
+    assert run("boards", "--template", "iCEBreaker") == (0, Board.template("icebreaker"))
+    code, output = run("boards", "--template", "de10")
+    assert (code, output[:31]) == (2, "error: there is no board 'de10'")
+    code, output = run("boards", "--json", "--template")
+    assert code == 2
+    assert (
+        output == "error: --template prints a table and nothing else: leave out --json, --board\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["boards", "build", "board", "program"])
+def test_a_bad_table_is_told_without_a_traceback(
+    command: str, manifest: Manifest, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(Board.template().replace("25.0", "'25 MHz'"))
+    before = {
+        "build": ["digits-conv", "--out", tmp_path / "out"],
+        "board": ["digits-conv", "--simulate"],
+        "program": [manifest.path],
+    }
+    code, output = run(command, *before.get(command, []), "--board", path)
+    assert code == 2
+    assert output == (
+        f"error: {path}: clock.mhz must be a number, not '25 MHz'. `spikeloom boards --template` "
+        f"explains every key\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_board_of_one_s_own_is_named_when_it_is_loaded(tmp_path: Path) -> None:
+    made, path = described(tmp_path, "my-board"), tmp_path / "mine.toml"
+    path.write_text(Board.template())
+    code, output = run("program", made.path, "--dry-run")
+    assert code == 2
+    assert output.startswith("error: there is no board 'my-board': the boards are arty-a7-100t, ")
+    assert output.endswith("if it is one of your own, add --board with its table\n")
+    code, output = run("program", made.path, "--dry-run", "--board", path)
+    assert code == 2
+    assert output.startswith("error: the table of My board does not say 'loader': add the board's")
+    path.write_text(Board.template().replace('# loader = ""', 'loader = "colorlight"'))
+    code, output = run("program", made.path, "--dry-run", "--board", path)
+    assert code == 0
+    assert output.endswith(f" -b colorlight {tmp_path}/net.bit\n")
+    code, output = run("program", made.path, "--dry-run", "--board", "icebreaker")
+    assert code == 2
+    assert output.startswith(
+        f"error: {made.path} is for the board 'my-board', not for 'icebreaker'"
+    )
+
+
 def test_choices_of_tools_are_those_of_the_build() -> None:
     assert build.SOURCES == SOURCES
 

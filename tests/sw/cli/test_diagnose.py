@@ -6,6 +6,7 @@ import copy
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import pytest
@@ -29,7 +30,7 @@ def changed(factor: float) -> Trained:
     """The trained model, with another λ in its first layer."""
     trained = small.trained("digits-mlp")
     model = copy.deepcopy(trained.model)
-    activation = next(m for m in model.modules() if hasattr(m, "log_threshold"))
+    activation: Any = next(m for m in model.modules() if hasattr(m, "log_threshold"))
     activation.set_threshold(activation.threshold * factor)
     return replace(trained, model=model)
 
@@ -83,9 +84,8 @@ def test_a_failure_is_named_and_sets_the_exit_status(tmp_path: Path) -> None:
 
 def test_a_spiking_model_is_measured_through_time(tmp_path: Path) -> None:
     trained = small.trained("digits-mlp")
-    network = spiking(
-        copy.deepcopy(trained.model), transport="spikes", neuron="burst", largest=2, timesteps=3
-    ).eval()
+    model: Any = copy.deepcopy(trained.model)
+    network = spiking(model, transport="spikes", neuron="burst", largest=2, timesteps=3).eval()
     path = tmp_path / "spiking.safetensors"
     checkpoint.save(replace(trained, model=network), path)
     result = run(path, "--images", "64", "--json")

@@ -1,16 +1,15 @@
-"""What the options that choose hardware say, where nothing is chosen, is what the hardware says."""
+"""Options that choose hardware: their defaults, and the configuration that they make."""
 
 from __future__ import annotations
 
-from spikeloom.hw.planning import config
-from spikeloom.sw.cli import hardware
+from spikeloom.hw.planning import HardwareConfig
+from spikeloom.sw.cli.hardware import HardwareOptions
 
 
 def test_defaults_are_those_of_the_hardware() -> None:
-    assert hardware.HardwareOptions().config() == config.HardwareConfig()
-    assert hardware.TIMES == config.TIMES
+    assert HardwareOptions().config() == HardwareConfig()
 
 
 def test_what_is_chosen_reaches_the_hardware() -> None:
-    chosen = hardware.HardwareOptions("conv1=8,fc=4", "2", 3, "fold").config(counters=True)
-    assert chosen == config.HardwareConfig({"conv1": 8, "fc": 4}, 2, 3, time="fold", counters=True)
+    chosen = HardwareOptions("conv1=8,fc=4", "2", 3, "fold").config(counters=True)
+    assert chosen == HardwareConfig({"conv1": 8, "fc": 4}, 2, 3, time="fold", counters=True)

@@ -27,7 +27,7 @@ epochs = 1
 """
 
 
-def invoke(*arguments: str | Path) -> Result:
+def invoke(*arguments: str | int | Path) -> Result:
     return CliRunner().invoke(main, ["train", *map(str, arguments)])
 
 

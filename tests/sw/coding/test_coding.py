@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support.models import small
@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from spikeloom.sw.cli import coding as command
 from spikeloom.sw.coding import ALIGNMENTS, TRANSPORT_CHOICES, Coding, coding, fold
-from spikeloom.sw.coding.options import INPUT_CHOICES
+from spikeloom.sw.coding.options import INPUT_CHOICES, Options
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import CountInput, DirectInput, Neuron, SpikeInput
 from spikeloom.sw.quantized import SignedQCFS
@@ -27,7 +27,7 @@ def three(act: type[nn.Module] = nn.ReLU, **choices: Any) -> fx.GraphModule:
 
 def coded(model: fx.GraphModule | None = None, **options: Any) -> Coding:
     model = three() if model is None else model
-    return coding(fold(model), model.meta[META], options)
+    return coding(fold(model), model.meta[META], cast(Options, options))
 
 
 def of(made: Coding, what: str) -> list[Any]:

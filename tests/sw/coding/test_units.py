@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spikeloom.sw.coding import FoldedLayer
 from spikeloom.sw.coding.folding import FoldedSynapses
 from spikeloom.sw.coding.units import share_units
-from spikeloom.sw.graph.nodes import Pooling, Tap
+from spikeloom.sw.graph import Pooling, Tap
 from spikeloom.sw.quantized import QCFS
 
 POSITIVE = st.floats(2**-6, 2**6).map(Fraction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,7 +213,7 @@ def real_spikes(population: Population, kind: str, channel: int, values: list[in
     return spikes
 
 
-def integer_spikes(neuron: Neuron, channel: int, values: list[int]) -> list[int]:
+def integer_spikes(neuron: Any, channel: int, values: list[int]) -> list[int]:
     """Return what the golden model fires."""
     c = channel
     signed = isinstance(neuron, Signed)
@@ -220,7 +221,8 @@ def integer_spikes(neuron: Neuron, channel: int, values: list[int]) -> list[int]
         ("threshold", "negative_threshold", "bias") if signed else ("threshold", "initial", "bias")
     )
     one_channel = replace(neuron, **{name: getattr(neuron, name)[c : c + 1] for name in names})
-    layer = Layer("layer", len(values), one_channel, (Connection("x", "spikes", Linear([[1]])),))
+    connection = Connection("x", "spikes", Linear(np.array([[1]])))
+    layer = Layer("layer", len(values), one_channel, (connection,))
     dynamics = Dynamics.of(layer, 1, torch.device("cpu"))
     currents = torch.tensor(values)
     state = dynamics.start(currents[:1])

@@ -127,7 +127,7 @@ def test_identity_5_for_residual_and_depthwise_networks(
     net = small.normed(small.Residual(nn.LeakyReLU if signed else nn.ReLU), shape)
     model = small.prepared(net, shape, timesteps=timesteps, weight_bits=bits)
     # Bursts of T spikes at once do in one timestep what the others do in T.
-    options = {"largest": timesteps} if neuron == "burst" else {}
+    options: dict[str, Any] = {"largest": timesteps} if neuron == "burst" else {}
     network = convert(model, neuron=neuron, **options)
     assert network.layers[2].timesteps == (1 if neuron == "burst" else timesteps)
     images = small.random_images(20, shape)
@@ -245,7 +245,8 @@ def with_gains(gains: list[float]) -> fx.GraphModule:
     model[1].bias = nn.Parameter(torch.linspace(0.1, 0.4, len(gains)))
     model.append(nn.Linear(len(gains) * 4, 3))
     prepared = small.prepared(model, (1, 4, 4))
-    prepared.get_submodule("activations.layer_0").set_threshold(0.5)
+    activation: Any = prepared.get_submodule("activations.layer_0")
+    activation.set_threshold(0.5)
     return prepared
 
 
@@ -254,7 +255,8 @@ def test_gains_of_zero_and_below(neuron: str) -> None:
     model = with_gains([1.0, -1.0, 0.0, 1e-12, -3.0, 0.0])
     network = convert(model, neuron=neuron)
     weight = network.layers[0].connections[0].synapses.weight
-    original = model.get_submodule("0").int_weight()
+    quantized: Any = model.get_submodule("0")
+    original = quantized.int_weight()
     assert np.array_equal(weight[0], original[0])
     assert np.array_equal(weight[1], -original[1])
     assert not weight[[2, 3, 5]].any()
@@ -265,11 +267,13 @@ def test_gains_of_zero_and_below(neuron: str) -> None:
 @pytest.mark.parametrize("transport", ["count", "spikes"])
 def test_channels_that_never_or_always_fire_lose_their_weights(transport: str) -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    first = nn.Linear(4, 3)
+    model = nn.Sequential(first, nn.ReLU(), nn.Linear(3, 2))
     with torch.no_grad():
-        model[0].bias.copy_(torch.tensor([-100.0, 0.1, 100.0]))
+        first.bias.copy_(torch.tensor([-100.0, 0.1, 100.0]))
     prepared = small.prepared(model, (4,))
-    prepared.get_submodule("activations.layer_0").set_threshold(1.0)
+    activation: Any = prepared.get_submodule("activations.layer_0")
+    activation.set_threshold(1.0)
     network = convert(prepared, transport=transport)
     weight = network.layers[0].connections[0].synapses.weight
     assert [bool(row.any()) for row in weight] == [False, True, False]

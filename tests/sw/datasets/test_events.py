@@ -247,8 +247,9 @@ def test_recordings_have_spikes_and_their_sums(tmp_path: Path) -> None:
     assert np.array_equal(data.images, data.spikes.sum(1))
     assert (data.bits, data.scale, data.images.dtype) == (4, 1 / 8, np.uint8)
     assert data.inputs().shape == (3, 2, 34, 34)
-    assert data.head(2).spikes is not None
-    assert np.array_equal(data.head(2).spikes, data.spikes[:2])
+    first = data.head(2).spikes
+    assert first is not None
+    assert np.array_equal(first, data.spikes[:2])
 
 
 def test_recordings_in_chosen_bins(tmp_path: Path) -> None:
@@ -267,6 +268,8 @@ def test_images_for_a_network(tmp_path: Path) -> None:
     data = datasets.load("nmnist", "test", write_nmnist(tmp_path), binning)
     assert data.images_for(timed) is data.spikes
     assert data.images_for(still) is data.images
+    first = datasets.first_images("nmnist", timed, 1, tmp_path)
+    assert np.array_equal(first, data.spikes[:1])
     digits = small.digits("test")
     assert (digits.steps, digits.timed_shape) == (None, (1, 8, 8))
     assert digits.images_for(still) is digits.images

@@ -65,7 +65,7 @@ def test_the_only_array_need_not_be_called_images(tmp_path: Path) -> None:
     ],
 )
 def test_images_that_do_not_fit(
-    tmp_path: Path, arrays: dict[str, Array], error: type[Exception], message: str
+    tmp_path: Path, arrays: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(error, match=message):

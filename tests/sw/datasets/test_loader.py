@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spikeloom.sw import datasets
 from spikeloom.sw.datasets import Content, Loader
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.network import CountInput, SpikeInput
 
 
 def test_every_data_set_is_found_by_its_name() -> None:
@@ -43,3 +45,13 @@ def test_contents_are_told_by_their_checksum() -> None:
     assert content.sha256 == hashlib.sha256(b"abc").hexdigest()
     assert content.sha256.startswith("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200")
     assert not any(loader.is_published(content) for loader in map(datasets.loader, Loader.kinds))
+
+
+def test_first_images_are_those_of_the_test_split() -> None:
+    source = CountInput((1, 8, 8), 16)
+    images = datasets.first_images("digits", source, 3)
+    assert images.dtype == np.int64
+    assert np.array_equal(images, datasets.load("digits", "test").images[:3])
+    assert len(datasets.first_images("digits", source, 1000)) == 360
+    with pytest.raises(DataError, match="digits has still images"):
+        datasets.first_images("digits", SpikeInput((1, 8, 8), 5, 3), 1)

@@ -216,8 +216,9 @@ def test_an_untouched_initialisation_is_recognised() -> None:
 
 def test_dead_layers_are_recognised() -> None:
     prepared = prepared_of("digits-mlp")
+    layer: Any = prepared.get_submodule("fc1")
     with torch.no_grad():
-        prepared.get_submodule("fc1").bias[40:] = -100.0
+        layer.bias[40:] = -100.0
     finding = found(train(prepared, epochs=1))["dead-layer"]
     assert finding.layers == ("fc1",)
     assert "dead" in finding.what
@@ -225,8 +226,9 @@ def test_dead_layers_are_recognised() -> None:
 
 def test_a_dead_layer_takes_no_blame_for_a_missing_estimator() -> None:
     prepared = prepared_of("digits-mlp")
+    layer: Any = prepared.get_submodule("fc2")
     with torch.no_grad():
-        prepared.get_submodule("fc2").bias.fill_(-100.0)
+        layer.bias.fill_(-100.0)
     history = train(prepared, epochs=1)
     assert [layer.gradient for layer in history[-1]] == [0, 0]
     assert set(found(history)) == {"dead-layer"}

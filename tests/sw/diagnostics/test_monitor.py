@@ -25,9 +25,10 @@ from spikeloom.sw.training import param_groups
 
 def identity(activation: nn.Module, timesteps: int = 4) -> fx.GraphModule:
     """Two inputs through an activation with λ = 1, and out again."""
-    model = nn.Sequential(nn.Linear(2, 2), activation, nn.Linear(2, 2))
+    layers = nn.Linear(2, 2), nn.Linear(2, 2)
+    model = nn.Sequential(layers[0], activation, layers[1])
     with torch.no_grad():
-        for layer in (model[0], model[2]):
+        for layer in layers:
             layer.weight.copy_(torch.eye(2))
             layer.bias.zero_()
     return prepare(model, input_shape=(2,), timesteps=timesteps, weight_bits=16)
@@ -66,6 +67,7 @@ def test_measures_of_a_layer_are_those_computed_by_hand() -> None:
 
 def test_the_gradient_is_that_by_lambda_not_by_its_logarithm() -> None:
     model = identity(nn.ReLU())
+    layer: Any
     (layer,) = (m for m in model.modules() if hasattr(m, "log_threshold"))
     layer.set_threshold(2.0)
     (health,) = watched(model, IMAGES)
@@ -81,6 +83,7 @@ def test_the_gradient_is_that_at_constant_timesteps_however_they_are_learned(
 ) -> None:
     images = torch.tensor([[0.05, -1.0], [0.62, -1.0], [1.9, -1.0], [3.0, -1.0]])
     fixed, learned = identity(nn.ReLU()), identity(nn.ReLU())
+    layer: Any
     for model in (fixed, learned):
         (layer,) = (m for m in model.modules() if hasattr(m, "log_threshold"))
         layer.set_threshold(2.0)
@@ -111,8 +114,9 @@ def test_signed_layers_are_measured_on_both_sides() -> None:
 def test_spikes_are_counted_as_they_are(
     neuron: str, options: dict[str, Any], training: bool
 ) -> None:
+    model: Any = copy.deepcopy(small.trained("digits-conv").model)
     network = spiking(
-        copy.deepcopy(small.trained("digits-conv").model),
+        model,
         transport="spikes",
         neuron=neuron,
         **options,
@@ -140,9 +144,8 @@ def test_spikes_are_counted_as_they_are(
 
 
 def test_gradients_of_spiking_networks_are_seen() -> None:
-    network = spiking(
-        copy.deepcopy(small.trained("digits-mlp").model), transport="spikes", neuron="dual"
-    ).train()
+    model: Any = copy.deepcopy(small.trained("digits-mlp").model)
+    network = spiking(model, transport="spikes", neuron="dual").train()
     for layer in watched(network, small.digits("train").inputs()[:32]):
         assert layer.gradient
         assert layer.weight_gradient

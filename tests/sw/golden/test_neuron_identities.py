@@ -115,7 +115,8 @@ def test_2_one_burst_step_does_what_all_if_steps_do(timesteps: int) -> None:
 @pytest.mark.parametrize("largest", [1, 2, 3, 5])
 def test_bursts_under_constant_current_have_a_closed_form(timesteps: int, largest: int) -> None:
     parameters = rectified(8, (-1, 0, 2))
-    trace, accumulators = constant(Burst(**parameters, fraction_bits=0, largest=largest), timesteps)
+    neuron = Burst(**parameters, fraction_bits=0, leak=None, largest=largest)
+    trace, accumulators = constant(neuron, timesteps)
     total = parameters["initial"] + timesteps * (accumulators + parameters["bias"])
     expected = np.clip(total // parameters["threshold"], 0, timesteps * largest)
     np.testing.assert_array_equal(trace.spikes.sum(0), expected)
@@ -179,8 +180,9 @@ def test_with_ever_fired_for_the_net_count_the_count_could_fall_below_zero() -> 
 
 def signed_population(amplitudes: tuple[int, int], biases: tuple[int, ...] = (0,)) -> Signed:
     """Return one channel for every pair of thresholds up to 9, and every bias."""
-    channels = np.array(list(itertools.product(range(1, 10), range(1, 10), biases))).T
-    return Signed(*channels, 0, *amplitudes)
+    channels = list(itertools.product(range(1, 10), range(1, 10), biases))
+    positive, negative, bias = np.array(channels).T
+    return Signed(positive, negative, bias, 0, *amplitudes)
 
 
 def signed_count(neuron: Signed, current: Array, timesteps: int) -> Array:
@@ -250,7 +252,7 @@ def test_4_maximum_of_dual_counts_is_the_count_of_the_maximum(timesteps: int) ->
 @pytest.mark.parametrize("timesteps", TIMESTEPS)
 def test_4_maximum_of_burst_counts_is_the_count_of_the_maximum(timesteps: int) -> None:
     parameters = rectified(5, (-1, 0, 2))
-    logits, current = pooled(Burst(**parameters, fraction_bits=0, largest=3), timesteps)
+    logits, current = pooled(Burst(**parameters, fraction_bits=0, leak=None, largest=3), timesteps)
     total = parameters["initial"] + timesteps * (current + parameters["bias"])
     expected = np.clip(total // parameters["threshold"], 0, 3 * timesteps)
     np.testing.assert_array_equal(logits, expected)

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from support.models.graphs import Free, Refusals, assert_refused, chain, conv_net, refused, walked
+from support.models.graphs import Free, Refusals, analysed, assert_refused, chain, conv_net, refused
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikeloom.sw.graph.nodes import Pooling, Rectifier, Tap
-from spikeloom.sw.quantized import QCFS, Activation, SignedQCFS
+from spikeloom.sw.graph import Pooling, Rectifier, Tap
 
 ACTIVATIONS: dict[str, Callable[[Free, Tensor], Tensor]] = {
     "module": lambda m, x: m.relu(x),
@@ -30,7 +29,7 @@ ACTIVATIONS: dict[str, Callable[[Free, Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_spelling_of_relu(name: str) -> None:
     act = ACTIVATIONS[name]
-    result = walked(lambda m, x: m.fc(torch.flatten(act(m, m.conv1(x)), 1))).require()
+    result = analysed(lambda m, x: m.fc(torch.flatten(act(m, m.conv1(x)), 1))).require()
     conv, fc = result.layers
     assert (conv.name, fc.name) == ("conv1", "fc")
     assert conv.activation is not None
@@ -39,12 +38,12 @@ def test_every_spelling_of_relu(name: str) -> None:
 
 
 def test_relu_twice_is_redundant() -> None:
-    result = walked(lambda m, x: m.fc(m.relu(m.relu(m.conv1(x))).flatten(1))).require()
+    result = analysed(lambda m, x: m.fc(m.relu(m.relu(m.conv1(x))).flatten(1))).require()
     assert result.redundant == ("relu_1",)
 
 
 def test_one_relu_module_may_serve_many_layers() -> None:
-    result = walked(lambda m, x: m.fc(m.relu(m.conv2(m.relu(m.conv1(x)))).flatten(1))).require()
+    result = analysed(lambda m, x: m.fc(m.relu(m.conv2(m.relu(m.conv1(x)))).flatten(1))).require()
     assert [layer.activation for layer in result.layers] == ["relu", "relu_1", None]
 
 
@@ -61,7 +60,7 @@ LEAKY: dict[str, Callable[[Free, Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", [name for name in LEAKY if name != "twice"])
 def test_every_spelling_of_leaky_relu(name: str) -> None:
     act = LEAKY[name]
-    result = walked(lambda m, x: m.fc(act(m, m.conv1(x)).flatten(1))).require()
+    result = analysed(lambda m, x: m.fc(act(m, m.conv1(x)).flatten(1))).require()
     assert result.layers[0].rectifier == Rectifier(0.125)
     assert result.layers[1].synapses[0].tap == Tap("conv1", flat=True, signed=True)
     assert "signed spikes of layer conv1" in [r.reason for r in result.reports]
@@ -69,7 +68,7 @@ def test_every_spelling_of_leaky_relu(name: str) -> None:
 
 def test_the_default_slope_is_torchs() -> None:
     for result in (
-        walked(lambda m, x: m.fc(functional.leaky_relu(m.conv1(x)).flatten(1))),
+        analysed(lambda m, x: m.fc(functional.leaky_relu(m.conv1(x)).flatten(1))),
         conv_net(nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.LeakyReLU())),
     ):
         assert result.layers[0].rectifier == Rectifier(0.01)
@@ -91,7 +90,7 @@ def test_slopes_that_no_spike_can_have(slope: float) -> None:
 
 
 def test_leaky_relu_of_what_is_never_negative_is_redundant() -> None:
-    result = walked(lambda m, x: m.fc(LEAKY["twice"](m, m.conv1(x)).flatten(1))).require()
+    result = analysed(lambda m, x: m.fc(LEAKY["twice"](m, m.conv1(x)).flatten(1))).require()
     assert result.redundant == ("leaky",)
     assert result.layers[0].rectifier == Rectifier()
 
@@ -100,32 +99,8 @@ def test_pools_keep_the_sign() -> None:
     def forward(m: Free, x: Tensor) -> Tensor:
         return m.fc4(m.pool(m.leaky(m.conv1(x))).mean((2, 3)))
 
-    tap = walked(forward).require().layers[1].synapses[0].tap
+    tap = analysed(forward).require().layers[1].synapses[0].tap
     assert tap == Tap("conv1", Pooling("sum", (8, 8)), flat=True, signed=True)
-
-
-class Own(Activation):
-    """An activation that the table has never heard of."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.where(x > 0, x, 0)  # could not be converted, if the walk looked into it
-
-
-@pytest.mark.parametrize(
-    "own", [QCFS(3, 0.5), SignedQCFS(5, 0.5, 0.2, 0.5), Own(7)], ids=lambda own: type(own).__name__
-)
-def test_activations_of_ours_are_kept(own: Activation) -> None:
-    result = chain(nn.Linear(4, 4), own, nn.Linear(4, 2), shape=(4,)).require()
-    rectifier = result.layers[0].rectifier
-    assert rectifier is not None
-    assert repr(rectifier.own) == repr(own)
-    assert result.layers[1].synapses[0].tap.signed == isinstance(own, SignedQCFS)
-    assert f"spikes of layer layer_0, T = {own.levels}" in result.reports[2].reason
-
-
-def test_activations_of_ours_need_something_to_fire_on() -> None:
-    result = chain(nn.Linear(4, 4), nn.ReLU(), QCFS(), nn.Linear(4, 2), shape=(4,))
-    assert refused(result).reason == "QCFS must follow Conv2d or Linear: remove it"
 
 
 def test_other_activations_as_modules() -> None:

@@ -1,4 +1,4 @@
-"""The table of rules: what has none."""
+"""The table of rules: nodes without a rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pools, flattening, and what is left out."""
+"""Flattening, sizes of tensors, and nodes that are left out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from support.models.graphs import SHAPE, Free, Refusals, assert_refused, chain, refused, walked
-from torch import Tensor, nn
+from support.models.graphs import SHAPE, Free, Refusals, analysed, assert_refused
+from torch import Tensor
 from torch.nn import functional
-
-from spikeloom.sw.graph.nodes import Pooling
 
 FLATTENINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "torch.flatten": lambda x: torch.flatten(x, 1),
@@ -29,84 +27,15 @@ FLATTENINGS: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", FLATTENINGS)
 def test_every_spelling_of_flatten(name: str, shape: tuple[int, ...] | None) -> None:
     flat = FLATTENINGS[name]
-    result = walked(lambda m, x: m.fc(flat(m.relu(m.conv1(x)))), shape).require()
+    result = analysed(lambda m, x: m.fc(flat(m.relu(m.conv1(x)))), shape).require()
     assert result.layers[1].synapses[0].tap.flat
-
-
-POOLS: dict[str, tuple[Callable[[Free, Tensor], Tensor], Pooling]] = {
-    "module": (lambda m, x: m.pool(x), Pooling("sum", (2, 2))),
-    "avg_pool2d": (lambda m, x: functional.avg_pool2d(x, 2), Pooling("sum", (2, 2))),
-    "max_pool2d": (lambda m, x: functional.max_pool2d(x, 2), Pooling("max", (2, 2))),
-    "torch.max_pool2d": (lambda m, x: torch.max_pool2d(x, 2), Pooling("max", (2, 2))),
-    "pair": (lambda m, x: functional.avg_pool2d(x, (4, 1), (4, 1)), Pooling("sum", (4, 1))),
-    "adaptive": (lambda m, x: functional.adaptive_avg_pool2d(x, 4), Pooling("sum", (2, 2))),
-    "adaptive max": (lambda m, x: functional.adaptive_max_pool2d(x, 4), Pooling("max", (2, 2))),
-    "adaptive pair": (
-        lambda m, x: functional.adaptive_avg_pool2d(x, (2, None)),
-        Pooling("sum", (4, 1)),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", POOLS)
-def test_every_spelling_of_pooling(name: str) -> None:
-    pool, expected = POOLS[name]
-    result = walked(lambda m, x: m.fc16(pool(m, m.relu(m.conv1(x))).flatten(1)))
-    if name == "adaptive pair" or name == "pair":  # their sizes give 16 values per channel too
-        assert result.shapes["flatten"] == (64,)
-    assert result.require().layers[1].synapses[0].tap.pool == expected
-
-
-GLOBALS: dict[str, Callable[[Tensor], Tensor]] = {
-    "adaptive": lambda x: functional.adaptive_avg_pool2d(x, 1).flatten(1),
-    "adaptive pair": lambda x: functional.adaptive_avg_pool2d(x, (1, 1)).squeeze(),
-    "method": lambda x: x.mean((2, 3)),
-    "function": lambda x: torch.mean(x, dim=(-2, -1)),
-    "kept": lambda x: x.mean(dim=[2, 3], keepdim=True).flatten(1),
-}
-
-
-@pytest.mark.parametrize("name", GLOBALS)
-def test_global_average_pooling(name: str) -> None:
-    pool = GLOBALS[name]
-    result = walked(lambda m, x: m.fc4(pool(m.relu(m.conv1(x)))))
-    assert result.require().layers[1].synapses[0].tap.pool == Pooling("sum", (8, 8))
-
-
-def test_global_pooling_needs_the_shape() -> None:
-    result = walked(lambda m, x: m.fc4(m.relu(m.conv1(x)).mean((2, 3))), None)
-    assert "give input_shape" in refused(result).reason
-
-
-def test_pools_of_one_kind_in_a_row_are_one() -> None:
-    result = walked(
-        lambda m, x: m.fc4(m.pool(functional.avg_pool2d(m.relu(m.conv1(x)), 4)).flatten(1))
-    )
-    assert result.require().layers[1].synapses[0].tap.pool == Pooling("sum", (8, 8))
-
-
-def test_max_pool_commutes_with_the_activation() -> None:
-    before = walked(
-        lambda m, x: m.fc16(m.relu(functional.max_pool2d(m.conv1(x), 2)).flatten(1))
-    ).require()
-    after = walked(
-        lambda m, x: m.fc16(functional.max_pool2d(m.relu(m.conv1(x)), 2).flatten(1))
-    ).require()
-    assert before.layers[1].synapses == after.layers[1].synapses
-
-
-def test_a_pool_may_stand_ahead_of_the_first_layer() -> None:
-    result = chain(
-        nn.MaxPool2d(2), nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)
-    ).require()
-    assert result.layers[0].synapses[0].tap.pool == Pooling("max", (2, 2))
 
 
 def test_dropout_and_identity_are_left_out() -> None:
     def forward(m: Free, x: Tensor) -> Tensor:
         return m.fc(functional.dropout(m.drop(m.relu(m.conv1(x))), 0.1).flatten(1))
 
-    result = walked(forward).require()
+    result = analysed(forward).require()
     assert result.redundant == ("dropout",)
     reasons = {r.node: r.reason for r in result.reports}
     assert "does nothing when the model is used" in reasons["drop"]
@@ -117,50 +46,10 @@ def test_unpacking_a_shape() -> None:
         n, _, _, _ = x.shape
         return m.fc(m.relu(m.conv1(x)).view(n, -1))
 
-    assert walked(forward).require().layers[1].synapses[0].tap.flat
+    assert analysed(forward).require().layers[1].synapses[0].tap.flat
 
 
 REFUSED: Refusals = {
-    "average ahead of the activation": (
-        lambda m, x: m.fc16(m.pool(m.conv1(x)).relu().flatten(1)),
-        "pool",
-        "averages the sums of layer 'conv1' before they fire",
-    ),
-    "different pools": (
-        lambda m, x: m.fc4(functional.max_pool2d(m.pool(m.relu(m.conv1(x))), 4).flatten(1)),
-        "max_pool2d",
-        "follows a sum-pool",
-    ),
-    "overlapping": (
-        lambda m, x: m.fc16(functional.max_pool2d(m.relu(m.conv1(x)), 2, 1)[..., :4, :4]),
-        "max_pool2d",
-        "stride 1 must equal the window (2, 2)",
-    ),
-    "padded pool": (
-        lambda m, x: m.fc(functional.avg_pool2d(m.relu(m.conv1(x)), 3, 3, 1).flatten(1)),
-        "avg_pool2d",
-        "padding must be 0, not 1",
-    ),
-    "ceil mode": (
-        lambda m, x: m.fc4(functional.avg_pool2d(m.relu(m.conv1(x)), 8, ceil_mode=True).flatten(1)),
-        "avg_pool2d",
-        "ceil_mode must be False",
-    ),
-    "dilated pool": (
-        lambda m, x: m.fc(functional.max_pool2d(m.relu(m.conv1(x)), 2, dilation=2).flatten(1)),
-        "max_pool2d",
-        "dilation must be 1, not 2",
-    ),
-    "uneven adaptive pool": (
-        lambda m, x: m.fc(functional.adaptive_avg_pool2d(m.relu(m.conv1(x)), 3).flatten(1)),
-        "adaptive_avg_pool2d",
-        "8 rows or columns do not divide into 3",
-    ),
-    "mean over channels": (
-        lambda m, x: m.fc(m.relu(m.conv1(x)).mean(1).flatten(1)),
-        "mean",
-        "only the mean over the whole feature map",
-    ),
     "reshape": (
         lambda m, x: m.fc(m.relu(m.conv1(x)).reshape(-1, 4, 4, 16).flatten(1)),
         "reshape",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from itertools import permutations
+from typing import cast
 
 import pytest
 import torch
-from support.models.graphs import Free, Refusals, assert_refused, chain, refused, walked
+from support.models.graphs import Free, Refusals, analysed, assert_refused, chain, refused
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikeloom.sw.graph.nodes import LayerSpec, Pooling, SynapseSpec, Tap
+from spikeloom.sw.graph import LayerSpec, Pooling, SynapseSpec, Tap
 
 ADDITIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "+": lambda x, y: x + y,
@@ -22,7 +23,7 @@ ADDITIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "method": lambda x, y: x.add(y),
     "keyword": lambda x, y: x.add(other=y, alpha=1),
     "in place": lambda x, y: x.add_(y),
-    "sum": lambda x, y: sum((x, y)),
+    "sum": lambda x, y: cast(Tensor, sum((x, y))),
 }
 
 
@@ -33,7 +34,7 @@ def body(forward: Callable[[Free, Tensor, Tensor], Tensor]) -> Callable[[Free, T
 
 def middle(forward: Callable[[Free, Tensor, Tensor], Tensor]) -> LayerSpec:
     """Return the layer between ``conv1`` and ``fc`` that a forward pass is."""
-    first, *others, last = walked(body(forward)).require().layers
+    first, *others, last = analysed(body(forward)).require().layers
     assert (first.name, last.name) == ("conv1", "fc")
     assert last.synapses[0].tap.source == others[-1].name
     return others[-1]
@@ -73,7 +74,7 @@ def test_a_batch_norm_of_one_branch_stays_there() -> None:
 def test_the_longest_path_names_the_layer_in_any_order(order: tuple[int, ...]) -> None:
     def forward(m: Free, x: Tensor, y: Tensor) -> Tensor:
         branches = (m.proj(m.relu(m.conv2(y))), m.conv3(x), y)
-        return sum(branches[i] for i in order)
+        return cast(Tensor, sum(branches[i] for i in order))
 
     layer = middle(forward)
     assert layer.name == "proj"
@@ -108,7 +109,7 @@ def test_a_shortcut_may_be_pooled(pool: Callable[[Tensor, int], Tensor], kind: s
         y = m.relu(m.conv1(x))
         return m.fc16(m.relu(m.strided(y) + pool(y, 2)).flatten(1))
 
-    result = walked(forward).require()
+    result = analysed(forward).require()
     assert result.layers[1].synapses[1] == SynapseSpec(None, Tap("conv1", Pooling(kind, (2, 2))))
     reasons = [report.reason for report in result.reports]
     assert f"layer strided adds conv1 through a {kind}-pool of (2, 2) as it is" in reasons
@@ -116,14 +117,16 @@ def test_a_shortcut_may_be_pooled(pool: Callable[[Tensor, int], Tensor], kind: s
 
 def test_pixels_may_take_a_shortcut() -> None:
     layer = (
-        walked(lambda m, x: m.fc(m.relu(m.conv2(x) + x).flatten(1)), (4, 8, 8)).require().layers[0]
+        analysed(lambda m, x: m.fc(m.relu(m.conv2(x) + x).flatten(1)), (4, 8, 8))
+        .require()
+        .layers[0]
     )
     assert layer.synapses == (SynapseSpec("conv2", Tap("input")), SynapseSpec(None, Tap("input")))
 
 
 def test_a_shortcut_of_signed_spikes() -> None:
     layer = (
-        walked(lambda m, x: m.fc(m.leaky(m.conv2(y := m.leaky(m.conv1(x))) + y).flatten(1)))
+        analysed(lambda m, x: m.fc(m.leaky(m.conv2(y := m.leaky(m.conv1(x))) + y).flatten(1)))
         .require()
         .layers[1]
     )
@@ -132,7 +135,7 @@ def test_a_shortcut_of_signed_spikes() -> None:
 
 def test_sums_may_be_pooled_globally() -> None:
     layers = (
-        walked(lambda m, x: m.fc4(m.relu(m.conv2(y := m.relu(m.conv1(x))) + y).mean((2, 3))))
+        analysed(lambda m, x: m.fc4(m.relu(m.conv2(y := m.relu(m.conv1(x))) + y).mean((2, 3))))
         .require()
         .layers
     )
@@ -141,7 +144,7 @@ def test_sums_may_be_pooled_globally() -> None:
 
 def test_a_max_pool_may_follow_the_addition() -> None:
     layers = (
-        walked(
+        analysed(
             lambda m, x: m.fc16(
                 m.relu(functional.max_pool2d(m.conv2(y := m.relu(m.conv1(x))) + y, 2)).flatten(1)
             )
@@ -157,7 +160,7 @@ def test_logits_may_be_added_up() -> None:
         y = m.relu(m.conv1(x))
         return m.fc(y.flatten(1)) + m.fc4(y.mean((2, 3)))
 
-    last = walked(forward).require().layers[-1]
+    last = analysed(forward).require().layers[-1]
     assert (last.name, last.activation, last.rectifier) == ("fc", None, None)
     assert [synapse.target for synapse in last.synapses] == ["fc", "fc4"]
 
@@ -177,18 +180,18 @@ def test_shortcuts_between_features() -> None:
 
 
 def test_sizes_may_be_added() -> None:
-    result = walked(lambda m, x: m.fc(m.relu(m.conv1(x)).view(x.size(0) + 0 * x.size(1), -1)))
+    result = analysed(lambda m, x: m.fc(m.relu(m.conv1(x)).view(x.size(0) + 0 * x.size(1), -1)))
     assert [layer.name for layer in result.require().layers] == ["conv1", "fc"]
 
 
 def test_shapes_that_are_not_known_are_not_checked() -> None:
     assert (
-        walked(body(lambda m, x, y: m.strided(y) + y), None).require().layers[1].name == "strided"
+        analysed(body(lambda m, x, y: m.strided(y) + y), None).require().layers[1].name == "strided"
     )
 
 
 def test_what_was_refused_before_is_not_refused_again() -> None:
-    result = walked(body(lambda m, x, y: m.conv2(y) + torch.sigmoid(y)))
+    result = analysed(body(lambda m, x, y: m.conv2(y) + torch.sigmoid(y)))
     assert refused(result).node == "sigmoid"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -14,20 +15,19 @@ from torch import nn
 from spikeloom.sw import models
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.graph.nodes import LayerSpec, Pooling
-from spikeloom.sw.graph.walk import trace, walk
+from spikeloom.sw.graph import LayerSpec, Pooling, analyse, trace
 from spikeloom.sw.quantized import check, initialise, prepare
 from spikeloom.sw.quantized.prepare import META
 
 
 def specs(name: str) -> list[LayerSpec]:
-    model = models.build(name)
-    return list(walk(trace(model), model.input_shape).require().layers)
+    model: Any = models.build(name)
+    return list(analyse(trace(model), model.input_shape).require().layers)
 
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_every_model_can_be_converted(name: str) -> None:
-    model = models.build(name).eval()
+    model: Any = models.build(name).eval()
     shape = model.input_shape
     with torch.no_grad():
         assert model(torch.rand(2, *shape)).shape == (2, 10)
@@ -37,7 +37,7 @@ def test_every_model_can_be_converted(name: str) -> None:
 @pytest.mark.parametrize("name", small.MODELS)
 def test_every_model_keeps_its_labels_when_converted(name: str) -> None:
     torch.manual_seed(0)
-    model = small.MODELS[name]()
+    model: Any = small.MODELS[name]()
     shape = model.input_shape
     prepared = prepare(model, input_shape=shape, timesteps=2)
     prepared.meta[META] |= {"input_bits": 8, "input_scale": 1 / 255}
@@ -99,7 +99,7 @@ def test_parameters_are_as_many_as_documented(name: str) -> None:
 
 def sequence(name: str) -> str:
     """Return convolutions and linear layers as 6c5 and 120, pools as p2."""
-    words: dict[type[nn.Module], Callable[[nn.Module], str]] = {
+    words: dict[type[nn.Module], Callable[[Any], str]] = {
         nn.Conv2d: lambda m: f"{m.out_channels}c{m.kernel_size[0]}",
         nn.Linear: lambda m: f"{m.out_features}",
         nn.AvgPool2d: lambda m: f"p{m.kernel_size}",

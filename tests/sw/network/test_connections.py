@@ -143,7 +143,7 @@ def test_sources_that_do_not_fit() -> None:
     ("build", "message"),
     [
         (lambda: Linear(kernel(2)), "weight must have 2 axes"),
-        (lambda: Linear(kernel(2, 2) * 1.5), "weight must hold signed integers"),
+        (lambda: Linear(kernel(2, 2) * 1.5), "weight must hold signed integers"),  # type: ignore[arg-type]
         (
             lambda: Linear(ints([2**32])),
             "width of the weights in bits must be from 1 to 32, not 33",
@@ -151,7 +151,7 @@ def test_sources_that_do_not_fit() -> None:
         (lambda: Linear(ints([-(2**31), 2**31])), "must be from 1 to 32, not 33"),
         (lambda: Conv2d(kernel(1, 1, 2)), "weight must have 4 axes"),
         (lambda: Conv2d(kernel(1, 1, 2, 2), (0, 1)), r"stride\[0\] must be from 1 to 4096, not 0"),
-        (lambda: Conv2d(kernel(1, 1, 2, 2), 2), "stride must be two integers"),
+        (lambda: Conv2d(kernel(1, 1, 2, 2), 2), "stride must be two integers"),  # type: ignore[arg-type]
         (lambda: Conv2d(kernel(1, 1, 2, 2), (1, 1), (0, -1)), r"padding\[1\] must be from 0"),
         (
             lambda: Conv2d(kernel(4, 1, 1, 1), groups=3),
@@ -160,18 +160,18 @@ def test_sources_that_do_not_fit() -> None:
         (lambda: Conv2d(kernel(4, 1, 1, 1), groups=0), "groups must be from 1 to 1048576, not 0"),
         (lambda: Identity(kernel(2, 2)), "weight must have 1 axes"),
         (lambda: SumPool((0, 1)), r"pool size\[0\] must be from 1 to 4096, not 0"),
-        (lambda: MaxPool(2), "pool size must be two integers"),
-        (lambda: Connection(3, "count", Linear(ints([1]))), "source must be a name, not 3"),
+        (lambda: MaxPool(2), "pool size must be two integers"),  # type: ignore[arg-type]
+        (lambda: Connection(3, "count", Linear(ints([1]))), "source must be a name, not 3"),  # type: ignore[arg-type]
         (
             lambda: Connection("a", "rate", Linear(ints([1]))),
             "one of count, spikes, replicate, truncate, not 'rate'",
         ),
         (
-            lambda: Connection("a", ["count"], Linear(ints([1]))),
+            lambda: Connection("a", ["count"], Linear(ints([1]))),  # type: ignore[arg-type]
             "one of count, spikes, replicate, truncate, not ",
         ),
-        (lambda: Connection("a", "count", ints([1])), "synapses must be a Synapses, not array"),
-        (lambda: Connection("a", "count", Linear(ints([1])), 2), "pool must be a Pool, not 2"),
+        (lambda: Connection("a", "count", ints([1])), "synapses must be a Synapses, not array"),  # type: ignore[arg-type]
+        (lambda: Connection("a", "count", Linear(ints([1])), 2), "pool must be a Pool, not 2"),  # type: ignore[arg-type]
         (
             lambda: Connection("a", "spikes", Linear(ints([1])), MaxPool((2, 2))),
             "a max-pool of the source 'a' is not exact in spikes transport: use count transport",

@@ -39,7 +39,8 @@ def changes() -> list[Network]:
         return Network(network.input, layers)
 
     def changed(layer: Layer, **neuron: Any) -> Layer:
-        return dataclasses.replace(layer, neuron=dataclasses.replace(layer.neuron, **neuron))
+        old: Any = layer.neuron
+        return dataclasses.replace(layer, neuron=dataclasses.replace(old, **neuron))
 
     def rewired(layer: Layer, **connection: Any) -> Layer:
         first = dataclasses.replace(layer.connections[0], **connection)
@@ -106,7 +107,8 @@ def other_kinds() -> list[Network]:
         return Network(network.input, (*layers, *rest))
 
     def changed(layer: Layer, **neuron: Any) -> Layer:
-        return dataclasses.replace(layer, neuron=dataclasses.replace(layer.neuron, **neuron))
+        old: Any = layer.neuron
+        return dataclasses.replace(layer, neuron=dataclasses.replace(old, **neuron))
 
     def rewired(layer: Layer, **connection: Any) -> Layer:
         first = dataclasses.replace(layer.connections[0], **connection)

@@ -23,7 +23,7 @@ from spikeloom.sw.network import VERSION, Network, Range, load, save
 from spikeloom.sw.network.file import read_metadata
 
 #: What a hand or a broken program may leave in place of any JSON value.
-ODD = [
+ODD: list[Any] = [
     None, True, False, -1, 0, 1, 10**30, 1.5, float("nan"), "", "x", "input", "count", [], [1],
     [1, 2], [[]], {}, {"kind": "if"}, {"kind": "linear"}, {"kind": "sum", "size": [1, 1]},
 ]  # fmt: skip

@@ -206,16 +206,16 @@ def test_names_that_are_refused(name: Any) -> None:
             "neuron of layer 'a' must be a Neuron, not 'if'",
         ),
         (lambda: Layer("a", 1, firing(), ()), "layer 'a' has no connection"),
-        (lambda: Layer("a", 1, firing(), None), "connections of layer 'a' must be a tuple of Conn"),
+        (lambda: Layer("a", 1, firing(), None), "connections of layer 'a' must be a tuple of Conn"),  # type: ignore[arg-type]
         (
-            lambda: Layer("a", 1, firing(), (Linear(ONE),)),
+            lambda: Layer("a", 1, firing(), (Linear(ONE),)),  # type: ignore[arg-type]
             r"connections of layer 'a'\[0\] must be a Connection, not Linear",
         ),
-        (lambda: Network("x", ()), "input must be an Input, not 'x'"),
+        (lambda: Network("x", ()), "input must be an Input, not 'x'"),  # type: ignore[arg-type]
         (lambda: Network(INPUT, ()), "a network must have at least one layer"),
-        (lambda: Network(INPUT, 3), "layers must be a tuple of Layer, not 3"),
-        (lambda: Network(INPUT, ("a",)), r"layers\[0\] must be a Layer, not 'a'"),
-        (lambda: Network(INPUT, (logits_layer("input", ONE),), name=3), "name must be a string"),
+        (lambda: Network(INPUT, 3), "layers must be a tuple of Layer, not 3"),  # type: ignore[arg-type]
+        (lambda: Network(INPUT, ("a",)), r"layers\[0\] must be a Layer, not 'a'"),  # type: ignore[arg-type]
+        (lambda: Network(INPUT, (logits_layer("input", ONE),), name=3), "name must be a string"),  # type: ignore[arg-type]
         (
             lambda: Network(INPUT, (layer("a", "input"),)),
             "layer 'a' of kind 'if' is the last, which must not fire: use 'logits'",

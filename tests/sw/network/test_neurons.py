@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from support.networks.examples import ints
 
 from spikeloom.sw.errors import ContractError
-from spikeloom.sw.network import Burst, Dual, If, Ladder, Logits, Range, Signed
+from spikeloom.sw.network import Burst, Dual, If, Ladder, Logits, Neuron, Range, Signed
 
 
 @pytest.mark.parametrize("low, high", [(-3, 2), (-2, 0), (0, 3), (1, 2), (-3, -1)])  # noqa: PT006
@@ -175,7 +176,8 @@ def test_signed_and_dual_parameters_that_do_not_fit() -> None:
         Signed(ints(1, 1), ints(3, 0), ints(0, 0), 0)
     with pytest.raises(ContractError, match="'threshold': 2, 'negative_threshold': 1, 'bias': 2"):
         Signed(ints(1, 1), ints(3), ints(0, 0), 0)
-    for kind in (Dual, lambda *parts: Burst(*parts, largest=2)):
+    kinds: tuple[Callable[..., Neuron], ...] = (Dual, partial(Burst, largest=2))
+    for kind in kinds:
         with pytest.raises(ContractError, match="from 0 to threshold - 1 = 2, not 3"):
             kind(ints(3), ints(3), ints(0), 0)
         with pytest.raises(ContractError, match="threshold of channel 0 must be positive, not 0"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def test_thresholds_come_from_the_positive_activations() -> None:
     with torch.no_grad():
         values = prepared.get_submodule("0").eval()(images)
     expected = np.percentile(values[values > 0].numpy(), 90)
-    layer = layers_of(prepared).layers[0]
+    layer = layers_of(prepared)[0]
     assert activation_of(prepared, layer).threshold == pytest.approx(expected, rel=1e-5)
 
 
@@ -41,13 +42,12 @@ def test_thresholds_of_signed_layers_fit_both_sides() -> None:
     initialise(prepared, images, percentile=100)
     with torch.no_grad():
         values = prepared.get_submodule("0").eval()(images)
-    activation = activation_of(prepared, layers_of(prepared).layers[0])
+    activation = activation_of(prepared, layers_of(prepared)[0])
     assert activation.threshold == pytest.approx(float(values.abs().max()), rel=1e-5)
 
 
 def test_each_layer_sees_what_the_layers_before_let_through() -> None:
-    prepared = small.trained("digits-conv").model
-    copied = copy.deepcopy(prepared)
+    copied: Any = copy.deepcopy(small.trained("digits-conv").model)
     images = small.digits("train").inputs()[:64]
     initialise(copied, images)
     seen: dict[str, Tensor] = {}
@@ -65,21 +65,23 @@ def test_each_layer_sees_what_the_layers_before_let_through() -> None:
 
 
 def test_a_dead_layer_keeps_its_threshold() -> None:
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    first = nn.Linear(3, 4)
+    model = nn.Sequential(first, nn.ReLU(), nn.Linear(4, 2))
     with torch.no_grad():
-        model[0].weight.fill_(-1)
-        model[0].bias.fill_(-1)
+        first.weight.fill_(-1)
+        first.bias.fill_(-1)
     prepared = prepare(model, input_shape=(3,))
     initialise(prepared, torch.rand(5, 3))
-    assert activation_of(prepared, layers_of(prepared).layers[0]).threshold == 1.0
+    assert activation_of(prepared, layers_of(prepared)[0]).threshold == 1.0
 
 
 def test_initialisation_leaves_the_mode_alone() -> None:
     prepared = prepare(models.build("digits-conv"), input_shape=SHAPE).train()
-    before = prepared.get_submodule("norm1").running_mean.clone()
+    norm: Any = prepared.get_submodule("norm1")
+    before = norm.running_mean.clone()
     initialise(prepared, torch.rand(4, *SHAPE))
     assert prepared.training
-    assert torch.equal(prepared.get_submodule("norm1").running_mean, before)
+    assert torch.equal(norm.running_mean, before)
 
 
 def test_calibration_needs_images_and_a_percentile() -> None:
@@ -170,7 +172,7 @@ def test_all_layers_are_set_by_the_least_squares() -> None:
     prepared = prepare(model, input_shape=(3,), timesteps=2)
     images = torch.rand(200, 3)
     initialise(prepared, images, "mse")
-    for layer in layers_of(prepared).layers[:-1]:
+    for layer in layers_of(prepared)[:-1]:
         activation = activation_of(prepared, layer)
         seen: list[Tensor] = []
         hook = activation.register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0]))
@@ -218,7 +220,7 @@ def mlp() -> tuple[nn.Module, fx.GraphModule, Tensor]:
 def test_a_warm_up_brings_each_layer_nearer_to_the_float_model(weights: bool) -> None:
     model, prepared, images = mlp()
     initialise(prepared, images)
-    for layer in layers_of(prepared).layers[:-1]:
+    for layer in layers_of(prepared)[:-1]:
         activation = activation_of(prepared, layer)
         activation.set_threshold(activation.threshold * 4)
     state = {key: value.clone() for key, value in model.state_dict().items()}
@@ -229,7 +231,7 @@ def test_a_warm_up_brings_each_layer_nearer_to_the_float_model(weights: bool) ->
     assert all(after < 0.5 * first for first, after in errors.values())
     # The error is that of the outputs, computed another way.
     meant = float_outputs(model, images)
-    for layer in layers_of(prepared).layers[:-1]:
+    for layer in layers_of(prepared)[:-1]:
         seen: list[Tensor] = []
         hook = activation_of(prepared, layer).register_forward_hook(
             lambda _, __, output, seen=seen: seen.append(output)
@@ -270,7 +272,7 @@ def test_a_warm_up_leaves_modes_and_statistics_alone() -> None:
     prepared.get_submodule("fc").weight.requires_grad_(False)
     before = {key: value.clone() for key, value in prepared.named_buffers()}
     errors = staged(prepared, teacher, small.digits("train").inputs()[:64], epochs=1)
-    assert list(errors) == [layer.name for layer in layers_of(prepared).layers[:-1]]
+    assert list(errors) == [layer.name for layer in layers_of(prepared)[:-1]]
     assert prepared.training
     assert teacher.training
     for key, value in prepared.named_buffers():

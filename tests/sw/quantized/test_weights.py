@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_channels_do_not_influence_each_other() -> None:
         assert torch.equal(best_scale(weight[row : row + 1], 4), together[row : row + 1])
 
 
-def conv(**options: int) -> nn.Conv2d:
+def conv(**options: Any) -> nn.Conv2d:
     torch.manual_seed(0)
     return nn.Conv2d(3, 5, 3, stride=2, padding=1, **options)
 

@@ -140,7 +140,8 @@ def test_signed_thresholds_can_be_freed(transport: str) -> None:
 
 def test_nothing_changes_by_being_freed() -> None:
     images = torch.from_numpy(small.random_images(24, SHAPE)).double() / 16
-    for options in ({}, {"neuron": "burst", "tau": 4}):
+    tried: list[dict[str, Any]] = [{}, {"neuron": "burst", "tau": 4}]
+    for options in tried:
         network = spiking(make("plain"), transport="spikes", **options).eval()
         before = network.run(images)
         freed = network.free("start", "threshold")

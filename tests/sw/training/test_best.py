@@ -1,4 +1,4 @@
-"""Which epoch is the best, and when there is no hope for a better one."""
+"""Comparing epochs, and the end of waiting for a better one."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ from spikeloom.sw.training.best import Best, exhausted
 )
 def test_which_epoch_is_better(first: Best, second: Best | None, beaten: bool) -> None:
     assert first.beats(second) == beaten
+
+
+def test_epochs_with_too_many_timesteps_are_not_allowed() -> None:
+    record = {"epoch": 2, "validation_accuracy": 0.5, "average_timesteps": 4.0}
+    assert Best.of(record, 4.0) == Best.of(record, 0.0) == Best(2, True, 0.5)
+    assert Best.of(record, 3.9) == Best(2, False, -4.0)
+    assert Best.of({"epoch": 0, "validation_accuracy": 0.1}, 3.9) == Best(0, True, 0.1)
 
 
 def test_patience() -> None:

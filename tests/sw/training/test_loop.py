@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -224,6 +225,6 @@ def test_one_image_is_not_enough() -> None:
         ({"epochs": 1, "optimizer": "lion"}, "no optimizer is called 'lion'; there are adamw, sgd"),
     ],
 )
-def test_options_out_of_range(options: dict[str, int], message: str) -> None:
+def test_options_out_of_range(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         fit(fresh(), FEW, **options)

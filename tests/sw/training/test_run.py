@@ -15,13 +15,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 from support.models import small
-from torch import fx
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.golden import Golden
+from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
 from spikeloom.sw.training import checkpoint, evaluate, train
 from spikeloom.sw.training.loop import Loop
@@ -237,7 +237,7 @@ def test_training_through_time_and_calibration(tmp_path: Path) -> None:
     assert result.neurons == {"fc1": "if", "fc2": "if"}
     loaded = checkpoint.load(tmp_path / "trained.safetensors")
     assert isinstance(loaded.model, SpikingNetwork)
-    neurons = [n for n in loaded.model.neurons.values() if isinstance(n, SpikingNeuron)]
+    neurons: list[Any] = [n for n in loaded.model.neurons.values() if isinstance(n, SpikingNeuron)]
     assert any((n.start_share != 0.5).any() and n.threshold_gain.any() for n in neurons)
     out = tmp_path / "converted.safetensors"
     made = CliRunner().invoke(
@@ -279,32 +279,36 @@ def test_learned_timesteps_are_steered_and_settled(tmp_path: Path) -> None:
     assert result.phases[1]["best"]["allowed"]
 
 
-def test_cycles_are_steered_by_what_the_caller_predicts(tmp_path: Path) -> None:
-    seen: list[Any] = []
+def test_cycles_are_steered_by_the_callers_measure(tmp_path: Path) -> None:
+    shapes: list[tuple[int, ...]] = []
 
-    def cost(prepared: fx.GraphModule, images: torch.Tensor, options: Any, measure: str) -> Any:
-        seen.append((tuple(images.shape), dict(options), measure))
-        return lambda steps: 100.0 * sum(steps.values())
+    def cycles(network: contract.Network, pixels: IntArray) -> float:
+        shapes.append(pixels.shape)
+        return 100.0 * sum(layer.timesteps for layer in network.layers if layer.neuron.fires)
 
-    cycles = {"target": 400.0, "measure": "sum"}
-    chosen = recipe(
-        levels={"timesteps": 8, "learn": "t,alpha"},
-        conversion={"transport": "spikes"},
-        phase=[
-            {"kind": "float", "epochs": 1},
-            {"kind": "quantized", "epochs": 1, "penalties": {"cycles": cycles}},
-        ],
-    )
-    run(chosen, tmp_path / "a", cost=cost, say=quiet)
-    assert seen[0] == ((16, 1, 8, 8), {"transport": "spikes"}, "sum")
+    def chosen(measure: str) -> Recipe:
+        penalty = {"target": 400.0, "measure": measure}
+        return recipe(
+            levels={"timesteps": 8, "learn": "t,alpha"},
+            phase=[
+                {"kind": "float", "epochs": 1},
+                {"kind": "quantized", "epochs": 1, "penalties": {"cycles": penalty}},
+            ],
+        )
+
+    run(chosen("hundreds"), tmp_path / "a", cycles={"hundreds": cycles}, say=quiet)
+    assert set(shapes) == {(16, 1, 8, 8)}
     assert records(tmp_path / "a")[1]["penalties"]["cycles"] == pytest.approx(1600)
+    with pytest.raises(ConfigError, match="measure must be hundreds, not 'mean'"):
+        run(chosen("mean"), tmp_path / "b", cycles={"hundreds": cycles}, say=quiet)
     with pytest.raises(ConfigError, match="the penalty 'cycles' needs a prediction of cycles"):
-        run(chosen, tmp_path / "b", say=quiet)
+        run(chosen("hundreds"), tmp_path / "b", say=quiet)
+    assert not (tmp_path / "b").exists()
 
 
 def test_patience_ends_a_phase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shares = iter([0.5, 0.7, 0.6, 0.6, 0.9])
-    monkeypatch.setattr("spikeloom.sw.training.run.measure", lambda *args: (1.0, next(shares)))
+    monkeypatch.setattr("spikeloom.sw.training.trainer.measure", lambda *args: (1.0, next(shares)))
     result = run(recipe(phase=[{"kind": "float", "epochs": 9, "patience": 2}]), tmp_path, say=quiet)
     assert result is not None
     assert result.phases == [

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from spikeloom.sw.training.options import Fitting
+from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.schedule import (
     Schedule,
     load_optimizer_state,
@@ -18,7 +18,7 @@ from spikeloom.sw.training.schedule import (
 )
 
 
-def rates(chosen: Fitting, batches: int) -> list[list[float]]:
+def rates(chosen: FitOptions, batches: int) -> list[list[float]]:
     groups = [{"params": [nn.Parameter(torch.zeros(()))], "lr": lr} for lr in (1.0, 3.0)]
     stepped = optimizer(groups, chosen)
     schedule = Schedule(stepped, chosen, batches)
@@ -36,7 +36,7 @@ def test_rates_rise_linearly_and_then_follow_the_schedule(name: str, warmup: flo
     batches, epochs = 6, 5
     rise = round(warmup * batches)
     for step, (first, second) in enumerate(
-        rates(Fitting(epochs=epochs, schedule=name, warmup=warmup), batches)
+        rates(FitOptions(epochs=epochs, schedule=name, warmup=warmup), batches)
     ):
         if step < rise:
             expected = (step + 1) / (rise + 1)
@@ -50,17 +50,17 @@ def test_rates_rise_linearly_and_then_follow_the_schedule(name: str, warmup: flo
 def test_optimizers_have_what_was_chosen() -> None:
     parameters = [{"params": [nn.Parameter(torch.zeros(2))], "lr": 0.1, "weight_decay": 0.5}]
     (group,) = optimizer(
-        parameters, Fitting(epochs=1, optimizer="sgd", momentum=0.7, nesterov=True)
+        parameters, FitOptions(epochs=1, optimizer="sgd", momentum=0.7, nesterov=True)
     ).param_groups
     assert (group["lr"], group["momentum"], group["nesterov"]) == (0.1, 0.7, True)
     assert group["weight_decay"] == 0.5
-    assert isinstance(optimizer(parameters, Fitting(epochs=1)), torch.optim.AdamW)
+    assert isinstance(optimizer(parameters, FitOptions(epochs=1)), torch.optim.AdamW)
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_a_state_that_went_through_json_goes_on_alike(name: str, schedule: str) -> None:
-    chosen = Fitting(epochs=4, optimizer=name, schedule=schedule, warmup=1)
+    chosen = FitOptions(epochs=4, optimizer=name, schedule=schedule, warmup=1)
 
     def made() -> tuple[nn.Parameter, torch.optim.Optimizer, Schedule]:
         parameter = nn.Parameter(torch.tensor([1.0, -2.0]))

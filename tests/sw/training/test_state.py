@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file as read_safetensors
 
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.training.checkpoint import save_tensors
@@ -26,13 +27,20 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
         best={"epoch": 1},
         history=[{"epoch": 0}],
         ended=[{"kind": "float"}],
-        tensors={"loop.a": shared, "loop.b": shared, "random": torch.get_rng_state()},
+        loop_tensors={"model.a": shared, "random.cpu": torch.get_rng_state()},
+        best_tensors={"a": shared},
     )
     state.save(tmp_path / "s")
     moved = {**RECIPE, "about": "said better", "data": {"name": "digits", "root": "b"}}
     loaded = State.load(tmp_path / "s", moved)
-    assert {**vars(loaded), "tensors": 0} == {**vars(state), "tensors": 0}
-    assert all(torch.equal(loaded.tensors[k], v) for k, v in state.tensors.items())
+    tensors = {"loop_tensors": 0, "best_tensors": 0}
+    assert vars(loaded) | tensors == vars(state) | tensors
+    for name in tensors:
+        read, written = getattr(loaded, name), getattr(state, name)
+        assert read.keys() == written.keys()
+        assert all(torch.equal(read[key], value) for key, value in written.items())
+    names = read_safetensors(tmp_path / "s").keys()
+    assert names == {"loop.model.a", "loop.random.cpu", "best.a"}
 
 
 def test_another_recipes_state_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from torch import fx, nn
 
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.graph.walk import trace
+from spikeloom.sw.graph import trace
 from spikeloom.sw.network import Neuron, Signed
 from spikeloom.sw.quantized import QCFS, Activation, SignedQCFS
 
@@ -115,7 +116,7 @@ def test_levels_out_of_range(levels: int) -> None:
 
 def test_levels_that_are_no_integer() -> None:
     with pytest.raises(ConfigError, match=r"must be an integer, not 2\.5"):
-        QCFS(2.5)
+        QCFS(2.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("threshold", [0.0, -1.0, math.inf, math.nan])
@@ -212,7 +213,7 @@ def test_neurons_that_stand_for_activations_exist(layer: Activation) -> None:
 
 
 @pytest.mark.parametrize("options", [{"slope": 0.0}, {"slope": math.inf}, {"ratio": -0.5}])
-def test_slopes_and_ratios_that_are_not_positive(options: dict[str, float]) -> None:
+def test_slopes_and_ratios_that_are_not_positive(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="must be positive and finite"):
         SignedQCFS(4, 1.0, **options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,8 @@ def activations(model: fx.GraphModule) -> list[Activation]:
 
 
 def gradients(model: fx.GraphModule) -> list[float]:
-    return [p.grad.item() for a in activations(model) for p in a.timesteps.learned()]
+    learned: list[Any] = [p for a in activations(model) for p in a.timesteps.learned()]
+    return [p.grad.item() for p in learned]
 
 
 def test_the_average_is_steered_from_above_only() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -22,8 +23,8 @@ def normed(batches: bool = True) -> nn.Sequential:
     return nn.Sequential(*(layers if batches else [layers[0], *layers[2:]]))
 
 
-def set_norm(model: nn.Module, scale: list[float], shift: list[float]) -> nn.Module:
-    norm = model.get_submodule("1")
+def set_norm(model: nn.Module, scale: list[float], shift: list[float]) -> Any:
+    norm: Any = model.get_submodule("1")
     with torch.no_grad():
         norm.weight.copy_(torch.tensor(scale))
         norm.bias.copy_(torch.tensor(shift))
@@ -32,7 +33,7 @@ def set_norm(model: nn.Module, scale: list[float], shift: list[float]) -> nn.Mod
 
 @pytest.mark.parametrize("prepared", [False, True])
 def test_the_variance_of_a_layer_with_batch_norm(prepared: bool) -> None:
-    model = normed()
+    model: nn.Module = normed()
     if prepared:
         model = prepare(model, input_shape=(1, 8, 8))
     norm = set_norm(model, [0.5, -1.5], [1.0, 2.0])
@@ -60,7 +61,7 @@ def test_batch_norm_says_what_the_batch_would() -> None:
     norm.eps = 1e-12
     with VariancePenalty(model, weight=1.0) as penalty:
         term = penalty(LOSS).item()
-    values = nn.Sequential(*model[:2]).train()(torch.rand(64, 1, 8, 8, dtype=torch.float32))
+    values = model[:2].train()(torch.rand(64, 1, 8, 8, dtype=torch.float32))
     expected = values.std(correction=0) ** 3 / (values.mean().abs() + 1e-2) ** 3
     assert term == pytest.approx(expected.item(), rel=1e-4)
 
@@ -175,6 +176,8 @@ def test_clipping_is_the_sum_of_squares(learn: str | None) -> None:
         nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.LeakyReLU(0.2), nn.Linear(4, 2)
     )
     prepared = prepare(model, input_shape=(3,), learn=learn)
+    first: Any
+    second: Any
     first, second = (prepared.get_submodule(f"activations.layer_{i}") for i in (0, 2))
     first.set_threshold(3.0)
     second.set_threshold(2.0)

@@ -1,0 +1,96 @@
+"""Estimate of how many lanes a board has room for.
+
+It orders the plans to try, so that few designs need be synthesised; Yosys' count decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from spikeloom.hw.boards import Resources
+from spikeloom.hw.build.family import Family
+from spikeloom.hw.engine import COUNTERS
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
+from spikeloom.sw.network import Network
+
+#: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and the
+#: LEDs together; for each engine, lanes apart; for each bit of a lane's accumulator and potential;
+#: for each bit of an accumulator and each further event in the same cycle; for each bit of a word
+#: of values, which is searched for non-zeros; and for each counter, with its way to the link. The
+#: rates of engines and bits come from designs without a link, those of the device and the counters
+#: from the difference that a link made; the rate of further events is a guess. `python -m
+#: benchmarks.sizing ecp5` compares the sum with Yosys' count, and computes all of them anew.
+_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER = 1600.0, 180.0, 0.9, 1.5, 25.0, 70.0
+#: Budgets of processing elements to try, the largest first.
+_BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
+
+
+def features(planned: Plan) -> tuple[float, ...]:
+    """Return the amounts that the rates are multiplied by, in the order of the rates.
+
+    They are 1, the number of engines, three numbers of bits, and the number of counters.
+    """
+    engines = [_features(layer) for layer in planned.layers]
+    counters = len(COUNTERS.members) * len(engines) if planned.config.counters else 0
+    return (1.0, *(sum(column) for column in zip(*engines, strict=True)), float(counters))
+
+
+def _features(layer: LayerPlan) -> tuple[float, float, float, float]:
+    width = layer.ranges.accumulator.width + layer.ranges.potential.width
+    words = sum(
+        reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
+        for reader in layer.readers
+    )
+    more = layer.lanes * (layer.events - 1) * layer.ranges.accumulator.width
+    return (1.0, float(layer.lanes * width), float(more), float(words))
+
+
+def luts(planned: Plan) -> int:
+    """Return an estimate of the look-up tables that a plan's design takes, link included."""
+    rates = (_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER)
+    amounts = features(planned)
+    return round(sum(rate * amount for rate, amount in zip(rates, amounts, strict=True)))
+
+
+def banks(planned: Plan, family: Family) -> int:
+    """Return how many block RAMs the weights of a plan take."""
+    return sum(
+        layer.events * family.blocks(len(layer.bank(0)), layer.lanes * layer.weights.width)
+        for layer in planned.layers
+    )
+
+
+def candidates(
+    network: Network, config: HardwareConfig, family: Family, available: Resources
+) -> Iterator[Plan]:
+    """Yield plans to try: first the one with the most lanes that should fit, then smaller ones.
+
+    Look-up tables and the block RAM of weights decide here; block RAM can be counted in full once a
+    design is written.
+
+    A configuration that names the lanes of all layers, or one number for all, is the only
+    candidate. With the fewest lanes, fewer slots are tried as well. The smallest plan is yielded
+    whether it should fit or not.
+    """
+    free = config.lanes is None or len(config.chosen("lanes", network)) < len(network.layers)
+    if not free:
+        yield plan(network, config)
+        return
+    slots = [2**k for k in range(6, -1, -1) if 2**k < config.slots]
+    tried = [replace(config, budget=budget) for budget in _BUDGETS]
+    tried += [replace(tried[-1], slots=number) for number in slots]
+    seen: list[list[tuple[int, int]]] = []
+    plans = []
+    for choice in tried:
+        planned = plan(network, choice)
+        size = [(layer.lanes, layer.slots) for layer in planned.layers]
+        if size not in seen:
+            seen.append(size)
+            plans.append(planned)
+    for planned in plans:
+        fits = luts(planned) <= family.full * available.luts
+        fits = fits and banks(planned, family) <= available.block_ram
+        if fits or planned is plans[-1]:
+            yield planned

@@ -1,0 +1,95 @@
+"""Reasons why common modules and functions without a rule are refused, and what to do.
+
+Nodes that are in neither table get a general message from :func:`.rules.apply_rule`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Hashable
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+#: By module type, function or name of a tensor's method: the reason, and what to do.
+HINTS: dict[Hashable, str] = {
+    nn.ReLU6: "clips at 6; the prepared activation learns its own clip: use nn.ReLU",
+    functional.relu6: "clips at 6; the prepared activation learns its own clip: use relu",
+}
+
+
+def _hint(text: str, *keys: Hashable) -> None:
+    HINTS.update(dict.fromkeys(keys, text))
+
+
+_hint(
+    "does not change which class is largest: remove it, and train on the logits with cross_entropy",
+    nn.Softmax,
+    nn.LogSoftmax,
+    functional.softmax,
+    functional.log_softmax,
+    torch.softmax,
+    torch.log_softmax,
+    "softmax",
+    "log_softmax",
+)
+_hint(
+    "learns its slope, which the amplitudes of spikes cannot follow: use LeakyReLU with a fixed "
+    "slope, such as 0.125",
+    nn.PReLU,
+    functional.prelu,
+    torch.prelu,
+    "prelu",
+)
+_hint(
+    "draws its slope at random in training: use LeakyReLU",
+    nn.RReLU,
+    functional.rrelu,
+    torch.rrelu,
+)
+_hint(
+    "is no rectifier, so spike counts cannot stand for it: use ReLU or LeakyReLU",
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.GELU,
+    nn.SiLU,
+    nn.ELU,
+    nn.Hardtanh,
+    nn.Softplus,
+    functional.sigmoid,
+    functional.gelu,
+    functional.silu,
+    functional.elu,
+    torch.sigmoid,
+    torch.tanh,
+    "sigmoid",
+    "tanh",
+)
+_hint(
+    "subtracts, but branches can only be added: let the weights of one have the other sign",
+    operator.sub,
+    operator.isub,
+    torch.sub,
+    "sub",
+    "sub_",
+)
+_hint(
+    "joins branches side by side, which is not supported: add them up instead",
+    torch.cat,
+    torch.concat,
+    torch.stack,
+)
+_hint(
+    "depends on the data at run time and cannot be folded: use batch-norm",
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.InstanceNorm2d,
+)
+_hint(
+    "takes its weights as arguments: use the module (nn.Linear, nn.Conv2d, ...)",
+    functional.linear,
+    functional.conv2d,
+    torch.conv2d,
+    functional.batch_norm,
+)

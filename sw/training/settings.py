@@ -1,0 +1,162 @@
+"""Settings of a recipe: every part of it except the phases.
+
+``docs/recipes.md`` explains every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.quantized.initialisation import PERCENTILE, Method
+from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS, LayerChoice
+from spikeloom.sw.tables import plain, require_known
+from spikeloom.sw.training.engine import EngineOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPart:
+    """The model to train.
+
+    Parameters
+    ----------
+    name : str
+        Name of a model of the zoo, or ``FILE.py:NAME``.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPart:
+    """The data to train on.
+
+    Parameters
+    ----------
+    name : str
+        As for :func:`~spikeloom.sw.datasets.load`.
+    root : str
+        Folder with the original files; ``""`` if none is needed, or the caller names it.
+    validation : float
+        Share of the training split, 0 to below 1, that is kept apart to choose the best epoch by.
+    limit : int
+        Use only the first images of the training split, this many; 0 for all.
+    bins, highest : int
+        For recordings of events: :class:`~spikeloom.sw.datasets.Binning`.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range.
+    """
+
+    name: str
+    root: str = ""
+    validation: float = 0.1
+    limit: int = 0
+    bins: int = 8
+    highest: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.validation < 1:
+            raise ConfigError(f"validation must be from 0 to below 1, not {self.validation}")
+        if self.limit < 0:
+            raise ConfigError(f"limit must be at least 0, not {self.limit}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelsPart:
+    """Options for :func:`~spikeloom.sw.quantized.prepare`.
+
+    Parameters
+    ----------
+    timesteps, weight_bits : int or mapping
+    learn : str
+        How T is learned, for instance ``"t,alpha"``; ``""`` to keep T fixed.
+    """
+
+    timesteps: LayerChoice = DEFAULT_TIMESTEPS
+    weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS
+    learn: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitialisePart:
+    """Options for :func:`~spikeloom.sw.quantized.initialise`, which sets the first thresholds.
+
+    Parameters
+    ----------
+    method : str
+    percentile : float
+    images : int
+        Number of training images to set them from.
+    staged : int
+        Epochs in which each layer, one after the other, is then fitted to the model before
+        quantization: :func:`~spikeloom.sw.quantized.initialisation.staged`; 0 to skip this.
+
+    Raises
+    ------
+    ConfigError
+        If a value is unknown or out of range.
+    """
+
+    method: str = "percentile"
+    percentile: float = PERCENTILE
+    images: int = 512
+    staged: int = 0
+
+    def __post_init__(self) -> None:
+        require_known(self.method, Method.kinds, "no method is called")
+        Method.kinds[self.method](self.percentile)
+        if self.images < 1:
+            raise ConfigError(f"images must be at least 1, not {self.images}")
+        if self.staged < 0:
+            raise ConfigError(f"staged must be at least 0, not {self.staged}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of a recipe except its phases.
+
+    Parameters
+    ----------
+    model : ModelPart
+    data : DataPart
+    levels : LevelsPart
+    initialise : InitialisePart
+    engine : EngineOptions
+    conversion : mapping
+        :class:`~spikeloom.sw.coding.Options`, for spiking phases and the network.
+    seed : int
+        Seed of the model's first weights, the validation split, and all phases.
+    about : str
+        The purpose of the recipe, in one line.
+    """
+
+    model: ModelPart
+    data: DataPart
+    levels: LevelsPart = field(default_factory=LevelsPart)
+    initialise: InitialisePart = field(default_factory=InitialisePart)
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    conversion: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    about: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """Return the settings, including defaults, as values that TOML and JSON can hold."""
+        table: dict[str, Any] = {"about": self.about, "seed": self.seed}
+        for name in PARTS:
+            table[name] = plain(getattr(self, name))
+        return table | {"conversion": plain(self.conversion)}
+
+
+#: The tables of a recipe that are dataclasses of their own, by key.
+PARTS: dict[str, type[Any]] = {
+    "model": ModelPart,
+    "data": DataPart,
+    "levels": LevelsPart,
+    "initialise": InitialisePart,
+    "engine": EngineOptions,
+}

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+from support.networks.examples import everything
+
+from spikeloom.hw.boards import Board, Resources
+from spikeloom.hw.build import sizing
+from spikeloom.hw.build.family import Family
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning.plan import plan
+from spikeloom.sw.cli.networks import FOLDER
+from spikeloom.sw.network import Network, load
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return load(FOLDER / "digits-conv.safetensors")
+
+
+#: Look-up tables that Yosys counted on an ECP5 (python -m benchmarks.sizing ecp5).
+COUNTED = [
+    (HardwareConfig(lanes=1), 5096),
+    (HardwareConfig(lanes=4, counters=True), 6752),
+    (HardwareConfig(budget=256, counters=True), 11092),
+]
+
+
+@pytest.mark.parametrize(("config", "luts"), COUNTED)
+def test_the_estimate_is_near_what_yosys_counted(
+    network: Network, config: HardwareConfig, luts: int
+) -> None:
+    assert sizing.luts(plan(network, config)) == pytest.approx(luts, rel=0.15)
+
+
+def test_more_lanes_and_events_take_more(network: Network) -> None:
+    luts = [
+        sizing.luts(plan(network, config))
+        for config in (
+            HardwareConfig(lanes=1),
+            HardwareConfig(lanes=2),
+            HardwareConfig(lanes=2, events={"conv2": 2}),
+            HardwareConfig(lanes=4, events={"conv2": 4}),
+        )
+    ]
+    assert luts == sorted(set(luts))
+
+
+def test_candidates_shrink(network: Network) -> None:
+    board = Board.find("ulx3s-85f")
+    plans = list(
+        sizing.candidates(network, HardwareConfig(), Family.find(board.family), board.resources)
+    )
+    lanes = [sum(layer.lanes for layer in planned.layers) for planned in plans]
+    assert lanes == sorted(lanes, reverse=True)
+    assert len(set(lanes)) > 3
+
+
+def test_a_larger_board_gets_more_lanes(network: Network) -> None:
+    first = {}
+    for name in ("tang-nano-9k", "ulx3s-85f"):
+        board = Board.find(name)
+        planned = next(
+            sizing.candidates(network, HardwareConfig(), Family.find(board.family), board.resources)
+        )
+        first[name] = sum(layer.lanes for layer in planned.layers)
+    assert first["tang-nano-9k"] < first["ulx3s-85f"]
+
+
+def test_with_the_fewest_lanes_come_fewer_slots(network: Network) -> None:
+    board = Board.find("ulx3s-85f")
+    plans = list(
+        sizing.candidates(network, HardwareConfig(), Family.find(board.family), board.resources)
+    )
+    fewest = [planned for planned in plans if all(layer.lanes == 1 for layer in planned.layers)]
+    assert [planned.config.slots for planned in fewest] == [8, 4, 2, 1]
+    sizes = [sizing.luts(planned) for planned in fewest]
+    assert sizes == sorted(set(sizes), reverse=True)
+
+
+def test_lanes_that_are_given_are_the_only_candidate() -> None:
+    network, board = everything(), Board.find("icebreaker")
+    for config in (
+        HardwareConfig(lanes=1),
+        HardwareConfig(lanes={layer.name: 1 for layer in network.layers}),
+    ):
+        (planned,) = sizing.candidates(network, config, Family.find(board.family), board.resources)
+        assert planned.config == config
+
+
+def test_a_hopeless_board_is_tried_with_the_fewest_lanes(network: Network) -> None:
+    (planned,) = sizing.candidates(
+        network, HardwareConfig(), Family.find("ecp5"), Resources(100, 100, 1, 0)
+    )
+    assert [layer.lanes for layer in planned.layers] == [1, 1, 1, 1]
+    assert planned.config.slots == 1
