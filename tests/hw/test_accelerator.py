@@ -231,21 +231,21 @@ MUTANTS = {
     ),
     "stays in the first kernel row": (
         Scanner,
-        "_walk",
+        "_all_words",
         "row_base.eq(row_base + plan.span)",
         "row_base.eq(0)",
         "steps",
     ),
     "stays in the first kernel row of marked words": (
         Scanner,
-        "_marked_walk",
+        "_marked_words",
         "Const(k * plan.span)",
         "Const(0)",
         "conv",
     ),
     "passes over words without marks": (
         Scanner,
-        "_marked_walk",
+        "_marked_words",
         "left == lowest",
         "left == left",
         "conv",
@@ -253,8 +253,8 @@ MUTANTS = {
     "swaps two banks": (
         ConnectionPlan,
         "bank",
-        "event ::",
-        "windows.events - 1 - event ::",
+        "index ::",
+        "windows.events - 1 - index ::",
         "conv",
     ),
 }
