@@ -99,9 +99,9 @@ def expected_words(
 ) -> list[dict[str, Any]]:
     """Return the words that a scanner must read of ``images``, as its plan's tables tell."""
     stream, size = plan.buffer.stream, plan.buffer.word_values
-    shape = (len(images), stream.height, stream.width, stream.lane_groups)
-    shape = (*shape, stream.steps, stream.lanes)
-    stored = np.reshape(transfers(stream, images), shape).swapaxes(-1, -2)
+    positions = (len(images), stream.height, stream.width)
+    in_position = (stream.lane_groups, stream.steps, stream.lanes)
+    stored = np.reshape(transfers(stream, images), (*positions, *in_position)).swapaxes(-1, -2)
     modulus = 1 << max(((depth or lane_groups * plan.kernel[0] * plan.span) - 1).bit_length(), 1)
     words = []
     for image in stored:

@@ -13,6 +13,7 @@ from torch import fx
 from spikeloom.sw import models
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
+from spikeloom.sw.training import fitting
 from spikeloom.sw.training import trainer as module
 from spikeloom.sw.training.engine import Engine
 from spikeloom.sw.training.journal import Journal
@@ -36,7 +37,7 @@ def test_kinds_in_the_order_of_a_models_forms() -> None:
 def test_a_rehearsal_does_no_warm_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     given: list[int] = []
-    real = module.prepare_for
+    real = fitting.prepare_for
 
     def prepare_for(*args: Any, **options: Any) -> fx.GraphModule:
         given.append(options["warmup"])
