@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from amaranth.vendor import GowinPlatform, LatticeICE40Platform, LatticePlatform
@@ -61,7 +62,7 @@ def test_a_part_number_is_taken_apart(family: str, device: str, attributes: dict
 def test_gowin_s_platform_takes_the_version_that_the_part_number_leaves_out() -> None:
     attributes = Chips.find("gowin").attributes("GW1NR-LV9QN88PC6/I5", "C")
     assert attributes["family"] == "GW1NR-9C"
-    content = attributes | {"resources": [], "connectors": []}
+    content: dict[str, Any] = attributes | {"resources": [], "connectors": []}
     platform = type("Platform", (GowinPlatform,), content)()
     assert (platform.size, platform.speed) == ("9", "C6/I5")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from amaranth.hdl import Elaboratable, Module, Signal
@@ -38,7 +39,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 class Blink(Elaboratable):
-    def elaborate(self, platform: object) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         lit = Signal()
         m.d.sync += lit.eq(~lit)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -84,7 +85,7 @@ def test_a_bad_table_is_told_without_a_traceback(
 ) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(Board.template().replace("25.0", "'25 MHz'"))
-    before = {
+    before: dict[str, list[Any]] = {
         "build": ["digits-conv", "--out", tmp_path / "out"],
         "board": ["digits-conv", "--simulate"],
         "program": [manifest.path],
