@@ -113,8 +113,7 @@ def command(
         def changed(change: LightChange) -> None:
             # The first LEDs light up at once, but the list of LEDs is printed first.
             described.wait()
-            on = "on" if change.on else "off"
-            click.echo(f"cycle {change.cycle:,}: LED {change.name} {on}")
+            _print_change(change)
 
         simulated = SimulatedBoard(
             network,
@@ -158,6 +157,11 @@ def _images(
     from spikeloom.hw.build import Images
 
     return Images.random(network, number).pixels
+
+
+def _print_change(change: LightChange) -> None:
+    on = "on" if change.on else "off"
+    click.echo(f"cycle {change.cycle:,}: LED {change.name} {on}")
 
 
 @contextmanager

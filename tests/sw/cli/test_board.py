@@ -92,7 +92,7 @@ def test_ctrl_c(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(change: LightChange) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(board, "", interrupt)
+    monkeypatch.setattr(board, "_print_change", interrupt)
     # As a board that was killed leaves it.
     (folder / "ports").mkdir(exist_ok=True)
     (folder / "ports" / "board").symlink_to("/dev/pts/99999")
