@@ -6,7 +6,7 @@ from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.engine import COUNTERS, Engine, Fork, tap_signature
+from spikeloom.hw.engine import COUNTERS, Engine, Fork, ZeroPoint, tap_signature
 from spikeloom.hw.planning import Plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.values import shape_of
@@ -89,7 +89,7 @@ class Accelerator(wiring.Component):
         target = plan.layers[-1].target
         self.logit = data.StructLayout({"value": shape_of(target.values), "last": 1})
         members = {
-            "i": In(stream.Signature(shape_of(plan.input.values))),
+            "i": In(stream.Signature(shape_of(plan.network.input.pixels()))),
             "o": Out(stream.Signature(self.logit)),
         }
         for layer in plan.layers:
@@ -118,10 +118,17 @@ class Accelerator(wiring.Component):
                 counters = getattr(self, f"counters__{name}")
                 wiring.connect(m, engine.counters, wiring.flipped(counters))
         pixels = plan.input.signature.create()
+        given = self.i
+        if any(plan.network.input.zeros):
+            m.submodules.zero_point = zero_point = ZeroPoint(
+                plan.network.input.pixels(), plan.network.input.zeros
+            )
+            wiring.connect(m, wiring.flipped(self.i), zero_point.i)
+            given = zero_point.o
         m.d.comb += [
-            pixels.valid.eq(self.i.valid),
-            pixels.payload[0].eq(self.i.payload),
-            self.i.ready.eq(pixels.ready),
+            pixels.valid.eq(given.valid),
+            pixels.payload[0].eq(given.payload),
+            given.ready.eq(pixels.ready),
         ]
         _spread(m, INPUT, pixels, readers[INPUT])
         for layer in plan.layers[:-1]:

@@ -80,6 +80,7 @@ def describe(planned: Plan) -> dict[str, Any]:
     """Return a description of the ports of a plan's accelerator, as JSON values."""
     network, config = planned.network, planned.config
     target = planned.layers[-1].target
+    pixels = network.input.pixels()
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -89,8 +90,10 @@ def describe(planned: Plan) -> dict[str, Any]:
         "counters": config.counters,
         "input": {
             "shape": list(network.input.shape),
-            "bits": planned.input.values.width,
-            "highest": planned.input.values.high,
+            "bits": pixels.width,
+            "highest": pixels.high,
+            # Left out of other inputs, whose sidecars are older than the field.
+            **({"signed": True} if pixels.signed else {}),
             "timesteps": network.input.steps,
             "transfers": planned.input.transfers,
         },

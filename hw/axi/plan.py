@@ -30,7 +30,7 @@ class AxiPlan:
     Raises
     ------
     UnsupportedError
-        If a logit has more than 32 bits, or an input value can be negative.
+        If a logit has more than 32 bits.
     """
 
     plan: Plan
@@ -42,16 +42,11 @@ class AxiPlan:
                 f"logits of {self.plan.network.name!r} have {width} bits, and AXI carries up to "
                 f"{LOGIT_BITS}: use fewer bits for the weights of its last layer"
             )
-        if self.plan.input.values.signed:
-            raise UnsupportedError(
-                f"values of the input of {self.plan.network.name!r} can be negative, and AXI "
-                f"carries those from 0 on"
-            )
 
     @property
     def pixel(self) -> Shape:
         """Of an input value."""
-        return shape_of(self.plan.input.values)
+        return shape_of(self.plan.network.input.pixels())
 
     @property
     def data_bits(self) -> int:

@@ -66,6 +66,9 @@ class Inlet(wiring.Component):
         filling, surplus, spoilt = Signal(), Signal(), Signal()
         begins, ends, over, taken = Signal(), Signal(), Signal(), Signal()
         given = Signal()  # a value that has come, and none that fills up
+        # Of two's complement, all bits from the sign on are equal.
+        sign = i.payload.data[bits - 1 :]
+        outside = sign.any() & ~sign.all() if self.plan.pixel.signed else i.payload.data[bits:].any()
         m.d.comb += [
             begins.eq(place == 0),
             ends.eq(place == size - 1),
@@ -77,7 +80,7 @@ class Inlet(wiring.Component):
             given.eq(taken & ~filling),
             self.short.eq(given & i.payload.last & ~over),
             self.long.eq(given & over & ~i.payload.last),
-            self.range.eq(given & i.payload.data[bits:].any()),
+            self.range.eq(given & outside),
             self.first.eq(taken & begins),
             self.done.eq(taken & ends),
             self.broken.eq(spoilt | filling | self.short | self.long | self.range),

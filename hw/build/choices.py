@@ -44,7 +44,7 @@ class Images:
     def random(cls, network: Network, number: int) -> Images:
         """Return images of random pixels, always the same."""
         rng = np.random.default_rng(0)
-        values = network.input.values()
+        values = network.input.pixels()
         shape = (number, *network.input.image_shape)
         pixels = rng.integers(values.low, values.high + 1, shape, dtype=np.int64)
         return cls(pixels, "random pixels", real=False)

@@ -153,7 +153,7 @@ class LinkPlan:
             plan.network.digest,
             clock,
             baud,
-            plan.input.values,
+            plan.network.input.pixels(),
             plan.input.transfers,
             target.values,
             target.channels * target.height * target.width,

@@ -36,7 +36,7 @@ def activity(network: Network, images: npt.ArrayLike | Tensor) -> dict[str, IntA
     """
     constant = all(c.constant for layer in network.layers for c in layer.connections)
     result = Golden(network).run(images, trace=not constant)
-    pixels = np.asarray(images, dtype=np.int64)
+    pixels = network.input.carried(np.asarray(images, dtype=np.int64))
     sent = {INPUT: pixels[None] if network.input.steps is None else pixels.swapaxes(0, 1)}
     if result.trace is None:
         return sent | {name: counts[None].numpy() for name, counts in result.counts.items()}

@@ -82,7 +82,7 @@ def _data_set(name: str, root: Path | None, source: contract.Input) -> Images:
 def _own(image_file: Path, label_file: Path | None, source: contract.Input) -> Images:
     from spikeloom.sw.datasets.images import load_images
 
-    images, labels = load_images(image_file, source.image_shape, source.values().high)
+    images, labels = load_images(image_file, source.image_shape, source.pixels())
     return images, labels if label_file is None else _read_labels(label_file, len(images))
 
 

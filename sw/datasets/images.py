@@ -13,12 +13,13 @@ import numpy.typing as npt
 
 from spikeloom.sw.errors import DataError, FileFormatError
 from spikeloom.sw.files import read_bytes
+from spikeloom.sw.network.ranges import Range
 
 IntArray = npt.NDArray[np.int64]
 
 
 def load_images(
-    path: str | Path, shape: tuple[int, ...], highest: int
+    path: str | Path, shape: tuple[int, ...], pixels: Range
 ) -> tuple[IntArray, IntArray | None]:
     """Read the user's own images, ready for a network.
 
@@ -30,8 +31,8 @@ def load_images(
         Shape of one image: the ``image_shape`` of the network's input, with the time axis if there
         is one. A single image without the leading axis, and images without the axis of their
         only channel, are accepted.
-    highest : int
-        Largest pixel that the network takes; the smallest is 0.
+    pixels : Range
+        Values that the network takes.
 
     Returns
     -------
@@ -52,10 +53,10 @@ def load_images(
         )
     images = _integers(arrays["images"], f"images in {path}")
     images = _fit_shape(images, tuple(shape), path)
-    if images.min() < 0 or images.max() > highest:
+    if images.min() < pixels.low or images.max() > pixels.high:
         raise DataError(
             f"images in {path} hold pixels from {images.min()} to {images.max()}, but the network "
-            f"takes 0 to {highest}: rescale them"
+            f"takes {pixels.low} to {pixels.high}: rescale them"
         )
     if "labels" not in arrays:
         return images.astype(np.int64), None

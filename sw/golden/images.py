@@ -46,7 +46,7 @@ def check_images(network: HasInput, images: npt.ArrayLike | Tensor) -> npt.NDArr
         raise DataError(f"images must have the shape {expected}, not {array.shape}: {hint}")
     if not len(array):
         raise DataError("there are no images: at least one is needed")
-    allowed = network.input.values()
+    allowed = network.input.pixels()
     if array.min() < allowed.low or array.max() > allowed.high:
         first = tuple(
             int(i) for i in np.argwhere((array < allowed.low) | (array > allowed.high))[0]
@@ -79,7 +79,7 @@ def _shape_hint(source: Input, found: tuple[int, ...]) -> str:
 
 
 def _no_integers(dtype: str, network: HasInput) -> DataError:
-    allowed = network.input.values()
+    allowed = network.input.pixels()
     return DataError(
         f"images must be integers from {allowed.low} to {allowed.high}, not {dtype}: pass the "
         f"pixels as they are in the data set, not scaled to fractions"

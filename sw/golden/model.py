@@ -167,7 +167,8 @@ class Golden:
         with torch.inference_mode():
             for start in range(0, len(checked), size):
                 batch = checked[start : start + size]
-                done = self._run_batch(self._in_time(on_device(batch, self.device)), trace)
+                pixels = on_device(self.network.input.carried(batch), self.device)
+                done = self._run_batch(self._in_time(pixels), trace)
                 logits.append(done[output].potentials[-1].flatten(1).cpu())
                 for name, kept in sent.items():
                     kept.append(done[name].spikes.sum(0).cpu())

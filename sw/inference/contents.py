@@ -12,7 +12,7 @@ from spikeloom.sw.files import require_field
 from spikeloom.sw.golden.streams import counts_of
 from spikeloom.sw.link import VERSION, Record, unpack_words
 from spikeloom.sw.link.manifest import Manifest
-from spikeloom.sw.network import CountInput, Input, Network, Shape, SpikeInput
+from spikeloom.sw.network import CountInput, DirectInput, Input, Network, Shape, SpikeInput
 from spikeloom.sw.network.record import IntArray
 
 #: Bits of a value in a record: what the contract has ranges for.
@@ -178,6 +178,8 @@ def _input(entry: Mapping[str, Any], where: str) -> Input:
     steps = entry.get("timesteps")
     shape, highest = _shape(entry, where), _get(entry, "highest", int, where)
     try:
+        if entry.get("signed"):
+            return DirectInput(shape, _get(entry, "bits", int, where), signed=True)
         if steps is None:
             return CountInput(shape, highest)
         return SpikeInput(shape, _get(entry, "timesteps", int, where), highest)

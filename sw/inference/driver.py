@@ -202,7 +202,11 @@ class BoardDriver:
     def _packed(self, images: npt.NDArray[np.integer]) -> Iterator[bytes]:
         bits = self.client.identity.value_bits
         for image in images:
-            self._last = pack(pixel_stream(self.contents.input, image[None])[0], bits)
+            self._last = pack(
+                pixel_stream(self.contents.input, image[None])[0],
+                bits,
+                self.contents.input.pixels().signed,
+            )
             yield self._last
 
     def _require_layout(self) -> None:

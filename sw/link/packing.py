@@ -21,7 +21,7 @@ def packed_bytes(values: int, bits: int) -> int:
     return -(-values * bits // 8)
 
 
-def pack(values: npt.ArrayLike, bits: int) -> bytes:
+def pack(values: npt.ArrayLike, bits: int, signed: bool = False) -> bytes:
     """Pack the values of an image, the first in the lowest bits of the first byte.
 
     Parameters
@@ -30,6 +30,8 @@ def pack(values: npt.ArrayLike, bits: int) -> bytes:
         In the order of the accelerator's input.
     bits : int
         Bits that each takes: 1, 2, 4, 8 or 16.
+    signed : bool
+        Whether values are two's complement.
 
     Returns
     -------
@@ -42,9 +44,12 @@ def pack(values: npt.ArrayLike, bits: int) -> bytes:
         If a value does not fit.
     """
     flat = np.asarray(values, np.int64).reshape(-1)
-    outside = flat[(flat < 0) | (flat >> bits != 0)]
+    low = -(1 << (bits - 1)) if signed else 0
+    outside = flat[(flat < low) | (flat >= low + (1 << bits))]
     if outside.size:
-        raise DataError(f"an image holds {outside[0]}, but its values have {bits} bits, unsigned")
+        form = "signed" if signed else "unsigned"
+        raise DataError(f"an image holds {outside[0]}, but its values have {bits} bits, {form}")
+    flat = flat & ((1 << bits) - 1)
     if bits == 16:
         return bytes(flat.astype("<u2").view(np.uint8).tolist())
     per_byte = 8 // bits

@@ -26,8 +26,8 @@ FORMAT = "spikeloom-network"
 #: Types of tensors that a network file may hold, by safetensors' names; little-endian.
 _DTYPES = {f"{k.upper()}{8 * n}": np.dtype(f"<{k}{n}") for k in "iu" for n in (1, 2, 4, 8)}
 
-#: Newest version that this code reads, and the one that it writes.
-VERSION = 1
+#: Newest version that this code reads.
+VERSION = 2
 
 
 def rebuild(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Network:
@@ -88,12 +88,18 @@ def save(network: Network, path: str | Path) -> None:
         If the folder cannot be written to.
     """
     described, tensors = network.describe()
-    header = {"format": FORMAT, "version": VERSION, **described}
+    header = {"format": FORMAT, "version": _version(network), **described}
     narrow = {key: np.ascontiguousarray(_narrowed(value)) for key, value in tensors.items()}
     metadata = {METADATA_KEY: json.dumps(header, sort_keys=True)}
     content = safetensors_numpy.save(narrow, metadata=metadata)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def _version(network: Network) -> int:
+    """Return the lowest version that has all that the network uses, so that older readers can."""
+    pixels = network.input
+    return 2 if any(pixels.zeros) or pixels.pixels().low < 0 else 1
 
 
 def load(path: str | Path) -> Network:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import numpy as np
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network.connections import Shape
 from spikeloom.sw.network.ranges import Range
-from spikeloom.sw.network.record import Record, require_int
+from spikeloom.sw.network.record import IntArray, Record, require_int
 
 #: Name by which connections refer to the network's input.
 INPUT = "input"
 
 MAX_TIMESTEPS = 1 << 12
 MAX_INPUT_BITS = 16
+#: Largest magnitude of a zero point.
+MAX_ZERO = (1 << MAX_INPUT_BITS) - 1
 
 
 class Input(Record):
@@ -33,32 +38,83 @@ class Input(Record):
         """Shape of one image: ``(timesteps, *shape)``, or ``shape`` without a time axis."""
         return self.shape if self.steps is None else (self.steps, *self.shape)
 
+    @property
+    def zeros(self) -> tuple[int, ...]:
+        """Zero point of each channel, which is subtracted from the values of an image."""
+        return (0,) * self.shape[0]
+
+    def pixels(self) -> Range:
+        """Return the range of one value of an image, before the zero point is subtracted."""
+        return self.values()
+
     def values(self) -> Range:
-        """Return the range of one input value; with a time axis, that of one timestep."""
+        """Return the range of one value that connections carry; of one timestep, if it has time."""
         raise NotImplementedError
+
+    def carried(self, images: IntArray) -> IntArray:
+        """Return the values that connections carry: images without their zero point.
+
+        Parameters
+        ----------
+        images : array of integers, shape (N, *image_shape)
+        """
+        if not any(self.zeros):
+            return images
+        return images.astype(np.int64) - np.array(self.zeros).reshape(-1, *[1] * (len(self.shape) - 1))
 
 
 @dataclass(frozen=True, eq=False)
 class DirectInput(Input, kind="direct"):
-    """Unsigned pixels, constant over time; connections carry each pixel as a count.
+    """Pixels, constant over time; connections carry each, less its zero point, as a count.
 
     Parameters
     ----------
     shape : tuple of int
         (channels, height, width) or (features,).
     bits : int
-        Pixels are 0 to 2^bits - 1; 1 to 16 bits.
+        Pixels have 1 to 16 bits: 0 to 2^bits - 1, or -2^(bits-1) to 2^(bits-1) - 1 if signed.
+    signed : bool
+        Whether pixels can be negative.
+    zero : int or sequence of int, shape (channels,)
+        Zero point of all channels or of each: the pixel that stands for 0, which is subtracted
+        before a connection sees it. Padding therefore stands for this pixel. -65535 to 65535.
     """
 
     shape: Shape
     bits: int
+    signed: bool = False
+    zero: int | Sequence[int] = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _checked_shape(self.shape))
         object.__setattr__(self, "bits", require_int(self.bits, "input bits", 1, MAX_INPUT_BITS))
+        if not isinstance(self.signed, bool):
+            raise ContractError(f"signed of the input must be true or false, not {self.signed!r}")
+        object.__setattr__(self, "zero", _checked_zero(self.zero, self.shape[0]))
+
+    @property
+    def zeros(self) -> tuple[int, ...]:
+        assert isinstance(self.zero, tuple)
+        return self.zero
+
+    def pixels(self) -> Range:
+        if self.signed:
+            return Range(-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1)
+        return Range(0, (1 << self.bits) - 1)
 
     def values(self) -> Range:
-        return Range(0, (1 << self.bits) - 1)
+        pixels = self.pixels()
+        return Range(pixels.low - max(self.zeros), pixels.high - min(self.zeros))
+
+    def header(self) -> dict[str, Any]:
+        # Left out where they are 0, so that the digests of networks from before them stay.
+        given = super().header()
+        if not self.signed:
+            del given["signed"]
+        if any(self.zeros):
+            return given | {"zero": list(self.zeros)}
+        del given["zero"]
+        return given
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +179,20 @@ def _checked_shape(shape: Any) -> Shape:
             f"input shape must be (channels, height, width) or (features,), not {shape!r}"
         )
     return tuple(require_int(n, "input shape", 1, 1 << 20) for n in shape)
+
+
+def _checked_zero(zero: Any, channels: int) -> tuple[int, ...]:
+    """Return the zero point of each channel."""
+    if isinstance(zero, np.ndarray):
+        zero = zero.tolist()
+    if not isinstance(zero, (tuple, list)):
+        return (require_int(zero, "the input's zero point", -MAX_ZERO, MAX_ZERO),) * channels
+    if len(zero) != channels:
+        raise ContractError(
+            f"the input has {channels} channels but {len(zero)} zero points: give one for each, or "
+            f"one integer for all"
+        )
+    return tuple(require_int(z, "the input's zero point", -MAX_ZERO, MAX_ZERO) for z in zero)
 
 
 def _checked_highest(highest: Any) -> int:

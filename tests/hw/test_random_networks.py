@@ -35,7 +35,9 @@ from spikeloom.sw.network import (
 
 #: Parts that the networks are drawn in, so that both cores work, and networks in each.
 SHARES = range(4)
-NETWORKS = 50
+NETWORKS = 32
+#: As many of each size again, several times: `make sweep`.
+MORE_SHARES = range(4, 20)
 #: Small ones, since a network takes about a second; no share lacks anything by its sizes.
 SIZES = [
     {"max_side": side, "max_layers": layers, "max_channels": 4, "max_timesteps": timesteps}
@@ -56,6 +58,11 @@ class Case:
         """Yield the features of the case, each as often as it occurs."""
         network, planned = self.network, plan(self.network, self.config)
         yield f"{network.input.kind} input"
+        if network.input.pixels().signed:
+            yield "signed pixels"
+        if any(network.input.zeros):
+            alike = len(set(network.input.zeros)) == 1
+            yield "one zero point" if alike else "zero points by channel"
         yield f"time {self.config.time}"
         read = Counter(c.source for layer in network.layers for c in layer.connections)
         yield from ("fork" for number in read.values() if number > 1)
@@ -109,7 +116,8 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
 @functools.cache
 def cases(share: int) -> list[Case]:
     """Return the networks of one share, the same for every caller."""
-    return [case(share * NETWORKS + number, SIZES[share]) for number in range(NETWORKS)]
+    sizes = SIZES[share % len(SIZES)]
+    return [case(share * NETWORKS + number, sizes) for number in range(NETWORKS)]
 
 
 def case(number: int, sizes: dict[str, Any]) -> Case:
@@ -134,7 +142,9 @@ def case(number: int, sizes: dict[str, Any]) -> Case:
     return drawn[-1]
 
 
-@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize(
+    "share", [*SHARES, *(pytest.param(share, marks=pytest.mark.sweep) for share in MORE_SHARES)]
+)
 def test_equals_golden(share: int) -> None:
     compared = 0
     for case in cases(share):
@@ -158,6 +168,7 @@ def expected_features() -> set[str]:
     foldable = NeuronUnit.folded_kinds.keys()
     return {
         *(f"{kind} input" for kind in INPUTS),
+        *("signed pixels", "one zero point", "zero points by channel"),
         *(f"time {time}" for time in TimeMode),
         *(f"{t} into {kind}" for kind, n in kinds.items() for t in TRANSPORTS if t in n.incoming),
         *(f"{kind} by {t}" for kind, sent in senders.items() for t in TRANSPORTS if t in sent),
@@ -182,4 +193,4 @@ def test_shares_are_the_same_for_all_who_ask() -> None:
     assert again.network == cases(0)[3].network
     assert again.config == cases(0)[3].config
     assert np.array_equal(again.images, cases(0)[3].images)
-    assert len({case.network.digest for share in SHARES for case in cases(share)}) > 190
+    assert len({case.network.digest for share in SHARES for case in cases(share)}) > 120

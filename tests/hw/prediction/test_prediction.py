@@ -38,7 +38,8 @@ def images(network: Network, count: int, share: float = 0.5) -> np.ndarray[Any, 
     """Return random images, some of which are denser than others."""
     rng = np.random.default_rng(count)
     shape = (count, *network.input.image_shape)
-    drawn = rng.integers(0, network.input.values().high + 1, shape)
+    pixels = network.input.pixels()
+    drawn = rng.integers(pixels.low, pixels.high + 1, shape)
     kept = rng.random(shape) < rng.uniform(0, 2 * share, (count, *[1] * (len(shape) - 1)))
     return drawn * kept
 

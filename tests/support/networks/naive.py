@@ -36,7 +36,10 @@ def run(network: Network, image: Any) -> dict[str, Activity]:
     indices = _indices(network.input.shape)
     constant = network.input.kind in ("direct", "count")
     frames = [image] if constant else image
-    sources: dict[str, list[Map]] = {"input": [{i: _at(f, i) for i in indices} for f in frames]}
+    zero = network.input.zeros
+    sources: dict[str, list[Map]] = {
+        "input": [{i: _at(f, i) - zero[i[0]] for i in indices} for f in frames]
+    }
     done: dict[str, Activity] = {}
     for layer in network.layers:
         activity = Activity()

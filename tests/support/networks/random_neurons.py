@@ -42,8 +42,8 @@ class Lively:
         self.drawing = drawing
         self.timesteps = network.output.timesteps
         self.rng = np.random.default_rng(drawing.seed())
-        high = network.input.values().high
-        images = self.rng.integers(0, high, (16, *network.input.image_shape), endpoint=True)
+        pixels, shape = network.input.pixels(), network.input.image_shape
+        images = self.rng.integers(pixels.low, pixels.high, (16, *shape), endpoint=True)
         trace = Golden(network).run(images, trace=True).trace
         assert trace is not None
         self.probe, self.currents = network.output, trace["probe"].currents

@@ -78,7 +78,7 @@ def networks(
     max_kernel : int
         Largest height and width of a convolution's kernel.
     max_timesteps, max_fraction_bits, max_weight_bits, max_input_bits : int
-        Largest T, F, and widths of signed weights and of the input's unsigned values.
+        Largest T, F, and widths of signed weights and of the input's values.
     inputs : sequence of str
         Kinds of the input.
     neurons : sequence of str
@@ -100,11 +100,12 @@ def networks(
 def images_for(
     network: Network, count: int | st.SearchStrategy[int] = 4
 ) -> st.SearchStrategy[Array]:
-    """Return a strategy of images, shape (count, *image_shape), of the narrowest unsigned type."""
-    high = network.input.values().high
-    dtype = np.min_scalar_type(high)
+    """Return a strategy of images, shape (count, *image_shape), of the narrowest type."""
+    pixels = network.input.pixels()
+    dtype = np.result_type(*map(np.min_scalar_type, (pixels.low, pixels.high)))
     counts = st.just(count) if isinstance(count, int) else count
-    return counts.flatmap(lambda n: _arrays(dtype, (n, *network.input.image_shape), 0, high))
+    limits = (pixels.low, pixels.high)
+    return counts.flatmap(lambda n: _arrays(dtype, (n, *network.input.image_shape), *limits))
 
 
 def _arrays(
@@ -185,11 +186,21 @@ class _Drawing:
         bits = self.integer(1, self.settings["max_input_bits"])
         kind = self.one_of(*self.settings["inputs"])
         if kind == "direct":
-            return DirectInput(shape, bits)
+            return self.draw_pixels(shape, bits)
         highest = self.one_of(1, (1 << bits) - 1, self.integer(1, (1 << bits) - 1))
         if kind == "count":
             return CountInput(shape, highest)
         return SpikeInput(shape, self.integer(1, self.settings["max_timesteps"]), highest)
+
+    def draw_pixels(self, shape: tuple[int, ...], bits: int) -> DirectInput:
+        """Draw pixels: plain ones, signed ones, and such with a zero point, for all or by channel."""
+        signed, zeros = self.one_of(False, False, True), self.one_of("none", "none", "one", "each")
+        if zeros == "none":
+            return DirectInput(shape, bits, signed)
+        most = (1 << bits) - 1
+        if zeros == "one":
+            return DirectInput(shape, bits, signed, self.integer(-most, most))
+        return DirectInput(shape, bits, signed, self.array(-most, most, shape[0]))
 
     # --- structure --------------------------------------------------------------------------------
 

@@ -31,6 +31,10 @@ from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 def structures(network: Network) -> set[str]:
     """Return names of the parts and shapes of structure that a network has."""
     names = {f"{network.input.kind} input"}
+    if network.input.pixels().signed:
+        names.add("signed pixels")
+    if any(network.input.zeros):
+        names.add("zero points" if len(set(network.input.zeros)) > 1 else "zero point")
     reads = Counter(c.source for layer in network.layers for c in layer.connections)
     for layer in network.layers:
         names.add(layer.neuron.kind)

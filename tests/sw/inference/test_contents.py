@@ -33,7 +33,7 @@ def test_a_manifest_says_of_a_network_what_the_network_says(
     read, direct = Contents.of(Manifest.load(manifest.path)), Contents.of(network)
     assert (read.name, read.digest, read.output) == (network.name, network.digest, direct.output)
     assert read.input.image_shape == direct.input.image_shape == network.input.image_shape
-    assert read.input.values() == network.input.values()
+    assert read.input.pixels() == network.input.pixels()
     assert read.input.steps == network.input.steps
 
 
