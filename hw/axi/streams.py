@@ -68,7 +68,8 @@ class Inlet(wiring.Component):
         given = Signal()  # a value that has come, and none that fills up
         # Of two's complement, all bits from the sign on are equal.
         sign = i.payload.data[bits - 1 :]
-        outside = sign.any() & ~sign.all() if self.plan.pixel.signed else i.payload.data[bits:].any()
+        beyond = i.payload.data[bits:].any()
+        outside = sign.any() & ~sign.all() if self.plan.pixel.signed else beyond
         m.d.comb += [
             begins.eq(place == 0),
             ends.eq(place == size - 1),

@@ -60,7 +60,9 @@ class Input(Record):
         """
         if not any(self.zeros):
             return images
-        return images.astype(np.int64) - np.array(self.zeros).reshape(-1, *[1] * (len(self.shape) - 1))
+        zeros = np.array(self.zeros).reshape(-1, *[1] * (len(self.shape) - 1))
+        carried: IntArray = images.astype(np.int64) - zeros
+        return carried
 
 
 @dataclass(frozen=True, eq=False)

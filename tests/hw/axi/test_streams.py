@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from support.hw.components import plan_of, small_plan
 from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.axi.core import Core
 from spikeloom.hw.axi.streams import Inlet, Outlet
-from spikeloom.hw.planning.plan import Plan
-from spikeloom.sw.network import Linear
+from spikeloom.hw.planning.plan import Plan, plan
+from spikeloom.sw.network import DirectInput, Linear
 
 
 def small_plan_without_counters() -> Plan:
@@ -26,6 +27,13 @@ def small_plan_without_counters() -> Plan:
 PLAN = AxiPlan(small_plan_without_counters())
 SIZE = 3
 Packet = list[int]
+
+
+def signed_plan() -> Plan:
+    """Return one logit of three values, of four bits in two's complement."""
+    plain = small_plan_without_counters()
+    pixels = DirectInput((3,), 4, signed=True)
+    return plan(replace(plain.network, input=pixels), plain.config)
 
 
 def expected(packets: list[Packet], number: int) -> tuple[list[int], list[int], dict[str, int]]:
@@ -48,9 +56,9 @@ def expected(packets: list[Packet], number: int) -> tuple[list[int], list[int], 
 
 
 def run_inlet(
-    packets: list[Packet], number: int, seed: int, skip: bool = False
+    packets: list[Packet], number: int, seed: int, skip: bool = False, plan: AxiPlan = PLAN
 ) -> tuple[list[int], list[int], dict[str, int]]:
-    dut = Inlet(PLAN)
+    dut = Inlet(plan)
     rng = random.Random(seed)
     values: list[int] = []
     broken: list[int] = []
@@ -100,6 +108,15 @@ def run_inlet(
     simulator.add_testbench(watch)
     simulator.run()
     return values, broken, errors
+
+
+def test_values_of_two_s_complement_are_sign_extended() -> None:
+    """TDATA has a byte for four bits, and all those above them are the sign."""
+    packets = [[0xF8, 0xFF, 7], [0, 0xF7, 1], [8, 0, 0], [0xFE, 0, 3]]
+    values, broken, errors = run_inlet(packets, 1, seed=0, plan=AxiPlan(signed_plan()))
+    assert values == [-8, -1, 7, 0, 7, 1, -8, 0, 0, -2, 0, 3]
+    assert broken == [0, 1, 1, 0]
+    assert errors == {"short": 0, "long": 0, "range": 2}
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -175,6 +192,6 @@ def test_outlet_completes_what_it_has_begun(number: int, sent: int) -> None:
 
 @pytest.mark.parametrize("part", [Inlet, Outlet, Core])
 def test_every_component_converts_alone(part: Any) -> None:
-    for plan in (small_plan(), small_plan_without_counters()):
-        text = verilog.convert(part(AxiPlan(plan)), name="alone", emit_src=False)
+    for planned in (small_plan(), small_plan_without_counters(), signed_plan()):
+        text = verilog.convert(part(AxiPlan(planned)), name="alone", emit_src=False)
         assert "module alone(" in text

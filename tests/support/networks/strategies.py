@@ -193,7 +193,7 @@ class _Drawing:
         return SpikeInput(shape, self.integer(1, self.settings["max_timesteps"]), highest)
 
     def draw_pixels(self, shape: tuple[int, ...], bits: int) -> DirectInput:
-        """Draw pixels: plain ones, signed ones, and such with a zero point, for all or by channel."""
+        """Draw pixels, some of them signed or with a zero point, for all channels or for each."""
         signed, zeros = self.one_of(False, False, True), self.one_of("none", "none", "one", "each")
         if zeros == "none":
             return DirectInput(shape, bits, signed)

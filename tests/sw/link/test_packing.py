@@ -18,6 +18,13 @@ def test_pack_is_one_little_endian_number(bits: int, data: st.DataObject) -> Non
     assert int.from_bytes(packed, "little") == number
 
 
+@given(st.sampled_from([1, 2, 4, 8, 16]), st.data())
+def test_signed_values_are_packed_as_two_s_complement(bits: int, data: st.DataObject) -> None:
+    ends = st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    values = data.draw(st.lists(ends, min_size=1, max_size=40))
+    assert pack(values, bits, signed=True) == pack([v % 2**bits for v in values], bits)
+
+
 def test_widths() -> None:
     widths = [packed_bits(bits) for bits in range(1, 17)]
     assert widths == [1, 2] + [4] * 2 + [8] * 4 + [16] * 8
@@ -28,6 +35,13 @@ def test_values_that_do_not_fit(value: int) -> None:
     expected = f"^an image holds {value}, but its values have 4 bits, unsigned$"
     with pytest.raises(DataError, match=expected):
         pack([0, value], 4)
+
+
+@pytest.mark.parametrize("value", [-9, 8])
+def test_signed_values_that_do_not_fit(value: int) -> None:
+    expected = f"^an image holds {value}, but its values have 4 bits, signed$"
+    with pytest.raises(DataError, match=expected):
+        pack([0, value], 4, signed=True)
 
 
 @given(st.integers(1, 4), st.integers(1, 48), st.booleans(), st.data())

@@ -19,7 +19,20 @@ from support.networks.examples import every_kind, everything
 from support.networks.strategies import networks
 
 from spikeloom.sw.errors import ContractError, FileFormatError, SpikeloomError
-from spikeloom.sw.network import VERSION, Network, Range, load, save
+from spikeloom.sw.network import (
+    VERSION,
+    Connection,
+    CountInput,
+    DirectInput,
+    Input,
+    Layer,
+    Linear,
+    Logits,
+    Network,
+    Range,
+    load,
+    save,
+)
 from spikeloom.sw.network.file import read_metadata
 
 #: What a hand or a broken program may leave in place of any JSON value.
@@ -261,6 +274,29 @@ def test_newer_versions_are_refused(path: Path, version: int) -> None:
     header |= {"version": version, "layers": "of another shape"}
     with pytest.raises(FileFormatError, match=f"of version {version}; .* reads up to {VERSION}: u"):
         load(write(path, header, tensors))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "version"),
+    [
+        (DirectInput((1,), 3), 1),
+        (CountInput((1,), 3), 1),
+        (DirectInput((1,), 3, signed=True), 2),
+        (DirectInput((1,), 3, zero=(4,)), 2),
+    ],
+)
+def test_the_version_is_the_lowest_that_has_all(path: Path, pixels: Input, version: int) -> None:
+    """So older readers keep reading networks that hold nothing new."""
+    logits = Logits(np.array([1]), 0)
+    connections = (Connection("input", "count", Linear(np.array([[1]]))),)
+    network = Network(pixels, (Layer("out", 1, logits, connections),))
+    save(network, path)
+    with safetensors.safe_open(path, framework="numpy") as file:
+        header = json.loads(file.metadata()["spikeloom"])
+    assert header["version"] == version
+    loaded = load(path)
+    assert loaded == network
+    assert loaded.digest == network.digest
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", None, True])
