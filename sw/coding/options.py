@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypedDict
 
@@ -47,6 +47,12 @@ class Options(TypedDict, total=False):
     input_scale : float, optional
         Real value of one pixel step, count or spike, as the model saw it: 1/255 for 8-bit pixels
         scaled to [0, 1]. The model saw the sum over the time axis. Default as for ``input_bits``.
+    input_signed : bool
+        Whether pixels can be negative. Default as for ``input_bits``.
+    input_zero : int or sequence of int, shape (channels,)
+        Zero point: the pixel that stands for 0, of all channels or of each. Default as for
+        ``input_bits``. A model is prepared for it by
+        ``prepare(..., pixels=Pixels(...))``, which chooses it.
     input_timesteps : int
         Length of the time axis of spikes.
     input_highest : int, optional
@@ -63,6 +69,8 @@ class Options(TypedDict, total=False):
     input_shape: tuple[int, ...] | None
     input_bits: int | None
     input_scale: float | None
+    input_signed: bool | None
+    input_zero: int | Sequence[int] | None
     input_timesteps: int | None
     input_highest: int | None
 
@@ -93,7 +101,18 @@ def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fract
 
 
 def _direct_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:
-    return DirectInput(shape, _given(meta, options, "input_bits"))
+    given = {
+        name: meta.get(f"input_{name}")
+        if (value := options.get(f"input_{name}")) is None
+        else value  # type: ignore[misc]
+        for name in ("signed", "zero")
+    }
+    return DirectInput(
+        shape,
+        _given(meta, options, "input_bits"),
+        signed=bool(given["signed"]),
+        zero=given["zero"] or 0,
+    )
 
 
 def _count_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:

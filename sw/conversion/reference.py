@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from spikeloom.sw.coding import FoldedLayer, fold
 from spikeloom.sw.coding.folding import FoldedSynapses, pooled
 from spikeloom.sw.network import INPUT
+from spikeloom.sw.quantized.input_grid import input_grid_of
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,15 @@ def reference(
     images : integer array or tensor, shape (N, *input_shape)
         Pixels or counts, as the network takes them; of spikes, the sum over the time axis.
     input_scale : float
-        Real value of one pixel step or count.
+        Real value of one pixel step or count; of a model that rounds its input to pixels, the unit
+        of its grid.
     batch_size : int
     """
     layers = fold(prepared)
-    pixels = torch.as_tensor(np.asarray(images))
+    pixels = torch.as_tensor(np.asarray(images)).long()
+    grid = input_grid_of(prepared)
+    if grid is not None:
+        pixels = pixels - torch.tensor(grid.zeros).reshape(-1, *[1] * (pixels.ndim - 2))
     starts = range(0, len(pixels), batch_size)
     parts = [_run(layers, pixels[i : i + batch_size].double() * input_scale) for i in starts]
     logits = torch.cat([part[0] for part in parts])

@@ -15,11 +15,21 @@ from spikeloom.sw.graph.layers import LayerSpec, Rectifier
 from spikeloom.sw.graph.reports import NodeReport, RefusalError
 from spikeloom.sw.graph.rules import keep_whole, rule
 from spikeloom.sw.graph.tracing import trace
-from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Pending, Pooling, SynapseSpec, Tap, Value
+from spikeloom.sw.graph.values import (
+    SCALAR,
+    UNKNOWN,
+    Affine,
+    Pending,
+    Pooling,
+    SynapseSpec,
+    Tap,
+    Value,
+)
 
 __all__ = [
     "SCALAR",
     "UNKNOWN",
+    "Affine",
     "Analysis",
     "Context",
     "LayerSpec",

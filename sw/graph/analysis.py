@@ -14,6 +14,7 @@ from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph import (  # noqa: F401  # they enter their rules
     activation_rules,
     end_rules,
+    input_rules,
     layer_rules,
     pool_rules,
     shape_rules,
@@ -23,6 +24,8 @@ from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.layers import LayerSpec
 from spikeloom.sw.graph.reports import NodeReport, RefusalError, describe
 from spikeloom.sw.graph.rules import apply_rule
+from spikeloom.sw.graph.values import Affine
+from spikeloom.sw.network import INPUT
 
 #: Batch size of the shape propagation: not 1, so that a flattening of the batch axis shows.
 _PROBE_BATCH = 2
@@ -46,6 +49,8 @@ class Analysis:
         Names of nodes that can be replaced by their input.
     shapes : mapping of node name to shape
         Without the batch axis; empty if the input's shape is not known.
+    normalising : mapping of str to str
+        Nodes that normalise the input, and the node that each of them reads the input from.
     """
 
     module: fx.GraphModule
@@ -53,6 +58,28 @@ class Analysis:
     reports: tuple[NodeReport, ...]
     redundant: tuple[str, ...]
     shapes: dict[str, tuple[int, ...]]
+    normalising: dict[str, str]
+
+    def affine(self) -> Affine | None:
+        """Return how the model normalises its input; None if it does not.
+
+        Raises
+        ------
+        UnsupportedError
+            If it reads the input in several ways.
+        """
+        found = {
+            synapse.tap.affine
+            for layer in self.layers
+            for synapse in layer.synapses
+            if synapse.tap.source == INPUT
+        }
+        if len(found) > 1:
+            raise UnsupportedError(
+                "the model reads its input normalised in several ways, or normalised and as it is: "
+                "normalise it once, and read that everywhere"
+            )
+        return next(iter(found), None)
 
     def require(self) -> Analysis:
         """Return the analysis itself, of a model that can be converted.
@@ -97,7 +124,14 @@ def analyse(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Analys
             else r
             for r in reports
         ]
-    return Analysis(module, tuple(context.layers), tuple(reports), tuple(context.redundant), shapes)
+    return Analysis(
+        module,
+        tuple(context.layers),
+        tuple(reports),
+        tuple(context.redundant),
+        shapes,
+        context.normalising,
+    )
 
 
 def _judge(context: Context, node: fx.Node, used: bool) -> NodeReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from torch import fx
+from torch import fx, nn
 
 from spikeloom.sw.graph.layers import LayerSpec
 from spikeloom.sw.graph.reports import RefusalError
@@ -29,6 +29,8 @@ class Context:
         Finished layers, in order of evaluation.
     redundant : list of str
         Names of nodes that can be replaced by their input.
+    normalising : dict of str to str
+        Nodes that normalise the input, and the node that each of them reads the input from.
     note : str
         For the rule to set: how the node is converted, as the report says it.
     """
@@ -37,6 +39,7 @@ class Context:
         self.module = module
         self.layers: list[LayerSpec] = []
         self.redundant: list[str] = []
+        self.normalising: dict[str, str] = {}
         self.note = ""
         self._shapes = shapes
         self._values: dict[fx.Node, Value] = {}
@@ -64,6 +67,15 @@ class Context:
     def input_shape(self, node: fx.Node) -> tuple[int, ...] | None:
         """Return the shape of a node's first input; None if it is not known."""
         return self.shape(node.all_input_nodes[0])
+
+    @property
+    def image_shape(self) -> tuple[int, ...] | None:
+        """Shape of one image; None if it is not known."""
+        return next((self.shape(n) for n in self.module.graph.nodes if n.op == "placeholder"), None)
+
+    def called(self, node: fx.Node) -> nn.Module | None:
+        """Return the module that a node calls; None if it calls none."""
+        return self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
 
     def depth(self, synapses: Iterable[SynapseSpec]) -> int:
         """Return the number of layers between the input and a layer with these synapses."""

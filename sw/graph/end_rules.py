@@ -1,4 +1,4 @@
-"""Rules for the ends of a model: inputs, outputs, and parameters that are used directly."""
+"""Rules for the ends of a model: inputs and outputs."""
 
 from __future__ import annotations
 
@@ -50,8 +50,3 @@ def _output(context: Context, node: fx.Node, module: None) -> Value:
     context.add_layer(LayerSpec(value.name, value.synapses, None))
     context.note = f"logits of layer {value.name}"
     return value
-
-
-@rule("get_attr")
-def _get_attr(context: Context, node: fx.Node, module: None) -> Value:
-    raise RefusalError(f"uses the tensor {node.target!r} directly: use modules such as nn.Linear")

@@ -7,6 +7,11 @@ from dataclasses import replace
 from torch import fx, nn
 
 from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.input_rules import (
+    normalise_by_batch_norm,
+    normalise_by_depthwise,
+    normalises,
+)
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import rule
 from spikeloom.sw.graph.values import UNKNOWN, Pending, SynapseSpec, Tap, Value
@@ -14,6 +19,10 @@ from spikeloom.sw.graph.values import UNKNOWN, Pending, SynapseSpec, Tap, Value
 
 @rule(nn.Conv2d)
 def _conv2d(context: Context, node: fx.Node, module: nn.Conv2d) -> Value:
+    if normalises(context.input_value(node)):
+        normalised = normalise_by_depthwise(context, node, module)
+        if normalised is not None:
+            return normalised
     if tuple(module.dilation) != (1, 1):
         raise RefusalError(
             f"dilation must be 1, not {module.dilation}: use a larger kernel or a stride"
@@ -81,6 +90,8 @@ def _batch_norm(context: Context, node: fx.Node, module: nn.BatchNorm2d) -> Valu
         raise RefusalError("has no running statistics to fold: set track_running_stats=True")
     context.use_once(str(node.target))
     value = context.input_value(node)
+    if normalises(value):
+        return normalise_by_batch_norm(context, node, module)
     if isinstance(value, Tap):
         raise RefusalError(
             "batch-norm must follow Conv2d or Linear directly, ahead of the activation: move it "

@@ -4,7 +4,8 @@ A rule is a function that gets the :class:`.Context`, a node, and the module tha
 it calls one; it returns the node's value, or raises :class:`.RefusalError`. Rules enter themselves
 by the decorator :func:`rule`, in a module for each topic:
 
-* :mod:`.end_rules`: inputs, outputs, and parameters that are used directly;
+* :mod:`.end_rules`: inputs and outputs;
+* :mod:`.input_rules`: normalisation of the input, and buffers;
 * :mod:`.layer_rules`: weights and batch-norm;
 * :mod:`.activation_rules`: activations;
 * :mod:`.sum_rules`: additions;
@@ -26,7 +27,7 @@ from torch import fx, nn
 from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.hints import HINTS
 from spikeloom.sw.graph.reports import RefusalError
-from spikeloom.sw.graph.values import Value
+from spikeloom.sw.graph.values import Constant, Value
 
 Rule = Callable[[Context, fx.Node, Any], Value]
 Function = TypeVar("Function", bound=Rule)
@@ -34,6 +35,9 @@ Function = TypeVar("Function", bound=Rule)
 #: Rules by module type, function, or name of a tensor's method; "placeholder", "output" and
 #: "get_attr" for nodes of these kinds.
 RULES: dict[Any, Rule] = {}
+
+#: Keys of rules that judge buffers themselves.
+TAKE_CONSTANTS: set[Any] = set()
 
 #: Module types that a trace keeps whole, and whose subclasses follow the same rule.
 LEAVES: list[type[nn.Module]] = []
@@ -86,6 +90,15 @@ def options_of(node: fx.Node, module: nn.Module | None, names: tuple[str, ...]) 
     return dict(zip(names, positional, strict=False)) | dict(node.kwargs)
 
 
+def refuse_constants(context: Context, node: fx.Node) -> None:
+    """Raise RefusalError if a node reads a buffer, which only a normalisation may."""
+    for value in context.input_values(node):
+        if isinstance(value, Constant):
+            raise RefusalError(
+                f"uses the tensor {value.target!r} directly: use modules such as nn.Linear"
+            )
+
+
 def apply_rule(context: Context, node: fx.Node) -> Value:
     """Return the value of ``node``.
 
@@ -102,6 +115,8 @@ def apply_rule(context: Context, node: fx.Node) -> Value:
         key = next((leaf for leaf in LEAVES if isinstance(module, leaf)), type(module))
     elif node.op in ("call_function", "call_method"):
         key = node.target
+    if key in RULES and key not in TAKE_CONSTANTS:
+        refuse_constants(context, node)
     if key in RULES:
         return RULES[key](context, node, module)
     if key in HINTS:

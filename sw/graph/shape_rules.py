@@ -11,6 +11,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.input_rules import arithmetic
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import options_of, rule
 from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Pending, Tap, Value
@@ -87,6 +88,10 @@ def _getattr(context: Context, node: fx.Node, module: None) -> Value:
 
 @rule(operator.getitem, operator.mul, operator.floordiv)
 def _scalar_arithmetic(context: Context, node: fx.Node, module: None) -> Value:
+    if node.target is operator.mul:
+        normalised = arithmetic(context, node)
+        if normalised is not None:
+            return normalised
     if any(value is not SCALAR for value in context.input_values(node)):
         if any(value is UNKNOWN for value in context.input_values(node)):
             return UNKNOWN

@@ -10,6 +10,7 @@ import torch
 from torch import fx
 
 from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.input_rules import arithmetic, normalises
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import rule
 from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Pending, SynapseSpec, Tap, Value
@@ -20,6 +21,9 @@ def _add(context: Context, node: fx.Node, module: None) -> Value:
     operands = _operands(node)
     nodes = [operand for operand in operands if isinstance(operand, fx.Node)]
     values = [context.value(operand) for operand in nodes]
+    normalised = arithmetic(context, node)
+    if normalised is not None:
+        return normalised
     if all(value is SCALAR for value in values):
         return SCALAR
     if any(value is UNKNOWN for value in values):
@@ -45,6 +49,8 @@ def _add(context: Context, node: fx.Node, module: None) -> Value:
 @rule(operator.iadd, "add_")
 def _add_in_place(context: Context, node: fx.Node, module: None) -> Value:
     changed = _operands(node)[0]
+    if isinstance(changed, fx.Node) and normalises(context.value(changed)):
+        return _add(context, node, module)
     value = context.value(changed) if isinstance(changed, fx.Node) else SCALAR
     if isinstance(value, Tap):
         raise RefusalError(

@@ -6,6 +6,7 @@ A rule (:mod:`spikeloom.sw.graph.rules`) gives each node of a model one of these
   through a pool;
 * :class:`Pending`: a sum of synapses that waits for its activation. A residual connection adds a
   synapse to it;
+* :class:`Constant`: a buffer of the model, by which it normalises its input;
 * :data:`SCALAR`: a number such as ``x.size(0)``, which flattening needs;
 * :data:`UNKNOWN`: the value of a node that was refused, and of all nodes that depend on it.
 
@@ -40,6 +41,45 @@ class Pooling:
 
 
 @dataclass(frozen=True)
+class Affine:
+    """A factor and a summand for each channel, by which a model normalises its input.
+
+    Parameters
+    ----------
+    factors, shifts : tuple of float
+        One for all channels, or one for each: ``factor * value + shift``. No factor is 0.
+    """
+
+    factors: tuple[float, ...]
+    shifts: tuple[float, ...]
+
+    def then(self, factors: tuple[float, ...], shifts: tuple[float, ...]) -> Affine:
+        """Return this, followed by another factor and summand."""
+        number = max(map(len, (self.factors, self.shifts, factors, shifts)))
+        a, b, c, d = (
+            values * number if len(values) == 1 else values
+            for values in (self.factors, self.shifts, factors, shifts)
+        )
+        return Affine(
+            tuple(x * y for x, y in zip(a, c, strict=True)),
+            tuple(x * y + z for x, y, z in zip(b, c, d, strict=True)),
+        )
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A buffer of the model.
+
+    Parameters
+    ----------
+    target : str
+        Path of the buffer.
+    """
+
+    target: str
+
+
+@dataclass(frozen=True)
 class Tap:
     """Values that synapses can read: pixels, or the spikes and counts of a layer.
 
@@ -53,12 +93,15 @@ class Tap:
         Whether the values have been flattened since.
     signed : bool
         Whether the values can be negative.
+    affine : Affine, optional
+        Normalisation of the input by the model itself.
     """
 
     source: str
     pool: Pooling | None = None
     flat: bool = False
     signed: bool = False
+    affine: Affine | None = None
 
     @property
     def area(self) -> int:
@@ -125,4 +168,4 @@ class _Sentinel:
 
 SCALAR: Final = _Sentinel("SCALAR")
 UNKNOWN: Final = _Sentinel("UNKNOWN")
-Value = Tap | Pending | _Sentinel
+Value = Tap | Pending | Constant | _Sentinel

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 import torch
 from torch import fx, nn
 
+from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.graph import LayerSpec, NodeReport, Rectifier, analyse, trace
+from spikeloom.sw.graph import Analysis, LayerSpec, NodeReport, Rectifier, analyse, trace
 from spikeloom.sw.network import INPUT
 from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.additions import Addition, Branch
+from spikeloom.sw.quantized.input_grid import InputGrid, insert_grid
 from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear, largest
 
 DEFAULT_TIMESTEPS = 4
@@ -65,6 +67,7 @@ def prepare(
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
     learn: str | None = None,
     input_scale: float | None = None,
+    pixels: Pixels | None = None,
 ) -> fx.GraphModule:
     """Return a copy of ``model`` with quantized activations and weights.
 
@@ -93,6 +96,12 @@ def prepare(
         Real value of one pixel step, as :func:`~spikeloom.sw.conversion.convert` takes it. Needed
         only where a layer adds the input to the values of another layer: without it, the weights of
         that connection are rounded in conversion.
+    pixels : Pixels, optional
+        The integers of the images, and the real numbers that the model is given in their place,
+        such as ``Pixels.normalised(mean, std)``; in place of ``input_scale``. The prepared model
+        then rounds its input to the nearest pixels. By default images are multiples of
+        ``input_scale``; a model that normalises its input itself is taken to be given pixels of 8
+        bits, as ``image / 255``.
 
     Returns
     -------
@@ -112,6 +121,10 @@ def prepare(
         raise UnsupportedError("the model is prepared already: prepare the original instead")
     analysis = analyse(trace(model), input_shape).require()
     module, layers = analysis.module, analysis.layers
+    described = _input_grid(analysis, pixels, input_scale, tuple(input_shape))
+    if described is not None:
+        input_scale = described.unit
+        insert_grid(module, described, layers, analysis.normalising)
     sources: dict[str, Activation | float | None] = {INPUT: input_scale}
     names = [layer.name for layer in layers]
     steps = dict.fromkeys(names, DEFAULT_TIMESTEPS)
@@ -144,7 +157,31 @@ def prepare(
     module.meta[META] = {"input_shape": tuple(input_shape)}
     if input_scale is not None:
         module.meta[META]["input_scale"] = input_scale
+    if described is not None:
+        module.meta[META] |= {
+            "pixels": described.pixels,
+            "input_bits": described.pixels.bits,
+            "input_signed": described.pixels.signed,
+            "input_zero": described.zeros,
+        }
     return module
+
+
+def _input_grid(
+    analysis: Analysis,
+    pixels: Pixels | None,
+    input_scale: float | None,
+    input_shape: tuple[int, ...],
+) -> InputGrid | None:
+    """Return the grid of a model's input; None if images are multiples of ``input_scale``."""
+    affine = analysis.affine()
+    if pixels is None:
+        if affine is None:
+            return None
+        pixels = Pixels(scale=input_scale)
+    elif input_scale is not None:
+        raise ConfigError("pixels have a scale already: leave input_scale out")
+    return InputGrid(pixels.channels(input_shape[0]), affine)
 
 
 def per_layer(

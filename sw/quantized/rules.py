@@ -15,11 +15,19 @@ from spikeloom.sw.graph import (
     rule,
 )
 from spikeloom.sw.quantized.activations import Activation
+from spikeloom.sw.quantized.input_grid import InputGrid
 from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear
 
 keep_whole(Activation)
+keep_whole(InputGrid)
 keep_whole(QuantConv2d, like=nn.Conv2d)
 keep_whole(QuantLinear, like=nn.Linear)
+
+
+@rule(InputGrid)
+def _input_grid(context: Context, node: fx.Node, module: InputGrid) -> Value:
+    context.note = f"pixels of {module.pixels.bits} bits, from their zero point on"
+    return context.input_value(node)
 
 
 @rule(Activation)

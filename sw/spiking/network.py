@@ -15,6 +15,7 @@ from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph import LayerSpec, SynapseSpec
 from spikeloom.sw.network import INPUT, Logits, Transport, source_steps
 from spikeloom.sw.quantized.activations.timesteps import Learned
+from spikeloom.sw.quantized.input_grid import input_grid_of
 from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
 from spikeloom.sw.spiking.neurons import SpikingNeuron
 from spikeloom.sw.spiking.population import Population, leak_grid
@@ -187,6 +188,9 @@ class _Pass:
         self.network = network
         self.coding = network.coding
         steps = self.coding.input.steps
+        grid = input_grid_of(network.prepared)
+        if grid is not None:
+            images = grid(images)
         self.images = images[None] if steps is None else images.transpose(0, 1)
 
     def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
@@ -250,8 +254,8 @@ class _EvaluationPass(_Pass):
     """Whole numbers in float64, with the weights of the integer network."""
 
     def __init__(self, network: SpikingNetwork, images: Tensor) -> None:
-        super().__init__(network, images)
-        self.images = (self.images.double() / float(self.coding.input_scale)).round()
+        super().__init__(network, images.double())
+        self.images = (self.images / float(self.coding.input_scale)).round()
         layers = fold(network.prepared)
         thresholds = thresholds_of(layers)
         self.folded = {layer.name: layer for layer in layers}

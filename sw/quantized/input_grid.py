@@ -1,0 +1,159 @@
+"""The input of a prepared model: values on the grid of the network's integer pixels.
+
+A network subtracts an integer zero point from its pixels, and has one scale for all of them. An
+:class:`InputGrid` does the same in the prepared model, so that training sees the rounding of the
+mean and conversion loses nothing: it takes the images that the user's model takes, and gives
+``unit * (pixel - zero)``. The ratio between the scale of a channel and the unit goes into the
+weights of the layers that read the input.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from spikeloom.sw.datasets.pixels import Pixels
+from spikeloom.sw.errors import UnsupportedError
+from spikeloom.sw.graph import Affine, LayerSpec, SynapseSpec
+from spikeloom.sw.network import INPUT
+from spikeloom.sw.network.inputs import MAX_ZERO
+
+
+class InputGrid(nn.Module):
+    """Rounds images to pixels, and gives each as a multiple of one unit, from its zero point on.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        What the model is given; a scale and an offset for each channel.
+    affine : Affine, optional
+        Normalisation that the model itself does.
+
+    Attributes
+    ----------
+    zeros : tuple of int
+        Zero point of each channel.
+    unit : float
+        Real value of a pixel step behind the grid.
+    ratios : tuple of float
+        Real value of a pixel step in the model, by channel, in units: factors for the weights.
+
+    Raises
+    ------
+    UnsupportedError
+        If a zero point is beyond the contract's range.
+    """
+
+    def __init__(self, pixels: Pixels, affine: Affine | None = None) -> None:
+        super().__init__()
+        self.pixels = pixels
+        number = len(pixels.scales)
+        identity = Affine((1.0,) * number, (0.0,) * number)
+        chain = identity if affine is None else identity.then(affine.factors, affine.shifts)
+        steps = [a * scale for a, scale in zip(chain.factors, pixels.scales, strict=True)]
+        offsets = [
+            offset - shift / step
+            for offset, shift, step in zip(pixels.offsets, chain.shifts, steps, strict=True)
+        ]
+        self.zeros = tuple(math.floor(offset + 0.5) for offset in offsets)
+        for channel, zero in enumerate(self.zeros):
+            if abs(zero) > MAX_ZERO:
+                raise UnsupportedError(
+                    f"channel {channel} of the input is normalised such that the pixel {zero} "
+                    f"stands for 0, but a zero point is from -{MAX_ZERO} to {MAX_ZERO}: scale the "
+                    f"images so that their mean is nearer to 0"
+                )
+        magnitudes = [abs(step) for step in steps]
+        if len({*magnitudes}) == 1:
+            self.unit = magnitudes[0]
+        else:
+            self.unit = math.exp(sum(map(math.log, magnitudes)) / number)
+        self.ratios = tuple(step / self.unit for step in steps)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return ``unit * (pixel - zero)`` for images as the user's model takes them."""
+        zeros = torch.tensor(self.zeros, dtype=images.dtype, device=images.device)
+        pixels = self.pixels.steps(images).round()
+        return (pixels - zeros.reshape(-1, *[1] * (images.ndim - 2))) * self.unit
+
+
+def input_grid_of(prepared: nn.Module) -> InputGrid | None:
+    """Return the grid of a prepared model; None if its images are multiples of one scale."""
+    return next((part for part in prepared.modules() if isinstance(part, InputGrid)), None)
+
+
+def insert_grid(
+    module: fx.GraphModule, grid: InputGrid, layers: tuple[LayerSpec, ...], normalising: Any
+) -> None:
+    """Put a grid behind a model's input, in place of its own normalisation.
+
+    Parameters
+    ----------
+    module : fx.GraphModule
+        Changed in place, as are the weights of the layers that read the input.
+    grid : InputGrid
+    layers : tuple of LayerSpec
+        Of the model.
+    normalising : mapping of str to str
+        Nodes that normalise the input.
+
+    Raises
+    ------
+    UnsupportedError
+        If a shortcut or a max-pool reads channels that are scaled differently.
+    """
+    name = "input_grid"
+    while hasattr(module, name):
+        name += "_"
+    module.add_submodule(name, grid)
+    graph = module.graph
+    nodes = {node.name: node for node in graph.nodes}
+    image = next(node for node in graph.nodes if node.op == "placeholder")
+    readers = [node for node in image.users]
+    with graph.inserting_after(image):
+        call = graph.call_module(name, (image,))
+    for reader in readers:
+        reader.replace_input_with(image, call)
+    for name in normalising:
+        nodes[name].replace_all_uses_with(call)
+    for name in reversed(list(normalising)):
+        graph.erase_node(nodes[name])
+    for layer in layers:
+        for synapse in layer.synapses:
+            if synapse.tap.source == INPUT:
+                _scale_weights(module, layer.name, synapse, grid.ratios)
+
+
+def _scale_weights(
+    module: nn.Module, layer: str, synapse: SynapseSpec, ratios: tuple[float, ...]
+) -> None:
+    """Multiply the weights of a connection from the input by the ratio of each channel."""
+    if all(ratio == 1 for ratio in ratios):
+        return
+    if synapse.target is None:
+        raise UnsupportedError(
+            f"layer {layer!r} adds the input, whose channels are normalised differently, to other "
+            f"values: put a 1x1 convolution into that shortcut"
+        )
+    pool = synapse.tap.pool
+    if pool is not None and pool.kind == "max" and min(ratios) < 0:
+        raise UnsupportedError(
+            f"layer {layer!r} reads the input through a max-pool, but a channel is multiplied by a "
+            f"negative number, which makes it a minimum: multiply by its magnitude instead"
+        )
+    weighted = module.get_submodule(synapse.target)
+    weight = weighted.weight
+    assert isinstance(weight, Tensor)
+    factors = torch.tensor(ratios, dtype=torch.float64, device=weight.device)
+    if isinstance(weighted, nn.Linear):
+        factors = factors.repeat_interleave(weight.shape[1] // len(ratios))[None]
+    else:
+        groups = int(getattr(weighted, "groups", 1))
+        # The rows of a group's output channels have the factors of the group's input channels.
+        factors = factors.reshape(groups, -1).repeat_interleave(weight.shape[0] // groups, 0)
+        factors = factors.reshape(*factors.shape, *[1] * (weight.ndim - 2))
+    with torch.no_grad():
+        weight.copy_((weight.double() * factors).to(weight.dtype))
