@@ -22,6 +22,10 @@ class UnsupportedError(SpikeloomError):
     """A model, neuron or layer that cannot be converted or generated."""
 
 
+class ConversionError(SpikeloomError):
+    """A converted network does not compute what its model computes."""
+
+
 class DataError(SpikeloomError):
     """Images or labels that do not fit the network or the data set's format."""
 

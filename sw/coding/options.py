@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.datasets.pixels import Pixels, seen_message
+from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import CountInput, DirectInput, Input, SpikeInput
 from spikeloom.sw.quantized.prepare import LayerChoice
 
@@ -88,6 +89,8 @@ def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fract
     ------
     ConfigError
         If an option is missing, unknown or out of range, or if two contradict each other.
+    DataError
+        If the images that set the thresholds were others than the network takes.
     """
     kind = one_of("input", options.get("input", "direct"), tuple(_INPUTS))
     for what in ("input_timesteps", "input_highest"):
@@ -95,24 +98,71 @@ def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fract
             raise ConfigError(
                 f"{what} is for inputs of counts or spikes: leave it out, or choose input='spikes'"
             )
+    pixels = meta.get("pixels")
+    if pixels is not None:
+        options = _as_prepared(kind, pixels, options)
     shape = options.get("input_shape")
     shape = tuple(meta["input_shape"] if shape is None else shape)
-    return _INPUTS[kind](shape, meta, options), real_scale(_given(meta, options, "input_scale"))
+    source = _INPUTS[kind](shape, meta, options)
+    scale = real_scale(_given(meta, options, "input_scale"))
+    if pixels is None and kind == "direct":
+        _require_seen(meta, source, float(scale))
+    return source, scale
+
+
+def _as_prepared(kind: str, pixels: Pixels, options: Options) -> Options:
+    """Return the options without those of the pixels, which a prepared model knows itself.
+
+    Raises
+    ------
+    ConfigError
+        If they contradict the pixels that the model was prepared for.
+    """
+    if kind != "direct":
+        raise ConfigError(
+            f"the model was prepared for pixels, which enter as they are: use input='direct' in "
+            f"place of {kind!r}, or prepare it without pixels"
+        )
+    known: dict[str, Any] = {
+        "input_bits": pixels.bits,
+        "input_scale": pixels.scales[0] if len(set(pixels.scales)) == 1 else pixels.scales,
+        "input_signed": pixels.signed,
+    }
+    for name, value in known.items():
+        given = options.get(name)
+        if given is not None and given != value:
+            raise ConfigError(
+                f"{name} is {given}, but the model was prepared for {value}: give the pixels to "
+                f"prepare(..., pixels=Pixels(...)), and leave {name} out here"
+            )
+    return cast(Options, {name: v for name, v in options.items() if name not in known})
+
+
+def _require_seen(meta: Mapping[str, Any], source: Input, scale: float) -> None:
+    """Require that the images that set the thresholds were those that the network takes.
+
+    Raises
+    ------
+    DataError
+        If they hold other values.
+    """
+    if "seen" not in meta:
+        return
+    pixels = source.pixels()
+    zeros = source.zeros
+    low, high = (pixels.low - max(zeros)) * scale, (pixels.high - min(zeros)) * scale
+    smallest, largest = meta["seen"]
+    if smallest < low - scale / 4 or largest > high + scale / 4:
+        raise DataError(seen_message(smallest, largest, low, high))
 
 
 def _direct_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:
-    given = {
-        name: meta.get(f"input_{name}")
-        if (value := options.get(f"input_{name}")) is None
-        else value  # type: ignore[misc]
-        for name in ("signed", "zero")
-    }
-    return DirectInput(
-        shape,
-        _given(meta, options, "input_bits"),
-        signed=bool(given["signed"]),
-        zero=given["zero"] or 0,
-    )
+    signed: Any = options.get("input_signed")
+    signed = meta.get("input_signed") if signed is None else signed
+    zero: Any = options.get("input_zero")
+    zero = meta.get("input_zero") if zero is None else zero
+    bits = _given(meta, options, "input_bits")
+    return DirectInput(shape, bits, bool(signed), 0 if zero is None else zero)
 
 
 def _count_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:

@@ -8,13 +8,15 @@ from fractions import Fraction
 from typing import Any, Unpack, cast
 
 import numpy as np
-from torch import nn
+import numpy.typing as npt
+from torch import Tensor, nn
 
 from spikeloom.sw.coding import Coding, FoldedLayer, Options, coding, fold
 from spikeloom.sw.coding.coding import pool
 from spikeloom.sw.coding.folding import FoldedSynapses
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.conversion.absorption import Absorber
+from spikeloom.sw.conversion.agreement import agreement
 from spikeloom.sw.conversion.logits import absorb_logits
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (
@@ -40,6 +42,8 @@ def convert(
     fraction_bits: int | None = None,
     name: str | None = None,
     about: Mapping[str, Any] | None = None,
+    check: npt.ArrayLike | Tensor | None = None,
+    original: nn.Module | None = None,
     **options: Unpack[Options],
 ) -> Network:
     """Return the integer network that computes the same as ``prepared``.
@@ -59,6 +63,12 @@ def convert(
     name : str, optional
     about : mapping, optional
         JSON values for the network's ``about``: accuracies, recipe and the like.
+    check : array or tensor, shape (N, *input_shape), optional
+        Some images: integers as the network takes them, or real numbers as the model takes them.
+        The float model, the prepared model and the network are run on them, and the network's
+        ``about`` holds under "agreement" on how many images they agree; see :func:`agreement`.
+    original : nn.Module, optional
+        The float model for ``check``; by default the one that was prepared, as it is now.
     **options
         The coding: :class:`~spikeloom.sw.coding.Options`.
 
@@ -70,6 +80,10 @@ def convert(
         If an option is missing or out of range.
     ContractError
         If registers would be wider than the contract allows; the message names the layer.
+    DataError
+        If the images to check with, or those that set the thresholds, do not fit the pixels.
+    ConversionError
+        If the network should agree with the prepared model on ``check``, and does not.
     """
     model = prepared.prepared if isinstance(prepared, SpikingNetwork) else prepared
     neurons: Mapping[str, nn.Module] = {}
@@ -84,12 +98,18 @@ def convert(
         )
     else:
         chosen, neurons = prepared.coding, dict(prepared.neurons.items())
-    return Network(
+    network = Network(
         input=chosen.input,
         layers=tuple(_Converter(chosen, layers, fraction_bits, neurons).layers()),
         name=name or type(model).__name__,
         about={**meta.get("about", {}), **(about or {})},
     )
+    if check is None:
+        return network
+    found = agreement(
+        network, model, check, original or meta.get("original"), float(chosen.input_scale)
+    )
+    return replace(network, about={**network.about, "agreement": found.as_dict()})
 
 
 class _Converter:

@@ -97,12 +97,12 @@ class Pixels:
     @property
     def scales(self) -> tuple[float, ...]:
         """Scale of each channel, or the one of all channels."""
-        return self.scale if isinstance(self.scale, tuple) else (self.scale,)  # type: ignore[return-value]
+        return self.scale if isinstance(self.scale, tuple) else (self.scale,)
 
     @property
     def offsets(self) -> tuple[float, ...]:
         """Offset of each channel, or the one of all channels."""
-        return self.offset if isinstance(self.offset, tuple) else (self.offset,)  # type: ignore[return-value]
+        return self.offset if isinstance(self.offset, tuple) else (self.offset,)
 
     @property
     def plain(self) -> bool:
@@ -175,7 +175,7 @@ class Pixels:
         if not math.isfinite(low) or not math.isfinite(high):
             raise DataError("images hold values that are not finite: clean the data first")
         if low < pixels.low - _TOLERANCE or high > pixels.high + _TOLERANCE:
-            raise DataError(f"{seen_message(images, *self.reals())}")
+            raise DataError(seen_message(float(images.min()), float(images.max()), *self.reals()))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the description in JSON values."""
@@ -237,13 +237,13 @@ class Pixels:
         return scale, offset
 
 
-def seen_message(images: Tensor, low: float, high: float) -> str:
+def seen_message(smallest: float, largest: float, low: float, high: float) -> str:
     """Return the message on images whose values are not those of the network's pixels."""
     return (
-        f"the images hold values from {float(images.min()):.4g} to {float(images.max()):.4g}, but "
-        f"the network's pixels stand for {low:.4g} to {high:.4g}. If the images are normalised, "
-        f"say so: prepare(..., pixels=Pixels.normalised(mean=..., std=...)); if not, scale them as "
-        f"the pixels say, for example images / 255"
+        f"the images hold values from {smallest:.4g} to {largest:.4g}, but the network's pixels "
+        f"stand for {low:.4g} to {high:.4g}. If the images are normalised, say so: "
+        f"prepare(..., pixels=Pixels.normalised(mean=..., std=...)); if not, scale them as the "
+        f"pixels say, for example images / 255"
     )
 
 

@@ -68,11 +68,6 @@ class Context:
         """Return the shape of a node's first input; None if it is not known."""
         return self.shape(node.all_input_nodes[0])
 
-    @property
-    def image_shape(self) -> tuple[int, ...] | None:
-        """Shape of one image; None if it is not known."""
-        return next((self.shape(n) for n in self.module.graph.nodes if n.op == "placeholder"), None)
-
     def called(self, node: fx.Node) -> nn.Module | None:
         """Return the module that a node calls; None if it calls none."""
         return self.module.get_submodule(str(node.target)) if node.op == "call_module" else None

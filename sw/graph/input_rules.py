@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.hints import HINTS
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import TAKE_CONSTANTS, refuse_constants, rule
 from spikeloom.sw.graph.values import UNKNOWN, Affine, Constant, Tap, Value
@@ -56,7 +57,7 @@ def arithmetic(context: Context, node: fx.Node) -> Value | None:
     if len(operands) == 1:
         return _normalised(context, node, tap, -1.0, 0.0)
     reverse = operands[1] is tap
-    constant = _constant(context, operands[0] if reverse else operands[1])
+    constant = _constant(context, operands[0] if reverse else operands[1], context.shape(tap))
     if name == "add":
         return _normalised(context, node, tap, 1.0, constant)
     if name == "sub":
@@ -65,6 +66,8 @@ def arithmetic(context: Context, node: fx.Node) -> Value | None:
         )
     if name == "mul":
         return _normalised(context, node, tap, constant, 0.0)
+    if not reverse and not torch.as_tensor(constant).all():
+        raise RefusalError("divides by 0: use a standard deviation that is not 0")
     if reverse:
         raise RefusalError("divides by the input, which is not linear: remove it")
     return _normalised(context, node, tap, 1.0 / constant, 0.0)
@@ -100,10 +103,11 @@ def _arithmetic(context: Context, node: fx.Node, module: None) -> Value:
         return value
     if any(value is UNKNOWN for value in context.input_values(node)):
         return UNKNOWN
-    raise RefusalError(
+    inside = (
         "computes with values inside the network: put the factor into the weights of a layer, and "
         "the summand into its bias"
     )
+    raise RefusalError(HINTS.get(node.target, inside))
 
 
 @rule("get_attr")
@@ -111,7 +115,7 @@ def _get_attr(context: Context, node: fx.Node, module: None) -> Value:
     tensor = _attribute(context.module, str(node.target))
     if isinstance(tensor, nn.Parameter) or not isinstance(tensor, Tensor):
         raise RefusalError(
-            f"uses the parameter {node.target!r} directly: use modules such as nn.Linear, or "
+            f"uses the tensor {node.target!r} directly: use modules such as nn.Linear, or "
             f"register_buffer() for a constant"
         )
     context.note = "a constant"
@@ -120,7 +124,8 @@ def _get_attr(context: Context, node: fx.Node, module: None) -> Value:
 
 def normalise_by_batch_norm(context: Context, node: fx.Node, module: nn.BatchNorm2d) -> Value:
     """Return the input behind a batch-norm ahead of all layers, whose statistics are then fixed."""
-    assert module.running_mean is not None and module.running_var is not None
+    assert module.running_mean is not None
+    assert module.running_var is not None
     deviation = (module.running_var.detach().double() + module.eps).sqrt()
     ones = torch.ones_like(deviation)
     weight = ones if module.weight is None else module.weight.detach().double()
@@ -199,26 +204,21 @@ def _operands(node: fx.Node) -> tuple[Any, ...]:
     return tuple(options[key] for key in ("input", "other") if key in options)
 
 
-def _constant(context: Context, operand: Any) -> Tensor | float:
+def _constant(context: Context, operand: Any, shape: tuple[int, ...] | None) -> Tensor | float:
+    """Return the number, or the buffer, that a node computes with beside images of a shape."""
     if isinstance(operand, fx.Node):
         value = context.value(operand)
         assert isinstance(value, Constant)
         tensor: Tensor = _attribute(context.module, value.target)
-        # A vector beside a feature map would be added along its columns, not its channels.
-        return tensor.detach().double() if tensor.ndim != 1 else _as_columns(context, tensor)
+        if tensor.ndim == 1 and tensor.numel() > 1 and shape is not None and len(shape) == 3:
+            raise RefusalError(
+                f"computes with a buffer of shape ({tensor.numel()},), which torch applies to the "
+                f"columns of an image: give it the shape (1, channels, 1, 1)"
+            )
+        return tensor.detach().double()
     if isinstance(operand, bool) or not isinstance(operand, (int, float)):
         raise RefusalError(f"computes with {operand!r}: only numbers and buffers can be taken")
     return float(operand)
-
-
-def _as_columns(context: Context, tensor: Tensor) -> Tensor:
-    shape = context.image_shape
-    if tensor.numel() > 1 and shape is not None and len(shape) == 3:
-        raise RefusalError(
-            f"computes with a buffer of shape ({tensor.numel()},), which torch applies to the "
-            f"columns of an image: give it the shape (1, channels, 1, 1)"
-        )
-    return tensor.detach().double()
 
 
 def _attribute(module: nn.Module, path: str) -> Any:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.graph import analyse, trace
 from spikeloom.sw.quantized.activations import Activation
-from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
+from spikeloom.sw.quantized.prepare import META, activation_of, layers_of, require_images
 from spikeloom.sw.registry import Registered
 
 PERCENTILE = 99.7
@@ -140,12 +140,13 @@ def initialise(
     ConfigError
         If there is no such method, or the percentile is out of range.
     DataError
-        If there are no images.
+        If there are no images, or they are beyond the range of the network's pixels.
     """
     message = f"there is no way {method!r} to initialise thresholds: use one of"
     rule = Method.member(method, ConfigError, message)(percentile)
     if len(images) == 0:
         raise DataError("no images to set the thresholds from: give at least one")
+    require_images(prepared, images)
 
     def set_threshold(activation: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(activation, Activation)

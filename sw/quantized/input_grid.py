@@ -112,7 +112,7 @@ def insert_grid(
     graph = module.graph
     nodes = {node.name: node for node in graph.nodes}
     image = next(node for node in graph.nodes if node.op == "placeholder")
-    readers = [node for node in image.users]
+    readers = list(image.users)
     with graph.inserting_after(image):
         call = graph.call_module(name, (image,))
     for reader in readers:

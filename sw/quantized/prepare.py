@@ -10,7 +10,7 @@ import copy
 from collections.abc import Mapping
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, UnsupportedError
@@ -24,7 +24,8 @@ from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear, largest
 
 DEFAULT_TIMESTEPS = 4
 DEFAULT_WEIGHT_BITS = 8
-#: Key of Spikeloom's entry in a prepared model's ``meta``: its input shape and, if known, scale.
+#: Key of Spikeloom's entry in a prepared model's ``meta``: its input shape, the model that was
+#: prepared, and what is known of its pixels.
 META = "spikeloom"
 
 #: One value for all layers, or one per layer name.
@@ -154,7 +155,7 @@ def prepare(
     module.graph.lint()
     module.recompile()
     module.delete_all_unused_submodules()
-    module.meta[META] = {"input_shape": tuple(input_shape)}
+    module.meta[META] = {"input_shape": tuple(input_shape), "original": model}
     if input_scale is not None:
         module.meta[META]["input_scale"] = input_scale
     if described is not None:
@@ -260,6 +261,36 @@ def activations_of(prepared: nn.Module) -> dict[str, Activation]:
         for layer in layers
         if layer.activation is not None
     }
+
+
+def require_images(prepared: fx.GraphModule, images: Tensor) -> None:
+    """Require that images are those that a prepared model's network will take, as far as is known.
+
+    Where the pixels are not known yet, the range of the images is kept, and conversion compares
+    it with the pixels that it is given.
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+        From :func:`prepare`.
+    images : tensor, shape (N, *input_shape)
+        As for the model.
+
+    Raises
+    ------
+    DataError
+        If a value is beyond the range of the pixels.
+    """
+    meta = prepared.meta[META]
+    pixels = meta.get("pixels")
+    if pixels is None and None not in (meta.get("input_bits"), meta.get("input_scale")):
+        pixels = Pixels(meta["input_bits"], meta["input_scale"])
+    if pixels is not None:
+        pixels.require(images)
+        return
+    low, high = (float(end) for end in torch.aminmax(images.detach()))
+    before = meta.get("seen", (low, high))
+    meta["seen"] = (min(low, before[0]), max(high, before[1]))
 
 
 def settle(prepared: fx.GraphModule) -> fx.GraphModule:

@@ -1,0 +1,164 @@
+"""Agreement: a user's float model, its prepared model and the network on the same images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from spikeloom.sw.conversion.reference import reference
+from spikeloom.sw.datasets.pixels import Pixels
+from spikeloom.sw.errors import ConfigError, ConversionError
+from spikeloom.sw.golden import Golden, check_images
+from spikeloom.sw.network import DirectInput, Ladder, Logits, Network
+from spikeloom.sw.quantized.prepare import META, activations_of
+
+#: Share of the labels that ties may change in float64.
+_TIES = 0.01
+#: Images that a model computes at a time.
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """On how many of some images models agree.
+
+    Parameters
+    ----------
+    images : int
+        Number of images.
+    network_as_prepared : int
+        Images of which the network has the label of the prepared model.
+    counts_compared, counts_differing : int
+        Counts of spikes that the network was compared in with the prepared model, and those that
+        differ; both 0 where the coding does not promise equal counts.
+    prepared_as_float : int or None
+        Images of which the prepared model has the label of the float model; None without one.
+    """
+
+    images: int
+    network_as_prepared: int
+    counts_compared: int
+    counts_differing: int
+    prepared_as_float: int | None
+
+    def as_dict(self) -> dict[str, int | None]:
+        """Return the figures in JSON values."""
+        return dict(vars(self))
+
+    def __str__(self) -> str:
+        lines = [
+            f"the integer network has the label of the prepared model on "
+            f"{self.network_as_prepared} of {self.images} images"
+        ]
+        if self.counts_compared:
+            lines.append(
+                f"{self.counts_differing} of {self.counts_compared} counts of spikes differ"
+            )
+        if self.prepared_as_float is not None:
+            lines.append(
+                f"the prepared model has the label of the float model on "
+                f"{self.prepared_as_float} of {self.images} images"
+            )
+        return "; ".join(lines)
+
+
+def agreement(
+    network: Network,
+    prepared: nn.Module,
+    images: npt.ArrayLike | Tensor,
+    original: nn.Module | None = None,
+    input_scale: float | None = None,
+) -> Agreement:
+    """Run a network, its prepared model and the float model on the same images, and compare them.
+
+    Parameters
+    ----------
+    network : Network
+        Converted from ``prepared``, for pixels that are constant over time.
+    prepared : nn.Module
+        From :func:`~spikeloom.sw.quantized.prepare`.
+    images : array or tensor, shape (N, *input_shape)
+        Integers as the network takes them, or real numbers as the model takes them.
+    original : nn.Module, optional
+        The float model.
+    input_scale : float, optional
+        Real value of one pixel step, if the prepared model does not know it.
+
+    Returns
+    -------
+    Agreement
+
+    Raises
+    ------
+    ConfigError
+        If the network's input has a time axis.
+    DataError
+        If the images do not fit the network's input.
+    ConversionError
+        If the network should agree with the prepared model on every image, and does not.
+    """
+    if network.input.kind != "direct":
+        raise ConfigError(
+            f"only networks of pixels can be checked by images, not an input of "
+            f"{network.input.kind!r}: leave check out"
+        )
+    meta: Mapping[str, Any] = getattr(prepared, "meta", {})[META]
+    source = network.input
+    assert isinstance(source, DirectInput)
+    scale = meta["input_scale"] if input_scale is None else input_scale
+    pixels = meta.get("pixels") or Pixels(source.bits, scale, source.zeros, source.signed)
+    given = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
+    if given.is_floating_point():
+        # In float64: a model in float32 could round a tie the other way.
+        integers = pixels.nearest(given.cpu())
+    else:
+        integers = torch.from_numpy(check_images(network, given).astype(np.int64))
+    found = Golden(network).run(integers)
+    exact = copy.deepcopy(prepared).cpu().double().eval()
+    labels = _labels(exact, pixels.real(integers, torch.float64))
+    same = int((labels == found.labels).sum())
+    compared = differing = 0
+    if _promises_equal_counts(network, prepared):
+        expected = reference(prepared, integers, scale)
+        unlike = int((expected.labels != found.labels).sum())
+        for name, counts in expected.counts.items():
+            compared += counts.numel()
+            differing += int((counts != found.counts[name]).sum())
+        # The reference computes with whole numbers, and is equal. The modules compute with
+        # fractions, which may round a tie the other way once in a long while.
+        if differing or unlike or len(integers) - same > _TIES * len(integers):
+            raise ConversionError(
+                f"the integer network and the prepared model differ in the labels of "
+                f"{len(integers) - same} of {len(integers)} images and in {differing} of "
+                f"{compared} counts, where they should be equal: a hook or a changed forward() may "
+                f"compute something that conversion cannot see"
+            )
+    floats = None
+    if original is not None:
+        seen = pixels.real(integers, torch.float64)
+        theirs = _labels(copy.deepcopy(original).cpu().double().eval(), seen)
+        floats = int((theirs == labels).sum())
+    return Agreement(len(integers), same, compared, differing, floats)
+
+
+def _labels(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the index of the largest logit of each image; of several, the lowest."""
+    with torch.no_grad():
+        parts = [model(batch).flatten(1) for batch in torch.split(images, _BATCH)]
+    return torch.from_numpy(torch.cat(parts).numpy().argmax(1))
+
+
+def _promises_equal_counts(network: Network, prepared: nn.Module) -> bool:
+    """Return whether the network has the counts of the quantized model by construction."""
+    levels = {name: activation.levels for name, activation in activations_of(prepared).items()}
+    return all(
+        isinstance(layer.neuron, (Ladder, Logits)) and layer.timesteps == levels.get(layer.name, 1)
+        for layer in network.layers
+    )
