@@ -51,13 +51,15 @@ def test_every_pixel_comes_back(bits: int, signed: bool, data: st.DataObject) ->
 
 def test_values_beyond_the_range_are_refused_with_two_remedies() -> None:
     images = torch.tensor([[[[-2.1]]], [[[2.6]]]])
-    with pytest.raises(DataError, match=r"^the images hold values from -2\.1 to 2\.6, but the net") as e:
+    with pytest.raises(
+        DataError, match=r"^the images hold values from -2\.1 to 2\.6, but the net"
+    ) as e:
         Pixels().require(images)
     assert "stand for 0 to 1" in str(e.value)
     assert "prepare(..., pixels=Pixels.normalised(mean=..., std=...))" in str(e.value)
     assert "images / 255" in str(e.value)
     Pixels().require(torch.tensor([[0.0, 1.0]]))
-    with pytest.raises(DataError, match="from 0 to 255, but .* stand for 0 to 1"):
+    with pytest.raises(DataError, match=r"from 0 to 255, but .* stand for 0 to 1"):
         Pixels().nearest(torch.tensor([[0.0, 255.0]]))
     with pytest.raises(DataError, match="not finite"):
         Pixels().require(torch.tensor([[float("nan")]]))

@@ -60,7 +60,6 @@ def test_arithmetic_is_one_factor_and_summand_for_each_channel(
     found = analysed(normalise).require().affine()
     assert found is not None
     model = Normalising(normalise).double()
-    model.mean, model.std = Normalising(normalise).mean.double(), Normalising(normalise).std.double()
     images = torch.rand(3, *SHAPE, dtype=torch.float64)
     factors, shifts = (
         torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1)
@@ -118,7 +117,10 @@ def test_a_depthwise_convolution_with_an_activation_is_a_layer() -> None:
         (lambda m, x: 1 / x, "divides by the input, which is not linear: remove it"),
         (lambda m, x: torch.div(x, 2, rounding_mode="floor"), "rounds the input: round the images"),
         (lambda m, x: torch.sub(x, m.one, alpha=2), "alpha must be 1, not 2"),
-        (lambda m, x: x * m.weight, "uses the tensor 'weight' directly: use modules .* register_bu"),
+        (
+            lambda m, x: x * m.weight,
+            "uses the tensor 'weight' directly: use modules .* register_bu",
+        ),
         (lambda m, x: x * True, "computes with True: only numbers and buffers can be taken"),
         (lambda m, x: x * x, "tensors can be neither indexed nor multiplied"),
         (lambda m, x: x - m.five, "normalises 2 channels by 5 numbers"),
