@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network.connections import Shape
@@ -51,7 +52,7 @@ class Input(Record):
         """Return the range of one value that connections carry; of one timestep, if it has time."""
         raise NotImplementedError
 
-    def carried(self, images: IntArray) -> IntArray:
+    def carried(self, images: npt.NDArray[np.integer]) -> IntArray:
         """Return the values that connections carry: images without their zero point.
 
         Parameters
@@ -59,7 +60,7 @@ class Input(Record):
         images : array of integers, shape (N, *image_shape)
         """
         if not any(self.zeros):
-            return images
+            return images.astype(np.int64, copy=False)
         zeros = np.array(self.zeros).reshape(-1, *[1] * (len(self.shape) - 1))
         carried: IntArray = images.astype(np.int64) - zeros
         return carried
@@ -85,7 +86,7 @@ class DirectInput(Input, kind="direct"):
     shape: Shape
     bits: int
     signed: bool = False
-    zero: int | Sequence[int] = 0
+    zero: int | Sequence[int] | IntArray = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _checked_shape(self.shape))

@@ -16,7 +16,7 @@ PIXELS = Pixels.normalised(0.4, 0.25)
 SHAPE = (1, 6, 6)
 
 
-def model() -> nn.Module:
+def model() -> nn.Sequential:
     torch.manual_seed(1)
     return nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.ReLU(), nn.Linear(20, 4))
 
@@ -58,8 +58,8 @@ def test_the_float_model_is_that_of_prepare_or_another() -> None:
     made = prepared(model())
     other = model()
     with torch.no_grad():
-        other[3].weight.neg_()
-        other[3].bias.neg_()
+        for parameter in other[3].parameters():
+            parameter.neg_()
     theirs = convert(made, check=raw()).about["agreement"]["prepared_as_float"]
     others = convert(made, check=raw(), original=other).about["agreement"]["prepared_as_float"]
     assert theirs > 20
@@ -98,11 +98,10 @@ def test_images_that_do_not_fit_are_refused() -> None:
 
 def test_spikes_are_no_pixels() -> None:
     made = prepare(model(), input_shape=SHAPE)
-    options = {"input": "count", "input_highest": 9, "input_scale": 1 / 9}
     with pytest.raises(
         ConfigError, match="only networks of pixels can be checked by images, not an"
     ):
-        convert(made, check=raw(), **options)
+        convert(made, check=raw(), input="count", input_highest=9, input_scale=1 / 9)
 
 
 def test_codings_that_differ_by_nature_are_only_reported() -> None:

@@ -37,7 +37,7 @@ def test_axes_that_may_be_left_out(tmp_path: Path, shape: tuple[int, ...]) -> No
 
 def test_the_only_array_need_not_be_called_images(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", np.ones((2, 6), np.int32))
-    assert load_images(tmp_path / "a.npz", (6,), 1)[0].shape == (2, Range(0, 6))
+    assert load_images(tmp_path / "a.npz", (6,), Range(0, 1))[0].shape == (2, 6)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,8 @@ def test_arithmetic_that_is_refused(
 
 def test_buffers_are_for_the_input_only() -> None:
     class Scaled(Normalising):
+        one: Tensor
+
         def forward(self, x: Tensor) -> Tensor:
             return self.fc((torch.relu(self.conv(x)) * self.one).flatten(1))
 
@@ -157,6 +159,8 @@ def test_the_input_is_normalised_in_one_way() -> None:
 
 def test_by_channel_behind_flattening() -> None:
     class Late(nn.Module):
+        mean: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("mean", torch.ones(128))
@@ -171,6 +175,8 @@ def test_by_channel_behind_flattening() -> None:
 
 def test_vectors_have_a_number_for_each_feature() -> None:
     class Vector(nn.Module):
+        mean: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("mean", torch.tensor([1.0, 2.0, 3.0]))

@@ -42,6 +42,9 @@ def linear_net() -> nn.Module:
 class Inside(nn.Module):
     """A model that normalises by buffers."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1))
@@ -137,8 +140,9 @@ def test_signals_of_16_bits() -> None:
 
 def test_padding_stands_for_the_mean() -> None:
     """As in the user's model, where 0 is padded behind the normalisation."""
-    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.Flatten())
-    nn.init.ones_(model[0].weight)
+    conv = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+    nn.init.ones_(conv.weight)
+    model = nn.Sequential(conv, nn.Flatten())
     pixels = Pixels(offset=100)
     prepared = prepare(model, input_shape=(1, 2, 2), pixels=pixels)
     raw = torch.tensor([[[[100, 130], [100, 100]]]])
