@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Images = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer] | None]
+    from spikeloom.sw.datasets.lazy import LazyImages
+
+    Images = tuple[npt.NDArray[Any] | LazyImages, npt.NDArray[np.integer] | None]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -5,7 +5,8 @@ the original files in a folder that the user names.
 """
 
 from spikeloom.sw.datasets import digits, idx, cifar, events  # noqa: I001  (in the order of help)
-from spikeloom.sw.datasets.dataset import Binning, Dataset
+from spikeloom.sw.datasets.binning import Binning
+from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.images import load_images
 from spikeloom.sw.datasets.loader import (
     SPLITS,

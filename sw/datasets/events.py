@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.sw.datasets.dataset import Binning, Dataset
+from spikeloom.sw.datasets.binning import Binning
+from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.loader import Loader
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
 from spikeloom.sw.files import read_bytes

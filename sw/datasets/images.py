@@ -105,6 +105,11 @@ def _fit_shape(
     for one in accepted:
         if images.shape == one or images.shape[1:] == one:
             return images.reshape(-1, *shape)
+    if len(shape) == 3 and images.shape[1:] == (*shape[1:], shape[0]):
+        raise DataError(
+            f"images in {path} have shape {images.shape}, with the channels at the end, but the "
+            f"network takes (N, {', '.join(map(str, shape))}): save images.transpose(0, 3, 1, 2)"
+        )
     raise DataError(
         f"images in {path} have shape {images.shape}, but the network takes (N, "
         f"{', '.join(map(str, shape))})"

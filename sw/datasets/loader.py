@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from spikeloom.sw.datasets.dataset import Binning, Dataset, IntArray
+from spikeloom.sw.datasets.binning import Binning
+from spikeloom.sw.datasets.dataset import Dataset, IntArray
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Input
 from spikeloom.sw.registry import Registered
