@@ -6,6 +6,7 @@ the original files in a folder that the user names.
 
 from spikeloom.sw.datasets import digits, idx, cifar, events  # noqa: I001  (in the order of help)
 from spikeloom.sw.datasets.binning import Binning
+from spikeloom.sw.datasets.coerce import DataLike, as_dataset, inputs_of, is_data, sample
 from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.images import load_images
 from spikeloom.sw.datasets.loader import (
@@ -16,19 +17,26 @@ from spikeloom.sw.datasets.loader import (
     load,
     loader,
 )
+from spikeloom.sw.datasets.recordings import from_events
 
 __all__ = [
     "SPLITS",
     "Binning",
     "Content",
+    "DataLike",
     "Dataset",
     "Loader",
+    "as_dataset",
     "cifar",
     "digits",
     "events",
     "first_images",
+    "from_events",
     "idx",
+    "inputs_of",
+    "is_data",
     "load",
     "load_images",
     "loader",
+    "sample",
 ]
