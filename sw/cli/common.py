@@ -204,6 +204,23 @@ def parse_per_layer(text: str, what: str) -> int | dict[str, int]:
     return numbers
 
 
+def parse_shift(text: str) -> int | tuple[int, int]:
+    """Return the largest movements of images that ``1`` or ``0,2`` spells.
+
+    Raises
+    ------
+    ConfigError
+        If it is not one or two integers.
+    """
+    parts = text.split(",")
+    if len(parts) not in (1, 2) or not all(re.fullmatch(r"\s*\d{1,4}\s*", part) for part in parts):
+        raise ConfigError(
+            f"--shift must be one number of pixels, or two for rows and columns as in 0,2, not "
+            f"{text!r}"
+        )
+    return int(text) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
+
+
 def parse_stalls(text: str) -> tuple[float, float]:
     """Return the probabilities of input and output stalls that ``0.2`` or ``0.2,0.5`` spells.
 

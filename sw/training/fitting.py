@@ -40,7 +40,7 @@ def fit(
     title: str = "training",
     **options: Any,
 ) -> list[Epoch]:
-    """Train ``model`` in place: cross-entropy, cosine learning rate, randomly shifted images.
+    """Train ``model`` in place: cross-entropy, with a cosine learning rate.
 
     With one seed and one number of threads, the result is the same each time.
 
@@ -60,7 +60,8 @@ def fit(
     title : str
     **options
         ``lr``, ``optimizer``, ``batch_size`` and all other fields of
-        :class:`~spikeloom.sw.training.options.FitOptions`.
+        :class:`~spikeloom.sw.training.options.FitOptions`. Images are changed at random only if
+        ``shift``, ``flip`` or ``cutout`` says so.
 
     Returns
     -------
