@@ -16,6 +16,7 @@ from spikeloom.sw.datasets.loader import (
     first_images,
     load,
     loader,
+    images_to_run,
 )
 from spikeloom.sw.datasets.recordings import from_events
 
@@ -33,6 +34,7 @@ __all__ = [
     "first_images",
     "from_events",
     "idx",
+    "images_to_run",
     "inputs_of",
     "is_data",
     "load",

@@ -45,7 +45,7 @@ def load_images(
     DataError
         If images or labels have the wrong shape, type or range.
     """
-    arrays = _read_numpy(Path(path))
+    arrays = read_numpy(Path(path))
     if "images" not in arrays:
         raise FileFormatError(
             f"{path} holds {', '.join(arrays) or 'nothing'}: call the array of images 'images'"
@@ -67,7 +67,14 @@ def load_images(
     return images.astype(np.int64), labels.astype(np.int64)
 
 
-def _read_numpy(path: Path) -> dict[str, npt.NDArray[Any]]:
+def read_numpy(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays in a ``.npz`` file; an array without a name of its own is "images".
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, damaged or of another kind. Nothing in it is ever unpickled.
+    """
     if path.suffix not in (".npy", ".npz"):
         raise FileFormatError(f"{path} must be a .npy or .npz file of images")
     content = read_bytes(path, "image file")

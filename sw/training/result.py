@@ -110,7 +110,7 @@ def result_of(
     trained = Trained.of(
         last,
         spec=recipe.model.name,
-        dataset=recipe.data.name,
+        dataset=test.name,
         input_bits=test.bits,
         input_scale=test.scale,
         float_accuracy=float_accuracy,
@@ -126,7 +126,7 @@ def result_of(
     steps = {layer.name: layer.timesteps for layer in hidden}
     result = Result(
         model=recipe.model.name,
-        data=recipe.data.name,
+        data=test.name,
         seed=recipe.seed,
         images=len(test),
         float_accuracy=float_accuracy,
