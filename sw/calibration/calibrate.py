@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from spikeloom.sw.calibration.losses import Loss
 from spikeloom.sw.calibration.weightings import Weighting
+from spikeloom.sw.datasets import DataLike, inputs_of
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.quantized import Activation, activations_of
+from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.spiking.neurons import FREEDOMS
 
@@ -26,7 +28,7 @@ WEIGHTS_LR_FACTOR = 0.01
 
 def calibrate(
     network: SpikingNetwork,
-    images: Tensor,
+    images: Tensor | DataLike,
     *,
     teacher: nn.Module | None = None,
     epochs: int = 15,
@@ -50,8 +52,9 @@ def calibrate(
     ----------
     network : SpikingNetwork
         Changed in place: parameters that are learned are freed. Left in eval mode.
-    images : tensor, shape (N, *image_shape)
-        Some hundreds of training images, as the network takes them.
+    images : tensor, shape (N, *image_shape), or data
+        Some hundreds of training images, as the network takes them. Of data, as
+        :func:`~spikeloom.sw.datasets.as_dataset` takes them, 512 images are taken.
     teacher : nn.Module, optional
         By default, a copy of the quantized model before calibration. Any other must be prepared
         and have the same layers, unless the weighting is "output". Left as it is.
@@ -103,6 +106,7 @@ def calibrate(
             raise ConfigError(f"calibration can learn {', '.join(LEARNABLE)}, not {name!r}")
     if not learn:
         raise ConfigError(f"there is nothing to learn: give some of {', '.join(LEARNABLE)}")
+    images = inputs_of(images, device_of(network), network.coding.input)
     if len(images) == 0:
         raise DataError("no images to calibrate with: give at least one")
     chosen_loss = _named(loss, Loss, "loss")

@@ -183,7 +183,7 @@ def command(
     # A permutation, as data sets may be in the order of their classes.
     order = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))
     examples = training.take(order[:images])
-    inputs = torch.from_numpy(examples.images_for(network.coding.input)).float() * examples.scale
+    inputs = examples.pixels(source=network.coding.input).float() * examples.scale
     with bars() as progress:
         history = calibrate(
             network,
@@ -211,7 +211,7 @@ def command(
 
 def _accuracy(network: contract.Network, data: Dataset) -> float:
     """Return the share of images whose label the golden model gets right."""
-    from spikeloom.sw.golden import Golden
+    from spikeloom.sw.training.measure import integer_labels
 
-    labels = Golden(network).run(data.images_for(network.input), batch_size=500, counts=()).labels
+    labels = integer_labels(network, data)
     return float((labels == data.targets()).double().mean())

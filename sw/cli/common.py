@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 from rich import box
 from rich.console import Console
 from rich.progress import (
@@ -77,6 +79,37 @@ def bars() -> Progress:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+class DataSet(click.ParamType[str]):
+    """The name of a data set, or the path to data of the user's own."""
+
+    name = "data set"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "NAME|PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name or path; whether the path exists shows when it is loaded."""
+        text = str(value)
+        path = Path(text)
+        own = path.suffix in (".npz", ".npy") or ".py:" in text or path.is_dir()
+        if text in DATASETS or own or len(path.parts) > 1:
+            return text
+        near = difflib.get_close_matches(text, DATASETS, 1)
+        hint = f"did you mean {near[0]}? There" if near else "there"
+        self.fail(
+            f"no data set is called {text!r}: {hint} are {', '.join(DATASETS)}; your own is a .npz "
+            f"or .npy file, a folder of images by class, or FILE.py:FUNCTION",
+            param,
+            ctx,
+        )
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        known = [CompletionItem(name) for name in DATASETS if name.startswith(incomplete)]
+        return known or [CompletionItem(incomplete, type="file")]
+
+
 def zoo_in_help(function: _Command) -> _Command:
     """Replace ``{zoo}`` in a command's docstring by the names of the zoo's models."""
     function.__doc__ = (function.__doc__ or "").replace("{zoo}", ", ".join(ZOO))
@@ -97,10 +130,12 @@ def data_options(default: str | None) -> Callable[[_Command], _Command]:
         )(function)
         return click.option(
             "--data",
-            type=click.Choice(DATASETS),
+            type=DataSet(),
             default=default,
             show_default=default is not None,
-            help="Images: handwritten digits, 8x8, come with Spikeloom; others need a folder.",
+            help=f"Images: {', '.join(DATASETS)}, of which the 8x8 digits come with Spikeloom and "
+            f"others need a folder; or your own: a .npz or .npy file, a folder of images by class, "
+            f"or FILE.py:FUNCTION (docs/own-data.md).",
         )(function)
 
     return add
@@ -202,6 +237,23 @@ def parse_per_layer(text: str, what: str) -> int | dict[str, int]:
             raise ConfigError(f"{what} name the layer {name!r} twice in {text!r}")
         numbers[name] = int(number)
     return numbers
+
+
+def parse_shift(text: str) -> int | tuple[int, int]:
+    """Return the largest movements of images that ``1`` or ``0,2`` spells.
+
+    Raises
+    ------
+    ConfigError
+        If it is not one or two integers.
+    """
+    parts = text.split(",")
+    if len(parts) not in (1, 2) or not all(re.fullmatch(r"\s*\d{1,4}\s*", part) for part in parts):
+        raise ConfigError(
+            f"--shift must be one number of pixels, or two for rows and columns as in 0,2, not "
+            f"{text!r}"
+        )
+    return int(text) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
 
 
 def parse_stalls(text: str) -> tuple[float, float]:

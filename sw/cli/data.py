@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from spikeloom.sw.cli.common import DATASETS, console, shape_text, table
+from spikeloom.sw.cli.common import DATASETS, DataSet, console, shape_text, table
 
 
 @click.command()
-@click.argument("name", type=click.Choice(DATASETS))
+@click.argument("name", type=DataSet(), metavar="NAME|PATH")
 @click.option(
     "--data-root",
     type=click.Path(path_type=Path),
@@ -23,6 +23,9 @@ from spikeloom.sw.cli.common import DATASETS, console, shape_text, table
 def command(ctx: click.Context, name: str, data_root: Path | None) -> None:
     """Show what the data set NAME holds, and whether its files are the published ones.
 
+    PATH is one to data of your own: a .npz or .npy file, a folder of images by class, or
+    FILE.py:FUNCTION. It is shown as the other commands take it, with its splits and classes.
+
     Files are compared by the SHA-256 of their content, so that it does not matter whether they
     are compressed, or packed otherwise. The exit status is 1 if a content differs. Nothing is
     ever downloaded: where files are missing, the message says which, and where people get them.
@@ -31,10 +34,12 @@ def command(ctx: click.Context, name: str, data_root: Path | None) -> None:
         spikeloom data digits
         spikeloom data mnist --data-root ~/mnist
         spikeloom data cifar10 --data-root ~/data
+        spikeloom data mydata.npz
+        spikeloom data mydata.py:load
     """
     from spikeloom.sw import datasets
 
-    loader = datasets.loader(name)
+    loader = datasets.loader(name) if name in DATASETS else None
     splits = table("split", "#images", "#classes", "#shape", "#bits")
     files = table("", "file", "in", "content")
     differing = 0
@@ -42,6 +47,8 @@ def command(ctx: click.Context, name: str, data_root: Path | None) -> None:
         data = datasets.load(name, split, data_root)
         shape = shape_text(data.timed_shape)
         splits.add_row(split, f"{len(data):,}", str(data.classes), shape, str(data.bits))
+        if loader is None:
+            continue
         for content in loader.contents(split, data_root):
             same = loader.is_published(content)
             differing += not same
@@ -53,6 +60,10 @@ def command(ctx: click.Context, name: str, data_root: Path | None) -> None:
             )
     out = console()
     out.print(splits)
+    if loader is None:
+        if data.class_names is not None:
+            click.echo(f"classes: {', '.join(data.class_names)}")
+        return
     if not loader.published:
         click.echo(f"no checksums are known for {name}")
         return

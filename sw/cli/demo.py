@@ -150,6 +150,7 @@ class Demo:
             weight_bits=WEIGHT_BITS,
             epochs=epochs,
             tune_epochs=tune_epochs,
+            shift=1,
             seed=self.seed,
             spec=MODEL,
             progress=progress,

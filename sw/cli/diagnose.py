@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spikeloom.sw.cli.common import console, data_options, table
+from spikeloom.sw.cli.common import DATASETS, console, data_options, table
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes
 from spikeloom.sw.network.file import FORMAT, METADATA_KEY, read_metadata
@@ -127,7 +127,7 @@ def _model(
         raise ConfigError(f"{path} does not say what it was trained on: choose images with --data")
     coding = trained.model.coding if isinstance(trained.model, SpikingNetwork) else None
     binning = None if coding is None else datasets.Binning.of(coding.input)
-    examples = datasets.load(name, "train", root, binning).head(limit)
+    examples = _examples(datasets.load(name, "train", root, binning), limit)
     images = pixels_for(trained.model, examples).float() * examples.scale
     layers = measure(trained.model, images, examples.targets(), start=trained.start)
     return layers, _images(examples)
@@ -146,8 +146,15 @@ def _network(
     if not isinstance(name, str) or not name:
         raise ConfigError(f"{path} does not say what it was trained on: choose images with --data")
     binning = datasets.Binning.of(loaded.input)
-    examples = datasets.load(name, "train", root, binning).head(limit)
+    examples = _examples(datasets.load(name, "train", root, binning), limit)
     return measure_network(loaded, examples.images_for(loaded.input)), _images(examples)
+
+
+def _examples(training: Dataset, limit: int) -> Dataset:
+    """Return some images: the first ones, or, of the user's own, which may be sorted, any."""
+    from spikeloom.sw.datasets import sample
+
+    return training.head(limit) if training.name in DATASETS else sample(training, limit)
 
 
 def _images(examples: Dataset) -> str:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Images = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer] | None]
+    from spikeloom.sw.datasets.lazy import LazyImages
+
+    Images = tuple[npt.NDArray[Any] | LazyImages, npt.NDArray[np.integer] | None]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -75,8 +77,7 @@ def read_images(
 def _data_set(name: str, root: Path | None, source: contract.Input) -> Images:
     from spikeloom.sw import datasets
 
-    test = datasets.load(name, "test", root, datasets.Binning.of(source))
-    return test.images_for(source), test.labels
+    return datasets.images_to_run(name, source, root)
 
 
 def _own(image_file: Path, label_file: Path | None, source: contract.Input) -> Images:

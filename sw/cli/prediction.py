@@ -28,7 +28,7 @@ def predict_cycles(
     ----------
     network : Network
     data : str
-        Name of the data set.
+        Name of the data set, or a path to data of the user's own.
     root : path, optional
         Folder with its files.
     limit : int, optional
@@ -43,8 +43,7 @@ def predict_cycles(
     from spikeloom.sw import datasets
 
     planned = plan(network, config)
-    test = datasets.load(data, "test", root, datasets.Binning.of(network.input))
-    images = test.images_for(network.input)[:limit]
+    images = datasets.images_to_run(data, network.input, root)[0][:limit]
     found = predict(planned, activity(network, images))
     pace = found.interval or float(found.latency)
     return {

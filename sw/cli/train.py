@@ -11,11 +11,13 @@ from rich.markup import escape
 
 from spikeloom.sw import recipes
 from spikeloom.sw.cli.common import (
+    DATASETS,
     bars,
     console,
     data_options,
     epoch_options,
     parse_per_layer,
+    parse_shift,
     percent,
     table,
     zoo_in_help,
@@ -90,6 +92,21 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Images per training step.",
 )
 @click.option(
+    "--shift",
+    metavar="N",
+    help="Move training images at random by up to N pixels, or by up to ROWS,COLUMNS as in 0,2. "
+    "By default 1 for the data sets that have names, and 0 for data of your own.",
+)
+@click.option("--flip", is_flag=True, help="Mirror half of the training images, left and right.")
+@click.option(
+    "--cutout",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Blank a square of N pixels a side in each training image.",
+)
+@click.option(
     "--seed",
     type=int,
     metavar="N",
@@ -134,6 +151,9 @@ def command(
     lr: float,
     tune_lr: float,
     batch_size: int,
+    shift: str | None,
+    flip: bool,
+    cutout: int,
     seed: int,
     threads: int,
     limit: int | None,
@@ -169,6 +189,7 @@ def command(
         return
     levels = parse_per_layer(timesteps, "timesteps")
     bits = parse_per_layer(weight_bits, "weight bits")
+    reach = parse_shift(shift) if shift is not None else int(data in DATASETS)
 
     import torch
 
@@ -197,6 +218,9 @@ def command(
             lr=lr,
             tune_lr=tune_lr,
             batch_size=batch_size,
+            shift=reach,
+            flip=flip,
+            cutout=cutout,
             seed=seed,
             spec=target,
             progress=progress,

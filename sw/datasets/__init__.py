@@ -5,7 +5,9 @@ the original files in a folder that the user names.
 """
 
 from spikeloom.sw.datasets import digits, idx, cifar, events  # noqa: I001  (in the order of help)
-from spikeloom.sw.datasets.dataset import Binning, Dataset
+from spikeloom.sw.datasets.binning import Binning
+from spikeloom.sw.datasets.coerce import DataLike, as_dataset, inputs_of, is_data, sample
+from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.images import load_images
 from spikeloom.sw.datasets.loader import (
     SPLITS,
@@ -14,20 +16,29 @@ from spikeloom.sw.datasets.loader import (
     first_images,
     load,
     loader,
+    images_to_run,
 )
+from spikeloom.sw.datasets.recordings import from_events
 
 __all__ = [
     "SPLITS",
     "Binning",
     "Content",
+    "DataLike",
     "Dataset",
     "Loader",
+    "as_dataset",
     "cifar",
     "digits",
     "events",
     "first_images",
+    "from_events",
     "idx",
+    "images_to_run",
+    "inputs_of",
+    "is_data",
     "load",
     "load_images",
     "loader",
+    "sample",
 ]

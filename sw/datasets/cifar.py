@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spikeloom.sw.datasets.dataset import Binning, Dataset, PixelArray
+from spikeloom.sw.datasets.binning import Binning
+from spikeloom.sw.datasets.dataset import Dataset, PixelArray
 from spikeloom.sw.datasets.loader import Content, Loader
 from spikeloom.sw.errors import DataError, FileFormatError
 from spikeloom.sw.files import read_bytes

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikeloom.sw.datasets.arrays import labels_of, pixels_of
+from spikeloom.sw.datasets.lazy import LazyImages, take
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import Input
 
-PixelArray = npt.NDArray[np.uint8]
+#: uint8; int32 for pixels of more than 8 bits.
+PixelArray = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
 #: A choice of images: their numbers, or a slice.
 Indices = slice | Sequence[int] | IntArray | torch.Tensor
@@ -22,48 +26,60 @@ Indices = slice | Sequence[int] | IntArray | torch.Tensor
 class Dataset:
     """Images with labels.
 
+    Images of your own become one by :meth:`from_arrays`.
+
     Parameters
     ----------
     name : str
-    images : array of uint8, shape (N, channels, height, width)
-        Pixels, as the network's integer input takes them.
-    labels : array of int64, shape (N,)
-        0 to ``classes - 1``.
+    images : array of integers or LazyImages, shape (N, channels, height, width)
+        Pixels, as the network's integer input takes them. They are kept as uint8, or as int32 if
+        they have more than 8 bits.
+    labels : array of integers, shape (N,)
+        0 to ``classes - 1``; kept as int64.
     bits : int
         Pixels are below ``2 ** bits``.
     classes : int
     scale : float
         Real value of one pixel step: ``images * scale`` lies in [0, 1], which is what a torch
         model sees.
-    spikes : array of uint8, shape (N, T, channels, height, width), optional
+    spikes : array of uint8 or LazyImages, shape (N, T, channels, height, width), optional
         The images with a time axis, for recordings of an event camera; ``images`` are then the
         sums over it.
+    class_names : tuple of str, optional
+        Name of each class, if they have names.
+    layout : {"auto", "NCHW"}
+        Images whose channels seem to come last are refused, unless this is "NCHW". It is not kept.
+
+    Raises
+    ------
+    DataError
+        If images or labels have another type, shape or range, or do not fit each other.
     """
 
     name: str
-    images: PixelArray
+    images: PixelArray | LazyImages
     labels: IntArray
     bits: int
     classes: int
     scale: float
-    spikes: PixelArray | None = None
+    spikes: PixelArray | LazyImages | None = None
+    class_names: tuple[str, ...] | None = None
+    layout: InitVar[str] = "auto"
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, layout: str) -> None:
         if len(self.images) != len(self.labels):
             raise DataError(
                 f"{self.name} has {len(self.images)} images but {len(self.labels)} labels"
             )
-        if self.images.ndim != 4 or self.images.size == 0:
+        if np.ndim(self.images) != 4 or 0 in np.shape(self.images):
             raise DataError(
                 f"images of {self.name} must have shape (N, channels, height, width) with none of "
-                f"them 0, not {self.images.shape}"
+                f"them 0, not {np.shape(self.images)}"
             )
-        if int(self.images.max()) >> self.bits:
-            raise DataError(
-                f"images of {self.name} hold the pixel {self.images.max()}, which does not fit "
-                f"{self.bits} bits"
-            )
-        if self.spikes is not None and (
+        if not isinstance(self.images, LazyImages):
+            images, _ = pixels_of(self.images, self.name, self.bits, layout)
+            object.__setattr__(self, "images", images)
+        if isinstance(self.spikes, np.ndarray) and (
             self.spikes.ndim != 5
             or not np.array_equal(self.spikes.sum(1, dtype=np.uint32), self.images)
         ):
@@ -71,11 +87,62 @@ class Dataset:
                 f"spikes of {self.name} must have shape (N, T, channels, height, width) and add up "
                 f"over T to the images {self.images.shape}: their shape is {self.spikes.shape}"
             )
-        if self.labels.min() < 0 or self.labels.max() >= self.classes:
+        labels, _, _ = labels_of(self.labels, len(self.images), self.classes, self.name)
+        object.__setattr__(self, "labels", labels)
+        if self.class_names is not None and len(self.class_names) != self.classes:
             raise DataError(
-                f"labels of {self.name} must be from 0 to {self.classes - 1}, not "
-                f"{self.labels.min()} to {self.labels.max()}"
+                f"{self.name} has {self.classes} classes, but {len(self.class_names)} names of "
+                f"classes"
             )
+
+    @staticmethod
+    def from_arrays(
+        images: Any,
+        labels: Any,
+        classes: int | Sequence[str] | None = None,
+        *,
+        name: str = "own data",
+        bits: int | None = None,
+        scale: float | None = None,
+        layout: str = "auto",
+    ) -> Dataset:
+        """Return a data set of your own images and labels, after checking all of both.
+
+        Parameters
+        ----------
+        images : array, tensor or list of integers
+            Of shape (N, channels, height, width); or (N, size, size) for square grey images; or
+            (N, channels, length) for signals, which are kept as (N, channels, 1, length), if they
+            have at most 16 channels and are at least four times as long. A memory map
+            (``numpy.load(path, mmap_mode="r")``) is read when images are asked for, so that it
+            need not fit into memory.
+        labels : array, tensor or list, of N integers or names
+            Integers of any type, from 0; or texts, which are numbered in the order of ``classes``.
+        classes : int, or sequence of str, optional
+            Number or names of the classes. By default the largest label and 1, or the names that
+            occur, sorted. Give them if a split may lack a class that another one has.
+        name : str
+            For messages and for the trained model.
+        bits : int, optional
+            Pixels are below ``2 ** bits``, 1 to 16. By default 8 if all pixels are below 256, and
+            otherwise 16.
+        scale : float, optional
+            Real value of one pixel step; by default ``1 / (2 ** bits - 1)``.
+        layout : {"auto", "NCHW", "NHWC", "NHW", "NCL"}
+            The meaning of the axes, where their lengths do not show it: number of the image,
+            channels, height and width, or the length of a signal.
+
+        Raises
+        ------
+        DataError
+            If images are no integers, out of range, empty, or of a shape that can be read in two
+            ways; or labels are neither integers nor names, out of range, or too many or too few.
+            The message says how to mend it.
+        """
+        pixels, bits = pixels_of(images, name, bits, layout)
+        numbers, count, names = labels_of(labels, len(pixels), classes, name)
+        scale = 1 / ((1 << bits) - 1) if scale is None else scale
+        return Dataset(name, pixels, numbers, bits, count, scale, class_names=names, layout="NCHW")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -87,6 +154,11 @@ class Dataset:
         return (channels, height, width)
 
     @property
+    def streams(self) -> bool:
+        """Whether images are read when they are asked for, rather than held in memory."""
+        return isinstance(self.images, LazyImages)
+
+    @property
     def steps(self) -> int | None:
         """Number of timesteps T; None if there is no time axis."""
         return None if self.spikes is None else self.spikes.shape[1]
@@ -96,12 +168,12 @@ class Dataset:
         """Shape of one image: (T, channels, height, width), without T if there is no time axis."""
         return self.shape if self.steps is None else (self.steps, *self.shape)
 
-    def images_for(self, source: Input) -> PixelArray:
+    def images_for(self, source: Input) -> PixelArray | LazyImages:
         """Return the images in the form that a network's input takes.
 
         Returns
         -------
-        array of uint8, shape (N, channels, height, width)
+        array of integers or LazyImages, shape (N, channels, height, width)
             With the time axis behind N, if the input has one.
 
         Raises
@@ -122,6 +194,23 @@ class Dataset:
                 f"was put into {self.steps} bins: load it with Binning({source.steps})"
             )
         return self.spikes
+
+    def pixels(self, indices: Indices | None = None, source: Input | None = None) -> torch.Tensor:
+        """Return some images unscaled, as a tensor; one that may share memory with them.
+
+        Parameters
+        ----------
+        indices : slice, or integers of shape (N,), optional
+            Images to return, in this order; all by default.
+        source : Input, optional
+            Return the images in the form that this input takes: :meth:`images_for`.
+        """
+        if isinstance(indices, torch.Tensor):
+            indices = indices.cpu().numpy()
+        images = self.images if source is None else self.images_for(source)
+        chosen = images[slice(None) if indices is None else indices]
+        # torch warns of arrays that cannot be written to.
+        return torch.from_numpy(chosen if chosen.flags.writeable else chosen.copy())
 
     def batch(
         self,
@@ -152,7 +241,7 @@ class Dataset:
         if isinstance(indices, torch.Tensor):
             indices = indices.cpu().numpy()
         chosen = slice(None) if indices is None else indices
-        images, targets = (torch.from_numpy(a[chosen]) for a in (self.images, self.labels))
+        images, targets = self.pixels(chosen), torch.from_numpy(self.labels[chosen])
         return images.to(device).to(dtype).mul_(self.scale), targets.to(device)
 
     def inputs(self) -> torch.Tensor:
@@ -189,9 +278,10 @@ class Dataset:
             )
         return replace(
             self,
-            images=self.images[chosen],
+            images=take(self.images, chosen),
             labels=self.labels[chosen],
-            spikes=None if self.spikes is None else self.spikes[chosen],
+            spikes=None if self.spikes is None else take(self.spikes, chosen),
+            layout="NCHW",
         )
 
     def head(self, count: int) -> Dataset:
@@ -253,32 +343,3 @@ class Dataset:
             members = np.flatnonzero(self.labels == label)
             held[generator.permutation(members)[:count]] = True
         return self.take(np.flatnonzero(~held)), self.take(np.flatnonzero(held))
-
-
-@dataclass(frozen=True)
-class Binning:
-    """Time bins in which the events of a recording are counted.
-
-    Parameters
-    ----------
-    timesteps : int
-        Number of equally long time bins.
-    highest : int
-        Largest count of a pixel and polarity in one bin; a bin with more events has this count. A
-        pixel's sum over all bins must fit 8 bits: ``timesteps * highest`` is at most 255.
-    """
-
-    timesteps: int = 8
-    highest: int = 1
-
-    def __post_init__(self) -> None:
-        if self.timesteps < 1 or self.highest < 1 or self.timesteps * self.highest > 255:
-            raise ConfigError(
-                f"events can be put into bins whose sum is at most 255, not {self.timesteps} bins "
-                f"of up to {self.highest}: take fewer timesteps or a smaller highest value"
-            )
-
-    @staticmethod
-    def of(source: Input) -> Binning | None:
-        """Return the binning for a network's input; None if the input has no time axis."""
-        return None if source.steps is None else Binning(source.steps, source.values().high)

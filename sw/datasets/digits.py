@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.sw.datasets.dataset import Binning, Dataset
+from spikeloom.sw.datasets.binning import Binning
+from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.loader import Loader
 
 #: Every fifth image, starting with the first, is a test image.

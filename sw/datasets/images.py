@@ -46,7 +46,7 @@ def load_images(
     DataError
         If images or labels have the wrong shape, type or range.
     """
-    arrays = _read_numpy(Path(path))
+    arrays = read_numpy(Path(path))
     if "images" not in arrays:
         raise FileFormatError(
             f"{path} holds {', '.join(arrays) or 'nothing'}: call the array of images 'images'"
@@ -68,7 +68,14 @@ def load_images(
     return images.astype(np.int64), labels.astype(np.int64)
 
 
-def _read_numpy(path: Path) -> dict[str, npt.NDArray[Any]]:
+def read_numpy(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays in a ``.npz`` file; an array without a name of its own is "images".
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, damaged or of another kind. Nothing in it is ever unpickled.
+    """
     if path.suffix not in (".npy", ".npz"):
         raise FileFormatError(f"{path} must be a .npy or .npz file of images")
     content = read_bytes(path, "image file")
@@ -106,6 +113,11 @@ def _fit_shape(
     for one in accepted:
         if images.shape == one or images.shape[1:] == one:
             return images.reshape(-1, *shape)
+    if len(shape) == 3 and images.shape[1:] == (*shape[1:], shape[0]):
+        raise DataError(
+            f"images in {path} have shape {images.shape}, with the channels at the end, but the "
+            f"network takes (N, {', '.join(map(str, shape))}): save images.transpose(0, 3, 1, 2)"
+        )
     raise DataError(
         f"images in {path} have shape {images.shape}, but the network takes (N, "
         f"{', '.join(map(str, shape))})"

@@ -12,7 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from spikeloom.sw.datasets.dataset import Binning, Dataset, IntArray
+from spikeloom.sw.datasets.binning import Binning
+from spikeloom.sw.datasets.dataset import Dataset, IntArray, PixelArray
+from spikeloom.sw.datasets.lazy import LazyImages
+from spikeloom.sw.datasets.own import is_own, load_own, load_own_images
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Input
 from spikeloom.sw.registry import Registered
@@ -111,17 +114,28 @@ def loader(name: str) -> Loader:
     ConfigError
         If there is none.
     """
-    return Loader.member(name, ConfigError, f"no data set is called {name!r}; there are")()
+    if name not in Loader.kinds:
+        raise ConfigError(
+            f"no data set is called {name!r}; there are {', '.join(Loader.kinds)}, and your own: a "
+            f".npz or .npy file, a folder of images by class, or FILE.py:FUNCTION"
+        )
+    return Loader.kinds[name]()
 
 
 def load(
-    name: str, split: str, root: str | Path | None = None, binning: Binning | None = None
+    name: str,
+    split: str,
+    root: str | Path | None = None,
+    binning: Binning | None = None,
+    beside: str | Path | None = None,
 ) -> Dataset:
     """Load one split of a data set.
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist", "cifar10", "nmnist"}
+    name : {"digits", "mnist", "fashion-mnist", "cifar10", "nmnist"}, or a path
+        A path is one to data of your own: a ``.npz`` or ``.npy`` file, a folder of images by
+        class, or ``FILE.py:FUNCTION``; see :func:`~spikeloom.sw.datasets.own.load_own`.
     split : {"train", "test"}
     root : path, optional
         Folder with the original files, for the data sets that do not come with Spikeloom; or one
@@ -129,6 +143,8 @@ def load(
     binning : Binning, optional
         For recordings of events, ``nmnist``: how they are binned in time, ``Binning()`` by default.
         Still images are loaded without regard to it.
+    beside : path, optional
+        Another folder to look for a path in, after ``root``.
 
     Raises
     ------
@@ -139,30 +155,32 @@ def load(
     DataError
         If images and labels do not fit each other.
     """
-    chosen = loader(name)
     if split not in SPLITS:
         raise ConfigError(f"the split must be {' or '.join(SPLITS)}, not {split!r}")
+    if name not in Loader.kinds and is_own(name):
+        return load_own(name, split, (root, beside), binning)
+    chosen = loader(name)
     return chosen.load(split, root, binning or Binning())
 
 
-def first_images(name: str, source: Input, number: int, root: str | Path | None = None) -> IntArray:
-    """Return the first images of a data set's test split, ready for a network.
+def images_to_run(
+    name: str, source: Input, root: str | Path | None = None
+) -> tuple[PixelArray | LazyImages, IntArray | None]:
+    """Return the images of a data set's test split for a network's input, and their labels.
 
     Parameters
     ----------
-    name : str
-        As for :func:`load`.
+    name, root
+        As for :func:`load`. Data of the user's own may have no labels here; they are then taken as
+        a whole.
     source : Input
         The network's input; images of events are binned for it.
-    number : int
-        Number of images, at least 1. There are fewer if the split has fewer.
-    root : path, optional
-        As for :func:`load`.
 
     Returns
     -------
-    array of int64, shape (number, channels, height, width)
-        With the time axis behind the number, if the input has one.
+    images : array of integers or LazyImages, shape (N, channels, height, width)
+        With the time axis behind N, if the input has one.
+    labels : array of int64, shape (N,), or None
 
     Raises
     ------
@@ -170,5 +188,30 @@ def first_images(name: str, source: Input, number: int, root: str | Path | None 
         As :func:`load`; DataError also if the network's input has a time axis, and the images have
         none.
     """
-    test = load(name, "test", root, Binning.of(source))
-    return np.asarray(test.images_for(source)[:number], np.int64)
+    binning = Binning.of(source)
+    if name not in Loader.kinds and is_own(name):
+        found = load_own_images(name, (root,), binning)
+        if not isinstance(found, Dataset):
+            return found, None
+    else:
+        found = load(name, "test", root, binning)
+    return found.images_for(source), found.labels
+
+
+def first_images(name: str, source: Input, number: int, root: str | Path | None = None) -> IntArray:
+    """Return the first images of :func:`images_to_run`, at least one.
+
+    Parameters
+    ----------
+    name, source, root
+        As for :func:`images_to_run`.
+    number : int
+        Number of images, at least 1. There are fewer if the split has fewer.
+
+    Returns
+    -------
+    array of int64, shape (number, channels, height, width)
+        With the time axis behind the number, if the input has one.
+    """
+    images, _ = images_to_run(name, source, root)
+    return np.asarray(images[:number], np.int64)

@@ -10,11 +10,14 @@ import numpy.typing as npt
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spikeloom.sw.datasets import DataLike, is_data, sample
 from spikeloom.sw.diagnostics.health import LayerHealth
 from spikeloom.sw.diagnostics.monitor import Monitor
 from spikeloom.sw.diagnostics.tally import Tally, activity
+from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Network
+from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 
 BATCH_SIZE = 64
@@ -22,8 +25,8 @@ BATCH_SIZE = 64
 
 def measure(
     model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
+    images: Tensor | DataLike,
+    labels: Tensor | None = None,
     *,
     start: Mapping[str, float] | None = None,
     batch_size: int = BATCH_SIZE,
@@ -34,9 +37,11 @@ def measure(
     ----------
     model : nn.Module
         A prepared model, or a :class:`~spikeloom.sw.spiking.SpikingNetwork`. Left as it is.
-    images : tensor, shape (N, *image_shape)
-        As the model takes them.
-    labels : tensor of int64, shape (N,)
+    images : tensor, shape (N, *image_shape), or data
+        As the model takes them. Of data, as :func:`~spikeloom.sw.datasets.as_dataset` takes them,
+        512 images are taken.
+    labels : tensor of int64, shape (N,), optional
+        Not needed for data, which have their own.
     start : mapping of layer name to float, optional
         λ before the training.
     batch_size : int
@@ -46,6 +51,13 @@ def measure(
     list of LayerHealth
         In the order of the layers, with 0 ``steps``; ``start`` is None unless it is given.
     """
+    if is_data(images):
+        examples = sample(images)
+        source = model.coding.input if isinstance(model, SpikingNetwork) else None
+        images = examples.pixels(source=source).to(device_of(model)).float() * examples.scale
+        labels = examples.targets().to(images.device)
+    if not isinstance(images, Tensor) or labels is None:
+        raise DataError("images without labels have no loss to measure: give labels, too")
     monitor = Monitor(model, every=1)
     state = {key: value.clone() for key, value in model.state_dict().items()}
     modes = {part: part.training for part in model.modules()}
@@ -74,14 +86,15 @@ def measure(
 
 
 def measure_network(
-    network: Network, images: npt.ArrayLike, *, batch_size: int = BATCH_SIZE
+    network: Network, images: npt.ArrayLike | DataLike, *, batch_size: int = BATCH_SIZE
 ) -> list[LayerHealth]:
     """Measure the layers of an integer network with some images.
 
     Parameters
     ----------
     network : Network
-    images : array of integers, shape (N, *network.input.image_shape)
+    images : array of integers, shape (N, *network.input.image_shape), or data
+        All images of an array; 512 of data as :func:`~spikeloom.sw.datasets.as_dataset` takes them.
     batch_size : int
 
     Returns
@@ -90,6 +103,8 @@ def measure_network(
         In the order of the layers, without λ and gradients.
     """
     golden = Golden(network)
+    if is_data(images):
+        images = sample(images).images_for(network.input)
     pixels = np.asarray(images)
     layers = [layer for layer in network.layers if layer.neuron.fires]
     tallies = {layer.name: Tally() for layer in layers}

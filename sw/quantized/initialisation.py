@@ -11,10 +11,17 @@ from rich.progress import Progress
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from spikeloom.sw.datasets import DataLike, inputs_of
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.graph import analyse, trace
 from spikeloom.sw.quantized.activations import Activation
-from spikeloom.sw.quantized.prepare import META, activation_of, layers_of, require_images
+from spikeloom.sw.quantized.prepare import (
+    META,
+    activation_of,
+    device_of,
+    layers_of,
+    require_images,
+)
 from spikeloom.sw.registry import Registered
 
 PERCENTILE = 99.7
@@ -112,7 +119,7 @@ def error(activation: Activation, values: Tensor, threshold: float) -> float:
 
 def initialise(
     prepared: fx.GraphModule,
-    images: Tensor,
+    images: Tensor | DataLike,
     method: str = Percentile.name,
     percentile: float = PERCENTILE,
 ) -> None:
@@ -126,8 +133,9 @@ def initialise(
     ----------
     prepared : fx.GraphModule
         From :func:`~spikeloom.sw.quantized.prepare`; changed in place.
-    images : tensor, shape (N, *input_shape)
-        Some hundreds of training images, scaled as for the model.
+    images : tensor, shape (N, *input_shape), or data
+        Some hundreds of training images, scaled as for the model. Of data, as
+        :func:`~spikeloom.sw.datasets.as_dataset` takes them, 512 images are taken.
     method : str
         ``"percentile"``, or ``"mse"`` for the least squared error: a name of
         :attr:`Method.kinds`.
@@ -144,6 +152,7 @@ def initialise(
     """
     message = f"there is no way {method!r} to initialise thresholds: use one of"
     rule = Method.member(method, ConfigError, message)(percentile)
+    images = inputs_of(images, device_of(prepared))
     if len(images) == 0:
         raise DataError("no images to set the thresholds from: give at least one")
     require_images(prepared, images)
@@ -194,7 +203,7 @@ def _as_in_training(model: nn.Module) -> Iterator[None]:
 def staged(
     prepared: fx.GraphModule,
     teacher: nn.Module,
-    images: Tensor,
+    images: Tensor | DataLike,
     *,
     epochs: int = 5,
     lr: float = 1e-2,
@@ -216,8 +225,9 @@ def staged(
         mode.
     teacher : nn.Module
         The trained model from which it was prepared. Left as it is.
-    images : tensor, shape (N, *input_shape)
-        Some hundreds of training images, scaled as for the models, on the models' device.
+    images : tensor, shape (N, *input_shape), or data
+        Some hundreds of training images, scaled as for the models, on the models' device; or data,
+        as for :func:`initialise`.
     epochs : int
         Passes over the images per layer.
     lr : float
@@ -249,6 +259,7 @@ def staged(
     for what, value in (("epochs", epochs), ("batch_size", batch_size)):
         if value < 1:
             raise ConfigError(f"{what} must be at least 1, not {value}")
+    images = inputs_of(images, device_of(prepared))
     if len(images) == 0:
         raise DataError("no images to warm up with: give at least one")
     layers = [layer for layer in layers_of(prepared) if layer.activation is not None]

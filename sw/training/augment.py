@@ -42,12 +42,14 @@ class Changes:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of images.
+    """Random changes of images, none of them unless it is chosen.
 
     Parameters
     ----------
-    shift : int
-        Largest movement of an image in each direction, in pixels; zeros come in.
+    shift : int, or (int, int)
+        Largest movement of an image in each direction, in pixels, or along its rows' axis and its
+        columns' axis: (0, 2) moves to the left and right only. Zeros come in. An axis of length 1,
+        or of less than twice the shift, is never moved along: little of the image would stay.
     flip : bool
         Whether half of the images are mirrored.
     cutout : int
@@ -56,16 +58,25 @@ class Augmentation:
         neural networks with cutout", 2017.
     """
 
-    shift: int = 0
+    shift: int | tuple[int, ...] = 0
     flip: bool = False
     cutout: int = 0
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Largest movement along the height and the width."""
+        rows, columns = (self.shift,) * 2 if isinstance(self.shift, int) else self.shift
+        return rows, columns
 
     def draw(self, count: int, generator: torch.Generator) -> Changes:
         """Return random changes for ``count`` images."""
         moves = mirrored = holes = None
-        if self.shift:
-            reach = 2 * self.shift + 1
-            moves = torch.randint(0, reach, (2, count, 1), generator=generator)[..., 0]
+        rows, columns = self.reach
+        if rows == columns != 0:
+            moves = torch.randint(0, 2 * rows + 1, (2, count, 1), generator=generator)[..., 0]
+        elif rows or columns:
+            drawn = [torch.randint(2 * n + 1, (count,), generator=generator) for n in self.reach]
+            moves = torch.stack(drawn)
         if self.flip:
             mirrored = torch.rand(count, generator=generator) < 0.5
         if self.cutout:
@@ -84,7 +95,7 @@ class Augmentation:
         shape, device = images.shape, images.device
         images = images.flatten(1, -3)
         if changes.moves is not None:
-            images = _moved(images, self.shift, changes.moves.to(device))
+            images = _moved(images, self.reach, changes.moves.to(device))
         if changes.mirrored is not None:
             mirrored = changes.mirrored.to(device)[:, None, None, None]
             images = torch.where(mirrored, images.flip(3), images)
@@ -104,10 +115,16 @@ class Augmentation:
         return both[:, None]
 
 
-def _moved(images: Tensor, reach: int, moves: Tensor) -> Tensor:
+def _moved(images: Tensor, reach: tuple[int, int], moves: Tensor) -> Tensor:
     count, _, height, width = images.shape
-    padded = functional.pad(images, (reach,) * 4)
-    rows = moves[0][:, None] + torch.arange(height, device=images.device)
-    columns = moves[1][:, None] + torch.arange(width, device=images.device)
+    sizes = (height, width)
+    movable = [size > 1 and size >= 2 * most for size, most in zip(sizes, reach, strict=True)]
+    up, left = (most if may else 0 for most, may in zip(reach, movable, strict=True))
+    padded = functional.pad(images, (left, left, up, up))
+    places = []
+    for axis, size in enumerate(sizes):
+        place = torch.arange(size, device=images.device).expand(count, size)
+        places.append(moves[axis][:, None] + place if movable[axis] else place)
+    rows, columns = places
     picked = torch.arange(count, device=images.device)[:, None, None]
     return padded[picked, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -9,7 +9,7 @@ import torch
 from rich.progress import Progress
 from torch import fx, nn
 
-from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Percentile, staged
@@ -31,7 +31,7 @@ CALIBRATION_IMAGES = 512
 
 def fit(
     model: nn.Module,
-    data: Dataset,
+    data: DataLike,
     *,
     epochs: int,
     teacher: nn.Module | None = None,
@@ -40,7 +40,7 @@ def fit(
     title: str = "training",
     **options: Any,
 ) -> list[Epoch]:
-    """Train ``model`` in place: cross-entropy, cosine learning rate, randomly shifted images.
+    """Train ``model`` in place: cross-entropy, with a cosine learning rate.
 
     With one seed and one number of threads, the result is the same each time.
 
@@ -48,7 +48,7 @@ def fit(
     ----------
     model : nn.Module
         A float model or a prepared one. Left in eval mode.
-    data : Dataset
+    data : Dataset, or data as :func:`~spikeloom.sw.datasets.as_dataset` takes them
     epochs : int
         Passes over the data. The last epoch is kept, so no validation split is needed.
     teacher : nn.Module, optional
@@ -60,7 +60,8 @@ def fit(
     title : str
     **options
         ``lr``, ``optimizer``, ``batch_size`` and all other fields of
-        :class:`~spikeloom.sw.training.options.FitOptions`.
+        :class:`~spikeloom.sw.training.options.FitOptions`. Images are changed at random only if
+        ``shift``, ``flip`` or ``cutout`` says so.
 
     Returns
     -------
@@ -86,8 +87,8 @@ def fit(
 
 def train(
     model: nn.Module,
-    data: Dataset,
-    test: Dataset | None = None,
+    data: DataLike,
+    test: DataLike | None = None,
     *,
     timesteps: LayerChoice = DEFAULT_TIMESTEPS,
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
@@ -107,9 +108,9 @@ def train(
     model : nn.Module
         Trained in place by the first phase. Its initial weights are the caller's: seed torch
         before building it to make the result repeatable.
-    data : Dataset
-        Training split.
-    test : Dataset, optional
+    data : Dataset, or data as :func:`~spikeloom.sw.datasets.as_dataset` takes them
+        Training split: also a torch Dataset, a DataLoader, or a pair (images, labels).
+    test : Dataset, or other data, optional
         Test split, measured after each of the two phases and used for nothing else.
     timesteps, weight_bits : int or mapping
         As in :func:`~spikeloom.sw.quantized.prepare`.
@@ -133,6 +134,10 @@ def train(
     UnsupportedError
         If the model cannot be converted, before any time is spent on training.
     """
+    data = as_dataset(data)
+    test = None if test is None else as_dataset(test)
+    if test is not None:
+        require_alike(data, test)
     choices: dict[str, Any] = {"timesteps": timesteps, "weight_bits": weight_bits}
     prepare(model, input_shape=data.shape, **choices)
     require_classes(model, data)
@@ -165,7 +170,7 @@ def train(
 
 def prepare_for(
     model: nn.Module,
-    data: Dataset,
+    data: DataLike,
     *,
     seed: int = 0,
     images: int = CALIBRATION_IMAGES,
@@ -180,7 +185,7 @@ def prepare_for(
     ----------
     model : nn.Module
         Left as it is. A model that is already prepared is merely copied.
-    data : Dataset
+    data : Dataset, or data as :func:`~spikeloom.sw.datasets.as_dataset` takes them
         Training split.
     seed : int
         Seed of the choice of images.
@@ -195,16 +200,41 @@ def prepare_for(
     """
     if isinstance(model, fx.GraphModule) and META in model.meta:
         return copy.deepcopy(model)
+    data = as_dataset(data)
     prepared = prepare(model, input_shape=data.shape, input_scale=data.scale, **choices)
     prepared.meta[META]["input_bits"] = data.bits
     chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:images]
     # Only the chosen images: as real numbers, the whole split would take four times its memory.
-    pixels = torch.from_numpy(data.images)[chosen].to(device_of(prepared))
+    pixels = data.pixels(chosen).to(device_of(prepared))
     seen = pixels.float() * data.scale
     initialise(prepared, seen, method, percentile)
     if warmup:
         staged(prepared, model, seen, epochs=warmup, seed=seed)
     return prepared
+
+
+def require_alike(data: Dataset, test: Dataset) -> None:
+    """Require that two splits have images of one kind, and classes of the same names.
+
+    Raises
+    ------
+    DataError
+        If they differ in shape, scale or class names.
+    """
+    for what, ours, theirs in (
+        ("images of the shape", data.shape, test.shape),
+        ("pixels of the scale", data.scale, test.scale),
+    ):
+        if ours != theirs:
+            raise DataError(
+                f"the training split {data.name} has {what} {ours}, but the test split "
+                f"{test.name} has {theirs}: take both from the same data"
+            )
+    if data.class_names != test.class_names and None not in (data.class_names, test.class_names):
+        raise DataError(
+            f"the training split {data.name} has the classes {data.class_names}, but the test "
+            f"split {test.name} has {test.class_names}: give both the same list of classes"
+        )
 
 
 def require_classes(model: nn.Module, data: Dataset) -> None:

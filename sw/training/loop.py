@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikeloom.sw.calibration.losses import softened_divergence
-from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.datasets import DataLike, as_dataset
 from spikeloom.sw.diagnostics import LayerHealth, Monitor
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.quantized.prepare import device_of
@@ -71,7 +71,8 @@ class Loop:
     model : nn.Module
         A float model, a prepared one, or a :class:`~spikeloom.sw.spiking.SpikingNetwork`; trained
         in place.
-    data : Dataset
+    data : Dataset, or data as :func:`~spikeloom.sw.datasets.as_dataset` takes them
+        Images in memory are moved to the engine's device at once; others are read batch by batch.
     options : FitOptions
     teacher : nn.Module, optional
         A model whose outputs are targets, too, with the same weight as the labels: knowledge
@@ -105,7 +106,7 @@ class Loop:
     def __init__(
         self,
         model: nn.Module,
-        data: Dataset,
+        data: DataLike,
         options: FitOptions,
         *,
         teacher: nn.Module | None = None,
@@ -115,6 +116,7 @@ class Loop:
         monitor: Monitor | None = None,
         channels_last: bool = False,
     ) -> None:
+        data = as_dataset(data)
         if len(data) < 2:
             raise DataError(f"{data.name} has {len(data)} image: training needs at least 2")
         self.engine = engine or Engine(device_of(model))
@@ -127,7 +129,8 @@ class Loop:
         self.penalties, self.monitor = penalties, monitor
         self.layout = torch.channels_last if channels_last else None
         device = self.engine.device
-        self.pixels = pixels_for(model, data).to(device)
+        self.data = data
+        self.pixels = None if data.streams else pixels_for(model, data).to(device)
         self.targets, self.scale, self.name = data.targets().to(device), data.scale, data.name
         # Batch-norm cannot learn from a single image, which an incomplete last batch could be.
         self.batches = max(1, len(data) // options.batch_size)
@@ -170,7 +173,7 @@ class Loop:
             self.model.train()
             if isinstance(self.wrapped_model, nn.Module):
                 self.wrapped_model.train()
-            order = torch.randperm(len(self.pixels), generator=self.generator)
+            order = torch.randperm(len(self.data), generator=self.generator)
             order = order.to(self.engine.device)
             for batch in order[: self.batches * size].split(size):  # type: ignore[no-untyped-call]
                 changes = self.augmentation.draw(len(batch), self.generator)
@@ -196,7 +199,11 @@ class Loop:
         )
 
     def _images(self, batch: Tensor, changes: Any) -> Tensor:
-        images = self.augmentation.apply(self.pixels[batch], changes).float() * self.scale
+        if self.pixels is not None:
+            pixels = self.pixels[batch]
+        else:
+            pixels = pixels_for(self.model, self.data, batch).to(self.engine.device)
+        images = self.augmentation.apply(pixels, changes).float() * self.scale
         if self.layout is None or images.ndim != 4:
             return images
         return images.contiguous(memory_format=self.layout)

@@ -41,8 +41,10 @@ class FitOptions:
         Learning rates of thresholds λ and of learned timesteps, relative to ``lr``.
     label_smoothing : float
         Share of the target that is spread over all classes, 0 to below 1.
-    shift : int
-        Largest movement of an image in each direction, in pixels; zeros come in.
+    shift : int, or (int, int)
+        Largest movement of an image in each direction, or along its height and its width, in
+        pixels; zeros come in. An axis of length 1, or of less than twice the shift, is never moved
+        along.
     flip : bool
         Whether half of the images are mirrored, left and right exchanged.
     cutout : int
@@ -79,7 +81,7 @@ class FitOptions:
     lambda_lr_factor: float = LAMBDA_LR_FACTOR
     timestep_lr_factor: float = TIMESTEP_LR_FACTOR
     label_smoothing: float = 0.0
-    shift: int = 1
+    shift: int | tuple[int, ...] = 0
     flip: bool = False
     cutout: int = 0
     clip_gradient: float = 0.0
@@ -95,6 +97,15 @@ class FitOptions:
                 raise ConfigError(f"no {name} is called {value!r}; there are {', '.join(known)}")
         if self.keep not in KEPT:
             raise ConfigError(f"keep must be {' or '.join(KEPT)}, not {self.keep!r}")
+        if isinstance(self.shift, tuple | list):
+            if len(self.shift) != 2 or min(self.shift) < 0:
+                raise ConfigError(
+                    f"shift must be one number, or two for the height and the width, each at "
+                    f"least 0, not {list(self.shift)}"
+                )
+            object.__setattr__(self, "shift", tuple(self.shift))
+        elif self.shift < 0:
+            raise ConfigError(f"shift must be at least 0, not {self.shift}")
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if not least <= value < math.inf:
@@ -120,7 +131,6 @@ _LEAST = {
     "warmup": 0,
     "lambda_lr_factor": 0,
     "timestep_lr_factor": 0,
-    "shift": 0,
     "cutout": 0,
     "clip_gradient": 0,
     "patience": 0,

@@ -16,11 +16,10 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.files import write_text
-from spikeloom.sw.golden import Golden
 from spikeloom.sw.quantized import settle
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training import checkpoint
-from spikeloom.sw.training.measure import labels_of
+from spikeloom.sw.training.measure import integer_labels, labels_of
 from spikeloom.sw.training.phases import FloatPhase
 from spikeloom.sw.training.recipe import Recipe
 from spikeloom.sw.training.trained import Trained
@@ -111,7 +110,7 @@ def result_of(
     trained = Trained.of(
         last,
         spec=recipe.model.name,
-        dataset=recipe.data.name,
+        dataset=test.name,
         input_bits=test.bits,
         input_scale=test.scale,
         float_accuracy=float_accuracy,
@@ -127,7 +126,7 @@ def result_of(
     steps = {layer.name: layer.timesteps for layer in hidden}
     result = Result(
         model=recipe.model.name,
-        data=recipe.data.name,
+        data=test.name,
         seed=recipe.seed,
         images=len(test),
         float_accuracy=float_accuracy,
@@ -177,8 +176,7 @@ def _integer_labels(network: contract.Network, test: Dataset, trainer: Trainer) 
             trainer.progress.update(bar, completed=done)
 
     device = trainer.engine.device if trainer.engine.device.type == "cuda" else "cpu"
-    images = test.images_for(network.input)
-    return Golden(network, device).run(images, progress=show, counts=()).labels
+    return integer_labels(network, test, device, show)
 
 
 def _differing(labels: Tensor, others: Tensor) -> int:

@@ -10,10 +10,11 @@ from rich.progress import Progress
 from torch import nn
 
 from spikeloom.sw import datasets
-from spikeloom.sw.datasets import Binning
+from spikeloom.sw.datasets import Binning, DataLike, Dataset, as_dataset
+from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.models.spec import build_model
 from spikeloom.sw.training.cost import NetworkCycles
-from spikeloom.sw.training.fitting import require_classes
+from spikeloom.sw.training.fitting import require_alike, require_classes
 from spikeloom.sw.training.journal import Journal
 from spikeloom.sw.training.recipe import Recipe
 from spikeloom.sw.training.result import Result, result_of
@@ -24,6 +25,8 @@ def run(
     recipe: Recipe,
     folder: str | Path,
     *,
+    data: DataLike | None = None,
+    test: DataLike | None = None,
     data_root: str | Path | None = None,
     beside: Path | None = None,
     cycles: Mapping[str, NetworkCycles] | None = None,
@@ -41,10 +44,12 @@ def run(
     folder : path
         Gets ``recipe.toml``, ``log.jsonl``, ``tensorboard/``, the trained model, the network,
         ``result.json``, and everything that is needed to continue.
+    data, test : Dataset, or data as :func:`~spikeloom.sw.datasets.as_dataset` takes them, optional
+        Training and test split, both or none, in place of the recipe's data.
     data_root : path, optional
         Folder with the data's original files, in place of the recipe's.
     beside : path, optional
-        Another folder to look for the model's file in.
+        Another folder to look for the model's file, and for data of the user's own, in.
     cycles : mapping of str to callable, optional
         Functions from an integer network and some images to clock cycles per image, by the name of
         a measure: :data:`spikeloom.hw.prediction.MEASURES`. Penalties called "cycles" need them.
@@ -64,15 +69,23 @@ def run(
         can be known then.
     """
     engine = recipe.engine.start()
-    data = recipe.data
-    binning = Binning(data.bins, data.highest)
-    root = data_root or data.root or None
-    training = datasets.load(data.name, "train", root, binning)
-    if data.limit:
-        training = training.head(data.limit)
+    part = recipe.data
+    if (data is None) != (test is None):
+        raise ConfigError("give both splits, data and test, or leave both to the recipe")
+    binning = Binning(part.bins, part.highest)
+    root = data_root or part.root or None
+
+    def load(split: str, given: DataLike | None) -> Dataset:
+        if given is not None:
+            return as_dataset(given, binning=binning)
+        return datasets.load(part.name, split, root, binning, beside)
+
+    training = load("train", data)
+    if part.limit:
+        training = training.head(part.limit)
     validation = None
-    if data.validation:
-        training, validation = training.split(data.validation, recipe.seed)
+    if part.validation:
+        training, validation = training.split(part.validation, recipe.seed)
     trainer = Trainer(
         recipe,
         engine,
@@ -86,8 +99,9 @@ def run(
     finished = _carry_out(recipe, trainer, beside)
     if not engine.first:
         return None
-    test = datasets.load(data.name, "test", root, binning)
-    return result_of(recipe, trainer, finished, test)
+    measured = load("test", test)
+    require_alike(training, measured)
+    return result_of(recipe, trainer, finished, measured)
 
 
 def _carry_out(recipe: Recipe, trainer: Trainer, beside: Path | None) -> list[nn.Module]:

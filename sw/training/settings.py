@@ -36,7 +36,7 @@ class DataPart:
     Parameters
     ----------
     name : str
-        As for :func:`~spikeloom.sw.datasets.load`.
+        As for :func:`~spikeloom.sw.datasets.load`: a data set's name, or a path to your own data.
     root : str
         Folder with the original files; ``""`` if none is needed, or the caller names it.
     validation : float

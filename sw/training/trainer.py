@@ -111,7 +111,7 @@ class Trainer:
 
     def pixels(self, model: nn.Module, count: int) -> Tensor:
         """Return the first training images as the model takes them, on the engine's device."""
-        pixels = pixels_for(model, self.training)[:count]
+        pixels = pixels_for(model, self.training, slice(count))
         return pixels.to(self.engine.device).float() * self.training.scale
 
     def penalties(

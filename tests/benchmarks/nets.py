@@ -54,7 +54,7 @@ def trained(
         timesteps=LEVELS,
         seed=seed,
         spec=name,
-        **recipe,
+        **({"shift": 1} | recipe),
     )
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.save(result, path)

@@ -76,7 +76,7 @@ def measure(row: str | int, model: nn.Module, train: Dataset, test: Dataset, see
     prepared = prepare(model, input_shape=train.shape, timesteps=start, learn=learn)
     initialise(prepared, train.inputs()[:512])
     penalties = [TimestepPenalty(prepared, target=TARGET)] if learn else []
-    chosen = FitOptions(epochs=TUNE_EPOCHS, lr=4e-3)
+    chosen = FitOptions(epochs=TUNE_EPOCHS, lr=4e-3, shift=1)
     loop = Loop(prepared, train, chosen, teacher=model, seed=seed, penalties=penalties)
     for _ in range(TUNE_EPOCHS):
         loop.epoch()
@@ -112,7 +112,7 @@ def main() -> None:
     train, test = (datasets.load("digits", split) for split in datasets.SPLITS)
     torch.manual_seed(0)
     model = models.build(MODEL)
-    fit(model, train, epochs=EPOCHS)
+    fit(model, train, epochs=EPOCHS, shift=1)
     rows = []
     for row in ROWS:
         rows.append(row_of(row, [measure(row, model, train, test, seed) for seed in SEEDS]))

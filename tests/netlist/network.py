@@ -23,7 +23,7 @@ def digits() -> Network:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10))
     data = datasets.load("digits", "train")
-    trained = train(model, data, epochs=20, tune_epochs=20, weight_bits=6, timesteps=3)
+    trained = train(model, data, epochs=20, tune_epochs=20, weight_bits=6, timesteps=3, shift=1)
     return convert(trained.model, name="digits-24")
 
 

@@ -63,6 +63,7 @@ def trained(name: str, weight_bits: int = 8) -> Trained:
         weight_bits=weight_bits,
         epochs=2,
         tune_epochs=2,
+        shift=1,
         spec=name,
     )
 

@@ -80,3 +80,10 @@ def test_names_that_are_no_recipes(tmp_path: Path) -> None:
     # Of the others there are recipes, which are found without their ending.
     refused = invoke("mnist-lenet5", "--out", tmp_path / "out")
     assert "mnist does not come with Spikeloom" in refused.output
+
+
+@pytest.mark.parametrize("shift", ["-1", "1,2,3", "a", "1.5", ""])
+def test_shifts_that_are_none(shift: str, tmp_path: Path) -> None:
+    refused = invoke("digits-mlp", "--shift", shift, "--out", tmp_path / "out.safetensors")
+    assert refused.exit_code == 2
+    assert "--shift must be one number of pixels, or two for rows and columns" in refused.output

@@ -73,3 +73,42 @@ def test_devices_share_what_was_drawn() -> None:
     for rank in range(3):
         part = augmentation.apply(images[rank::3], changes.part(rank, 3))
         assert torch.equal(part, whole[rank::3])
+
+
+def test_the_axes_have_shifts_of_their_own() -> None:
+    shifted = changed(Augmentation(shift=(0, 2)), point(400, 7))
+    assert {tuple(place) for place in shifted[:, 0].nonzero()[:, 1:].tolist()} == {
+        (3, column) for column in (1, 2, 3, 4, 5)
+    }
+    both = changed(Augmentation(shift=(1, 2)), point(800, 7))
+    assert len(both[:, 0].nonzero()[:, 1:].unique(dim=0)) == 15
+
+
+def test_one_number_is_the_same_as_two() -> None:
+    images = torch.rand(50, 1, 6, 6)
+    one, two = (changed(Augmentation(shift=shift), images) for shift in (2, (2, 2)))
+    assert torch.equal(one, two)
+
+
+def test_the_random_numbers_of_a_shift_stay_those_that_recipes_were_trained_with() -> None:
+    moves = Augmentation(shift=1).draw(6, torch.Generator().manual_seed(0)).moves
+    assert moves is not None
+    assert moves.tolist() == [[2, 0, 2, 0, 1, 0], [1, 1, 1, 0, 2, 2]]
+
+
+@pytest.mark.parametrize("size", [(1, 20), (3, 20)])
+def test_short_axes_are_never_moved_along(size: tuple[int, int]) -> None:
+    """A signal (C, 1, L) that was moved along its height would be blank in two of three cases."""
+    images = torch.rand(200, 2, *size) + 1
+    shifted = changed(Augmentation(shift=2), images)
+    assert int((shifted.flatten(1) == 0).all(1).sum()) == 0
+    assert (shifted != 0).any(3).all(), "no row is blank"
+    assert len({int((image[0, 0] == 0).sum()) for image in shifted}) == 3
+    tall = changed(Augmentation(shift=2), images.transpose(2, 3))
+    assert (tall != 0).any(2).all(), "no column is blank"
+
+
+def test_an_axis_of_twice_the_shift_is_moved_along() -> None:
+    images = torch.ones(200, 1, 4, 1)
+    assert int((changed(Augmentation(shift=2), images) == 0).sum()) > 100
+    assert torch.equal(changed(Augmentation(shift=3), images), images)

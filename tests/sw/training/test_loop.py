@@ -63,6 +63,15 @@ def test_a_users_own_loop() -> None:
     assert all(abs(a / b - 1) > 1e-3 for a, b in zip(after, before, strict=True))
 
 
+def test_images_stay_as_they_are_unless_augmentation_is_chosen() -> None:
+    seen: list[torch.Tensor] = []
+    model = fresh()
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+    fit(model, FEW, epochs=1, batch_size=256)
+    rows = [sorted(images.flatten(1).sum(1).tolist()) for images in (seen[0], FEW.inputs())]
+    assert rows[0] == rows[1]
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_training_learns(optimizer: str) -> None:
     model = fresh("digits-conv")
@@ -222,6 +231,9 @@ def test_one_image_is_not_enough() -> None:
     [
         ({"epochs": 0}, "epochs must be at least 1, not 0"),
         ({"epochs": 1, "batch_size": 1}, "batch_size must be at least 2, not 1"),
+        ({"epochs": 1, "shift": -1}, "shift must be at least 0, not -1"),
+        ({"epochs": 1, "shift": (1, 2, 3)}, r"or two for the height and the width, .*\[1, 2, 3\]"),
+        ({"epochs": 1, "shift": (1, -2)}, r"each at least 0, not \[1, -2\]"),
         ({"epochs": 1, "optimizer": "lion"}, "no optimizer is called 'lion'; there are adamw, sgd"),
     ],
 )

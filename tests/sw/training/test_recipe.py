@@ -12,6 +12,7 @@ import pytest
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.models import MODELS
 from spikeloom.sw.recipes import FOLDER, committed, find
+from spikeloom.sw.training.phases import FitPhase
 from spikeloom.sw.training.recipe import Recipe, load, recipe_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "recipes.md"
@@ -36,6 +37,25 @@ def test_committed_recipes_are_sound(name: str) -> None:
     assert recipe.model.name in MODELS
     assert recipe.about
     assert not recipe.data.root
+
+
+@pytest.mark.parametrize("name", committed())
+def test_committed_recipes_name_their_augmentation(name: str) -> None:
+    phases = tomllib.loads(find(name).read_text(encoding="utf-8"))["phase"]
+    fitting = [phase for phase in phases if phase["kind"] != "calibrate"]
+    assert fitting
+    assert all(phase["shift"] in (1, 2, 4) for phase in fitting)
+
+
+def test_shifts_along_one_axis() -> None:
+    table = small(phase=[{"kind": "float", "epochs": 1, "shift": [0, 2]}])
+    recipe = recipe_of(table)
+    assert isinstance(recipe.phase[0], FitPhase)
+    assert recipe.phase[0].shift == (0, 2)
+    assert recipe_of(tomllib.loads(recipe.to_toml())) == recipe
+    table["phase"][0]["shift"] = "1"
+    with pytest.raises(ConfigError, match="shift must be an integer or a list"):
+        recipe_of(table)
 
 
 def test_there_are_the_recipes_that_the_page_names() -> None:

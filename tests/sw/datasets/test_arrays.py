@@ -1,0 +1,215 @@
+"""Arrays of the user's own: types, shapes and ranges that are taken, and remedies for others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.errors import DataError
+
+PIXELS = np.arange(4 * 2 * 3 * 3, dtype=np.uint8).reshape(4, 2, 3, 3)
+LABELS = [0, 1, 2, 1]
+
+
+def data_of(images: Any = PIXELS, labels: Any = None, *args: Any, **kwargs: Any) -> Dataset:
+    return Dataset.from_arrays(images, LABELS if labels is None else labels, *args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        PIXELS,
+        PIXELS.astype(np.int64),
+        PIXELS.astype(">u2"),
+        PIXELS.tolist(),
+        list(PIXELS),
+        torch.from_numpy(PIXELS),
+        [torch.from_numpy(image) for image in PIXELS],
+        np.asfortranarray(PIXELS),
+    ],
+    ids=["uint8", "int64", "big-endian", "lists", "arrays", "tensor", "tensors", "fortran"],
+)
+def test_images_of_any_integer_type_are_taken(images: Any) -> None:
+    data = data_of(images)
+    assert isinstance(data.images, np.ndarray)
+    assert (data.images.dtype, data.bits, data.scale) == (np.uint8, 8, 1 / 255)
+    assert np.array_equal(data.images, PIXELS)
+    assert data.inputs().shape == (4, 2, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("images", "bits", "found"),
+    [
+        (PIXELS == 3, None, (np.uint8, 1, 1.0)),
+        (PIXELS.astype(np.uint16) * 900, None, (np.int32, 16, 1 / 65535)),
+        (PIXELS.astype(np.uint16) * 50, 12, (np.int32, 12, 1 / 4095)),
+        (PIXELS // 5, 4, (np.uint8, 4, 1 / 15)),
+    ],
+)
+def test_bits_are_those_of_the_pixels(images: Any, bits: int | None, found: Any) -> None:
+    data = data_of(images, bits=bits)
+    assert isinstance(data.images, np.ndarray)
+    assert (data.images.dtype, data.bits, data.scale) == found
+    assert np.array_equal(data.images, images)
+    assert torch.equal(data.pixels([2]), torch.from_numpy(images[2:3].astype(found[0])))
+
+
+def test_layouts_that_the_shape_shows() -> None:
+    signals = np.arange(4 * 2 * 8, dtype=np.int16).reshape(4, 2, 8)
+    assert data_of(signals).shape == (2, 1, 8)
+    assert np.array_equal(data_of(signals).images[:, :, 0], signals)
+    grey = PIXELS[:, 0]
+    assert data_of(grey).shape == (1, 3, 3)
+    assert np.array_equal(data_of(grey).images[:, 0], grey)
+
+
+def test_layouts_that_are_chosen() -> None:
+    last = np.zeros((4, 6, 5, 3), np.uint8)
+    assert data_of(last, layout="NHWC").shape == (3, 6, 5)
+    assert data_of(last, layout="NCHW").take([1, 0]).shape == (6, 5, 3)
+    assert data_of(last[..., 0], layout="NHW").shape == (1, 6, 5)
+    assert data_of(last[..., 0], layout="NCL").shape == (6, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((4, 32, 32, 3), np.uint8), r"before height and width: images\.transpose\(0, 3,"),
+        (torch.zeros(4, 8, 8, 1, dtype=torch.uint8), r"images\.permute\(0, 3, 1, 2\); or say"),
+        (np.zeros((4, 49, 10), int), r"images\[:, None\] .* signals are images\[:, :, None\]"),
+        (np.zeros((4, 20), int), r"\(4, 20\): .* images\.reshape\(-1, 1, 1, 20\) and nn\.Flatten"),
+        (np.zeros((4, 5, 2, 3, 3), int), r"from_events .* images\.sum\(1\)"),
+        (np.zeros(4, int), r"shape \(4,\), but must have the shape \(N, channels"),
+        (np.zeros((0, 1, 2, 2), int), r"empty, of shape \(0, 1, 2, 2\)"),
+        ([[1, 2], [3]], "its items differ in shape"),
+        (PIXELS / np.float32(255), r"float32 from 0 .*\(images \* 255\).*uint8.*are multiples"),
+        (torch.from_numpy(PIXELS) / 255, r"\(images \* 255\)\.round\(\)\.to\(torch\.uint8\)"),
+        (PIXELS / 71, r"float64 from 0 to 1, .*\(they are no multiples"),
+        (PIXELS.astype(np.float32), r"float32 from 0 to 71, all .*images\.astype\('uint8'\)"),
+        (PIXELS * 100.0, r"from 0 to 7100, all .*images\.astype\('int32'\)"),
+        ((PIXELS - 30) / 7.3, "before they were normalised"),
+        (np.where(PIXELS == 50, np.nan, 0.5), r"hold nan at \(2, 1, 1, 2\): leave out the image 2"),
+        (PIXELS.astype(str), r"are <U\d+ of shape \(4, 2, 3, 3\), but must be integers"),
+        (PIXELS.astype(np.int8) - 5, r"pixel -5, .*images\.astype\('int32'\) \+ 128"),
+        (PIXELS.astype(np.int16) - 300, r"pixel -300, .* \+ 512"),
+        (PIXELS.astype(np.int32) << 12, "pixel 290816, which does not fit 16 bits: divide"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else type(value).__name__,
+)
+def test_images_that_are_refused(images: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        data_of(images)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (np.zeros((4, 32, 32, 3), np.uint8).transpose(0, 3, 1, 2), LABELS),
+        (np.zeros((4, 49, 10), int)[:, None], LABELS),
+        (np.zeros((4, 49, 10), int)[:, :, None], LABELS),
+        (np.zeros((4, 20), int).reshape(-1, 1, 1, 20), LABELS),
+        ((torch.from_numpy(PIXELS) / 255 * 255).round().to(torch.uint8), LABELS),
+        ((PIXELS.astype(np.int8) - 5).astype("int32") + 128, LABELS),
+        (PIXELS, np.array(LABELS)[:, None].ravel()),
+        (PIXELS, np.eye(3)[LABELS].argmax(1)),
+        (PIXELS, np.array(LABELS, float).astype("int64")),
+    ],
+)
+def test_the_remedies_work(images: Any, labels: Any) -> None:
+    assert data_of(images, labels).labels.tolist() == LABELS
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "HWC"])
+def test_layouts_that_do_not_fit(layout: str) -> None:
+    with pytest.raises(DataError, match=r"which is not N, H, W, C|no layout is called 'HWC'"):
+        data_of(PIXELS[:, 0], layout=layout)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(LABELS, np.int32),
+        np.array(LABELS, np.uint8),
+        LABELS,
+        tuple(LABELS),
+        torch.tensor(LABELS),
+        torch.tensor(LABELS, dtype=torch.int16),
+        [np.int64(x) for x in LABELS],
+    ],
+)
+def test_labels_of_any_integer_type_are_taken(labels: Any) -> None:
+    data = data_of(PIXELS, labels)
+    assert (data.labels.dtype, data.labels.tolist(), data.classes) == (np.int64, LABELS, 3)
+    assert data.class_names is None
+    assert data.targets().dtype == torch.int64
+
+
+@pytest.mark.parametrize("kind", [list, np.array, lambda x: np.array(x, object), np.bytes_])
+def test_names_become_labels(kind: Any) -> None:
+    names = ["dog", "cat", "cow", "cat"]
+    if kind is np.bytes_:
+        kind = lambda texts: np.array(texts, "S3")  # noqa: E731
+    data = data_of(PIXELS, kind(names))
+    assert data.class_names == ("cat", "cow", "dog")
+    assert data.labels.tolist() == [2, 0, 1, 0]
+    chosen = data_of(PIXELS, kind(names), ["dog", "cat", "cow", "hen"])
+    assert (chosen.classes, chosen.labels.tolist()) == (4, [0, 1, 2, 1])
+    assert chosen.take([3]).class_names == ("dog", "cat", "cow", "hen")
+
+
+def test_classes_by_number_or_name() -> None:
+    assert data_of(classes=5).classes == 5
+    named = data_of(classes=["a", "b", "c"])
+    assert (named.classes, named.class_names) == (3, ("a", "b", "c"))
+    assert data_of(labels=[True, False, True, True]).labels.tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        ([0, 1], None, "4 images but 2 labels: give one for each image"),
+        ([0, 1, 2, 3], 3, "from 0 to 2, not 0 to 3"),
+        ([0, -1, 2, 3], None, "from 0 to 3, not -1 to 3"),
+        (np.eye(3)[LABELS], None, r"shape \(4, 3\).*labels\.argmax\(1\)"),
+        (np.array(LABELS)[:, None], None, r"labels\.ravel\(\)"),
+        (np.zeros((4, 1, 1)), None, r"shape \(4, 1, 1\), but must have \(N,\)$"),
+        ([0.0, 1.0, 2.0, 1.0], None, r"float64, .*labels\.astype\('int64'\)"),
+        ([0.5, 1.0, 2.0, 1.0], None, "number of a class, or its name"),
+        (["a", "b", "d", "b"], ["a", "b", "c"], "label 2 of own data is 'd', .* a, b, c"),
+        (["a", "b", "d", "b"], 2, "hold 3 different names, but classes=2"),
+        (["a", "", "d", "b"], None, "label 1 of own data is ''"),
+        (np.array(["a", 1, None, "b"], object), None, "label 1 of own data is 1, but"),
+        (LABELS, ["a", "b", "a"], "a list of different names"),
+        (LABELS, "abc", "a list of different names, not 'abc'"),
+    ],
+)
+def test_labels_that_are_refused(labels: Any, classes: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        data_of(PIXELS, labels, classes)
+
+
+def test_labels_that_are_counted_from_1() -> None:
+    images, labels = np.zeros((40, 1, 2, 2), np.uint8), np.arange(40) % 4 + 1
+    with pytest.raises(DataError, match=r"from 1 to 4, .* take labels - 1, or say classes=5"):
+        data_of(images, labels)
+    assert data_of(images, labels - 1).classes == 4
+    assert data_of(images, labels, 5).classes == 5
+    # So few that the class 0 may be missing by chance.
+    assert data_of(images[:5], labels[:5]).classes == 5
+
+
+def test_nothing_at_all() -> None:
+    with pytest.raises(DataError, match="empty"):
+        data_of(np.zeros((0, 1, 2, 2), int), [])
+
+
+def test_bits_out_of_range() -> None:
+    with pytest.raises(DataError, match="must be from 1 to 16, not 17"):
+        data_of(bits=17)
+    with pytest.raises(DataError, match="pixel 71, which does not fit 4 bits: say bits=7"):
+        data_of(bits=4)
