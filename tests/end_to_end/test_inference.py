@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from support.cosim.tiny import tiny_images, tiny_network
@@ -17,12 +20,26 @@ from spikeloom.sw.errors import LinkError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import BoardDriver, Contents, run
 from spikeloom.sw.link import Client
+from spikeloom.sw.network import DirectInput, Network
 
 CONFIG = HardwareConfig(lanes={"hidden": 2, "output": 1}, debug=True, counters=True)
 
 
-def test_all_targets_give_the_same(tmp_path: Path, build_dir: Path) -> None:
-    network, images = tiny_network(), tiny_images(2)
+def signed_network() -> Network:
+    """Return the tiny network for signed pixels with a zero point for each channel."""
+    plain = tiny_network()
+    assert isinstance(plain.input, DirectInput)
+    shape, bits = plain.input.shape, plain.input.bits
+    zeros = range(-1, shape[0] - 1)
+    return replace(plain, input=DirectInput(shape, bits, signed=True, zero=list(zeros)))
+
+
+@pytest.mark.parametrize("build", [tiny_network, signed_network])
+def test_all_targets_give_the_same(
+    build: Callable[[], Network], tmp_path: Path, build_dir: Path
+) -> None:
+    network = build()
+    images = tiny_images(2).astype(np.int64) + network.input.pixels().low
     found, link = planned(network, CONFIG)
     pins = SimulatedBoard(Device(found, link), CLOCK, BAUD)
     contents = Contents.of(manifest_of(found, link, tmp_path))
