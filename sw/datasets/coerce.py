@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -25,7 +26,13 @@ from spikeloom.sw.errors import DataError
 from spikeloom.sw.network import Input
 
 #: Everything that is taken in place of a data set.
-DataLike = Dataset | tuple[Any, Any] | torch_data.Dataset[Any] | torch_data.DataLoader[Any]
+DataLike = (
+    Dataset
+    | tuple[Any, Any]
+    | Sequence[tuple[Any, Any]]
+    | torch_data.Dataset[Any]
+    | torch_data.DataLoader[Any]
+)
 
 #: Largest number of bytes that are kept of data without an index.
 MOST = 4 << 30

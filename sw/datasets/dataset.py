@@ -18,6 +18,9 @@ from spikeloom.sw.network import Input
 #: uint8; int32 for pixels of more than 8 bits.
 PixelArray = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
+#: An array, or LazyImages, which is indexed alike. Not their union: code that puts arrays into a
+#: data set would have to ask for the type of what it gets back.
+Pixels = Any
 #: A choice of images: their numbers, or a slice.
 Indices = slice | Sequence[int] | IntArray | torch.Tensor
 
@@ -57,12 +60,12 @@ class Dataset:
     """
 
     name: str
-    images: PixelArray | LazyImages
+    images: Pixels
     labels: IntArray
     bits: int
     classes: int
     scale: float
-    spikes: PixelArray | LazyImages | None = None
+    spikes: Pixels | None = None
     class_names: tuple[str, ...] | None = None
     layout: InitVar[str] = "auto"
 
@@ -168,7 +171,7 @@ class Dataset:
         """Shape of one image: (T, channels, height, width), without T if there is no time axis."""
         return self.shape if self.steps is None else (self.steps, *self.shape)
 
-    def images_for(self, source: Input) -> PixelArray | LazyImages:
+    def images_for(self, source: Input) -> Pixels:
         """Return the images in the form that a network's input takes.
 
         Returns

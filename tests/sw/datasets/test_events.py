@@ -13,7 +13,8 @@ from support.models import small
 
 from spikeloom.sw import datasets
 from spikeloom.sw.datasets import Binning
-from spikeloom.sw.datasets.events import Recordings, bin_events, decode_nmnist, read_nmnist
+from spikeloom.sw.datasets.binning import bin_events
+from spikeloom.sw.datasets.events import Recordings, decode_nmnist, read_nmnist
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
 from spikeloom.sw.network import CountInput, SpikeInput
 

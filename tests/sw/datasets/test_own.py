@@ -43,7 +43,8 @@ def require_divided(training: Any, test: Any) -> None:
 @pytest.mark.parametrize("names", [("images", "labels"), ("x", "y")])
 def test_one_npz_file_is_divided(tmp_path: Path, names: tuple[str, str]) -> None:
     path = tmp_path / "own.npz"
-    np.savez(path, **dict(zip(names, (PIXELS, LABELS), strict=True)))
+    arrays: Any = dict(zip(names, (PIXELS, LABELS), strict=True))
+    np.savez(path, **arrays)
     training, test = both(path)
     require_divided(training, test)
     assert values(load(str(path), "test")) == values(test)
@@ -52,7 +53,7 @@ def test_one_npz_file_is_divided(tmp_path: Path, names: tuple[str, str]) -> None
 
 @pytest.mark.parametrize("names", ["{}_images {}_labels", "x_{} y_{}"])
 def test_a_npz_file_of_both_splits(tmp_path: Path, names: str) -> None:
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for split, part in (("train", slice(20)), ("test", slice(20, None))):
         images, labels = names.format(split, split).split()
         arrays |= {images: PIXELS[part], labels: np.array(["a", "b", "c"])[LABELS[part]]}

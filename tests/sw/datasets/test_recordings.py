@@ -74,13 +74,15 @@ def test_events_are_binned_when_asked_for(wrap: Any) -> None:
 def test_any_data_set_of_events_is_taken(wrap: Any) -> None:
     data = as_dataset(wrap(Recorded()))
     assert (data.steps, data.shape, data.classes) == (8, (2, 3, 5), 2)
-    loader = DataLoader(Recorded(), 2, collate_fn=lambda items: items)  # type: ignore[arg-type]
+    recorded: Any = Recorded()
+    loader: Any = DataLoader(recorded, 2, collate_fn=lambda items: items)
     assert np.array_equal(np.asarray(as_dataset(loader).images), np.asarray(data.images))
 
 
 def test_classes_have_names() -> None:
-    assert as_dataset(Recorded()).class_names == ("left", "right")  # type: ignore[arg-type]
-    named = from_events(Recorded(), classes=["l", "r", "up"])  # type: ignore[arg-type]
+    recorded: Any = Recorded()
+    assert as_dataset(recorded).class_names == ("left", "right")
+    named = from_events(recorded, classes=["l", "r", "up"])
     assert (named.classes, named.class_names) == (3, ("l", "r", "up"))
 
 

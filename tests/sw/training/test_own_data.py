@@ -17,11 +17,13 @@ from spikeloom.sw import datasets, models
 from spikeloom.sw.calibration import calibrate
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.diagnostics import measure, measure_network
-from spikeloom.sw.errors import DataError
+from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.quantized import activations_of, initialise, prepare
 from spikeloom.sw.spiking import spiking
 from spikeloom.sw.training import evaluate, fit, train
 from spikeloom.sw.training.measure import integer_labels
+from spikeloom.sw.training.recipe import recipe_of
+from spikeloom.sw.training.run import run
 
 FEW = small.digits("train").head(200)
 PIXELS = torch.from_numpy(np.asarray(FEW.images))
@@ -123,3 +125,19 @@ def test_splits_that_do_not_belong_together_are_refused() -> None:
         train(fresh(), *both)
     with pytest.raises(DataError, match=r"pixels of the scale .* take both from the same data"):
         train(fresh(), (PIXELS, LABELS), FEW)
+
+
+def test_a_recipe_s_data_are_replaced(tmp_path: Path) -> None:
+    table = {
+        "model": {"name": "digits-mlp"},
+        "data": {"name": "mnist"},
+        "engine": {"accelerator": "cpu", "threads": 1},
+        "phase": [{"kind": "quantized", "teacher": False, "epochs": 1}],
+    }
+    recipe = recipe_of(table)
+    test = (PIXELS[:50], LABELS[:50])
+    result = run(recipe, tmp_path, data=OneByOne(), test=test, say=lambda _: None)
+    assert result is not None
+    assert (result.data, result.images, result.differing_labels) == ("own data", 50, 0)
+    with pytest.raises(ConfigError, match="give both splits, data and test, or leave both"):
+        run(recipe, tmp_path / "other", data=OneByOne())
