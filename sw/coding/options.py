@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, TypedDict
 
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.graph import map_shape
 from spikeloom.sw.network import CountInput, DirectInput, Input, SpikeInput
 from spikeloom.sw.quantized.prepare import LayerChoice
 
@@ -88,7 +89,8 @@ def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fract
                 f"{what} is for inputs of counts or spikes: leave it out, or choose input='spikes'"
             )
     shape = options.get("input_shape")
-    shape = tuple(meta["input_shape"] if shape is None else shape)
+    # Signals, (C, L), are feature maps of one row.
+    shape = map_shape(tuple(meta["input_shape"] if shape is None else shape))
     return _INPUTS[kind](shape, meta, options), real_scale(_given(meta, options, "input_scale"))
 
 

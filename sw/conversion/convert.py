@@ -12,7 +12,7 @@ from torch import nn
 
 from spikeloom.sw.coding import Coding, FoldedLayer, Options, coding, fold
 from spikeloom.sw.coding.coding import pool
-from spikeloom.sw.coding.folding import FoldedSynapses
+from spikeloom.sw.coding.folding import lowered_synapses
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.conversion.absorption import Absorber
 from spikeloom.sw.conversion.logits import absorb_logits
@@ -20,15 +20,11 @@ from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (
     INPUT,
     Connection,
-    Conv2d,
-    Identity,
     Layer,
-    Linear,
     Network,
     Range,
     Synapses,
 )
-from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
 from spikeloom.sw.spiking.population import Population
@@ -46,7 +42,7 @@ def convert(
 
     In count transport at the timesteps of the training, it has exactly the same counts in every
     layer and the same label for every image as the quantized ANN, with any kind of neuron that has
-    no leak. (Where a layer adds up several shortcuts, the weights of all but one are rounded.)
+    no leak.
 
     Parameters
     ----------
@@ -118,7 +114,7 @@ class _Converter:
         chosen = self.coding.layers[folded.name]
         shared = shared_units(folded, self.coding, self.thresholds)
         connections = tuple(
-            Connection(s.tap.source, transport, _synapses(s, weight), pool(s.tap.pool))
+            Connection(s.tap.source, transport, lowered_synapses(s, weight), pool(s.tap.pool))
             for s, transport, weight in zip(
                 folded.synapses, chosen.transports, shared.weights, strict=True
             )
@@ -166,14 +162,6 @@ class _Converter:
         return (
             source.neuron.count(source.timesteps) if connection.constant else source.neuron.spike()
         )
-
-
-def _synapses(folded: FoldedSynapses, weight: IntArray) -> Synapses:
-    if folded.identity:
-        return Identity(weight)
-    if weight.ndim == 2:
-        return Linear(weight)
-    return Conv2d(weight, folded.stride, folded.padding, folded.groups)
 
 
 def _silenced(synapses: Synapses, channels: list[bool]) -> Synapses:

@@ -18,6 +18,7 @@ from spikeloom.sw.graph import (  # noqa: F401  # they enter their rules
     pool_rules,
     shape_rules,
     sum_rules,
+    view_rules,
 )
 from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.layers import LayerSpec
@@ -87,9 +88,15 @@ def analyse(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Analys
     failure: NodeReport | None = None
     if input_shape is not None:
         shapes, failure = _propagate(module, tuple(input_shape))
-    context = Context(module, shapes)
     used = _used(module.graph)
+    context = Context(module, shapes, used)
     reports = [_judge(context, node, node in used) for node in module.graph.nodes]
+    reports = [
+        replace(r, reason="; ".join(filter(None, (r.reason, context.notes[r.node]))))
+        if r.node in context.notes and r.supported
+        else r
+        for r in reports
+    ]
     if failure is not None:
         reports = [
             replace(r, supported=False, reason=failure.reason)
