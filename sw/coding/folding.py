@@ -7,9 +7,10 @@ count.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +59,8 @@ class FoldedSynapses:
         Of a convolution; 1 otherwise.
     identity : bool
         Whether this is a residual shortcut, which adds the source's values as they are.
-    divisor : int
-        Area of all sums between the source and the layer, by which an average divides.
+    summed : int
+        Area of the sums beyond the pool, by which an average divides.
     """
 
     tap: Tap
@@ -69,7 +70,12 @@ class FoldedSynapses:
     padding: tuple[int, int] = (0, 0)
     groups: int = 1
     identity: bool = False
-    divisor: int = 1
+    summed: int = 1
+
+    @property
+    def divisor(self) -> int:
+        """Area of all sums between the source and the layer."""
+        return self.tap.area * self.summed
 
     def currents(self, values: Tensor, weight: Tensor) -> Tensor:
         """Return the sums of weight times (pooled) value.
@@ -172,6 +178,11 @@ class _Folder:
             pooled_shape(first.tap, self.shapes)
         )
         activation = None if layer.activation is None else activation_of(self.prepared, layer)
+        if activation is not None and not 0 < activation.threshold < math.inf:
+            raise UnsupportedError(
+                f"the threshold λ of layer {layer.name!r} is {activation.threshold}: its training "
+                f"has diverged; set it anew by initialise(), and train with a lower learning rate"
+            )
         return FoldedLayer(layer.name, folded, bias, activation)
 
     def _synapses(self, synapse: SynapseSpec) -> tuple[FoldedSynapses, FloatArray]:
@@ -191,14 +202,14 @@ class _Folder:
             )
         weight = module.int_weight()
         scale = np.array(module.channel_scale(), dtype=np.float64)
-        bias = np.zeros(len(weight)) if module.bias is None else _float64(module.bias)
+        bias = np.zeros(len(weight)) if module.bias is None else _float64(cast(Tensor, module.bias))
         if synapse.norm is not None:
             weight, scale = self._scaled(synapse.norm, weight, scale)
         if isinstance(module, QuantShortcut):
             return _copies(synapse, weight[:, 0], scale, source), bias
         if isinstance(module, QuantLinear):
             weight = lowering.linear(weight, synapse.tap, source)
-            return FoldedSynapses(synapse.tap, weight, scale, divisor=synapse.divisor), bias
+            return FoldedSynapses(synapse.tap, weight, scale, summed=_summed(synapse)), bias
         assert isinstance(module, (QuantConv1d, QuantConv2d))
         flat = weight.ndim == 3
         lowered = lowering.convolution(
@@ -263,7 +274,7 @@ def _copies(
     """Return a shortcut with one weight for each channel: an identity, or a convolution."""
     if synapse.tap.view is None:
         return FoldedSynapses(
-            synapse.tap, weight, scale, identity=identity, divisor=synapse.divisor
+            synapse.tap, weight, scale, identity=identity, summed=_summed(synapse)
         )
     kernel = weight[:, None, None, None]
     lowered = lowering.convolution(kernel, synapse.tap, groups=len(weight), source=source)
@@ -281,8 +292,12 @@ def _convolved(
         lowered.padding,
         lowered.groups,
         identity,
-        synapse.divisor,
+        _summed(synapse),
     )
+
+
+def _summed(synapse: SynapseSpec) -> int:
+    return synapse.divisor // synapse.tap.area
 
 
 def _pair(value: Any, flat: bool) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -58,6 +59,11 @@ def convert(
     **options
         The coding: :class:`~spikeloom.sw.coding.Options`.
 
+    Warns
+    -----
+    UserWarning
+        If no threshold was ever set.
+
     Raises
     ------
     UnsupportedError
@@ -70,6 +76,7 @@ def convert(
     model = prepared.prepared if isinstance(prepared, SpikingNetwork) else prepared
     neurons: Mapping[str, nn.Module] = {}
     layers = fold(model)
+    _warn_of_first_thresholds(layers)
     meta: dict[str, Any] = getattr(model, "meta", {})[META]
     if not isinstance(prepared, SpikingNetwork):
         chosen = coding(layers, meta, options)
@@ -86,6 +93,16 @@ def convert(
         name=name or type(model).__name__,
         about={**meta.get("about", {}), **(about or {})},
     )
+
+
+def _warn_of_first_thresholds(layers: Sequence[FoldedLayer]) -> None:
+    activations = [layer.activation for layer in layers if layer.activation is not None]
+    if activations and all(activation.threshold == 1.0 for activation in activations):
+        warnings.warn(
+            "every threshold λ is still 1, as prepare() leaves it: call initialise(prepared, "
+            "images) with some hundreds of training images before training or conversion",
+            stacklevel=3,
+        )
 
 
 class _Converter:

@@ -93,5 +93,5 @@ def _real(synapses: FoldedSynapses) -> Tensor:
     scale = torch.from_numpy(synapses.scale)
     weight = torch.from_numpy(synapses.weight).double()
     # An average pool divides already.
-    scale = scale * (synapses.tap.area / synapses.divisor)
+    scale = scale / synapses.summed
     return weight * scale.reshape(-1, *[1] * (weight.ndim - 1))

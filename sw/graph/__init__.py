@@ -15,6 +15,7 @@ from spikeloom.sw.graph.layers import LayerSpec, Rectifier
 from spikeloom.sw.graph.reports import NodeReport, RefusalError
 from spikeloom.sw.graph.rules import keep_whole, rule
 from spikeloom.sw.graph.shortcuts import weighted_shortcuts
+from spikeloom.sw.graph.summary import LayerSummary, layers_in_hardware
 from spikeloom.sw.graph.tracing import trace
 from spikeloom.sw.graph.values import (
     SCALAR,
@@ -39,6 +40,7 @@ __all__ = [
     "Context",
     "Joined",
     "LayerSpec",
+    "LayerSummary",
     "NodeReport",
     "Pending",
     "Pooling",
@@ -54,6 +56,7 @@ __all__ = [
     "conv_padding",
     "convolution",
     "keep_whole",
+    "layers_in_hardware",
     "linear",
     "map_shape",
     "relay",

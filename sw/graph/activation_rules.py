@@ -64,7 +64,7 @@ def _clamp_min(context: Context, node: fx.Node, module: None) -> Value:
     return _clip(context, node, options_of(node, None, ("min",)).get("min"), None)
 
 
-@rule(nn.Threshold, functional.threshold, functional.threshold_)
+@rule(nn.Threshold, functional.threshold, torch.threshold, torch.threshold_)
 def _threshold(context: Context, node: fx.Node, module: nn.Threshold | None) -> Value:
     options = options_of(node, module, ("threshold", "value"))
     if options.get("threshold") != 0 or options.get("value") != 0:

@@ -24,6 +24,7 @@ from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.layers import LayerSpec
 from spikeloom.sw.graph.reports import NodeReport, RefusalError, describe
 from spikeloom.sw.graph.rules import apply_rule
+from spikeloom.sw.graph.tracing import WHERE
 
 #: Batch size of the shape propagation: not 1, so that a flattening of the batch axis shows.
 _PROBE_BATCH = 2
@@ -121,7 +122,8 @@ def _judge(context: Context, node: fx.Node, used: bool) -> NodeReport:
     except RefusalError as refusal:
         context.set_unknown(node)
         supported, reason = False, str(refusal)
-    return NodeReport(node.name, describe(context.module, node), supported, reason)
+    where = str(node.meta.get(WHERE, ""))
+    return NodeReport(node.name, describe(context.module, node), supported, reason, where)
 
 
 def _refuse_lost_effect(module: fx.GraphModule, node: fx.Node) -> None:

@@ -93,7 +93,8 @@ def _batch_norm(context: Context, node: fx.Node, module: nn.BatchNorm2d) -> Valu
     context.use_once(target)
     value = context.input_value(node)
     if isinstance(value, (Tap, Joined)):
-        if INPUT in {tap.source for tap in getattr(value, "taps", (value,))}:
+        taps = value.taps if isinstance(value, Joined) else (value,)
+        if INPUT in {tap.source for tap in taps}:
             raise RefusalError(
                 "batch-norm must follow Conv2d or Linear directly, ahead of the activation: move "
                 "it there"

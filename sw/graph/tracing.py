@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 import operator
+import re
 from collections import OrderedDict
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from torch import fx, nn
@@ -14,6 +16,11 @@ from torch import fx, nn
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph.guards import lost_by_tracing
 from spikeloom.sw.graph.rules import LEAVES
+
+
+#: Key of a node's ``meta`` for the line of code that it comes from.
+WHERE = "where"
+_FRAME = re.compile(r'File "(.+)", line (\d+), in (\S+)\n\s+(.+)')
 
 
 class _Proxy(fx.Proxy):
@@ -60,12 +67,28 @@ def trace(model: nn.Module) -> fx.GraphModule:
         defaults = _defaults(model)
         graph = tracer.trace(model, defaults)
         _drop_defaults(graph, defaults)
+        for node in graph.nodes:
+            node.meta[WHERE] = _line(node.meta.pop("stack_trace", None) or "")
         return fx.GraphModule(model, graph, type(model).__name__)
     except Exception as error:  # whatever the user's forward() raises when it is given a proxy
         raise UnsupportedError(
             f"the forward pass of {type(model).__name__} cannot be traced: {error}. It must do the "
             f"same for every input: move 'if', 'for' and 'assert' that depend on a tensor out of it"
         ) from None
+
+
+def _line(stack: str) -> str:
+    """Return file, line and code of the innermost frame of the user's code in a stack trace."""
+    frames = _FRAME.findall(stack)
+    begins = [i for i, frame in enumerate(frames) if frame[0] == __file__ and frame[2] == "trace"]
+    if not begins:
+        return ""
+    torchs = str(Path(torch.__file__).parent)
+    own = [f for f in frames[begins[-1] + 1 :] if f[0] != __file__ and not f[0].startswith(torchs)]
+    if not own:
+        return ""
+    path, number, _, code = own[-1]
+    return f"{Path(path).name}, line {number}: {code.strip()}"
 
 
 def _defaults(model: nn.Module) -> dict[str, Any]:

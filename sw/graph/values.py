@@ -355,11 +355,12 @@ def beside(value: Tap | Joined, channels: int) -> Joined:
     """
     if isinstance(value, Joined):
         return value
-    selection = value.features if value.flat else value.view and value.view.channels
+    view = value.view or View()
+    selection = value.features if value.flat else view.channels
     bare = selected(value, None)
-    if not value.flat and value.view is not None:
-        view = replace(value.view, channels=None)
-        bare = replace(value, view=None if view == View() else view)
+    if not value.flat:
+        whole = replace(view, channels=None)
+        bare = replace(value, view=None if whole == View() else whole)
     if selection is None:
         return Joined((bare,), tuple((0, i) for i in range(channels)), (channels,))
     places = tuple(None if i is None else (0, i) for i in selection.chosen)

@@ -66,7 +66,7 @@ def _split(context: Context, node: fx.Node, module: None) -> Value:
         raise RefusalError("only channels can be split: use dim=1")
     if context.input_value(node) is UNKNOWN:
         return UNKNOWN
-    given = next((node.kwargs[k] for k in _SPLITS if k in node.kwargs), options.get("sizes"))
+    given: Any = next((node.kwargs[k] for k in _SPLITS if k in node.kwargs), options.get("sizes"))
     name = str(getattr(node.target, "__name__", node.target))
     value = _beside(context, node.all_input_nodes[0])
     channels = torch.arange(len(value.places))
@@ -159,8 +159,9 @@ def _pad(context: Context, node: fx.Node, module: nn.ConstantPad2d | None) -> Va
 
 @rule("permute", torch.permute)
 def _permute(context: Context, node: fx.Node, module: None) -> Value:
-    dims = node.args[1:] if len(node.args) > 2 else (*node.args[1:], *node.kwargs.values())[0]
-    if list(dims) != list(range(len(dims))):  # type: ignore[arg-type]
+    given: Any = (*node.args[1:], *node.kwargs.values())
+    dims = given if len(given) > 1 else given[0]
+    if list(dims) != list(range(len(dims))):
         raise RefusalError(
             f"puts the axes into the order {dims}, but feature maps stay (channels, height, "
             f"width): bring the images into that order before they enter the model"

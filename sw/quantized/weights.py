@@ -206,13 +206,13 @@ class QuantizedWeights(nn.Module):
 
 
 class _QuantConv(QuantizedWeights):
-    """Convolutions: of what they have in common."""
+    """Base of convolutions with quantized weights."""
 
     @classmethod
     def of(cls, conv: Any, bits: int, per_channel: bool = True) -> Self:
         """Return the quantized form of ``conv``, whose parameters it takes over."""
         layer = cls(
-            conv.in_channels,  # type: ignore[call-arg]  # those of torch's convolutions
+            conv.in_channels,
             conv.out_channels,
             conv.kernel_size,
             conv.stride,
@@ -330,7 +330,7 @@ class QuantParts(nn.Module):
             )
             if number:
                 part.bias = None
-            kind = QuantLinear
+            kind: Any = QuantLinear
             if not isinstance(module, nn.Linear):
                 part.in_channels, part.groups = len(chosen), 1
                 kind = QuantConv1d if isinstance(module, nn.Conv1d) else QuantConv2d
@@ -345,8 +345,8 @@ class QuantParts(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the sum of the parts."""
-        chosen = self.columns.split(self.sizes)
-        sums = [
+        chosen = torch.split(self.columns, self.sizes)
+        sums: list[Tensor] = [
             part(input.index_select(1, picked))
             for part, picked in zip(self.parts, chosen, strict=True)
         ]
