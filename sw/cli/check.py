@@ -31,8 +31,8 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     """
     shape = parse_shape(input_shape) if input_shape else None
 
-    from spikeloom.sw.models.spec import build_model
     from spikeloom.sw.graph import analyse, layers_in_hardware, trace
+    from spikeloom.sw.models.spec import build_model
     from spikeloom.sw.quantized import check
 
     built = build_model(model)

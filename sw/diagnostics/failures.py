@@ -185,7 +185,11 @@ class LostThreshold(Failure):
     )
 
     def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
-        return [layer for layer in history[-1] if not 0 < layer.threshold < math.inf]
+        return [
+            layer
+            for layer in history[-1]
+            if layer.threshold is not None and not 0 < layer.threshold < math.inf
+        ]
 
     def figures(self, layer: LayerHealth) -> str:
         return f"λ {_text(layer.start)} -> {_text(layer.threshold)}"
@@ -272,7 +276,7 @@ def _inside(layer: LayerHealth) -> bool:
 
 def _distance(layer: LayerHealth) -> float:
     """Return the factor, at least 1, between λ and the λ that fits the inputs."""
-    if not layer.wanted or not 0 < layer.threshold < math.inf:
+    if not layer.wanted or not layer.threshold or layer.threshold == math.inf:
         return 1.0
     return math.exp(abs(math.log(layer.threshold / layer.wanted)))
 

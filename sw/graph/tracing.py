@@ -11,12 +11,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import fx, nn
 
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph.guards import lost_by_tracing
 from spikeloom.sw.graph.rules import LEAVES
-
 
 #: Key of a node's ``meta`` for the line of code that it comes from.
 WHERE = "where"
@@ -79,13 +79,9 @@ def trace(model: nn.Module) -> fx.GraphModule:
 
 def _line(stack: str) -> str:
     """Return file, line and code of the innermost frame of the user's code in a stack trace."""
-    frames = _FRAME.findall(stack)
-    begins = [i for i, frame in enumerate(frames) if frame[0] == __file__ and frame[2] == "trace"]
-    if not begins:
-        return ""
     torchs = str(Path(torch.__file__).parent)
-    own = [f for f in frames[begins[-1] + 1 :] if f[0] != __file__ and not f[0].startswith(torchs)]
-    if not own:
+    own = [f for f in _FRAME.findall(stack) if f[0] != __file__ and not f[0].startswith(torchs)]
+    if "forward" not in [function for _, _, function, _ in own]:
         return ""
     path, number, _, code = own[-1]
     return f"{Path(path).name}, line {number}: {code.strip()}"
