@@ -108,7 +108,12 @@ def _rectify(context: Context, node: fx.Node, rectifier: Rectifier) -> Value:
         context.redundant.append(node.name)
         context.note = "left out: its input is never negative"
         return value
-    if value.signed and not any(x is not None and x.implied for x in found.values()):
+    if not value.signed:
+        raise RefusalError(
+            f"clips the spikes of {taps[0].source!r}, which has fired: put the clip in the "
+            f"activation, as in nn.Hardtanh(0, {limit:g})"
+        )
+    if not any(x is not None and x.implied for x in found.values()):
         raise RefusalError(
             f"follows the spikes of {taps[0].source!r}, which can be negative, and cannot change "
             f"them any more: keep one of the two activations"

@@ -9,7 +9,7 @@ from torch import fx
 
 from spikeloom.sw.graph.layers import LayerSpec, Rectifier
 from spikeloom.sw.graph.reports import RefusalError
-from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Pending, SynapseSpec, Tap, Value
+from spikeloom.sw.graph.values import UNKNOWN, Pending, SynapseSpec, Tap, Value
 from spikeloom.sw.network import INPUT
 
 
@@ -53,7 +53,6 @@ class Context:
         self._shapes = shapes
         self._values: dict[fx.Node, Value] = {}
         self._depths: dict[str, int] = {INPUT: 0}
-        self._read: set[fx.Node] = set()
         self._used: set[str] = set()
         self._names: set[str] = {INPUT}
 
@@ -161,25 +160,8 @@ class Context:
         self._depths[layer.name] = 1 + self.depth(layer.synapses)
 
     def set_value(self, node: fx.Node, value: Value) -> None:
-        """Set the value of a node, which counts as a use of its inputs.
-
-        Raises
-        ------
-        RefusalError
-            If an input is the sum of a layer that another node has used already.
-        """
+        """Set the value of a node; sums that several nodes read get an activation."""
         self._values[node] = value
-        if value is SCALAR:
-            return  # asks for a size only
-        for source in node.all_input_nodes:
-            read = self._values[source]
-            if isinstance(read, Pending) and source in self._read:
-                raise RefusalError(
-                    f"reads the sums of layer {read.name!r} a second time, but a layer sends on "
-                    f"only what it fires: put the activation behind {source.name!r} and read that "
-                    f"in both places"
-                )
-            self._read.add(source)
         if isinstance(value, Pending) and self._readers(node) > 1:
             self.fired(node)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
+import linecache
 import operator
-import re
 from collections import OrderedDict
 from collections.abc import Collection
 from pathlib import Path
@@ -20,7 +20,7 @@ from spikeloom.sw.graph.rules import LEAVES
 
 #: Key of a node's ``meta`` for the line of code that it comes from.
 WHERE = "where"
-_FRAME = re.compile(r'File "(.+)", line (\d+), in (\S+)\n\s+(.+)')
+_TORCH = str(Path(torch.__file__).parent)
 
 
 class _Proxy(fx.Proxy):
@@ -33,7 +33,11 @@ class _Proxy(fx.Proxy):
 class Tracer(fx.Tracer):
     """A symbolic tracer that makes one node of each module in :data:`.rules.LEAVES`."""
 
-    record_stack_traces = True
+    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
+        """Return a new node, which remembers the line of code that it comes from."""
+        node = super().create_node(*args, **kwargs)
+        node.meta[WHERE] = _line()
+        return node
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """Return the stand-in for the value of ``node`` while the model's code runs."""
@@ -67,8 +71,6 @@ def trace(model: nn.Module) -> fx.GraphModule:
         defaults = _defaults(model)
         graph = tracer.trace(model, defaults)
         _drop_defaults(graph, defaults)
-        for node in graph.nodes:
-            node.meta[WHERE] = _line(node.meta.pop("stack_trace", None) or "")
         return fx.GraphModule(model, graph, type(model).__name__)
     except Exception as error:  # whatever the user's forward() raises when it is given a proxy
         raise UnsupportedError(
@@ -77,14 +79,21 @@ def trace(model: nn.Module) -> fx.GraphModule:
         ) from None
 
 
-def _line(stack: str) -> str:
-    """Return file, line and code of the innermost frame of the user's code in a stack trace."""
-    torchs = str(Path(torch.__file__).parent)
-    own = [f for f in _FRAME.findall(stack) if f[0] != __file__ and not f[0].startswith(torchs)]
-    if "forward" not in [function for _, _, function, _ in own]:
-        return ""
-    path, number, _, code = own[-1]
-    return f"{Path(path).name}, line {number}: {code.strip()}"
+def _line() -> str:
+    """Return file, line and code of the innermost line of the user's that is being executed."""
+    frame = inspect.currentframe()
+    found: tuple[str, int] | None = None
+    while frame is not None:
+        path, name = frame.f_code.co_filename, frame.f_code.co_name
+        if path == __file__ and name == "trace":
+            break
+        if path != __file__ and not path.startswith(_TORCH):
+            found = found or (path, frame.f_lineno)
+            if name == "forward":
+                code = linecache.getline(*found).strip()
+                return f"{Path(found[0]).name}, line {found[1]}: {code}"
+        frame = frame.f_back
+    return ""
 
 
 def _defaults(model: nn.Module) -> dict[str, Any]:

@@ -265,9 +265,17 @@ def selected(tap: Tap, selection: Selection | None) -> Tap:
 
 @dataclass(frozen=True)
 class Pieces:
-    """The parts of a tensor, as ``chunk`` and ``split`` return them."""
+    """The parts of a tensor, as ``chunk`` and ``split`` return them.
+
+    Parameters
+    ----------
+    parts : tuple of Tap or Joined
+    sizes : tuple of int
+        Channels of each.
+    """
 
     parts: tuple[Tap | Joined, ...]
+    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -34,14 +34,21 @@ def _concatenate(context: Context, node: fx.Node, module: None) -> Value:
     options = dict(zip(("tensors", "dim"), node.args, strict=False)) | dict(node.kwargs)
     dim = options.get("dim", options.get("axis", 0))
     parts = options["tensors"]
-    if not isinstance(parts, (tuple, list)) or not all(isinstance(p, fx.Node) for p in parts):
-        raise RefusalError("joins tensors that are not known: list them in the call")
-    if any(context.value(part) is UNKNOWN for part in parts):
+    value = context.value(parts) if isinstance(parts, fx.Node) else None
+    if value is UNKNOWN:
         return UNKNOWN
-    ranks = {len(context.known_shape(part)) for part in parts}
-    if ranks and dim not in {1, -max(ranks)}:
+    rank = len(context.known_shape(node))
+    if dim not in {1, -rank}:
         raise RefusalError(f"joins along dim={dim}, but only channels can be joined: use dim=1")
-    joined = [_beside(context, part) for part in parts]
+    if isinstance(value, Pieces):
+        joined = [beside(p, n) for p, n in zip(value.parts, value.sizes, strict=True)]
+    elif isinstance(parts, (tuple, list)) and all(isinstance(p, fx.Node) for p in parts):
+        nodes = [part for part in parts if isinstance(part, fx.Node)]
+        if any(context.value(part) is UNKNOWN for part in nodes):
+            return UNKNOWN
+        joined = [_beside(context, part) for part in nodes]
+    else:
+        raise RefusalError("joins tensors that are not known: list them in the call")
     context.note = "side by side"
     return _together(
         joined, ((i, place) for i, value in enumerate(joined) for place in range(len(value.places)))
@@ -73,7 +80,10 @@ def _split(context: Context, node: fx.Node, module: None) -> Value:
     function = getattr(torch, name)
     parts = function(channels, given if isinstance(given, int) else list(given))
     context.note = f"{len(parts)} parts"
-    return Pieces(tuple(_together([value], ((0, i) for i in p.tolist())) for p in parts))
+    return Pieces(
+        tuple(_together([value], ((0, i) for i in p.tolist())) for p in parts),
+        tuple(len(p) for p in parts),
+    )
 
 
 _SPLITS = ("chunks", "split_size", "split_size_or_sections", "indices_or_sections", "sections")
@@ -86,9 +96,11 @@ def _getitem(context: Context, node: fx.Node, module: None) -> Value:
     if value is SCALAR or value is UNKNOWN:
         return value
     if isinstance(value, Pieces):
-        if not isinstance(index, int):
-            raise RefusalError("takes several parts at once: take them one by one")
-        return value.parts[index]
+        if isinstance(index, int):
+            return value.parts[index]
+        if not isinstance(index, slice):
+            raise RefusalError("takes a part by a number that is not constant: write the number")
+        return Pieces(value.parts[index], value.sizes[index])
     assert isinstance(source, fx.Node)
     shape = context.known_shape(source)
     slices = _slices(index, len(shape) + 1)
