@@ -31,6 +31,7 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     """
     shape = parse_shape(input_shape) if input_shape else None
 
+    from spikeloom.sw.graph import analyse, layers_in_hardware, trace
     from spikeloom.sw.models.spec import build_model
     from spikeloom.sw.quantized import check
 
@@ -42,11 +43,26 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     verdicts = table("", "node", "what", "verdict")
     for report in reports:
         mark = "[green]ok[/]" if report.supported else "[red]NO[/]"
-        verdicts.add_row(mark, *map(escape, (report.node, report.what, report.reason)))
+        reason = report.reason
+        if report.where and not report.supported:
+            reason += f" [{report.where}]"
+        verdicts.add_row(mark, *map(escape, (report.node, report.what, reason)))
     out.print(verdicts)
     obstacles = sum(not report.supported for report in reports)
     if obstacles:
         places = "1 place" if obstacles == 1 else f"{obstacles} places"
         click.echo(f"{model} cannot be converted: mend {places} marked NO")
         ctx.exit(1)
+    layers = table("layer", "shape", "reads", "activation", "neurons")
+    for layer in layers_in_hardware(analyse(trace(built), shape)):
+        size = "?" if layer.shape is None else "x".join(map(str, layer.shape))
+        layers.add_row(
+            *map(escape, (layer.name, size, layer.reads, layer.activation, layer.neuron))
+        )
+    out.print(layers)
+    if shape is None:
+        click.echo(
+            "not checked, since the shape of an image is not known: sizes of feature maps, of "
+            "additions and of fully connected layers; give --input-shape"
+        )
     click.echo(f"{model} can be converted")

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, cast
 
 from spikeloom.sw.datasets.pixels import Pixels, seen_message
 from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.graph import map_shape
 from spikeloom.sw.network import CountInput, DirectInput, Input, SpikeInput
 from spikeloom.sw.quantized.prepare import LayerChoice
 
@@ -102,7 +103,8 @@ def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fract
     if pixels is not None:
         options = _as_prepared(kind, pixels, options)
     shape = options.get("input_shape")
-    shape = tuple(meta["input_shape"] if shape is None else shape)
+    # Signals, (C, L), are feature maps of one row.
+    shape = map_shape(tuple(meta["input_shape"] if shape is None else shape))
     source = _INPUTS[kind](shape, meta, options)
     scale = real_scale(_given(meta, options, "input_scale"))
     if pixels is None and kind == "direct":

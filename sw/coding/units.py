@@ -4,8 +4,7 @@ The accumulator adds up integers, so one unit of it must be worth the same for e
 Each connection's own unit is the scale of its weights times the real value of one unit of its
 source, over its pool's area. For counts at the timesteps of the training, all connections have the
 same unit, since the model was trained so (:mod:`spikeloom.sw.quantized.additions`). In other
-codings, and for all but one of several shortcuts, units differ: then the weights are quantized once
-more.
+codings units differ: then the weights are quantized once more.
 """
 
 from __future__ import annotations
@@ -97,7 +96,11 @@ def share_units(layer: FoldedLayer, sources: Sequence[Fraction]) -> SharedUnits:
                 for u, on, s in zip(own, live, layer.synapses, strict=True)
                 if on[c] and not s.identity
             ],
-            [u[c] for u, s in zip(own, layer.synapses, strict=True) if s.identity],
+            [
+                u[c]
+                for u, on, s in zip(own, live, layer.synapses, strict=True)
+                if on[c] and s.identity
+            ],
         )
         for c in channels
     ]
@@ -117,7 +120,7 @@ def share_units(layer: FoldedLayer, sources: Sequence[Fraction]) -> SharedUnits:
 
 
 def _units(synapses: FoldedSynapses, source: Fraction) -> list[Fraction]:
-    worth = source / synapses.tap.area
+    worth = source / synapses.divisor
     return [Fraction(scale) * worth for scale in synapses.scale.tolist()]
 
 

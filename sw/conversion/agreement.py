@@ -117,12 +117,14 @@ def agreement(
     given = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
     if given.is_floating_point():
         # In float64: a model in float32 could round a tie the other way.
-        integers = pixels.nearest(given.cpu())
+        integers = pixels.nearest(given.cpu()).reshape(-1, *network.input.shape)
     else:
         integers = torch.from_numpy(check_images(network, given).astype(np.int64))
     found = Golden(network).run(integers)
     exact = copy.deepcopy(prepared).cpu().double().eval()
-    labels = _labels(exact, pixels.real(integers, torch.float64))
+    # As the model takes them: (C, L) of signals, where the network has (C, 1, L).
+    seen = pixels.real(integers.reshape(-1, *meta["input_shape"]), torch.float64)
+    labels = _labels(exact, seen)
     same = int((labels == found.labels).sum())
     compared = differing = 0
     if _promises_equal_counts(network, prepared):
@@ -142,7 +144,6 @@ def agreement(
             )
     floats = None
     if original is not None:
-        seen = pixels.real(integers, torch.float64)
         theirs = _labels(copy.deepcopy(original).cpu().double().eval(), seen)
         floats = int((theirs == labels).sum())
     return Agreement(len(integers), same, compared, differing, floats)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from spikeloom.sw.coding import Coding, FoldedLayer, Options, coding, fold
 from spikeloom.sw.coding.coding import pool
-from spikeloom.sw.coding.folding import FoldedSynapses
+from spikeloom.sw.coding.folding import lowered_synapses
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.conversion.absorption import Absorber
 from spikeloom.sw.conversion.agreement import agreement
@@ -22,15 +23,11 @@ from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import (
     INPUT,
     Connection,
-    Conv2d,
-    Identity,
     Layer,
-    Linear,
     Network,
     Range,
     Synapses,
 )
-from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
 from spikeloom.sw.spiking.population import Population
@@ -50,7 +47,7 @@ def convert(
 
     In count transport at the timesteps of the training, it has exactly the same counts in every
     layer and the same label for every image as the quantized ANN, with any kind of neuron that has
-    no leak. (Where a layer adds up several shortcuts, the weights of all but one are rounded.)
+    no leak.
 
     Parameters
     ----------
@@ -72,6 +69,11 @@ def convert(
     **options
         The coding: :class:`~spikeloom.sw.coding.Options`.
 
+    Warns
+    -----
+    UserWarning
+        If no threshold was ever set.
+
     Raises
     ------
     UnsupportedError
@@ -88,6 +90,7 @@ def convert(
     model = prepared.prepared if isinstance(prepared, SpikingNetwork) else prepared
     neurons: Mapping[str, nn.Module] = {}
     layers = fold(model)
+    _warn_of_first_thresholds(layers)
     meta: dict[str, Any] = getattr(model, "meta", {})[META]
     if not isinstance(prepared, SpikingNetwork):
         chosen = coding(layers, meta, options)
@@ -110,6 +113,16 @@ def convert(
         network, model, check, original or meta.get("original"), float(chosen.input_scale)
     )
     return replace(network, about={**network.about, "agreement": found.as_dict()})
+
+
+def _warn_of_first_thresholds(layers: Sequence[FoldedLayer]) -> None:
+    activations = [layer.activation for layer in layers if layer.activation is not None]
+    if activations and all(activation.threshold == 1.0 for activation in activations):
+        warnings.warn(
+            "every threshold λ is still 1, as prepare() leaves it: call initialise(prepared, "
+            "images) with some hundreds of training images before training or conversion",
+            stacklevel=3,
+        )
 
 
 class _Converter:
@@ -138,7 +151,7 @@ class _Converter:
         chosen = self.coding.layers[folded.name]
         shared = shared_units(folded, self.coding, self.thresholds)
         connections = tuple(
-            Connection(s.tap.source, transport, _synapses(s, weight), pool(s.tap.pool))
+            Connection(s.tap.source, transport, lowered_synapses(s, weight), pool(s.tap.pool))
             for s, transport, weight in zip(
                 folded.synapses, chosen.transports, shared.weights, strict=True
             )
@@ -186,14 +199,6 @@ class _Converter:
         return (
             source.neuron.count(source.timesteps) if connection.constant else source.neuron.spike()
         )
-
-
-def _synapses(folded: FoldedSynapses, weight: IntArray) -> Synapses:
-    if folded.identity:
-        return Identity(weight)
-    if weight.ndim == 2:
-        return Linear(weight)
-    return Conv2d(weight, folded.stride, folded.padding, folded.groups)
 
 
 def _silenced(synapses: Synapses, channels: list[bool]) -> Synapses:

@@ -97,4 +97,6 @@ def _real(synapses: FoldedSynapses) -> Tensor:
     """Return the real weights of a connection."""
     scale = torch.from_numpy(synapses.scale)
     weight = torch.from_numpy(synapses.weight).double()
+    # An average pool divides already.
+    scale = scale / synapses.summed
     return weight * scale.reshape(-1, *[1] * (weight.ndim - 1))

@@ -174,6 +174,27 @@ class FarThreshold(Failure):
         )
 
 
+class LostThreshold(Failure):
+    """λ has become 0, or is no number any more."""
+
+    name = "lost-threshold"
+    what = "λ is 0 or not finite, so that the layer cannot be converted"
+    advice = (
+        "Its training has diverged: set it anew by initialise(prepared, images), and train with a "
+        "lower learning rate, or a lower one for λ (lambda_lr_factor)"
+    )
+
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
+        return [
+            layer
+            for layer in history[-1]
+            if layer.threshold is not None and not 0 < layer.threshold < math.inf
+        ]
+
+    def figures(self, layer: LayerHealth) -> str:
+        return f"λ {_text(layer.start)} -> {_text(layer.threshold)}"
+
+
 class DeadLayer(Failure):
     """Many channels of the layer never fire."""
 
@@ -255,7 +276,7 @@ def _inside(layer: LayerHealth) -> bool:
 
 def _distance(layer: LayerHealth) -> float:
     """Return the factor, at least 1, between λ and the λ that fits the inputs."""
-    if not layer.threshold or not layer.wanted:
+    if not layer.wanted or not layer.threshold or layer.threshold == math.inf:
         return 1.0
     return math.exp(abs(math.log(layer.threshold / layer.wanted)))
 

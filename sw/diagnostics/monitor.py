@@ -176,7 +176,9 @@ class _Probe:
         if log_threshold.requires_grad:
             # The logarithm is learned: the gradient by λ is the gradient by ln λ, over λ.
             gradient = abs(self.activation.timesteps.by_threshold(log_threshold))
-            self._gradients.append(gradient / self.activation.threshold)
+            threshold = self.activation.threshold
+            if threshold > 0:
+                self._gradients.append(gradient / threshold)
         learned = [weight for weight in self.weights if weight.requires_grad]
         if learned:
             self._weight_gradients.append(_norm(learned))

@@ -23,6 +23,8 @@ class HasInput(Protocol):
 def check_images(network: HasInput, images: npt.ArrayLike | Tensor) -> npt.NDArray[Any]:
     """Return ``images`` as an array, once it is known that they fit the network's input.
 
+    Signals of shape (C, L) are taken as (C, 1, L).
+
     Raises
     ------
     DataError
@@ -40,6 +42,8 @@ def check_images(network: HasInput, images: npt.ArrayLike | Tensor) -> npt.NDArr
     if array.dtype.kind not in "iu":
         raise _no_integers(str(array.dtype), network)
     shape = network.input.image_shape
+    if len(shape) > 1 and shape[-2] == 1 and array.shape[1:] == (*shape[:-2], shape[-1]):
+        array = array[..., None, :]  # signals (C, L) are feature maps of one row
     if array.shape[1:] != shape or array.ndim == 0:
         expected = f"(N, {', '.join(map(str, shape))})"
         hint = _shape_hint(network.input, array.shape)

@@ -7,23 +7,30 @@ the spiking network, or says which nodes cannot be part of one, and why.
 To add a kind of node, write a rule: see :mod:`.rules`.
 """
 
-from spikeloom.sw.graph.activation_rules import close_layer
+from spikeloom.sw.graph.activation_rules import close_layer, relay
 from spikeloom.sw.graph.analysis import Analysis, analyse
 from spikeloom.sw.graph.context import Context
-from spikeloom.sw.graph.layer_rules import conv_padding
+from spikeloom.sw.graph.layer_rules import conv_padding, convolution, linear
 from spikeloom.sw.graph.layers import LayerSpec, Rectifier
 from spikeloom.sw.graph.reports import NodeReport, RefusalError
 from spikeloom.sw.graph.rules import keep_whole, rule
+from spikeloom.sw.graph.shortcuts import weighted_shortcuts
+from spikeloom.sw.graph.summary import LayerSummary, layers_in_hardware
 from spikeloom.sw.graph.tracing import trace
 from spikeloom.sw.graph.values import (
     SCALAR,
     UNKNOWN,
     Affine,
+    Axis,
+    Joined,
     Pending,
     Pooling,
+    Selection,
     SynapseSpec,
     Tap,
     Value,
+    View,
+    map_shape,
 )
 
 __all__ = [
@@ -31,20 +38,31 @@ __all__ = [
     "UNKNOWN",
     "Affine",
     "Analysis",
+    "Axis",
     "Context",
+    "Joined",
     "LayerSpec",
+    "LayerSummary",
     "NodeReport",
     "Pending",
     "Pooling",
     "Rectifier",
     "RefusalError",
+    "Selection",
     "SynapseSpec",
     "Tap",
     "Value",
+    "View",
     "analyse",
     "close_layer",
     "conv_padding",
+    "convolution",
     "keep_whole",
+    "layers_in_hardware",
+    "linear",
+    "map_shape",
+    "relay",
     "rule",
     "trace",
+    "weighted_shortcuts",
 ]

@@ -19,11 +19,13 @@ from spikeloom.sw.graph import (  # noqa: F401  # they enter their rules
     pool_rules,
     shape_rules,
     sum_rules,
+    view_rules,
 )
 from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.layers import LayerSpec
 from spikeloom.sw.graph.reports import NodeReport, RefusalError, describe
 from spikeloom.sw.graph.rules import apply_rule
+from spikeloom.sw.graph.tracing import WHERE
 from spikeloom.sw.graph.values import Affine
 from spikeloom.sw.network import INPUT
 
@@ -114,9 +116,15 @@ def analyse(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Analys
     failure: NodeReport | None = None
     if input_shape is not None:
         shapes, failure = _propagate(module, tuple(input_shape))
-    context = Context(module, shapes)
     used = _used(module.graph)
+    context = Context(module, shapes, used)
     reports = [_judge(context, node, node in used) for node in module.graph.nodes]
+    reports = [
+        replace(r, reason="; ".join(filter(None, (r.reason, context.notes[r.node]))))
+        if r.node in context.notes and r.supported
+        else r
+        for r in reports
+    ]
     if failure is not None:
         reports = [
             replace(r, supported=False, reason=failure.reason)
@@ -148,7 +156,8 @@ def _judge(context: Context, node: fx.Node, used: bool) -> NodeReport:
     except RefusalError as refusal:
         context.set_unknown(node)
         supported, reason = False, str(refusal)
-    return NodeReport(node.name, describe(context.module, node), supported, reason)
+    where = str(node.meta.get(WHERE, ""))
+    return NodeReport(node.name, describe(context.module, node), supported, reason, where)
 
 
 def _refuse_lost_effect(module: fx.GraphModule, node: fx.Node) -> None:

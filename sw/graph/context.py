@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from torch import fx, nn
 
-from spikeloom.sw.graph.layers import LayerSpec
+from spikeloom.sw.graph.layers import LayerSpec, Rectifier
 from spikeloom.sw.graph.reports import RefusalError
-from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Pending, SynapseSpec, Value
+from spikeloom.sw.graph.values import UNKNOWN, Pending, SynapseSpec, Tap, Value
 from spikeloom.sw.network import INPUT
 
 
@@ -22,6 +22,8 @@ class Context:
         The traced model.
     shapes : mapping of node name to shape
         Shapes without the batch axis, as far as they are known.
+    used : collection of fx.Node
+        Nodes that the model's output depends on.
 
     Attributes
     ----------
@@ -33,18 +35,27 @@ class Context:
         Nodes that normalise the input, and the node that each of them reads the input from.
     note : str
         For the rule to set: how the node is converted, as the report says it.
+    notes : dict of str to str
+        Additions to the reports on earlier nodes.
     """
 
-    def __init__(self, module: fx.GraphModule, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    def __init__(
+        self,
+        module: fx.GraphModule,
+        shapes: Mapping[str, tuple[int, ...]],
+        used: Collection[fx.Node] = (),
+    ) -> None:
         self.module = module
+        self.used = used
         self.layers: list[LayerSpec] = []
         self.redundant: list[str] = []
         self.normalising: dict[str, str] = {}
         self.note = ""
+        #: Further notes on nodes that have been reported already.
+        self.notes: dict[str, str] = {}
         self._shapes = shapes
         self._values: dict[fx.Node, Value] = {}
         self._depths: dict[str, int] = {INPUT: 0}
-        self._read: set[fx.Node] = set()
         self._used: set[str] = set()
         self._names: set[str] = {INPUT}
 
@@ -59,6 +70,54 @@ class Context:
     def input_values(self, node: fx.Node) -> list[Value]:
         """Return the value of each of a node's inputs."""
         return [self._values[source] for source in node.all_input_nodes]
+
+    def fired(self, node: fx.Node) -> Value:
+        """Return the value of a node for a reader of spikes: sums get an activation.
+
+        A layer without an activation sends on what it adds up: it gets a quantized identity, or
+        a ReLU where it adds up only values that are never negative.
+        """
+        value = self._values[node]
+        if not isinstance(value, Pending):
+            return value
+        plain = all(
+            s.target is None and s.norm is None and not s.tap.signed for s in value.synapses
+        )
+        rectifier = Rectifier() if plain else Rectifier(1.0)
+        self.add_layer(LayerSpec(value.name, value.synapses, node.name, rectifier, implied=True))
+        kind = "a quantized ReLU" if plain else "a quantized identity, signed spikes"
+        self.notes[node.name] = (
+            f"layer {value.name} has no activation of its own: prepare() puts {kind} here"
+        )
+        self._values[node] = Tap(value.name, value.pool, value.flat, rectifier.signed)
+        return self._values[node]
+
+    def layer(self, name: str) -> LayerSpec | None:
+        """Return the finished layer of this name; None for the input."""
+        return next((layer for layer in self.layers if layer.name == name), None)
+
+    def channels(self, node: fx.Node) -> int:
+        """Return the number of channels, or features, of a node's result.
+
+        Raises
+        ------
+        RefusalError
+            If its shape is not known.
+        """
+        return self.known_shape(node)[0]
+
+    def known_shape(self, node: fx.Node) -> tuple[int, ...]:
+        """Return the shape of a node's result, as :meth:`shape` does.
+
+        Raises
+        ------
+        RefusalError
+            If it is not known.
+        """
+        shape = self.shape(node)
+        if shape is None:
+            raise RefusalError("needs a feature map of known size: give input_shape")
+        return shape
 
     def shape(self, node: fx.Node) -> tuple[int, ...] | None:
         """Return the shape of a node's result without the batch axis; None if it is not known."""
@@ -108,26 +167,19 @@ class Context:
         self._depths[layer.name] = 1 + self.depth(layer.synapses)
 
     def set_value(self, node: fx.Node, value: Value) -> None:
-        """Set the value of a node, which counts as a use of its inputs.
-
-        Raises
-        ------
-        RefusalError
-            If an input is the sum of a layer that another node has used already.
-        """
+        """Set the value of a node; sums that several nodes read get an activation."""
         self._values[node] = value
-        if value is SCALAR:
-            return  # asks for a size only
-        for source in node.all_input_nodes:
-            read = self._values[source]
-            if isinstance(read, Pending) and source in self._read:
-                raise RefusalError(
-                    f"reads the sums of layer {read.name!r} a second time, but a layer sends on "
-                    f"only what it fires: put the activation behind {source.name!r} and read that "
-                    f"in both places"
-                )
-            self._read.add(source)
+        if isinstance(value, Pending) and self._readers(node) > 1:
+            self.fired(node)
+
+    def _readers(self, node: fx.Node) -> int:
+        """Return the number of nodes that read a node's values, not only its size."""
+        return sum(user in self.used and not _asks_for_size(user) for user in node.users)
 
     def set_unknown(self, node: fx.Node) -> None:
         """Set the value of a refused or unused node, which uses none of its inputs."""
         self._values[node] = UNKNOWN
+
+
+def _asks_for_size(node: fx.Node) -> bool:
+    return node.target == "size" or (node.target is getattr and node.args[1] == "shape")

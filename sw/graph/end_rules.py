@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from torch import fx
+import torch
+from torch import fx, nn
+from torch.nn import functional
 
 from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.layers import LayerSpec
 from spikeloom.sw.graph.reports import RefusalError
-from spikeloom.sw.graph.rules import rule
-from spikeloom.sw.graph.values import UNKNOWN, Pending, Tap, Value
+from spikeloom.sw.graph.rules import options_of, rule
+from spikeloom.sw.graph.values import UNKNOWN, Joined, Pending, Tap, Value
 from spikeloom.sw.network import INPUT
 
 
@@ -29,7 +31,7 @@ def _output(context: Context, node: fx.Node, module: None) -> Value:
             "the model returns something else than one tensor: return the logits only"
         )
     value = context.input_value(node)
-    if isinstance(value, Tap):
+    if isinstance(value, (Tap, Joined)):
         raise RefusalError(
             "the model ends without a final Linear or Conv2d whose sums are the logits: end with "
             "one, and with no activation or pool behind it"
@@ -37,6 +39,10 @@ def _output(context: Context, node: fx.Node, module: None) -> Value:
     if not isinstance(value, Pending):
         return UNKNOWN
     for synapse in value.synapses:
+        if synapse.target is None:
+            raise RefusalError(
+                "the logits are values of earlier layers: end with a Linear or Conv2d of their own"
+            )
         if synapse.norm:
             raise RefusalError(
                 f"the batch-norm {synapse.norm!r} follows the output layer, whose logits must "
@@ -47,6 +53,51 @@ def _output(context: Context, node: fx.Node, module: None) -> Value:
     shape = context.input_shape(node)
     if shape is not None and len(shape) != 1:
         raise RefusalError(f"the output has the shape {shape} per image: flatten it to the logits")
+    if shape == (1,):
+        raise RefusalError(
+            "there is one logit, which would always be the largest: end with nn.Linear(..., 2), "
+            "one logit for each class, and train with cross_entropy"
+        )
     context.add_layer(LayerSpec(value.name, value.synapses, None))
     context.note = f"logits of layer {value.name}"
+    return value
+
+
+@rule(
+    nn.Softmax,
+    nn.LogSoftmax,
+    functional.softmax,
+    functional.log_softmax,
+    torch.softmax,
+    torch.log_softmax,
+    "softmax",
+    "log_softmax",
+)
+def _softmax(context: Context, node: fx.Node, module: nn.Softmax | None) -> Value:
+    dim = options_of(node, module, ("dim",)).get("dim")
+    if dim not in (1, -1, None):
+        raise RefusalError(f"is over dim={dim}, and classes are in dim=1: use dim=1")
+    return _at_the_end(context, node)
+
+
+@rule(
+    nn.Sigmoid, nn.LogSigmoid, functional.sigmoid, functional.logsigmoid, torch.sigmoid, "sigmoid"
+)
+def _sigmoid(context: Context, node: fx.Node, module: nn.Module | None) -> Value:
+    return _at_the_end(context, node)
+
+
+def _at_the_end(context: Context, node: fx.Node) -> Value:
+    """Leave out a function that keeps the order of logits, if nothing but the output reads it."""
+    value = context.input_value(node)
+    if any(user.op != "output" for user in node.users):
+        raise RefusalError(
+            "is no rectifier, so spike counts cannot stand for it: use ReLU or LeakyReLU"
+        )
+    if isinstance(value, Pending):
+        context.redundant.append(node.name)
+        context.note = (
+            "left out: does not change which class is largest; the prepared model returns logits, "
+            "so train it on them, with cross_entropy"
+        )
     return value

@@ -13,27 +13,13 @@ from torch import nn
 from torch.nn import functional
 
 #: By module type, function or name of a tensor's method: the reason, and what to do.
-HINTS: dict[Hashable, str] = {
-    nn.ReLU6: "clips at 6; the prepared activation learns its own clip: use nn.ReLU",
-    functional.relu6: "clips at 6; the prepared activation learns its own clip: use relu",
-}
+HINTS: dict[Hashable, str] = {}
 
 
 def _hint(text: str, *keys: Hashable) -> None:
     HINTS.update(dict.fromkeys(keys, text))
 
 
-_hint(
-    "does not change which class is largest: remove it, and train on the logits with cross_entropy",
-    nn.Softmax,
-    nn.LogSoftmax,
-    functional.softmax,
-    functional.log_softmax,
-    torch.softmax,
-    torch.log_softmax,
-    "softmax",
-    "log_softmax",
-)
 _hint(
     "learns its slope, which the amplitudes of spikes cannot follow: use LeakyReLU with a fixed "
     "slope, such as 0.125",
@@ -50,20 +36,16 @@ _hint(
 )
 _hint(
     "is no rectifier, so spike counts cannot stand for it: use ReLU or LeakyReLU",
-    nn.Sigmoid,
     nn.Tanh,
     nn.GELU,
     nn.SiLU,
     nn.ELU,
-    nn.Hardtanh,
     nn.Softplus,
-    functional.sigmoid,
     functional.gelu,
     functional.silu,
     functional.elu,
-    torch.sigmoid,
+    functional.tanh,
     torch.tanh,
-    "sigmoid",
     "tanh",
 )
 _hint(
@@ -75,10 +57,24 @@ _hint(
     "sub_",
 )
 _hint(
-    "joins branches side by side, which is not supported: add them up instead",
-    torch.cat,
-    torch.concat,
+    "joins branches along a new axis: join their channels by torch.cat(..., dim=1)",
     torch.stack,
+)
+_hint(
+    "repeats rows and columns, which no connection does: leave it out, and compare with results "
+    "of the lower resolution",
+    nn.Upsample,
+    nn.UpsamplingNearest2d,
+    nn.UpsamplingBilinear2d,
+    functional.interpolate,
+    functional.upsample,
+)
+_hint(
+    "makes feature maps larger, which no connection does: use nn.Conv2d, and compare with results "
+    "of the lower resolution",
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    functional.conv_transpose2d,
 )
 _hint(
     "depends on the data at run time and cannot be folded: use batch-norm",

@@ -14,72 +14,82 @@ from spikeloom.sw.graph.input_rules import (
 )
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import rule
-from spikeloom.sw.graph.values import UNKNOWN, Pending, SynapseSpec, Tap, Value
+from spikeloom.sw.graph.shortcuts import require_apart, shortcuts
+from spikeloom.sw.graph.values import UNKNOWN, Joined, Pending, SynapseSpec, Tap, Value
+from spikeloom.sw.network import INPUT
+
+Convolution = nn.Conv1d | nn.Conv2d
 
 
-@rule(nn.Conv2d)
-def _conv2d(context: Context, node: fx.Node, module: nn.Conv2d) -> Value:
+@rule(nn.Conv1d, nn.Conv2d)
+def convolution(context: Context, node: fx.Node, module: Convolution) -> Value:
+    """Return a new layer with the weights of a convolution."""
     if normalises(context.input_value(node)):
         normalised = normalise_by_depthwise(context, node, module)
         if normalised is not None:
             return normalised
-    if tuple(module.dilation) != (1, 1):
-        raise RefusalError(
-            f"dilation must be 1, not {module.dilation}: use a larger kernel or a stride"
-        )
     padding = conv_padding(module)
-    if any(padding) and module.padding_mode != "zeros":
-        raise RefusalError(f"padding_mode must be 'zeros', not {module.padding_mode!r}")
-    if any(p >= k for p, k in zip(padding, module.kernel_size, strict=True)):
+    if any(map(any, padding)) and module.padding_mode != "zeros":
         raise RefusalError(
-            f"padding {padding} must be smaller than the kernel {module.kernel_size}: the "
-            f"outermost windows would hold nothing"
+            f"padding_mode must be 'zeros', not {module.padding_mode!r}: use padding_mode='zeros'"
         )
-    return _synapses(context, node)
+    value = context.fired(node.all_input_nodes[0])
+    for tap in value.taps if isinstance(value, Joined) else (value,):
+        if isinstance(tap, Tap) and tap.view is not None:
+            for axis, (before, after) in zip(
+                (tap.view.rows, tap.view.columns), padding, strict=True
+            ):
+                if axis is not None:
+                    try:
+                        axis.part(-before, 1, before + axis.count + after)
+                    except ValueError:
+                        raise RefusalError(
+                            "pads with 0 what was cut out of a larger feature map, or summed with "
+                            "padding: use padding=0 here, or cut behind the convolution"
+                        ) from None
+    return synapses(context, node)
 
 
-def conv_padding(module: nn.Conv2d) -> tuple[int, int]:
-    """Return a convolution's padding in rows and columns, the same on both sides.
-
-    Raises
-    ------
-    RefusalError
-        If ``padding="same"`` needs different padding on the two sides.
-    """
-    if module.padding == "valid":
-        return (0, 0)
-    if module.padding == "same":
-        if any(size % 2 == 0 for size in module.kernel_size):
-            raise RefusalError(
-                f"padding 'same' of the even kernel {module.kernel_size} is not the same on both "
-                f"sides: use an odd kernel, or pad by a number"
-            )
-        return (module.kernel_size[0] // 2, module.kernel_size[1] // 2)
-    return (int(module.padding[0]), int(module.padding[1]))
+def conv_padding(module: Convolution) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return a convolution's padding in rows and columns, each before and after."""
+    if isinstance(module.padding, str):
+        pads = [
+            d * (k - 1) if module.padding == "same" else 0
+            for k, d in zip(module.kernel_size, module.dilation, strict=True)
+        ]
+        sides = [(total // 2, total - total // 2) for total in pads]
+    else:
+        sides = [(int(p), int(p)) for p in module.padding]
+    return (sides[0], sides[1]) if len(sides) == 2 else ((0, 0), sides[0])
 
 
 @rule(nn.Linear)
-def _linear(context: Context, node: fx.Node, module: nn.Linear) -> Value:
+def linear(context: Context, node: fx.Node, module: nn.Linear) -> Value:
+    """Return a new layer with fully connected weights."""
     shape = context.input_shape(node)
     if shape is not None and len(shape) != 1:
         raise RefusalError(
             f"is applied to the last axis of a feature map {shape}: put nn.Flatten() before it"
         )
-    return _synapses(context, node)
+    return synapses(context, node)
 
 
-def _synapses(context: Context, node: fx.Node) -> Value:
-    """Return a new layer whose one synapse has the weights of the module that is called."""
+def synapses(context: Context, node: fx.Node) -> Value:
+    """Return a new layer whose synapses have the weights of the module that is called."""
     target = str(node.target)
     context.use_once(target)
-    value = context.input_value(node)
-    if isinstance(value, Pending):
-        raise RefusalError(
-            f"follows layer {value.name!r} without an activation between them: put nn.ReLU() "
-            f"there, or merge the two"
+    value = context.fired(node.all_input_nodes[0]) if node.all_input_nodes else UNKNOWN
+    name = context.layer_name(target)
+    if isinstance(value, Joined):
+        context.note = f"layer {name}, reading {value} side by side"
+        return Pending(
+            name,
+            tuple(
+                SynapseSpec(target, tap, part=part, columns=columns)
+                for part, (tap, columns) in enumerate(value.split())
+            ),
         )
     tap = value if isinstance(value, Tap) else Tap("what was not understood")
-    name = context.layer_name(target)
     context.note = f"layer {name}, reading {tap}"
     return Pending(name, (SynapseSpec(target, tap),))
 
@@ -88,25 +98,36 @@ def _synapses(context: Context, node: fx.Node) -> Value:
 def _batch_norm(context: Context, node: fx.Node, module: nn.BatchNorm2d) -> Value:
     if module.running_mean is None or module.running_var is None:
         raise RefusalError("has no running statistics to fold: set track_running_stats=True")
-    context.use_once(str(node.target))
+    target = str(node.target)
+    context.use_once(target)
     value = context.input_value(node)
     if normalises(value):
         return normalise_by_batch_norm(context, node, module)
-    if isinstance(value, Tap):
-        raise RefusalError(
-            "batch-norm must follow Conv2d or Linear directly, ahead of the activation: move it "
-            "there"
-        )
+    if isinstance(value, (Tap, Joined)):
+        taps = value.taps if isinstance(value, Joined) else (value,)
+        if INPUT in {tap.source for tap in taps}:
+            raise RefusalError(
+                "batch-norm must follow Conv2d or Linear directly, ahead of the activation: move "
+                "it there"
+            )
+        if value.flat:
+            raise RefusalError("batch-norm must come ahead of flattening: move it there")
+        name = context.layer_name(target)
+        context.note = f"layer {name}, which normalises {value}"
+        normed = shortcuts(value, (node.name, node.all_input_nodes[0].name))
+        return Pending(name, tuple(replace(s, norm=target) for s in normed))
     if not isinstance(value, Pending):
         return UNKNOWN
     if value.pool or value.flat:
         raise RefusalError("batch-norm must come ahead of pooling and flattening: move it there")
-    if len(value.synapses) > 1:
-        raise RefusalError(
-            f"follows the addition in layer {value.name!r}, whose summands it would scale: give "
-            f"each convolution a batch-norm of its own, ahead of the addition"
-        )
-    if value.synapses[0].norm:
+    if any(synapse.norm for synapse in value.synapses):
+        if len(value.synapses) > 1:
+            raise RefusalError(
+                f"follows the addition in layer {value.name!r}, whose summands have a batch-norm "
+                f"already: remove one of the two"
+            )
         raise RefusalError("follows another batch-norm: remove one of the two")
     context.note = f"folded into layer {value.name}"
-    return replace(value, synapses=(replace(value.synapses[0], norm=str(node.target)),))
+    normed = tuple(replace(synapse, norm=target) for synapse in value.synapses)
+    require_apart(normed)
+    return replace(value, synapses=normed)

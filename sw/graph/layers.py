@@ -9,15 +9,18 @@ from spikeloom.sw.graph.values import SynapseSpec
 
 @dataclass(frozen=True)
 class Rectifier:
-    """The function of an activation: ReLU, or LeakyReLU.
+    """The function of an activation: ReLU, LeakyReLU, or the identity; each may be clipped.
 
     Parameters
     ----------
     slope : float
-        Slope below zero: 0 for ReLU, less than 1 for LeakyReLU.
+        Slope below zero: 0 for ReLU, less than 1 for LeakyReLU, 1 for the identity.
+    limit : float, optional
+        Largest value, such as 6 of ReLU6; of the identity, also the magnitude of the smallest.
     """
 
     slope: float = 0.0
+    limit: float | None = None
 
     @property
     def signed(self) -> bool:
@@ -34,14 +37,17 @@ class LayerSpec:
     name : str
         Valid in the contract; derived from the module's path.
     synapses : tuple of SynapseSpec
-        At least one has weights; identities come last.
+        Identities come last.
     activation : str or None
         Name of the activation's node in the graph; None for the output layer.
     rectifier : Rectifier, optional
         Function of the activation; None for the output layer.
+    implied : bool
+        Whether the model has no activation there: one has to be put behind the node.
     """
 
     name: str
     synapses: tuple[SynapseSpec, ...]
     activation: str | None
     rectifier: Rectifier | None = None
+    implied: bool = False

@@ -21,15 +21,19 @@ class NodeReport:
     supported : bool
     reason : str
         How the node is converted; or why it cannot be, and what to do.
+    where : str
+        Line of the model's code that the node comes from; empty if it is not known.
     """
 
     node: str
     what: str
     supported: bool
     reason: str
+    where: str = ""
 
     def __str__(self) -> str:
-        return f"{self.node} ({self.what}): {self.reason}"
+        text = f"{self.node} ({self.what}): {self.reason}"
+        return f"{text} [{self.where}]" if self.where else text
 
 
 class RefusalError(Exception):

@@ -10,6 +10,7 @@ by the decorator :func:`rule`, in a module for each topic:
 * :mod:`.activation_rules`: activations;
 * :mod:`.sum_rules`: additions;
 * :mod:`.pool_rules`: pools;
+* :mod:`.view_rules`: padding, slices, concatenations and splits;
 * :mod:`.shape_rules`: flattening, sizes, and nodes that are left out.
 
 A new kind of node is one more function there; a new module of rules is imported by
@@ -122,7 +123,7 @@ def apply_rule(context: Context, node: fx.Node) -> Value:
     if key in HINTS:
         raise RefusalError(HINTS[key])
     known = (
-        "Conv2d, Linear, BatchNorm, ReLU, LeakyReLU, additions, AvgPool2d, MaxPool2d, Flatten, "
-        "Dropout"
+        "Conv1d, Conv2d, Linear, BatchNorm, ReLU, LeakyReLU, clamps, additions, concatenations, "
+        "slices, zero padding, average and max pools, Flatten, Dropout"
     )
     raise RefusalError(f"has no counterpart in a spiking network; supported are {known}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import math
 import operator
-from dataclasses import replace
 
 import torch
 from torch import fx, nn
@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.input_rules import arithmetic
+from spikeloom.sw.graph.pool_rules import flattened
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import options_of, rule
-from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Pending, Tap, Value
+from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Joined, Pending, Tap, Value
 
 
 @rule(nn.Flatten, torch.flatten, "flatten", "view", "reshape", torch.reshape, "squeeze")
@@ -23,7 +24,7 @@ def _flatten(context: Context, node: fx.Node, module: nn.Flatten | None) -> Valu
     shape, before = context.shape(node), context.input_shape(node)
     if shape is not None and before is not None:
         # With all shapes known, the result says more than the arguments.
-        flattens = len(shape) == 1 and shape == (_product(before),)
+        flattens = len(shape) == 1 and shape == (math.prod(before),)
     else:
         flattens = _flattens(node, module)
     if not flattens:
@@ -31,13 +32,13 @@ def _flatten(context: Context, node: fx.Node, module: nn.Flatten | None) -> Valu
             f"only flattening to (N, -1) is supported, not {before or 'the input'} to "
             f"{shape or node.args[1:]}: use nn.Flatten()"
         )
-    if not isinstance(value, (Tap, Pending)):
+    if not isinstance(value, (Tap, Joined, Pending)):
         return value
     if before is not None and len(before) == 1:
         context.note = "left out: its input is flat"
         return value
     context.note = "row by row, channel by channel"
-    return replace(value, flat=True)
+    return flattened(value, None if before is None else math.prod(before[1:]))
 
 
 def _flattens(node: fx.Node, module: nn.Flatten | None) -> bool:
@@ -53,14 +54,18 @@ def _flattens(node: fx.Node, module: nn.Flatten | None) -> bool:
     return name != "squeeze" and len(sizes) == 2 and -1 in sizes
 
 
-def _product(shape: tuple[int, ...]) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product
-
-
-@rule(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, "contiguous")
+@rule(
+    nn.Identity,
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+    "contiguous",
+    "clone",
+    torch.clone,
+)
 def _identity(context: Context, node: fx.Node, module: nn.Module | None) -> Value:
     context.note = "left out: does nothing when the model is used"
     return context.input_value(node)
@@ -86,7 +91,7 @@ def _getattr(context: Context, node: fx.Node, module: None) -> Value:
     return SCALAR
 
 
-@rule(operator.getitem, operator.mul, operator.floordiv)
+@rule(operator.mul, operator.floordiv)
 def _scalar_arithmetic(context: Context, node: fx.Node, module: None) -> Value:
     if node.target is operator.mul:
         normalised = arithmetic(context, node)
@@ -95,5 +100,8 @@ def _scalar_arithmetic(context: Context, node: fx.Node, module: None) -> Value:
     if any(value is not SCALAR for value in context.input_values(node)):
         if any(value is UNKNOWN for value in context.input_values(node)):
             return UNKNOWN
-        raise RefusalError("tensors can be neither indexed nor multiplied: use modules")
+        raise RefusalError(
+            "tensors can be neither multiplied nor divided: put a factor into the weights of a "
+            "layer, by a convolution or nn.BatchNorm2d"
+        )
     return SCALAR

@@ -13,7 +13,8 @@ from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.input_rules import arithmetic, normalises
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import rule
-from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Pending, SynapseSpec, Tap, Value
+from spikeloom.sw.graph.shortcuts import require_apart, shortcuts
+from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Joined, Pending, SynapseSpec, Tap, Value
 
 
 @rule(operator.add, torch.add, "add")
@@ -33,17 +34,13 @@ def _add(context: Context, node: fx.Node, module: None) -> Value:
             context, values[0], *(o for o in operands if not isinstance(o, fx.Node))
         )
     first, second = values
-    if not isinstance(first, (Tap, Pending)) or not isinstance(second, (Tap, Pending)):
+    kinds = (Tap, Joined, Pending)
+    if not isinstance(first, kinds) or not isinstance(second, kinds):
         raise RefusalError("adds the size of a tensor to a tensor: remove it")
     if nodes[0] is nodes[1]:
         raise RefusalError("adds a tensor to itself: double the weights instead")
     _require_alike(context, nodes)
-    if isinstance(first, Tap) and isinstance(second, Tap):
-        raise RefusalError(
-            f"adds what {first.source!r} and {second.source!r} send, which would need a layer of "
-            f"its own: add ahead of the activation, as in relu(conv(x) + y)"
-        )
-    return _sum(context, first, second)
+    return _sum(context, node, nodes)
 
 
 @rule(operator.iadd, "add_")
@@ -88,7 +85,7 @@ def _require_alike(context: Context, nodes: list[fx.Node]) -> None:
                 f"not the sum of the maxima: put the max-pool behind the activation that follows "
                 f"the addition"
             )
-        if isinstance(value, (Tap, Pending)) and value.flat:
+        if isinstance(value, (Tap, Joined, Pending)) and value.flat:
             raise RefusalError(f"{node.name!r} has been flattened: add first, and flatten the sum")
     shapes = [context.shape(node) for node in nodes]
     if None not in shapes and shapes[0] != shapes[1]:
@@ -99,21 +96,28 @@ def _require_alike(context: Context, nodes: list[fx.Node]) -> None:
         )
 
 
-def _sum(context: Context, *summands: Tap | Pending) -> Pending:
+def _sum(context: Context, node: fx.Node, summands: list[fx.Node]) -> Pending:
     """Return one layer with the synapses of both summands."""
-    pending = [summand for summand in summands if isinstance(summand, Pending)]
-    synapses = [
-        synapse
-        for summand in summands
-        for synapse in (
-            summand.synapses if isinstance(summand, Pending) else (SynapseSpec(None, summand),)
-        )
-    ]
-    # The longer path is the main one, whichever comes first in the sum; of equals, the first is.
-    main = max(pending, key=lambda branch: context.depth(branch.synapses))
-    (other,) = (summand for summand in summands if summand is not main)
-    what = f"{other} as it is" if isinstance(other, Tap) else f"the sums of {other.name}"
-    context.note = f"layer {main.name} adds {what}"
+    pending: list[Pending] = []
+    synapses: list[SynapseSpec] = []
+    others: list[str] = []
+    for summand in summands:
+        value = context.value(summand)
+        if isinstance(value, Pending):
+            pending.append(value)
+            synapses += value.synapses
+        elif isinstance(value, (Tap, Joined)):
+            synapses += shortcuts(value, (node.name, summand.name))
+            others.append(f"{value} as it is")
     # Stable: within each kind, the order of the additions stays.
     synapses.sort(key=lambda synapse: synapse.target is None)
+    require_apart(synapses)
+    if not pending:
+        name = context.layer_name(node.name)
+        context.note = f"layer {name} adds {' and '.join(others)}"
+        return Pending(name, tuple(synapses))
+    # The longer path is the main one, whichever comes first in the sum; of equals, the first is.
+    main = max(pending, key=lambda branch: context.depth(branch.synapses))
+    others += [f"the sums of {branch.name}" for branch in pending if branch is not main]
+    context.note = f"layer {main.name} adds {others[0]}"
     return replace(main, synapses=tuple(synapses))

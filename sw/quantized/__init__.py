@@ -16,11 +16,12 @@ from spikeloom.sw.quantized.prepare import (
     prepare,
     settle,
 )
-from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear
+from spikeloom.sw.quantized.weights import QuantConv1d, QuantConv2d, QuantLinear
 
 __all__ = [
     "QCFS",
     "Activation",
+    "QuantConv1d",
     "QuantConv2d",
     "QuantLinear",
     "SignedQCFS",

@@ -51,12 +51,15 @@ class Branch:
         Its weights; None for a shortcut, which adds its source's values unchanged.
     norm : batch-norm or None
         Batch-norm behind the weights.
+    filled : tensor of bool, shape (channels,), optional
+        Of a shortcut: the channels that it adds to; all, if left out.
     """
 
     source: Activation | float | None
     area: int = 1
     module: Weighted | None = None
     norm: Any = None
+    filled: Tensor | None = None
 
     def worth(self) -> Tensor | float:
         """Return the real value of one count of its source."""
@@ -130,10 +133,11 @@ class Addition:
             coarsest, finest, grown = coarsest.amax(), finest.amin(), grown.amax()
         unit = torch.minimum(torch.maximum(finest, grown), coarsest).expand_as(like)
         if self.shortcuts:
-            worths = [torch.as_tensor(b.worth(), dtype=unit.dtype).to(unit) for b in self.shortcuts]
-            count = torch.stack(worths).amin()
+            worths = [_worth_of(branch, unit) for branch in self.shortcuts]
+            count = torch.stack(worths).amin(0)
             units = (count / unit).floor().clamp(1, 1 << MAX_SHORTCUT)
-            unit = torch.where(count * (1 << MAX_GROWTH) >= unit, count / units, unit)
+            there = torch.isfinite(count) & (count * (1 << MAX_GROWTH) >= unit)
+            unit = torch.where(there, count / units, unit)
         return torch.where(unit > 0, unit, 1.0)
 
     def _own(self, branch: Branch) -> tuple[Tensor, int]:
@@ -143,6 +147,14 @@ class Addition:
         live = module.weight.detach().flatten(1).any(1)
         unit = module.scale.double() * branch.gain() * branch.worth()
         return torch.where(live, unit, 0.0), 1 << max(0, GROWN_BITS - module.bits)
+
+
+def _worth_of(branch: Branch, like: Tensor) -> Tensor:
+    """Return a shortcut's worth per channel, infinite where it adds nothing; shaped as ``like``."""
+    worth = torch.as_tensor(branch.worth(), dtype=like.dtype).to(like).expand_as(like)
+    if branch.filled is None:
+        return worth
+    return torch.where(branch.filled.to(like.device), worth, torch.inf)
 
 
 def gain_of(norm: Any) -> Tensor:

@@ -22,6 +22,7 @@ from spikeloom.sw.quantized.prepare import (
     layers_of,
     require_images,
 )
+from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.registry import Registered
 
 PERCENTILE = 99.7
@@ -105,8 +106,9 @@ class SquaredError(Method):
 
 
 def ideal(activation: Activation, values: Tensor) -> Tensor:
-    """Return ``values`` after the function that ``activation`` approximates, ReLU or LeakyReLU."""
-    return torch.where(values < 0, activation.slope * values, values)
+    """Return ``values`` after the function that ``activation`` approximates, such as ReLU."""
+    exact = torch.where(values < 0, activation.slope * values, values)
+    return exact if activation.limit is None else exact.clamp(-activation.limit, activation.limit)
 
 
 def error(activation: Activation, values: Tensor, threshold: float) -> float:
@@ -288,8 +290,8 @@ def staged(
             thresholds = [activation_of(prepared, layer).log_threshold]
             before, after = stage.fit(thresholds, epochs, lr, generator)
             if weights:
-                parts = [s.target for s in layer.synapses if s.target is not None]
-                modules = [prepared.get_submodule(part) for part in parts]
+                found = (weights_of(prepared, synapse) for synapse in layer.synapses)
+                modules = [module for module in found if module is not None]
                 others = [parameter for module in modules for parameter in module.parameters()]
                 rate = lr * WEIGHTS_LR_FACTOR
                 after = stage.fit([*thresholds, *others], epochs, rate, generator)[1]

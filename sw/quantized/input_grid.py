@@ -147,13 +147,42 @@ def _scale_weights(
     weighted = module.get_submodule(synapse.target)
     weight = weighted.weight
     assert isinstance(weight, Tensor)
-    factors = torch.tensor(ratios, dtype=torch.float64, device=weight.device)
-    if isinstance(weighted, nn.Linear):
-        factors = factors.repeat_interleave(weight.shape[1] // len(ratios))[None]
-    else:
-        groups = int(getattr(weighted, "groups", 1))
-        # The rows of a group's output channels have the factors of the group's input channels.
-        factors = factors.reshape(groups, -1).repeat_interleave(weight.shape[0] // groups, 0)
-        factors = factors.reshape(*factors.shape, *[1] * (weight.ndim - 2))
+    values = [1.0] * (weight.shape[1] * int(getattr(weighted, "groups", 1)))
+    columns = synapse.columns or range(len(values))
+    for column, channel in zip(columns, _channels(synapse, len(ratios), len(columns)), strict=True):
+        if channel is not None:
+            values[column] = ratios[channel]
+    factors = torch.tensor(values, dtype=torch.float64, device=weight.device)
+    # The rows of a group's output channels have the factors of the group's input channels.
+    groups = len(values) // weight.shape[1]
+    factors = factors.reshape(groups, -1).repeat_interleave(weight.shape[0] // groups, 0)
     with torch.no_grad():
-        weight.copy_((weight.double() * factors).to(weight.dtype))
+        scaled = weight.double() * factors.reshape(*factors.shape, *[1] * (weight.ndim - 2))
+        weight.copy_(scaled.to(weight.dtype))
+
+
+def _channels(synapse: SynapseSpec, number: int, columns: int) -> list[int | None]:
+    """Return the channel of the input that each column of a connection's weights reads.
+
+    Parameters
+    ----------
+    synapse : SynapseSpec
+    number : int
+        Channels of the input.
+    columns : int
+        Columns of the weights: channels, or features behind a flattening.
+
+    Returns
+    -------
+    list of int or None
+        None for a column that reads nothing but 0.
+    """
+    tap = synapse.tap
+    view = None if tap.view is None else tap.view.channels
+    channels: list[int | None] = list(range(number)) if view is None else list(view.chosen)
+    if not tap.flat:
+        return channels
+    size = columns if tap.features is None else tap.features.size
+    chosen = range(size) if tap.features is None else tap.features.chosen
+    each = size // len(channels)
+    return [None if feature is None else channels[feature // each] for feature in chosen]

@@ -8,19 +8,38 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.graph import Analysis, LayerSpec, NodeReport, Rectifier, analyse, trace
+from spikeloom.sw.graph import (
+    Analysis,
+    LayerSpec,
+    NodeReport,
+    Rectifier,
+    Tap,
+    analyse,
+    trace,
+    weighted_shortcuts,
+)
 from spikeloom.sw.network import INPUT
 from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.additions import Addition, Branch
 from spikeloom.sw.quantized.input_grid import InputGrid, insert_grid
-from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear, largest
+from spikeloom.sw.quantized.weights import (
+    QuantConv1d,
+    QuantConv2d,
+    QuantizedWeights,
+    QuantLinear,
+    QuantParts,
+    QuantShortcut,
+    largest,
+    weights_of,
+)
 
 DEFAULT_TIMESTEPS = 4
 DEFAULT_WEIGHT_BITS = 8
@@ -32,7 +51,8 @@ META = "spikeloom"
 LayerChoice = int | Mapping[str, int]
 
 #: Quantized form of each module with weights.
-_QUANTIZED: dict[type[nn.Module], type[QuantConv2d] | type[QuantLinear]] = {
+_QUANTIZED: dict[type[nn.Module], Any] = {
+    nn.Conv1d: QuantConv1d,
     nn.Conv2d: QuantConv2d,
     nn.Linear: QuantLinear,
 }
@@ -134,8 +154,9 @@ def prepare(
     bits = per_layer(weight_bits, names, "weight_bits", widths)
     for value in bits.values():
         largest(value)  # refuses bits out of range before anything is built
-    activations = _container(module)
+    activations = _container(module, "activations")
     nodes = {node.name: node for node in module.graph.nodes}
+    shortcuts = _insert_shortcuts(analysis, nodes, bits)
     for layer in layers:
         _quantize(module, layer, bits[layer.name])
         if layer.activation is not None:
@@ -145,9 +166,12 @@ def prepare(
             _set_levels(activation, levels[layer.name], learn)
             activation.to(device_of(module))
             module.add_submodule(path, activation)
-            _replace(module.graph, node, path)
+            if layer.implied:
+                _insert(module.graph, node, path)
+            else:
+                _replace(module.graph, node, path)
             sources[layer.name] = activation
-        _add_up(module, layer, sources)
+        _add_up(module, layer, sources, shortcuts)
     for name in analysis.redundant:
         nodes[name].replace_all_uses_with(nodes[name].all_input_nodes[0])
         module.graph.erase_node(nodes[name])
@@ -324,7 +348,9 @@ def _activation(module: fx.GraphModule, node: fx.Node, rectifier: Rectifier | No
         original = module.get_submodule(str(node.target))
         if isinstance(original, Activation):
             return copy.deepcopy(original)
-    return SignedQCFS(slope=rectifier.slope) if rectifier.signed else QCFS()
+    made = SignedQCFS(slope=rectifier.slope) if rectifier.signed else QCFS()
+    made.limit = rectifier.limit
+    return made
 
 
 def _set_levels(activation: Activation, levels: int, learn: str | None) -> None:
@@ -336,9 +362,8 @@ def _set_levels(activation: Activation, levels: int, learn: str | None) -> None:
         activation.learn(learn)
 
 
-def _container(module: fx.GraphModule) -> str:
-    """Return a name, free in the user's model, for the module that holds the activations."""
-    name = "activations"
+def _container(module: fx.GraphModule, name: str) -> str:
+    """Return a name, free in the user's model, for the module that holds modules of ours."""
     while hasattr(module, name):
         name += "_"
     return name
@@ -346,41 +371,92 @@ def _container(module: fx.GraphModule) -> str:
 
 def _quantize(module: fx.GraphModule, layer: LayerSpec, bits: int) -> None:
     """Replace the modules with a layer's weights by their quantized forms."""
+    columns: dict[str, list[tuple[int, ...]]] = {}
     for synapse in layer.synapses:
-        if synapse.target is None:
-            continue  # an identity has no weights of its own
-        original = module.get_submodule(synapse.target)
+        if synapse.target is not None:  # an identity has no weights of its own
+            columns.setdefault(synapse.target, []).append(synapse.columns)
+    for target, chosen in columns.items():
+        original = module.get_submodule(target)
         if type(original) not in _QUANTIZED:
             continue  # the user has quantized it
+        kind = _QUANTIZED[type(original)]
         # Logits are compared with each other, so the output layer has one scale for all.
-        quantized = _QUANTIZED[type(original)].of(
-            original,  # type: ignore[arg-type]  # the table pairs the types
-            bits,
-            per_channel=layer.activation is not None,
-        )
-        parent, _, name = synapse.target.rpartition(".")
+        per_channel = layer.activation is not None
+        if chosen == [()]:
+            quantized: nn.Module = kind.of(original, bits, per_channel)
+        else:
+            quantized = QuantParts.of(original, bits, per_channel, chosen)
+        parent, _, name = target.rpartition(".")
         setattr(module.get_submodule(parent), name, quantized)
 
 
+def _insert_shortcuts(
+    analysis: Analysis, nodes: Mapping[str, fx.Node], bits: Mapping[str, int]
+) -> dict[tuple[str, str], QuantShortcut]:
+    """Insert the modules of shortcuts that need weights, and return them by their places."""
+    module = analysis.module
+    container = _container(module, "shortcuts")
+    made: dict[tuple[str, str], QuantShortcut] = {}
+    for layer in analysis.layers:
+        for synapse in weighted_shortcuts(layer.synapses):
+            assert synapse.place is not None
+            reader, read = (nodes[name] for name in synapse.place)
+            shortcut = QuantShortcut(
+                analysis.shapes[read.name][0], max(DEFAULT_WEIGHT_BITS, bits[layer.name])
+            )
+            path = f"{container}.{layer.name}_{len(made)}"
+            module.add_submodule(path, shortcut.to(device_of(module)).train(module.training))
+            with module.graph.inserting_before(reader):
+                call = module.graph.call_module(path, (read,))
+            reader.replace_input_with(read, call)
+            made[synapse.place] = shortcut
+    return made
+
+
 def _add_up(
-    module: fx.GraphModule, layer: LayerSpec, sources: Mapping[str, Activation | float | None]
+    module: fx.GraphModule,
+    layer: LayerSpec,
+    sources: Mapping[str, Activation | float | None],
+    shortcuts: Mapping[tuple[str, str], QuantShortcut],
 ) -> None:
     """Give the connections of a layer one unit, if there are several."""
     if len(layer.synapses) == 1:
         return
-    branches = [
-        Branch(
-            sources[synapse.tap.source],
-            synapse.tap.area,
-            None if synapse.target is None else module.get_submodule(synapse.target),  # type: ignore[arg-type]
-            None if synapse.norm is None else module.get_submodule(synapse.norm),
+    branches = []
+    for synapse in layer.synapses:
+        weights = weights_of(module, synapse)
+        if synapse.place is not None:
+            weights = shortcuts.get(synapse.place)
+        branches.append(
+            Branch(
+                sources[synapse.tap.source],
+                synapse.divisor,
+                weights,
+                None if synapse.norm is None else module.get_submodule(synapse.norm),
+                _filled(synapse.tap),
+            )
         )
-        for synapse in layer.synapses
-    ]
     addition = Addition(branches, output=layer.activation is None)
     for branch in branches:
-        if isinstance(branch.module, (QuantConv2d, QuantLinear)):
+        if isinstance(branch.module, QuantizedWeights):
             branch.module.addition = addition
+
+
+def _filled(tap: Tap) -> Tensor | None:
+    """Return which channels of a tap are not all 0; None if it has them all."""
+    selection = None if tap.view is None else tap.view.channels
+    if selection is None or None not in selection.chosen:
+        return None
+    return torch.tensor([place is not None for place in selection.chosen])
+
+
+def _insert(graph: fx.Graph, node: fx.Node, path: str) -> None:
+    """Insert a call of the module at ``path`` behind a node."""
+    users = list(node.users)
+    with graph.inserting_after(node):
+        call = graph.call_module(path, (node,))
+    for user in users:
+        user.replace_input_with(node, call)
 
 
 def _replace(graph: fx.Graph, node: fx.Node, path: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.graph import SynapseSpec
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.quantized.additions import Addition
 
@@ -134,7 +137,7 @@ class _StraightThrough(torch.autograd.Function):
         return grads[0], None
 
 
-class _Quantized(nn.Module):
+class QuantizedWeights(nn.Module):
     """Base of layers with quantized weights; the real weights stay in ``weight``.
 
     ``scale`` is the best scale for these weights. Where several connections are added up,
@@ -145,21 +148,27 @@ class _Quantized(nn.Module):
     scale: Tensor
     bits: int
     addition: Addition | None = None
+    mask: Tensor | None
 
-    def _quantize_with(self, bits: int, per_channel: bool) -> None:
+    def _quantize_with(self, bits: int, per_channel: bool, mask: Tensor | None = None) -> None:
         self.bits = bits
+        self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("scale", best_scale(self.weight, bits, per_channel))
+
+    def _real(self) -> Tensor:
+        """Return the weights, 0 where there are none."""
+        return self.weight if self.mask is None else self.weight * self.mask
 
     def quantized_weight(self) -> Tensor:
         """Return the quantized weights; in training, the scale is first adapted to the weights."""
         with torch.no_grad():
             if self.training:
-                flat = self.weight.reshape(len(self.scale), -1)
+                flat = self._real().reshape(len(self.scale), -1)
                 self.scale.copy_(_least_squares(flat, self.scale, largest(self.bits)))
             scale = self._channel_scale()
             value = self._integers(scale) * scale.reshape(-1, *[1] * (self.weight.ndim - 1))
         result: Tensor = _StraightThrough.apply(  # type: ignore[no-untyped-call]
-            self.weight, value.to(self.weight.dtype)
+            self._real(), value.to(self.weight.dtype)
         )
         return result
 
@@ -189,30 +198,26 @@ class _Quantized(nn.Module):
 
     def _integers(self, scale: Tensor) -> Tensor:
         if self.addition is None:
-            return quantize(self.weight, scale, self.bits)
-        return quantize(self.weight, scale, self.bits, (self.scale / scale).clamp(min=1))
+            return quantize(self._real(), scale, self.bits)
+        return quantize(self._real(), scale, self.bits, (self.scale / scale).clamp(min=1))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, bits={self.bits}"
 
 
-class QuantConv2d(_Quantized, nn.Conv2d):
-    """A 2-D convolution with quantized weights.
-
-    ``scale`` is a buffer of shape (out_channels,) or (1,). In training it follows the weights by
-    one step of least squares per forward pass; in eval mode it is frozen.
-    """
+class _QuantConv(QuantizedWeights):
+    """Base of convolutions with quantized weights."""
 
     @classmethod
-    def of(cls, conv: nn.Conv2d, bits: int, per_channel: bool = True) -> Self:
+    def of(cls, conv: Any, bits: int, per_channel: bool = True) -> Self:
         """Return the quantized form of ``conv``, whose parameters it takes over."""
         layer = cls(
             conv.in_channels,
             conv.out_channels,
-            conv.kernel_size,  # type: ignore[arg-type]  # tuple[int, ...] of length 2
-            conv.stride,  # type: ignore[arg-type]
-            conv.padding,  # type: ignore[arg-type]
-            conv.dilation,  # type: ignore[arg-type]
+            conv.kernel_size,
+            conv.stride,
+            conv.padding,
+            conv.dilation,
             conv.groups,
             conv.bias is not None,
             conv.padding_mode,
@@ -224,11 +229,25 @@ class QuantConv2d(_Quantized, nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve with the quantized weights."""
-        result: Tensor = self._conv_forward(input, self.quantized_weight(), self.bias)
+        result: Tensor = self._conv_forward(  # type: ignore[operator]  # of torch's convolutions
+            input, self.quantized_weight(), self.bias
+        )
         return result
 
 
-class QuantLinear(_Quantized, nn.Linear):
+class QuantConv2d(_QuantConv, nn.Conv2d):
+    """A 2-D convolution with quantized weights.
+
+    ``scale`` is a buffer of shape (out_channels,) or (1,). In training it follows the weights by
+    one step of least squares per forward pass; in eval mode it is frozen.
+    """
+
+
+class QuantConv1d(_QuantConv, nn.Conv1d):
+    """A convolution of signals with quantized weights; see :class:`QuantConv2d`."""
+
+
+class QuantLinear(QuantizedWeights, nn.Linear):
     """A fully connected layer with quantized weights; see :class:`QuantConv2d`."""
 
     @classmethod
@@ -242,3 +261,120 @@ class QuantLinear(_Quantized, nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         """Multiply with the quantized weights."""
         return functional.linear(input, self.quantized_weight(), self.bias)
+
+
+class QuantShortcut(QuantizedWeights):
+    """A shortcut whose weight, 1, is rounded to a whole number of the layer's units.
+
+    Parameters
+    ----------
+    channels : int
+    bits : int
+    """
+
+    shortcut = True
+
+    def __init__(self, channels: int, bits: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.ones(channels, 1))
+        self.bias = None
+        self._quantize_with(bits, per_channel=True)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the input, multiplied by a number near 1 for each channel."""
+        weight = self.quantized_weight().reshape(-1, *[1] * (input.ndim - 2))
+        return input * weight
+
+
+class QuantParts(nn.Module):
+    """Weights that read several sources side by side: one quantized module for each source.
+
+    A convolution of a concatenation is the sum of the sources' convolutions. Each has its own scale
+    of weights, so that one unit is worth the same behind all of them.
+
+    Parameters
+    ----------
+    parts : sequence of QuantConv1d, QuantConv2d or QuantLinear
+        The first one has the bias.
+    columns : sequence of sequence of int
+        Input channels, or features, of each.
+    """
+
+    columns: Tensor
+
+    def __init__(
+        self, parts: Sequence[QuantConv1d | QuantConv2d | QuantLinear], columns: Sequence[Any]
+    ) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        places = [i for chosen in columns for i in chosen]
+        self.register_buffer("columns", torch.tensor(places), persistent=False)
+        self.sizes = [len(chosen) for chosen in columns]
+
+    @property
+    def like(self) -> nn.Module:
+        """A part, in place of all."""
+        return self.parts[0]
+
+    @classmethod
+    def of(cls, module: Any, bits: int, per_channel: bool, columns: Sequence[Any]) -> Self:
+        """Return the quantized parts of ``module``, whose parameters they take over."""
+        weight, mask = _dense(module)
+        parts = []
+        for number, chosen in enumerate(columns):
+            part = copy.copy(module)
+            part._parameters = dict(module._parameters)
+            picked = torch.tensor(list(chosen), device=weight.device)
+            part.weight = nn.Parameter(
+                weight.index_select(1, picked).contiguous(), module.weight.requires_grad
+            )
+            if number:
+                part.bias = None
+            kind: Any = QuantLinear
+            if not isinstance(module, nn.Linear):
+                part.in_channels, part.groups = len(chosen), 1
+                kind = QuantConv1d if isinstance(module, nn.Conv1d) else QuantConv2d
+            else:
+                part.in_features = len(chosen)
+            quantized = kind.of(part, bits, per_channel)
+            if mask is not None:
+                kept = mask.index_select(1, picked).expand_as(quantized.weight).contiguous()
+                quantized.mask = kept
+            parts.append(quantized)
+        return cls(parts, columns).to(weight.device).train(module.training)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the sum of the parts."""
+        chosen = torch.split(self.columns, self.sizes)
+        sums: list[Tensor] = [
+            part(input.index_select(1, picked))
+            for part, picked in zip(self.parts, chosen, strict=True)
+        ]
+        return sum(sums[1:], sums[0])
+
+
+def _dense(module: Any) -> tuple[Tensor, Tensor | None]:
+    """Return weights without groups, and where they are not 0; None if they can be everywhere."""
+    weight = module.weight.detach()
+    groups = getattr(module, "groups", 1)
+    if groups == 1:
+        return weight, None
+    outs, each = len(weight) // groups, weight.shape[1]
+    dense = weight.new_zeros(len(weight), each * groups, *weight.shape[2:])
+    mask = weight.new_zeros(len(weight), each * groups, *[1] * (weight.ndim - 2))
+    for group in range(groups):
+        rows, columns = (
+            slice(group * outs, (group + 1) * outs),
+            slice(group * each, (group + 1) * each),
+        )
+        dense[rows, columns] = weight[rows]
+        mask[rows, columns] = 1
+    return dense, mask
+
+
+def weights_of(model: nn.Module, synapse: SynapseSpec) -> Any:
+    """Return the module of a prepared model with the weights of a synapse; None for an identity."""
+    if synapse.target is None:
+        return None
+    module = model.get_submodule(synapse.target)
+    return module if synapse.part is None else module.parts[synapse.part]  # type: ignore[index]

@@ -7,9 +7,10 @@ from typing import Any, Unpack, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
 
 from spikeloom.sw.coding import Coding, Options, coding, fold
-from spikeloom.sw.coding.folding import pooled
+from spikeloom.sw.coding.folding import pooled, read
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph import LayerSpec, SynapseSpec
@@ -17,6 +18,7 @@ from spikeloom.sw.network import INPUT, Logits, Transport, source_steps
 from spikeloom.sw.quantized.activations.timesteps import Learned
 from spikeloom.sw.quantized.input_grid import input_grid_of
 from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
+from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.spiking.neurons import SpikingNeuron
 from spikeloom.sw.spiking.population import Population, leak_grid
 
@@ -86,6 +88,7 @@ class SpikingNetwork(nn.Module):
         }
         self.specs = layers_of(prepared)
         self.neurons = nn.ModuleDict()
+        channels = {layer.name: len(layer.bias) for layer in fold(prepared)}
         for spec in self.specs:
             if spec.activation is not None:
                 layer = coding.layers[spec.name]
@@ -95,7 +98,7 @@ class SpikingNetwork(nn.Module):
                     activation_of(prepared, spec),
                     layer.largest,
                     layer.leak,
-                    _channels(prepared, spec),
+                    channels[spec.name],
                 )
         self.train(prepared.training)
 
@@ -214,15 +217,27 @@ class _TrainingPass(_Pass):
     """Real values, through the modules of the prepared model."""
 
     def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
-        parts = []
+        prepared, parts = self.network.prepared, []
+        normed: dict[str | None, Tensor] = {}
         for index, synapse in enumerate(spec.synapses):
             source = synapse.tap.source
             fired = self.images if source == INPUT else spikes[source]
             values = self.carried(spec.name, index, fired)
             values = values * self._worth(source, self.coding.layers[spec.name].transports[index])
             steps, batch = values.shape[:2]
-            sums = self._synapse(synapse, pooled(synapse.tap.pool, values.flatten(0, 1)))
-            parts.append(sums.reshape(steps, batch, *sums.shape[1:]))
+            sums = _synapse(prepared, synapse, values.flatten(0, 1))
+            sums = sums.reshape(steps, batch, *sums.shape[1:])
+            if synapse.norm is None:
+                parts.append(sums)
+            else:
+                before = normed.get(synapse.norm)
+                normed[synapse.norm] = sums if before is None else before + sums
+        for norm, sums in normed.items():
+            module = prepared.get_submodule(str(norm))
+            given = sums.flatten(0, 1)
+            if isinstance(module, nn.BatchNorm1d) and given.ndim == 4:
+                given = given.squeeze(2)
+            parts.append(module(given).reshape(sums.shape))
         return sum(parts[1:], parts[0])
 
     def _worth(self, source: str, transport: str) -> Tensor | float:
@@ -238,16 +253,22 @@ class _TrainingPass(_Pass):
         threshold = cast(Tensor, neuron.log_threshold).exp()
         return threshold / (layer.units * (layer.timesteps if count else 1))
 
-    def _synapse(self, synapse: SynapseSpec, values: Tensor) -> Tensor:
-        if synapse.target is None:
-            return values
-        module = self.network.prepared.get_submodule(synapse.target)
-        if isinstance(module, nn.Linear):
-            values = values.flatten(1)
-        sums = cast(Tensor, module(values))
-        if synapse.norm is None:
-            return sums
-        return cast(Tensor, self.network.prepared.get_submodule(synapse.norm)(sums))
+
+def _synapse(prepared: fx.GraphModule, synapse: SynapseSpec, values: Tensor) -> Tensor:
+    """Return the real sums of a connection, from the source's values."""
+    shown = read(synapse.tap, values)
+    module = weights_of(prepared, synapse)
+    if module is None:
+        return shown
+    if isinstance(module, nn.Linear):
+        return cast(Tensor, module(shown.flatten(1)))
+    if isinstance(module, nn.Conv1d):
+        sums = cast(Tensor, module(shown.squeeze(2)))[:, :, None]
+    else:
+        sums = cast(Tensor, module(shown))
+    if synapse.average is None:
+        return sums
+    return functional.avg_pool2d(sums, synapse.average.size)
 
 
 class _EvaluationPass(_Pass):
@@ -286,12 +307,6 @@ class _EvaluationPass(_Pass):
         neuron = cast(SpikingNeuron, self.network.neurons[spec.name])
         population = Population.of(self.folded[spec.name], layer, shared.units, (), neuron)
         return _per_channel(leak_grid(population, live)[1], total)
-
-
-def _channels(prepared: fx.GraphModule, spec: LayerSpec) -> int:
-    """Return the output channels of a layer."""
-    target = next(synapse.target for synapse in spec.synapses if synapse.target is not None)
-    return len(cast(Tensor, prepared.get_submodule(target).weight))
 
 
 def _plain(value: Any) -> Any:

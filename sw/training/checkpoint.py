@@ -19,7 +19,8 @@ from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.models.spec import build_model, load_model_class
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.quantized import activations_of, prepare, settle
-from spikeloom.sw.quantized.prepare import META, layers_of
+from spikeloom.sw.quantized.prepare import DEFAULT_WEIGHT_BITS, META, layers_of
+from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 from spikeloom.sw.training.trained import Trained
 
@@ -170,7 +171,7 @@ def timesteps(prepared: fx.GraphModule) -> dict[str, int]:
 def weight_bits(prepared: fx.GraphModule) -> dict[str, int]:
     """Return the bits of each layer's weights."""
     return {
-        layer.name: prepared.get_submodule(str(layer.synapses[0].target)).bits  # type: ignore[misc]
+        layer.name: getattr(weights_of(prepared, layer.synapses[0]), "bits", DEFAULT_WEIGHT_BITS)
         for layer in layers_of(prepared)
     }
 

@@ -45,6 +45,8 @@ class Activation(nn.Module):
         Whether its values, and so its spikes, can be negative.
     slope : float
         Slope of the activation below zero; 0 unless it is signed.
+    limit : float or None
+        Largest λ that :meth:`initialise_from` sets: the clip of the activation that it stands for.
     default_neuron : mapping of str to str
         Kind of neuron that it becomes unless the user chooses one, by transport: "count" or
         "spikes".
@@ -57,6 +59,7 @@ class Activation(nn.Module):
 
     signed: ClassVar[bool] = False
     slope: float = 0.0
+    limit: float | None = None
     default_neuron: ClassVar[Mapping[str, str]]
 
     timesteps: Timesteps
@@ -150,7 +153,8 @@ class Activation(nn.Module):
         """
         reach = self._reach(values.detach())
         if reach.numel():
-            self.set_threshold(float(np.percentile(reach.float().cpu().numpy(), percentile)))
+            found = float(np.percentile(reach.float().cpu().numpy(), percentile))
+            self.set_threshold(found if self.limit is None else min(found, self.limit))
 
     def counts(self, x: Tensor) -> Tensor:
         """Return the counts of a neuron with ``L`` timesteps under the constant current x.

@@ -24,7 +24,8 @@ def linear(
 
 
 def shortcut(channels: int) -> FoldedSynapses:
-    return FoldedSynapses(Tap("x"), np.ones(channels, dtype=np.int64), np.ones(channels))
+    ones = np.ones(channels, dtype=np.int64)
+    return FoldedSynapses(Tap("x"), ones, np.ones(channels), identity=True)
 
 
 def layer(*synapses: FoldedSynapses, output: bool = False) -> FoldedLayer:

@@ -89,11 +89,6 @@ def test_a_pool_may_stand_ahead_of_the_first_layer() -> None:
 
 
 REFUSED: Refusals = {
-    "average ahead of the activation": (
-        lambda m, x: m.fc16(m.pool(m.conv1(x)).relu().flatten(1)),
-        "pool",
-        "averages the sums of layer 'conv1' before they fire",
-    ),
     "different pools": (
         lambda m, x: m.fc4(functional.max_pool2d(m.pool(m.relu(m.conv1(x))), 4).flatten(1)),
         "max_pool2d",
@@ -102,15 +97,17 @@ REFUSED: Refusals = {
     "overlapping": (
         lambda m, x: m.fc16(functional.max_pool2d(m.relu(m.conv1(x)), 2, 1)[..., :4, :4]),
         "max_pool2d",
-        "stride 1 must equal the window (2, 2)",
+        "stride (1, 1) must equal the window (2, 2)",
     ),
-    "padded pool": (
-        lambda m, x: m.fc(functional.avg_pool2d(m.relu(m.conv1(x)), 3, 3, 1).flatten(1)),
+    "uncounted padding": (
+        lambda m, x: m.fc(
+            functional.avg_pool2d(m.relu(m.conv1(x)), 3, 1, 1, count_include_pad=False).flatten(1)
+        ),
         "avg_pool2d",
-        "padding must be 0, not 1",
+        "count_include_pad=False divides by another number at the edges",
     ),
     "ceil mode": (
-        lambda m, x: m.fc4(functional.avg_pool2d(m.relu(m.conv1(x)), 8, ceil_mode=True).flatten(1)),
+        lambda m, x: m.fc4(functional.avg_pool2d(m.relu(m.conv1(x)), 5, ceil_mode=True).flatten(1)),
         "avg_pool2d",
         "ceil_mode must be False",
     ),

@@ -13,10 +13,10 @@ REFUSED: Refusals = {
         "sub",
         "let the weights of one have the other sign",
     ),
-    "concatenation": (
-        lambda m, x: m.fc(torch.cat([y := m.relu(m.conv1(x)), y], 1)[:, :4].flatten(1)),
-        "cat",
-        "joins branches side by side",
+    "new axis": (
+        lambda m, x: m.fc(torch.stack([y := m.relu(m.conv1(x)), y], 1)[:, 0].flatten(1)),
+        "stack",
+        "join their channels by torch.cat(..., dim=1)",
     ),
 }
 
@@ -27,19 +27,22 @@ def test_nodes_that_are_refused(name: str) -> None:
 
 
 def test_modules_without_a_rule() -> None:
-    report = refused(conv_net(nn.ConvTranspose2d(2, 4, 3, padding=1)))
+    report = refused(conv_net(nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.Softplus(3))))
+    assert report.reason.startswith("is no rectifier")
+    report = refused(conv_net(nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.Softshrink())))
     assert report.reason == (
-        "has no counterpart in a spiking network; supported are Conv2d, Linear, BatchNorm, ReLU, "
-        "LeakyReLU, additions, AvgPool2d, MaxPool2d, Flatten, Dropout"
+        "has no counterpart in a spiking network; supported are Conv1d, Conv2d, Linear, BatchNorm, "
+        "ReLU, LeakyReLU, clamps, additions, concatenations, slices, zero padding, average and max "
+        "pools, Flatten, Dropout"
     )
 
 
 def test_every_obstacle_is_reported_at_once() -> None:
     result = chain(
-        nn.Conv2d(2, 4, 3, padding=2, dilation=2),
+        nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect"),
         nn.Sigmoid(),
         nn.Flatten(),
         nn.Linear(256, 3),
-        nn.Softmax(1),
+        nn.Tanh(),
     )
     assert [r.node for r in result.reports if not r.supported] == ["_0", "_1", "_4"]

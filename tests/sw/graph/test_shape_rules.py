@@ -60,10 +60,10 @@ REFUSED: Refusals = {
         "view",
         "only flattening",
     ),
-    "tensor indexed": (
-        lambda m, x: m.fc(m.relu(m.conv1(x))[:, :].flatten(1)),
-        "getitem",
-        "neither indexed nor multiplied",
+    "tensor multiplied": (
+        lambda m, x: m.fc((m.relu(m.conv1(x)) * 2).flatten(1)),
+        "mul",
+        "neither multiplied nor divided",
     ),
 }
 
