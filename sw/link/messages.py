@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
@@ -64,6 +65,13 @@ class Message(Registered):
     def __init_subclass__(cls, layout: str = "", tail: bool = False, **options: int) -> None:
         super().__init_subclass__(**options)
         cls.fixed, cls.tail = struct.Struct("<" + layout), tail
+
+    @classmethod
+    def sizes(cls) -> dict[str, int]:
+        """Return the bytes of each fixed field by name, in the order of the body."""
+        items = re.findall(r"\d+s|\w", cls.fixed.format[1:])
+        names = [field.name for field in dataclasses.fields(cls)]
+        return {name: struct.calcsize("<" + item) for name, item in zip(names, items, strict=False)}
 
     def body(self) -> bytes:
         """Return the body: fixed fields, then the tail."""
