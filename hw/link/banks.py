@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.link.crc import Crc32
+from spikeloom.hw.link.frames import CRC_32
 from spikeloom.hw.link.plan import BANKS, LinkPlan, RecordPlan
 from spikeloom.hw.values import shape_of
 
@@ -103,7 +103,8 @@ class ImageStore(wiring.Component):
         m = Module()
         size = self.plan.image_bytes
         m.submodules.images = images = memory.Memory(shape=8, depth=BANKS * size, init=[])
-        m.submodules.crc = crc = Crc32()
+        crc = CRC_32.create()
+        m.submodules.crc = ResetInserter(self.start)(crc)
         m.submodules.unpacker = unpacker = Unpacker(self.plan)
         wiring.connect(m, unpacker.o, wiring.flipped(self.o))
         write, read = images.write_port(), images.read_port()
@@ -122,10 +123,9 @@ class ImageStore(wiring.Component):
             read.en.eq(advance),
             unpacker.i.valid.eq(valid),
             unpacker.i.payload.eq(read.data),
-            crc.clear.eq(self.start),
-            crc.take.eq(valid & unpacker.i.ready),
-            crc.byte.eq(read.data),
-            self.crc.eq(crc.value),
+            crc.valid.eq(valid & unpacker.i.ready),
+            crc.data.eq(read.data),
+            self.crc.eq(crc.crc),
             self.busy.eq((left != 0) | valid),
         ]
         with m.If(advance):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.link.crc import RESIDUE, Crc32
 from spikeloom.sw.link.frames import CRC_BYTES, ESCAPE, FLAG, FLIP, HEADER_BYTES
 
+#: CRC-32 as Ethernet and zlib have it, a byte per cycle. Its users start it anew by a
+#: ``ResetInserter``: the reset of a flip-flop is free, whereas the processor's own ``start`` puts a
+#: multiplexer before each bit of the register.
+CRC_32 = catalog.CRC32_ISO_HDLC(data_width=8)
 #: A byte of a content, and whether it is the last.
 CONTENT = data.StructLayout({"byte": 8, "last": 1})
 
@@ -40,7 +44,9 @@ class Deframer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.crc = crc = Crc32()
+        crc = CRC_32.create()
+        restart = Signal()
+        m.submodules.crc = ResetInserter(restart)(crc)
         # The last bytes of a frame are its CRC: a byte is let go once that many follow it, and the
         # content's last when the frame ends.
         held = CRC_BYTES + 1
@@ -56,12 +62,10 @@ class Deframer(wiring.Component):
         whole = Signal()
         m.d.comb += [
             self.i.ready.eq(1),
-            crc.byte.eq(value),
-            crc.take.eq(taken),
+            crc.data.eq(value),
+            crc.valid.eq(taken),
             self.byte.eq(line[-8:]),
-            whole.eq(
-                ~skip & ~escaped & (count == CRC_BYTES + HEADER_BYTES) & (crc.register == RESIDUE)
-            ),
+            whole.eq(~skip & ~escaped & (count == CRC_BYTES + HEADER_BYTES) & crc.match_detected),
         ]
         with m.If(self.i.valid):
             with m.If(raw == FLAG):
@@ -70,7 +74,7 @@ class Deframer(wiring.Component):
                     self.bad.eq(any_byte & ~whole),
                     self.put.eq(whole),
                     self.last.eq(1),
-                    crc.clear.eq(1),
+                    restart.eq(1),
                 ]
                 m.d.sync += [count.eq(0), skip.eq(0), escaped.eq(0), any_byte.eq(0)]
             with m.Else():
@@ -178,7 +182,9 @@ class Framer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.crc = crc = Crc32()
+        crc = CRC_32.create()
+        restart = Signal()
+        m.submodules.crc = ResetInserter(restart)(crc)
         rest = Signal(8 * CRC_BYTES)
         left = Signal(range(CRC_BYTES))
         current = Signal(8)
@@ -188,7 +194,7 @@ class Framer(wiring.Component):
         done = Signal()
         m.d.comb += [
             special.eq((current == FLAG) | (current == ESCAPE)),
-            crc.byte.eq(self.i.payload.byte),
+            crc.data.eq(self.i.payload.byte),
         ]
 
         def send(valid: Signal | int) -> None:
@@ -205,7 +211,7 @@ class Framer(wiring.Component):
                 m.d.comb += [
                     self.o.valid.eq(self.i.valid),
                     self.o.payload.eq(FLAG),
-                    crc.clear.eq(1),
+                    restart.eq(1),
                 ]
                 with m.If(self.i.valid & self.o.ready):
                     m.next = "CONTENT"
@@ -213,13 +219,13 @@ class Framer(wiring.Component):
                 m.d.comb += [
                     current.eq(self.i.payload.byte),
                     self.i.ready.eq(self.o.ready & (escaped | ~special)),
-                    crc.take.eq(done),
+                    crc.valid.eq(done),
                 ]
                 send(self.i.valid)
                 with m.If(done & self.i.payload.last):
                     m.next = "SUM"
             with m.State("SUM"):
-                m.d.sync += [rest.eq(crc.value), left.eq(CRC_BYTES - 1)]
+                m.d.sync += [rest.eq(crc.crc), left.eq(CRC_BYTES - 1)]
                 m.next = "CRC"
             with m.State("CRC"):
                 m.d.comb += current.eq(rest[:8])
