@@ -76,7 +76,7 @@ class Server(wiring.Component):
     counters : In
         An array of 32 bits each.
     images0, images1, ... : In(8), word0, word1, ... : In
-        ``images`` and ``word`` of each :class:`~spikeloom.hw.link.banks.Recorder`.
+        ``images`` and ``word`` of each :class:`~spikeloom.hw.link.stores.Recorder`.
     address : Out
         ``address`` of all recorders.
     clear : Out(1)

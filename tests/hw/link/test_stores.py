@@ -10,10 +10,10 @@ from support.hw.components import STALLS, Bench, through
 from support.link.stub import stub_plan
 
 from spikeloom.hw.link import Link, UartReceiver, UartTransmitter
-from spikeloom.hw.link.banks import ImageStore, LogitStore, Recorder, Unpacker
 from spikeloom.hw.link.frames import Deframer, FrameQueue, Framer
 from spikeloom.hw.link.scheduler import Scheduler
 from spikeloom.hw.link.server import Server
+from spikeloom.hw.link.stores import ImageStore, LogitStore, Recorder, Unpacker
 from spikeloom.sw.link import pack
 
 
