@@ -304,9 +304,10 @@ class Result(Message, kind=AskResult.kind | REPLY, layout="BIIH", tail=True):
     cycles : int
         Clock cycles from the start of the image to its last logit.
     label : int
-        Index of the largest logit, the lowest of equals.
+        Index of the largest logit in ``data``, the lowest of equals.
     data : bytes
-        The logits, in the order in which the accelerator sends them.
+        The logits, in the order in which the accelerator sends them: a feature map row by row,
+        column by column, the channel fastest.
     """
 
     state: int
