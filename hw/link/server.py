@@ -136,7 +136,6 @@ class Server(wiring.Component):
                         m.next = "BODY"
                     # No content is shorter than a header, so the header ends here.
                     with m.If(last):
-                        m.d.sync += place.eq(0)
                         m.next = "CHECK"
             with m.State("BODY"):
                 m.d.comb += self.i.ready.eq(1)
