@@ -74,8 +74,9 @@ class Accelerator(wiring.Component):
     i : In(stream)
         Pixels: row by row, column by column, the channel fastest; images back to back.
     o : Out(stream)
-        Logits in the order of classes: a ``value``, and ``last``, which is set for the last logit
-        of an image.
+        Logits: a ``value``, and ``last``, which is set for the last logit of an image. A vector
+        leaves in the order of its elements, a feature map row by row, column by column, the
+        channel fastest.
     tap__NAME : Out
         Present if ``plan.config.debug``: debug signals of layer NAME; see
         :func:`~spikeloom.hw.engine.tap_signature`.

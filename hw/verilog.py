@@ -16,6 +16,8 @@ from spikeloom.sw.network import Network, Range
 
 FORMAT = "spikeloom-hardware"
 VERSION = 1
+#: Order in which the logits of a feature map leave: the row is slowest, the channel fastest.
+FEATURE_MAP_ORDER = ("row", "column", "channel")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,9 @@ def describe(planned: Plan) -> dict[str, Any]:
     network, config = planned.network, planned.config
     target = planned.layers[-1].target
     pixels = network.input.pixels()
+    shape = network.shapes[network.output.name]
+    # Logits that are a vector leave in its order, and need no more words.
+    feature_map = {"shape": list(shape), "order": list(FEATURE_MAP_ORDER)} if shape[1:] else {}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -103,6 +108,7 @@ def describe(planned: Plan) -> dict[str, Any]:
             "logit_width": target.values.width,
             "payload_width": target.values.width + 1,
             "signed": target.values.signed,
+            **feature_map,
         },
         "layers": [_describe(layer, network) for layer in planned.layers],
     }

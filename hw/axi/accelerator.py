@@ -1,4 +1,4 @@
-"""The accelerator with the ports of AXI: values by AXI4-Stream, registers by AXI4-Lite."""
+"""AXI accelerator: images and logits by AXI4-Stream, registers by AXI4-Lite."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _ERRORS = ("short", "long", "range")
 
 
 class AxiAccelerator(wiring.Component):
-    """Images in, logits out, registers beside them; see ``docs/axi.md``.
+    """An accelerator as an IP block with AXI ports; see ``docs/axi.md``.
 
-    Ports have the names by which tools for systems on chip know their buses, and attributes that
-    say it.
+    The ports have the names and attributes by which tools for systems on chip recognise buses.
 
     Parameters
     ----------
@@ -30,19 +29,19 @@ class AxiAccelerator(wiring.Component):
     Members
     -------
     aclk, aresetn : In(1)
-        Clock; reset, low while it lasts, synchronous.
+        Clock, and synchronous reset, active low.
     s_axis_tdata, s_axis_tvalid, s_axis_tready, s_axis_tlast
-        Values of images: each in whole bytes.
+        Values of images, in whole bytes each.
     m_axis_tdata, m_axis_tvalid, m_axis_tready, m_axis_tlast, m_axis_tuser
-        Logits of 32 bits; ``tuser``, which counts with ``tlast``, is high for a packet with an
-        image that was not as it should be.
+        Logits of 32 bits. ``tuser`` is valid with ``tlast``, and then high if an image of the
+        packet was damaged.
     s_axi_...
-        Registers: see :func:`~spikeloom.hw.axi.lite.lite_members`.
+        Registers; see :func:`~spikeloom.hw.axi.lite.lite_members`.
 
     Raises
     ------
     UnsupportedError
-        If the plan has wider logits, or negative values in its input.
+        If logits have more than 32 bits, or an input value can be negative.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -82,7 +81,7 @@ class AxiAccelerator(wiring.Component):
         m.submodules.outlet = outlet = Outlet(self.plan)
         m.submodules.results = results = fifo.SyncFIFO(width=RESULT.size, depth=2)
         wiring.connect(m, core.o, outlet.i)
-        # A packet is open from its first transfer on, whatever becomes of it.
+        # A packet is open from its first transfer to its TLAST, even if it is damaged.
         opened = Signal()
         scratch = Signal(32)
         packet = Signal(PACKET_BITS, init=1)
@@ -129,8 +128,8 @@ class AxiAccelerator(wiring.Component):
                     reading[f"{name}.{counter}"] = value
         self._read(m, lite, reading)
 
-        # What a write leaves in a register: the strobes choose bytes.
         def written(old: Value) -> Value:
+            """Return a register's value after a write, whose strobes choose bytes."""
             parts = []
             for k in range(WORD):
                 byte = slice(8 * k, 8 * k + 8)
@@ -148,7 +147,7 @@ class AxiAccelerator(wiring.Component):
             with m.Case(self._word("CONTROL")), m.If(lite.write & ones[0]):
                 m.d.sync += [asked.eq(1), skipping.eq(ones[1])]
             with m.Case(self._word("ERRORS")), m.If(lite.write):
-                # One that comes in this cycle is not lost.
+                # An error that is found in this cycle is not lost.
                 m.d.sync += errors.eq((errors & ~ones) | found)
             with m.Case(self._word("SCRATCH")), m.If(lite.write):
                 m.d.sync += scratch.eq(written(scratch))
@@ -182,7 +181,7 @@ def _members(interface: wiring.PureInterface) -> list[tuple[str, Value]]:
 
 
 def _attributes(port: str) -> dict[str, str]:
-    """Return what tells Vivado's IP packager which bus a port belongs to."""
+    """Return the attributes that tell Vivado's IP packager which bus a port belongs to."""
     if port == "aclk":
         return {
             "X_INTERFACE_INFO": "xilinx.com:signal:clock:1.0 aclk CLK",

@@ -1,4 +1,4 @@
-"""The accelerator between packets, with a count of its images: all that a reset clears."""
+"""Core: the accelerator with its inlet for packets and its counts; a reset by CONTROL clears it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spikeloom.hw.engine import COUNTERS
 
 
 class Core(wiring.Component):
-    """Transfers in, logits out, and what there is to know about images.
+    """Computes the images of packets, counts them, and tells which were damaged.
 
     Parameters
     ----------
@@ -22,19 +22,19 @@ class Core(wiring.Component):
     Members
     -------
     i : In(stream)
-        Transfers with ``last``.
+        Transfers of packets, with ``last``.
     o : Out(stream)
         Logits.
     broken : Out(1)
-        Of the image whose last logit is offered.
+        High if the image whose last logit is offered was damaged.
     packet, skip, short, long, range
         See :class:`~spikeloom.hw.axi.streams.Inlet`.
     busy : Out(1)
-        An image is half in, or computed.
+        High while an image is being received or computed.
     images, spoilt, cycles : Out(32)
-        What the registers IMAGES, BROKEN and CYCLES say.
+        Values of the registers IMAGES, BROKEN and CYCLES.
     counters__NAME : Out
-        In a plan with counters, those of layer NAME.
+        Counters of layer NAME, in a plan with counters.
     """
 
     def __init__(self, plan: AxiPlan) -> None:
@@ -61,7 +61,7 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.accelerator = accelerator = Accelerator(self.plan.plan)
-        # No output of the bus may depend on an input in the same cycle: queues stand in between.
+        # Queues keep outputs of the bus from depending on its inputs in the same cycle.
         m.submodules.arrived = arrived = fifo.SyncFIFO(width=self.plan.beat.size, depth=2)
         m.submodules.inlet = inlet = Inlet(self.plan)
         m.d.comb += [
@@ -78,7 +78,7 @@ class Core(wiring.Component):
         for name in ("short", "long", "range"):
             m.d.comb += getattr(self, name).eq(getattr(inlet, name))
 
-        # What is known of the images in flight: when they began, and whether they are whole.
+        # Queues for the images in flight: the cycle of their start, and whether they are damaged.
         now = Signal(32)
         m.d.sync += now.eq(now + 1)
         m.submodules.starts = starts = fifo.SyncFIFO(width=32, depth=self.plan.flight)
@@ -90,8 +90,9 @@ class Core(wiring.Component):
             starts.w_en.eq(inlet.first),
             wholes.w_data.eq(inlet.broken),
             wholes.w_en.eq(inlet.done),
-            # A last logit may come before the image's last value, if the network does not look at
-            # it; not before it is known whether the image was whole.
+            # The accelerator may give the last logit before the image's last value has arrived, if
+            # the network does not use that value. The logit waits until it is known whether the
+            # image was damaged.
             self.o.valid.eq(accelerator.o.valid & (~last | wholes.r_rdy)),
             self.o.payload.eq(accelerator.o.payload),
             accelerator.o.ready.eq(self.o.ready & (~last | wholes.r_rdy)),

@@ -1,4 +1,4 @@
-"""The subordinate's side of AXI4-Lite, one access at a time in each direction."""
+"""AXI4-Lite: a subordinate that handles one access at a time in each direction."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-#: Answers.
+#: Responses.
 OKAY, SLVERR = 0, 2
 
 
 def lite_members(address_bits: int) -> dict[str, wiring.Member]:
-    """Return the signals of AXI4-Lite with 32 bits of data, as the subordinate has them."""
+    """Return the signals of AXI4-Lite with 32 bits of data, in the subordinate's directions."""
     return {
         "awaddr": In(address_bits),
         "awprot": In(3),
@@ -36,22 +36,27 @@ def lite_members(address_bits: int) -> dict[str, wiring.Member]:
 
 
 class Lite(wiring.Component):
-    """Turns AXI4-Lite into one cycle per access. No output depends on an input of its cycle.
+    """Converts AXI4-Lite to accesses of one cycle each.
+
+    No output of the bus depends on an input in the same cycle.
 
     Parameters
     ----------
     address_bits : int
+        Width of an address.
 
     Members
     -------
     bus : In
-        See :func:`lite_members`. The lowest two bits of an address do not count.
+        The bus; see :func:`lite_members`. The lowest two bits of an address are ignored.
     write : Out(1), write_word : Out, write_data : Out(32), strobes : Out(4)
-        A word is written in this cycle; ``strobes`` says which of its bytes.
+        Write access, valid while ``write`` is high: number of the word, its new value, and which
+        of its bytes to write.
     write_fault : In(1)
-        Not this one: answers SLVERR.
+        High to answer the write access with SLVERR.
     read_word : Out, read_data : In(32), read_fault : In(1)
-        A word that may be read in this cycle.
+        Read access: number of the word, its value in the same cycle, and high to answer SLVERR.
+        Reads have no side effects, so ``read_word`` needs no strobe.
     """
 
     def __init__(self, address_bits: int) -> None:
@@ -73,7 +78,7 @@ class Lite(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bus = self.bus
-        # Address and data come in any order, and each waits for the other.
+        # Address and data may arrive in either order; the first waits for the other.
         addressed, filled, asked = Signal(), Signal(), Signal()
         m.d.comb += [
             bus.awready.eq(~addressed),

@@ -1,4 +1,4 @@
-"""What the wrapper of an accelerator is made for."""
+"""AXI plan: widths and registers of the wrapper around an accelerator."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from spikeloom.hw.planning.plan import Plan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.errors import UnsupportedError
 
-#: Bits of TDATA for a logit, which its sign fills up.
+#: Bits of TDATA for a logit, which is sign-extended.
 LOGIT_BITS = 32
-#: Bits of the number of images in a packet.
+#: Bits of the number of images of a packet.
 PACKET_BITS = 16
 
 
@@ -45,33 +45,36 @@ class AxiPlan:
 
     @property
     def pixel(self) -> Shape:
-        """Of an input value."""
+        """Shape of an input value."""
         return shape_of(self.plan.network.input.pixels())
 
     @property
     def data_bits(self) -> int:
-        """TDATA of the input: whole bytes."""
+        """Bits of the input's TDATA, in whole bytes."""
         return 8 * -(-self.pixel.width // 8)
 
     @property
     def beat(self) -> data.StructLayout:
-        """What a transfer of the input carries."""
+        """Layout of a transfer of the input."""
         return data.StructLayout({"data": unsigned(self.data_bits), "last": 1})
 
     @property
     def logit(self) -> data.StructLayout:
-        """What the accelerator gives."""
+        """Layout of a logit from the accelerator."""
         target = self.plan.layers[-1].target
         return data.StructLayout({"value": shape_of(target.values), "last": 1})
 
     @property
     def logit_signature(self) -> stream.Signature:
-        """Stream of :attr:`logit`."""
+        """Signature of the accelerator's output, a stream of :attr:`logit`."""
         return stream.Signature(self.logit)
 
     @property
     def flight(self) -> int:
-        """Images of which a part is in the accelerator, at most about: more of them wait."""
+        """Number of images that may be in the accelerator at once; further ones must wait.
+
+        It is an estimate from above, rounded to a power of two.
+        """
         heights = {layer.layer.name: layer.target.height for layer in self.plan.layers}
         heights["input"] = self.plan.input.height
         held = 0
@@ -84,16 +87,16 @@ class AxiPlan:
 
     @property
     def registers(self) -> tuple[Register, ...]:
-        """The register map."""
+        """Register map of the accelerator."""
         return register_map(self.plan)
 
     @property
     def address_bits(self) -> int:
-        """Of AXI4-Lite."""
+        """Bits of an address on AXI4-Lite."""
         return address_bits(self.registers)
 
     def description(self) -> dict[str, Any]:
-        """Return what a manifest says of the wrapper, in JSON values."""
+        """Return the wrapper's description for a manifest, in JSON values."""
         return {
             "address_bits": self.address_bits,
             "input_bytes": self.data_bits // 8,

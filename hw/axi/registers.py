@@ -1,4 +1,4 @@
-"""What the host reads and writes, as data: hardware, manifest and documentation follow it."""
+"""Register map, as data that hardware, manifest and documentation are made from."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ from typing import Any
 from spikeloom.hw.engine import COUNTERS
 from spikeloom.hw.planning.plan import Plan
 
-#: ``LOOM`` in the order of bytes.
+#: Value of the register ID: the bytes ``LOOM``, the first one lowest.
 MAGIC = int.from_bytes(b"LOOM", "little")
-#: Of the register map: the host must refuse another one.
+#: Version of the register map. A host must refuse any other.
 VERSION = 1
 #: Bytes of a register.
 WORD = 4
-#: Where the counters begin, four registers for each layer.
+#: Offset of the first counter; each layer has four.
 COUNTERS_AT = 0x100
-#: Vivado gives an address segment 4 KiB at least.
+#: Bits of the smallest address segment that Vivado assigns, 4 KiB.
 _LEAST_ADDRESS_BITS = 12
 
-#: How a host can use a register: read; read and write; read, and clear by writing ones; write.
+#: Kinds of access: read only; read and write; read, and clear bits by writing ones; write only.
 ACCESSES = ("ro", "rw", "w1c", "wo")
 
 
 @dataclass(frozen=True)
 class Field:
-    """Bits of a register.
+    """Field of a register.
 
     Parameters
     ----------
     name : str
     bit : int
-        The lowest.
+        Number of the lowest bit.
     width : int
+        Number of bits.
     about : str
+        Meaning, for documentation and manifest.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Register:
-    """32 bits at an address.
+    """Register of 32 bits.
 
     Parameters
     ----------
@@ -55,10 +57,11 @@ class Register:
     access : str
         One of :data:`ACCESSES`.
     about : str
+        Meaning, for documentation and manifest.
     value : int, optional
-        What is always read; None: it changes.
+        Value of a register that is constant.
     fields : tuple of Field
-        Bits that mean something of their own; the others are 0.
+        Fields of a register that is divided into some; all other bits are 0.
     """
 
     name: str
@@ -69,7 +72,7 @@ class Register:
     fields: tuple[Field, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
+        """Return the register's description for a manifest, in JSON values."""
         return {
             "name": self.name,
             "offset": self.offset,
@@ -81,9 +84,9 @@ class Register:
 
 
 def register_map(plan: Plan) -> tuple[Register, ...]:
-    """Return the registers of a plan's accelerator, by rising offset.
+    """Return the registers of a plan's accelerator in the order of their offsets.
 
-    Counters are among them if the plan has some.
+    They include the counters, if the plan has any.
     """
     network, target = plan.network, plan.layers[-1].target
     registers = [
@@ -175,5 +178,5 @@ def register_map(plan: Plan) -> tuple[Register, ...]:
 
 
 def address_bits(registers: Iterable[Register]) -> int:
-    """Return the bits of an address within the map."""
+    """Return the bits of an address in a register map."""
     return max(_LEAST_ADDRESS_BITS, max(register.offset for register in registers).bit_length())

@@ -1,4 +1,4 @@
-"""Packets in and out: each has the images that it should have, whatever the host sends."""
+"""Packets: an inlet that takes them apart and repairs them, and an outlet that assembles them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.axi.plan import LOGIT_BITS, PACKET_BITS, AxiPlan
 
-#: What a transfer of the output carries; ``broken`` counts together with ``last``.
+#: Layout of a transfer of the output. ``broken`` is valid together with ``last``.
 RESULT = data.StructLayout({"value": LOGIT_BITS, "last": 1, "broken": 1})
 
 
 class Inlet(wiring.Component):
-    """Takes packets apart; one that is cut short is filled up, and what one has too much left out.
+    """Takes packets apart, so that the accelerator always gets complete images.
 
-    So the accelerator always gets whole images, and each packet in is a packet out.
+    A packet that is too short is filled up with zeros, and surplus transfers are discarded. So
+    each packet at the input gives one packet at the output.
 
     Parameters
     ----------
@@ -24,23 +25,24 @@ class Inlet(wiring.Component):
     Members
     -------
     i : In(stream)
-        Transfers with ``last``.
+        Transfers of packets, with ``last``.
     o : Out(stream)
-        Values.
+        Values of images.
     packet : In
-        Images of a packet.
+        Number of images of a packet.
     hold : In(1)
-        Begin no image. It must not rise while one is offered and not taken.
+        Keeps further images from starting. It must not rise while the first value of an image is
+        offered.
     skip : In(1)
-        Leave out what comes, up to ``last``.
+        Discards all transfers up to and including the next ``last``.
     first, done : Out(1)
-        The first, the last value of an image is taken in this cycle.
+        High while the first or the last value of an image is transferred.
     broken : Out(1)
-        With ``done``: the image is not as it should be.
+        Valid with ``done``, and then high if the image was damaged.
     short, long, range : Out(1)
-        What was wrong, once for each time.
+        High for one cycle for each error found; the meaning is that of the fields of ERRORS.
     busy : Out(1)
-        A packet has begun.
+        High while a packet has begun and not ended.
     """
 
     def __init__(self, plan: AxiPlan) -> None:
@@ -65,7 +67,7 @@ class Inlet(wiring.Component):
         place, image = Signal(range(size)), Signal(PACKET_BITS)
         filling, surplus, spoilt = Signal(), Signal(), Signal()
         begins, ends, over, taken = Signal(), Signal(), Signal(), Signal()
-        given = Signal()  # a value that has come, and none that fills up
+        given = Signal()  # a value from the packet is transferred, not one that fills it up
         # Of two's complement, all bits from the sign on are equal.
         sign = i.payload.data[bits - 1 :]
         beyond = i.payload.data[bits:].any()
@@ -106,7 +108,7 @@ class Inlet(wiring.Component):
 
 
 class Outlet(wiring.Component):
-    """Puts packets together, and completes one whose images are given up.
+    """Assembles packets of logits, and completes a packet whose images are abandoned.
 
     Parameters
     ----------
@@ -117,17 +119,18 @@ class Outlet(wiring.Component):
     i : In(stream)
         Logits.
     broken : In(1)
-        Of the image whose last logit is offered.
+        High if the image whose last logit is offered was damaged.
     o : Out(stream)
-        See :data:`RESULT`.
+        Transfers of packets; see :data:`RESULT`.
     packet : In
-        Images of a packet.
+        Number of images of a packet.
     close : In(1)
-        No logit will come any more of the images that there were.
+        Abandons all images whose logits have not arrived yet.
     closing : Out(1)
-        The packet that was half out is being completed, with zeros, and broken; nothing is taken.
+        High while a packet that was partly sent is completed with zeros and marked as broken. No
+        logits are accepted meanwhile.
     busy : Out(1)
-        A packet is half out.
+        High while a packet is partly sent.
     """
 
     def __init__(self, plan: AxiPlan) -> None:
@@ -162,7 +165,7 @@ class Outlet(wiring.Component):
         with m.If(o.valid & o.ready):
             m.d.sync += [
                 place.eq(Mux(ends, 0, place + 1)),
-                # One image that is broken breaks its packet.
+                # One damaged image marks its whole packet.
                 spoilt.eq(o.payload.broken & ~o.payload.last),
             ]
             with m.If(ends):

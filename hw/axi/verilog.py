@@ -1,4 +1,4 @@
-"""Verilog with AXI's ports, and the sidecar with its register map."""
+"""Verilog of an accelerator with AXI ports, and its sidecar with the register map."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def generate(network: Network, config: HardwareConfig | None = None) -> Generate
     Returns
     -------
     Generated
-        Its sidecar is that of the accelerator, and under ``"axi"`` the widths of the buses and the
-        register map.
+        The sidecar is that of the accelerator, with the widths of the buses and the register map
+        under ``"axi"``.
 
     Raises
     ------
     UnsupportedError
-        If the network has a structure that the hardware cannot run, or AXI cannot carry.
+        If the hardware cannot run the network, or AXI cannot carry its values.
     ConfigError
         If the configuration does not fit the network, or asks for taps.
     """

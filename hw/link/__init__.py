@@ -1,7 +1,10 @@
-"""The device's side of the link: from UART pins to an accelerator's streams.
+"""The device's side of the link: from the pins of a UART to an accelerator's streams.
 
-The protocol is specified in ``docs/protocol.md``; layouts and constants are those of
-``spikeloom.sw.link``.
+:class:`Link` is the whole of it, for a :class:`LinkPlan`. Bytes of :mod:`uart` become contents of
+:mod:`frames`, which :mod:`server` takes as requests; :mod:`replies` sends the replies. The images
+are kept in :mod:`stores` and computed when :mod:`scheduler` says so. The protocol is specified in
+``docs/protocol.md``; constants come from ``spikeloom.sw.link``, and :mod:`layouts` derives the
+layouts of messages from there.
 """
 
 from spikeloom.hw.link.link import Link

@@ -1,29 +1,33 @@
-"""Frames in hardware: taken apart and kept until they are known to be whole, and put together."""
+"""Frames in hardware: a deframer, a queue that releases intact contents only, and a framer."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.link.crc import RESIDUE, Crc32
 from spikeloom.sw.link.frames import CRC_BYTES, ESCAPE, FLAG, FLIP, HEADER_BYTES
 
-#: A byte of a content, and whether it is the last.
+#: CRC-32 of Ethernet and zlib, one byte per cycle. We restart it by a ``ResetInserter``, as the
+#: reset of a flip-flop is free, whereas ``start`` would put a multiplexer before each bit.
+CRC_32 = catalog.CRC32_ISO_HDLC(data_width=8)
+#: One byte of a content, and a flag for the last byte.
 CONTENT = data.StructLayout({"byte": 8, "last": 1})
 
 
 class Deframer(wiring.Component):
-    """Takes frames apart: a content's bytes one by one, and at its end whether it was whole.
+    """Unwraps frames: gives the bytes of the content, and at its end whether the frame is intact.
 
     Members
     -------
     i : In(stream of 8 bits)
-        Bytes from the wire; taken at once.
+        Bytes from the wire. The deframer is always ready.
     put : Out(1), byte : Out(8), last : Out(1)
-        A byte of the content. The last one comes together with ``good``.
+        Bytes of the content, each valid while ``put`` is high. ``last`` comes with ``good``.
     good, bad : Out(1)
-        The frame has ended: all bytes since the last end are its content, or are to be forgotten.
+        High for one cycle at the end of a frame. All bytes since the last end are the content of
+        an intact frame if ``good`` is high, and must be discarded if ``bad`` is.
     """
 
     def __init__(self) -> None:
@@ -40,9 +44,11 @@ class Deframer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.crc = crc = Crc32()
-        # The last bytes of a frame are its CRC: a byte is let go once that many follow it, and the
-        # content's last when the frame ends.
+        crc = CRC_32.create()
+        restart = Signal()
+        m.submodules.crc = ResetInserter(restart)(crc)
+        # The last bytes of a frame are its CRC. So a byte is given out once that many follow it,
+        # and the last byte of the content when the frame ends.
         held = CRC_BYTES + 1
         line = Signal(8 * held)
         count = Signal(range(CRC_BYTES + HEADER_BYTES + 1))
@@ -56,12 +62,10 @@ class Deframer(wiring.Component):
         whole = Signal()
         m.d.comb += [
             self.i.ready.eq(1),
-            crc.byte.eq(value),
-            crc.take.eq(taken),
+            crc.data.eq(value),
+            crc.valid.eq(taken),
             self.byte.eq(line[-8:]),
-            whole.eq(
-                ~skip & ~escaped & (count == CRC_BYTES + HEADER_BYTES) & (crc.register == RESIDUE)
-            ),
+            whole.eq(~skip & ~escaped & (count == CRC_BYTES + HEADER_BYTES) & crc.match_detected),
         ]
         with m.If(self.i.valid):
             with m.If(raw == FLAG):
@@ -70,7 +74,7 @@ class Deframer(wiring.Component):
                     self.bad.eq(any_byte & ~whole),
                     self.put.eq(whole),
                     self.last.eq(1),
-                    crc.clear.eq(1),
+                    restart.eq(1),
                 ]
                 m.d.sync += [count.eq(0), skip.eq(0), escaped.eq(0), any_byte.eq(0)]
             with m.Else():
@@ -88,21 +92,21 @@ class Deframer(wiring.Component):
 
 
 class FrameQueue(wiring.Component):
-    """Contents, of which nothing is seen before they are known to be whole.
+    """Queue of contents. A content is visible at the output once its frame is known to be intact.
 
     Parameters
     ----------
     depth : int
-        Bytes that it holds, a power of two.
+        Bytes that the queue holds, a power of two.
 
     Members
     -------
     put : In(1), byte : In(8), last : In(1), good : In(1), bad : In(1)
-        As the :class:`Deframer` says.
+        See :class:`Deframer`.
     dropped : Out(1)
-        A whole frame has ended that found no room.
+        High for one cycle at the end of an intact frame that found no room.
     o : Out(stream)
-        See :data:`CONTENT`.
+        Contents; see :data:`CONTENT`.
     """
 
     def __init__(self, depth: int) -> None:
@@ -163,12 +167,12 @@ class FrameQueue(wiring.Component):
 
 
 class Framer(wiring.Component):
-    """Puts frames together: flags, escapes, and the CRC at the end.
+    """Wraps contents into frames: adds flags and the CRC, and escapes bytes.
 
     Members
     -------
     i : In(stream)
-        See :data:`CONTENT`.
+        Contents; see :data:`CONTENT`.
     o : Out(stream of 8 bits)
         Bytes for the wire.
     """
@@ -178,17 +182,19 @@ class Framer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.crc = crc = Crc32()
+        crc = CRC_32.create()
+        restart = Signal()
+        m.submodules.crc = ResetInserter(restart)(crc)
         rest = Signal(8 * CRC_BYTES)
         left = Signal(range(CRC_BYTES))
         current = Signal(8)
         special = Signal()
         escaped = Signal()
-        # The current byte, and no escape before it, is taken.
+        # The current byte itself, not an escape before it, is transferred.
         done = Signal()
         m.d.comb += [
             special.eq((current == FLAG) | (current == ESCAPE)),
-            crc.byte.eq(self.i.payload.byte),
+            crc.data.eq(self.i.payload.byte),
         ]
 
         def send(valid: Signal | int) -> None:
@@ -205,7 +211,7 @@ class Framer(wiring.Component):
                 m.d.comb += [
                     self.o.valid.eq(self.i.valid),
                     self.o.payload.eq(FLAG),
-                    crc.clear.eq(1),
+                    restart.eq(1),
                 ]
                 with m.If(self.i.valid & self.o.ready):
                     m.next = "CONTENT"
@@ -213,13 +219,13 @@ class Framer(wiring.Component):
                 m.d.comb += [
                     current.eq(self.i.payload.byte),
                     self.i.ready.eq(self.o.ready & (escaped | ~special)),
-                    crc.take.eq(done),
+                    crc.valid.eq(done),
                 ]
                 send(self.i.valid)
                 with m.If(done & self.i.payload.last):
                     m.next = "SUM"
             with m.State("SUM"):
-                m.d.sync += [rest.eq(crc.value), left.eq(CRC_BYTES - 1)]
+                m.d.sync += [rest.eq(crc.crc), left.eq(CRC_BYTES - 1)]
                 m.next = "CRC"
             with m.State("CRC"):
                 m.d.comb += current.eq(rest[:8])

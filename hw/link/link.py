@@ -1,4 +1,4 @@
-"""The whole device side: two pins, and the streams of an accelerator."""
+"""Link: the device's side of the protocol, between the pins of a UART and an accelerator."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.engine import COUNTER_BITS
-from spikeloom.hw.link.banks import Recorder
 from spikeloom.hw.link.frames import Deframer, FrameQueue, Framer
 from spikeloom.hw.link.plan import LinkPlan
 from spikeloom.hw.link.scheduler import Scheduler
 from spikeloom.hw.link.server import Server
+from spikeloom.hw.link.stores import Recorder
 from spikeloom.hw.link.uart import UartReceiver, UartTransmitter
 from spikeloom.hw.values import shape_of
 
 
 class Link(wiring.Component):
-    """Serves the protocol on a UART.
+    """Serves a host's requests on a UART, and sends images to an accelerator.
 
     Parameters
     ----------
@@ -26,17 +26,17 @@ class Link(wiring.Component):
     Members
     -------
     rx : In(1), tx : Out(1)
-        Pins.
+        Pins of the UART.
     image : Out(stream)
         Values of images, back to back, for the accelerator's input.
     logits : In(stream)
-        ``value`` and ``last``, from its output.
+        Logits from the accelerator's output, with ``value`` and ``last``.
     counters : In
-        An array of 32 bits each, in the order of ``plan.counters``.
+        Values of the counters: an array of 32 bits each, in the order of ``plan.counters``.
     tap0, tap1, ... : In
-        ``sent`` and ``value``: the taps of the layers in ``plan.records``.
+        Taps of the layers in ``plan.records``, with ``sent`` and ``value``.
     clear : Out(1)
-        High for a cycle when the accelerator is to be reset.
+        High for one cycle to reset the accelerator.
     """
 
     def __init__(self, plan: LinkPlan) -> None:

@@ -1,4 +1,4 @@
-"""What a link is made for: an accelerator's streams, a clock, a rate."""
+"""Plan of a link: the accelerator's streams, the clock and the rate that a link is built for."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from spikeloom.sw.link import Identity, Message, Record, Result, encode, packed_
 from spikeloom.sw.link.messages import AskResult, Run, Started, Write, Written, content
 from spikeloom.sw.network import Range
 
-#: Images that the device holds: one is computed while the next one travels.
+#: Number of banks, each of which holds an image: one is computed while the next one is sent.
 BANKS = 2
-#: Bytes of contents that wait for being served, and data in one request; four requests fit.
+#: Bytes of contents that can wait to be served, and of data in one request. Four requests fit.
 RECEIVE, CHUNK = 1024, 240
-#: Rates that common adapters have; others are possible.
+#: Fastest rate, Hz: that of the common adapters.
 FASTEST = 3_000_000
 
 
 @dataclass(frozen=True)
 class RecordPlan:
-    """What is kept of one layer: the transfers that it has sent for the last image.
+    """Plan of a record, which keeps the transfers that one layer has sent for the last image.
 
     Parameters
     ----------
     layer : str
+        Name of the layer.
     lanes : int
         Values of a transfer.
     values : Range
-        What a value can be.
+        Range of a value.
     transfers : int
-        Transfers of an image, in the order of the layer's stream.
+        Number of transfers of an image.
     """
 
     layer: str
@@ -60,26 +61,28 @@ class LinkPlan:
     Parameters
     ----------
     digest : str
-        The network's.
+        Digest of the network.
     clock, baud : int
-        Hz.
+        Frequency of the clock and rate of the UART, Hz.
     pixels : Range
-        Values of an image.
+        Range of the values of an image.
     transfers : int
-        Their number.
+        Number of values of an image.
     logits : Range
+        Range of a logit.
     classes : int
-        Logits of an image.
+        Number of logits of an image.
     counters : tuple of str
         Names of the counters, in the order in which they are read.
     records : tuple of RecordPlan
+        Plans of the records.
     receive, chunk : int
         See :class:`~spikeloom.sw.link.Identity`.
 
     Raises
     ------
     ConfigError
-        If something is larger than the protocol can say, or the clock is too slow for the rate.
+        If a number is too large for the protocol, or the clock is too slow for the rate.
     """
 
     digest: str
@@ -121,21 +124,23 @@ class LinkPlan:
         receive: int = RECEIVE,
         chunk: int = CHUNK,
     ) -> LinkPlan:
-        """Return the link of an accelerator.
+        """Return the plan of an accelerator's link.
 
         Parameters
         ----------
         plan : Plan
-            With counters, if these are to be read.
+            Plan of the accelerator. Its counters, if it has any, can be read through the link.
         clock, baud : int
-            Hz.
+            Frequency of the clock and rate of the UART, Hz.
         records : sequence of str
-            Layers whose counts can be read; the plan then must be one with ``debug``.
+            Names of layers whose counts can be read. They need a plan with ``debug``.
+        receive, chunk : int
+            See :class:`~spikeloom.sw.link.Identity`.
 
         Raises
         ------
         ConfigError
-            If a layer is unknown or has no taps, or something is larger than the protocol can say.
+            If a layer is unknown or has no taps, or a number is too large for the protocol.
         """
         names = [layer.layer.name for layer in plan.layers]
         for name in records:
@@ -185,7 +190,7 @@ class LinkPlan:
 
     @property
     def pace(self) -> float:
-        """Images per second that the line carries at most, were they computed in no time."""
+        """Most images per second that the line can carry, if they were computed in no time."""
         starts = range(0, self.image_bytes, self.chunk)
         sizes = [min(self.chunk, self.image_bytes - start) for start in starts]
         pieces = [Write(0, 0, bytes(size)) for size in sizes]
@@ -201,7 +206,7 @@ class LinkPlan:
 
     @property
     def identity(self) -> Identity:
-        """What the device says of itself."""
+        """Identity that the device gives to a host."""
         return Identity(
             bytes.fromhex(self.digest),
             self.clock,
@@ -218,7 +223,7 @@ class LinkPlan:
         )
 
     def description(self) -> dict[str, Any]:
-        """Return what a manifest says of the link, in JSON values."""
+        """Return the link's description for a manifest, in JSON values."""
         return {
             "baud": self.baud,
             "counters": list(self.counters),

@@ -1,4 +1,4 @@
-"""Which bank is computed when, and what became of it."""
+"""Scheduler: computes the images of the banks in turn, and keeps the state and result of each."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.link.banks import ImageStore, LogitStore
 from spikeloom.hw.link.plan import BANKS, LinkPlan
+from spikeloom.hw.link.stores import ImageStore, LogitStore
 from spikeloom.hw.values import shape_of
 
-#: Bits of a result's cycles.
+#: Bits of the number of clock cycles in a result.
 CYCLE_BITS = 32
 
 
 def bank_signature(plan: LinkPlan) -> wiring.Signature:
-    """Return the signature of what is asked of the banks, and what they say.
+    """Return the signature of the bus by which the server commands the banks.
+
+    A bank holds one image and its result.
 
     Parameters
     ----------
@@ -24,25 +26,25 @@ def bank_signature(plan: LinkPlan) -> wiring.Signature:
     Members
     -------
     write : Out(1), address : Out, byte : Out(8)
-        Into the images; see :class:`~spikeloom.hw.link.banks.ImageStore`.
+        Write port for images; see :class:`~spikeloom.hw.link.stores.ImageStore`.
     bank : Out(1)
-        What ``empty`` and ``run`` are meant for.
+        Bank that ``empty`` and ``run`` refer to. It must not be running when one of them is high.
     empty : Out(1)
-        The bank's image is written: its result is no longer one. Not while it runs.
+        Discards the result of the bank, whose image is about to be written.
     run : Out(1)
-        Compute the bank's image. Not while it runs.
+        Starts to compute the image of the bank.
     running, done : In(2)
-        By bank; neither means empty.
+        State of each bank, one bit a bank; a bank with neither is empty.
     crc, cycles, label : In
-        By bank; those of its result.
+        Result of each bank, in an array.
     fed : In(8)
-        Images that were handed out, modulo 256.
+        Number of images that were sent to the accelerator, modulo 256.
     any : In(1)
-        Some image was handed out.
+        High once an image has been sent to the accelerator.
     last_crc : In(32)
-        CRC-32 of the last image that was handed out, when nothing is running.
+        CRC-32 of the last image that was sent to the accelerator, valid while no bank is running.
     logit_address : Out, logit : In
-        See :class:`~spikeloom.hw.link.banks.LogitStore`.
+        Read port for logits; see :class:`~spikeloom.hw.link.stores.LogitStore`.
     """
     return wiring.Signature(
         {
@@ -67,7 +69,7 @@ def bank_signature(plan: LinkPlan) -> wiring.Signature:
 
 
 class Scheduler(wiring.Component):
-    """Runs the banks' images, one behind the other, in the order in which that was asked.
+    """Computes the images of the banks, in the order of the requests, and keeps the results.
 
     Parameters
     ----------
@@ -76,9 +78,9 @@ class Scheduler(wiring.Component):
     Members
     -------
     bus : In
-        See :func:`bank_signature`.
+        Commands and results; see :func:`bank_signature`.
     image : Out(stream), logits : In(stream)
-        To and from the accelerator.
+        Input and output of the accelerator.
     """
 
     def __init__(self, plan: LinkPlan) -> None:
@@ -108,15 +110,16 @@ class Scheduler(wiring.Component):
             bus.last_crc.eq(images.crc),
         ]
 
-        # A bank waits, is fed to the accelerator, is in flight until its last logit has come; and
-        # is done once both ends are: the last logit may not need the last rows of an image.
+        # An image waits, is then fed to the accelerator, and is in flight until its last logit has
+        # arrived. Its bank is done once the whole image was fed and all logits have arrived, in
+        # either order: the last logit may not depend on the last rows of the image.
         waiting, flying, fed, answered = (
             Signal(BANKS, name=n) for n in ("wait", "fly", "in", "out")
         )
         youngest = Signal()
         feeding, fed_bank = Signal(), Signal()
 
-        # Of two, the one that was not asked for last is the older one.
+        # If both are waiting, the older one is the one that was not requested last.
         oldest = Signal()
         m.d.comb += [
             oldest.eq(Mux(waiting.all(), ~youngest, waiting[1])),
@@ -135,7 +138,7 @@ class Scheduler(wiring.Component):
         with m.If(feeding & ~images.busy):
             m.d.comb += completed.eq(1)
             m.d.sync += feeding.eq(0)
-        # The label is there a cycle after the last logit.
+        # The label follows the last logit one cycle later.
         finished, finished_bank = Signal(), Signal()
         m.d.sync += [finished.eq(answers.done & flying.any()), finished_bank.eq(answers.bank)]
 

@@ -1,34 +1,64 @@
-"""Requests in, replies out: what the protocol asks a device to do."""
+"""Server: takes the requests of the protocol, carries them out, and replies to each."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.engine import COUNTER_BITS
-from spikeloom.hw.engine.select import selected
 from spikeloom.hw.link.frames import CONTENT
+from spikeloom.hw.link.layouts import HEADER, bodies_of
 from spikeloom.hw.link.plan import BANKS, LinkPlan
+from spikeloom.hw.link.replies import Replier, sources_of
 from spikeloom.hw.link.scheduler import bank_signature
 from spikeloom.sw.link import messages as wire
+from spikeloom.sw.link.frames import HEADER_BYTES
 
-#: Bytes of the longest fixed body of a request, that of a request for counts.
-_ARGUMENTS = wire.AskCounts.fixed.size
-_REQUESTS: tuple[type[wire.Message], ...] = (
-    wire.Identify,
-    wire.AskStatus,
-    wire.Write,
-    wire.Run,
-    wire.AskResult,
-    wire.AskCounters,
-    wire.AskCounts,
-    wire.Reset,
-)
+_REQUESTS = tuple(kind for kind in wire.Message.kinds.values() if not kind.kind & wire.REPLY)
+_BODY = bodies_of(_REQUESTS)
+#: Bytes of the longest fixed fields that a request has.
+_BODY_BYTES = _BODY.size // 8
+
+
+class _Request:
+    """The request that is being served, in signals.
+
+    Attributes
+    ----------
+    header : Signal of HEADER
+    body : Signal
+        Fixed fields, one member for each kind of request: ``body.Run.crc`` is the CRC if the
+        request is a ``Run``.
+    length : Signal
+        Bytes of the body so far. It stops at one more than the fixed fields of any request have.
+    reason : Signal of Reason
+        Reason to refuse the request; 0 if there is none.
+    bank : Value
+        The bank that a ``Write``, ``Run`` or ``AskResult`` names: the first field of each.
+    no_bank : Value
+        High if there is no such bank.
+    """
+
+    def __init__(self) -> None:
+        self.header = Signal(HEADER)
+        self.body = Signal(_BODY)
+        self.length = Signal(range(_BODY_BYTES + 2))
+        self.reason = Signal(wire.Reason)
+        self.bank = self.body.AskResult.bank
+        self.no_bank = self.bank >= BANKS
+
+    def asks(self, kind: type[wire.Message]) -> Value:
+        """Return whether the request is of a kind."""
+        return self.header.kind == kind.kind
+
+    def asks_one_of(self, *kinds: type[wire.Message]) -> Value:
+        """Return whether the request is of one of several kinds."""
+        return Cat(self.asks(kind) for kind in kinds).any()
 
 
 class Server(wiring.Component):
-    """Takes contents of frames, does what they ask, and answers each of them, one by one.
+    """Serves requests one by one, in the order in which they come, and replies to each.
 
     Parameters
     ----------
@@ -37,23 +67,25 @@ class Server(wiring.Component):
     Members
     -------
     i : In(stream), o : Out(stream)
-        Contents; see :data:`~spikeloom.hw.link.frames.CONTENT`.
+        Contents of frames, requests in and replies out; see
+        :data:`~spikeloom.hw.link.frames.CONTENT`.
     damaged, dropped : In(16)
-        What the status says of the link.
+        Numbers of frames that were damaged or found no room, for the status.
     banks : Out
         See :func:`~spikeloom.hw.link.scheduler.bank_signature`.
     counters : In
         An array of 32 bits each.
     images0, images1, ... : In(8), word0, word1, ... : In
-        Of each :class:`~spikeloom.hw.link.banks.Recorder`.
+        ``images`` and ``word`` of each :class:`~spikeloom.hw.link.stores.Recorder`.
     address : Out
-        To all recorders.
+        ``address`` of all recorders.
     clear : Out(1)
-        Everything but the link itself is to be reset.
+        High for one cycle to reset everything but the link itself.
     """
 
     def __init__(self, plan: LinkPlan) -> None:
         self.plan = plan
+        self.sources = sources_of(plan)
         longest = max([record.transfers for record in plan.records], default=2)
         super().__init__(
             {
@@ -75,298 +107,224 @@ class Server(wiring.Component):
         plan, banks = self.plan, self.banks
         byte, last = self.i.payload.byte, self.i.payload.last
         taken = self.i.valid & self.i.ready
+        request = _Request()
+        m.submodules.replier = replier = Replier(self.sources)
+        wiring.connect(m, replier.o, wiring.flipped(self.o))
+        self._connect_fields(m, request, replier)
+        self._connect_sources(m, request, replier)
 
-        # --- the request ---
-        header = Signal(data.StructLayout({"version": 8, "kind": 8, "sequence": 16}))
-        arguments = Signal(8 * _ARGUMENTS)
-        # Bytes of the body so far, up to one more than any but a write may have.
-        length = Signal(range(_ARGUMENTS + 2))
-        place = Signal(2)
-        is_kind = {kind: Signal(name=f"is_{kind.__name__}") for kind in _REQUESTS}
-        for kind, flag in is_kind.items():
-            m.d.comb += flag.eq(header.kind == kind.kind)
-        bank = arguments[:8]
-        offset = arguments[8:40]
+        place = Signal(range(HEADER_BYTES))
+        # Bytes of the image from the next one to be written to the end.
         room = Signal(range(plan.image_bytes + 1))
-        reason = Signal(wire.Reason)
-        no_bank = Signal()
-        # A compare of all bits of an offset would be long.
-        outside = Signal()
-        runs = Signal()
-        m.d.comb += [
-            no_bank.eq(bank >= BANKS),
-            outside.eq(offset[len(room) :].any() | (offset[: len(room)] >= plan.image_bytes)),
-            runs.eq(Array(banks.running)[bank[0]]),
-            banks.bank.eq(bank[0]),
-            banks.byte.eq(byte),
-        ]
-
-        # --- the reply: fields, the lowest of those left first, then words of some memory ---
-        fields = self._fields(header, bank[0], reason)
-        sources = self._sources(m)
-        pending, lowest = Signal(len(fields)), Signal(len(fields))
-        source = Signal(len(sources))
-        words = Signal(range(max(count for _, _, count in sources) + 1))
-        index = Signal(range(max(count for _, _, count in sources)))
-        self._addresses(m, index, bank[0])
-        # Either may be the next one.
-        parts = [*fields.values(), *(value for _, value, _ in sources)]
-        sizes = [len(value) // 8 for value in fields.values()] + [size for size, _, _ in sources]
-        chosen = Signal(len(parts))
-        word = Signal(8 * max(sizes))
-        word_left = Signal(range(max(sizes) + 1))
-        m.d.comb += [
-            lowest.eq(pending & -pending),
-            chosen.eq(Cat(lowest, Mux(pending.any(), 0, source))),
-        ]
+        offset = request.body.Write.offset
+        # A comparison of all bits of the offset would be long.
+        outside = offset[len(room) :].any() | (offset[: len(room)] >= plan.image_bytes)
+        m.d.comb += [banks.bank.eq(request.bank[0]), banks.byte.eq(byte)]
 
         with m.FSM():
             with m.State("HEADER"):
-                m.d.comb += self.i.ready.eq(1)
-                m.d.sync += [length.eq(0), reason.eq(0)]
+                # A reply's fields depend on its request, which is kept until the reply is sent.
+                m.d.comb += self.i.ready.eq(replier.i.ready)
                 with m.If(taken):
                     m.d.sync += [
+                        request.length.eq(0),
+                        request.reason.eq(0),
                         place.eq(place + 1),
-                        header.eq(Cat(header.as_value()[8:], byte)),
+                        request.header.eq(Cat(request.header.as_value()[8:], byte)),
                     ]
-                    with m.If(place == 3):
-                        m.next = "ARGUMENTS"
-                    # No content is shorter than a header, so this is its end.
+                    with m.If(place == HEADER_BYTES - 1):
+                        m.next = "BODY"
+                    # No content is shorter than a header, so the header ends here.
                     with m.If(last):
-                        m.d.sync += place.eq(0)
                         m.next = "CHECK"
-            with m.State("ARGUMENTS"):
+            with m.State("BODY"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):
-                    with m.If(length <= _ARGUMENTS):
-                        m.d.sync += length.eq(length + 1)
-                    with m.Switch(length):
-                        for k in range(_ARGUMENTS):
+                    with m.If(request.length <= _BODY_BYTES):
+                        m.d.sync += request.length.eq(request.length + 1)
+                    with m.Switch(request.length):
+                        for k in range(_BODY_BYTES):
                             with m.Case(k):
-                                m.d.sync += arguments[8 * k : 8 * k + 8].eq(byte)
+                                m.d.sync += request.body.bytes[k].eq(byte)
                     with m.If(last):
                         m.next = "CHECK"
                     with m.Elif(
-                        is_kind[wire.Write]
-                        & (header.version == wire.VERSION)
-                        & (length == wire.Write.fixed.size - 1)
+                        request.asks(wire.Write)
+                        & (request.header.version == wire.VERSION)
+                        & (request.length == wire.Write.fixed.size - 1)
                     ):
                         m.next = "WRITE"
             with m.State("WRITE"):
                 m.d.sync += [
                     room.eq(plan.image_bytes - offset),
-                    banks.address.eq(offset + Mux(bank[0], plan.image_bytes, 0)),
+                    banks.address.eq(offset + Mux(request.bank[0], plan.image_bytes, 0)),
                 ]
-                with m.If(no_bank | outside):
-                    m.d.sync += reason.eq(wire.Reason.RANGE)
-                with m.Elif(runs):
-                    m.d.sync += reason.eq(wire.Reason.BUSY)
+                with m.If(request.no_bank | outside):
+                    m.d.sync += request.reason.eq(wire.Reason.RANGE)
+                with m.Elif(self._runs(request)):
+                    m.d.sync += request.reason.eq(wire.Reason.BUSY)
                 with m.Else():
                     m.d.comb += banks.empty.eq(1)
                 m.next = "DATA"
             with m.State("DATA"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):
-                    with m.If((reason == 0) & (room == 0)):
-                        m.d.sync += reason.eq(wire.Reason.RANGE)
-                    with m.Elif(reason == 0):
+                    with m.If((request.reason == 0) & (room == 0)):
+                        m.d.sync += request.reason.eq(wire.Reason.RANGE)
+                    with m.Elif(request.reason == 0):
                         m.d.comb += banks.write.eq(1)
-                        m.d.sync += [
-                            banks.address.eq(banks.address + 1),
-                            room.eq(room - 1),
-                        ]
+                        m.d.sync += [banks.address.eq(banks.address + 1), room.eq(room - 1)]
                     with m.If(last):
-                        m.next = "ANSWER"
+                        m.next = "REPLY"
             with m.State("CHECK"):
-                self._check(m, header, is_kind, length, arguments, runs, reason)
-                m.next = "ANSWER"
-            with m.State("ANSWER"):
-                self._answer(
-                    m, is_kind, arguments, reason, list(fields), pending, words, source, index
-                )
-                m.next = "LATCH"
-            with m.State("FETCH"):
-                # The memories take a cycle.
-                m.next = "LATCH"
-            with m.State("LATCH"):
-                m.d.sync += [
-                    word.eq(selected(chosen, parts)),
-                    word_left.eq(selected(chosen, (Const(size) for size in sizes))),
-                    pending.eq(pending & ~lowest),
-                ]
-                with m.If(~pending.any()):
-                    m.d.sync += [index.eq(index + 1), words.eq(words - 1)]
-                m.next = "WORD"
-            with m.State("WORD"):
-                over = ~pending.any() & (words == 0)
-                m.d.comb += [
-                    self.o.valid.eq(1),
-                    self.o.payload.byte.eq(word[:8]),
-                    self.o.payload.last.eq((word_left == 1) & over),
-                ]
-                with m.If(self.o.ready):
-                    m.d.sync += [word.eq(word >> 8), word_left.eq(word_left - 1)]
-                    with m.If(word_left == 1):
-                        m.next = "FETCH"
-                        with m.If(over):
-                            m.next = "HEADER"
+                self._check(m, request)
+                m.next = "REPLY"
+            with m.State("REPLY"):
+                m.d.comb += replier.i.valid.eq(1)
+                self._reply(m, request, replier.i.payload)
+                m.next = "HEADER"
         return m
 
-    def _fields(
-        self, header: data.View[data.StructLayout], bank: Value, reason: Signal
-    ) -> dict[str, Value]:
-        """Return what heads of replies are made of, in the order in which they are sent.
+    def _runs(self, request: _Request) -> Value:
+        """Return whether the bank that the request names is running."""
+        return Array(self.banks.running)[request.bank[0]]
 
-        Each is read at one moment, and has whole bytes.
-        """
+    def _check(self, m: Module, request: _Request) -> None:
+        """Refuse a request or carry it out; not for a write that has data."""
         banks = self.banks
+        run, counts = request.asks(wire.Run), request.asks(wire.AskCounts)
+        # A write that gets here has no data.
+        wrong_length = request.asks(wire.Write)
+        for kind in _REQUESTS:
+            wrong_length |= request.asks(kind) & (request.length != kind.fixed.size)
+        no_bank = request.asks_one_of(wire.Run, wire.AskResult) & request.no_bank
+        no_words, late = self._check_record(m, request.body.AskCounts)
+        with m.If(request.header.version != wire.VERSION):
+            m.d.sync += request.reason.eq(wire.Reason.VERSION)
+        with m.Elif(~request.asks_one_of(*_REQUESTS)):
+            m.d.sync += request.reason.eq(wire.Reason.KIND)
+        with m.Elif(wrong_length):
+            m.d.sync += request.reason.eq(wire.Reason.LENGTH)
+        with m.Elif(no_bank | (counts & no_words)):
+            m.d.sync += request.reason.eq(wire.Reason.RANGE)
+        with m.Elif(counts & (banks.running.any() | late)):
+            m.d.sync += request.reason.eq(wire.Reason.BUSY)
+        with m.Elif(counts & ~banks.any):
+            m.d.sync += request.reason.eq(wire.Reason.NOTHING)
+        with m.Elif(run & ~self._runs(request)):
+            # A run that is asked for twice is done once.
+            bank = request.bank[0]
+            done = Array(banks.done)[bank]
+            same = Array(banks.crc[b] for b in range(BANKS))[bank] == request.body.Run.crc
+            m.d.comb += banks.run.eq(~(done & same))
+        with m.Elif(request.asks(wire.Reset)):
+            m.d.comb += self.clear.eq(1)
+
+    def _check_record(
+        self, m: Module, asked: data.View[data.StructLayout]
+    ) -> tuple[Signal, Signal]:
+        """Return whether words that are asked for do not exist, and whether they are yet to come.
+
+        Parameters
+        ----------
+        m : Module
+        asked : View
+            Fixed fields of an ``AskCounts``.
+        """
+        missing, late = Signal(init=1), Signal()
+        with m.Switch(asked.record):
+            for k, record in enumerate(self.plan.records):
+                with m.Case(k):
+                    end = asked.first + asked.words
+                    m.d.comb += [
+                        missing.eq((asked.words == 0) | (end > record.transfers)),
+                        late.eq(getattr(self, f"images{k}") != self.banks.fed),
+                    ]
+        return missing, late
+
+    def _reply(self, m: Module, request: _Request, reply: data.View[data.StructLayout]) -> None:
+        """Choose the fields and words that follow the header of the reply; most replies have none.
+
+        Parameters
+        ----------
+        m : Module
+        request : _Request
+        reply : View
+            To be set; see :func:`~spikeloom.hw.link.replies.reply_layout`.
+        """
+
+        def fields(message: type[wire.Message]) -> None:
+            m.d.comb += reply.fields[message.__name__].eq(-1)
+
+        def words(source: str, first: Value | int = 0, count: Value | int | None = None) -> None:
+            m.d.comb += [
+                reply.source[source].eq(1),
+                reply.first.eq(first),
+                reply.words.eq(self.sources[source].words if count is None else count),
+            ]
+
+        with m.If(request.reason != 0):
+            fields(wire.Refusal)
+        with m.Elif(request.asks(wire.Identify)):
+            words("identity")
+        with m.Elif(request.asks(wire.AskStatus)):
+            fields(wire.Status)
+        with m.Elif(request.asks(wire.AskResult)):
+            fields(wire.Result)
+            words("logits")
+        with m.Elif(request.asks(wire.AskCounters)):
+            if self.plan.counters:
+                words("counters")
+        with m.Elif(request.asks(wire.AskCounts)):
+            asked = request.body.AskCounts
+            fields(wire.Counts)
+            with m.Switch(asked.record):
+                for k in range(len(self.plan.records)):
+                    with m.Case(k):
+                        words(f"record{k}", asked.first, asked.words)
+
+    def _connect_fields(self, m: Module, request: _Request, replier: Replier) -> None:
+        """Connect the header and the fixed fields of replies."""
+        banks, fields = self.banks, replier.fields
+        bank = request.bank[0]
         states = [
             Mux(banks.running[b], wire.State.RUNNING, Mux(banks.done[b], wire.State.DONE, 0))
             for b in range(BANKS)
         ]
-
-        def whole(value: Value, size: int) -> Value:
-            return Cat(value, Const(0, 8 * size))[: 8 * size]
-
-        def by_bank(name: str, size: int) -> Value:
-            values = getattr(banks, name)
-            return whole(Mux(bank, values[1], values[0]), size)
-
-        kind = Mux(reason == 0, header.kind | wire.REPLY, wire.Refusal.kind)
-        return {
-            "header": Cat(Const(wire.VERSION, 8), kind[:8], header.sequence),
-            "refusal": Cat(whole(reason, 1), header.kind),
-            "states": Cat(whole(state, 1) for state in states),
-            "link": Cat(self.damaged, self.dropped),
-            "state": whole(Mux(bank, states[1], states[0]), 1),
-            "crc": by_bank("crc", 4),
-            "cycles": by_bank("cycles", 4),
-            "label": by_bank("label", 2),
-            "last_crc": banks.last_crc,
-        }
-
-    def _sources(self, m: Module) -> list[tuple[int, Value, int]]:
-        """Return where words come from: bytes of each, its value, and how many there are."""
-        plan = self.plan
-        body = plan.identity.body()
-        m.submodules.identity = rom = memory.Memory(shape=8, depth=len(body), init=list(body))
-        self._rom = rom.read_port()
-        sources: list[tuple[int, Value, int]] = [
-            (1, self._rom.data, len(body)),
-            (plan.logit_bytes, self.banks.logit.as_unsigned(), plan.classes),
-        ]
-        self._counter = Signal(range(max(2, len(plan.counters))))
-        if plan.counters:
-            # Read at once, so that all bytes are of the same moment.
-            counters = Array(self.counters[k] for k in range(len(plan.counters)))
-            sources.append((COUNTER_BITS // 8, counters[self._counter], len(plan.counters)))
-        else:
-            sources.append((COUNTER_BITS // 8, Const(0), 0))
-        for k, record in enumerate(plan.records):
-            sources.append((record.bytes, getattr(self, f"word{k}"), record.transfers))
-        return sources
-
-    def _addresses(self, m: Module, index: Signal, bank: Value) -> None:
-        logit_bits = len(self.banks.logit_address) - 1
+        kind = Mux(request.reason == 0, request.header.kind | wire.REPLY, wire.Refusal.kind)
         m.d.comb += [
-            self._rom.addr.eq(index),
-            self.banks.logit_address.eq(Cat(index[:logit_bits], bank)),
-            self._counter.eq(index),
+            replier.header.version.eq(wire.VERSION),
+            replier.header.kind.eq(kind),
+            replier.header.sequence.eq(request.header.sequence),
+            fields.Refusal.reason.eq(request.reason),
+            fields.Refusal.request.eq(request.header.kind),
+            fields.Status.bank0.eq(states[0]),
+            fields.Status.bank1.eq(states[1]),
+            fields.Status.damaged.eq(self.damaged),
+            fields.Status.dropped.eq(self.dropped),
+            fields.Result.state.eq(Mux(bank, states[1], states[0])),
+            fields.Counts.crc.eq(banks.last_crc),
+        ]
+        for name in ("crc", "cycles", "label"):
+            values = getattr(banks, name)
+            m.d.comb += fields.Result[name].eq(Mux(bank, values[1], values[0]))
+
+    def _connect_sources(self, m: Module, request: _Request, replier: Replier) -> None:
+        """Connect the sources of words: their addresses, and the words read there."""
+        banks, index, words = self.banks, replier.index, replier.words
+        body = self.plan.identity.body()
+        m.submodules.identity = rom = memory.Memory(shape=8, depth=len(body), init=list(body))
+        identity = rom.read_port()
+        m.d.comb += [
+            identity.addr.eq(index),
+            words.identity.eq(identity.data),
+            banks.logit_address.eq(Cat(index[: self.plan.label_bits], request.bank[0])),
+            words.logits.eq(banks.logit),
             self.address.eq(index),
         ]
-
-    def _check(
-        self,
-        m: Module,
-        header: data.View[object],
-        is_kind: dict[type[wire.Message], Signal],
-        length: Signal,
-        arguments: Signal,
-        runs: Signal,
-        reason: Signal,
-    ) -> None:
-        """Find a reason to refuse any request but a write that has data."""
-        banks = self.banks
-        wanted = Signal.like(length)
-        # A write that gets here has no data.
-        fitting = {kind: flag for kind, flag in is_kind.items() if kind is not wire.Write}
-        m.d.comb += wanted.eq(
-            selected(
-                Cat(fitting.values()), (Const(kind.fixed.size, len(wanted)) for kind in fitting)
-            )
-        )
-        no_bank = (is_kind[wire.Run] | is_kind[wire.AskResult]) & (arguments[:8] >= BANKS)
-        no_words, late = self._record_checks(m, arguments)
-        counts = is_kind[wire.AskCounts]
-        with m.If(header.version != wire.VERSION):
-            m.d.sync += reason.eq(wire.Reason.VERSION)
-        with m.Elif(~Cat(is_kind.values()).any()):
-            m.d.sync += reason.eq(wire.Reason.KIND)
-        with m.Elif(is_kind[wire.Write] | (length != wanted)):
-            m.d.sync += reason.eq(wire.Reason.LENGTH)
-        with m.Elif(no_bank | (counts & no_words)):
-            m.d.sync += reason.eq(wire.Reason.RANGE)
-        with m.Elif(counts & (banks.running.any() | late)):
-            m.d.sync += reason.eq(wire.Reason.BUSY)
-        with m.Elif(counts & ~banks.any):
-            m.d.sync += reason.eq(wire.Reason.NOTHING)
-        with m.Elif(is_kind[wire.Run] & ~runs):
-            # What was asked twice is done once.
-            there = Array(banks.done)[arguments[0]]
-            same = Array(banks.crc[b] for b in range(BANKS))[arguments[0]] == arguments[8:40]
-            m.d.comb += banks.run.eq(~(there & same))
-        with m.Elif(is_kind[wire.Reset]):
-            m.d.comb += self.clear.eq(1)
-
-    def _record_checks(self, m: Module, arguments: Signal) -> tuple[Value, Value]:
-        """Return whether a request for counts asks for what is not there, or not yet."""
-        outside, late = Signal(init=1), Signal()
-        record, first, words = arguments[:8], arguments[8:40], arguments[40:56]
-        m.d.comb += outside.eq(1)
-        for k, plan in enumerate(self.plan.records):
-            with m.If(record == k):
-                m.d.comb += [
-                    outside.eq((words == 0) | (first + words > plan.transfers)),
-                    late.eq(getattr(self, f"images{k}") != self.banks.fed),
-                ]
-        return outside, late
-
-    def _answer(
-        self,
-        m: Module,
-        is_kind: dict[type[wire.Message], Signal],
-        arguments: Signal,
-        reason: Signal,
-        names: list[str],
-        pending: Signal,
-        words: Signal,
-        source: Signal,
-        index: Signal,
-    ) -> None:
-        """Choose the fields of the reply, and what follows them."""
-        m.d.sync += [words.eq(0), source.eq(0), index.eq(0)]
-
-        def reply(*fields: str) -> None:
-            m.d.sync += pending.eq(sum(1 << names.index(name) for name in ("header", *fields)))
-
-        def follow(position: int, count: Value | int) -> None:
-            m.d.sync += [source.eq(1 << position), words.eq(count)]
-
-        reply()
-        with m.If(reason != 0):
-            reply("refusal")
-        with m.Elif(is_kind[wire.Identify]):
-            follow(0, len(self.plan.identity.body()))
-        with m.Elif(is_kind[wire.AskStatus]):
-            reply("states", "link")
-        with m.Elif(is_kind[wire.AskResult]):
-            reply("state", "crc", "cycles", "label")
-            follow(1, self.plan.classes)
-        with m.Elif(is_kind[wire.AskCounters]):
-            follow(2, len(self.plan.counters))
-        with m.Elif(is_kind[wire.AskCounts]):
-            reply("last_crc")
-            m.d.sync += index.eq(arguments[8:40])
-            for k in range(len(self.plan.records)):
-                with m.If(arguments[:8] == k):
-                    follow(3 + k, arguments[40:56])
+        if self.plan.counters:
+            counters = Array(self.counters[k] for k in range(len(self.plan.counters)))
+            counter = Signal(range(len(counters)))
+            m.d.comb += [counter.eq(index), words.counters.eq(counters[counter])]
+        for k in range(len(self.plan.records)):
+            m.d.comb += words[f"record{k}"].eq(getattr(self, f"word{k}"))

@@ -1,4 +1,4 @@
-"""Bytes to and from a pin: 8 data bits, no parity, 1 stop bit."""
+"""UART: a receiver and a transmitter with 8 data bits, no parity and 1 stop bit."""
 
 from __future__ import annotations
 
@@ -11,21 +11,31 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.sw.errors import ConfigError
 
-#: Fewest clock cycles in a bit: the middle of a bit is then missed by a quarter of it at most.
+#: Fewest clock cycles in a bit: samples are then at most a quarter of a bit away from its middle.
 _FEWEST = 4
-#: Cycles in a bit from which on three samples vote.
+#: Clock cycles in a bit from which on the receiver takes the majority of three samples.
 _VOTING = 8
-#: Start bit, data, stop bit.
+#: Number of bits for one byte, start and stop bit included.
 _BITS = 10
 
 
 def ratio(clock: int, baud: int) -> tuple[int, int]:
-    """Return bits and cycles of the shortest time that has a whole number of both.
+    """Return the UART's rate in bits per clock cycle, as a fraction in lowest terms.
+
+    Parameters
+    ----------
+    clock, baud : int
+        Frequency of the clock and rate of the UART, Hz.
+
+    Returns
+    -------
+    (int, int)
+        Numerator and denominator: that many bits take that many clock cycles.
 
     Raises
     ------
     ConfigError
-        If the clock is too slow.
+        If the clock is too slow for the rate, or a number is not a whole one of 1 or more.
     """
     for name, value in (("clock", clock), ("baud", baud)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -40,13 +50,21 @@ def ratio(clock: int, baud: int) -> tuple[int, int]:
 
 
 class _Timing(wiring.Component):
-    """Strobes once per bit, exactly on average, whatever the ratio of clock and rate.
+    """Strobes once per bit, exactly on average for any ratio of clock and rate.
+
+    Parameters
+    ----------
+    clock, baud : int
+        Frequency of the clock and rate of the UART, Hz.
+    half : bool
+        Whether the first strobe comes after half a bit instead of a whole one.
 
     Members
     -------
     run : In(1)
-        While low, the next strobe comes after a whole bit or, with ``half``, after half of one.
+        Enables the strobes. Bits are counted from its rising edge.
     tick : Out(1)
+        High for one cycle per bit.
     """
 
     def __init__(self, clock: int, baud: int, half: bool) -> None:
@@ -65,29 +83,30 @@ class _Timing(wiring.Component):
         with m.If(self.run):
             m.d.sync += phase.eq(Mux(self.tick, following - self.period, following))
         with m.Else():
-            # A start is seen half a cycle late, on average.
+            # The edge of a start bit is seen half a cycle late on average.
             m.d.sync += phase.eq((self.period + self.step) // 2 if self.half else 0)
         return m
 
 
 class UartReceiver(wiring.Component):
-    """Bytes from a pin.
+    """Receives bytes from a pin.
 
-    The pin is sampled in every clock cycle. A start bit that is high again in its middle was noise;
-    a byte whose stop bit is low is left out, and the next one awaited once the pin is high.
+    The pin is sampled in every clock cycle. A start bit that is high in its middle is taken for
+    noise. A byte whose stop bit is low is discarded; the next one can begin once the pin is high.
 
     Parameters
     ----------
     clock, baud : int
-        Hz; at least 4 cycles per bit. From 8 on, the majority of three samples counts. The other
-        end's rate may be 2 % off.
+        Frequency of the clock and rate of the UART, Hz. A bit must have at least 4 clock cycles;
+        if it has 8 or more, the majority of three samples counts. The other end's rate may differ
+        by 2 %.
 
     Members
     -------
     pin : In(1)
-        Asynchronous; high at rest.
+        Asynchronous input, high at rest.
     o : Out(stream of 8 bits)
-        There is no waiting on a wire: a byte that comes before the last one is taken is lost.
+        Bytes. As a wire cannot wait, a byte is lost if the one before it is still on offer.
     """
 
     def __init__(self, clock: int, baud: int) -> None:
@@ -134,12 +153,12 @@ class UartReceiver(wiring.Component):
 
 
 class UartTransmitter(wiring.Component):
-    """Bytes to a pin.
+    """Transmits bytes to a pin.
 
     Parameters
     ----------
     clock, baud : int
-        Hz; at least 4 cycles per bit.
+        Frequency of the clock and rate of the UART, Hz. A bit must have at least 4 clock cycles.
 
     Members
     -------

@@ -32,7 +32,7 @@ class LightChange(NamedTuple):
 
 
 class BoardProcess:
-    """A simulated board's process, and a :class:`~spikeloom.sw.link.Transport` to its UART.
+    """A simulated board's process, and a :class:`~spikeloom.sw.link.Line` to its UART.
 
     Parameters
     ----------

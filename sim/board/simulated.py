@@ -27,7 +27,7 @@ class SimulatedBoard(BoardProcess):
 
     Entering a ``with`` block builds the design and powers it up. Any program can then open
     :attr:`port` to talk to the UART, which is simulated bit by bit at the board's rate, whatever
-    rate the port is set to. The object itself is a :class:`~spikeloom.sw.link.Transport` to the
+    rate the port is set to. The object itself is a :class:`~spikeloom.sw.link.Line` to the
     UART as well.
 
     Simulated time does not follow real time: a clock cycle takes as long as its simulation does.

@@ -135,7 +135,9 @@ def normalise_by_batch_norm(context: Context, node: fx.Node, module: nn.BatchNor
     return _normalised(context, node, node.all_input_nodes[0], factor, shift)
 
 
-def normalise_by_depthwise(context: Context, node: fx.Node, module: nn.Conv2d) -> Value | None:
+def normalise_by_depthwise(
+    context: Context, node: fx.Node, module: nn.Conv1d | nn.Conv2d
+) -> Value | None:
     """Return the input behind a depthwise 1x1 convolution; None if that is a layer of its own."""
     size = set(module.kernel_size) | set(module.stride)
     depthwise = module.groups == module.in_channels == module.out_channels
@@ -149,7 +151,7 @@ def normalise_by_depthwise(context: Context, node: fx.Node, module: nn.Conv2d) -
     return _normalised(context, node, node.all_input_nodes[0], factor, shift)
 
 
-def conv_pads(module: nn.Conv2d) -> bool:
+def conv_pads(module: nn.Conv1d | nn.Conv2d) -> bool:
     """Return whether a 1x1 convolution pads its input."""
     return not isinstance(module.padding, str) and any(module.padding)
 

@@ -1,8 +1,8 @@
 """Images in, labels out: by the golden model, by simulated hardware, or by a board.
 
-:mod:`targets` has the one call for all of them, :func:`run`. A board's images go through
-:mod:`contents`, which says what the board should hold, and :mod:`driver`, which talks to it by
-``spikeloom.sw.link``; :mod:`result` is what comes back.
+:mod:`targets` has the one call for all of them, :func:`run`, which returns an :class:`Inference` of
+:mod:`result`. A board is driven by :mod:`driver`, through ``spikeloom.sw.link``; :mod:`contents`
+describes the network and the values that it should hold.
 """
 
 from spikeloom.sw.inference.contents import Contents, RecordLayout

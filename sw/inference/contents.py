@@ -1,4 +1,4 @@
-"""What a board should hold, and how its values are laid out: from a manifest, or from a network."""
+"""Contents of a board: the network it should hold, and the layout of the values on its link."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import CountInput, DirectInput, Input, Network, Shape, SpikeInput
 from spikeloom.sw.network.record import IntArray
 
-#: Bits of a value in a record: what the contract has ranges for.
+#: Most bits of a value in a record, as of any value in the contract.
 _WIDEST = 48
 _CURE = "build it again"
 
 
 @dataclass(frozen=True)
 class RecordLayout:
-    """A record of the link: what one layer has sent for the last image.
+    """Layout of a record, which holds the transfers of one layer for the last image.
 
     Parameters
     ----------
     layer : str
+        Name of the layer.
     shape : tuple of int
-        (channels, height, width) or (features,).
+        Shape of the layer: (channels, height, width) or (features,).
     lanes, width : int
-        Values of a transfer; bits of a value.
+        Number of values in a transfer, and bits of a value.
     signed : bool
+        Whether values are two's complement.
     size, transfers : int
-        Bytes of a word, which holds one transfer; words of an image.
+        Bytes of a word, which holds one transfer, and number of words.
     """
 
     layer: str
@@ -46,11 +48,11 @@ class RecordLayout:
 
     @property
     def on_link(self) -> Record:
-        """What the device says of it."""
+        """The record's size, as the device must give it."""
         return Record(self.size, self.transfers)
 
     def counts(self, words: bytes) -> IntArray:
-        """Return what a record's words hold, summed over the timesteps, of the layer's shape."""
+        """Return the values in a record's words, summed over timesteps, in the layer's shape."""
         values = unpack_words(words, self.size, self.lanes, self.width, self.signed)
         counts: IntArray = counts_of(self.shape, values[None])[0]
         return counts
@@ -58,22 +60,24 @@ class RecordLayout:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a board should hold.
+    """The network that a board should hold, and the parameters of its link.
 
     Parameters
     ----------
     name, digest : str
-        Of the network.
+        Name and digest of the network.
     input : Input
-        Of the network. One that comes from a manifest has the shape, time axis and largest value of
-        the network's, but not always its kind.
+        Input of the network. If it comes from a manifest, it has the shape, time axis and largest
+        value of the network's input, but not always its kind.
     output : tuple of int
         Shape of the output layer.
     counters : tuple of str or None
-        ``layer.counter``, in the order in which they are read; None if that is not known.
+        Names of the counters, as ``layer.counter``, in the order in which they are read; None if
+        they are unknown.
     records : tuple of RecordLayout or None
+        Layouts of the records; None if they are unknown.
     baud : int or None
-        Hz.
+        Rate of the UART, Hz; None if it is unknown.
     """
 
     name: str
@@ -86,16 +90,16 @@ class Contents:
 
     @staticmethod
     def of(source: Network | Manifest) -> Contents:
-        """Return the contents that a manifest describes, or those of any board for a network.
+        """Return the contents of a board with a manifest's design, or with any design of a network.
 
         Raises
         ------
         FileFormatError
-            If a manifest lacks something.
+            If the manifest is incomplete or contradicts itself.
         ConfigError
-            If its design has no link.
+            If the manifest's design has no link.
         LinkError
-            If its link speaks another version of the protocol.
+            If the manifest's link speaks another version of the protocol.
         """
         if isinstance(source, Manifest):
             source.require_link()
@@ -109,7 +113,7 @@ class Contents:
         Raises
         ------
         ConfigError
-            If there are none, or no manifest says which ones there are.
+            If there are none, or they are unknown without a manifest.
         """
         if self.counters is None:
             raise ConfigError("which counters a board has is in its manifest: open it with that")
@@ -123,7 +127,7 @@ class Contents:
         Raises
         ------
         ConfigError
-            If the layer has none, or no manifest says which ones there are.
+            If the layer has no record, or the records are unknown without a manifest.
         """
         if self.records is None:
             raise ConfigError(
@@ -174,7 +178,7 @@ def _of_manifest(content: Mapping[str, Any], where: str) -> Contents:
 
 
 def _input(entry: Mapping[str, Any], where: str) -> Input:
-    """Return an input of the same images as the network's."""
+    """Return an input that takes the same images as the network's."""
     steps = entry.get("timesteps")
     shape, highest = _shape(entry, where), _get(entry, "highest", int, where)
     try:

@@ -1,4 +1,4 @@
-"""Images through a board: into the order of its stream, packed, sent; results put back in order."""
+"""Board driver: sends images to a board, and returns its results in the order of the network."""
 
 from __future__ import annotations
 
@@ -19,33 +19,34 @@ from spikeloom.sw.golden import check_images, lowest_argmax
 from spikeloom.sw.golden.streams import in_network_order, pixel_stream
 from spikeloom.sw.inference.contents import Contents
 from spikeloom.sw.inference.result import Inference, Progress
-from spikeloom.sw.link import PATIENCE, Client, Result, Traffic, pack
+from spikeloom.sw.link import IMAGE_TIMEOUT, Client, Result, Traffic, pack
 from spikeloom.sw.link.manifest import Manifest
-from spikeloom.sw.link.serial import SerialTransport
+from spikeloom.sw.link.serial import SerialLine
 from spikeloom.sw.network import Network
 
-#: Rate of a board whose manifest is not at hand.
+#: Rate of the UART if no manifest gives another, Hz.
 BAUD = 3_000_000
-#: Bits of a request and its answer, with room to spare: all that may be under way, all escaped.
+#: Upper bound for the bits of all requests and replies under way, with every byte escaped.
 _LONGEST = 40_000
+#: Counters wrap around at this value.
 _WRAP = 1 << 32
 
 
 class BoardDriver:
-    """A board that holds a network.
+    """Driver of a board that holds a network.
 
     Parameters
     ----------
     contents : Contents
-        What it should hold.
+        Contents that the board should have.
     client : Client
-        On its link.
+        Client on the board's link.
 
     Raises
     ------
     LinkError
-        If the board does not answer, speaks another version of the protocol, or holds something
-        else.
+        If the board does not answer, speaks another version of the protocol, or has other
+        contents.
     """
 
     def __init__(self, contents: Contents, client: Client) -> None:
@@ -60,44 +61,45 @@ class BoardDriver:
         source: Network | Manifest | str | Path,
         port: str,
         baud: int | None = None,
-        patience: float = PATIENCE,
+        patience: float = IMAGE_TIMEOUT,
     ) -> Self:
-        """Return the driver of a board on a serial port, to be closed, or used in a ``with``.
+        """Return the driver of a board on a serial port. Close it, or use it in a ``with`` block.
 
         Parameters
         ----------
         source : Network, Manifest, or path of a manifest
-            What the board should hold. A manifest also says how to read counters and counts.
+            Network that the board should hold. Counters and counts can be read with a manifest
+            only.
         port : str
-            See :class:`~spikeloom.sw.link.serial.SerialTransport`.
+            See :class:`~spikeloom.sw.link.serial.SerialLine`.
         baud : int, optional
-            By default the manifest's, or 3,000,000.
+            Rate of the UART, Hz; by default the manifest's, or 3,000,000.
         patience : float
-            Seconds that an image may be computed. More than the default also lengthens, in
-            proportion, how long a reply is waited for: what is slow there is a simulated board.
+            Longest time for which an image may be computed, in seconds. More than the default also
+            lengthens the wait for replies in proportion, as a simulated board needs it.
 
         Raises
         ------
         FileFormatError
             If there is no such manifest.
         LinkError
-            If there is no such port, or the board is not what it should be.
+            If there is no such port, or the board does not answer or has other contents.
         """
         if isinstance(source, (str, Path)):
             source = Manifest.load(source)
         contents = Contents.of(source)
         rate = baud or contents.baud or BAUD
-        transport = SerialTransport(port, rate)
+        line = SerialLine(port, rate)
         try:
-            timeout = (0.25 + _LONGEST / rate) * max(1.0, patience / PATIENCE)
-            return cls(contents, Client(transport, timeout=timeout, patience=patience))
+            timeout = (0.25 + _LONGEST / rate) * max(1.0, patience / IMAGE_TIMEOUT)
+            return cls(contents, Client(line, timeout=timeout, image_timeout=patience))
         except BaseException:
-            transport.close()
+            line.close()
             raise
 
     def close(self) -> None:
-        """Let go of the port."""
-        self.client.transport.close()
+        """Release the port."""
+        self.client.line.close()
 
     def __enter__(self) -> Self:
         return self
@@ -117,15 +119,16 @@ class BoardDriver:
         counts: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Inference:
-        """Compute images; one is computed while the next one travels.
+        """Compute images. While one image is computed, the next one is sent.
 
         Parameters
         ----------
         images : array or tensor of integers, shape (N, *input.image_shape)
         counts : sequence of str
-            Layers whose counts are wanted, of all images. The board keeps those of one image, so
-            each is then waited for and its counts read, before the next one is sent.
+            Layers whose counts to return for all images. As the board keeps the counts of one
+            image only, they are then read before the next image is sent.
         progress : callable, optional
+            See :data:`~spikeloom.sw.inference.Progress`.
 
         Raises
         ------
@@ -143,7 +146,7 @@ class BoardDriver:
         kept: dict[str, list[Tensor]] = {layer: [] for layer in counts}
         counters: dict[str, int] = {}
         found: list[Result] = []
-        # A reset, with which counters begin anew, comes before each batch.
+        # Each batch begins with a reset, which clears the counters.
         for batch in [pixels[k : k + 1] for k in range(len(pixels))] if counts else [pixels]:
             for result in self.client.infer(self._packed(batch)):
                 found.append(result)
@@ -172,23 +175,23 @@ class BoardDriver:
         )
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """Return the counters of each layer, since the last call of :meth:`infer` began.
+        """Return the counters of each layer since the last call of :meth:`infer`.
 
         Raises
         ------
         ConfigError
-            If the board has none, or no manifest says which ones it has.
+            If there are none, or they are unknown without a manifest.
         """
         names = self.contents.require_counters()
         return _by_layer(dict(zip(names, self.client.counters(), strict=True)))
 
     def counts(self, layer: str) -> Tensor:
-        """Return the counts of a layer, of the layer's shape, for the last image.
+        """Return the counts of a layer for the last image, in the layer's shape.
 
         Raises
         ------
         ConfigError
-            If the board keeps none of this layer, or no image has been computed yet.
+            If the board does not keep them, or no image has been computed yet.
         LinkError
             If the board computed another image last.
         """
@@ -210,7 +213,7 @@ class BoardDriver:
             yield self._last
 
     def _require_layout(self) -> None:
-        """Require that values, counters and records are those of the contents."""
+        """Raise `LinkError` unless values, logits, counters and records are as in the contents."""
         identity, contents = self.client.identity, self.contents
         compared: list[tuple[str, object, object]] = [
             ("values of an image", identity.transfers, math.prod(contents.input.image_shape)),
@@ -221,10 +224,10 @@ class BoardDriver:
         if contents.records is not None:
             kept = tuple(record.on_link for record in contents.records)
             compared.append(("records", _sizes(identity.records), _sizes(kept)))
-        for what, found, expected in compared:
+        for name, found, expected in compared:
             if found != expected:
                 raise LinkError(
-                    f"the board has the right network, but {found} {what}, not {expected}: load "
+                    f"the board has the right network, but {found} {name}, not {expected}: load "
                     f"the bitstream of this manifest"
                 )
 

@@ -1,4 +1,4 @@
-"""What came of images, whatever ran them."""
+"""Results of inference, in the same form for the golden model, a simulation and a board."""
 
 from __future__ import annotations
 
@@ -12,34 +12,38 @@ from torch import Tensor
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.link import Traffic
 
-#: ``progress(stage, done, total)``: ``"run"`` counts images; a simulation has stages of its own.
+#: ``progress(stage, done, total)`` is called as work proceeds. In stage ``"run"``, images are
+#: counted; a simulation has further stages.
 Progress = Callable[[str, int, int], object]
 
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """What came of N images; tensors are of type int64, and the same whatever ran them.
+    """Results of N images. Logits, labels and counts are the same for all targets.
 
     Parameters
     ----------
     target : str
-        What ran them.
-    logits : Tensor, shape (N, K)
-    labels : Tensor, shape (N,)
-        Index of the largest logit; of several, the lowest.
-    counts : mapping of str to Tensor of shape (N, *shape)
-        Spikes summed over the timesteps, of the layers that were asked for.
+        Name of the target that ran the images.
+    logits : Tensor of int64, shape (N, K)
+        In the order of the network: a feature map is flattened channel by channel.
+    labels : Tensor of int64, shape (N,)
+        Index of the largest logit, the lowest of equals.
+    counts : mapping of str to Tensor of int64, shape (N, *shape)
+        Spikes summed over the timesteps, for each layer that was asked for.
     seconds : float
-        From the first image to the last result.
-    cycles : Tensor of shape (N,), or None
-        Clock cycles of each image, from its first value to its last logit, where that was counted.
+        Time from the first image to the last result.
+    cycles : Tensor of int64, shape (N,), or None
+        Clock cycles of each image, from its first value to its last logit; None if the target does
+        not count them.
     cycles_per_image : float or None
-        Their average; in a simulation, all clock cycles by all images, which overlap there.
+        Average of ``cycles``. In a simulation, where images overlap: all clock cycles, divided by
+        the number of images.
     counters : mapping of str to mapping of str to int, or None
-        Of each layer, where there are some: ``cycles``, ``starved``, ``blocked``, ``events``. On a
-        board, they also count while the accelerator waits for the link, and modulo 2^32.
+        Counters of each layer, if there are any: ``cycles``, ``starved``, ``blocked``, ``events``.
+        On a board, they are modulo 2^32, and count on while the accelerator waits for the link.
     traffic : Traffic or None
-        What passed on a board's link, and what of it was resent.
+        Numbers of requests and images on a board's link, with those that were sent again.
     """
 
     target: str
@@ -54,16 +58,16 @@ class Inference:
 
     @property
     def images_per_second(self) -> float:
-        """Images by seconds, those of the link included."""
+        """Images per second, with the time on the link included."""
         return len(self.labels) / self.seconds
 
     def accuracy(self, labels: npt.ArrayLike | Tensor) -> float:
-        """Return the fraction of ``labels``, shape (N,), that were found.
+        """Return the fraction of images whose label equals that in ``labels``, shape (N,).
 
         Raises
         ------
         DataError
-            If there is not one for each image.
+            If there is not one label for each image.
         """
         wanted = torch.as_tensor(labels)
         if wanted.shape != self.labels.shape:

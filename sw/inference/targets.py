@@ -1,4 +1,4 @@
-"""What can run a network: the golden model, simulated hardware, a board."""
+"""Targets, which run a network: the golden model, simulated hardware, and a board."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference.contents import Contents
 from spikeloom.sw.inference.driver import BoardDriver
 from spikeloom.sw.inference.result import Inference, Progress
-from spikeloom.sw.link import PATIENCE
+from spikeloom.sw.link import IMAGE_TIMEOUT
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.link.serial import known_ports
 from spikeloom.sw.network import Network
@@ -33,7 +33,7 @@ Images = npt.ArrayLike | Tensor
 
 
 class Target(Registered, ABC):
-    """What runs a network; each kind is a dataclass of its options and is found by its name."""
+    """Base of targets. Each is a dataclass of its options, and is found by its name."""
 
     name: ClassVar[str]
     kinds: ClassVar[dict[str, type[Target]]] = {}
@@ -66,8 +66,8 @@ class Target(Registered, ABC):
                 raise ConfigError(
                     f"target {name!r} has no option {option!r}: it has {', '.join(known_options)}"
                 )
-        made: Target = target(**options)
-        return made
+        found: Target = target(**options)
+        return found
 
 
 def run(
@@ -79,21 +79,21 @@ def run(
     progress: Progress | None = None,
     **options: Any,
 ) -> Inference:
-    """Compute images, with the same result whatever computes them.
+    """Compute images on a target. The results are the same on all targets.
 
     Parameters
     ----------
     images : array or tensor of integers, shape (N, *network.input.image_shape)
     network : Network, Manifest, or path
-        A path that ends in ``.json`` is that of a manifest, which a board alone can be run with.
+        A path that ends in ``.json`` is that of a manifest, which is for a board only.
     target : {"golden", "sim", "board"}
-        The golden model; the network's Verilog in simulation; a board.
+        The golden model, the network's Verilog in simulation, or a board.
     counts : sequence of str
-        Layers whose counts are wanted.
+        Layers whose counts to return.
     progress : callable, optional
         See :data:`~spikeloom.sw.inference.Progress`.
     **options
-        Of :class:`GoldenTarget`, :class:`SimTarget` or :class:`BoardTarget`.
+        Parameters of :class:`GoldenTarget`, :class:`SimTarget` or :class:`BoardTarget`.
 
     Returns
     -------
@@ -102,11 +102,12 @@ def run(
     Raises
     ------
     ConfigError
-        If the target, an option or a layer does not exist, or the target needs a network.
+        If the target, an option or a layer does not exist, or the target needs a network instead
+        of a manifest.
     DataError
-        If the images do not fit.
+        If the images do not fit the network's input.
     LinkError
-        If a board does not answer, or holds another network.
+        If the board does not answer, or holds another network.
     """
     source = read(network) if isinstance(network, (str, Path)) else network
     chosen = Target.find(target, **options)
@@ -116,13 +117,13 @@ def run(
 
 
 def read(path: str | Path) -> Network | Manifest:
-    """Read a network, or a manifest, whose name ends in ``.json``."""
+    """Read a network, or a manifest if the path ends in ``.json``."""
     return Manifest.load(path) if Path(path).suffix == ".json" else contract.load(path)
 
 
 @dataclass(frozen=True)
 class GoldenTarget(Target, name="golden"):
-    """The golden model.
+    """Target that runs the golden model.
 
     Parameters
     ----------
@@ -157,14 +158,15 @@ class GoldenTarget(Target, name="golden"):
 
 @dataclass(frozen=True)
 class SimTarget(Target, name="sim"):
-    """The network's Verilog, in Verilator.
+    """Target that simulates the network's Verilog in Verilator.
 
     Parameters
     ----------
     config : HardwareConfig, optional
-        With taps, if counts are wanted, and with counters, by default.
+        Configuration of the accelerator, by default with counters. Taps are added if counts are
+        asked for.
     build_dir : path
-        Where simulators are kept.
+        Folder that keeps simulators.
     """
 
     config: HardwareConfig | None = None
@@ -207,23 +209,24 @@ class SimTarget(Target, name="sim"):
 
 @dataclass(frozen=True)
 class BoardTarget(Target, name="board"):
-    """A board.
+    """Target that runs images on a board.
 
     Parameters
     ----------
     port : str, optional
-        Serial port; see :meth:`~spikeloom.sw.inference.BoardDriver.open`.
+        Serial port of the board.
     baud : int, optional
-        Hz; the manifest's if left out.
+        Rate of the UART, Hz; by default the manifest's.
     patience : float
-        Seconds that an image may be computed.
+        Longest time for which an image may be computed, in seconds; see
+        :meth:`~spikeloom.sw.inference.BoardDriver.open`.
     driver : BoardDriver, optional
-        An open one, in place of a port; it stays open, and its manifest counts.
+        An open driver to use instead of a port. It stays open, and its manifest is the one used.
     """
 
     port: str | None = None
     baud: int | None = None
-    patience: float = PATIENCE
+    patience: float = IMAGE_TIMEOUT
     driver: BoardDriver | None = None
 
     def run(

@@ -1,4 +1,4 @@
-"""Requests to a device, sent again until they are answered, and nothing believed but answers."""
+"""Client: sends requests to a device, repeats them until they are answered, checks the replies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from spikeloom.sw.errors import DataError, LinkError
 from spikeloom.sw.link.frames import HEADER_BYTES, Decoder, encode
+from spikeloom.sw.link.line import Line
 from spikeloom.sw.link.messages import (
     VERSION,
     AskCounters,
@@ -33,16 +34,21 @@ from spikeloom.sw.link.messages import (
     content,
     parse,
 )
-from spikeloom.sw.link.transport import Transport
 
-#: Seconds that an image may be computed, unless said otherwise.
-PATIENCE = 10.0
+#: Default of the longest time for which an image may be computed, in seconds.
+IMAGE_TIMEOUT = 10.0
 _SEQUENCES = 1 << 16
 _Reply = TypeVar("_Reply", bound=Message)
 
 
 class RefusedError(LinkError):
-    """The device has understood a request and says that it cannot meet it."""
+    """The device has understood a request, but cannot carry it out.
+
+    Attributes
+    ----------
+    reason : int
+        A :class:`~spikeloom.sw.link.messages.Reason`, or a number that this host does not know.
+    """
 
     def __init__(self, request: Message, reason: int) -> None:
         self.reason = reason
@@ -63,18 +69,18 @@ _REASONS = {
 
 @dataclass
 class Traffic:
-    """What has passed since a client was made.
+    """Numbers of requests and images since a client was created.
 
     Parameters
     ----------
     requests : int
         Requests that were answered.
     resent : int
-        Requests that were sent once more, because no answer came in time.
+        Requests that were sent again, because no reply arrived in time.
     stray : int
-        Whole frames that answered nothing that was asked: of another sequence number or kind.
+        Intact frames that were no reply to a pending request, by their sequence number or kind.
     repeated : int
-        Images that were sent once more, because the device had lost them or computed others.
+        Images that were sent again, because the device had lost them or computed others.
     """
 
     requests: int = 0
@@ -93,66 +99,69 @@ class _Pending:
 
 
 class Client:
-    """Talks to one device.
+    """Client of one device.
 
     Parameters
     ----------
-    transport : Transport
+    line : Line
+        Line to the device.
     timeout : float
-        Seconds to wait for the next reply before what is unanswered is sent again: more than the
-        longest message takes, twice, plus what the computer and its adapter add.
+        Longest wait for the next reply, in seconds; unanswered requests are then sent again. It
+        must be more than twice the time of the longest message, plus the delays of the computer
+        and its adapter.
     attempts : int
-        How often a request is sent at most.
-    patience : float
-        Seconds that an image may be computed.
+        Most times that one request is sent.
+    image_timeout : float
+        Longest time for which an image may be computed, in seconds.
     clock : callable
-        Returns seconds, ever growing.
+        Returns the time in seconds, like :func:`time.monotonic`.
 
     Attributes
     ----------
     traffic : Traffic
     decoder : Decoder
-        Its ``damaged`` counts pieces that were no frames.
+        Its ``damaged`` counts the pieces received that were not frames.
     """
 
     def __init__(
         self,
-        transport: Transport,
+        line: Line,
         *,
         timeout: float = 0.25,
         attempts: int = 12,
-        patience: float = PATIENCE,
+        image_timeout: float = IMAGE_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.transport = transport
+        self.line = line
         self.timeout = timeout
         self.attempts = attempts
-        self.patience = patience
+        self.image_timeout = image_timeout
         self.clock = clock
         self.decoder = Decoder()
         self.traffic = Traffic()
-        # Not where the last client began: its late replies answer nothing of this one's.
+        # Begin at random, so that late replies to an earlier client match no request of this one.
         self._sequence = int.from_bytes(os.urandom(2), "little")
         self._identity: Identity | None = None
 
     @property
     def identity(self) -> Identity:
-        """What the device is; asked for once."""
+        """Identity of the device, which is asked for once."""
         if self._identity is None:
             self._identity = self._ask(Identify(), Identity)
         return self._identity
 
     def require(self, digest: str) -> None:
-        """Refuse a device that holds another network.
+        """Require that the device holds a certain network.
 
         Parameters
         ----------
         digest : str
-            ``Network.digest``.
+            ``Network.digest`` of the network.
 
         Raises
         ------
         LinkError
+            If it holds another one.
         """
         found = self.identity.digest.hex()
         if found != digest:
@@ -166,19 +175,19 @@ class Client:
         return self._ask(AskStatus(), Status)
 
     def reset(self) -> None:
-        """Give up whatever the device computes, and empty its banks."""
+        """Make the device abandon all images and empty its banks."""
         self.exchange([Reset()])
 
     def write(self, bank: int, image: bytes) -> None:
-        """Write a packed image into a bank that does not run."""
+        """Write a packed image into a bank that is not running."""
         self.exchange(self._writes(bank, image))
 
     def run(self, bank: int, image: bytes) -> None:
-        """Compute the image that was written into a bank."""
+        """Start to compute the image that was written into a bank."""
         self.exchange([Run(bank, zlib.crc32(image))])
 
     def result(self, bank: int) -> Result:
-        """Return a bank's result as it is now, whatever its state."""
+        """Return a bank's result at this moment, whatever the bank's state."""
         return self._checked(self._ask(AskResult(bank), Result))
 
     def counters(self) -> tuple[int, ...]:
@@ -189,14 +198,14 @@ class Client:
         return reply.values
 
     def counts(self, record: int, image: bytes) -> bytes:
-        """Return what a layer has sent for the last image that was computed.
+        """Return the words of a record: a layer's transfers for the last image that was computed.
 
         Parameters
         ----------
         record : int
             Index in ``identity.records``.
         image : bytes
-            The packed image that was computed last, to be compared with what the device says.
+            The packed image that was computed last, whose CRC-32 must be the record's.
 
         Raises
         ------
@@ -221,10 +230,10 @@ class Client:
         return b"".join(pieces)
 
     def infer(self, images: Iterable[bytes]) -> Iterator[Result]:
-        """Compute packed images, one after the other, and yield their results in order.
+        """Compute packed images one after the other, and yield their results in order.
 
-        The next image travels while one is computed. Each result is that of the image that was
-        sent, by the CRC-32 that the device has formed over what it computed.
+        While one image is computed, the next one is sent. The CRC-32 in each result, which the
+        device forms over the image that it computes, is compared with that of the image sent.
 
         Raises
         ------
@@ -250,7 +259,7 @@ class Client:
         Parameters
         ----------
         requests : sequence of Message
-            Such that their order does not matter.
+            Requests that may be carried out in any order.
 
         Returns
         -------
@@ -260,9 +269,9 @@ class Client:
         Raises
         ------
         RefusedError
-            If the device refuses one.
+            If the device refuses a request.
         LinkError
-            If one stays unanswered, or the device speaks another version of the protocol.
+            If a request stays unanswered, or the device speaks another version of the protocol.
         """
         asked = [self._pending(request) for request in requests]
         waiting = dict(asked)
@@ -306,21 +315,21 @@ class Client:
             )
         self.traffic.resent += pending.sent > 0
         pending.sent += 1
-        self.transport.write(pending.frame)
+        self.line.write(pending.frame)
 
     def _receive(self, under_way: dict[int, _Pending]) -> bool:
-        """Take replies to what is under way; return whether one came in time."""
+        """Receive replies to requests under way; return whether one arrived in time."""
         end = self.clock() + self.timeout
         while (left := end - self.clock()) > 0:
             answered = False
-            for whole in self.decoder.feed(self.transport.read(left)):
+            for whole in self.decoder.feed(self.line.read(left)):
                 answered |= self._match(whole, under_way)
             if answered:
                 return True
         return False
 
     def _match(self, whole: bytes, under_way: dict[int, _Pending]) -> bool:
-        """Hand a content to the request that it answers; return whether there is one."""
+        """Hand a content to the request that it answers; return whether there is such a request."""
         if whole[0] == VERSION:
             try:
                 reply, sequence = parse(whole)
@@ -365,27 +374,27 @@ class Client:
                 self.run(bank, image)
                 return
             except RefusedError as refused:
-                # A request that came once more, late, has started the bank.
+                # A late repetition of an earlier request has started the bank.
                 if refused.reason != Reason.BUSY:
                     raise
-                self._settled(bank)
+                self._await_result(bank)
         raise LinkError(f"the board was started by others {self.attempts} times: is it used twice?")
 
-    def _settled(self, bank: int) -> Result:
-        """Return a bank's result once the bank is not running."""
-        end = self.clock() + self.patience
+    def _await_result(self, bank: int) -> Result:
+        """Wait until a bank is not running, and return its result."""
+        end = self.clock() + self.image_timeout
         while (result := self.result(bank)).state == State.RUNNING:
             if self.clock() > end:
                 raise LinkError(
-                    f"the board has not computed an image in {self.patience:g} seconds: give it "
-                    f"more patience if it is a slow one, or else reset or program it"
+                    f"the board has not computed an image in {self.image_timeout:g} seconds: give "
+                    f"it more patience if it is a slow one, or else reset or program it"
                 )
         return result
 
     def _finished(self, bank: int, image: bytes) -> Result:
-        """Wait for a bank's result; send the image once more if it is not that of the image."""
+        """Wait for the result of an image in a bank; send the image again if it got lost."""
         for _ in range(self.attempts):
-            result = self._settled(bank)
+            result = self._await_result(bank)
             if result.state == State.DONE and result.crc == zlib.crc32(image):
                 return result
             self.traffic.repeated += 1

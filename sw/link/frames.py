@@ -1,20 +1,20 @@
-"""Frames: contents between flags, with escapes in between and a CRC-32 at the end."""
+"""Frames: a message's content and its CRC-32, escaped, between two flags."""
 
 from __future__ import annotations
 
 import zlib
 
-#: Begins and ends a frame, and stands nowhere else.
+#: Byte at the beginning and the end of a frame, and nowhere else.
 FLAG = 0x7E
-#: Says that the next byte was changed by :data:`FLIP`.
+#: Byte before one that was combined with :data:`FLIP`.
 ESCAPE = 0x7D
-#: What an escaped byte is changed by.
+#: Exclusive-or mask of an escaped byte.
 FLIP = 0x20
 #: Bytes of the CRC-32.
 CRC_BYTES = 4
-#: Bytes of the header, which every content begins with.
+#: Bytes of the header at the beginning of every content.
 HEADER_BYTES = 4
-#: The longest content that a decoder takes, in bytes.
+#: Bytes of the longest content that a decoder accepts by default.
 LONGEST = 1 << 17
 
 _ESCAPED = {byte ^ FLIP: byte for byte in (FLAG, ESCAPE)}
@@ -44,20 +44,20 @@ def encode(content: bytes) -> bytes:
 
 
 class Decoder:
-    """Finds the frames in a stream of bytes, whatever lies between them.
+    """Finds the frames in a stream of bytes.
 
-    What is no frame is left out. After any damage, the next flag begins anew: a frame that is
-    whole, flags included, is always found.
+    Anything that is not a frame is skipped. Damage never reaches beyond the next flag: an intact
+    frame, flags included, is always found.
 
     Parameters
     ----------
     longest : int
-        Contents of more bytes are no frames.
+        Bytes of the longest content. Frames with a longer one are skipped.
 
     Attributes
     ----------
     damaged : int
-        Pieces between flags that were no frames.
+        Number of pieces between flags that were not frames.
     """
 
     def __init__(self, longest: int = LONGEST) -> None:
@@ -65,7 +65,7 @@ class Decoder:
         self.damaged = 0
         self._bytes = bytearray()
         self._escaped = False
-        # Before the first flag, and once a piece is known to be no frame.
+        # Set before the first flag, and once a piece is known not to be a frame.
         self._skip = True
         self._any = False
 
@@ -75,7 +75,7 @@ class Decoder:
         Parameters
         ----------
         data : bytes
-            As many as there are; frames may lie across calls.
+            Any number of bytes; a frame may be spread over several calls.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class Decoder:
         return found
 
     def _content(self) -> bytes | None:
-        """Return the content of what lies between two flags, or None if that is no frame."""
+        """Return the content of the bytes since the last flag, or None if they are not a frame."""
         if self._skip or self._escaped or len(self._bytes) < HEADER_BYTES + CRC_BYTES:
             return None
         content, crc = bytes(self._bytes[:-CRC_BYTES]), self._bytes[-CRC_BYTES:]

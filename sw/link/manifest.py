@@ -1,4 +1,4 @@
-"""What a bitstream is, in JSON beside it."""
+"""Manifests: JSON files beside bitstreams that describe the design of a board."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _CURE = "build again"
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest.
+    """Description of a board's design: its network, hardware, link and bitstream.
 
     Parameters
     ----------
     content : mapping
-        JSON values. ``board`` and ``device``; ``network`` (name, digest, accuracy, data set);
+        JSON values: ``board`` and ``device``; ``network`` (name, digest, accuracy, data set);
         ``config`` (lanes, events, ...); ``hardware``, the sidecar of its accelerator; ``tools``
         (versions); ``resources`` (used and available); ``clock_mhz`` and ``fmax_mhz``;
-        ``prediction`` (cycles and images per second) or null; ``self_test`` and ``link`` (protocol
-        version and register map), each or null; ``bitstream`` (file name beside the manifest,
-        SHA-256), or null where a vendor's tool makes it.
+        ``prediction`` (cycles and images per second), or null; ``self_test`` and ``link`` (protocol
+        version and register map), or null; ``bitstream`` (file name beside the manifest, SHA-256),
+        or null if a vendor's tool makes it.
     path : Path
-        Where it lies, and its bitstream beside it.
+        Path of the manifest; the bitstream lies beside it.
     """
 
     content: Mapping[str, Any]
@@ -40,24 +40,24 @@ class Manifest:
 
     @property
     def bitstream(self) -> Path | None:
-        """Path of the bitstream."""
+        """Path of the bitstream; None if a vendor's tool makes it."""
         entry = self.content["bitstream"]
         return None if entry is None else self.path.parent / entry["file"]
 
     @property
     def overlay(self) -> bool:
-        """Whether it is of an overlay: an accelerator behind AXI, and no link to a host."""
+        """Whether the design is an overlay: an accelerator behind AXI, without a link to a host."""
         hardware = self.content.get("hardware")
         return isinstance(hardware, Mapping) and "axi" in hardware
 
     @property
     def project(self) -> str:
-        """How Vivado makes the bitstream: a command, and the folder to run it in."""
+        """The command by which Vivado makes the bitstream, and the folder to run it in."""
         script = "overlay.tcl" if self.overlay else "top.tcl"
         return f"`vivado -mode batch -source {script}` in {self.path.parent / 'work'}"
 
     def save(self) -> None:
-        """Write it; the same content gives the same bytes."""
+        """Write the manifest. The same content gives the same bytes."""
         write_text(self.path, json.dumps(self.content, indent=1, sort_keys=True) + "\n")
 
     @classmethod
@@ -67,7 +67,7 @@ class Manifest:
         Raises
         ------
         FileFormatError
-            If it is missing, damaged, of another kind, or of a newer version.
+            If the file is missing, damaged, of another kind, or of a newer version.
         """
         raw = read_bytes(path, "manifest")
         try:
@@ -92,7 +92,7 @@ class Manifest:
         return cls(content, Path(path))
 
     def require_link(self) -> None:
-        """Raise `ConfigError` if a host cannot reach its design by a link."""
+        """Raise `ConfigError` if the design has no link to a host."""
         if self.overlay:
             raise ConfigError(
                 f"manifest {self.path} is of an overlay, which has no link to a host: PYNQ runs it "
@@ -104,12 +104,12 @@ class Manifest:
             )
 
     def require_bitstream(self) -> Path:
-        """Return the path of the bitstream, whose bytes are those of the manifest.
+        """Return the path of the bitstream, once its bytes have been compared with the manifest.
 
         Raises
         ------
         FileFormatError
-            If there is none, it is missing, or it is another one.
+            If there is no bitstream, or it is not the manifest's.
         """
         path = self.bitstream
         if path is None:
@@ -122,5 +122,5 @@ class Manifest:
 
 
 def digest(content: bytes) -> str:
-    """Return the SHA-256 of a file's content."""
+    """Return the SHA-256 of a file's content, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

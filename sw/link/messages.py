@@ -1,8 +1,9 @@
-"""Messages: what a content of a frame means. A class for each, found by its kind."""
+"""Messages: a class for each request and each reply of the protocol, found by its kind."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
@@ -21,28 +22,28 @@ _RECORD = struct.Struct("<HI")
 
 
 class State(IntEnum):
-    """What a bank holds."""
+    """State of a bank, which holds one image and its result."""
 
-    #: No result; an image perhaps.
+    #: There is no result; there may be an image.
     EMPTY = 0
-    #: An image that is computed, or waits for that.
+    #: The image is being computed, or is waiting to be.
     RUNNING = 1
-    #: The result of its image.
+    #: The result of the image is there.
     DONE = 2
 
 
 class Reason(IntEnum):
-    """Why a device refuses a request."""
+    """Reason for which a device refuses a request."""
 
     #: The request is of another version of the protocol.
     VERSION = 1
-    #: No request is of that kind.
+    #: No request has that kind.
     KIND = 2
     #: The body is too short or too long for the kind.
     LENGTH = 3
     #: There is no such bank, record or byte.
     RANGE = 4
-    #: The bank is running; for counts, anything is.
+    #: The bank is running; for counts, any bank is.
     BUSY = 5
     #: Nothing has run since the last reset.
     NOTHING = 6
@@ -50,10 +51,18 @@ class Reason(IntEnum):
 
 @dataclass(frozen=True)
 class Message(Registered):
-    """A request or a reply; a subclass names its kind and the layout of its body.
+    """Base of requests and replies. A subclass gives its kind and the layout of its body.
 
-    The fixed fields are laid out one after the other as ``layout`` says (of :mod:`struct`, little
-    endian); with ``tail``, the last field is the bytes that follow.
+    A subclass is a dataclass, whose fields are those of the body in order, with three options in
+    its class statement:
+
+    ``kind``
+        The kind of the message, an integer from 0 to 255.
+    ``layout``
+        Format of the fixed fields for :mod:`struct`, without the byte order, which is little
+        endian.
+    ``tail``
+        Whether the last field is ``bytes`` of any length that follow the fixed fields.
     """
 
     kinds: ClassVar[dict[int, type[Message]]] = {}
@@ -64,6 +73,13 @@ class Message(Registered):
     def __init_subclass__(cls, layout: str = "", tail: bool = False, **options: int) -> None:
         super().__init_subclass__(**options)
         cls.fixed, cls.tail = struct.Struct("<" + layout), tail
+
+    @classmethod
+    def sizes(cls) -> dict[str, int]:
+        """Return the bytes of each fixed field by name, in the order of the body."""
+        items = re.findall(r"\d+s|\w", cls.fixed.format[1:])
+        names = [field.name for field in dataclasses.fields(cls)]
+        return {name: struct.calcsize("<" + item) for name, item in zip(names, items, strict=False)}
 
     def body(self) -> bytes:
         """Return the body: fixed fields, then the tail."""
@@ -78,7 +94,7 @@ class Message(Registered):
         Raises
         ------
         LinkError
-            If its length is wrong.
+            If the body is too short or too long.
         """
         size = cls.fixed.size
         if len(body) < size or (len(body) > size and not cls.tail):
@@ -106,7 +122,7 @@ def parse(content: bytes) -> tuple[Message, int]:
     Raises
     ------
     LinkError
-        If it is of another version or of no known kind, or has a wrong length.
+        If the content is of another version or of an unknown kind, or has a wrong length.
     """
     if len(content) < _HEADER.size:
         raise LinkError(f"a content of {len(content)} bytes has no header")
@@ -123,7 +139,7 @@ def parse(content: bytes) -> tuple[Message, int]:
 
 @dataclass(frozen=True)
 class Identify(Message, kind=0x01):
-    """Ask what the device is."""
+    """Ask for the identity of the device."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +149,7 @@ class AskStatus(Message, kind=0x02):
 
 @dataclass(frozen=True)
 class Write(Message, kind=0x03, layout="BI", tail=True):
-    """Write a piece of an image into a bank, which thereby is empty."""
+    """Write a piece of an image into a bank, which empties the bank."""
 
     bank: int
     offset: int
@@ -142,7 +158,14 @@ class Write(Message, kind=0x03, layout="BI", tail=True):
 
 @dataclass(frozen=True)
 class Run(Message, kind=0x04, layout="BI"):
-    """Compute a bank's image, unless it runs or its result is that of the image meant."""
+    """Compute a bank's image, unless the bank is running or has the result of that image.
+
+    Parameters
+    ----------
+    bank : int
+    crc : int
+        CRC-32 of the packed image.
+    """
 
     bank: int
     crc: int
@@ -162,7 +185,7 @@ class AskCounters(Message, kind=0x06):
 
 @dataclass(frozen=True)
 class AskCounts(Message, kind=0x07, layout="BIH"):
-    """Ask for words of a record: what a layer has sent for the last image."""
+    """Ask for words of a record, which holds the transfers of a layer for the last image."""
 
     record: int
     first: int
@@ -171,48 +194,48 @@ class AskCounts(Message, kind=0x07, layout="BIH"):
 
 @dataclass(frozen=True)
 class Reset(Message, kind=0x08):
-    """Give up whatever runs, and empty all banks."""
+    """Abandon all images and empty all banks."""
 
 
 class Record(NamedTuple):
-    """What a device keeps of one layer: transfers of the last image."""
+    """Size of a record, in which a device keeps the transfers of one layer for the last image."""
 
     #: Bytes of a word, which holds one transfer.
     bytes: int
-    #: Words of an image.
+    #: Words for one image.
     words: int
 
 
 @dataclass(frozen=True)
 class Identity(Message, kind=Identify.kind | REPLY, layout="32sIIIBHBBHHH", tail=True):
-    """What the device is.
+    """Identity of a device: its network, and all sizes that a host must know.
 
     Parameters
     ----------
     digest : bytes
-        Digest of its network, 32 bytes.
+        Digest of the network, 32 bytes.
     clock : int
-        Frequency that cycles are counted at, Hz.
+        Frequency of the clock whose cycles are counted, Hz.
     image_bytes : int
         Bytes of a packed image.
     transfers : int
-        Values of an image.
+        Number of values of an image.
     value_bits : int
-        Bits that a value takes in a packed image: 1, 2, 4, 8 or 16.
+        Bits of a value in a packed image: 1, 2, 4, 8 or 16.
     classes : int
-        Logits of an image.
+        Number of logits of an image.
     logit_bytes : int
         Bytes of a logit, two's complement.
     banks : int
-        Images that it can hold.
+        Number of banks, each of which holds one image.
     chunk : int
         Most bytes of data in one :class:`Write`.
     receive : int
-        Bytes of contents that may be under way to it, without their CRCs.
+        Most bytes of contents, without their CRCs, that may be on their way to the device.
     counters : int
-        Counters of 32 bits.
+        Number of counters, 32 bits each.
     table : bytes
-        See :attr:`records`.
+        Sizes of the records; see :attr:`records`.
     """
 
     digest: bytes
@@ -230,19 +253,27 @@ class Identity(Message, kind=Identify.kind | REPLY, layout="32sIIIBHBBHHH", tail
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """What it keeps of layers; which ones these are, the manifest says."""
+        """Sizes of the records. The manifest tells which layers they belong to."""
         whole = len(self.table) // _RECORD.size * _RECORD.size
         return tuple(Record(*entry) for entry in _RECORD.iter_unpack(self.table[:whole]))
 
     @staticmethod
     def table_of(records: tuple[Record, ...]) -> bytes:
-        """Return the table that describes ``records``."""
+        """Return the bytes of :attr:`table` for ``records``."""
         return b"".join(_RECORD.pack(*record) for record in records)
 
 
 @dataclass(frozen=True)
 class Status(Message, kind=AskStatus.kind | REPLY, layout="BBHH"):
-    """State of both banks; frames that were damaged or found no room, modulo 65536."""
+    """State of the banks and of the link.
+
+    Parameters
+    ----------
+    bank0, bank1 : int
+        :class:`State` of each bank.
+    damaged, dropped : int
+        Number of frames that were damaged, and of frames that found no room, modulo 65536.
+    """
 
     bank0: int
     bank1: int
@@ -252,30 +283,31 @@ class Status(Message, kind=AskStatus.kind | REPLY, layout="BBHH"):
 
 @dataclass(frozen=True)
 class Written(Message, kind=Write.kind | REPLY):
-    """The bytes are in the bank."""
+    """Reply to a :class:`Write`: the bytes are in the bank."""
 
 
 @dataclass(frozen=True)
 class Started(Message, kind=Run.kind | REPLY):
-    """The bank is running, or its result is there."""
+    """Reply to a :class:`Run`: the bank is running, or its result is there."""
 
 
 @dataclass(frozen=True)
 class Result(Message, kind=AskResult.kind | REPLY, layout="BIIH", tail=True):
-    """A bank's result; only its state means anything unless that is :attr:`State.DONE`.
+    """A bank's result. All fields but the state are undefined unless that is :attr:`State.DONE`.
 
     Parameters
     ----------
     state : int
-        See :class:`State`.
+        :class:`State` of the bank.
     crc : int
         CRC-32 of the packed image that was computed.
     cycles : int
-        Clock cycles from when the image was handed to the accelerator to its last logit.
+        Clock cycles from the start of the image to its last logit.
     label : int
-        Index of the largest logit, the lowest of equals.
+        Index of the largest logit in ``data``, the lowest of equals.
     data : bytes
-        The logits, in the order in which the accelerator sends them.
+        The logits, in the order in which the accelerator sends them: a feature map row by row,
+        column by column, the channel fastest.
     """
 
     state: int
@@ -292,19 +324,19 @@ class Result(Message, kind=AskResult.kind | REPLY, layout="BIIH", tail=True):
 
 @dataclass(frozen=True)
 class Counters(Message, kind=AskCounters.kind | REPLY, tail=True):
-    """All counters, 4 bytes each."""
+    """Values of all counters, 4 bytes each."""
 
     data: bytes
 
     @property
     def values(self) -> tuple[int, ...]:
-        """The counters, unsigned."""
+        """Values of the counters, unsigned."""
         return tuple(value for (value,) in struct.iter_unpack("<I", self.data))
 
 
 @dataclass(frozen=True)
 class Counts(Message, kind=AskCounts.kind | REPLY, layout="I", tail=True):
-    """Words of a record, and the CRC-32 of the image that they are of."""
+    """Words of a record, and the CRC-32 of the image that they belong to."""
 
     crc: int
     data: bytes
@@ -312,12 +344,20 @@ class Counts(Message, kind=AskCounts.kind | REPLY, layout="I", tail=True):
 
 @dataclass(frozen=True)
 class Cleared(Message, kind=Reset.kind | REPLY):
-    """Nothing runs, and all banks are empty."""
+    """Reply to a :class:`Reset`: no bank is running, and all are empty."""
 
 
 @dataclass(frozen=True)
 class Refusal(Message, kind=0xFF, layout="BB"):
-    """The request was whole, but cannot be met: why, and the kind that it had."""
+    """Reply to a request that arrived intact but cannot be carried out.
+
+    Parameters
+    ----------
+    reason : int
+        See :class:`Reason`.
+    request : int
+        Kind of the request.
+    """
 
     reason: int
     request: int

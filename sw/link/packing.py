@@ -1,4 +1,4 @@
-"""From values to the bytes that travel, and back."""
+"""Packing: images to the bytes that are sent to a board, and bytes of records to values."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy.typing as npt
 
 from spikeloom.sw.errors import DataError
 
-#: Bits that a value may take in a packed image.
+#: Possible numbers of bits of a value in a packed image.
 WIDTHS = (1, 2, 4, 8, 16)
 
 
 def packed_bits(bits: int) -> int:
-    """Return how many bits a value of ``bits`` bits, 1 to 16, takes in a packed image."""
+    """Return the bits that a value of ``bits`` bits, 1 to 16, takes in a packed image."""
     return next(width for width in WIDTHS if width >= bits)
 
 
 def packed_bytes(values: int, bits: int) -> int:
-    """Return how many bytes an image of ``values`` values of ``bits`` packed bits takes."""
+    """Return the bytes of a packed image of ``values`` values that take ``bits`` bits each."""
     return -(-values * bits // 8)
 
 
@@ -29,14 +29,14 @@ def pack(values: npt.ArrayLike, bits: int, signed: bool = False) -> bytes:
     values : array of int
         In the order of the accelerator's input.
     bits : int
-        Bits that each takes: 1, 2, 4, 8 or 16.
+        Bits of a packed value: 1, 2, 4, 8 or 16.
     signed : bool
         Whether values are two's complement.
 
     Returns
     -------
     bytes
-        Bits that are left over in the last byte are 0.
+        Unused bits in the last byte are 0.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def pack(values: npt.ArrayLike, bits: int, signed: bool = False) -> bytes:
 def unpack_words(
     data: bytes, size: int, lanes: int, width: int, signed: bool
 ) -> npt.NDArray[np.int64]:
-    """Return the values of a record's words.
+    """Return the values in the words of a record.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Serial ports as a transport."""
+"""Serial ports: a line through one, and a list of those on this computer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serial.tools import list_ports
 
 from spikeloom.sw.errors import LinkError
 
-#: Seconds that one wait for bytes takes at most, and that bytes may take to leave.
+#: Longest single wait for bytes to arrive, and longest time for bytes to leave, in seconds.
 _STEP, _STALLED = 0.01, 10.0
 
 _DENIED = (
@@ -21,16 +21,16 @@ _DENIED = (
 _TAKEN = "another program has it open: close that first"
 
 
-class SerialTransport:
-    """A serial port.
+class SerialLine:
+    """A line through a serial port.
 
     Parameters
     ----------
     port : str
-        Its name (``/dev/ttyUSB0``, ``COM3``), a pseudo-terminal, or a URL of pyserial such as
-        ``socket://host:port``.
+        Name of the port (``/dev/ttyUSB0``, ``COM3``) or of a pseudo-terminal, or a URL of pyserial
+        such as ``socket://host:port``.
     baud : int
-        Hz; the board's.
+        Rate of the board's UART, Hz.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class SerialTransport:
         except (serial.SerialException, ValueError, OSError) as error:
             raise LinkError(f"cannot open port {port}: {_reason(error)}") from None
         try:
-            # Bytes of an earlier program's conversation answer nothing of this one's.
+            # Bytes from an earlier program's conversation would not be replies to this one.
             self._serial.reset_input_buffer()
             self._serial.reset_output_buffer()
         except (serial.SerialException, OSError) as error:
@@ -83,26 +83,26 @@ class SerialTransport:
 
 
 def ports() -> list[tuple[str, str]]:
-    """Return the name of each serial port of this computer, and what the system says of it."""
+    """Return the name and the system's description of each serial port of this computer."""
     return sorted((port.device, port.description) for port in list_ports.comports())
 
 
 def known_ports() -> str:
-    """Return in words which ports there are."""
+    """Return a list of this computer's ports, in words, for an error message."""
     found = ports()
     if not found:
         return "this computer has no serial port: plug in the board"
-    return "the ports are " + ", ".join(f"{name} ({what})" for name, what in found)
+    return "the ports are " + ", ".join(f"{name} ({about})" for name, about in found)
 
 
 def _reason(error: Exception) -> str:
-    """Return why a port could not be opened, and what to do."""
+    """Return the reason why a port could not be opened, and the remedy, in words."""
     number = getattr(error, "errno", None)
     if number == errno.ENOENT:
         return f"it does not exist: {known_ports()}"
     if number in (errno.EACCES, errno.EPERM):
         return _DENIED
-    # pyserial tells a lock that is taken by its text alone.
+    # pyserial reports a port that is locked by its message alone.
     if number == errno.EBUSY or "exclusively lock" in str(error):
         return _TAKEN
     return str(error)

@@ -43,7 +43,7 @@ def test_all_targets_give_the_same(
     found, link = planned(network, CONFIG)
     pins = SimulatedBoard(Device(found, link), CLOCK, BAUD)
     contents = Contents.of(manifest_of(found, link, tmp_path))
-    client = Client(pins, timeout=1e-3, clock=pins.time, patience=1)
+    client = Client(pins, timeout=1e-3, clock=pins.time, image_timeout=1)
     driver = BoardDriver(contents, client)
 
     wanted = ["hidden"]

@@ -33,6 +33,7 @@ from spikeloom.hw.neurons import IfUnit, LadderUnit
 from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.verilog import describe
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Connection, Conv2d, DirectInput, Layer, Logits, Network, Range
 
@@ -99,6 +100,21 @@ class TestWholeNetwork:
         planned, seen = simulate(network, images, config, stall_in=0.3)
         assert differing(network, images, planned, seen) == []
         assert sum(seen.last) == 2
+
+        # The sidecar is enough to put the logits in order.
+        output = describe(planned)["output"]
+        assert output["shape"] == [3, 2, 3]
+        sizes = dict(zip(("channel", "row", "column"), output["shape"], strict=True))
+        axes = output["order"]
+        stream = np.array(seen.logits).reshape(2, *(sizes[axis] for axis in axes))
+        ordered = stream.transpose(0, *(1 + axes.index(axis) for axis in sizes))
+        golden = Golden(network).run(images).logits.numpy()
+        assert (ordered.reshape(2, -1) == golden).all()
+        assert (stream.reshape(2, -1) != golden).any()
+
+    def test_the_sidecar_of_a_vector_of_logits_has_no_order(self) -> None:
+        output = describe(plan(showcase(), SHOWCASE))["output"]
+        assert {"shape", "order"} & set(output) == set()
 
 
 def waiting_of_the_slowest(images: int) -> tuple[int, float]:

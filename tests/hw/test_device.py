@@ -42,7 +42,7 @@ def events(plan: Plan, images: np.ndarray) -> int:
 
 def client_of(device: Device) -> tuple[Client, SimulatedBoard]:
     board = SimulatedBoard(device, CLOCK, BAUD)
-    return Client(board, timeout=1e-3, clock=board.time, patience=1), board
+    return Client(board, timeout=1e-3, clock=board.time, image_timeout=1), board
 
 
 def answers(board: SimulatedBoard, requests: list[Message]) -> list[Message]:

@@ -16,17 +16,17 @@ from netlist.subject import Subject
 from spikeloom.hw.prediction import activity, predict
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import BoardDriver
-from spikeloom.sw.link import Client, Result, Transport, pack
+from spikeloom.sw.link import Client, Line, Result, pack
 from spikeloom.sw.network.record import IntArray
 
 #: Seconds after configuration: longer than an iCE40's platform holds the device in reset.
 POWER_UP = 50e-6
 #: Seconds that the self test's image and another one may take: several times the longest.
-PATIENCE = 0.05
+IMAGE_TIMEOUT = 0.05
 
 
-class Board(Transport, Protocol):
-    """A transport with a clock of its own, such as that of a simulation."""
+class Board(Line, Protocol):
+    """A line with a clock of its own, such as that of a simulation."""
 
     def time(self) -> float:
         """Return the time in seconds."""
@@ -107,7 +107,7 @@ def conversation(board: Board, subject: Subject, images: IntArray) -> int:
     golden = Golden(network).run(images)
     # Longer than two messages take that carry a full piece.
     timeout = 40 * link.chunk / link.baud
-    client = RecordingClient(board, timeout=timeout, clock=board.time, patience=PATIENCE)
+    client = RecordingClient(board, timeout=timeout, clock=board.time, image_timeout=IMAGE_TIMEOUT)
     found = BoardDriver(subject.contents, client).infer(images)
     values = 0
     for index, image in enumerate(images):

@@ -37,7 +37,7 @@ def board(program: Path) -> Iterator[VerilatedBoard]:
 
 
 def client_of(board: VerilatedBoard) -> Client:
-    return Client(board, timeout=1e-3, clock=board.time, patience=1)
+    return Client(board, timeout=1e-3, clock=board.time, image_timeout=1)
 
 
 def images(count: int) -> list[bytes]:

@@ -23,7 +23,7 @@ from spikeloom.sw.golden import Golden
 from spikeloom.sw.golden.streams import in_stream_order, pixel_stream
 from spikeloom.sw.link import Client, State, pack, unpack_words
 from spikeloom.sw.link.manifest import Manifest
-from spikeloom.sw.link.serial import SerialTransport
+from spikeloom.sw.link.serial import SerialLine
 from spikeloom.sw.network.record import IntArray
 
 pytestmark = pytest.mark.xdist_group("board")
@@ -58,7 +58,7 @@ def board(network: contract.Network, images: IntArray, build_dir: Path) -> Itera
 
 @pytest.fixture
 def client(board: SimulatedBoard) -> Iterator[Client]:
-    link = SerialTransport(board.port, board.device.link.baud)
+    link = SerialLine(board.port, board.device.link.baud)
     yield Client(link)
     link.close()
 
@@ -127,7 +127,7 @@ def test_another_network_is_refused(board: SimulatedBoard, client: Client) -> No
 def test_a_terminal_does_no_harm(
     board: SimulatedBoard, network: contract.Network, images: IntArray
 ) -> None:
-    """Through the board itself as a transport, too."""
+    """Through the board itself as a line, too."""
     client = Client(board)
     damaged = client.status().damaged
     chance = random.Random(0)

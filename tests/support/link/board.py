@@ -49,7 +49,7 @@ class Uart:
 
 
 class SimulatedBoard:
-    """Transport to a component with pins ``rx`` and ``tx``, in simulated time.
+    """Line to a component with pins ``rx`` and ``tx``, in simulated time.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class SimulatedBoard:
 class ModelBoard:
     """Model of a board in Python, written from the protocol's page alone, with its own time.
 
-    It is a transport to itself. An image's logits are ``logits(image)``, which are ready when the
+    It is a line to itself. An image's logits are ``logits(image)``, which are ready when the
     host has asked for them ``delay`` times.
     """
 
@@ -243,12 +243,12 @@ class ModelBoard:
 
 
 class Fire:
-    """Transport that damages the data of another transport.
+    """Line that damages the data of another line.
 
     Parameters
     ----------
-    inner : transport
-        The other transport.
+    inner : Line
+        The other line.
     rate : float
         Probability that a write or read is damaged.
     seed : int

@@ -118,7 +118,7 @@ class NetworkBoard(ModelBoard):
 
 @contextmanager
 def behind_pty(board: Any) -> Iterator[str]:
-    """Connect a board, or any other transport, to a pseudo-terminal, and yield its path."""
+    """Connect a board, or any other line, to a pseudo-terminal, and yield its path."""
     outer, inner = os.openpty()
     tty.setraw(inner)
     stop = threading.Event()

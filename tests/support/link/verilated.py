@@ -36,7 +36,7 @@ def build(dut: wiring.Component, folder: Path) -> Path:
 
 
 class VerilatedBoard:
-    """Transport to a built device, in simulated time, that damages the data.
+    """Line to a built device, in simulated time, that damages the data.
 
     Data for the device is damaged in its bytes or in the levels of the pin; data from the device is
     damaged in its bytes.
@@ -166,7 +166,7 @@ def under_fire(program: Path, frames: int, rate: float, seed: int = 0) -> Outcom
     plan = stub_plan()
     chance = random.Random(seed)
     board = VerilatedBoard(program, rate, seed)
-    client = Client(board, timeout=4e-4, attempts=500, patience=1.0, clock=board.time)
+    client = Client(board, timeout=4e-4, attempts=500, image_timeout=1.0, clock=board.time)
     seen = Outcome(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     while board.hurt < frames:
         board.rate = rate

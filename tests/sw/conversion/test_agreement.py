@@ -98,6 +98,7 @@ def test_images_that_do_not_fit_are_refused() -> None:
 
 def test_spikes_are_no_pixels() -> None:
     made = prepare(model(), input_shape=SHAPE)
+    initialise(made, torch.rand(20, *SHAPE))
     with pytest.raises(
         ConfigError, match="only networks of pixels can be checked by images, not an"
     ):

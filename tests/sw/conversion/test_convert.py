@@ -273,7 +273,7 @@ def test_channels_that_never_or_always_fire_lose_their_weights(transport: str) -
         first.bias.copy_(torch.tensor([-100.0, 0.1, 100.0]))
     prepared = small.prepared(model, (4,))
     activation: Any = prepared.get_submodule("activations.layer_0")
-    activation.set_threshold(1.0)
+    activation.set_threshold(0.9)
     network = convert(prepared, transport=transport)
     weight = network.layers[0].connections[0].synapses.weight
     assert [bool(row.any()) for row in weight] == [False, True, False]

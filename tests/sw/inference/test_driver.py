@@ -206,7 +206,7 @@ class TestOpen:
             behind_pty(NetworkBoard(*planned(showcase()))) as port,
             BoardDriver.open(showcase(), port, 40_000, patience) as driver,
         ):
-            assert driver.client.patience == patience
+            assert driver.client.image_timeout == patience
             # A quarter of a second, and one for the longest message at this rate.
             assert driver.client.timeout == pytest.approx(1.25 * longer)
 

@@ -94,7 +94,7 @@ class TestClient:
             client.exchange([request_])
 
     def test_busy(self) -> None:
-        client = client_of(ModelBoard(delay=99), patience=0.5)
+        client = client_of(ModelBoard(delay=99), image_timeout=0.5)
         (image,) = images(1)
         client.write(0, image)
         client.run(0, image)
@@ -110,7 +110,7 @@ class TestClient:
             _ = client_of(board).identity
 
     def test_an_image_that_is_never_done(self) -> None:
-        client = client_of(ModelBoard(delay=10**9), patience=0.5)
+        client = client_of(ModelBoard(delay=10**9), image_timeout=0.5)
         expected = r"^the board has not computed an image in 0.5 seconds: give it more patience"
         with pytest.raises(LinkError, match=expected):
             list(client.infer(images(1)))

@@ -60,6 +60,13 @@ def test_all_fields_are_laid_out() -> None:
         names = dataclasses.fields(cls)
         values = cls.fixed.unpack(bytes(cls.fixed.size))
         assert len(names) == len(values) + cls.tail, cls
+        assert list(cls.sizes()) == [field.name for field in names][: len(values)], cls
+        assert sum(cls.sizes().values()) == cls.fixed.size, cls
+
+
+def test_sizes() -> None:
+    assert AskCounts.sizes() == {"record": 1, "first": 4, "words": 2}
+    assert Identity.sizes()["digest"] == 32
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from support.link.network_board import behind_pty
 
 from spikeloom.sw.errors import LinkError
 from spikeloom.sw.link import Client
-from spikeloom.sw.link.serial import SerialTransport, known_ports, ports
+from spikeloom.sw.link.serial import SerialLine, known_ports, ports
 
 BAUD = 3_000_000
 
@@ -30,11 +30,11 @@ def terminal() -> Iterator[tuple[int, str]]:
     os.close(inner)
 
 
-def taken(transport: SerialTransport, count: int) -> bytes:
+def taken(line: SerialLine, count: int) -> bytes:
     """Return ``count`` bytes, which may come in pieces."""
     found = b""
     while len(found) < count:
-        found += transport.read(1)
+        found += line.read(1)
     return found
 
 
@@ -50,53 +50,53 @@ def listed(monkeypatch: pytest.MonkeyPatch, *found: Port) -> None:
 def test_bytes_go_both_ways(terminal: tuple[int, str]) -> None:
     outer, path = terminal
     every = bytes(range(256))
-    transport = SerialTransport(path, BAUD)
-    transport.write(every)
+    line = SerialLine(path, BAUD)
+    line.write(every)
     assert os.read(outer, 300) == every
     os.write(outer, every)
-    assert taken(transport, 256) == every
-    assert transport.read(0) == b""
-    assert transport.read(0.03) == b""
-    transport.close()
+    assert taken(line, 256) == every
+    assert line.read(0) == b""
+    assert line.read(0.03) == b""
+    line.close()
 
 
 def test_what_came_before_it_was_opened_is_dropped(terminal: tuple[int, str]) -> None:
     outer, path = terminal
     os.write(outer, b"late")
-    transport = SerialTransport(path, BAUD)
+    line = SerialLine(path, BAUD)
     os.write(outer, b"new")
-    assert taken(transport, 3) == b"new"
-    transport.close()
+    assert taken(line, 3) == b"new"
+    line.close()
 
 
 def test_a_client_talks_through_a_terminal() -> None:
     board = ModelBoard()
     images = [bytes([k] * 7) for k in range(20)]
     with behind_pty(board) as path:
-        client = Client(SerialTransport(path, 115200), timeout=5)
+        client = Client(SerialLine(path, 115200), timeout=5)
         results = list(client.infer(images))
-        client.transport.close()
+        client.line.close()
     assert [list(r.logits(2)) for r in results] == [ModelBoard.logits(x) for x in images]
     assert client.traffic.resent == 0
 
 
 def test_a_socket_is_a_port_too() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        transport = SerialTransport(f"socket://127.0.0.1:{server.getsockname()[1]}", BAUD)
+        line = SerialLine(f"socket://127.0.0.1:{server.getsockname()[1]}", BAUD)
         peer, _ = server.accept()
         with peer:
-            transport.write(b"there")
+            line.write(b"there")
             assert peer.recv(10) == b"there"
             peer.sendall(b"back")
-            assert taken(transport, 4) == b"back"
-        transport.close()
+            assert taken(line, 4) == b"back"
+        line.close()
 
 
 def test_a_loop_says_what_it_hears() -> None:
-    transport = SerialTransport("loop://", BAUD)
-    transport.write(b"echo")
-    assert taken(transport, 4) == b"echo"
-    transport.close()
+    line = SerialLine("loop://", BAUD)
+    line.write(b"echo")
+    assert taken(line, 4) == b"echo"
+    line.close()
 
 
 def test_a_missing_port_names_those_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_a_missing_port_names_those_that_exist(monkeypatch: pytest.MonkeyPatch) 
         "/dev/ttyUSB1 (second)"
     )
     with pytest.raises(LinkError, match=f"^{re.escape(expected)}$"):
-        SerialTransport("/dev/nowhere", BAUD)
+        SerialLine("/dev/nowhere", BAUD)
     listed(monkeypatch)
     assert known_ports() == "this computer has no serial port: plug in the board"
 
@@ -128,42 +128,42 @@ def test_a_port_that_cannot_be_used(
 
     monkeypatch.setattr("serial.serial_for_url", refuse)
     with pytest.raises(LinkError, match=f"^cannot open port /dev/ttyUSB0: .*{message}"):
-        SerialTransport("/dev/ttyUSB0", BAUD)
+        SerialLine("/dev/ttyUSB0", BAUD)
 
 
 @pytest.mark.parametrize("port", ["nothing://x", "socket://127.0.0.1:1"])
 def test_a_url_that_leads_nowhere(port: str) -> None:
     with pytest.raises(LinkError, match=f"^cannot open port {port}: "):
-        SerialTransport(port, BAUD)
+        SerialLine(port, BAUD)
 
 
 def test_a_port_has_one_user(terminal: tuple[int, str]) -> None:
-    first = SerialTransport(terminal[1], BAUD)
+    first = SerialLine(terminal[1], BAUD)
     with pytest.raises(LinkError, match=r"another program has it open: close that first$"):
-        SerialTransport(terminal[1], BAUD)
+        SerialLine(terminal[1], BAUD)
     first.close()
-    SerialTransport(terminal[1], BAUD).close()
+    SerialLine(terminal[1], BAUD).close()
 
 
 def test_an_unplugged_cable() -> None:
     outer, inner = os.openpty()
     tty.setraw(inner)
-    transport = SerialTransport(os.ttyname(inner), BAUD)
+    line = SerialLine(os.ttyname(inner), BAUD)
     os.close(inner)
     os.close(outer)
     expected = r"^port .* is gone \(.*\): is the cable still plugged in\?$"
     with pytest.raises(LinkError, match=expected):
-        transport.read(1)
+        line.read(1)
     with pytest.raises(LinkError, match=expected):
-        transport.write(b"x")
-    transport.close()
+        line.write(b"x")
+    line.close()
 
 
 def test_nothing_takes_the_bytes(
     terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spikeloom.sw.link.serial._STALLED", 0.1)
-    transport = SerialTransport(terminal[1], BAUD)
+    line = SerialLine(terminal[1], BAUD)
     with pytest.raises(LinkError, match=r"has taken nothing for 0.1 seconds: is anything behind"):
-        transport.write(bytes(1 << 20))
-    transport.close()
+        line.write(bytes(1 << 20))
+    line.close()

@@ -1,18 +1,18 @@
-"""What a device holds: images, their logits, and what layers have sent."""
+"""Stores: memories for the images and logits of both banks, and for transfers of layers."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.link.crc import Crc32
+from spikeloom.hw.link.frames import CRC_32
 from spikeloom.hw.link.plan import BANKS, LinkPlan, RecordPlan
 from spikeloom.hw.values import shape_of
 
 
 class Unpacker(wiring.Component):
-    """Splits the bytes of packed images into values.
+    """Unpacks images: splits their bytes into values.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ class Unpacker(wiring.Component):
     Members
     -------
     i : In(stream of 8 bits)
-        Images back to back.
+        Packed images back to back.
     o : Out(stream)
-        Their values; bits that are left over in an image's last byte are left out.
+        Their values, without the unused bits in the last byte of each image.
     """
 
     def __init__(self, plan: LinkPlan) -> None:
@@ -64,7 +64,7 @@ class Unpacker(wiring.Component):
 
 
 class ImageStore(wiring.Component):
-    """Both banks' images, and what hands one of them to the accelerator.
+    """Keeps the images of both banks, and sends one of them to the accelerator on demand.
 
     Parameters
     ----------
@@ -73,15 +73,15 @@ class ImageStore(wiring.Component):
     Members
     -------
     write : In(1), address : In, byte : In(8)
-        Bank 1 lies behind bank 0.
+        Write port for packed images. Bank 1 lies behind bank 0.
     start : In(1), bank : In(1)
-        Hand out a bank's image; only while not ``busy``.
+        Starts to send the image of a bank. It must be low while ``busy`` is high.
     busy : Out(1)
-        An image is on its way; from the cycle after ``start``.
+        High while an image is being sent, from the cycle after ``start`` on.
     crc : Out(32)
-        CRC-32 of the last image that was handed out, once not ``busy``.
+        CRC-32 of the last packed image that was sent, valid while ``busy`` is low.
     o : Out(stream)
-        Values.
+        Values of the image.
     """
 
     def __init__(self, plan: LinkPlan) -> None:
@@ -103,7 +103,8 @@ class ImageStore(wiring.Component):
         m = Module()
         size = self.plan.image_bytes
         m.submodules.images = images = memory.Memory(shape=8, depth=BANKS * size, init=[])
-        m.submodules.crc = crc = Crc32()
+        crc = CRC_32.create()
+        m.submodules.crc = ResetInserter(self.start)(crc)
         m.submodules.unpacker = unpacker = Unpacker(self.plan)
         wiring.connect(m, unpacker.o, wiring.flipped(self.o))
         write, read = images.write_port(), images.read_port()
@@ -122,10 +123,9 @@ class ImageStore(wiring.Component):
             read.en.eq(advance),
             unpacker.i.valid.eq(valid),
             unpacker.i.payload.eq(read.data),
-            crc.clear.eq(self.start),
-            crc.take.eq(valid & unpacker.i.ready),
-            crc.byte.eq(read.data),
-            self.crc.eq(crc.value),
+            crc.valid.eq(valid & unpacker.i.ready),
+            crc.data.eq(read.data),
+            self.crc.eq(crc.crc),
             self.busy.eq((left != 0) | valid),
         ]
         with m.If(advance):
@@ -138,7 +138,7 @@ class ImageStore(wiring.Component):
 
 
 class LogitStore(wiring.Component):
-    """Both banks' logits, and the index of the largest.
+    """Keeps the logits of both banks, and finds the index of the largest.
 
     Parameters
     ----------
@@ -147,15 +147,17 @@ class LogitStore(wiring.Component):
     Members
     -------
     i : In(stream)
-        ``value`` and ``last``; taken at once.
+        Logits, with ``value`` and ``last``. The store is always ready.
     bank : In(1)
-        Where they belong; it may change after the last one.
+        Bank that the logits belong to. It may change after the last logit of an image.
     done : Out(1)
-        The last one is taken in this cycle.
+        High while the last logit of an image is transferred.
     label : Out
-        Of the image that was completed last, from the cycle after ``done``.
+        Index of the largest logit, the lowest of equals, of the image that was completed last;
+        valid from the cycle after ``done`` on.
     address : In, word : Out
-        Bank and index of a logit, bank in the highest bit; it is there a cycle later.
+        Read port for logits. The address consists of the index and, in its highest bit, the bank;
+        the word follows one cycle later.
     """
 
     def __init__(self, plan: LinkPlan) -> None:
@@ -200,7 +202,7 @@ class LogitStore(wiring.Component):
 
 
 class Recorder(wiring.Component):
-    """What one layer has sent for the last image.
+    """Keeps the transfers that one layer has sent for the last image.
 
     Parameters
     ----------
@@ -209,11 +211,11 @@ class Recorder(wiring.Component):
     Members
     -------
     sent : In(1), value : In
-        The layer's tap.
+        Tap of the layer.
     images : Out(8)
-        Images that it has all transfers of, modulo 256.
+        Number of images whose transfers are complete, modulo 256.
     address : In, word : Out
-        A transfer; it is there a cycle later.
+        Read port for transfers. The word follows the address one cycle later.
     """
 
     def __init__(self, plan: RecordPlan) -> None:

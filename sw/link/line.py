@@ -1,4 +1,4 @@
-"""What a link runs on: anything that carries bytes both ways, however badly."""
+"""Lines: anything that carries bytes between a host and a device, reliably or not."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from threading import Condition
 from typing import Protocol
 
 
-class Transport(Protocol):
-    """Carries bytes to a device and back; it may lose, change, repeat or add some."""
+class Line(Protocol):
+    """A line to a device. It carries bytes both ways, and may lose, change, repeat or add some."""
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
 
     def read(self, timeout: float) -> bytes:
-        """Return the bytes that have come; wait up to ``timeout`` seconds for the first.
+        """Return the bytes that have arrived; wait up to ``timeout`` seconds for the first.
 
         Returns
         -------
         bytes
-            Empty if nothing came in time.
+            Empty if none arrived in time.
         """
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release the port or file behind the line."""
 
 
 class _Pipe:
@@ -33,8 +33,8 @@ class _Pipe:
         self.data = bytearray()
 
 
-class MemoryTransport:
-    """One end of a pair in memory; each end may be used by a thread of its own."""
+class MemoryLine:
+    """One end of a line in memory. Each end may be used by a thread of its own."""
 
     def __init__(self, outward: _Pipe, inward: _Pipe) -> None:
         self._outward, self._inward = outward, inward
@@ -52,10 +52,10 @@ class MemoryTransport:
             return data
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Do nothing: there is nothing to release."""
 
 
-def pair() -> tuple[MemoryTransport, MemoryTransport]:
-    """Return two ends: what is written to one is read from the other."""
+def pair() -> tuple[MemoryLine, MemoryLine]:
+    """Return the two ends of a line in memory: bytes written to one are read from the other."""
     there, back = _Pipe(), _Pipe()
-    return MemoryTransport(there, back), MemoryTransport(back, there)
+    return MemoryLine(there, back), MemoryLine(back, there)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+import zlib
+from typing import Any
 
 import pytest
 from amaranth.back import verilog
@@ -8,11 +10,10 @@ from support.hw.components import STALLS, Bench, through
 from support.link.stub import stub_plan
 
 from spikeloom.hw.link import Link, UartReceiver, UartTransmitter
-from spikeloom.hw.link.banks import ImageStore, LogitStore, Recorder, Unpacker
-from spikeloom.hw.link.crc import Crc32
 from spikeloom.hw.link.frames import Deframer, FrameQueue, Framer
 from spikeloom.hw.link.scheduler import Scheduler
 from spikeloom.hw.link.server import Server
+from spikeloom.hw.link.stores import ImageStore, LogitStore, Recorder, Unpacker
 from spikeloom.sw.link import pack
 
 
@@ -48,8 +49,38 @@ def test_logits_and_the_largest() -> None:
     assert labels == [0, 1, 2, 0]
 
 
+@pytest.mark.parametrize("stall", STALLS)
+def test_the_crc_is_that_of_the_image_handed_out(stall: float) -> None:
+    plan = stub_plan()
+    dut = ImageStore(plan)
+    bench = Bench(dut)
+    chance = random.Random(1)
+    images = [chance.randbytes(plan.image_bytes) for _ in range(2)]
+    order = [1, 0, 0, 1]
+    seen = bench.get(dut.o, len(order) * plan.transfers, stall)
+
+    async def run(ctx: Any) -> None:
+        ctx.set(dut.write, 1)
+        for address, byte in enumerate(b"".join(images)):
+            ctx.set(dut.address, address)
+            ctx.set(dut.byte, byte)
+            await ctx.tick()
+        ctx.set(dut.write, 0)
+        for bank in order:
+            ctx.set(dut.bank, bank)
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            while ctx.get(dut.busy):
+                await ctx.tick()
+            assert ctx.get(dut.crc) == zlib.crc32(images[bank])
+
+    bench.simulator.add_testbench(run)
+    bench.run()
+    assert bytes(seen) == b"".join(images[bank] for bank in order)
+
+
 COMPONENTS = {
-    "Crc32": lambda plan: Crc32(),
     "Deframer": lambda plan: Deframer(),
     "FrameQueue": lambda plan: FrameQueue(plan.receive),
     "Framer": lambda plan: Framer(),
