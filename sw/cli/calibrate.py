@@ -183,7 +183,7 @@ def command(
     # A permutation, as data sets may be in the order of their classes.
     order = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))
     examples = training.take(order[:images])
-    inputs = examples.pixels(source=network.coding.input).float() * examples.scale
+    inputs = examples.real(examples.pixels(source=network.coding.input))
     with bars() as progress:
         history = calibrate(
             network,

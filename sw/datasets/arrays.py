@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from spikeloom.sw.datasets.lazy import LazyImages, Mapped
+from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.network.inputs import MAX_INPUT_BITS
 
@@ -49,9 +50,58 @@ def as_array(values: Any, what: str) -> Array:
 
 
 def pixels_of(
-    images: Any, name: str, bits: int | None = None, layout: str = "auto"
+    images: Any,
+    name: str,
+    bits: int | None = None,
+    layout: str = "auto",
+    signed: bool | None = None,
 ) -> tuple[Array | LazyImages, int]:
     """Return images as a data set stores them, and the bits of their pixels.
+
+    Parameters, results and errors are those of :func:`described_pixels`.
+    """
+    found, bits, _ = described_pixels(images, name, bits, layout, signed)
+    return found, bits
+
+
+def as_pixels(images: Any, pixels: Pixels, name: str, layout: str = "auto") -> Any:
+    """Return images as integers, if they are real numbers as a model sees them.
+
+    Parameters
+    ----------
+    images : array, tensor or list
+        Integers stay as they are.
+    pixels : Pixels
+    name : str
+        Name of the data set, for messages.
+    layout : str
+        One of :data:`LAYOUTS`.
+
+    Returns
+    -------
+    array of integers, shape (N, channels, height, width)
+
+    Raises
+    ------
+    DataError
+        If a number is beyond the range of the pixels, or the shape is unclear.
+    """
+    tensor = isinstance(images, torch.Tensor)
+    array = as_array(images, f"images of {name}")
+    arranged = _arranged(array, name, layout, tensor)
+    if array.dtype.kind != "f":
+        return arranged
+    return pixels.nearest(torch.from_numpy(np.ascontiguousarray(arranged))).numpy()
+
+
+def described_pixels(
+    images: Any,
+    name: str,
+    bits: int | None = None,
+    layout: str = "auto",
+    signed: bool | None = None,
+) -> tuple[Array | LazyImages, int, bool]:
+    """Return images as a data set stores them, the bits of their pixels, and their sign.
 
     Parameters
     ----------
@@ -60,15 +110,18 @@ def pixels_of(
     name : str
         Name of the data set, for messages.
     bits : int, optional
-        By default 1 for booleans, 8 if all pixels are below 256, and otherwise 16.
+        By default 1 for booleans, 8 if all pixels fit 8 bits, and otherwise 16.
     layout : str
         One of :data:`LAYOUTS`.
+    signed : bool, optional
+        Whether pixels can be negative; by default, whether one is.
 
     Returns
     -------
     images : array or LazyImages, shape (N, channels, height, width)
-        uint8, or int32 if ``bits`` is more than 8.
+        uint8, or int32 if ``bits`` is more than 8 or pixels can be negative.
     bits : int
+    signed : bool
 
     Raises
     ------
@@ -85,31 +138,43 @@ def pixels_of(
             f"images of {name} are empty, of shape {array.shape}: give at least one image"
         )
     low, high = int(array.min()), int(array.max())
+    signed = low < 0 if signed is None else signed
     if bits is None:
-        bits = 1 if array.dtype.kind == "b" else 8 if high < 256 else 16
+        eight = (low >= -128 and high < 128) if signed else high < 256
+        bits = 1 if array.dtype.kind == "b" else 8 if eight else 16
     if not 1 <= bits <= MAX_INPUT_BITS:
         raise DataError(
             f"bits of the pixels of {name} must be from 1 to {MAX_INPUT_BITS}, not {bits}"
         )
-    require_range(low, high, bits, name)
-    dtype = np.uint8 if bits <= 8 else np.int32
+    require_range(low, high, bits, name, signed)
+    dtype = np.uint8 if bits <= 8 and not signed else np.int32
     if isinstance(array, np.memmap):
-        return Mapped(arranged, dtype), bits
-    return np.ascontiguousarray(arranged, dtype), bits
+        return Mapped(arranged, dtype), bits, signed
+    return np.ascontiguousarray(arranged, dtype), bits, signed
 
 
-def require_range(low: int, high: int, bits: int, name: str) -> None:
-    """Refuse pixels below 0, or too large for their bits.
+def require_range(low: int, high: int, bits: int, name: str, signed: bool = False) -> None:
+    """Refuse pixels that do not fit their bits.
 
     Raises
     ------
     DataError
     """
+    if signed:
+        most = 1 << (bits - 1)
+        if low >= -most and high < most:
+            return
+        value = low if low < -most else high
+        needed = max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1
+        mend = f"say bits={needed}" if needed <= MAX_INPUT_BITS else "divide them by a power of two"
+        raise DataError(
+            f"images of {name} hold the pixel {value}, which does not fit {bits} signed bits, "
+            f"{-most} to {most - 1}: {mend}"
+        )
     if low < 0:
-        offset = 1 << max(7, (-low - 1).bit_length())
         raise DataError(
             f"images of {name} hold the pixel {low}, but pixels are from 0 to {(1 << bits) - 1}: "
-            f"add an offset to all images, images.astype('int32') + {offset}"
+            f"say that they are signed, Pixels(bits={bits}, signed=True)"
         )
     if high >> bits:
         needed = high.bit_length()
@@ -146,7 +211,7 @@ def _no_integers(array: Array, name: str, tensor: bool) -> DataError:
         return DataError(f"{found}, all of them whole numbers: say images.{wide}")
     return DataError(
         f"{found}, but must be integers: give the pixels as they were before they were "
-        f"normalised, as uint8, and normalise inside the model"
+        f"normalised, as uint8; or say how they were, pixels=Pixels.normalised(mean, std)"
     )
 
 

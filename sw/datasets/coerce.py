@@ -22,6 +22,7 @@ from spikeloom.sw.datasets.items import (
     pair,
     whole_pixels,
 )
+from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.network import Input
 
@@ -40,7 +41,13 @@ MOST = 4 << 30
 SAMPLE = 512
 
 
-def as_dataset(data: DataLike, *, name: str = "", binning: Binning | None = None) -> Dataset:
+def as_dataset(
+    data: DataLike,
+    *,
+    name: str = "",
+    binning: Binning | None = None,
+    pixels: Pixels | None = None,
+) -> Dataset:
     """Return data of any form as a data set, after checking them.
 
     Parameters
@@ -58,6 +65,10 @@ def as_dataset(data: DataLike, *, name: str = "", binning: Binning | None = None
         For messages and for the trained model; by default the name of the data's class.
     binning : Binning, optional
         For recordings of events; ``Binning()`` by default.
+    pixels : Pixels, optional
+        The integers behind the images, and the real numbers that a model sees in their place:
+        ``Pixels.normalised(mean, std)`` if the data's transform normalises. Images of other data
+        are integers, or multiples of 1/255.
 
     Raises
     ------
@@ -65,16 +76,16 @@ def as_dataset(data: DataLike, *, name: str = "", binning: Binning | None = None
         If the data have none of these forms, or images or labels cannot be taken.
     """
     if isinstance(data, Dataset):
-        return data
+        return data if pixels is None else data.with_pixels(pixels)
     if _is_pair(data):
         images, labels = data  # type: ignore[misc]  # a pair, as was just found
-        return Dataset.from_arrays(images, labels, name=name or "own data")
+        return Dataset.from_arrays(images, labels, name=name or "own data", pixels=pixels)
     if isinstance(data, torch_data.DataLoader):
-        return _of_loader(data, name, binning)
+        return _of_loader(data, name, binning, pixels)
     if isinstance(data, torch_data.IterableDataset):
         named = name or type(data).__name__
-        images, labels = collected(data, named, MOST)
-        return Dataset.from_arrays(images, labels, name=named)
+        images, labels = collected(data, named, MOST, pixels)
+        return Dataset.from_arrays(images, labels, name=named, pixels=pixels)
     if isinstance(data, torch.Tensor | np.ndarray):
         raise DataError("these are images without labels: give both, (images, labels)")
     if not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
@@ -82,7 +93,7 @@ def as_dataset(data: DataLike, *, name: str = "", binning: Binning | None = None
             f"data can be a Dataset, (images, labels), a torch Dataset or a DataLoader, not "
             f"{type(data).__name__}"
         )
-    return _of_items(data, name or type(data).__name__, binning)
+    return _of_items(data, name or type(data).__name__, binning, pixels)
 
 
 def is_data(values: Any) -> TypeGuard[DataLike]:
@@ -117,7 +128,7 @@ def inputs_of(
     if isinstance(images, torch.Tensor):
         return images
     chosen = sample(images)
-    return chosen.pixels(source=source).to(device).float() * chosen.scale
+    return chosen.real(chosen.pixels(source=source).to(device))
 
 
 def _is_pair(data: Any) -> bool:
@@ -129,7 +140,9 @@ def _is_pair(data: Any) -> bool:
     return isinstance(data, tuple)
 
 
-def _of_loader(loader: torch_data.DataLoader[Any], name: str, binning: Binning | None) -> Dataset:
+def _of_loader(
+    loader: torch_data.DataLoader[Any], name: str, binning: Binning | None, pixels: Pixels | None
+) -> Dataset:
     behind, sampler = loader.dataset, loader.sampler
     own_batches = loader.batch_size is None and loader.batch_sampler is not None
     plain = not own_batches and loader.collate_fn in (
@@ -138,39 +151,50 @@ def _of_loader(loader: torch_data.DataLoader[Any], name: str, binning: Binning |
     )
     if not isinstance(behind, torch_data.IterableDataset):
         if plain and isinstance(sampler, torch_data.SubsetRandomSampler):
-            return as_dataset(
-                torch_data.Subset(behind, sorted(sampler.indices)), name=name, binning=binning
-            )
+            chosen = torch_data.Subset(behind, sorted(sampler.indices))
+            return as_dataset(chosen, name=name, binning=binning, pixels=pixels)
         whole = isinstance(sampler, torch_data.SequentialSampler | torch_data.RandomSampler)
         if isinstance(sampler, torch_data.RandomSampler):
             whole = not sampler.replacement and sampler.num_samples == len(sampler.data_source)
         # Recordings need a collate_fn of their own, since their lengths differ.
         if whole and not own_batches and (plain or recordings.is_recording(_first(behind))):
-            return as_dataset(behind, name=name, binning=binning)
+            return as_dataset(behind, name=name, binning=binning, pixels=pixels)
     named = name or type(behind).__name__
-    images, labels = collected(loader, named, MOST)
-    return Dataset.from_arrays(images, labels, name=named)
+    images, labels = collected(loader, named, MOST, pixels)
+    return Dataset.from_arrays(images, labels, name=named, pixels=pixels)
 
 
-def _of_items(data: Any, name: str, binning: Binning | None) -> Dataset:
+def _of_items(data: Any, name: str, binning: Binning | None, pixels: Pixels | None) -> Dataset:
     if isinstance(data, torch_data.TensorDataset) and len(data.tensors) >= 2:
         images, targets = data.tensors[:2]
-        pixels = whole_pixels(as_array(images, name), f"each image of {name}")
-        return Dataset.from_arrays(pixels, targets, name=name)
+        whole = whole_pixels(as_array(images, name), f"each image of {name}", pixels)
+        return Dataset.from_arrays(whole, targets, name=name, pixels=pixels)
     if isinstance(data, torch_data.Subset):
         behind = data.dataset
         kept = isinstance(behind, torch_data.TensorDataset | torch_data.Subset)
         if kept or known_labels(behind) is not None:
-            return as_dataset(behind, name=name, binning=binning).take(np.asarray(data.indices))
+            everything = as_dataset(behind, name=name, binning=binning, pixels=pixels)
+            return everything.take(np.asarray(data.indices))
     if len(data) and recordings.is_recording(_first(data)):
         return recordings.from_events(data, binning=binning, name=name)
-    items = Items(data, name)
+    items = Items(data, name, pixels)
     labels, count, names = labels_of(item_labels(data, name), len(items), None, name)
     if names is None:
         names = class_names(data, int(labels.max()))
         count = count if names is None else len(names)
-    scale = 1 / ((1 << items.bits) - 1)
-    return Dataset(name, items, labels, items.bits, count, scale, class_names=names)
+    found = items.pixels
+    assert found.scale is not None
+    return Dataset(
+        name,
+        items,
+        labels,
+        found.bits,
+        count,
+        found.scale,
+        class_names=names,
+        signed=found.signed,
+        offset=found.offset,
+    )
 
 
 def _first(data: Any) -> Any:

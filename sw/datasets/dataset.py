@@ -10,17 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikeloom.sw.datasets.arrays import labels_of, pixels_of
-from spikeloom.sw.datasets.lazy import LazyImages, take
+from spikeloom.sw.datasets.arrays import as_pixels, described_pixels, labels_of, pixels_of
+from spikeloom.sw.datasets.lazy import Changed, LazyImages, take
+from spikeloom.sw.datasets.pixels import PerChannel, Pixels
 from spikeloom.sw.errors import ConfigError, DataError
-from spikeloom.sw.network import Input
+from spikeloom.sw.network import DirectInput, Input
 
 #: uint8; int32 for pixels of more than 8 bits.
 PixelArray = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
 #: An array, or LazyImages, which is indexed alike. Not their union: code that puts arrays into a
 #: data set would have to ask for the type of what it gets back.
-Pixels = Any
+Images = Any
 #: A choice of images: their numbers, or a slice.
 Indices = slice | Sequence[int] | IntArray | torch.Tensor
 
@@ -42,14 +43,18 @@ class Dataset:
     bits : int
         Pixels are below ``2 ** bits``.
     classes : int
-    scale : float
-        Real value of one pixel step: ``images * scale`` lies in [0, 1], which is what a torch
-        model sees.
+    scale : float or sequence of float, shape (channels,)
+        Real value of one pixel step, of all channels or of each. A torch model sees
+        ``(images - offset) * scale``; without an offset, that lies in [0, 1].
     spikes : array of uint8 or LazyImages, shape (N, T, channels, height, width), optional
         The images with a time axis, for recordings of an event camera; ``images`` are then the
         sums over it.
     class_names : tuple of str, optional
         Name of each class, if they have names.
+    signed : bool
+        Whether pixels can be negative.
+    offset : float or sequence of float, shape (channels,)
+        Pixel that stands for 0, of all channels or of each.
     layout : {"auto", "NCHW"}
         Images whose channels seem to come last are refused, unless this is "NCHW". It is not kept.
 
@@ -60,13 +65,15 @@ class Dataset:
     """
 
     name: str
-    images: Pixels
+    images: Images
     labels: IntArray
     bits: int
     classes: int
-    scale: float
-    spikes: Pixels | None = None
+    scale: PerChannel
+    spikes: Images | None = None
     class_names: tuple[str, ...] | None = None
+    signed: bool = False
+    offset: PerChannel = 0.0
     layout: InitVar[str] = "auto"
 
     def __post_init__(self, layout: str) -> None:
@@ -80,7 +87,7 @@ class Dataset:
                 f"them 0, not {np.shape(self.images)}"
             )
         if not isinstance(self.images, LazyImages):
-            images, _ = pixels_of(self.images, self.name, self.bits, layout)
+            images, _ = pixels_of(self.images, self.name, self.bits, layout, self.signed)
             object.__setattr__(self, "images", images)
         if isinstance(self.spikes, np.ndarray) and (
             self.spikes.ndim != 5
@@ -107,6 +114,7 @@ class Dataset:
         name: str = "own data",
         bits: int | None = None,
         scale: float | None = None,
+        pixels: Pixels | None = None,
         layout: str = "auto",
     ) -> Dataset:
         """Return a data set of your own images and labels, after checking all of both.
@@ -118,7 +126,8 @@ class Dataset:
             (N, channels, length) for signals, which are kept as (N, channels, 1, length), if they
             have at most 16 channels and are at least four times as long. A memory map
             (``numpy.load(path, mmap_mode="r")``) is read when images are asked for, so that it
-            need not fit into memory.
+            need not fit into memory. Negative integers make pixels signed. With ``pixels``, real
+            numbers as the model sees them are taken, too, and rounded to the nearest pixels.
         labels : array, tensor or list, of N integers or names
             Integers of any type, from 0; or texts, which are numbered in the order of ``classes``.
         classes : int, or sequence of str, optional
@@ -130,7 +139,11 @@ class Dataset:
             Pixels are below ``2 ** bits``, 1 to 16. By default 8 if all pixels are below 256, and
             otherwise 16.
         scale : float, optional
-            Real value of one pixel step; by default ``1 / (2 ** bits - 1)``.
+            Real value of one pixel step; by default the largest pixel stands for 1, that is
+            ``1 / (2 ** bits - 1)``, or of signed pixels ``1 / 2 ** (bits - 1)``.
+        pixels : Pixels, optional
+            All of this, in place of ``bits`` and ``scale``: ``Pixels.normalised(mean, std)`` if the
+            model takes images that are normalised so.
         layout : {"auto", "NCHW", "NHWC", "NHW", "NCL"}
             The meaning of the axes, where their lengths do not show it: number of the image,
             channels, height and width, or the length of a signal.
@@ -142,10 +155,85 @@ class Dataset:
             ways; or labels are neither integers nor names, out of range, or too many or too few.
             The message says how to mend it.
         """
-        pixels, bits = pixels_of(images, name, bits, layout)
-        numbers, count, names = labels_of(labels, len(pixels), classes, name)
-        scale = 1 / ((1 << bits) - 1) if scale is None else scale
-        return Dataset(name, pixels, numbers, bits, count, scale, class_names=names, layout="NCHW")
+        if pixels is not None:
+            if bits is not None or scale is not None:
+                raise ConfigError("pixels have bits and a scale already: leave bits and scale out")
+            images, bits = as_pixels(images, pixels, name, layout), pixels.bits
+            layout = "NCHW"
+        signed = None if pixels is None else pixels.signed
+        found, bits, signed = described_pixels(images, name, bits, layout, signed)
+        numbers, count, names = labels_of(labels, len(found), classes, name)
+        if pixels is None:
+            pixels = Pixels(bits, scale, signed=signed)
+        assert pixels.scale is not None
+        return Dataset(
+            name,
+            found,
+            numbers,
+            bits,
+            count,
+            pixels.scale,
+            class_names=names,
+            signed=signed,
+            offset=pixels.offset,
+            layout="NCHW",
+        )
+
+    @property
+    def format(self) -> Pixels:
+        """The integers of the images, and the real numbers that a model sees in their place."""
+        return Pixels(self.bits, self.scale, self.offset, self.signed)
+
+    def with_pixels(self, pixels: Pixels) -> Dataset:
+        """Return the same images with other real numbers in their place, or with fewer bits.
+
+        Parameters
+        ----------
+        pixels : Pixels
+            With as many bits as the images have, or fewer, to which they are then rounded.
+
+        Raises
+        ------
+        ConfigError
+            If they have more bits, or are signed and the images are not, or the other way round.
+        """
+        if pixels.signed != self.signed or pixels.bits > self.bits:
+            raise ConfigError(
+                f"images of {self.name} have {self.bits} bits, "
+                f"{'signed' if self.signed else 'unsigned'}, but were described by {pixels}"
+            )
+        if self.spikes is not None and pixels.bits < self.bits:
+            raise ConfigError(f"{self.name} holds counts of events, whose bits cannot be reduced")
+        assert pixels.scale is not None
+        return replace(
+            self,
+            images=self._reduced(pixels.bits),
+            bits=pixels.bits,
+            scale=pixels.scale,
+            offset=pixels.offset,
+            layout="NCHW",
+        )
+
+    def _reduced(self, bits: int) -> Images:
+        """Return the images with fewer bits, or as they are."""
+        if bits == self.bits:
+            return self.images
+        given = self.format
+
+        def change(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return given.reduce(images, bits)
+
+        return Changed(self.images, change) if self.streams else change(self.images)
+
+    def real(self, pixels: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """Return what a torch model sees in place of some of the images' pixels.
+
+        Parameters
+        ----------
+        pixels : tensor of integers, shape (N, channels, height, width)
+        dtype : torch.dtype
+        """
+        return self.format.real(pixels, dtype)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -171,19 +259,22 @@ class Dataset:
         """Shape of one image: (T, channels, height, width), without T if there is no time axis."""
         return self.shape if self.steps is None else (self.steps, *self.shape)
 
-    def images_for(self, source: Input) -> Pixels:
+    def images_for(self, source: Input) -> Images:
         """Return the images in the form that a network's input takes.
 
         Returns
         -------
         array of integers or LazyImages, shape (N, channels, height, width)
-            With the time axis behind N, if the input has one.
+            With the time axis behind N, if the input has one; rounded to fewer bits, if the input
+            has fewer.
 
         Raises
         ------
         DataError
             If the input has a time axis, and the data set has none, or one of another length.
         """
+        if isinstance(source, DirectInput) and source.bits < self.bits:
+            return self._reduced(source.bits)
         if source.steps is None:
             return self.images
         if self.spikes is None:
@@ -238,17 +329,17 @@ class Dataset:
 
         Returns
         -------
-        images : tensor of ``dtype`` in [0, 1], shape (N, channels, height, width)
+        images : tensor of ``dtype``, shape (N, channels, height, width)
         targets : tensor of int64, shape (N,)
         """
         if isinstance(indices, torch.Tensor):
             indices = indices.cpu().numpy()
         chosen = slice(None) if indices is None else indices
         images, targets = self.pixels(chosen), torch.from_numpy(self.labels[chosen])
-        return images.to(device).to(dtype).mul_(self.scale), targets.to(device)
+        return self.real(images.to(device), dtype), targets.to(device)
 
     def inputs(self) -> torch.Tensor:
-        """Return all images for a torch model: float32 in [0, 1], (N, channels, height, width)."""
+        """Return all images for a torch model: float32, (N, channels, height, width)."""
         return self.batch()[0]
 
     def targets(self) -> torch.Tensor:

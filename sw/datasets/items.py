@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from spikeloom.sw.datasets.arrays import Array, IntArray, as_array, pixels_of
+from spikeloom.sw.datasets.arrays import Array, IntArray, as_array, as_pixels, described_pixels
 from spikeloom.sw.datasets.lazy import LazyImages
+from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import DataError
 
 #: Items that are looked at before any other, spread over the data set.
@@ -33,12 +34,12 @@ class Items(LazyImages):
         of multiples of 1/255, as torchvision's ``ToTensor`` makes them.
     name : str
         For messages.
-    bits : int, optional
-        As for :meth:`Dataset.from_arrays`; found out from some of the images.
+    pixels : Pixels, optional
+        As for :meth:`Dataset.from_arrays`; by default found out from some of the images.
 
     Attributes
     ----------
-    bits : int
+    pixels : Pixels
 
     Raises
     ------
@@ -46,21 +47,25 @@ class Items(LazyImages):
         If an item is no pair, or its image cannot be taken.
     """
 
-    def __init__(self, data: Sequence[Any], name: str, bits: int | None = None) -> None:
+    def __init__(self, data: Sequence[Any], name: str, pixels: Pixels | None = None) -> None:
         if len(data) == 0:
             raise DataError(f"{name} is empty: give at least one image")
-        self.data, self.name = data, name
+        self.data, self.name, self._given = data, name, pixels
         probed = probes(data)
-        found = [self._image(index, bits) for index in probed.tolist()]
-        self.bits = max(item[1] for item in found)
-        self.dtype = np.dtype(np.uint8 if self.bits <= 8 else np.int32)
+        found = [self._image(index, pixels) for index in probed.tolist()]
+        if pixels is None:
+            signed = any(item[2] for item in found)
+            pixels = Pixels(max(item[1] for item in found), signed=signed)
+        self.pixels = pixels
+        narrow = pixels.bits <= 8 and not pixels.signed
+        self.dtype = np.dtype(np.uint8 if narrow else np.int32)
         self.shape = (len(data), *found[0][0].shape)
         self.read(probed)
 
     def read(self, numbers: IntArray) -> Array:
         images = np.empty((len(numbers), *self.shape[1:]), self.dtype)
         for place, index in enumerate(numbers.tolist()):
-            image, _ = self._image(index, self.bits)
+            image, _, _ = self._image(index, self.pixels)
             if image.shape != self.shape[1:]:
                 raise DataError(
                     f"image {index} of {self.name} has the shape {image.shape}, but image 0 has "
@@ -69,12 +74,15 @@ class Items(LazyImages):
             images[place] = image
         return images
 
-    def _image(self, index: int, bits: int | None) -> tuple[Array, int]:
+    def _image(self, index: int, pixels: Pixels | None) -> tuple[Array, int, bool]:
         name = f"item {index} of {self.name}"
-        array = image_array(pair(self.data[index], name)[0], name)
-        images, bits = pixels_of(array[None], name, bits)
+        array = image_array(pair(self.data[index], name)[0], name, self._given)[None]
+        if self._given is not None:
+            array = as_pixels(array, self._given, name)
+        chosen = (None, "auto", None) if pixels is None else (pixels.bits, "auto", pixels.signed)
+        images, bits, signed = described_pixels(array, name, *chosen)
         assert isinstance(images, np.ndarray), "only a memory map stays one"
-        return images[0], bits
+        return images[0], bits, signed
 
 
 def probes(data: Sequence[Any]) -> IntArray:
@@ -114,7 +122,7 @@ def pair(item: Any, name: str) -> tuple[Any, Any]:
     )
 
 
-def image_array(image: Any, name: str) -> Array:
+def image_array(image: Any, name: str, pixels: Pixels | None = None) -> Array:
     """Return an item's image as an array of integers, if it can be one.
 
     Raises
@@ -136,27 +144,30 @@ def image_array(image: Any, name: str) -> Array:
             f"{name} has the shape {array.shape}, with the channels at the end, but channels come "
             f"before height and width: return image.transpose(2, 0, 1), or a PIL image"
         )
-    return whole_pixels(array, name)
+    return whole_pixels(array, name, pixels)
 
 
-def whole_pixels(array: Array, name: str) -> Array:
+def whole_pixels(array: Array, name: str, pixels: Pixels | None = None) -> Array:
     """Return fractions from 0 to 1 that are multiples of 1/255 as pixels; others as they are.
+
+    Fractions are left as they are, too, if it is known which ``pixels`` they stand for.
 
     Raises
     ------
     DataError
         If they are other fractions, as after a normalisation.
     """
-    if array.dtype.kind != "f" or array.size == 0:
+    if array.dtype.kind != "f" or array.size == 0 or pixels is not None:
         return array
-    pixels = np.rint(array * 255)
+    steps = np.rint(array * 255)
     low, high = array.min(), array.max()
-    if low >= 0 and high <= 1 and np.abs(array * 255 - pixels).max() < _NEAR:
-        return np.asarray(pixels, np.uint8)
+    if low >= 0 and high <= 1 and np.abs(array * 255 - steps).max() < _NEAR:
+        return np.asarray(steps, np.uint8)
     raise DataError(
         f"{name} is {array.dtype} from {low:.4g} to {high:.4g}, but pixels are integers, or "
-        f"multiples of 1/255 from 0 to 1: leave Normalize and the like out of the data set's "
-        f"transform, and normalise inside the model"
+        f"multiples of 1/255 from 0 to 1: say how the data set's transform normalises, "
+        f"as_dataset(data, pixels=Pixels.normalised(mean, std)), or leave Normalize out of it and "
+        f"normalise inside the model"
     )
 
 
@@ -181,7 +192,9 @@ def class_names(data: Any, highest: int) -> tuple[str, ...] | None:
     return tuple(names) if len(set(names)) == len(names) > highest else None
 
 
-def collected(batches: Iterable[Any], name: str, most: int) -> tuple[Array, Array]:
+def collected(
+    batches: Iterable[Any], name: str, most: int, pixels: Pixels | None = None
+) -> tuple[Array, Array]:
     """Return all images and labels of some batches, or of single items, as arrays.
 
     Parameters
@@ -200,7 +213,7 @@ def collected(batches: Iterable[Any], name: str, most: int) -> tuple[Array, Arra
     images, labels, size = [], [], 0
     for number, batch in enumerate(batches):
         some, targets = pair(batch, f"batch {number} of {name}")
-        array = image_array(some, f"batch {number} of {name}")
+        array = image_array(some, f"batch {number} of {name}", pixels)
         numbers = as_array(targets, name)
         if numbers.ndim == 0:  # an item, not a batch
             array, numbers = array[None], numbers[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,24 @@ class Picked(LazyImages):
 
     def read(self, numbers: IntArray) -> Array:
         return self.images.read(self.numbers[numbers])
+
+
+class Changed(LazyImages):
+    """Other images, each changed by the same function.
+
+    Parameters
+    ----------
+    images : LazyImages
+    change : callable
+        Returns an array of the shape and type of the one that it is given.
+    """
+
+    def __init__(self, images: LazyImages, change: Callable[[Array], Array]) -> None:
+        self.images, self.change = images, change
+        self.shape, self.dtype = images.shape, images.dtype
+
+    def read(self, numbers: IntArray) -> Array:
+        return self.change(self.images.read(numbers))
 
 
 def take(images: Array | LazyImages, numbers: IntArray) -> Array | LazyImages:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -133,7 +135,7 @@ class Pixels:
         dtype : torch.dtype
         """
         if self.plain:
-            return pixels.to(dtype).mul_(self.scales[0])
+            return pixels.to(dtype) * self.scales[0]
         scale, offset = self._tensors(pixels.ndim, dtype, pixels.device)
         return (pixels.to(dtype) - offset) * scale
 
@@ -203,6 +205,53 @@ class Pixels:
             return cls(**content)
         except TypeError as error:
             raise ConfigError(f"damaged description of pixels ({error})") from None
+
+    def reduced(self, bits: int) -> Self:
+        """Return the same for images that :meth:`reduce` has given fewer bits.
+
+        Raises
+        ------
+        ConfigError
+            If there are not fewer.
+        """
+        step = self._step(bits)
+        return type(self)(
+            bits,
+            tuple(scale * step for scale in self.scales),
+            tuple(offset / step for offset in self.offsets),
+            self.signed,
+        )
+
+    def reduce(self, pixels: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+        """Return pixels of fewer bits: the nearest ones, rounded half up, of the same type.
+
+        Unsigned ones keep both ends, so that 15 of 4 bits stands for 255 of 8; signed ones keep 0,
+        and the largest are clipped.
+
+        Raises
+        ------
+        ConfigError
+            If there are not fewer bits.
+        """
+        wide = pixels.astype(np.int64)
+        self._step(bits)
+        if self.signed:
+            shift = self.bits - bits
+            top = (1 << (bits - 1)) - 1
+            return ((wide + (1 << shift >> 1)) >> shift).clip(max=top).astype(pixels.dtype)
+        new, old = (1 << bits) - 1, (1 << self.bits) - 1
+        return ((2 * wide * new + old) // (2 * old)).astype(pixels.dtype)
+
+    def _step(self, bits: int) -> float:
+        """Return the steps of these pixels that make one of ``bits`` bits."""
+        if not 1 <= bits < self.bits:
+            raise ConfigError(
+                f"pixels of {self.bits} bits can be reduced to 1 to {self.bits - 1} bits, not to "
+                f"{bits}"
+            )
+        if self.signed:
+            return float(1 << (self.bits - bits))
+        return ((1 << self.bits) - 1) / ((1 << bits) - 1)
 
     def channels(self, number: int) -> Self:
         """Return the same, with a scale and an offset for each of ``number`` channels.

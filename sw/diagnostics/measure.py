@@ -54,7 +54,7 @@ def measure(
     if is_data(images):
         examples = sample(images)
         source = model.coding.input if isinstance(model, SpikingNetwork) else None
-        images = examples.pixels(source=source).to(device_of(model)).float() * examples.scale
+        images = examples.real(examples.pixels(source=source).to(device_of(model)))
         labels = examples.targets().to(images.device)
     if not isinstance(images, Tensor) or labels is None:
         raise DataError("images without labels have no loss to measure: give labels, too")

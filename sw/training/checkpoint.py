@@ -14,6 +14,7 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor, fx, nn
 
+from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.models.spec import build_model, load_model_class
@@ -78,6 +79,7 @@ def save(trained: Trained, path: str | Path) -> None:
             "shape": list(meta["input_shape"]),
             "bits": meta.get("input_bits"),
             "scale": meta.get("input_scale"),
+            **({"pixels": meta["pixels"].as_dict()} if "pixels" in meta else {}),
         },
         "timesteps": timesteps(prepared),
         "weight_bits": weight_bits(prepared),
@@ -113,12 +115,15 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
         model = build_model(header["model"], Path(path).resolve().parent)
     described = header["input"]
     try:
+        given = described.get("pixels")
+        pixels = None if given is None else Pixels.from_dict(given)
         prepared = prepare(
             model,
             input_shape=tuple(described["shape"]),
             timesteps=header["timesteps"],
             weight_bits=header["weight_bits"],
-            input_scale=described.get("scale"),
+            input_scale=described.get("scale") if pixels is None else None,
+            pixels=pixels,
         )
         loaded: fx.GraphModule | SpikingNetwork = prepared
         coding = header.get("coding")
@@ -177,10 +182,9 @@ def weight_bits(prepared: fx.GraphModule) -> dict[str, int]:
 
 
 def _describe_input(prepared: fx.GraphModule, described: dict[str, Any]) -> None:
-    prepared.meta[META] |= {
-        "input_bits": described.get("bits"),
-        "input_scale": described.get("scale"),
-    }
+    meta = prepared.meta[META]
+    if "pixels" not in meta:
+        meta |= {"input_bits": described.get("bits"), "input_scale": described.get("scale")}
 
 
 def _require_header(header: dict[str, Any], path: str | Path) -> None:

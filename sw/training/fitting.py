@@ -162,7 +162,7 @@ def train(
         spec=spec,
         dataset=data.name,
         input_bits=data.bits,
-        input_scale=data.scale,
+        input_scale=data.format.scales[0],
         float_accuracy=float_accuracy,
         quantized_accuracy=quantized_accuracy,
     )
@@ -201,12 +201,18 @@ def prepare_for(
     if isinstance(model, fx.GraphModule) and META in model.meta:
         return copy.deepcopy(model)
     data = as_dataset(data)
-    prepared = prepare(model, input_shape=data.shape, input_scale=data.scale, **choices)
+    given = data.format
+    if given.plain:
+        prepared = prepare(model, input_shape=data.shape, input_scale=given.scales[0], **choices)
+    else:
+        prepared = prepare(model, input_shape=data.shape, pixels=given, **choices)
     prepared.meta[META]["input_bits"] = data.bits
+    if "pixels" in prepared.meta[META]:
+        prepared.meta[META]["pixels"] = given.channels(data.shape[0])
     chosen = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:images]
     # Only the chosen images: as real numbers, the whole split would take four times its memory.
     pixels = data.pixels(chosen).to(device_of(prepared))
-    seen = pixels.float() * data.scale
+    seen = data.real(pixels)
     initialise(prepared, seen, method, percentile)
     if warmup:
         staged(prepared, model, seen, epochs=warmup, seed=seed)
@@ -223,7 +229,7 @@ def require_alike(data: Dataset, test: Dataset) -> None:
     """
     for what, ours, theirs in (
         ("images of the shape", data.shape, test.shape),
-        ("pixels of the scale", data.scale, test.scale),
+        ("pixels", data.format, test.format),
     ):
         if ours != theirs:
             raise DataError(

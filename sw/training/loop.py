@@ -131,7 +131,7 @@ class Loop:
         device = self.engine.device
         self.data = data
         self.pixels = None if data.streams else pixels_for(model, data).to(device)
-        self.targets, self.scale, self.name = data.targets().to(device), data.scale, data.name
+        self.targets, self.name = data.targets().to(device), data.name
         # Batch-norm cannot learn from a single image, which an incomplete last batch could be.
         self.batches = max(1, len(data) // options.batch_size)
         self.augmentation = Augmentation(options.shift, options.flip, options.cutout)
@@ -203,7 +203,7 @@ class Loop:
             pixels = self.pixels[batch]
         else:
             pixels = pixels_for(self.model, self.data, batch).to(self.engine.device)
-        images = self.augmentation.apply(pixels, changes).float() * self.scale
+        images = self.data.real(self.augmentation.apply(pixels, changes))
         if self.layout is None or images.ndim != 4:
             return images
         return images.contiguous(memory_format=self.layout)

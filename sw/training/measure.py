@@ -38,7 +38,7 @@ def measure(
     sums = torch.zeros(2, dtype=torch.float64, device=engine.device)
     with torch.no_grad():
         for batch in mine.split(MEASURED_TOGETHER):  # type: ignore[no-untyped-call]
-            images = pixels_for(model, data, batch).to(engine.device).float() * data.scale
+            images = data.real(pixels_for(model, data, batch).to(engine.device))
             if channels_last and images.ndim == 4:
                 images = images.contiguous(memory_format=torch.channels_last)
             logits, labels = model(images), targets[batch].to(engine.device)
@@ -70,7 +70,7 @@ def labels_of(
     with torch.no_grad():
         for first in range(0, len(data), batch_size):
             batch = pixels_for(model, data, slice(first, first + batch_size))
-            labels.append(model(batch.to(device, dtype) * data.scale).argmax(1).cpu())
+            labels.append(model(data.real(batch.to(device), dtype)).argmax(1).cpu())
     model.train(training)
     return torch.cat(labels)
 

@@ -112,7 +112,7 @@ def result_of(
         spec=recipe.model.name,
         dataset=test.name,
         input_bits=test.bits,
-        input_scale=test.scale,
+        input_scale=test.format.scales[0],
         float_accuracy=float_accuracy,
         quantized_accuracy=_share(labels, test),
         start=trainer.start,

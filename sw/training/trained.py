@@ -63,7 +63,8 @@ class Trained:
         model : fx.GraphModule or SpikingNetwork
             Its ``meta``, or that of its prepared model, is extended.
         input_bits, input_scale : int and float, optional
-            As in :func:`~spikeloom.sw.conversion.convert`.
+            As in :func:`~spikeloom.sw.conversion.convert`; of no use for a model that was prepared
+            for pixels, which it knows itself.
         spec, dataset, float_accuracy, quantized_accuracy, start
             As above.
         """
@@ -73,9 +74,8 @@ class Trained:
             "accuracy": {"float": float_accuracy, "quantized": quantized_accuracy},
         }
         trained = cls(model, spec, dataset, float_accuracy, quantized_accuracy, start)
-        trained.prepared.meta[META] |= {
-            "input_bits": input_bits,
-            "input_scale": input_scale,
-            "about": about,
-        }
+        meta = trained.prepared.meta[META]
+        meta["about"] = about
+        if "pixels" not in meta:
+            meta |= {"input_bits": input_bits, "input_scale": input_scale}
         return trained

@@ -112,7 +112,7 @@ class Trainer:
     def pixels(self, model: nn.Module, count: int) -> Tensor:
         """Return the first training images as the model takes them, on the engine's device."""
         pixels = pixels_for(model, self.training, slice(count))
-        return pixels.to(self.engine.device).float() * self.training.scale
+        return self.training.real(pixels.to(self.engine.device))
 
     def penalties(
         self, model: nn.Module, parameters: Mapping[str, Mapping[str, Any]]

@@ -13,6 +13,7 @@ from torch.utils import data as torch_data
 from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from spikeloom.sw.datasets import Dataset, as_dataset, coerce, inputs_of, sample
+from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import DataError
 
 PIXELS = (np.arange(24 * 1 * 4 * 4) * 7 % 256).astype(np.uint8).reshape(24, 1, 4, 4)
@@ -177,9 +178,9 @@ NORMALISED = (FRACTIONS - 0.5) / 0.25
         ((*TENSORS, TENSORS[1]), r"is \(images, labels\), not one of 3 things"),
         (7, "a torch Dataset or a DataLoader, not int"),
         ((FRACTIONS, LABELS), r"\(images \* 255\)\.round\(\)\.to\(torch\.uint8\)"),
-        (TensorDataset(NORMALISED, TENSORS[1]), "leave Normalize and the like out"),
-        (Own(NORMALISED), "item 0 of Own is .* from -2 to .* leave Normalize and the like out"),
-        (DataLoader(Own(NORMALISED)), "leave Normalize and the like out"),
+        (TensorDataset(NORMALISED, TENSORS[1]), "or leave Normalize out of it"),
+        (Own(NORMALISED), "item 0 of Own is .* from -2 to .* or leave Normalize out of it"),
+        (DataLoader(Own(NORMALISED)), "or leave Normalize out of it"),
         (DataLoader(Stream(), collate_fn=lambda x: x[0][0]), "batch 0 of Stream is a Tensor, but"),
         ([{"image": 1, "label": 2}], "item 0 of list is a dict with 'image', 'label', but must be"),
         ([], "list is empty"),
@@ -209,3 +210,33 @@ def test_a_sample_is_spread_over_the_data() -> None:
     assert torch.equal(inputs_of((PIXELS, LABELS)), data.inputs())
     given = torch.rand(3)
     assert inputs_of(given) is given
+
+
+MEAN, STD = 0.5, 0.25
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (NORMALISED, LABELS),
+        (NORMALISED.numpy(), LABELS),
+        TensorDataset(NORMALISED, TENSORS[1]),
+        Own(NORMALISED),
+        DataLoader(Own(NORMALISED), 5),
+        Subset(TensorDataset(NORMALISED, TENSORS[1]), range(len(LABELS))),
+        (PIXELS, LABELS),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_normalised_images_are_taken_if_it_is_said_how(data: Any) -> None:
+    found = as_dataset(data, pixels=Pixels.normalised(MEAN, STD))
+    assert np.array_equal(np.asarray(found.images), PIXELS)
+    assert found.format == Pixels.normalised(MEAN, STD)
+    torch.testing.assert_close(found.inputs(), NORMALISED)
+
+
+def test_signed_items() -> None:
+    waves = np.arange(-60, 60, dtype=np.int16).reshape(10, 1, 1, 12) * 300
+    data = as_dataset([(wave, 0) for wave in waves])
+    assert (data.format, data.images.dtype) == (Pixels(16, signed=True), np.dtype(np.int32))
+    assert np.array_equal(np.asarray(data.images), waves)

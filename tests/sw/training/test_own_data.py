@@ -123,7 +123,7 @@ def test_splits_that_do_not_belong_together_are_refused() -> None:
     both = [datasets.Dataset.from_arrays(PIXELS[:2], x) for x in names]
     with pytest.raises(DataError, match=r"classes \('a', 'b'\), but .* the same list of classes"):
         train(fresh(), *both)
-    with pytest.raises(DataError, match=r"pixels of the scale .* take both from the same data"):
+    with pytest.raises(DataError, match=r"has pixels .* take both from the same data"):
         train(fresh(), (PIXELS, LABELS), FEW)
 
 
