@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from spikeloom.sw.graph.reports import NodeReport
@@ -95,6 +96,8 @@ def _parametrisations(path: str, module: nn.Module) -> list[str]:
 
 
 def _not_finite(module: nn.Module) -> list[str]:
+    if any(is_lazy(p) for p in module.parameters(recurse=False)):
+        return ["has no weights yet, since it is lazy: run the model on one batch of images first"]
     tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
     return [
         f"its {name} is not finite (NaN or infinite): its training has diverged; train again with "

@@ -266,8 +266,7 @@ def _window(
     context: Context, node: fx.Node, module: nn.Module | None, options: dict[str, Any]
 ) -> _Window:
     """Return a pool's windows, from the options of the pool."""
-    name = str(getattr(node.target, "__name__", "")) if module is None else type(module).__name__
-    flat = "1d" in name
+    flat = node.target in _OF_SIGNALS or isinstance(module, (nn.AvgPool1d, nn.MaxPool1d))
     size = _pair(options.get("kernel_size"), "kernel_size", 1, flat)
     stride = options.get("stride")
     step = size if stride is None or stride == () else _pair(stride, "stride", 1, flat)
@@ -279,6 +278,15 @@ def _window(
             raise RefusalError("ceil_mode must be False: choose a window that fits the feature map")
         window.counts(map_shape(shape))
     return window
+
+
+#: Functions that pool signals, whose options have no rows.
+_OF_SIGNALS = (
+    functional.avg_pool1d,
+    torch.avg_pool1d,
+    functional.max_pool1d,
+    torch.max_pool1d,
+)
 
 
 def _pair(value: Any, what: str, other: int, flat: bool = False) -> tuple[int, int]:

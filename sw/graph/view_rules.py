@@ -12,6 +12,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.joining import beside, together
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import options_of, rule
 from spikeloom.sw.graph.values import (
@@ -23,9 +24,7 @@ from spikeloom.sw.graph.values import (
     Tap,
     Value,
     View,
-    beside,
     map_shape,
-    together,
 )
 
 

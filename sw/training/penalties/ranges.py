@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.graph import analyse, trace
+from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.training.penalties.penalty import Penalty
 
 
@@ -130,8 +131,9 @@ class VariancePenalty(Penalty):
         """Find the module that reveals the inputs of each activation."""
         module = model if isinstance(model, fx.GraphModule) else trace(model)
         nodes = {node.name: node for node in module.graph.nodes}
-        for layer in analyse(module, None).layers:
-            if layer.activation is None:
+        shape = getattr(module, "meta", {}).get(META, {}).get("input_shape")
+        for layer in analyse(module, shape).layers:
+            if layer.activation is None or layer.implied:
                 continue
             node = nodes[layer.activation]
             source = node.all_input_nodes[0]

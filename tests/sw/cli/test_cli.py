@@ -329,6 +329,14 @@ def test_check_accepts(model_file: Path, name: str) -> None:
     assert result.exit_code == 0
     assert "can be converted" in result.output
     assert "NO" not in result.output.split()
+    table = result.output[result.output.index(" layer ") :]
+    assert {"logits", "signed" if name == "Leaky" else "ladder"} <= set(table.split())
+
+
+def test_check_says_what_it_did_not_check(model_file: Path) -> None:
+    result = run("check", f"{model_file}:Net")
+    assert result.exit_code == 0
+    assert "not checked, since the shape of an image is not known" in result.output
 
 
 def test_check_names_what_stands_in_the_way(model_file: Path) -> None:

@@ -264,6 +264,7 @@ def test_gains_of_zero_and_below(neuron: str) -> None:
     assert_same(Golden(network).run(images), reference(model, images, 1 / 16))
 
 
+@pytest.mark.filterwarnings("ignore:every threshold λ is still 1")  # on purpose
 @pytest.mark.parametrize("transport", ["count", "spikes"])
 def test_channels_that_never_or_always_fire_lose_their_weights(transport: str) -> None:
     torch.manual_seed(0)

@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from spikeloom.sw import models
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.diagnostics import (
     Failure,
     Finding,
@@ -23,6 +24,7 @@ from spikeloom.sw.diagnostics import (
     findings,
     measure,
 )
+from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.quantized import QCFS, Activation, activations_of, initialise, prepare
 from spikeloom.sw.spiking import spiking
 from spikeloom.sw.training import fit, param_groups
@@ -272,3 +274,20 @@ def test_findings_read_as_text_and_as_json() -> None:
         "advice": "Advice",
     }
     assert all(kind.name == name for name, kind in Failure.kinds.items())
+
+
+def test_a_threshold_that_is_lost_is_named() -> None:
+    prepared = prepared_of("digits-mlp")
+    first = activations(prepared)[0]
+    with torch.no_grad():
+        first.log_threshold.fill_(-1e4)
+    assert first.threshold == 0
+    monitor = Monitor(prepared)
+    monitor.start_batch()
+    prepared(small.digits("train").inputs()[:8]).sum().backward()
+    monitor.after_backward()
+    lost = [f for f in findings([monitor.epoch()]) if f.name == "lost-threshold"]
+    assert len(lost) == 1
+    assert len(lost[0].layers) == 1
+    with pytest.raises(UnsupportedError, match=rf"λ of layer '{lost[0].layers[0]}' is 0.0"):
+        convert(prepared, **INPUT)

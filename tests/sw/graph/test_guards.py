@@ -141,6 +141,15 @@ def test_scripted_models_name_the_original() -> None:
         prepare(fresh, input_shape=SHAPE)
 
 
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+def test_lazy_models_need_a_batch() -> None:
+    model = nn.Sequential(nn.LazyLinear(5), nn.ReLU(), nn.Linear(5, 3))
+    with pytest.raises(UnsupportedError, match="run the model on one batch of images first"):
+        prepare(model, input_shape=SHAPE)
+    model(torch.zeros(1, 6))
+    prepare(model, input_shape=SHAPE)
+
+
 def test_a_wrapped_part_is_named() -> None:
     model = nn.Sequential(nn.DataParallel(nn.Linear(6, 5)), nn.ReLU(), nn.Linear(5, 3))
     with pytest.raises(UnsupportedError, match=r"  0 .DataParallel.: spreads the model"):

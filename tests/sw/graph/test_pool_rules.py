@@ -17,7 +17,7 @@ from support.models.graphs import (
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikeloom.sw.graph import Pooling
+from spikeloom.sw.graph import Pooling, analyse, trace
 
 POOLS: dict[str, tuple[Callable[[Free, Tensor], Tensor], Pooling]] = {
     "module": (lambda m, x: m.pool(x), Pooling("sum", (2, 2))),
@@ -41,6 +41,29 @@ def test_every_spelling_of_pooling(name: str) -> None:
     if name == "adaptive pair" or name == "pair":  # their sizes give 16 values per channel too
         assert result.shapes["flatten"] == (64,)
     assert result.require().layers[1].synapses[0].tap.pool == expected
+
+
+@pytest.mark.parametrize(
+    ("pool", "kind"),
+    [
+        (lambda x: functional.avg_pool1d(x, 2), "sum"),
+        (lambda x: functional.max_pool1d(x, 2), "max"),
+        (lambda x: torch.max_pool1d(x, 2), "max"),
+        (lambda x: functional.adaptive_avg_pool1d(x, 4), "sum"),
+        (lambda x: functional.adaptive_max_pool1d(x, 4), "max"),
+    ],
+)
+def test_pools_of_signals(pool: Callable[[Tensor], Tensor], kind: str) -> None:
+    class Signals(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.fc = nn.Conv1d(2, 3, 3, padding=1), nn.Linear(12, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(pool(self.conv(x).relu()).flatten(1))  # type: ignore[no-any-return]
+
+    last = analyse(trace(Signals()), (2, 8)).require().layers[-1]
+    assert last.synapses[0].tap.pool == Pooling(kind, (1, 2))
 
 
 GLOBALS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -9,7 +9,7 @@ import torch
 from support.models import small
 from support.models.written import Written
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import max_pool2d, pad, relu
 
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import UnsupportedError
@@ -154,42 +154,38 @@ REMEDIES: dict[str, tuple[nn.Module, str, nn.Module]] = {
         ends(nn.Linear(4, 3), nn.Softmax(1)),
     ),
     "a factor": (
-        free(lambda m, x: _mean(m, 2 * functional.relu(m.a(x))), fc=FC),
+        free(lambda m, x: _mean(m, 2 * relu(m.a(x))), fc=FC),
         r"put a factor into the weights of a layer, by a convolution or nn.BatchNorm2d",
-        free(lambda m, x: _mean(m, functional.relu(m.n(m.a(x)))), fc=FC, n=nn.BatchNorm2d(4)),
+        free(lambda m, x: _mean(m, relu(m.n(m.a(x)))), fc=FC, n=nn.BatchNorm2d(4)),
     ),
     "doubling": (
-        free(lambda m, x: _mean(m, functional.relu((y := m.a(x)) + y)), fc=FC),
+        free(lambda m, x: _mean(m, relu((y := m.a(x)) + y)), fc=FC),
         "double the weights instead",
-        free(lambda m, x: _mean(m, functional.relu(m.a(x))), fc=FC),
+        free(lambda m, x: _mean(m, relu(m.a(x))), fc=FC),
     ),
     "subtraction": (
-        free(
-            lambda m, x: _mean(m, functional.relu((y := functional.relu(m.a(x))) - m.b(y))), fc=FC
-        ),
+        free(lambda m, x: _mean(m, relu((y := relu(m.a(x))) - m.b(y))), fc=FC),
         "let the weights of one have the other sign",
-        free(
-            lambda m, x: _mean(m, functional.relu((y := functional.relu(m.a(x))) + m.b(y))), fc=FC
-        ),
+        free(lambda m, x: _mean(m, relu((y := relu(m.a(x))) + m.b(y))), fc=FC),
     ),
     "a constant": (
-        free(lambda m, x: _mean(m, functional.relu(m.a(x) + 1)), fc=FC),
+        free(lambda m, x: _mean(m, relu(m.a(x) + 1)), fc=FC),
         "let a layer's bias do that",
-        free(lambda m, x: _mean(m, functional.relu(m.a(x))), fc=FC),
+        free(lambda m, x: _mean(m, relu(m.a(x))), fc=FC),
     ),
     "shapes that differ": (
-        free(lambda m, x: _mean(m, functional.relu(m.a(x) + x)), fc=FC),
+        free(lambda m, x: _mean(m, relu(m.a(x) + x)), fc=FC),
         "by a 1x1 convolution with its channels and stride",
-        free(lambda m, x: _mean(m, functional.relu(m.a(x) + m.p(x))), fc=FC, p=nn.Conv2d(2, 4, 1)),
+        free(lambda m, x: _mean(m, relu(m.a(x) + m.p(x))), fc=FC, p=nn.Conv2d(2, 4, 1)),
     ),
     "flattened sums": (
         free(
-            lambda m, x: m.fc((m.b(y := functional.relu(m.a(x))).flatten(1) + y.flatten(1)).relu()),
+            lambda m, x: m.fc((m.b(y := relu(m.a(x))).flatten(1) + y.flatten(1)).relu()),
             fc=nn.Linear(256, 3),
         ),
         "add first, and flatten the sum",
         free(
-            lambda m, x: m.fc((m.b(y := functional.relu(m.a(x))) + y).flatten(1).relu()),
+            lambda m, x: m.fc((m.b(y := relu(m.a(x))) + y).flatten(1).relu()),
             fc=nn.Linear(256, 3),
         ),
     ),
@@ -197,16 +193,14 @@ REMEDIES: dict[str, tuple[nn.Module, str, nn.Module]] = {
         free(
             lambda m, x: _mean(
                 m,
-                functional.relu(
-                    functional.max_pool2d(m.a(x), 2) + functional.max_pool2d(m.c(x), 2)
-                ),
+                relu(max_pool2d(m.a(x), 2) + max_pool2d(m.c(x), 2)),
             ),
             fc=FC,
             c=conv(),
         ),
         "put the max-pool behind the activation that follows the addition",
         free(
-            lambda m, x: _mean(m, functional.max_pool2d(functional.relu(m.a(x) + m.c(x)), 2)),
+            lambda m, x: _mean(m, max_pool2d(relu(m.a(x) + m.c(x)), 2)),
             fc=FC,
             c=conv(),
         ),
@@ -214,56 +208,52 @@ REMEDIES: dict[str, tuple[nn.Module, str, nn.Module]] = {
     "stacked": (
         free(
             lambda m, x: _mean(
-                m, m.d(torch.stack([y := functional.relu(m.a(x)), m.b(y)], 1).flatten(1, 2)).relu()
+                m, m.d(torch.stack([y := relu(m.a(x)), m.b(y)], 1).flatten(1, 2)).relu()
             ),
             fc=FC,
             d=nn.Conv2d(8, 4, 1),
         ),
         r"join their channels by torch.cat\(..., dim=1\)",
         free(
-            lambda m, x: _mean(
-                m, m.d(torch.cat([y := functional.relu(m.a(x)), m.b(y)], dim=1)).relu()
-            ),
+            lambda m, x: _mean(m, m.d(torch.cat([y := relu(m.a(x)), m.b(y)], dim=1)).relu()),
             fc=FC,
             d=nn.Conv2d(8, 4, 1),
         ),
     ),
     "joined rows": (
         free(
-            lambda m, x: _mean(m, m.b(torch.cat([y := functional.relu(m.a(x)), y], 2)).relu()),
+            lambda m, x: _mean(m, m.b(torch.cat([y := relu(m.a(x)), y], 2)).relu()),
             fc=FC,
         ),
         "use dim=1",
         free(
-            lambda m, x: _mean(m, m.d(torch.cat([y := functional.relu(m.a(x)), y], 1)).relu()),
+            lambda m, x: _mean(m, m.d(torch.cat([y := relu(m.a(x)), y], 1)).relu()),
             fc=FC,
             d=nn.Conv2d(8, 4, 1),
         ),
     ),
     "indexed": (
-        free(lambda m, x: _mean(m, m.b(functional.relu(m.a(x))[:, [0, 1, 2, 3]]).relu()), fc=FC),
+        free(lambda m, x: _mean(m, m.b(relu(m.a(x))[:, [0, 1, 2, 3]]).relu()), fc=FC),
         "only be indexed by constant slices",
-        free(lambda m, x: _mean(m, m.b(functional.relu(m.a(x))[:, 0:4]).relu()), fc=FC),
+        free(lambda m, x: _mean(m, m.b(relu(m.a(x))[:, 0:4]).relu()), fc=FC),
     ),
     "padding with ones": (
         free(
-            lambda m, x: _mean(
-                m, m.b(functional.pad(functional.relu(m.a(x)), (1, 1), value=1.0)).relu()
-            ),
+            lambda m, x: _mean(m, m.b(pad(relu(m.a(x)), (1, 1), value=1.0)).relu()),
             fc=FC,
         ),
         "pad with zeros, as nn.ZeroPad2d does",
         free(
-            lambda m, x: _mean(m, m.b(m.z(functional.relu(m.a(x)))).relu()),
+            lambda m, x: _mean(m, m.b(m.z(relu(m.a(x)))).relu()),
             fc=FC,
             z=nn.ZeroPad2d(1),
         ),
     ),
     "padding of a part": (
-        free(lambda m, x: _mean(m, m.b(functional.relu(m.a(x))[:, :, 1:-1, 1:-1]).relu()), fc=FC),
+        free(lambda m, x: _mean(m, m.b(relu(m.a(x))[:, :, 1:-1, 1:-1]).relu()), fc=FC),
         "use padding=0 here, or cut behind the convolution",
         free(
-            lambda m, x: _mean(m, m.c(functional.relu(m.a(x))[:, :, 1:-1, 1:-1]).relu()),
+            lambda m, x: _mean(m, m.c(relu(m.a(x))[:, :, 1:-1, 1:-1]).relu()),
             fc=FC,
             c=nn.Conv2d(4, 4, 3),
         ),
@@ -272,8 +262,8 @@ REMEDIES: dict[str, tuple[nn.Module, str, nn.Module]] = {
         free(
             lambda m, x: _mean(
                 m,
-                functional.relu(
-                    m.c(y := functional.relu(m.a(x)))
+                relu(
+                    m.c(y := relu(m.a(x)))
                     + torch.cat([y, m.b(y)], 1)
                     + m.d(torch.cat([y, y], 1))
                     + torch.cat([y, y], 1)
@@ -287,10 +277,8 @@ REMEDIES: dict[str, tuple[nn.Module, str, nn.Module]] = {
         free(
             lambda m, x: _mean(
                 m,
-                functional.relu(
-                    m.c(y := functional.relu(m.a(x)))
-                    + m.d(torch.cat([y, m.b(y)], 1))
-                    + torch.cat([y, y], 1)
+                relu(
+                    m.c(y := relu(m.a(x))) + m.d(torch.cat([y, m.b(y)], 1)) + torch.cat([y, y], 1)
                 ),
             ),
             fc=nn.Linear(8, 3),

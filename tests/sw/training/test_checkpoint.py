@@ -151,6 +151,7 @@ def test_equal_models_give_equal_bytes(saved: Path, tmp_path: Path) -> None:
     assert (tmp_path / "again.safetensors").read_bytes() == saved.read_bytes()
 
 
+@pytest.mark.filterwarnings("ignore:every threshold λ is still 1")
 def test_inputs_that_are_not_known_stay_so(tmp_path: Path) -> None:
     model = prepare(models.build("digits-mlp"), input_shape=(1, 8, 8))
     checkpoint.save(Trained.of(model, spec="digits-mlp"), tmp_path / "m.safetensors")
