@@ -148,9 +148,7 @@ def test_pixels_say_what_a_model_sees() -> None:
     assert np.array_equal(data_of(data.inputs(), pixels=pixels).images, PIXELS)
     with pytest.raises(DataError, match="hold values from 3 to 3, but the network's pixels stand"):
         data_of(np.full((4, 1, 2, 2), 3.0), pixels=pixels)
-    with pytest.raises(
-        DataError, match=r"hold the pixel -5, .*say that they are signed, Pixels\(b"
-    ):
+    with pytest.raises(DataError, match=r"hold the pixel -5, .*say that they are signed, Pixels"):
         data_of(PIXELS.astype(int) - 5, pixels=Pixels())
     with pytest.raises(ConfigError, match="pixels have bits and a scale already: leave bits and"):
         data_of(PIXELS, bits=8, pixels=pixels)
@@ -185,13 +183,9 @@ class TestFewerBits:
         assert np.array_equal(few.images[:], data_of(raw).with_pixels(Pixels(2)).images)
 
     def test_there_are_no_more_bits_than_images_have(self) -> None:
-        with pytest.raises(
-            ConfigError, match="have 8 bits, unsigned, but were described by Pixels"
-        ):
+        with pytest.raises(ConfigError, match="have 8 bits, unsigned, but were described by P"):
             data_of(PIXELS).with_pixels(Pixels(9))
-        with pytest.raises(
-            ConfigError, match="have 8 bits, unsigned, but were described by Pixels"
-        ):
+        with pytest.raises(ConfigError, match="have 8 bits, unsigned, but were described by P"):
             data_of(PIXELS).with_pixels(Pixels(8, signed=True))
 
 
