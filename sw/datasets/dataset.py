@@ -12,7 +12,7 @@ import torch
 
 from spikeloom.sw.datasets.arrays import as_pixels, described_pixels, labels_of, pixels_of
 from spikeloom.sw.datasets.lazy import Changed, LazyImages, take
-from spikeloom.sw.datasets.pixels import PerChannel, Pixels
+from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import DirectInput, Input
 
@@ -22,6 +22,8 @@ IntArray = npt.NDArray[np.int64]
 #: An array, or LazyImages, which is indexed alike. Not their union: code that puts arrays into a
 #: data set would have to ask for the type of what it gets back.
 Images = Any
+#: One number, or one for each channel. Not their union, for the same reason: most data have one.
+Scale = Any
 #: A choice of images: their numbers, or a slice.
 Indices = slice | Sequence[int] | IntArray | torch.Tensor
 
@@ -69,11 +71,11 @@ class Dataset:
     labels: IntArray
     bits: int
     classes: int
-    scale: PerChannel
+    scale: Scale
     spikes: Images | None = None
     class_names: tuple[str, ...] | None = None
     signed: bool = False
-    offset: PerChannel = 0.0
+    offset: Scale = 0.0
     layout: InitVar[str] = "auto"
 
     def __post_init__(self, layout: str) -> None:
@@ -165,7 +167,6 @@ class Dataset:
         numbers, count, names = labels_of(labels, len(found), classes, name)
         if pixels is None:
             pixels = Pixels(bits, scale, signed=signed)
-        assert pixels.scale is not None
         return Dataset(
             name,
             found,
@@ -204,7 +205,6 @@ class Dataset:
             )
         if self.spikes is not None and pixels.bits < self.bits:
             raise ConfigError(f"{self.name} holds counts of events, whose bits cannot be reduced")
-        assert pixels.scale is not None
         return replace(
             self,
             images=self._reduced(pixels.bits),

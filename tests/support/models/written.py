@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,12 @@ class Written(nn.Module):
             self.add_module(name, module)
         self._forward = forward
 
+    def __getattr__(self, name: str) -> Any:
+        return super().__getattr__(name)  # whatever was given by that name
+
     def forward(self, x: Tensor, features: bool = False) -> Tensor:
-        return self._forward(self, x)
+        logits: Tensor = self._forward(self, x)
+        return logits
 
 
 def _conv(i: int, o: int, k: int = 3, **options: object) -> nn.Conv2d:

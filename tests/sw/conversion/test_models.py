@@ -99,7 +99,7 @@ def test_masks_stay_in_training() -> None:
     parts = [m for m in prepared.modules() if getattr(m, "mask", None) is not None]
     assert parts
     for part in parts:
-        gaps = part.int_weight()[part.mask.numpy() == 0]  # type: ignore[operator,union-attr]
+        gaps = part.int_weight()[part.mask.numpy() == 0]  # type: ignore[operator]
         assert gaps.size
         assert not gaps.any()
 

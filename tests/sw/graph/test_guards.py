@@ -47,7 +47,7 @@ def _pre_hooked(model: nn.Sequential) -> nn.Module:
 
 def _not_finite(model: nn.Sequential) -> nn.Module:
     with torch.no_grad():
-        model[2].weight[0, 0] = torch.nan
+        next(model[2].parameters())[0, 0] = torch.nan
     return model
 
 

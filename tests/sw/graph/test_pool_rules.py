@@ -60,7 +60,7 @@ def test_pools_of_signals(pool: Callable[[Tensor], Tensor], kind: str) -> None:
             self.conv, self.fc = nn.Conv1d(2, 3, 3, padding=1), nn.Linear(12, 2)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.fc(pool(self.conv(x).relu()).flatten(1))  # type: ignore[no-any-return]
+            return self.fc(pool(self.conv(x).relu()).flatten(1))
 
     last = analyse(trace(Signals()), (2, 8)).require().layers[-1]
     assert last.synapses[0].tap.pool == Pooling(kind, (1, 2))

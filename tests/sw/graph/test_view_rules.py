@@ -44,6 +44,8 @@ def test_every_spelling_of_a_view(name: str) -> None:
     view, expected = VIEWS[name]
 
     class Viewing(Free):
+        last: nn.Module
+
         def __init__(self) -> None:
             super().__init__(lambda m, x: m.last(view(m.relu(m.conv1(x)))).flatten(1))
             with torch.no_grad():
