@@ -170,10 +170,10 @@ def command(
         )
     binning = datasets.Binning.of(network.coding.input)
     parts: dict[str, Dataset] = {}
-    whole = datasets.load(data, "train", data_root, binning)
+    whole = trained.as_seen(datasets.load(data, "train", data_root, binning))
     training, parts["validation"] = whole.split(validation, seed)
     if test:
-        parts["test"] = datasets.load(data, "test", data_root, binning)
+        parts["test"] = trained.as_seen(datasets.load(data, "test", data_root, binning))
     chosen = name or trained.spec.rpartition(":")[2]
 
     def converted() -> contract.Network:

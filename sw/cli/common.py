@@ -256,6 +256,25 @@ def parse_shift(text: str) -> int | tuple[int, int]:
     return int(text) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
 
 
+def parse_numbers(text: str | None, what: str) -> tuple[float, ...] | None:
+    """Return the numbers that ``0.5`` or ``0.485,0.456,0.406`` spells; None for None.
+
+    Raises
+    ------
+    ConfigError
+        If they are no numbers.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"{what} must be one number, or one for each channel as in 0.485,0.456,0.406, not "
+            f"{text!r}"
+        ) from None
+
+
 def parse_stalls(text: str) -> tuple[float, float]:
     """Return the probabilities of input and output stalls that ``0.2`` or ``0.2,0.5`` spells.
 

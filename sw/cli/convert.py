@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.coding import coding_of, coding_options, network_options
+from spikeloom.sw.errors import SpikeloomError
+
+if TYPE_CHECKING:
+    from spikeloom.sw.training.trained import Trained
+
+#: Images that the network and its model are compared on.
+CHECKED = 64
 
 
 @click.command()
@@ -22,7 +29,8 @@ def command(
 
     Batch-norm and all scales are absorbed into integer weights, thresholds and biases. In count
     transport the network gives the labels of the quantized model, image by image. A model that
-    was trained through time has its coding already, and needs none of its options.
+    was trained through time has its coding already, and needs none of its options. Network and
+    model are compared on some images; where they should be equal and are not, nothing is written.
 
     \b
         spikeloom convert trained.safetensors --out net.safetensors
@@ -43,9 +51,36 @@ def command(
         name=name or trained.spec.rpartition(":")[2],
         **options,
     )
+    found = _check(network, trained)
     contract.save(network, out)
     layers = ", ".join(
         f"{layer.name} ({layer.neuron.kind}, T={layer.timesteps})" for layer in network.layers
     )
     click.echo(f"{network.name}: {layers}")
+    if found is not None:
+        click.echo(found)
     click.echo(f"wrote {out}")
+
+
+def _check(network: contract.Network, trained: Trained) -> str | None:
+    """Return on how many images the network agrees with its model; None if that cannot be told.
+
+    The images are the first of the test split, if it can be loaded without a folder, and otherwise
+    random pixels.
+    """
+    import numpy as np
+
+    from spikeloom.sw.conversion import agreement
+    from spikeloom.sw.datasets import first_images
+
+    if network.input.kind != "direct" or trained.model is not trained.prepared:
+        return None
+    try:
+        images = first_images(trained.dataset, network.input, CHECKED)
+        what = f"test images of {trained.dataset}"
+    except SpikeloomError:
+        pixels, shape = network.input.pixels(), network.input.image_shape
+        rng = np.random.default_rng(0)
+        images = rng.integers(pixels.low, pixels.high, (CHECKED, *shape), endpoint=True)
+        what = "images of random pixels"
+    return f"checked on {len(images)} {what}: {agreement(network, trained.prepared, images)}"

@@ -128,6 +128,7 @@ def _model(
     coding = trained.model.coding if isinstance(trained.model, SpikingNetwork) else None
     binning = None if coding is None else datasets.Binning.of(coding.input)
     examples = _examples(datasets.load(name, "train", root, binning), limit)
+    examples = trained.as_seen(examples)
     images = examples.real(pixels_for(trained.model, examples))
     layers = measure(trained.model, images, examples.targets(), start=trained.start)
     return layers, _images(examples)

@@ -16,6 +16,7 @@ from spikeloom.sw.cli.common import (
     console,
     data_options,
     epoch_options,
+    parse_numbers,
     parse_per_layer,
     parse_shift,
     percent,
@@ -97,6 +98,23 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Move training images at random by up to N pixels, or by up to ROWS,COLUMNS as in 0,2. "
     "By default 1 for the data sets that have names, and 0 for data of your own.",
 )
+@click.option(
+    "--input-bits",
+    type=click.IntRange(1, 16),
+    metavar="BITS",
+    help="Bits of a pixel, if fewer than the images have: they are rounded, in training and later.",
+)
+@click.option(
+    "--mean",
+    metavar="M[,M...]",
+    help="Mean that the model's images are normalised by, of images from 0 to 1: one number, or "
+    "one for each channel, as in 0.485,0.456,0.406.",
+)
+@click.option(
+    "--std",
+    metavar="S[,S...]",
+    help="Standard deviation that the model's images are normalised by.",
+)
 @click.option("--flip", is_flag=True, help="Mirror half of the training images, left and right.")
 @click.option(
     "--cutout",
@@ -152,6 +170,9 @@ def command(
     tune_lr: float,
     batch_size: int,
     shift: str | None,
+    input_bits: int | None,
+    mean: str | None,
+    std: str | None,
     flip: bool,
     cutout: int,
     seed: int,
@@ -199,10 +220,11 @@ def command(
 
     if out.is_dir():
         raise ConfigError(f"--out {out} is a folder: name the file to write the model to")
-    examples = datasets.load(data, "train", data_root)
+    described = (input_bits, parse_numbers(mean, "--mean"), parse_numbers(std, "--std"))
+    examples = datasets.load(data, "train", data_root).described(*described)
     if limit is not None:
         examples = examples.head(limit)
-    test = datasets.load(data, "test", data_root)
+    test = datasets.load(data, "test", data_root).described(*described)
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     built = build_model(target)

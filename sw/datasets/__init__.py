@@ -19,6 +19,7 @@ from spikeloom.sw.datasets.loader import (
     images_to_run,
 )
 from spikeloom.sw.datasets.recordings import from_events
+from spikeloom.sw.datasets.pixels import Pixels
 
 __all__ = [
     "SPLITS",
@@ -27,6 +28,7 @@ __all__ = [
     "DataLike",
     "Dataset",
     "Loader",
+    "Pixels",
     "as_dataset",
     "cifar",
     "digits",

@@ -214,6 +214,35 @@ class Dataset:
             layout="NCHW",
         )
 
+    def described(
+        self,
+        bits: int | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> Dataset:
+        """Return the same images with fewer bits, or normalised for the model.
+
+        Parameters
+        ----------
+        bits : int, optional
+            Bits of the pixels, fewer than they have.
+        mean, std : sequence of float, shape (1,) or (channels,), optional
+            Of the images as the model sees them now, that is mostly from 0 to 1; the model then
+            sees ``(image - mean) / std``. The standard deviation is 1 by default, the mean 0.
+
+        Raises
+        ------
+        ConfigError
+            If there are not fewer bits, or numbers for another number of channels.
+        """
+        found = self.format
+        if bits is not None and bits != self.bits:
+            found = found.reduced(bits)
+        if mean is not None or std is not None:
+            found = found.then_normalised(mean or (0.0,), std or (1.0,))
+            found.channels(self.shape[0])
+        return self if found == self.format else self.with_pixels(found)
+
     def _reduced(self, bits: int) -> Images:
         """Return the images with fewer bits, or as they are."""
         if bits == self.bits:

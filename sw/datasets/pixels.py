@@ -87,13 +87,41 @@ class Pixels:
         bits, signed
             As for :class:`Pixels`.
         """
-        step = cls(bits, signed=signed).scales[0]
+        return cls(bits, signed=signed).then_normalised(mean, std)
+
+    def then_normalised(self, mean: PerChannel, std: PerChannel) -> Self:
+        """Return pixels that a model sees as ``(image - mean) / std`` of what it sees of these.
+
+        Parameters
+        ----------
+        mean, std : float or sequence of float, shape (channels,)
+        """
         means, deviations = _numbers(mean, "mean"), _numbers(std, "std")
         means, deviations = (x if isinstance(x, tuple) else (x,) for x in (means, deviations))
         if any(value <= 0 for value in deviations):
             raise ConfigError(f"std of pixels must be positive, not {min(deviations)}")
-        return cls(
-            bits, tuple(step / s for s in deviations), tuple(m / step for m in means), signed
+        number = max(map(len, (means, deviations, self.scales, self.offsets)))
+        known = []
+        for what, values in (
+            ("means", means),
+            ("standard deviations", deviations),
+            ("scales", self.scales),
+            ("offsets", self.offsets),
+        ):
+            if len(values) not in (1, number):
+                raise ConfigError(
+                    f"pixels of {number} channels have {len(values)} {what}: give one for each "
+                    f"channel, or one for all"
+                )
+            known.append(values * number if len(values) == 1 else values)
+        return type(self)(
+            self.bits,
+            tuple(scale / s for s, scale in zip(known[1], known[2], strict=True)),
+            tuple(
+                offset + m / scale
+                for m, scale, offset in zip(known[0], known[2], known[3], strict=True)
+            ),
+            self.signed,
         )
 
     @property

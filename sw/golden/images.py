@@ -57,7 +57,8 @@ def check_images(network: HasInput, images: npt.ArrayLike | Tensor) -> npt.NDArr
         )
         raise DataError(
             f"image {first[0]} holds {array[first]} at {first[1:]}, but the network's input takes "
-            f"{allowed.low} to {allowed.high}: scale the images as in training"
+            f"{allowed.low} to {allowed.high}: pass the pixels of the data set that it was trained "
+            f"on; if they have another range, prepare(..., pixels=Pixels(...)) for it"
         )
     return array
 
@@ -67,6 +68,8 @@ def _shape_hint(source: Input, found: tuple[int, ...]) -> str:
     shape, frame, steps = source.image_shape, source.shape, source.steps
     if found == shape:
         return "add the axis of images, images[None]"
+    if steps is None and len(shape) == 3 and found[1:] == (*shape[1:], shape[0]):
+        return "the channels come before height and width, images.transpose(0, 3, 1, 2)"
     if found and math.prod(found[1:]) == math.prod(shape):
         return f"use images.reshape(-1, {', '.join(map(str, shape))})"
     if steps is None and len(found) == len(shape) + 2 and found[2:] == frame:
@@ -86,5 +89,6 @@ def _no_integers(dtype: str, network: HasInput) -> DataError:
     allowed = network.input.pixels()
     return DataError(
         f"images must be integers from {allowed.low} to {allowed.high}, not {dtype}: pass the "
-        f"pixels as they are in the data set, not scaled to fractions"
+        f"pixels as they are in the data set, not scaled to fractions; Pixels(...).nearest(images) "
+        f"returns those that a model's images stand for"
     )

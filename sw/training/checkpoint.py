@@ -125,6 +125,8 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
             input_scale=described.get("scale") if pixels is None else None,
             pixels=pixels,
         )
+        # The weights of the float model are in no file.
+        del prepared.meta[META]["original"]
         loaded: fx.GraphModule | SpikingNetwork = prepared
         coding = header.get("coding")
         if coding is not None:

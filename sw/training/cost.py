@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from spikeloom.sw.coding import fold
@@ -124,6 +125,9 @@ class CycleCost:
         if array.dtype.kind in "iu":
             return array.astype(np.int64)
         meta = getattr(self.prepared, "meta", {}).get(META, {})
+        if "pixels" in meta:
+            found: IntArray = meta["pixels"].nearest(torch.from_numpy(array)).numpy()
+            return found
         scale = self._conversion.get("input_scale") or meta.get("input_scale")
         highest = network.input.values().high
         pixels: IntArray = np.rint(array / (scale or 1 / highest)).astype(np.int64)

@@ -78,7 +78,8 @@ def run(
     def load(split: str, given: DataLike | None) -> Dataset:
         if given is not None:
             return as_dataset(given, binning=binning)
-        return datasets.load(part.name, split, root, binning, beside)
+        loaded = datasets.load(part.name, split, root, binning, beside)
+        return loaded.described(part.bits or None, part.mean or None, part.std or None)
 
     training = load("train", data)
     if part.limit:

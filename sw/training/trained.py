@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import fx
 
+from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.spiking import SpikingNetwork
 
@@ -42,6 +43,17 @@ class Trained:
     def prepared(self) -> fx.GraphModule:
         """The prepared model, also of a spiking network."""
         return self.model.prepared if isinstance(self.model, SpikingNetwork) else self.model
+
+    def as_seen(self, data: Dataset) -> Dataset:
+        """Return a data set with the pixels that the model was prepared for.
+
+        Raises
+        ------
+        ConfigError
+            If the data set's pixels cannot become such ones.
+        """
+        pixels = self.prepared.meta[META].get("pixels")
+        return data if pixels is None else data.with_pixels(pixels)
 
     @classmethod
     def of(

@@ -73,7 +73,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("folder")
 def test_the_page_s_python_runs() -> None:
-    arrays, torch_data, mapped, events = blocks("python")
+    arrays, torch_data, described, mapped, events = blocks("python")
     names: dict[str, Any] = {"recordings": Recordings()}
     torch.manual_seed(0)
     for block in (arrays, torch_data, mapped):
@@ -82,6 +82,17 @@ def test_the_page_s_python_runs() -> None:
         assert names["trained"].dataset == {torch_data: "Subset"}.get(block, "own data")
         assert (names["trained"].quantized_accuracy is None) == (block == mapped)
     assert names["network"].classes == 10
+    exec(described, names)
+    network = names["network"]
+    assert network.input.zero == (82,)  # as the comment in it says
+    agreement = network.about["agreement"]
+    assert agreement["images"] == agreement["network_as_prepared"] == 50
+    assert agreement["prepared_as_float"] > 25
+    assert names["few"].bits == 4
+    assert 13 < names["few"].images.max() <= 15
+    assert names["signal"].range().low == -32768
+    convert = names["convert"]
+    assert convert(names["prepared"]).input == network.input
     exec(events, names)
     assert names["network"].input.steps == 4
     assert names["network"].classes == 2

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
 from spikeloom.sw.cli.common import ZOO
+from spikeloom.sw.network import DirectInput
 from spikeloom.sw.recipes import committed
 
 SHORT = """
@@ -87,3 +90,54 @@ def test_shifts_that_are_none(shift: str, tmp_path: Path) -> None:
     refused = invoke("digits-mlp", "--shift", shift, "--out", tmp_path / "out.safetensors")
     assert refused.exit_code == 2
     assert "--shift must be one number of pixels, or two for rows and columns" in refused.output
+
+
+def call(*arguments: str | Path) -> str:
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    return " ".join(done.output.split())
+
+
+def test_normalised_images_of_few_bits_from_training_to_the_golden_model(tmp_path: Path) -> None:
+    """Raw images go into every command; each of them knows by the files how they are meant."""
+    trained, net = tmp_path / "trained.safetensors", tmp_path / "net.safetensors"
+    data = ("--mean", "0.3", "--std", "0.4", "--input-bits", "3")
+    short = ("--epochs", "2", "--tune-epochs", "2", "--limit", "400")
+    told = call("train", "digits-mlp", *data, *short, "--out", trained)
+    quantized = re.search(r"quantized ANN ([\d.]+)", told)
+    checked = call("convert", trained, "--out", net)
+    assert (
+        "checked on 64 test images of digits: the integer network has the label of the" in checked
+    )
+    assert "on 64 of 64 images; 0 of" in checked
+    network = contract.load(net)
+    # The largest of 5 bits, 31, is 31/16, and so a step of 3 bits 31/16/7: 0.3 is 1.08 of them.
+    assert network.input == DirectInput((1, 8, 8), 3, zero=1)
+    ran = call("run", net, "--target", "golden", "--data", "digits")
+    accuracy = re.search(r"accuracy: ([\d.]+)", ran)
+    assert quantized is not None
+    assert accuracy is not None
+    assert float(accuracy[1]) == pytest.approx(float(quantized[1]), abs=0.01)
+    assert "training images of digits" in call("diagnose", trained)
+    few = ("--epochs", "1", "--images", "64")
+    call("calibrate", trained, *few, "--out", tmp_path / "calibrated.safetensors")
+
+
+@pytest.mark.parametrize("option", ["--mean", "--std"])
+def test_means_that_are_none(option: str, tmp_path: Path) -> None:
+    refused = invoke("digits-mlp", option, "0.5,x", "--out", tmp_path / "out.safetensors")
+    assert refused.exit_code == 2
+    assert f"{option} must be one number, or one for each channel as in 0.485" in refused.output
+    refused = invoke("digits-mlp", option, "0.5,0.6", "--out", tmp_path / "out.safetensors")
+    assert refused.exit_code == 2
+    assert "the images have 1 channels, but their pixels have 2" in refused.output
+
+
+def test_a_recipe_normalises(tmp_path: Path, short: Path) -> None:
+    text = SHORT.replace("limit = 300", "limit = 300\nbits = 4\nmean = [0.3]\nstd = [0.4]")
+    short.write_text(text)
+    done = invoke(short, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "0 labels of the integer network differ from the quantized ANN's" in done.output
+    network = contract.load(tmp_path / "out" / "network.safetensors")
+    assert network.input.zeros != (0,)
