@@ -36,7 +36,7 @@ class Family(Registered, ABC):
         Options for Yosys. They let it map multipliers to blocks: a design without such blocks has
         then no multiplier.
     luts : mapping of str to int
-        How many look-up tables each of Yosys' cells takes.
+        Look-up tables that each of Yosys' cells takes.
     flipflops, rams, multipliers : tuple of str
         Cell-name prefixes that count as flip-flops, block RAMs and multipliers. The prefixes of
         multipliers are looked for in nextpnr's report, too.

@@ -59,7 +59,7 @@ def build(
     folder : path
         Gets the bitstream, the manifest, and a folder with all that the tools read and wrote.
     tested : int
-        How many of the images are in the bitstream, for its self test.
+        Number of the images that are in the bitstream, for its self test.
     baud : int, optional
         Rate of the host link; the board's own, if left out.
     records : sequence of str

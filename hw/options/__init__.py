@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class TimeMode(StrEnum):
-    """How neurons go through the timesteps of a constant current."""
+    """Way in which neurons go through the timesteps of a constant current."""
 
     #: As a division where the loop would be the slowest part, else as a loop.
     AUTO = "auto"

@@ -13,7 +13,7 @@ from spikeloom.sw.network import Network
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-#: What ``--board`` may be, for the help of each command that takes it.
+#: Forms that ``--board`` takes, for the help of each command that has it.
 BOARD = (
     "`spikeloom boards` lists the names. A board of your own is a table, mine.toml, or an Amaranth "
     "platform, FILE.py:NAME or MODULE:NAME. A Python file that is named here or in a table is run."

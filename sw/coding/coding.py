@@ -82,7 +82,7 @@ class LayerCoding:
 
 @dataclass(frozen=True)
 class Coding:
-    """How a network's values become spikes in time.
+    """Coding of a network's values as spikes in time.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from spikeloom.sw.network import Range
 from spikeloom.sw.network.record import IntArray
 
-#: How far the integers may lie from the rounded real ones.
+#: Largest distance of the integers from the rounded real ones.
 NUDGE = 2
 #: Cost of a missed edge; moving an integer by one costs 1.
 _MISS = 1 << 8

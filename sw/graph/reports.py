@@ -20,7 +20,7 @@ class NodeReport:
         The module with its parameters, or the function.
     supported : bool
     reason : str
-        How the node is converted; or why it cannot be, and what to do.
+        Its conversion in words; or the reason why there is none, and the remedy.
     where : str
         Line of the model's code that the node comes from; empty if it is not known.
     """

@@ -8,7 +8,7 @@ from spikeloom.sw.errors import ContractError
 
 
 class Transport(StrEnum):
-    """How a connection carries the spikes of its source.
+    """Way in which a connection carries the spikes of its source.
 
     Files and JSON hold the values, and every parameter that takes a transport takes its value, too.
     The transports of spikes differ in how they pair the timesteps of source and target (Table 4 of

@@ -28,7 +28,7 @@ class InputGrid(nn.Module):
     Parameters
     ----------
     pixels : Pixels
-        What the model is given; a scale and an offset for each channel.
+        Pixels of the images that the model is given; a scale and an offset for each channel.
     affine : Affine, optional
         Normalisation that the model itself does.
 

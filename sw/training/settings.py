@@ -82,7 +82,7 @@ class LevelsPart:
     ----------
     timesteps, weight_bits : int or mapping
     learn : str
-        How T is learned, for instance ``"t,alpha"``; ``""`` to keep T fixed.
+        Parameterisation by which T is learned, for instance ``"t,alpha"``; ``""`` to keep T fixed.
     """
 
     timesteps: LayerChoice = DEFAULT_TIMESTEPS

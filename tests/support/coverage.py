@@ -22,7 +22,7 @@ def report(content: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     content : dict
-        What slipcover wrote: a summary of all files, and ``files`` by path, each with a summary and
+        Slipcover's report: a summary of all files, and ``files`` by path, each with a summary and
         its ``missing_lines``.
     """
     total = content["summary"]["percent_covered"]

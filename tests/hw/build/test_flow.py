@@ -235,7 +235,7 @@ def test_two_builds_at_once_keep_out_of_each_other_s_way(tools: Tools, tmp_path:
 def test_what_does_not_fit_when_packed(
     tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What nextpnr says of a design that Yosys found small enough."""
+    """Verdicts of nextpnr on a design that Yosys found small enough."""
     log = (
         "Info: Device utilisation:\n"
         "Info: \t         ICESTORM_LC:    5509/   5280   104%\n"

@@ -20,7 +20,7 @@ from spikeloom.sw.errors import ConfigError, ToolError
 from spikeloom.sw.link.manifest import Manifest
 
 PYNQ = Board.find("pynq-z2")
-#: What Yosys finds in a small overlay.
+#: Cells that Yosys finds in a small overlay.
 XILINX = {"LUT6": 900, "FDRE": 500, "RAMB36E1": 2}
 
 

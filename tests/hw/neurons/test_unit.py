@@ -1,4 +1,4 @@
-"""What all units share: how they are found, and parameters no wider than makes a difference."""
+"""Common to all units: their registry, and parameters no wider than makes a difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured of a layer, and its way to JSON and back."""
+"""Measurements of a layer, and their way to JSON and back."""
 
 from __future__ import annotations
 

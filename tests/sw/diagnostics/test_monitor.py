@@ -1,4 +1,4 @@
-"""What the monitor measures, and that it changes nothing."""
+"""Measurements of the monitor, which changes nothing."""
 
 from __future__ import annotations
 

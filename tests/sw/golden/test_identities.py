@@ -2,7 +2,7 @@
 
 Those of the other kinds are in :mod:`test_neuron_identities`.
 
-What is expected comes from closed forms and exact fractions, never from the golden model.
+Expected values come from closed forms and exact fractions, never from the golden model.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Identities 2, 3, 4 and 6: burst, dual and signed neurons, each over its whole small domain.
 
-What is expected comes from closed forms and exact fractions, never from the golden model.
+Expected values come from closed forms and exact fractions, never from the golden model.
 Identities 1, 4 and 5 of `if` and `ladder` neurons are in :mod:`test_identities`.
 """
 

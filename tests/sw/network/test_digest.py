@@ -1,4 +1,4 @@
-"""What makes networks equal, and their digests."""
+"""Equality of networks, and their digests."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from spikeloom.sw.network import (
 )
 from spikeloom.sw.network.file import read_metadata
 
-#: What a hand or a broken program may leave in place of any JSON value.
+#: Values that a hand or a broken program may leave in place of any JSON value.
 ODD: list[Any] = [
     None, True, False, -1, 0, 1, 10**30, 1.5, float("nan"), "", "x", "input", "count", [], [1],
     [1, 2], [[]], {}, {"kind": "if"}, {"kind": "linear"}, {"kind": "sum", "size": [1, 1]},

@@ -203,7 +203,7 @@ def test_fresh_batch_norm_normalises_by_the_images() -> None:
 
 
 def float_outputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """What the ReLUs of digits-mlp put out, by layer."""
+    """Outputs of the ReLUs of digits-mlp, by layer."""
     model = copy.deepcopy(model).eval()
     with torch.no_grad():
         first = functional.relu(model.get_submodule("fc1")(images.flatten(1)))
