@@ -51,7 +51,7 @@ def command(
         name=name or trained.spec.rpartition(":")[2],
         **options,
     )
-    found = _check(network, trained)
+    found = _check(network, trained, fraction_bits is None)
     contract.save(network, out)
     layers = ", ".join(
         f"{layer.name} ({layer.neuron.kind}, T={layer.timesteps})" for layer in network.layers
@@ -62,7 +62,7 @@ def command(
     click.echo(f"wrote {out}")
 
 
-def _check(network: contract.Network, trained: Trained) -> str | None:
+def _check(network: contract.Network, trained: Trained, exact: bool) -> str | None:
     """Return on how many images the network agrees with its model; None if that cannot be told.
 
     The images are the first of the test split, if it can be loaded without a folder, and otherwise
@@ -83,4 +83,5 @@ def _check(network: contract.Network, trained: Trained) -> str | None:
         rng = np.random.default_rng(0)
         images = rng.integers(pixels.low, pixels.high, (CHECKED, *shape), endpoint=True)
         what = "images of random pixels"
-    return f"checked on {len(images)} {what}: {agreement(network, trained.prepared, images)}"
+    found = agreement(network, trained.prepared, images, exact=exact)
+    return f"checked on {len(images)} {what}: {found}"

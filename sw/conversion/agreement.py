@@ -16,7 +16,7 @@ from spikeloom.sw.conversion.reference import reference
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, ConversionError
 from spikeloom.sw.golden import Golden, check_images
-from spikeloom.sw.network import DirectInput, Ladder, Logits, Network
+from spikeloom.sw.network import DirectInput, Network
 from spikeloom.sw.quantized.prepare import META, activations_of
 
 #: Share of the labels that ties may change in float64.
@@ -75,6 +75,7 @@ def agreement(
     images: npt.ArrayLike | Tensor,
     original: nn.Module | None = None,
     input_scale: float | None = None,
+    exact: bool = True,
 ) -> Agreement:
     """Run a network, its prepared model and the float model on the same images, and compare them.
 
@@ -90,6 +91,9 @@ def agreement(
         The float model.
     input_scale : float, optional
         Real value of one pixel step, if the prepared model does not know it.
+    exact : bool
+        Whether a difference is an error where the coding promises equality. It does not if the
+        network was converted with fewer fraction bits than are exact.
 
     Returns
     -------
@@ -121,13 +125,13 @@ def agreement(
     else:
         integers = torch.from_numpy(check_images(network, given).astype(np.int64))
     found = Golden(network).run(integers)
-    exact = copy.deepcopy(prepared).cpu().double().eval()
+    wide = copy.deepcopy(prepared).cpu().double().eval()
     # As the model takes them: (C, L) of signals, where the network has (C, 1, L).
     seen = pixels.real(integers.reshape(-1, *meta["input_shape"]), torch.float64)
-    labels = _labels(exact, seen)
+    labels = _labels(wide, seen)
     same = int((labels == found.labels).sum())
     compared = differing = 0
-    if _promises_equal_counts(network, prepared):
+    if exact and _promises_equal_counts(network, prepared):
         expected = reference(prepared, integers, scale)
         unlike = int((expected.labels != found.labels).sum())
         for name, counts in expected.counts.items():
@@ -157,9 +161,20 @@ def _labels(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def _promises_equal_counts(network: Network, prepared: nn.Module) -> bool:
-    """Return whether the network has the counts of the quantized model by construction."""
-    levels = {name: activation.levels for name, activation in activations_of(prepared).items()}
+    """Return whether the network has the counts of the quantized model by construction.
+
+    It has in count transport at the timesteps of the training, with neurons that have no leak.
+    """
+    highest = {
+        name: activation.levels * activation.amplitudes[0]
+        for name, activation in activations_of(prepared).items()
+    }
     return all(
-        isinstance(layer.neuron, (Ladder, Logits)) and layer.timesteps == levels.get(layer.name, 1)
+        layer.constant
+        and getattr(layer.neuron, "leak", None) is None
+        and (
+            not layer.neuron.fires
+            or layer.neuron.count(layer.timesteps).high == highest[layer.name]
+        )
         for layer in network.layers
     )

@@ -110,7 +110,12 @@ def convert(
     if check is None:
         return network
     found = agreement(
-        network, model, check, original or meta.get("original"), float(chosen.input_scale)
+        network,
+        model,
+        check,
+        original or meta.get("original"),
+        float(chosen.input_scale),
+        exact=fraction_bits is None,
     )
     return replace(network, about={**network.about, "agreement": found.as_dict()})
 

@@ -115,14 +115,14 @@ def prepare(
         into force.
     input_scale : float, optional
         Real value of one pixel step, as :func:`~spikeloom.sw.conversion.convert` takes it. Needed
-        only where a layer adds the input to the values of another layer: without it, the weights of
-        that connection are rounded in conversion.
+        only where a layer adds the input to the values of another layer: without it, pixels of 8
+        bits are taken, as ``image / 255``.
     pixels : Pixels, optional
         The integers of the images, and the real numbers that the model is given in their place,
         such as ``Pixels.normalised(mean, std)``; in place of ``input_scale``. The prepared model
         then rounds its input to the nearest pixels. By default images are multiples of
-        ``input_scale``; a model that normalises its input itself is taken to be given pixels of 8
-        bits, as ``image / 255``.
+        ``input_scale``; a model that normalises its input itself, or adds it to other values, is
+        taken to be given pixels of 8 bits, as ``image / 255``.
 
     Returns
     -------
@@ -200,8 +200,14 @@ def _input_grid(
 ) -> InputGrid | None:
     """Return the grid of a model's input; None if images are multiples of ``input_scale``."""
     affine = analysis.affine()
+    added = any(
+        synapse.target is None and synapse.tap.source == INPUT
+        for layer in analysis.layers
+        for synapse in layer.synapses
+    )
     if pixels is None:
-        if affine is None:
+        # A shortcut from the input is a whole number of units, which need its scale.
+        if affine is None and (input_scale is not None or not added):
             return None
         pixels = Pixels(scale=input_scale)
     elif input_scale is not None:
