@@ -21,11 +21,51 @@ from amaranth.lib import data
 from formal.specifications import free, free_within
 from spikeloom.hw.engine.events import DigitSplitter
 from spikeloom.hw.engine.pe import PeArray
+from spikeloom.hw.engine.zero import ZeroPoint
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import DigitPlan, shape_of
 from spikeloom.sw.network import Range
 
 _ADDRESS_BITS = 2
+
+
+class ZeroHarness(Elaboratable):
+    """Every pixel that leaves is one that came, less the zero point of its channel.
+
+    Channels follow one another, whatever the stalls on both sides are.
+
+    Parameters
+    ----------
+    pixels : Range
+    zeros : tuple of int
+    """
+
+    def __init__(self, pixels: Range, zeros: tuple[int, ...]) -> None:
+        self.pixels, self.zeros = pixels, zeros
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += Assume(~ResetSignal())
+        m.submodules.unit = unit = ZeroPoint(self.pixels, self.zeros)
+        pixel = free_within(m, self.pixels, "pixel")
+        taken = Signal(name="taken")
+        turns = Signal(range(len(self.zeros)), name="turns")
+        m.d.comb += [
+            unit.i.valid.eq(free(m, Shape(1), "valid")),
+            unit.i.payload.eq(pixel),
+            unit.o.ready.eq(free(m, Shape(1), "ready")),
+            taken.eq(unit.i.valid & unit.o.ready),
+            Assert(unit.o.valid == unit.i.valid),
+            Assert(unit.i.ready == unit.o.ready),
+            Assert(turns < len(self.zeros)),
+        ]
+        for channel, zero in enumerate(self.zeros):
+            with m.If(turns == channel):
+                m.d.comb += Assert(unit.o.payload == pixel - zero)
+        m.d.comb += Cover(taken & (turns == len(self.zeros) - 1))
+        with m.If(taken):
+            m.d.sync += turns.eq(Mux(turns == len(self.zeros) - 1, 0, turns + 1))
+        return m
 
 
 class DigitHarness(Elaboratable):

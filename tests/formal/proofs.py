@@ -10,7 +10,7 @@ import numpy as np
 from support.hw.components import plan_of
 from support.hw.neuron_bench import layer
 
-from formal.datapath import DigitHarness, PeHarness
+from formal.datapath import DigitHarness, PeHarness, ZeroHarness
 from formal.neurons import LoopHarness, UnitHarness
 from formal.prover import Proof
 from spikeloom.hw.planning import LayerPlan
@@ -127,7 +127,10 @@ def _folded() -> Iterator[Proof]:
 
 
 def _datapath() -> Iterator[Proof]:
-    """Digits add up to their value, and events to the sum of their window."""
+    """Pixels lose their zero point, digits add up to their value, events to a window's sum."""
+    for pixels, zeros in ((Range(0, 255), (124, 116, 104)), (Range(-128, 127), (-65535, 65535))):
+        name = f"zero points {', '.join(map(str, zeros))}"
+        yield Proof(name, f"{pixels.width} bits", partial(ZeroHarness, pixels, zeros), depth=8)
     for values in (Range(0, 6), Range(0, 255), Range(-128, 127), Range(-1, 1)):
         events = (DigitPlan.of(values).positions + 1) // 2
         yield Proof(
