@@ -79,7 +79,7 @@ def run(
         if given is not None:
             return as_dataset(given, binning=binning)
         loaded = datasets.load(part.name, split, root, binning, beside)
-        return loaded.described(part.bits or None, part.mean or None, part.std or None)
+        return loaded.described(part.bits, part.mean, part.std)
 
     training = load("train", data)
     if part.limit:

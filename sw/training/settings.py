@@ -45,11 +45,11 @@ class DataPart:
         Use only the first images of the training split, this many; 0 for all.
     bins, highest : int
         For recordings of events: :class:`~spikeloom.sw.datasets.Binning`.
-    bits : int
-        Bits of the pixels, if fewer than the images have; 0 for all.
-    mean, std : tuple of float
+    bits : int, optional
+        Bits of the pixels, if fewer than the images have.
+    mean, std : tuple of float, optional
         Mean and standard deviation that the model's images are normalised by, of images from 0 to
-        1: one for each channel, or one for all. ``[]`` for images that are not normalised.
+        1: one for each channel, or one for all. Left out for images that are not normalised.
 
     Raises
     ------
@@ -63,9 +63,9 @@ class DataPart:
     limit: int = 0
     bins: int = 8
     highest: int = 1
-    bits: int = 0
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
+    bits: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.validation < 1:
