@@ -99,7 +99,9 @@ def save(network: Network, path: str | Path) -> None:
 def _version(network: Network) -> int:
     """Return the lowest version that has all that the network uses, so that older readers can."""
     pixels = network.input
-    return 2 if any(pixels.zeros) or pixels.pixels().low < 0 else 1
+    pools = (connection.pool for layer in network.layers for connection in layer.connections)
+    overlapping = any(not pool.tiled for pool in pools if pool is not None)
+    return 2 if overlapping or any(pixels.zeros) or pixels.pixels().low < 0 else 1
 
 
 def load(path: str | Path) -> Network:
