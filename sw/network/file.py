@@ -14,10 +14,11 @@ from safetensors import numpy as safetensors_numpy
 
 from spikeloom.sw.errors import ContractError, FileFormatError
 from spikeloom.sw.files import read_bytes, replacing, require_version
-from spikeloom.sw.network.connections import Connection, Pool, Synapses
+from spikeloom.sw.network.connections import Connection, Synapses
 from spikeloom.sw.network.inputs import Input
 from spikeloom.sw.network.network import Layer, Network, neuron_prefix, synapses_prefix
 from spikeloom.sw.network.neurons import Neuron
+from spikeloom.sw.network.pools import Pool
 from spikeloom.sw.network.record import IntArray, named
 
 #: Key of the JSON text in the safetensors metadata.

@@ -332,11 +332,11 @@ class _Drawing:
         ]
 
     def groups(self, *channels: int) -> int:
-        """Draw a number of groups that divides all ``channels``, often 1 or the largest."""
+        """Draw a number of groups that divides all ``channels``, often 1."""
         if not self.settings["groups"] or self.draw(st.booleans()):
             return 1
         most = int(np.gcd.reduce(channels))
-        drawn: int = self.one_of(most, *[g for g in range(1, most + 1) if most % g == 0])
+        drawn: int = self.one_of(most, *[g for g in range(2, most) if most % g == 0])
         return drawn
 
     def convolution(
