@@ -8,6 +8,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikeloom.hw.engine.sliding import SlidingMaximum
 from spikeloom.hw.planning.connection import PoolPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.errors import UnsupportedError
@@ -155,7 +156,17 @@ class SumPoolUnit(PoolUnit, kind=SumPool.kind):
 
 
 class MaxPoolUnit(PoolUnit, kind=MaxPool.kind):
-    """Maximum over each window."""
+    """Maximum over each window; see :class:`SlidingMaximum` for windows that overlap."""
+
+    def elaborate(self, platform: object) -> Module:
+        if self.plan.pool.tiled:
+            return super().elaborate(platform)
+        m = Module()
+        m.submodules.sliding = sliding = SlidingMaximum(self.plan)
+        wiring.connect(m, wiring.flipped(self.i), sliding.i)
+        wiring.connect(m, sliding.o, wiring.flipped(self.o))
+        m.d.comb += self.busy.eq(sliding.busy)
+        return m
 
     @staticmethod
     def combine(so_far: Value, value: Value) -> Value:

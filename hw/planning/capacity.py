@@ -30,11 +30,9 @@ class RowReader:
         Name of the layer that fills it.
     lines : sequence of Line
         The rows that each line of its reader's windows needs and releases.
-    height : int
-        Number of rows of the source.
-    pool : int
-        Number of the source's rows that are pooled into one row of the buffer. Rows left over at
-        the bottom are dropped.
+    completes : sequence of int
+        Number of rows of the buffer that each row of the source completes: 1 without a pool. Those
+        of an overlapping pool are often more at the bottom, where all windows end.
     size : int
         Cost of one row, in bits.
     capacity : int
@@ -50,29 +48,22 @@ class RowReader:
 
     source: str
     lines: Sequence[Line]
-    height: int
-    pool: int
+    completes: Sequence[int]
     size: int
     capacity: int
     held: int = 0
     row: int = 0
 
     @property
-    def completes(self) -> bool:
-        """Whether the source's next row completes a row of the buffer."""
-        return self.row % self.pool == self.pool - 1 and self.row // self.pool < (
-            self.height // self.pool
-        )
-
-    @property
     def full(self) -> bool:
-        """Whether there is no room for the source's next row."""
-        return self.completes and self.held == self.capacity
+        """Whether there is no room for the rows that the source's next row completes."""
+        coming = self.completes[self.row]
+        return coming > 0 and self.held + coming > self.capacity
 
     def take(self) -> None:
         """Take the source's next row."""
-        self.held += self.completes
-        self.row = (self.row + 1) % self.height
+        self.held += self.completes[self.row]
+        self.row = (self.row + 1) % len(self.completes)
 
 
 @dataclass(eq=False)

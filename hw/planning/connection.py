@@ -63,6 +63,33 @@ class PoolPlan:
     source: StreamPlan
     target: StreamPlan
 
+    @property
+    def ends(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The last row of each row of windows, and the last column of each column of them.
+
+        Of the windows at the bottom and on the right, these may lie behind the source.
+        """
+        first = [n - p - 1 for n, p in zip(self.pool.size, self.pool.padding, strict=True)]
+        down, right = self.pool.stride
+        return (
+            tuple(first[0] + y * down for y in range(self.target.height)),
+            tuple(first[1] + x * right for x in range(self.target.width)),
+        )
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Number of rows and columns: those of the source, and those behind it with windows."""
+        rows, columns = self.ends
+        return (max(self.source.height, rows[-1] + 1), max(self.source.width, columns[-1] + 1))
+
+    @property
+    def completed_rows(self) -> tuple[int, ...]:
+        """Number of the target's rows that each row of the source completes."""
+        found = [0] * self.source.height
+        for end in self.ends[0]:
+            found[min(end, self.source.height - 1)] += 1
+        return tuple(found)
+
 
 @dataclass(frozen=True)
 class ConnectionPlan:
@@ -99,6 +126,11 @@ class ConnectionPlan:
     def stream(self) -> StreamPlan:
         """The stream that is stored, after alignment and pool."""
         return self.windows.buffer.stream
+
+    @property
+    def completed_rows(self) -> tuple[int, ...]:
+        """Number of the buffer's rows that each row of the source completes."""
+        return self.pool.completed_rows if self.pool else (1,) * self.source.height
 
     def bank(self, index: int, lanes: int) -> list[list[int]]:
         """Return the words of one of the E weight banks: M weights each, by address."""

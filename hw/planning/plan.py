@@ -264,17 +264,14 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
     """
     depth = {INPUT: 0}
     flow = [RowLayer(INPUT, inputs.height)]
-    heights = {INPUT: inputs.height}
     for planned in layers:
         rows = []
         for reader in planned.readers:
             windows, source = reader.windows, reader.connection.source
             capacity = windows.buffer.capacity
             size = windows.buffer.bits // capacity
-            pool = reader.pool.pool.size[0] if reader.pool else 1
-            rows.append(RowReader(source, windows.lines, heights[source], pool, size, capacity))
+            rows.append(RowReader(source, windows.lines, reader.completed_rows, size, capacity))
         name = planned.layer.name
-        heights[name] = planned.target.height
         depth[name] = 1 + max(depth[reader.connection.source] for reader in planned.readers)
         flow.append(RowLayer(name, planned.target.height, rows))
     grow(flow)

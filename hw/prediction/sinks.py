@@ -49,10 +49,7 @@ class Buffer:
         self.releases: list[int] = []
         self._size = stream.width * stream.lane_groups * stream.steps
         self._left = self._size
-        source = plan.alignment.target if plan.alignment else plan.source
-        # Rows of the source that are pooled into one row of the buffer.
-        pool = plan.pool.pool.size[0] if plan.pool else 1
-        self._height, self._pool, self._row = source.height, pool, 0
+        self._completes, self._row = plan.completed_rows, 0
         self.inlet: Sink = self
         if plan.pool:
             self.inlet = _Pool(plan.pool, self.inlet)
@@ -62,15 +59,14 @@ class Buffer:
 
     @property
     def known(self) -> bool:
-        """Whether it is known when there is a place for the source's next row."""
-        completes = self._row % self._pool == self._pool - 1
-        inside = self._row // self._pool < self._height // self._pool
-        row = len(self.arrivals) - self.capacity
-        return not (completes and inside) or row < len(self.releases)
+        """Whether it is known when there is a place for what the source's next row completes."""
+        coming = self._completes[self._row]
+        row = len(self.arrivals) + coming - 1 - self.capacity
+        return not coming or row < len(self.releases)
 
     def next_row(self) -> None:
         """Note that the source has sent a row."""
-        self._row = (self._row + 1) % self._height
+        self._row = (self._row + 1) % len(self._completes)
 
     def take(self, offered: int) -> int:
         row = len(self.arrivals) - self.capacity
@@ -86,28 +82,34 @@ class _Pool:
     """Takes several cycles for a transfer; see :class:`~spikeloom.hw.engine.pool.PoolUnit`."""
 
     def __init__(self, plan: PoolPlan, below: Sink) -> None:
-        source, target = plan.source, plan.target
+        source = plan.source
         self._below = below
-        rows, columns = plan.pool.size
-        emits = [
-            y % rows == rows - 1
-            and x % columns == columns - 1
-            and y // rows < target.height
-            and x // columns < target.width
-            for y in range(source.height)
-            for x in range(source.width)
-        ]
-        self._emits = emits
         self._inner = source.lane_groups * source.steps
+        rows, columns = (set(ends) for ends in plan.ends)
+        places = [(y, x) for y in range(plan.extent[0]) for x in range(plan.extent[1])]
+        #: By position: whether a window ends there, and whether it is one of the source.
+        self._emits = [y in rows and x in columns for y, x in places]
+        self._given = [y < source.height and x < source.width for y, x in places]
         self._count = 0
+        #: First cycle in which the unit looks up the next position's windows.
+        self._free = 0
         self._passed = 0
 
     def take(self, offered: int) -> int:
-        taken = offered + PoolUnit.CYCLES - 1
+        taken = self._step(offered)
+        # Positions behind the source follow without a transfer.
+        while not self._given[self._count // self._inner]:
+            self._step(0)
+        return taken
+
+    def _step(self, offered: int) -> int:
+        """Return the cycle in which the transfer of the next position is combined."""
+        taken = max(offered, self._free) + PoolUnit.CYCLES - 1
         if self._emits[self._count // self._inner]:
             taken = max(taken, self._passed)
             self._passed = self._below.take(taken + PoolUnit.LATENCY)
         self._count = (self._count + 1) % (self._inner * len(self._emits))
+        self._free = taken + 1
         return taken
 
 

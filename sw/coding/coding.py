@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
 
-from spikeloom.sw.coding.folding import FoldedLayer
+from spikeloom.sw.coding.folding import FoldedLayer, pool_of
 from spikeloom.sw.coding.options import Options, coded_input, one_of
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph import Pooling
-from spikeloom.sw.network import INPUT, Input, Logits, Neuron, Pool, Transport
+from spikeloom.sw.network import INPUT, Input, Logits, Neuron, Transport
 from spikeloom.sw.network.inputs import MAX_TIMESTEPS
 from spikeloom.sw.network.neurons import MAX_LEAK, MAX_SPIKE
 from spikeloom.sw.quantized import Activation
@@ -314,11 +314,6 @@ class _Coder:
         return ALIGNMENTS[self.alignment][there > here]
 
 
-def pool(pooling: Pooling | None) -> Pool | None:
-    """Return the pool of the contract that stands for a model's pooling."""
-    return None if pooling is None else Pool.kinds[pooling.kind](pooling.size)
-
-
 def kinds_having(option: str) -> list[str]:
     """Return the kinds of neurons that have ``largest`` or ``tau``: a field that it decides."""
     field = _FIELDS[option]
@@ -326,7 +321,7 @@ def kinds_having(option: str) -> list[str]:
 
 
 def _check_pool(layer: str, source: str, pooling: Pooling | None, transport: str) -> None:
-    pooled = pool(pooling)
+    pooled = pool_of(pooling)
     if pooled is not None and transport not in pooled.transports:
         raise UnsupportedError(
             f"layer {layer!r} reads {source!r} through a {pooled.kind}-pool, which is not exact on "

@@ -30,7 +30,16 @@ from spikeloom.sw.graph import (
     conv_padding,
     map_shape,
 )
-from spikeloom.sw.network import INPUT, Conv2d, Identity, Linear, Shape, Synapses
+from spikeloom.sw.network import (
+    INPUT,
+    Conv2d,
+    Identity,
+    Linear,
+    MaxPool,
+    Pool,
+    Shape,
+    Synapses,
+)
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.quantized import Activation, QuantConv1d, QuantConv2d, QuantLinear
 from spikeloom.sw.quantized.additions import gain_of
@@ -104,8 +113,18 @@ def pooled(pool: Pooling | None, values: Tensor) -> Tensor:
         values = values[:, :, None]
     if pool is None:
         return values
-    function = functional.avg_pool2d if pool.kind == "sum" else functional.max_pool2d
-    return function(values, pool.size)
+    if pool.kind == "sum":
+        return functional.avg_pool2d(values, pool.size)
+    return functional.max_pool2d(values, pool.size, pool.stride, pool.padding, ceil_mode=pool.ceil)
+
+
+def pool_of(pooling: Pooling | None) -> Pool | None:
+    """Return the pool of the contract that stands for a model's pooling."""
+    if pooling is None:
+        return None
+    if pooling.kind == MaxPool.kind:
+        return MaxPool(pooling.size, pooling.stride, pooling.padding, pooling.ceil)
+    return Pool.kinds[pooling.kind](pooling.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,10 +267,8 @@ class _Folder:
 
 def pooled_shape(tap: Tap, shapes: Mapping[str, Shape]) -> Shape:
     """Return the shape of a tap's source behind its pool."""
-    shape = shapes[tap.source]
-    if tap.pool is None:
-        return shape
-    return (shape[0], shape[1] // tap.pool.size[0], shape[2] // tap.pool.size[1])
+    shape, pool = shapes[tap.source], pool_of(tap.pool)
+    return shape if pool is None else pool.shape(shape)
 
 
 def lowered_synapses(folded: FoldedSynapses, weight: IntArray | None = None) -> Synapses:

@@ -13,8 +13,7 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from spikeloom.sw.coding import Coding, FoldedLayer, Options, coding, fold
-from spikeloom.sw.coding.coding import pool
-from spikeloom.sw.coding.folding import lowered_synapses
+from spikeloom.sw.coding.folding import lowered_synapses, pool_of
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.conversion.absorption import Absorber
 from spikeloom.sw.conversion.agreement import agreement
@@ -156,7 +155,7 @@ class _Converter:
         chosen = self.coding.layers[folded.name]
         shared = shared_units(folded, self.coding, self.thresholds)
         connections = tuple(
-            Connection(s.tap.source, transport, lowered_synapses(s, weight), pool(s.tap.pool))
+            Connection(s.tap.source, transport, lowered_synapses(s, weight), pool_of(s.tap.pool))
             for s, transport, weight in zip(
                 folded.synapses, chosen.transports, shared.weights, strict=True
             )

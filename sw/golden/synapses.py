@@ -130,7 +130,7 @@ class GoldenMaxPool(GoldenPool, kind=MaxPool.kind):
 
 
 def pooled(pool: Pool, values: Tensor) -> Tensor:
-    """Return (N, C, H, W) values pooled, without the rows and columns that fill no window.
+    """Return (N, C, H, W) values of int64 pooled.
 
     Raises
     ------
@@ -139,7 +139,25 @@ def pooled(pool: Pool, values: Tensor) -> Tensor:
     """
     message = f"the golden model has no pools of kind {pool.kind!r}; it has"
     found = GoldenPool.member(pool.kind, UnsupportedError, message)
-    high, wide = pool.size
-    rows, columns = values.shape[2] // high, values.shape[3] // wide
-    whole = values[:, :, : rows * high, : columns * wide]
-    return found.combine(whole.reshape(*values.shape[:2], rows, high, columns, wide))
+    for axis in (0, 1):
+        values = _windows(pool, values, axis)
+    return found.combine(values.permute(0, 1, 2, 4, 3, 5))
+
+
+def _windows(pool: Pool, values: Tensor, axis: int) -> Tensor:
+    """Return the windows of a pool along an axis (0: rows, 1: columns), each in a new last axis.
+
+    What lies beyond the source is the smallest number that there is, so that it is no maximum.
+    """
+    size, stride, padding = pool.size[axis], pool.stride[axis], pool.padding[axis]
+    along = 2 + axis
+    length = values.shape[along]
+    count = pool.windows(length, axis)
+    behind = max((count - 1) * stride + size - padding - length, 0)
+    if padding or behind:
+        shape = list(values.shape)
+        shape[along] = padding + length + behind
+        cut = values.new_full(shape, torch.iinfo(values.dtype).min)
+        cut.narrow(along, padding, length).copy_(values)
+        values = cut
+    return values.unfold(along, size, stride).narrow(along, 0, count)

@@ -12,6 +12,7 @@ from spikeloom.sw.graph.analysis import Analysis, analyse
 from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.layer_rules import conv_padding, convolution, linear
 from spikeloom.sw.graph.layers import LayerSpec, Rectifier
+from spikeloom.sw.graph.pooling import Pooling
 from spikeloom.sw.graph.reports import NodeReport, RefusalError
 from spikeloom.sw.graph.rules import keep_whole, rule
 from spikeloom.sw.graph.shortcuts import weighted_shortcuts
@@ -24,7 +25,6 @@ from spikeloom.sw.graph.values import (
     Axis,
     Joined,
     Pending,
-    Pooling,
     Selection,
     SynapseSpec,
     Tap,

@@ -10,13 +10,13 @@ from torch import fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.pooling import Pooling
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import options_of, rule
 from spikeloom.sw.graph.values import (
     Axis,
     Joined,
     Pending,
-    Pooling,
     SynapseSpec,
     Tap,
     Value,
@@ -37,10 +37,14 @@ class _Window:
     @property
     def plain(self) -> bool:
         """Whether windows neither overlap nor leave gaps."""
-        return self.size == self.stride and self.padding == (0, 0)
+        return self.size == self.stride and self.padding == (0, 0) and not self.ceil
+
+    def pooling(self, kind: str) -> Pooling:
+        """Return the pool of one kind over these windows."""
+        return Pooling(kind, self.size, self.stride, self.padding, self.ceil)
 
     def counts(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """Return rows and columns of the result, for an input of (channels, height, width)."""
+        """Return rows and columns of averages, for an input of (channels, height, width)."""
         found = []
         for n, k, s, p in zip(shape[1:], self.size, self.stride, self.padding, strict=True):
             found.append((n + 2 * p - k) // s + 1)
@@ -59,12 +63,18 @@ def _avg_pool(context: Context, node: fx.Node, module: nn.AvgPool2d | None) -> V
     options = options_of(node, module, _NAMES)
     if options.get("divisor_override"):
         raise RefusalError("divisor_override is not supported: leave it out")
-    window = _window(context, node, module, options)
+    window = _window(node, module, options)
     if any(window.padding) and not options.get("count_include_pad", True):
         raise RefusalError(
             "count_include_pad=False divides by another number at the edges: leave it out, or use "
             "padding=0"
         )
+    if window.ceil:
+        shape = context.input_shape(node)
+        if shape is None:
+            raise RefusalError("ceil_mode must be False: choose a window that fits the feature map")
+        window.counts(map_shape(shape))
+        window = replace(window, ceil=False)
     return _average(context, node, window)
 
 
@@ -84,7 +94,16 @@ def _max_pool(context: Context, node: fx.Node, module: nn.MaxPool2d | None) -> V
     dilation = options.get("dilation", 1)
     if _pair(dilation, "dilation", 1) != (1, 1):
         raise RefusalError(f"dilation must be 1, not {dilation}: leave it out")
-    return _maximum(context, node, _window(context, node, module, options))
+    window = _window(node, module, options)
+    return _maximum(context, node, _floored(window, context.input_shape(node)))
+
+
+def _floored(window: _Window, shape: tuple[int, ...] | None) -> _Window:
+    """Return the windows of a max-pool without ``ceil_mode``, if this changes nothing."""
+    if not window.ceil or shape is None:
+        return window
+    lengths = zip(map_shape(shape)[1:], window.size, window.stride, window.padding, strict=True)
+    return replace(window, ceil=any((n + 2 * p - k) % s for n, k, s, p in lengths))
 
 
 @rule(
@@ -196,20 +215,21 @@ def _pointwise(module: nn.Module) -> bool:
 def _maximum(context: Context, node: fx.Node, window: _Window) -> Value:
     """Return the input's value behind a max-pool."""
     value = context.input_value(node)
-    if not window.plain:
-        raise RefusalError(
-            f"stride {window.stride} must equal the window {window.size}, and padding must be 0, "
-            f"not {window.padding}: windows of a max-pool must not overlap; use "
-            f"nn.MaxPool2d({window.stride[0]}), or nn.AvgPool2d with these windows"
-        )
     if not isinstance(value, Pending):
         return _of_taps(context, node, "max", window)
-    pool = Pooling("max", window.size)
-    if value.pool is not None:
-        size = (value.pool.size[0] * pool.size[0], value.pool.size[1] * pool.size[1])
-        pool = Pooling("max", size)
-    context.note = f"max-pool of {pool.size}"
-    return replace(value, pool=pool)
+    return replace(value, pool=_one_pool(context, value.pool, window.pooling("max")))
+
+
+def _one_pool(context: Context, before: Pooling | None, pool: Pooling) -> Pooling:
+    """Return the pool that two in a row are."""
+    one = pool if before is None else before.then(pool)
+    if one is None:
+        raise RefusalError(
+            f"the {pool} follows a {before}, and no single pool is the same as both: use one of "
+            f"them, or put a convolution with an activation in between"
+        )
+    context.note = str(one)
+    return one
 
 
 def _of_taps(context: Context, node: fx.Node, kind: str, window: _Window) -> Value:
@@ -226,11 +246,9 @@ def _of_taps(context: Context, node: fx.Node, kind: str, window: _Window) -> Val
 def _pooled(context: Context, node: fx.Node, tap: Tap, kind: str, window: _Window) -> Tap:
     pool, view = tap.pool, tap.view
     cut = view is not None and not (view.rows is None and view.columns is None)
-    if window.plain and not cut and (pool is None or pool.kind == kind):
-        before = (1, 1) if pool is None else pool.size
-        size = (before[0] * window.size[0], before[1] * window.size[1])
-        context.note = f"{kind}-pool of {size}"
-        return replace(tap, pool=Pooling(kind, size))
+    alike = pool is None or pool.kind == kind
+    if alike and not cut and (window.plain or kind == "max"):
+        return replace(tap, pool=_one_pool(context, pool, window.pooling(kind)))
     if kind == "max":
         if cut:
             raise RefusalError(
@@ -262,22 +280,14 @@ def _pooled(context: Context, node: fx.Node, tap: Tap, kind: str, window: _Windo
     return replace(tap, view=replace(view or View(), rows=axes[0], columns=axes[1]))
 
 
-def _window(
-    context: Context, node: fx.Node, module: nn.Module | None, options: dict[str, Any]
-) -> _Window:
+def _window(node: fx.Node, module: nn.Module | None, options: dict[str, Any]) -> _Window:
     """Return a pool's windows, from the options of the pool."""
     flat = node.target in _OF_SIGNALS or isinstance(module, (nn.AvgPool1d, nn.MaxPool1d))
     size = _pair(options.get("kernel_size"), "kernel_size", 1, flat)
     stride = options.get("stride")
     step = size if stride is None or stride == () else _pair(stride, "stride", 1, flat)
     padding = _pair(options.get("padding", 0), "padding", 0, flat)
-    window = _Window(size, step, padding, bool(options.get("ceil_mode")))
-    if window.ceil:
-        shape = context.input_shape(node)
-        if shape is None:
-            raise RefusalError("ceil_mode must be False: choose a window that fits the feature map")
-        window.counts(map_shape(shape))
-    return window
+    return _Window(size, step, padding, bool(options.get("ceil_mode")))
 
 
 #: Functions that pool signals, whose options have no rows.

@@ -22,26 +22,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-
-@dataclass(frozen=True)
-class Pooling:
-    """A pool whose stride equals its window.
-
-    Parameters
-    ----------
-    kind : {"sum", "max"}
-        As in the contract. An average is a sum: its 1/area goes into the next threshold.
-    size : (int, int)
-        Rows and columns of the window.
-    """
-
-    kind: str
-    size: tuple[int, int]
-
-    @property
-    def area(self) -> int:
-        """Number of values in a sum, by which an average divides; 1 for a maximum."""
-        return self.size[0] * self.size[1] if self.kind == "sum" else 1
+from spikeloom.sw.graph.pooling import Pooling
 
 
 @dataclass(frozen=True)
@@ -241,7 +222,7 @@ class Tap:
     def __str__(self) -> str:
         text = self.source
         if self.pool is not None:
-            text += f" through a {self.pool.kind}-pool of {self.pool.size}"
+            text += f" through a {self.pool}"
         return text if self.view is None else f"{text} ({self.view})"
 
 

@@ -4,22 +4,14 @@ Conversion writes a network; the golden model, the hardware, the simulation and 
 only read it. Importing this package imports neither torch nor amaranth.
 """
 
-from spikeloom.sw.network.connections import (
-    Connection,
-    Conv2d,
-    Identity,
-    Linear,
-    MaxPool,
-    Pool,
-    Shape,
-    SumPool,
-    Synapses,
-)
+from spikeloom.sw.network.connections import Connection, Conv2d, Identity, Linear, Synapses
 from spikeloom.sw.network.file import VERSION, load, save
 from spikeloom.sw.network.inputs import INPUT, CountInput, DirectInput, Input, SpikeInput
 from spikeloom.sw.network.network import Layer, Network, Ranges
 from spikeloom.sw.network.neurons import Burst, Dual, If, Ladder, Logits, Neuron, Signed
+from spikeloom.sw.network.pools import MaxPool, Pool, SumPool
 from spikeloom.sw.network.ranges import MAX_WIDTH, Range
+from spikeloom.sw.network.record import Shape
 from spikeloom.sw.network.transports import TEMPORAL, TRANSPORTS, Transport, source_steps
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Connections of the contract: pools and synapses between a source and a layer."""
+"""Connections of the contract: synapses between a source and a layer, perhaps behind a pool."""
 
 from __future__ import annotations
 
@@ -9,78 +9,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from spikeloom.sw.errors import ContractError
+from spikeloom.sw.network.pools import Pool
 from spikeloom.sw.network.ranges import Range
 from spikeloom.sw.network.record import (
     TENSOR,
     IntArray,
     Record,
+    Shape,
     freeze,
     require_int,
     require_pair,
 )
 from spikeloom.sw.network.transports import TRANSPORTS, Transport
-
-#: A feature map's (channels, height, width), or (features,) of a fully connected layer.
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Pool(Record):
-    """Pooling of the source's values before the synapses see them; windows do not overlap.
-
-    Rows and columns that do not fill a window are left out, as torch does by default.
-
-    Parameters
-    ----------
-    size : (int, int)
-        Window, and stride, in rows and columns.
-
-    Attributes
-    ----------
-    transports : frozenset of Transport
-        Those in which the pool is exact.
-    """
-
-    kinds: ClassVar[dict[str, type[Pool]]] = {}
-    transports: ClassVar[frozenset[str]] = frozenset(Transport)
-    size: tuple[int, int]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "size", require_pair(self.size, "pool size", 1, 1 << 12))
-
-    def shape(self, source: Shape) -> Shape:
-        """Return the shape of the pooled feature map."""
-        if len(source) != 3:
-            raise ContractError(
-                f"a pool needs a source of shape (channels, height, width), not {source}"
-            )
-        channels, height, width = source
-        pooled = (channels, height // self.size[0], width // self.size[1])
-        if 0 in pooled:
-            raise ContractError(f"a pool of {self.size} is larger than its source {source}")
-        return pooled
-
-    def values(self, source: Range) -> Range:
-        """Return the range of a pooled value."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, eq=False)
-class SumPool(Pool, kind="sum"):
-    """Sum over each window; 1/area of an average pool is absorbed in the target's threshold."""
-
-    def values(self, source: Range) -> Range:
-        return source.times(math.prod(self.size))
-
-
-@dataclass(frozen=True, eq=False)
-class MaxPool(Pool, kind="max"):
-    """Maximum over each window: exact on counts, and on nothing else."""
-
-    transports = frozenset({Transport.COUNT})
-
-    def values(self, source: Range) -> Range:
-        return source
 
 
 class Synapses(Record):

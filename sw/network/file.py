@@ -14,10 +14,11 @@ from safetensors import numpy as safetensors_numpy
 
 from spikeloom.sw.errors import ContractError, FileFormatError
 from spikeloom.sw.files import read_bytes, replacing, require_version
-from spikeloom.sw.network.connections import Connection, Pool, Synapses
+from spikeloom.sw.network.connections import Connection, Synapses
 from spikeloom.sw.network.inputs import Input
 from spikeloom.sw.network.network import Layer, Network, neuron_prefix, synapses_prefix
 from spikeloom.sw.network.neurons import Neuron
+from spikeloom.sw.network.pools import Pool
 from spikeloom.sw.network.record import IntArray, named
 
 #: Key of the JSON text in the safetensors metadata.
@@ -99,7 +100,9 @@ def save(network: Network, path: str | Path) -> None:
 def _version(network: Network) -> int:
     """Return the lowest version that has all that the network uses, so that older readers can."""
     pixels = network.input
-    return 2 if any(pixels.zeros) or pixels.pixels().low < 0 else 1
+    pools = (connection.pool for layer in network.layers for connection in layer.connections)
+    overlapping = any(not pool.tiled for pool in pools if pool is not None)
+    return 2 if overlapping or any(pixels.zeros) or pixels.pixels().low < 0 else 1
 
 
 def load(path: str | Path) -> Network:

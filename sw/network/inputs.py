@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikeloom.sw.errors import ContractError
-from spikeloom.sw.network.connections import Shape
 from spikeloom.sw.network.ranges import Range
-from spikeloom.sw.network.record import IntArray, Record, require_int
+from spikeloom.sw.network.record import IntArray, Record, Shape, require_int
 
 #: Name by which connections refer to the network's input.
 INPUT = "input"

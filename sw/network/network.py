@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import Any
 
 from spikeloom.sw.errors import ContractError
-from spikeloom.sw.network.connections import Connection, Shape
+from spikeloom.sw.network.connections import Connection
 from spikeloom.sw.network.inputs import INPUT, MAX_TIMESTEPS, Input
 from spikeloom.sw.network.neurons import Neuron
 from spikeloom.sw.network.ranges import Range
-from spikeloom.sw.network.record import IntArray, named, require_int
+from spikeloom.sw.network.record import IntArray, Shape, named, require_int
 from spikeloom.sw.network.transports import source_steps
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")

@@ -16,6 +16,9 @@ from spikeloom.sw.registry import Registered
 
 IntArray = npt.NDArray[np.int64]
 
+#: A feature map's (channels, height, width), or (features,) of a fully connected layer.
+Shape = tuple[int, ...]
+
 #: Metadata of a dataclass field that holds an integer tensor (stored outside the JSON metadata).
 TENSOR: Mapping[str, Any] = MappingProxyType({"tensor": True})
 

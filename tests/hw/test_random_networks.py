@@ -22,6 +22,7 @@ from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.options import TimeMode
 from spikeloom.hw.planning import HardwareConfig, plan
+from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.sw.network import (
     INPUT,
     TRANSPORTS,
@@ -89,8 +90,27 @@ class Case:
                     yield "sums timesteps" if reader.alignment.summed else "drops timesteps"
                 if connection.pool:
                     yield f"{connection.pool.kind} pool"
+                    yield from pool_features(reader)
                 if reader.windows.buffer.marked:
                     yield "marks"
+
+
+def pool_features(reader: ConnectionPlan) -> Iterator[str]:
+    """Yield the features of a connection's pool whose windows do not lie side by side."""
+    assert reader.pool is not None
+    pool, source = reader.pool.pool, reader.pool.source
+    if pool.tiled:
+        return
+    if any(stride < size for stride, size in zip(pool.stride, pool.size, strict=True)):
+        yield "overlapping pool"
+    if any(pool.padding):
+        yield "padded pool"
+    if reader.pool.extent != (source.height, source.width):
+        yield "pool beyond the source"
+    if source.lane_groups > 1:
+        yield "sliding pool in lane groups"
+    if source.values.signed:
+        yield "sliding pool of signed values"
 
 
 @st.composite
@@ -175,6 +195,8 @@ def expected_features() -> set[str]:
         *(f"{kind} in a loop" for kind in kinds),
         *(f"{kind} folded" for kind in foldable),
         *(f"{kind} pool" for kind in Pool.kinds),
+        *("overlapping pool", "padded pool", "pool beyond the source"),
+        *("sliding pool in lane groups", "sliding pool of signed values"),
         *Synapses.kinds,
         *("1 connections", "2 connections", "fork", "unread", "grouped", "depthwise", "share"),
         *("sums timesteps", "drops timesteps", "marks"),

@@ -17,6 +17,7 @@ from support.networks.examples import logits_layer
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.planning import Plan, plan
 from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
+from spikeloom.hw.planning.connection import PoolPlan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, Line, WindowPlan
 from spikeloom.sw.network import (
@@ -27,6 +28,7 @@ from spikeloom.sw.network import (
     Identity,
     If,
     Layer,
+    MaxPool,
     Network,
     Range,
 )
@@ -49,10 +51,18 @@ def rows_out(height: int, window: Window) -> int:
     return (height + 2 * pad - size) // step + 1
 
 
-def reader(source: RowLayer, window: Window, pool: int = 1, size: int = 1) -> RowReader:
-    own = lines(source.height // pool, window)
+def reader(
+    source: RowLayer, window: Window, pool: Window | None = None, size: int = 1
+) -> RowReader:
+    completes = (1,) * source.height
+    if pool is not None:
+        shape = (1, rows_out(source.height, pool), 1)
+        streams = [StreamPlan(1, Range(0, 1), 1, h, 1, 1) for h in (source.height, shape[1])]
+        kind = MaxPool((pool[0], 1), (pool[1], 1), (pool[2], 0))
+        completes = PoolPlan(kind, *streams).completed_rows
+    own = lines(sum(completes), window)
     need = max(line.need for line in own)
-    return RowReader(source.name, own, source.height, pool, size, need)
+    return RowReader(source.name, own, completes, size, need)
 
 
 def capacities(layers: Sequence[RowLayer]) -> list[int]:
@@ -78,11 +88,11 @@ def rows_made(layers: Sequence[RowLayer], images: int, seed: int) -> dict[str, i
 
     def given_back(owner: RowLayer, r: RowReader) -> int:
         whole, line = divmod(done[owner.name], owner.height)
-        return whole * (r.height // r.pool) + sum(x.release for x in r.lines[:line])
+        return whole * sum(r.completes) + sum(x.release for x in r.lines[:line])
 
     def arrived(r: RowReader, rows: int) -> int:
-        whole, rest = divmod(rows, r.height)
-        return whole * (r.height // r.pool) + min(rest // r.pool, r.height // r.pool)
+        whole, rest = divmod(rows, len(r.completes))
+        return whole * sum(r.completes) + sum(r.completes[:rest])
 
     def possible(layer: RowLayer) -> bool:
         for r in layer.readers:
@@ -115,8 +125,11 @@ def halts(layers: Sequence[RowLayer], seed: int = 0) -> bool:
 
 
 @st.composite
-def graphs(draw: st.DrawFn, branches: bool = True) -> list[RowLayer]:
-    """A random network of row readers; without ``branches`` a chain."""
+def graphs(draw: st.DrawFn, branches: bool = True, sliding: bool = True) -> list[RowLayer]:
+    """A random network of row readers; without ``branches`` a chain.
+
+    Pools that are ``sliding`` complete several rows at once at the bottom.
+    """
     layers = [RowLayer(INPUT, draw(st.integers(1, 8)))]
     for index in range(draw(st.integers(1, 5))):
         readers: list[RowReader] = []
@@ -125,8 +138,9 @@ def graphs(draw: st.DrawFn, branches: bool = True) -> list[RowLayer]:
             near = draw(st.integers(0, 2))
             source = layers[-1] if k == 0 and near else draw(st.sampled_from(layers))
             source = source if branches else layers[-1]
-            pool = draw(st.integers(1, min(2, source.height)))
-            kept = source.height // pool
+            pools = [(1, 1, 0), (2, 2, 0), *([(3, 2, 1), (3, 1, 1)] if sliding else [])]
+            pool = draw(st.sampled_from([w for w in pools if rows_out(source.height, w) > 0]))
+            kept = rows_out(source.height, pool)
             # A fully connected layer reads all rows at once.
             fitting = [w for w in [*WINDOWS, (kept, 1, 0)] if kept + 2 * w[2] >= w[0]]
             fitting = [w for w in fitting if not readers or rows_out(kept, w) == height]
@@ -139,7 +153,7 @@ def graphs(draw: st.DrawFn, branches: bool = True) -> list[RowLayer]:
     return layers
 
 
-@given(layers=graphs(branches=False))
+@given(layers=graphs(branches=False, sliding=False))
 @settings(max_examples=100)
 def test_a_chain_needs_no_more_than_its_lines(layers: list[RowLayer]) -> None:
     before = capacities(layers)

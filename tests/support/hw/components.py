@@ -254,12 +254,18 @@ def random_values(plan: StreamPlan, images: int, seed: int) -> np.ndarray[Any, A
 
 def pooled(pool: Pool, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Pool values of shape (images, C, H, W, timesteps)."""
-    rows, columns = pool.size
-    height, width = values.shape[2] // rows, values.shape[3] // columns
-    cut = values[:, :, : height * rows, : width * columns]
-    split = cut.reshape(*cut.shape[:2], height, rows, width, columns, -1)
     reduce: Any = {"sum": np.sum, "max": np.max}[pool.kind]
-    return reduce(split, axis=(3, 5))
+    _, height, width = pool.shape(values.shape[1:4])
+    rows, columns = (
+        [slice(max(k * stride - padding, 0), k * stride - padding + size) for k in range(windows)]
+        for windows, size, stride, padding in zip(
+            (height, width), pool.size, pool.stride, pool.padding, strict=True
+        )
+    )
+    lines = [
+        np.stack([reduce(values[:, :, y, x], axis=(2, 3)) for x in columns], axis=2) for y in rows
+    ]
+    return np.stack(lines, axis=2)
 
 
 def showcase() -> Network:

@@ -205,15 +205,42 @@ _SYNAPSES: dict[str, Callable[[Any, Map], Map]] = {
 
 
 def _pool(pool: Any, values: Map) -> Map:
+    if pool.kind == "max":
+        return _max_pool(pool, values)
     channels, height, width = _sizes(values)
     rows, columns = pool.size
-    reduce: Any = {"sum": sum, "max": max}[pool.kind]
     return {
-        (c, y, x): reduce(
+        (c, y, x): sum(
             values[c, y * rows + i, x * columns + j] for i, j in _indices((rows, columns))
         )
         for c, y, x in _indices((channels, height // rows, width // columns))
     }
+
+
+def _max_pool(pool: Any, values: Map) -> Map:
+    channels, height, width = _sizes(values)
+    (rows, columns), (down, right), (top, left) = pool.size, pool.stride, pool.padding
+    high = _windows(height, rows, down, top, pool.ceil)
+    wide = _windows(width, columns, right, left, pool.ceil)
+    return {
+        (c, y, x): max(
+            values[c, y * down - top + i, x * right - left + j]
+            for i, j in _indices((rows, columns))
+            if (c, y * down - top + i, x * right - left + j) in values
+        )
+        for c, y, x in _indices((channels, high, wide))
+    }
+
+
+def _windows(length: int, size: int, stride: int, padding: int, ceil: bool) -> int:
+    """Return the number of windows: as long as they end, or with ``ceil`` begin, early enough."""
+    count = 0
+    while count * stride + size <= length + 2 * padding:
+        count += 1
+    left_out = (count - 1) * stride + size < length + 2 * padding
+    if ceil and left_out and count * stride < length + padding:
+        count += 1
+    return count
 
 
 def _sizes(values: Map) -> tuple[int, ...]:

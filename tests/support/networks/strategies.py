@@ -271,10 +271,22 @@ class _Drawing:
     def pool(self, shape: tuple[int, ...], transport: str) -> Pool | None:
         if len(shape) == 1 or not self.settings["pools"] or not self.draw(st.booleans()):
             return None
-        kinds: list[type[Pool]] = [SumPool, MaxPool] if transport == "count" else [SumPool]
+        kinds = ["sum", "max", "sliding"] if transport == "count" else ["sum"]
+        kind = self.one_of(*kinds)
+        if kind == "sliding":
+            return self.sliding_pool(shape)
         size = (self.integer(1, min(3, shape[1])), self.integer(1, min(3, shape[2])))
-        pool: Pool = self.one_of(*kinds)(size)
-        return pool
+        return MaxPool(size) if kind == "max" else SumPool(size)
+
+    def sliding_pool(self, shape: tuple[int, ...]) -> MaxPool:
+        """Draw a max-pool whose windows may overlap, leave gaps, or reach beyond the source."""
+        windows = []
+        for side in shape[1:]:
+            size = self.integer(1, 4)
+            padding = self.integer(min(max(0, (size - side + 1) // 2), size - 1), size - 1)
+            windows.append((size, self.integer(1, 3), padding))
+        (high, down, top), (wide, right, left) = windows
+        return MaxPool((high, wide), (down, right), (top, left), self.draw(st.booleans()))
 
     def synapses(self, shape: tuple[int, ...]) -> Synapses:
         if self.settings["identities"] and self.integer(0, 7) == 7:
@@ -320,11 +332,11 @@ class _Drawing:
         ]
 
     def groups(self, *channels: int) -> int:
-        """Draw a number of groups that divides all ``channels``, often 1 or the largest."""
+        """Draw a number of groups that divides all ``channels``, often 1."""
         if not self.settings["groups"] or self.draw(st.booleans()):
             return 1
         most = int(np.gcd.reduce(channels))
-        drawn: int = self.one_of(most, *[g for g in range(1, most + 1) if most % g == 0])
+        drawn: int = self.one_of(most, *[g for g in range(2, most) if most % g == 0])
         return drawn
 
     def convolution(

@@ -17,6 +17,7 @@ from support.models.graphs import (
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spikeloom.sw.coding.folding import pooled
 from spikeloom.sw.graph import Pooling, analyse, trace
 
 POOLS: dict[str, tuple[Callable[[Free, Tensor], Tensor], Pooling]] = {
@@ -94,6 +95,59 @@ def test_pools_of_one_kind_in_a_row_are_one() -> None:
     assert result.require().layers[1].synapses[0].tap.pool == Pooling("sum", (8, 8))
 
 
+SLIDING: dict[str, tuple[Callable[[Free, Tensor], Tensor], Pooling]] = {
+    "the stem of a ResNet": (
+        lambda m, x: functional.max_pool2d(m.relu(m.conv1(x)), 3, 2, 1),
+        Pooling("max", (3, 3), (2, 2), (1, 1)),
+    ),
+    "ahead of the activation": (
+        lambda m, x: m.relu(functional.max_pool2d(m.conv1(x), 3, 2, 1)),
+        Pooling("max", (3, 3), (2, 2), (1, 1)),
+    ),
+    "ceil mode": (
+        lambda m, x: functional.max_pool2d(m.relu(m.conv1(x)), 3, 2, ceil_mode=True),
+        Pooling("max", (3, 3), (2, 2), ceil=True),
+    ),
+    "ceil mode that changes nothing": (
+        lambda m, x: functional.max_pool2d(m.relu(m.conv1(x)), 2, ceil_mode=True),
+        Pooling("max", (2, 2)),
+    ),
+    "in a row, a position apart": (
+        lambda m, x: functional.max_pool2d(
+            functional.max_pool2d(m.relu(m.conv1(x)), 3, 1, 1), 4, 2, 1
+        ),
+        Pooling("max", (6, 6), (2, 2), (2, 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLIDING)
+def test_maxima_over_windows_that_overlap(name: str) -> None:
+    pool, expected = SLIDING[name]
+    result = analysed(lambda m, x: m.fc16(pool(m, x).flatten(1)))
+    tap = result.require().layers[1].synapses[0].tap
+    assert tap.pool == expected
+    assert result.shapes["flatten"] == (64,)
+
+
+def test_two_pools_are_one_only_if_no_value_differs() -> None:
+    pools = [
+        Pooling("max", (k, k), (s, s), (p, p), ceil)
+        for k, s, p in [(1, 1, 0), (1, 2, 0), (2, 2, 0), (2, 3, 0), (3, 1, 1), (3, 2, 1), (4, 1, 2)]
+        for ceil in (False, True)
+    ]
+    values = torch.randn(1, 1, 11, 13)
+    ones = 0
+    for first in pools:
+        for second in pools:
+            one = first.then(second)
+            if one is not None:
+                two = pooled(second, pooled(first, values))
+                assert torch.equal(pooled(one, values), two), (first, second)
+                ones += 1
+    assert ones == 32
+
+
 def test_max_pool_commutes_with_the_activation() -> None:
     before = analysed(
         lambda m, x: m.fc16(m.relu(functional.max_pool2d(m.conv1(x), 2)).flatten(1))
@@ -117,10 +171,12 @@ REFUSED: Refusals = {
         "max_pool2d",
         "follows a sum-pool",
     ),
-    "overlapping": (
-        lambda m, x: m.fc16(functional.max_pool2d(m.relu(m.conv1(x)), 2, 1)[..., :4, :4]),
-        "max_pool2d",
-        "stride (1, 1) must equal the window (2, 2)",
+    "pools in a row": (
+        lambda m, x: m.fc4(
+            functional.max_pool2d(functional.max_pool2d(m.relu(m.conv1(x)), 2), 3, 2, 1).flatten(1)
+        ),
+        "max_pool2d_1",
+        "the max-pool of (3, 3), stride (2, 2), padding (1, 1) follows a max-pool of (2, 2)",
     ),
     "uncounted padding": (
         lambda m, x: m.fc(

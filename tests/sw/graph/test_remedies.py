@@ -71,15 +71,15 @@ REMEDIES: dict[str, tuple[nn.Module, str, nn.Module]] = {
         "use nn.Conv2d",
         net(nn.ReLU(), nn.Conv2d(4, 4, 2, stride=2), nn.ReLU()),
     ),
-    "overlapping max-pool": (
+    "max-pools that are no single one": (
+        net(nn.ReLU(), nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1)),
+        "use one of them, or put a convolution",
         net(nn.ReLU(), nn.MaxPool2d(3, 2, 1)),
-        r"use nn.MaxPool2d\(2\), or nn.AvgPool2d with these windows",
-        net(nn.ReLU(), nn.MaxPool2d(2)),
     ),
-    "overlapping max-pool, averaged": (
-        net(nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.Conv2d(4, 4, 1), nn.ReLU()),
-        "or nn.AvgPool2d with these windows",
-        net(nn.ReLU(), nn.AvgPool2d(3, 2, 1), nn.Conv2d(4, 4, 1), nn.ReLU()),
+    "max-pools with a convolution in between": (
+        net(nn.ReLU(), nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1)),
+        "a convolution with an activation in between",
+        net(nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 1), nn.ReLU(), nn.MaxPool2d(3, 2, 1)),
     ),
     "dilated max-pool": (
         net(nn.ReLU(), nn.MaxPool2d(2, dilation=2)),
@@ -87,9 +87,9 @@ REMEDIES: dict[str, tuple[nn.Module, str, nn.Module]] = {
         net(nn.ReLU(), nn.MaxPool2d(2)),
     ),
     "ceil mode": (
-        net(nn.ReLU(), nn.MaxPool2d(3, ceil_mode=True)),
+        net(nn.ReLU(), nn.AvgPool2d(3, ceil_mode=True)),
         "choose a window that fits",
-        net(nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)),
+        net(nn.ReLU(), nn.AvgPool2d(2, ceil_mode=True)),
     ),
     "uncounted padding": (
         net(nn.ReLU(), nn.AvgPool2d(3, 1, 1, count_include_pad=False)),
