@@ -24,6 +24,8 @@ class Context:
         Shapes without the batch axis, as far as they are known.
     used : collection of fx.Node
         Nodes that the model's output depends on.
+    task : str, optional
+        Meaning of the outputs, a name of a :class:`~spikeloom.sw.tasks.Task`, if it is stated.
 
     Attributes
     ----------
@@ -44,9 +46,11 @@ class Context:
         module: fx.GraphModule,
         shapes: Mapping[str, tuple[int, ...]],
         used: Collection[fx.Node] = (),
+        task: str | None = None,
     ) -> None:
         self.module = module
         self.used = used
+        self.task = task
         self.layers: list[LayerSpec] = []
         self.redundant: list[str] = []
         self.normalising: dict[str, str] = {}
