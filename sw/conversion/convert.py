@@ -174,9 +174,7 @@ class _Converter:
         if folded.activation is None:
             biases = [Fraction(bias) for bias in folded.bias.tolist()]
             reach = self._reach(connections)
-            logits = absorb_logits(
-                folded.name, steps, shared.units[0], biases, reach, self.task
-            )
+            logits = absorb_logits(folded.name, steps, shared.units[0], biases, reach, self.task)
             # Over several timesteps, the value is the mean.
             self.step = shared.units[0] / (steps << logits.fraction_bits)
             return Layer(folded.name, steps, logits, connections)

@@ -87,7 +87,7 @@ def _output(context: Context, node: fx.Node, module: None) -> Value:
 def _softmax(context: Context, node: fx.Node, module: nn.Softmax | None) -> Value:
     if context.task in (LABELS, VALUES):
         meant = "labels that do not exclude each other" if context.task == LABELS else "values"
-        raise RefusalError(f"makes the outputs shares of one whole, but they are {meant}: remove it")
+        raise RefusalError(f"makes outputs shares of one whole, but they are {meant}: remove it")
     dim = options_of(node, module, ("dim",)).get("dim")
     if dim not in (1, -1, None):
         raise RefusalError(f"is over dim={dim}, and classes are in dim=1: use dim=1")

@@ -164,8 +164,9 @@ class Values(Task, name=VALUES):
         return outputs.double() * self.factor
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.mse_loss(outputs, targets.to(outputs.dtype), reduction="sum") / (
-            outputs.shape[1]
+        return (
+            functional.mse_loss(outputs, targets.to(outputs.dtype), reduction="sum")
+            / (outputs.shape[1])
         )
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
@@ -253,7 +254,7 @@ def of_network(about: Mapping[str, Any]) -> Task | None:
     if kind != VALUES:
         return Task.kinds[kind]()
     factor = stated.get("factor")
-    if not isinstance(factor, float | int) or isinstance(factor, bool) or not 0 < factor:
+    if not isinstance(factor, float | int) or isinstance(factor, bool) or factor <= 0:
         raise ConfigError(
             f"about has the factor {factor!r} from logits to values, which must be a positive "
             f"number: convert again"

@@ -49,7 +49,7 @@ def run(
     data_root : path, optional
         Folder with the data's original files, in place of the recipe's.
     beside : path, optional
-        Another folder to look for the model's file, and for data of the user's own, in.
+        Another folder to look for the model's file, a loss's, and data of the user's own in.
     cycles : mapping of str to callable, optional
         Functions from an integer network and some images to clock cycles per image, by the name of
         a measure: :data:`spikeloom.hw.prediction.MEASURES`. Penalties called "cycles" need them.
@@ -77,8 +77,8 @@ def run(
 
     def load(split: str, given: DataLike | None) -> Dataset:
         if given is not None:
-            return as_dataset(given, binning=binning)
-        return datasets.load(part.name, split, root, binning, beside)
+            return as_dataset(given, binning=binning, task=part.task)
+        return datasets.load(part.name, split, root, binning, beside, part.task)
 
     training = load("train", data)
     if part.limit:
@@ -95,6 +95,7 @@ def run(
         cycles,
         progress if engine.first else None,
         say,
+        beside,
     )
     finished = _carry_out(recipe, trainer, beside)
     if not engine.first:

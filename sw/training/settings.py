@@ -13,6 +13,7 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Method
 from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS, LayerChoice
 from spikeloom.sw.tables import plain, require_known
+from spikeloom.sw.tasks import require_task
 from spikeloom.sw.training.engine import EngineOptions
 
 
@@ -45,6 +46,9 @@ class DataPart:
         Use only the first images of the training split, this many; 0 for all.
     bins, highest : int
         For recordings of events: :class:`~spikeloom.sw.datasets.Binning`.
+    task : str, optional
+        Meaning of the labels, where their type and shape do not show it: one of
+        :mod:`spikeloom.sw.tasks`.
 
     Raises
     ------
@@ -58,8 +62,11 @@ class DataPart:
     limit: int = 0
     bins: int = 8
     highest: int = 1
+    task: str | None = None
 
     def __post_init__(self) -> None:
+        if self.task is not None:
+            require_task(self.task)
         if not 0 <= self.validation < 1:
             raise ConfigError(f"validation must be from 0 to below 1, not {self.validation}")
         if self.limit < 0:
