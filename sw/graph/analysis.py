@@ -49,6 +49,8 @@ class Analysis:
         One per node, in order of evaluation.
     redundant : tuple of str
         Names of nodes that can be replaced by their input.
+    ends : tuple of str
+        Those of them that turn logits into probabilities.
     shapes : mapping of node name to shape
         Without the batch axis; empty if the input's shape is not known.
     normalising : mapping of str to str
@@ -59,6 +61,7 @@ class Analysis:
     layers: tuple[LayerSpec, ...]
     reports: tuple[NodeReport, ...]
     redundant: tuple[str, ...]
+    ends: tuple[str, ...]
     shapes: dict[str, tuple[int, ...]]
     normalising: dict[str, str]
 
@@ -148,6 +151,7 @@ def analyse(
         tuple(context.layers),
         tuple(reports),
         tuple(context.redundant),
+        tuple(context.ends),
         shapes,
         context.normalising,
     )

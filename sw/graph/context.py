@@ -33,6 +33,8 @@ class Context:
         Finished layers, in order of evaluation.
     redundant : list of str
         Names of nodes that can be replaced by their input.
+    ends : list of str
+        Those of them that turn logits into probabilities.
     normalising : dict of str to str
         Nodes that normalise the input, and the node that each of them reads the input from.
     note : str
@@ -53,6 +55,7 @@ class Context:
         self.task = task
         self.layers: list[LayerSpec] = []
         self.redundant: list[str] = []
+        self.ends: list[str] = []
         self.normalising: dict[str, str] = {}
         self.note = ""
         #: Further notes on nodes that have been reported already.

@@ -112,6 +112,7 @@ def _at_the_end(context: Context, node: fx.Node) -> Value:
         )
     if isinstance(value, Pending):
         context.redundant.append(node.name)
+        context.ends.append(node.name)
         context.note = (
             "left out: does not change which class is largest; the prepared model returns logits, "
             f"so train it on them, with {_LOSSES.get(context.task, 'cross_entropy')}"

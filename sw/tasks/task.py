@@ -40,10 +40,14 @@ class Task(Registered, ABC):
         """Return the decision for each image, in the form of the targets."""
 
     @abstractmethod
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the plain loss of a batch, summed over its images.
+    def loss(self, outputs: Tensor, targets: Tensor, reduction: str = "sum") -> Tensor:
+        """Return the plain loss of a batch: the task's default loss, without weights.
 
-        It is that of the task's default loss, without weights.
+        Parameters
+        ----------
+        outputs, targets : tensor
+        reduction : {"sum", "mean"}
+            Over the images of the batch.
         """
 
     @abstractmethod
@@ -68,6 +72,11 @@ class Task(Registered, ABC):
             Number of classes, labels or values.
         """
 
+    def accuracy(self, decided: Tensor, targets: Tensor) -> float:
+        """Return the share of decisions that are right; of values, R², a mean over them."""
+        same = decided == targets
+        return int(same.sum()) / same.numel()
+
     def same(self, decided: Tensor, others: Tensor) -> Tensor:
         """Return for which images two models decide alike; bool, shape (N,)."""
         return (decided == others).reshape(len(decided), -1).all(1)
@@ -91,8 +100,8 @@ class Classes(Task, name=CLASSES):
         """Return the classes, int64, shape (N,)."""
         return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else lowest_argmax(outputs)
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(two_sided(outputs), targets, reduction="sum")
+    def loss(self, outputs: Tensor, targets: Tensor, reduction: str = "sum") -> Tensor:
+        return functional.cross_entropy(two_sided(outputs), targets, reduction=reduction)
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         return softened_divergence(two_sided(student), two_sided(teacher))
@@ -117,11 +126,9 @@ class Labels(Task, name=LABELS):
         """Return whether each label applies, bool, shape (N, K)."""
         return outputs > 0
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        found = functional.binary_cross_entropy_with_logits(
-            outputs, targets.to(outputs.dtype), reduction="sum"
-        )
-        return found / outputs.shape[1]
+    def loss(self, outputs: Tensor, targets: Tensor, reduction: str = "sum") -> Tensor:
+        mean = functional.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype))
+        return mean if reduction == "mean" else mean * len(outputs)
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         flat = (two_sided(outputs.reshape(-1, 1)) for outputs in (student, teacher))
@@ -163,11 +170,9 @@ class Values(Task, name=VALUES):
         """Return the values, float64, shape (N, K)."""
         return outputs.double() * self.factor
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return (
-            functional.mse_loss(outputs, targets.to(outputs.dtype), reduction="sum")
-            / (outputs.shape[1])
-        )
+    def loss(self, outputs: Tensor, targets: Tensor, reduction: str = "sum") -> Tensor:
+        mean = functional.mse_loss(outputs, targets.to(outputs.dtype))
+        return mean if reduction == "mean" else mean * len(outputs)
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         return functional.mse_loss(student, teacher)
@@ -180,6 +185,10 @@ class Values(Task, name=VALUES):
 
     def report(self, decided: Tensor, targets: Tensor, count: int) -> dict[str, Any]:
         return report.of_values(decided, targets)
+
+    def accuracy(self, decided: Tensor, targets: Tensor) -> float:
+        """Return R², a mean over the values."""
+        return float(Values().score(decided, targets)) / len(targets)
 
     def same(self, decided: Tensor, others: Tensor) -> Tensor:
         """Return for which images all values are equal up to one step of the factor."""
@@ -249,14 +258,14 @@ def of_network(about: Mapping[str, Any]) -> Task | None:
     if stated is None:
         return None
     if not isinstance(stated, Mapping) or not isinstance(stated.get("kind"), str):
-        raise ConfigError(f"about has the task {stated!r}, which is none: convert again")
+        raise ConfigError(f"the network has the task {stated!r}, which is none: convert again")
     kind = require_task(stated["kind"])
     if kind != VALUES:
         return Task.kinds[kind]()
     factor = stated.get("factor")
     if not isinstance(factor, float | int) or isinstance(factor, bool) or factor <= 0:
         raise ConfigError(
-            f"about has the factor {factor!r} from logits to values, which must be a positive "
-            f"number: convert again"
+            f"the network has the factor {factor!r} from logits to values, which must be a "
+            f"positive number: convert again"
         )
     return Values(float(factor))

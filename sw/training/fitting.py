@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import DataError
+from spikeloom.sw.graph import without_end
 from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Percentile, staged
 from spikeloom.sw.quantized.prepare import (
@@ -22,7 +23,7 @@ from spikeloom.sw.quantized.prepare import (
 )
 from spikeloom.sw.tasks import CLASSES
 from spikeloom.sw.training.loop import Epoch, Loop
-from spikeloom.sw.training.measure import evaluate, labels_of, score
+from spikeloom.sw.training.measure import evaluate, labels_of
 from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.trained import Trained
 
@@ -143,9 +144,14 @@ def train(
     prepare(model, input_shape=data.shape, task=data.task, **choices)
     require_classes(model, data)
     common: dict[str, Any] = {"progress": progress, "seed": seed, **options}
+    # A softmax or sigmoid at the end is left out, in training, too: losses take logits.
+    bare = without_end(model, data.shape, data.task)
     if epochs:
-        fit(model, data, epochs=epochs, lr=lr, title="float ANN", **common)
-    float_accuracy = evaluate(model, test) if test is not None else None
+        fit(bare, data, epochs=epochs, lr=lr, title="float ANN", **common)
+        if bare is not model:
+            model.load_state_dict(bare.state_dict(), strict=False)
+            model.eval()
+    float_accuracy = evaluate(bare, test) if test is not None else None
     prepared = prepare_for(model, data, seed=seed, **choices)
     if tune_epochs:
         fit(
@@ -154,14 +160,15 @@ def train(
             epochs=tune_epochs,
             lr=tune_lr,
             title="quantized ANN",
-            **(common | {"teacher": model}),
+            **(common | {"teacher": bare}),
         )
     prepared.eval()
     quantized_accuracy = found = None
     if test is not None:
         decided = labels_of(prepared, test)
-        quantized_accuracy = score(decided, test)
-        found = test.meaning.report(decided, test.targets(), test.classes)
+        task, targets = test.meaning, test.targets()
+        quantized_accuracy = task.accuracy(decided, targets)
+        found = task.report(decided, targets, test.classes)
     return Trained.of(
         prepared,
         spec=spec,

@@ -16,7 +16,7 @@ from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Network
 from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
-from spikeloom.sw.tasks import CLASSES, VALUES, of_network
+from spikeloom.sw.tasks import CLASSES, of_network
 from spikeloom.sw.training.engine import Engine
 
 #: Number of images in a batch.
@@ -102,7 +102,8 @@ def evaluate(
     batch_size : int
     """
     data = as_dataset(data)
-    return score(labels_of(model, data, dtype=dtype, batch_size=batch_size), data)
+    labels = labels_of(model, data, dtype=dtype, batch_size=batch_size)
+    return data.meaning.accuracy(labels, data.targets())
 
 
 def report(
@@ -121,14 +122,6 @@ def report(
     data = as_dataset(data)
     decided = labels_of(model, data, dtype=dtype, batch_size=batch_size)
     return data.meaning.report(decided, data.targets(), data.classes)
-
-
-def score(decided: Tensor, data: Dataset) -> float:
-    """Return the score of decisions: the share of images that are right, and the like."""
-    if data.task == VALUES:
-        return float(data.meaning.score(decided, data.targets())) / len(data)
-    same = decided == data.targets()
-    return int(same.sum()) / same.numel()
 
 
 def integer_labels(

@@ -18,9 +18,9 @@ from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.files import write_text
 from spikeloom.sw.quantized import settle
 from spikeloom.sw.spiking import SpikingNetwork
-from spikeloom.sw.tasks import Classes, Task, of_network
+from spikeloom.sw.tasks import CLASSES, Classes, Task, of_network
 from spikeloom.sw.training import checkpoint
-from spikeloom.sw.training.measure import integer_labels, labels_of, score
+from spikeloom.sw.training.measure import evaluate, integer_labels, labels_of
 from spikeloom.sw.training.phases import FloatPhase
 from spikeloom.sw.training.recipe import Recipe
 from spikeloom.sw.training.trained import Trained
@@ -69,6 +69,8 @@ class Result:
         Kind, number of epochs, and the best epoch, counted from 0, of each phase.
     versions : mapping of str to str
         Versions of Spikeloom, torch and Python.
+    task : str
+        "classes", "labels" or "values".
     report : dict
         Further figures of the integer network: balanced accuracy and confusion matrix, or those of
         another task; see :mod:`spikeloom.sw.tasks.report`.
@@ -91,6 +93,7 @@ class Result:
     network: str
     phases: list[dict[str, Any]]
     versions: dict[str, str]
+    task: str = CLASSES
     report: dict[str, Any] = field(default_factory=dict)
 
 
@@ -108,9 +111,13 @@ def result_of(
     test : Dataset
         The test split, used here for the first time.
     """
-    folder = trainer.journal.folder
+    folder, targets = trainer.journal.folder, test.targets()
+
+    def right(decided: Tensor) -> float:
+        return test.meaning.accuracy(decided, targets)
+
     floats = [m for p, m in zip(recipe.phase, finished, strict=True) if isinstance(p, FloatPhase)]
-    float_accuracy = score(labels_of(floats[-1], test), test) if floats else None
+    float_accuracy = evaluate(floats[-1], test) if floats else None
     quantized, last, options = _last_models(recipe, trainer, finished)
     labels = labels_of(quantized, test)
     spiking_labels = labels_of(last, test) if isinstance(last, SpikingNetwork) else None
@@ -121,7 +128,7 @@ def result_of(
         input_bits=test.bits,
         input_scale=test.format.scales[0],
         float_accuracy=float_accuracy,
-        quantized_accuracy=score(labels, test),
+        quantized_accuracy=right(labels),
         start=trainer.start,
     )
     checkpoint.save(trained, folder / TRAINED)
@@ -138,9 +145,9 @@ def result_of(
         seed=recipe.seed,
         images=len(test),
         float_accuracy=float_accuracy,
-        quantized_accuracy=score(labels, test),
-        spiking_accuracy=None if spiking_labels is None else score(spiking_labels, test),
-        integer_accuracy=score(integer_labels, test),
+        quantized_accuracy=right(labels),
+        spiking_accuracy=None if spiking_labels is None else right(spiking_labels),
+        integer_accuracy=right(integer_labels),
         differing_labels=_differing(task, integer_labels, labels),
         differing_spiking_labels=(
             None if spiking_labels is None else _differing(task, integer_labels, spiking_labels)
@@ -156,7 +163,8 @@ def result_of(
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        report=task.report(integer_labels, test.targets(), test.classes),
+        task=task.name,
+        report=task.report(integer_labels, targets, test.classes),
     )
     write_text(folder / RESULT, json.dumps(asdict(result), indent=1) + "\n")
     return result

@@ -12,6 +12,7 @@ from torch import nn
 from spikeloom.sw import datasets
 from spikeloom.sw.datasets import Binning, DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.graph import without_end
 from spikeloom.sw.models.spec import build_model
 from spikeloom.sw.training.cost import NetworkCycles
 from spikeloom.sw.training.fitting import require_alike, require_classes
@@ -111,6 +112,9 @@ def _carry_out(recipe: Recipe, trainer: Trainer, beside: Path | None) -> list[nn
     torch.manual_seed(recipe.seed)
     original = trainer.engine.place(build_model(recipe.model.name, beside))
     require_classes(original, trainer.training)
+    # Losses take logits, so a softmax or sigmoid at the end is left out in training, too.
+    data = trainer.training
+    original = without_end(original, data.shape, data.task)
     _rehearse(recipe, trainer.for_rehearsal(), original)
     journal.open(trainer.say)
     finished: list[nn.Module] = []
