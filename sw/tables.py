@@ -8,7 +8,7 @@ import json
 import tomllib
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -156,8 +156,9 @@ def _typed(value: Any, hint: Any) -> Any:
 def _either(value: Any, hints: tuple[Any, ...]) -> Any:
     wanted = []
     for hint in hints:
-        if hint is type(None):
-            continue  # TOML has no such value: the key is left out
+        # TOML has no such values: the key is left out, or a name stands for the function.
+        if hint is type(None) or typing.get_origin(hint) is Callable:
+            continue
         try:
             return _typed(value, hint)
         except _MisfitError as error:

@@ -60,6 +60,8 @@ def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
             "digest": network.digest,
             "accuracy": network.about.get("accuracy"),
             "dataset": network.about.get("dataset"),
+            # The host decides by it; without one, the largest logit is the label.
+            **({"task": network.about["task"]} if "task" in network.about else {}),
         },
         "config": {
             "lanes": {layer.layer.name: layer.lanes for layer in planned.layers},

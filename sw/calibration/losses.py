@@ -6,12 +6,10 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn import functional
 
 from spikeloom.sw.registry import Registered
+from spikeloom.sw.tasks.task import divergence, softened_divergence
 
-#: Divisor of logits before they are compared as probabilities.
-TEMPERATURE = 2.0
 #: Lower limit of the mean square that differences are relative to, for layers that hardly fire.
 _LEAST = 1e-4
 
@@ -88,27 +86,4 @@ class DivergenceLoss(Loss, kind="kl"):
 
     def rates(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the loss of a layer that fires."""
-        return _divergence(student.flatten(1), teacher.flatten(1))
-
-
-def softened_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Return the divergence of the teacher's classes from the student's, both softened.
-
-    A factor makes its gradients as large as they would be without the temperature.
-
-    Parameters
-    ----------
-    student, teacher : tensor, shape (N, classes)
-        Logits.
-
-    References
-    ----------
-    Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015.
-    """
-    return _divergence(student / TEMPERATURE, teacher / TEMPERATURE) * TEMPERATURE**2
-
-
-def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    return functional.kl_div(
-        student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True
-    )
+        return divergence(student.flatten(1), teacher.flatten(1))

@@ -147,6 +147,7 @@ def command(
     from spikeloom.sw import datasets
     from spikeloom.sw.calibration import calibrate
     from spikeloom.sw.conversion import convert
+    from spikeloom.sw.quantized.prepare import task_of
     from spikeloom.sw.spiking import SpikingNetwork, spiking
     from spikeloom.sw.training import checkpoint
 
@@ -170,10 +171,12 @@ def command(
         )
     binning = datasets.Binning.of(network.coding.input)
     parts: dict[str, Dataset] = {}
-    whole = trained.as_seen(datasets.load(data, "train", data_root, binning))
+    task = task_of(network.prepared)
+    whole = trained.as_seen(datasets.load(data, "train", data_root, binning, task=task))
     training, parts["validation"] = whole.split(validation, seed)
     if test:
-        parts["test"] = trained.as_seen(datasets.load(data, "test", data_root, binning))
+        loaded = datasets.load(data, "test", data_root, binning, task=task)
+        parts["test"] = trained.as_seen(loaded)
     chosen = name or trained.spec.rpartition(":")[2]
 
     def converted() -> contract.Network:
@@ -210,8 +213,7 @@ def command(
 
 
 def _accuracy(network: contract.Network, data: Dataset) -> float:
-    """Return the share of images whose label the golden model gets right."""
+    """Return the share of images whose label the golden model gets right, or another score."""
     from spikeloom.sw.training.measure import integer_labels
 
-    labels = integer_labels(network, data)
-    return float((labels == data.targets()).double().mean())
+    return data.meaning.accuracy(integer_labels(network, data), data.targets())

@@ -16,9 +16,15 @@ from spikeloom.sw.cli.common import console, parse_shape, table, zoo_in_help
     help="Shape of one image, such as 1,28,28; by default the model's attribute input_shape. "
     "Without either, what depends on shapes is not checked.",
 )
+@click.option(
+    "--task",
+    type=click.Choice(("classes", "labels", "values")),
+    help="Meaning of the outputs: one class of several, several labels at once, or real values. A "
+    "model with one output needs it.",
+)
 @click.pass_context
 @zoo_in_help
-def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
+def command(ctx: click.Context, model: str, input_shape: str | None, task: str | None) -> None:
     """Say, node by node, whether MODEL can be converted, and what stands in the way.
 
     MODEL is a model of the zoo ({zoo}), or FILE.py:NAME, a torch.nn.Module
@@ -38,7 +44,7 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     built = build_model(model)
     if shape is None:
         shape = getattr(built, "input_shape", None)
-    reports = check(built, shape)
+    reports = check(built, shape, task)
     out = console()
     verdicts = table("", "node", "what", "verdict")
     for report in reports:
@@ -54,7 +60,7 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
         click.echo(f"{model} cannot be converted: mend {places} marked NO")
         ctx.exit(1)
     layers = table("layer", "shape", "reads", "activation", "neurons")
-    for layer in layers_in_hardware(analyse(trace(built), shape)):
+    for layer in layers_in_hardware(analyse(trace(built), shape, task)):
         size = "?" if layer.shape is None else "x".join(map(str, layer.shape))
         layers.add_row(
             *map(escape, (layer.name, size, layer.reads, layer.activation, layer.neuron))

@@ -89,7 +89,22 @@ def command(
         )
     probabilities = parse_stalls(stalls)
     config = hardware.config(debug=True, counters=True)
-    images, labels = read_images(network.input, data, data_root, image_file, label_file, limit)
+
+    import numpy as np
+    import torch
+
+    from spikeloom.sw.tasks import of_network
+
+    task = of_network(network.about)
+    images, labels = read_images(
+        network.input,
+        data,
+        data_root,
+        image_file,
+        label_file,
+        limit,
+        None if task is None else task.name,
+    )
 
     from spikeloom.sim import cosimulate
     from spikeloom.sim.design import Design
@@ -101,7 +116,7 @@ def command(
         report = cosimulate(
             network,
             images,
-            labels=labels,
+            labels=labels if task is None else None,
             config=None if verilog else config,
             design=Design.load(verilog) if verilog else None,
             build_dir=build_dir,
@@ -112,6 +127,10 @@ def command(
     show(report)
     if report.accuracy is not None:
         click.echo(f"accuracy of the hardware: {percent(report.accuracy)}")
+    elif task is not None and labels is not None:
+        decided = task.decide(torch.from_numpy(report.logits))
+        score = task.accuracy(decided, torch.as_tensor(np.asarray(labels)))
+        click.echo(f"{task.figure} of the hardware: {score:.4f}")
     if report_file is not None:
         write_text(report_file, json.dumps(report.as_dict(), indent=1) + "\n")
         click.echo(f"wrote {report_file}")

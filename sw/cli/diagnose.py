@@ -117,6 +117,7 @@ def _model(
     """Return the health of a trained model's layers, and the name of the images for it."""
     from spikeloom.sw import datasets
     from spikeloom.sw.diagnostics import measure
+    from spikeloom.sw.quantized.prepare import task_of
     from spikeloom.sw.spiking import SpikingNetwork
     from spikeloom.sw.training import checkpoint
     from spikeloom.sw.training.measure import pixels_for
@@ -127,7 +128,8 @@ def _model(
         raise ConfigError(f"{path} does not say what it was trained on: choose images with --data")
     coding = trained.model.coding if isinstance(trained.model, SpikingNetwork) else None
     binning = None if coding is None else datasets.Binning.of(coding.input)
-    examples = _examples(datasets.load(name, "train", root, binning), limit)
+    task = task_of(trained.prepared)
+    examples = _examples(datasets.load(name, "train", root, binning, task=task), limit)
     examples = trained.as_seen(examples)
     images = examples.real(pixels_for(trained.model, examples))
     layers = measure(trained.model, images, examples.targets(), start=trained.start)
@@ -141,13 +143,16 @@ def _network(
     from spikeloom.sw import datasets
     from spikeloom.sw import network as contract
     from spikeloom.sw.diagnostics import measure_network
+    from spikeloom.sw.tasks import of_network
 
     loaded = contract.load(path)
     name = data or dict(loaded.about).get("dataset")
     if not isinstance(name, str) or not name:
         raise ConfigError(f"{path} does not say what it was trained on: choose images with --data")
     binning = datasets.Binning.of(loaded.input)
-    examples = _examples(datasets.load(name, "train", root, binning), limit)
+    stated = of_network(loaded.about)
+    task = None if stated is None else stated.name
+    examples = _examples(datasets.load(name, "train", root, binning, task=task), limit)
     return measure_network(loaded, examples.images_for(loaded.input)), _images(examples)
 
 

@@ -15,12 +15,11 @@ from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
 from spikeloom.sw.files import read_bytes
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from spikeloom.sw.datasets.lazy import LazyImages
 
-    Images = tuple[npt.NDArray[Any] | LazyImages, npt.NDArray[np.integer] | None]
+    Images = tuple[npt.NDArray[Any] | LazyImages, npt.NDArray[Any] | None]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -61,34 +60,38 @@ def read_images(
     image_file: Path | None,
     label_file: Path | None,
     limit: int | None,
+    task: str | None = None,
 ) -> Images:
     """Return the images that the options name, ready for a network's input, and their labels.
 
-    Labels are None if images of the user's own come without.
+    Labels are None if images of the user's own come without. ``task`` is the network's, by which
+    they are read.
     """
     if data is not None:
-        images, labels = _data_set(data, data_root, source)
+        images, labels = _data_set(data, data_root, source, task)
     else:
         assert image_file is not None
-        images, labels = _own(image_file, label_file, source)
+        images, labels = _own(image_file, label_file, source, task)
     return images[:limit], None if labels is None else labels[:limit]
 
 
-def _data_set(name: str, root: Path | None, source: contract.Input) -> Images:
+def _data_set(name: str, root: Path | None, source: contract.Input, task: str | None) -> Images:
     from spikeloom.sw import datasets
 
-    return datasets.images_to_run(name, source, root)
+    return datasets.images_to_run(name, source, root, task)
 
 
-def _own(image_file: Path, label_file: Path | None, source: contract.Input) -> Images:
+def _own(
+    image_file: Path, label_file: Path | None, source: contract.Input, task: str | None
+) -> Images:
     from spikeloom.sw.datasets.images import load_images
 
-    images, labels = load_images(image_file, source.image_shape, source.pixels())
-    return images, labels if label_file is None else _read_labels(label_file, len(images))
+    images, labels = load_images(image_file, source.image_shape, source.pixels(), task)
+    return images, labels if label_file is None else _read_labels(label_file, len(images), task)
 
 
-def _read_labels(path: Path, count: int) -> npt.NDArray[np.integer]:
-    """Return the ``count`` labels in a ``.npy`` file."""
+def _read_labels(path: Path, count: int, task: str | None) -> npt.NDArray[Any]:
+    """Return the ``count`` labels in a ``.npy`` file, or the targets of another task."""
     import numpy as np
 
     content = read_bytes(path, "label file")
@@ -98,6 +101,10 @@ def _read_labels(path: Path, count: int) -> npt.NDArray[np.integer]:
         raise FileFormatError(f"{path} is damaged or no .npy file ({error})") from None
     if not isinstance(labels, np.ndarray):
         raise FileFormatError(f"{path} holds several arrays: save the labels alone, as .npy")
+    if task not in (None, "classes"):
+        from spikeloom.sw.datasets.targets import targets_of
+
+        return targets_of(labels, count, None, str(path), task).targets
     if labels.dtype.kind not in "iu" or labels.shape != (count,):
         raise DataError(
             f"{path} must hold {count} integers, one for each image, not {labels.dtype} of shape "

@@ -75,7 +75,8 @@ _SHOWN = 20
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write labels, logits, cycles and counts to this .npz file.",
+    help="Write labels, logits, cycles and counts to this .npz file; of a network that was made "
+    "for several labels, values, or two classes by one logit, its decisions, too.",
 )
 @networks_in_help
 def command(
@@ -134,7 +135,16 @@ def command(
     contents = inference.Contents.of(opened)
     if counters and target == "board":
         contents.require_counters()
-    images, labels = read_images(contents.input, data, data_root, image_file, label_file, limit)
+    task = contents.task
+    images, labels = read_images(
+        contents.input,
+        data,
+        data_root,
+        image_file,
+        label_file,
+        limit,
+        None if task is None else task.name,
+    )
     with bars() as progress:
         found = inference.run(
             images,
@@ -146,11 +156,13 @@ def command(
         )
     _show(found, port, counters)
     if labels is not None:
-        click.echo(f"accuracy: {percent(found.accuracy(labels))}")
+        _show_accuracy(found, labels)
     elif out is None:
-        shown = " ".join(str(label) for label in found.labels[:_SHOWN].tolist())
+        some = found.decisions[:_SHOWN]
+        shown = " ".join(map(str, some.tolist()) if task is None else task.texts(some))
         more = len(found.labels) - _SHOWN
-        click.echo(f"labels: {shown}" + (f" and {more} more (--out)" if more > 0 else ""))
+        name = "values" if task is not None and task.name == "values" else "labels"
+        click.echo(f"{name}: {shown}" + (f" and {more} more (--out)" if more > 0 else ""))
     if out is not None:
         _write(found, out)
         click.echo(f"wrote {out}")
@@ -211,10 +223,26 @@ def _show(found: Inference, port: str | None, counters: bool) -> None:
         console().print(fetched)
 
 
+def _show_accuracy(found: Inference, labels: Any) -> None:
+    """Print how many labels are right; of values, how near they are."""
+    from spikeloom.sw.tasks.report import lines_of
+
+    score = found.accuracy(labels)
+    if found.task is None or found.task.name == "classes":
+        click.echo(f"accuracy: {percent(score)}")
+        return
+    shown = f"{score:.4f}" if found.task.name == "values" else percent(score)
+    click.echo(f"{found.task.figure}: {shown}")
+    for line in lines_of(found.report(labels)):
+        click.echo(line)
+
+
 def _write(found: Inference, path: Path) -> None:
     import numpy as np
 
     arrays = {"labels": found.labels, "logits": found.logits}
+    if found.task is not None:
+        arrays["decisions"] = found.decisions
     if found.cycles is not None:
         arrays["cycles"] = found.cycles
     arrays |= {f"counts_{layer}": values for layer, values in found.counts.items()}

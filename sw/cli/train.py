@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 #: Of :func:`spikeloom.sw.training.train`; here, so that ``--help`` need not import torch.
 LR = 5e-3
 TUNE_LR = 4e-3
+#: Names of :class:`spikeloom.sw.training.losses.TargetLoss`; here, for the same reason.
+LOSSES = ("cross_entropy", "focal", "bce", "mse")
 #: Parameters that can be given with a recipe; the recipe itself has all others.
 WITH_RECIPES = ("target", "out", "data_root", "seed", "threads")
 
@@ -140,6 +143,24 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     show_default=True,
     help="Threads of torch; one is fastest for models as small as those of the zoo.",
 )
+@click.option(
+    "--task",
+    type=click.Choice(("classes", "labels", "values")),
+    help="Meaning of the labels of data of your own, where type and shape do not show it: one "
+    "class of several, several labels at once, or real values.",
+)
+@click.option(
+    "--loss",
+    metavar="NAME|FILE.py:FUNCTION",
+    help=f"Loss: {', '.join(LOSSES)}, or a function of outputs and targets. By default "
+    "cross_entropy for classes, bce for several labels, mse for values.",
+)
+@click.option(
+    "--class-weights",
+    metavar="balanced|W,W,...",
+    help="Weight of each class, or of each label where it applies: numbers, or balanced, so that "
+    "rare ones count as much as frequent ones.",
+)
 @click.option("--limit", type=int, metavar="N", help="Train on the first N images only.")
 @click.option(
     "--out",
@@ -177,6 +198,9 @@ def command(
     cutout: int,
     seed: int,
     threads: int,
+    task: str | None,
+    loss: str | None,
+    class_weights: str | None,
     limit: int | None,
     out: Path,
 ) -> None:
@@ -210,6 +234,7 @@ def command(
         return
     levels = parse_per_layer(timesteps, "timesteps")
     bits = parse_per_layer(weight_bits, "weight bits")
+    weights = None if class_weights is None else _parse_weights(class_weights)
     reach = parse_shift(shift) if shift is not None else int(data in DATASETS)
 
     import torch
@@ -221,10 +246,10 @@ def command(
     if out.is_dir():
         raise ConfigError(f"--out {out} is a folder: name the file to write the model to")
     described = (input_bits, parse_numbers(mean, "--mean"), parse_numbers(std, "--std"))
-    examples = datasets.load(data, "train", data_root).described(*described)
+    examples = datasets.load(data, "train", data_root, task=task).described(*described)
     if limit is not None:
         examples = examples.head(limit)
-    test = datasets.load(data, "test", data_root).described(*described)
+    test = datasets.load(data, "test", data_root, task=task).described(*described)
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     built = build_model(target)
@@ -243,16 +268,45 @@ def command(
             shift=reach,
             flip=flip,
             cutout=cutout,
+            loss=loss,
+            class_weights=weights,
             seed=seed,
             spec=target,
             progress=progress,
         )
     checkpoint.save(trained, out)
-    accuracies = table(f"{len(test)} test images of {data}", "#accuracy")
-    accuracies.add_row("float ANN", percent(trained.float_accuracy))
-    accuracies.add_row("quantized ANN", percent(trained.quantized_accuracy))
+    figure = test.meaning.figure
+    accuracies = table(f"{len(test)} test images of {data}", f"#{figure}")
+    accuracies.add_row("float ANN", _score(trained.float_accuracy, figure))
+    accuracies.add_row("quantized ANN", _score(trained.quantized_accuracy, figure))
     console().print(accuracies)
+    _show_report(trained.report, test.class_names)
     click.echo(f"wrote {out}")
+
+
+def _parse_weights(text: str) -> str | tuple[float, ...]:
+    """Return class weights: "balanced", or numbers."""
+    if text == "balanced":
+        return text
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"--class-weights must be balanced, or a number for each class as in 1,2.5, not "
+            f"{text!r}"
+        ) from None
+
+
+def _score(score: float | None, figure: str) -> str:
+    """Return an accuracy as a text; R², which is no share, as a number."""
+    return f"{score:.4f}" if score is not None and figure == "R²" else percent(score)
+
+
+def _show_report(report: Mapping[str, Any] | None, names: Sequence[str] | None = None) -> None:
+    from spikeloom.sw.tasks.report import lines_of
+
+    for line in lines_of(report or {}, names):
+        click.echo(line)
 
 
 def _is_recipe(target: str) -> bool:
@@ -299,7 +353,10 @@ def _train_by_recipe(target: str, out: Path, given: dict[str, Any]) -> None:
 
 
 def _show(result: Result, out: Path) -> None:
-    accuracies = table(f"{result.images} test images of {result.data}", "#accuracy")
+    from spikeloom.sw.tasks import Task
+
+    figure = Task.kinds[result.task].figure
+    accuracies = table(f"{result.images} test images of {result.data}", f"#{figure}")
     for model, share in (
         ("float ANN", result.float_accuracy),
         ("quantized ANN", result.quantized_accuracy),
@@ -307,14 +364,16 @@ def _show(result: Result, out: Path) -> None:
         ("integer network", result.integer_accuracy),
     ):
         if share is not None:
-            accuracies.add_row(model, percent(share))
+            accuracies.add_row(model, _score(share, figure))
     console().print(accuracies)
+    _show_report(result.report)
+    what = "values" if result.task == "values" else "labels"
     click.echo(
-        f"{result.differing_labels} labels of the integer network differ from the quantized ANN's"
+        f"{result.differing_labels} {what} of the integer network differ from the quantized ANN's"
     )
     if result.differing_spiking_labels is not None:
         click.echo(
-            f"{result.differing_spiking_labels} labels of the integer network differ from the "
+            f"{result.differing_spiking_labels} {what} of the integer network differ from the "
             f"spiking network's"
         )
     click.echo(f"average T = {result.average_timesteps:.2f}: {_by_layer(result.timesteps)}")

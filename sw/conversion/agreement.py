@@ -18,6 +18,7 @@ from spikeloom.sw.errors import ConfigError, ConversionError
 from spikeloom.sw.golden import Golden, check_images
 from spikeloom.sw.network import DirectInput, Network
 from spikeloom.sw.quantized.prepare import META, activations_of
+from spikeloom.sw.tasks import Classes, Values, of_network
 
 #: Share of the labels that ties may change in float64.
 _TIES = 0.01
@@ -34,12 +35,15 @@ class Agreement:
     images : int
         Number of images.
     network_as_prepared : int
-        Images of which the network has the label of the prepared model.
+        Images of which the network has the label of the prepared model; or the decision, if the
+        model was prepared for another task: the same labels, or values that differ by at most one
+        step of the integer logits.
     counts_compared, counts_differing : int
         Counts of spikes that the network was compared in with the prepared model, and those that
         differ; both 0 where the coding does not promise equal counts.
     prepared_as_float : int or None
-        Images of which the prepared model has the label of the float model; None without one.
+        Images of which the prepared model has the label of the float model, or its decision; None
+        without one, and for real values, of which hardly any are ever equal.
     """
 
     images: int
@@ -128,12 +132,16 @@ def agreement(
     wide = copy.deepcopy(prepared).cpu().double().eval()
     # As the model takes them: (C, L) of signals, where the network has (C, 1, L).
     seen = pixels.real(integers.reshape(-1, *meta["input_shape"]), torch.float64)
-    labels = _labels(wide, seen)
-    same = int((labels == found.labels).sum())
+    task = of_network(network.about) or Classes()
+    outputs = _outputs(wide, seen)
+    # A model's outputs are real values already.
+    real = Values() if isinstance(task, Values) else task
+    labels, integer = real.decide(outputs), task.decide(found.logits)
+    same = int(task.same(labels, integer).sum())
     compared = differing = 0
     if exact and _promises_equal_counts(network, prepared):
         expected = reference(prepared, integers, scale)
-        unlike = int((expected.labels != found.labels).sum())
+        unlike = int((~task.same(real.decide(expected.logits), integer)).sum())
         for name, counts in expected.counts.items():
             compared += counts.numel()
             differing += int((counts != found.counts[name]).sum())
@@ -147,17 +155,16 @@ def agreement(
                 f"compute something that conversion cannot see"
             )
     floats = None
-    if original is not None:
-        theirs = _labels(copy.deepcopy(original).cpu().double().eval(), seen)
-        floats = int((theirs == labels).sum())
+    if original is not None and not isinstance(task, Values):
+        theirs = _outputs(copy.deepcopy(original).cpu().double().eval(), seen)
+        floats = int(task.same(real.decide(theirs), labels).sum())
     return Agreement(len(integers), same, compared, differing, floats)
 
 
-def _labels(model: nn.Module, images: Tensor) -> Tensor:
-    """Return the index of the largest logit of each image; of several, the lowest."""
+def _outputs(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the logits of each image, shape (N, K)."""
     with torch.no_grad():
-        parts = [model(batch).flatten(1) for batch in torch.split(images, _BATCH)]
-    return torch.from_numpy(torch.cat(parts).numpy().argmax(1))
+        return torch.cat([model(batch).flatten(1) for batch in torch.split(images, _BATCH)])
 
 
 def _promises_equal_counts(network: Network, prepared: nn.Module) -> bool:

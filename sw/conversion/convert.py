@@ -30,6 +30,8 @@ from spikeloom.sw.network import (
 from spikeloom.sw.quantized.prepare import META
 from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
 from spikeloom.sw.spiking.population import Population
+from spikeloom.sw.tasks import VALUES
+from spikeloom.sw.tasks.task import ABOUT as TASK
 
 
 def convert(
@@ -100,11 +102,12 @@ def convert(
         )
     else:
         chosen, neurons = prepared.coding, dict(prepared.neurons.items())
+    converter = _Converter(chosen, layers, fraction_bits, neurons, meta.get("task"))
     network = Network(
         input=chosen.input,
-        layers=tuple(_Converter(chosen, layers, fraction_bits, neurons).layers()),
+        layers=tuple(converter.layers()),
         name=name or type(model).__name__,
-        about={**meta.get("about", {}), **(about or {})},
+        about={**meta.get("about", {}), **(about or {}), **converter.about()},
     )
     if check is None:
         return network
@@ -138,7 +141,11 @@ class _Converter:
         layers: Sequence[FoldedLayer],
         fraction_bits: int | None,
         neurons: Mapping[str, nn.Module],
+        task: str | None,
     ) -> None:
+        self.task = task
+        #: Real value of one step of the integer logits, once they are converted.
+        self.step = Fraction(0)
         self.coding = chosen
         self.folded = layers
         self.fraction_bits = fraction_bits
@@ -150,6 +157,13 @@ class _Converter:
         for folded in self.folded:
             self.done[folded.name] = self._layer(folded)
         return list(self.done.values())
+
+    def about(self) -> dict[str, Any]:
+        """Return the task as the network's ``about`` states it: nothing if the largest decides."""
+        if self.task is None:
+            return {}
+        factor = {"factor": float(self.step)} if self.task == VALUES else {}
+        return {TASK: {"kind": self.task, **factor}}
 
     def _layer(self, folded: FoldedLayer) -> Layer:
         chosen = self.coding.layers[folded.name]
@@ -164,7 +178,9 @@ class _Converter:
         if folded.activation is None:
             biases = [Fraction(bias) for bias in folded.bias.tolist()]
             reach = self._reach(connections)
-            logits = absorb_logits(folded.name, steps, shared.units[0], biases, reach)
+            logits = absorb_logits(folded.name, steps, shared.units[0], biases, reach, self.task)
+            # Over several timesteps, the value is the mean.
+            self.step = shared.units[0] / (steps << logits.fraction_bits)
             return Layer(folded.name, steps, logits, connections)
         message = f"layer {folded.name!r}: {chosen.neuron!r} neurons cannot be converted; use"
         absorber = Absorber.member(chosen.neuron, UnsupportedError, message)()

@@ -12,6 +12,7 @@ import numpy as np
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import MAX_WIDTH, Logits, Range
 from spikeloom.sw.network.parameters import MAX_FRACTION_BITS
+from spikeloom.sw.tasks import CLASSES, LABELS, VALUES
 
 #: Fraction bits that logits have at least, unless they would not fit the contract's width.
 LOGIT_FRACTION_BITS = 8
@@ -23,12 +24,14 @@ def absorb_logits(
     unit: Fraction,
     biases: Sequence[Fraction],
     reach: Sequence[Range],
+    task: str | None = None,
 ) -> Logits:
     """Return the neurons of the output layer, whose channels share one unit.
 
     Over one timestep the label is exactly that of the real biases. Logits are only compared, and
     accumulators are integers, so only the order of the biases' fractional parts matters; rounding
-    keeps it.
+    keeps it. Where each logit is compared with 0, its sign is exactly that of the real biases
+    instead: they are rounded up. Values are rounded to the nearest.
 
     Parameters
     ----------
@@ -42,6 +45,8 @@ def absorb_logits(
         Real, per channel.
     reach : sequence of Range
         Proven range of the accumulator at one timestep, per channel.
+    task : str, optional
+        Meaning of the logits, if it is not that the largest decides.
 
     Raises
     ------
@@ -51,7 +56,13 @@ def absorb_logits(
     real = [bias / unit for bias in biases]
     accumulator = Range(min(r.low for r in reach), max(r.high for r in reach))
     for bits in [*range(LOGIT_FRACTION_BITS, MAX_FRACTION_BITS + 1), *range(8)[::-1]]:
-        rounded = _rounded_in_order(real, bits) if timesteps == 1 else _rounded(real, bits)
+        rounded: list[int] | None
+        if timesteps > 1 or task == VALUES:
+            rounded = _rounded(real, bits)
+        elif task == LABELS or (task == CLASSES and len(real) == 1):
+            rounded = _rounded_up(real, bits)
+        else:
+            rounded = _rounded_in_order(real, bits)
         if rounded is None:
             continue
         if max(map(abs, rounded)).bit_length() >= MAX_WIDTH:
@@ -67,6 +78,11 @@ def absorb_logits(
 
 def _rounded(real: Sequence[Fraction], bits: int) -> list[int]:
     return [round(value * (1 << bits)) for value in real]
+
+
+def _rounded_up(real: Sequence[Fraction], bits: int) -> list[int]:
+    """Round such that the sum of each with any integer is above 0 exactly if it was before."""
+    return [math.ceil(value * (1 << bits)) for value in real]
 
 
 def _rounded_in_order(real: Sequence[Fraction], bits: int) -> list[int] | None:

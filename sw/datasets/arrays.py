@@ -303,13 +303,7 @@ def labels_of(
     DataError
         If labels have another shape, type, number or range.
     """
-    names = None
-    number = None
-    if isinstance(classes, int | np.integer):
-        number = int(classes)
-    elif classes is not None:
-        names = _names(classes, name)
-        number = len(names)
+    number, names = class_names_of(classes, name)
     array = as_array(labels, f"labels of {name}")
     if array.ndim != 1:
         raise DataError(_other_shape(array, name))
@@ -323,7 +317,9 @@ def labels_of(
         return _from_texts(array, number, names, name)
     if array.dtype.kind not in "biu":
         whole = array.dtype.kind == "f" and np.array_equal(array, np.rint(array))
-        mend = "labels.astype('int64')" if whole else "each is the number of a class, or its name"
+        mend = "each is the number of a class, or its name"
+        if whole:
+            mend = "labels.astype('int64'); or say task='values' if they are real values"
         raise DataError(f"labels of {name} are {array.dtype}, but must be integers: {mend}")
     low, high = int(array.min()), int(array.max())
     if number is None:
@@ -341,10 +337,25 @@ def labels_of(
 def _other_shape(array: Array, name: str) -> str:
     found = f"labels of {name} have the shape {array.shape}, but must have (N,)"
     if array.ndim == 2 and array.shape[1] == 1:
-        return f"{found}: labels.ravel()"
+        return f"{found}: labels.ravel(); or say task='values' if they are real values"
     if array.ndim == 2 and array.dtype.kind in "biuf":
-        return f"{found}: if they are one-hot, labels.argmax(1)"
+        return (
+            f"{found}: if they are one-hot, labels.argmax(1); if an image can have several labels, "
+            f"say task='labels', and if they are values, task='values'"
+        )
     return found
+
+
+def class_names_of(
+    classes: int | Sequence[str] | None, name: str
+) -> tuple[int | None, tuple[str, ...] | None]:
+    """Return the number of classes and their names, as far as they are given."""
+    if isinstance(classes, int | np.integer):
+        return int(classes), None
+    if classes is None:
+        return None, None
+    names = _names(classes, name)
+    return len(names), names
 
 
 def _names(classes: Sequence[str], name: str) -> tuple[str, ...]:

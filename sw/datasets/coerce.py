@@ -10,7 +10,7 @@ import torch
 from torch.utils import data as torch_data
 
 from spikeloom.sw.datasets import recordings
-from spikeloom.sw.datasets.arrays import as_array, labels_of
+from spikeloom.sw.datasets.arrays import as_array
 from spikeloom.sw.datasets.binning import Binning
 from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.items import (
@@ -23,8 +23,10 @@ from spikeloom.sw.datasets.items import (
     whole_pixels,
 )
 from spikeloom.sw.datasets.pixels import Pixels
+from spikeloom.sw.datasets.targets import targets_of
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.network import Input
+from spikeloom.sw.tasks import CLASSES
 
 #: Everything that is taken in place of a data set.
 DataLike = (
@@ -47,6 +49,7 @@ def as_dataset(
     name: str = "",
     binning: Binning | None = None,
     pixels: Pixels | None = None,
+    task: str | None = None,
 ) -> Dataset:
     """Return data of any form as a data set, after checking them.
 
@@ -69,6 +72,8 @@ def as_dataset(
         The integers behind the images, and the real numbers that a model sees in their place:
         ``Pixels.normalised(mean, std)`` if the data's transform normalises. Images of other data
         are integers, or multiples of 1/255.
+    task : {"classes", "labels", "values"}, optional
+        As for :meth:`Dataset.from_arrays`.
 
     Raises
     ------
@@ -76,16 +81,20 @@ def as_dataset(
         If the data have none of these forms, or images or labels cannot be taken.
     """
     if isinstance(data, Dataset):
+        if task is not None and task != data.task:
+            raise DataError(f"{data.name} is of the task {data.task!r}, not {task!r}")
         return data if pixels is None else data.with_pixels(pixels)
     if _is_pair(data):
         images, labels = data  # type: ignore[misc]  # a pair, as was just found
-        return Dataset.from_arrays(images, labels, name=name or "own data", pixels=pixels)
+        return Dataset.from_arrays(
+            images, labels, name=name or "own data", pixels=pixels, task=task
+        )
     if isinstance(data, torch_data.DataLoader):
-        return _of_loader(data, name, binning, pixels)
+        return _of_loader(data, name, binning, pixels, task)
     if isinstance(data, torch_data.IterableDataset):
         named = name or type(data).__name__
         images, labels = collected(data, named, MOST, pixels)
-        return Dataset.from_arrays(images, labels, name=named, pixels=pixels)
+        return Dataset.from_arrays(images, labels, name=named, pixels=pixels, task=task)
     if isinstance(data, torch.Tensor | np.ndarray):
         raise DataError("these are images without labels: give both, (images, labels)")
     if not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
@@ -93,7 +102,7 @@ def as_dataset(
             f"data can be a Dataset, (images, labels), a torch Dataset or a DataLoader, not "
             f"{type(data).__name__}"
         )
-    return _of_items(data, name or type(data).__name__, binning, pixels)
+    return _of_items(data, name or type(data).__name__, binning, pixels, task)
 
 
 def is_data(values: Any) -> TypeGuard[DataLike]:
@@ -141,7 +150,11 @@ def _is_pair(data: Any) -> bool:
 
 
 def _of_loader(
-    loader: torch_data.DataLoader[Any], name: str, binning: Binning | None, pixels: Pixels | None
+    loader: torch_data.DataLoader[Any],
+    name: str,
+    binning: Binning | None,
+    pixels: Pixels | None,
+    task: str | None,
 ) -> Dataset:
     behind, sampler = loader.dataset, loader.sampler
     own_batches = loader.batch_size is None and loader.batch_sampler is not None
@@ -152,34 +165,37 @@ def _of_loader(
     if not isinstance(behind, torch_data.IterableDataset):
         if plain and isinstance(sampler, torch_data.SubsetRandomSampler):
             chosen = torch_data.Subset(behind, sorted(sampler.indices))
-            return as_dataset(chosen, name=name, binning=binning, pixels=pixels)
+            return as_dataset(chosen, name=name, binning=binning, pixels=pixels, task=task)
         whole = isinstance(sampler, torch_data.SequentialSampler | torch_data.RandomSampler)
         if isinstance(sampler, torch_data.RandomSampler):
             whole = not sampler.replacement and sampler.num_samples == len(sampler.data_source)
         # Recordings need a collate_fn of their own, since their lengths differ.
         if whole and not own_batches and (plain or recordings.is_recording(_first(behind))):
-            return as_dataset(behind, name=name, binning=binning, pixels=pixels)
+            return as_dataset(behind, name=name, binning=binning, pixels=pixels, task=task)
     named = name or type(behind).__name__
     images, labels = collected(loader, named, MOST, pixels)
-    return Dataset.from_arrays(images, labels, name=named, pixels=pixels)
+    return Dataset.from_arrays(images, labels, name=named, pixels=pixels, task=task)
 
 
-def _of_items(data: Any, name: str, binning: Binning | None, pixels: Pixels | None) -> Dataset:
+def _of_items(
+    data: Any, name: str, binning: Binning | None, pixels: Pixels | None, task: str | None
+) -> Dataset:
     if isinstance(data, torch_data.TensorDataset) and len(data.tensors) >= 2:
         images, targets = data.tensors[:2]
         whole = whole_pixels(as_array(images, name), f"each image of {name}", pixels)
-        return Dataset.from_arrays(whole, targets, name=name, pixels=pixels)
+        return Dataset.from_arrays(whole, targets, name=name, pixels=pixels, task=task)
     if isinstance(data, torch_data.Subset):
         behind = data.dataset
         kept = isinstance(behind, torch_data.TensorDataset | torch_data.Subset)
         if kept or known_labels(behind) is not None:
-            everything = as_dataset(behind, name=name, binning=binning, pixels=pixels)
+            everything = as_dataset(behind, name=name, binning=binning, pixels=pixels, task=task)
             return everything.take(np.asarray(data.indices))
     if len(data) and recordings.is_recording(_first(data)):
         return recordings.from_events(data, binning=binning, name=name)
     items = Items(data, name, pixels)
-    labels, count, names = labels_of(item_labels(data, name), len(items), None, name)
-    if names is None:
+    meant = targets_of(item_labels(data, name), len(items), None, name, task)
+    labels, count, names = meant.targets, meant.count, meant.names
+    if names is None and meant.task == CLASSES:
         names = class_names(data, int(labels.max()))
         count = count if names is None else len(names)
     found = items.pixels
@@ -194,6 +210,7 @@ def _of_items(data: Any, name: str, binning: Binning | None, pixels: Pixels | No
         class_names=names,
         signed=found.signed,
         offset=found.offset,
+        task=meant.task,
     )
 
 

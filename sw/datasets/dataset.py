@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikeloom.sw.datasets.arrays import as_pixels, described_pixels, labels_of, pixels_of
+from spikeloom.sw.datasets.arrays import as_pixels, described_pixels, pixels_of
 from spikeloom.sw.datasets.lazy import Changed, LazyImages, take
 from spikeloom.sw.datasets.pixels import Pixels
+from spikeloom.sw.datasets.targets import held_out, targets_of
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import DirectInput, Input
+from spikeloom.sw.tasks import CLASSES, VALUES, Task, Values
+from spikeloom.sw.tasks.report import spread
 
 #: uint8; int32 for pixels of more than 8 bits.
 PixelArray = npt.NDArray[Any]
@@ -40,11 +43,13 @@ class Dataset:
     images : array of integers or LazyImages, shape (N, channels, height, width)
         Pixels, as the network's integer input takes them. They are kept as uint8, or as int32 if
         they have more than 8 bits.
-    labels : array of integers, shape (N,)
-        0 to ``classes - 1``; kept as int64.
+    labels : array of integers, shape (N,); or of booleans or floats, shape (N, ``classes``)
+        Class of each image, 0 to ``classes - 1``, kept as int64; or, of other tasks, whether each
+        of several labels applies, or real values, kept as float32.
     bits : int
         Pixels are below ``2 ** bits``.
     classes : int
+        Number of classes, of labels or of values.
     scale : float or sequence of float, shape (channels,)
         Real value of one pixel step, of all channels or of each. A torch model sees
         ``(images - offset) * scale``; without an offset, that lies in [0, 1].
@@ -52,11 +57,14 @@ class Dataset:
         The images with a time axis, for recordings of an event camera; ``images`` are then the
         sums over it.
     class_names : tuple of str, optional
-        Name of each class, if they have names.
+        Name of each class, label or value, if they have names.
     signed : bool
         Whether pixels can be negative.
     offset : float or sequence of float, shape (channels,)
         Pixel that stands for 0, of all channels or of each.
+    task : {"classes", "labels", "values"}
+        One class of several, several labels at once, or real values: see
+        :mod:`spikeloom.sw.tasks`.
     layout : {"auto", "NCHW"}
         Images whose channels seem to come last are refused, unless this is "NCHW". It is not kept.
 
@@ -68,7 +76,7 @@ class Dataset:
 
     name: str
     images: Images
-    labels: IntArray
+    labels: npt.NDArray[Any]
     bits: int
     classes: int
     scale: Scale
@@ -76,6 +84,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     signed: bool = False
     offset: Scale = 0.0
+    task: str = CLASSES
     layout: InitVar[str] = "auto"
 
     def __post_init__(self, layout: str) -> None:
@@ -99,8 +108,8 @@ class Dataset:
                 f"spikes of {self.name} must have shape (N, T, channels, height, width) and add up "
                 f"over T to the images {self.images.shape}: their shape is {self.spikes.shape}"
             )
-        labels, _, _ = labels_of(self.labels, len(self.images), self.classes, self.name)
-        object.__setattr__(self, "labels", labels)
+        labels = targets_of(self.labels, len(self.images), self.classes, self.name, self.task)
+        object.__setattr__(self, "labels", labels.targets)
         if self.class_names is not None and len(self.class_names) != self.classes:
             raise DataError(
                 f"{self.name} has {self.classes} classes, but {len(self.class_names)} names of "
@@ -118,6 +127,7 @@ class Dataset:
         scale: float | None = None,
         pixels: Pixels | None = None,
         layout: str = "auto",
+        task: str | None = None,
     ) -> Dataset:
         """Return a data set of your own images and labels, after checking all of both.
 
@@ -132,9 +142,12 @@ class Dataset:
             numbers as the model sees them are taken, too, and rounded to the nearest pixels.
         labels : array, tensor or list, of N integers or names
             Integers of any type, from 0; or texts, which are numbered in the order of ``classes``.
+            Or the targets of another task: booleans, or 0 and 1, of shape (N, labels), if an image
+            can have any number of labels; or real numbers of shape (N,) or (N, values).
         classes : int, or sequence of str, optional
             Number or names of the classes. By default the largest label and 1, or the names that
-            occur, sorted. Give them if a split may lack a class that another one has.
+            occur, sorted. Give them if a split may lack a class that another one has. Or number or
+            names of the labels or values.
         name : str
             For messages and for the trained model.
         bits : int, optional
@@ -149,6 +162,9 @@ class Dataset:
         layout : {"auto", "NCHW", "NHWC", "NHW", "NCL"}
             The meaning of the axes, where their lengths do not show it: number of the image,
             channels, height and width, or the length of a signal.
+        task : {"classes", "labels", "values"}, optional
+            Meaning of the labels, where their type and shape do not show it: one class of several,
+            several labels at once, or real values.
 
         Raises
         ------
@@ -164,19 +180,20 @@ class Dataset:
             layout = "NCHW"
         signed = None if pixels is None else pixels.signed
         found, bits, signed = described_pixels(images, name, bits, layout, signed)
-        numbers, count, names = labels_of(labels, len(found), classes, name)
+        meant = targets_of(labels, len(found), classes, name, task)
         if pixels is None:
             pixels = Pixels(bits, scale, signed=signed)
         return Dataset(
             name,
             found,
-            numbers,
+            meant.targets,
             bits,
-            count,
+            meant.count,
             pixels.scale,
-            class_names=names,
+            class_names=meant.names,
             signed=signed,
             offset=pixels.offset,
+            task=meant.task,
             layout="NCHW",
         )
 
@@ -359,12 +376,12 @@ class Dataset:
         Returns
         -------
         images : tensor of ``dtype``, shape (N, channels, height, width)
-        targets : tensor of int64, shape (N,)
+        targets : tensor of int64, shape (N,); or of float32, shape (N, ``classes``)
         """
         if isinstance(indices, torch.Tensor):
             indices = indices.cpu().numpy()
         chosen = slice(None) if indices is None else indices
-        images, targets = self.pixels(chosen), torch.from_numpy(self.labels[chosen])
+        images, targets = self.pixels(chosen), self.targets()[chosen]
         return self.real(images.to(device), dtype), targets.to(device)
 
     def inputs(self) -> torch.Tensor:
@@ -372,8 +389,20 @@ class Dataset:
         return self.batch()[0]
 
     def targets(self) -> torch.Tensor:
-        """Return the labels as an int64 tensor, shape (N,)."""
-        return torch.from_numpy(self.labels)
+        """Return the labels as an int64 tensor, shape (N,).
+
+        Those of other tasks are float32, of shape (N, ``classes``): 1 and 0 for labels that apply
+        and those that do not, or real values.
+        """
+        targets = torch.from_numpy(self.labels)
+        return targets if self.task == CLASSES else targets.float()
+
+    @property
+    def meaning(self) -> Task:
+        """The task, as what a model's outputs for these images mean."""
+        if self.task == VALUES:
+            return Values(spread=spread(self.targets()))
+        return Task.kinds[self.task]()
 
     def take(self, indices: Sequence[int] | IntArray | torch.Tensor) -> Dataset:
         """Return the images with these numbers, in this order.
@@ -425,6 +454,7 @@ class Dataset:
         Each image is in one of the parts, and the order stays. Validation gets its ``share`` of
         all images and of each class, as exactly as whole images allow: a class's share is rounded
         down or up. The images of a class are drawn at random; the same seed draws the same ones.
+        Without classes, they are drawn from all images.
 
         Parameters
         ----------
@@ -448,21 +478,6 @@ class Dataset:
             )
         if seed < 0:
             raise ConfigError(f"the seed of a split must be at least 0, not {seed}")
-        wanted = share * np.bincount(self.labels, minlength=self.classes)
-        total = int(np.floor(share * len(self) + 0.5))
-        if not 0 < total < len(self):
-            part = "validation" if total == 0 else "training"
-            raise ConfigError(
-                f"a share of {share} for validation leaves no image of {self.name}'s {len(self)} "
-                f"for {part}: choose another share, or more images"
-            )
-        counts = np.floor(wanted).astype(np.int64)
-        # Images that rounding down has left over go to the classes that lost most by it.
-        most = np.argsort(counts - wanted, kind="stable")
-        counts[most[: total - counts.sum()]] += 1
-        generator = np.random.default_rng(seed)
-        held = np.zeros(len(self), bool)
-        for label, count in enumerate(counts):
-            members = np.flatnonzero(self.labels == label)
-            held[generator.permutation(members)[:count]] = True
+        groups = self.labels if self.task == CLASSES else np.zeros(len(self), np.int64)
+        held = held_out(groups, share, seed, self.name)
         return self.take(np.flatnonzero(~held)), self.take(np.flatnonzero(held))

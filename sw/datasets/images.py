@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikeloom.sw.datasets.targets import targets_of
 from spikeloom.sw.errors import DataError, FileFormatError
 from spikeloom.sw.files import read_bytes
 from spikeloom.sw.network.ranges import Range
+from spikeloom.sw.tasks import CLASSES
 
 IntArray = npt.NDArray[np.int64]
 
 
 def load_images(
-    path: str | Path, shape: tuple[int, ...], pixels: Range
-) -> tuple[IntArray, IntArray | None]:
+    path: str | Path, shape: tuple[int, ...], pixels: Range, task: str | None = None
+) -> tuple[IntArray, npt.NDArray[Any] | None]:
     """Read the user's own images, ready for a network.
 
     Parameters
@@ -33,11 +35,14 @@ def load_images(
         only channel, are accepted.
     pixels : Range
         Values that the network takes.
+    task : str, optional
+        The network's, if labels are no classes.
 
     Returns
     -------
     images : array of int64, shape (N, *shape)
     labels : array of int64, shape (N,), or None
+        Of another task, bool or float32 of shape (N, K).
 
     Raises
     ------
@@ -60,6 +65,9 @@ def load_images(
         )
     if "labels" not in arrays:
         return images.astype(np.int64), None
+    if task not in (None, CLASSES):
+        found = targets_of(arrays["labels"], len(images), None, str(path), task)
+        return images.astype(np.int64), found.targets
     labels = _integers(arrays["labels"], f"labels in {path}")
     if labels.shape != (len(images),):
         raise DataError(

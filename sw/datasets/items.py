@@ -98,7 +98,7 @@ def item_labels(data: Sequence[Any], name: str) -> Any:
     if known is not None:
         probed = probes(data)
         seen = [pair(data[i], f"item {i} of {name}")[1] for i in probed.tolist()]
-        if list(known[probed]) == list(as_array(seen, name)):
+        if np.array_equal(known[probed], as_array(seen, name)):
             return known
     return [pair(data[i], f"item {i} of {name}")[1] for i in range(len(data))]
 
@@ -179,7 +179,7 @@ def known_labels(data: Any) -> Array | None:
         found = getattr(data, attribute, None)
         if isinstance(found, list | tuple | np.ndarray | torch.Tensor):
             labels = as_array(found, attribute)
-            if labels.shape == (len(data),):
+            if labels.shape[:1] == (len(data),):
                 return labels
     return None
 

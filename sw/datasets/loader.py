@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from spikeloom.sw.datasets.binning import Binning
 from spikeloom.sw.datasets.dataset import Dataset, IntArray, PixelArray
@@ -19,6 +20,7 @@ from spikeloom.sw.datasets.own import is_own, load_own, load_own_images
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Input
 from spikeloom.sw.registry import Registered
+from spikeloom.sw.tasks import CLASSES
 
 SPLITS = ("train", "test")
 
@@ -128,6 +130,7 @@ def load(
     root: str | Path | None = None,
     binning: Binning | None = None,
     beside: str | Path | None = None,
+    task: str | None = None,
 ) -> Dataset:
     """Load one split of a data set.
 
@@ -145,6 +148,8 @@ def load(
         Still images are loaded without regard to it.
     beside : path, optional
         Another folder to look for a path in, after ``root``.
+    task : {"classes", "labels", "values"}, optional
+        Of data of your own: the meaning of their labels, where type and shape do not show it.
 
     Raises
     ------
@@ -158,19 +163,21 @@ def load(
     if split not in SPLITS:
         raise ConfigError(f"the split must be {' or '.join(SPLITS)}, not {split!r}")
     if name not in Loader.kinds and is_own(name):
-        return load_own(name, split, (root, beside), binning)
+        return load_own(name, split, (root, beside), binning, task)
     chosen = loader(name)
+    if task not in (None, CLASSES):
+        raise ConfigError(f"{name} has classes, so its task cannot be {task!r}")
     return chosen.load(split, root, binning or Binning())
 
 
 def images_to_run(
-    name: str, source: Input, root: str | Path | None = None
-) -> tuple[PixelArray | LazyImages, IntArray | None]:
+    name: str, source: Input, root: str | Path | None = None, task: str | None = None
+) -> tuple[PixelArray | LazyImages, npt.NDArray[Any] | None]:
     """Return the images of a data set's test split for a network's input, and their labels.
 
     Parameters
     ----------
-    name, root
+    name, root, task
         As for :func:`load`. Data of the user's own may have no labels here; they are then taken as
         a whole.
     source : Input
@@ -180,7 +187,8 @@ def images_to_run(
     -------
     images : array of integers or LazyImages, shape (N, channels, height, width)
         With the time axis behind N, if the input has one.
-    labels : array of int64, shape (N,), or None
+    labels : array, or None
+        int64 of shape (N,); of several labels bool, and of values float32, of shape (N, K).
 
     Raises
     ------
@@ -190,11 +198,11 @@ def images_to_run(
     """
     binning = Binning.of(source)
     if name not in Loader.kinds and is_own(name):
-        found = load_own_images(name, (root,), binning)
+        found = load_own_images(name, (root,), binning, task)
         if not isinstance(found, Dataset):
             return found, None
     else:
-        found = load(name, "test", root, binning)
+        found = load(name, "test", root, binning, task=task)
     return found.images_for(source), found.labels
 
 

@@ -19,6 +19,7 @@ from spikeloom.sw.datasets.folder import image_folder
 from spikeloom.sw.datasets.images import read_numpy
 from spikeloom.sw.datasets.lazy import LazyImages
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError, UnsupportedError
+from spikeloom.sw.tasks import CLASSES
 
 #: Share of the images that is the test split, of data that come without one.
 HELD = 0.2
@@ -45,7 +46,11 @@ def is_own(name: str) -> bool:
 
 
 def load_own(
-    name: str, split: str, folders: Sequence[str | Path | None] = (), binning: Binning | None = None
+    name: str,
+    split: str,
+    folders: Sequence[str | Path | None] = (),
+    binning: Binning | None = None,
+    task: str | None = None,
 ) -> Dataset:
     """Return one split of data of the user's own.
 
@@ -67,6 +72,8 @@ def load_own(
         More folders to look in.
     binning : Binning, optional
         For recordings of events.
+    task : str, optional
+        Meaning of the labels, where their type and shape do not show it.
 
     Raises
     ------
@@ -78,25 +85,28 @@ def load_own(
         If a Python file has no such function, or its code raises an error.
     """
     if ".py:" in name:
-        return _of_function(name, split, folders, binning)
+        return _of_function(name, split, folders, binning, task)
     path = _found(name, folders)
     if path.is_dir() and not _arrays_in(path):
+        if task not in (None, CLASSES):
+            raise ConfigError(f"{name} holds images by class, which have no {task}")
         return _of_folder(path, name, split)
     splits, classes = _arrays(path)
     if "whole" in splits:
-        return _part(_data_of(splits["whole"], classes, name), split)
-    data = _data_of(splits["train"], classes, name)
+        return _part(_data_of(splits["whole"], classes, name, task), split)
+    data = _data_of(splits["train"], classes, name, task)
     if split == "train":
         return data
     # Names and number of the classes are the training split's.
     names = data.class_names or data.classes
-    return _data_of(splits["test"], names, name)
+    return _data_of(splits["test"], names, name, data.task)
 
 
 def load_own_images(
     name: str,
     folders: Sequence[str | Path | None] = (),
     binning: Binning | None = None,
+    task: str | None = None,
 ) -> Dataset | Array | LazyImages:
     """Return the test split of data of the user's own; of data without labels, all images.
 
@@ -112,7 +122,7 @@ def load_own_images(
         images, labels = splits["whole" if "whole" in splits else "test"]
         if labels is None:
             return pixels_of(images, name)[0]
-    return load_own(name, "test", folders, binning)
+    return load_own(name, "test", folders, binning, task)
 
 
 def _found(name: str, folders: Sequence[str | Path | None]) -> Path:
@@ -129,14 +139,14 @@ def _part(whole: Dataset, split: str) -> Dataset:
     return training if split == "train" else test
 
 
-def _data_of(arrays: _Pair, classes: Any, name: str) -> Dataset:
+def _data_of(arrays: _Pair, classes: Any, name: str, task: str | None) -> Dataset:
     images, labels = arrays
     if labels is None:
         raise DataError(
             f"{name} has images but no labels: add them, as the array 'labels' of a .npz file, or "
             f"as a file labels.npy beside a .npy file"
         )
-    return Dataset.from_arrays(images, labels, classes, name=name)
+    return Dataset.from_arrays(images, labels, classes, name=name, task=task)
 
 
 def _arrays_in(folder: Path) -> dict[str, Path]:
@@ -239,7 +249,11 @@ def _of_folder(path: Path, name: str, split: str) -> Dataset:
 
 
 def _of_function(
-    name: str, split: str, folders: Sequence[str | Path | None], binning: Binning | None
+    name: str,
+    split: str,
+    folders: Sequence[str | Path | None],
+    binning: Binning | None,
+    task: str | None,
 ) -> Dataset:
     place, _, called = name.rpartition(":")
     path = _found(place, folders)
@@ -259,7 +273,7 @@ def _of_function(
         data = function(split) if takes_split else function()
     except Exception as error:
         raise UnsupportedError(f"{name} fails: {type(error).__name__}: {error}") from error
-    found = as_dataset(data, name=name, binning=binning)
+    found = as_dataset(data, name=name, binning=binning, task=task)
     found = replace(found, name=name, layout="NCHW")
     return found if takes_split else _part(found, split)
 

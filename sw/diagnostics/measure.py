@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
-from torch.nn import functional
 
 from spikeloom.sw.datasets import DataLike, is_data, sample
 from spikeloom.sw.diagnostics.health import LayerHealth
@@ -17,8 +16,9 @@ from spikeloom.sw.diagnostics.tally import Tally, activity
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Network
-from spikeloom.sw.quantized.prepare import device_of
+from spikeloom.sw.quantized.prepare import device_of, task_of
 from spikeloom.sw.spiking import SpikingNetwork
+from spikeloom.sw.tasks import CLASSES, Task
 
 BATCH_SIZE = 64
 
@@ -31,7 +31,9 @@ def measure(
     start: Mapping[str, float] | None = None,
     batch_size: int = BATCH_SIZE,
 ) -> list[LayerHealth]:
-    """Measure the layers of a model with some images, and the gradients of the cross-entropy.
+    """Measure the layers of a model with some images, and the gradients of its task's loss.
+
+    That is the cross-entropy, unless the model was prepared for several labels or values.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ def measure(
         As the model takes them. Of data, as :func:`~spikeloom.sw.datasets.as_dataset` takes them,
         512 images are taken.
     labels : tensor of int64, shape (N,), optional
-        Not needed for data, which have their own.
+        Of other tasks, floats of shape (N, K). Not needed for data, which have their own.
     start : mapping of layer name to float, optional
         λ before the training.
     batch_size : int
@@ -58,6 +60,8 @@ def measure(
         labels = examples.targets().to(images.device)
     if not isinstance(images, Tensor) or labels is None:
         raise DataError("images without labels have no loss to measure: give labels, too")
+    prepared = model.prepared if isinstance(model, SpikingNetwork) else model
+    task = Task.kinds[task_of(prepared) or CLASSES]()
     monitor = Monitor(model, every=1)
     state = {key: value.clone() for key, value in model.state_dict().items()}
     modes = {part: part.training for part in model.modules()}
@@ -71,7 +75,7 @@ def measure(
             for parameter in kept:
                 parameter.grad = None
             monitor.start_batch()
-            loss = functional.cross_entropy(model(images[batch]), labels[batch])
+            loss = task.loss(model(images[batch]), labels[batch], "mean")
             loss.backward()  # type: ignore[no-untyped-call]
             monitor.after_backward()
         layers = monitor.epoch()

@@ -10,6 +10,7 @@ To add a kind of node, write a rule: see :mod:`.rules`.
 from spikeloom.sw.graph.activation_rules import close_layer, relay
 from spikeloom.sw.graph.analysis import Analysis, analyse
 from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.ends import without_end
 from spikeloom.sw.graph.layer_rules import conv_padding, convolution, linear
 from spikeloom.sw.graph.layers import LayerSpec, Rectifier
 from spikeloom.sw.graph.pooling import Pooling
@@ -65,4 +66,5 @@ __all__ = [
     "rule",
     "trace",
     "weighted_shortcuts",
+    "without_end",
 ]

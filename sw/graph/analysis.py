@@ -49,6 +49,8 @@ class Analysis:
         One per node, in order of evaluation.
     redundant : tuple of str
         Names of nodes that can be replaced by their input.
+    ends : tuple of str
+        Those of them that turn logits into probabilities.
     shapes : mapping of node name to shape
         Without the batch axis; empty if the input's shape is not known.
     normalising : mapping of str to str
@@ -59,8 +61,15 @@ class Analysis:
     layers: tuple[LayerSpec, ...]
     reports: tuple[NodeReport, ...]
     redundant: tuple[str, ...]
+    ends: tuple[str, ...]
     shapes: dict[str, tuple[int, ...]]
     normalising: dict[str, str]
+
+    @property
+    def outputs(self) -> tuple[int, ...] | None:
+        """Shape of the model's output without the batch axis; None if it is not known."""
+        (result,) = next(n for n in self.module.graph.nodes if n.op == "output").args
+        return self.shapes.get(getattr(result, "name", ""))
 
     def affine(self) -> Affine | None:
         """Return how the model normalises its input; None if it does not.
@@ -102,7 +111,9 @@ class Analysis:
         return self
 
 
-def analyse(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Analysis:
+def analyse(
+    module: fx.GraphModule, input_shape: Iterable[int] | None, task: str | None = None
+) -> Analysis:
     """Apply the rules to every node of a traced model.
 
     Parameters
@@ -111,13 +122,16 @@ def analyse(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Analys
         From :func:`.trace` or :func:`spikeloom.sw.quantized.prepare`.
     input_shape : tuple of int, optional
         Shape of one image. Without it, nothing that depends on shapes is checked.
+    task : str, optional
+        Meaning of the outputs, a name of a :class:`~spikeloom.sw.tasks.Task`; models with a single
+        output need it.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     failure: NodeReport | None = None
     if input_shape is not None:
         shapes, failure = _propagate(module, tuple(input_shape))
     used = _used(module.graph)
-    context = Context(module, shapes, used)
+    context = Context(module, shapes, used, task)
     reports = [_judge(context, node, node in used) for node in module.graph.nodes]
     reports = [
         replace(r, reason="; ".join(filter(None, (r.reason, context.notes[r.node]))))
@@ -137,6 +151,7 @@ def analyse(module: fx.GraphModule, input_shape: Iterable[int] | None) -> Analys
         tuple(context.layers),
         tuple(reports),
         tuple(context.redundant),
+        tuple(context.ends),
         shapes,
         context.normalising,
     )

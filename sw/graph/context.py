@@ -24,6 +24,8 @@ class Context:
         Shapes without the batch axis, as far as they are known.
     used : collection of fx.Node
         Nodes that the model's output depends on.
+    task : str, optional
+        Meaning of the outputs, a name of a :class:`~spikeloom.sw.tasks.Task`, if it is stated.
 
     Attributes
     ----------
@@ -31,6 +33,8 @@ class Context:
         Finished layers, in order of evaluation.
     redundant : list of str
         Names of nodes that can be replaced by their input.
+    ends : list of str
+        Those of them that turn logits into probabilities.
     normalising : dict of str to str
         Nodes that normalise the input, and the node that each of them reads the input from.
     note : str
@@ -44,11 +48,14 @@ class Context:
         module: fx.GraphModule,
         shapes: Mapping[str, tuple[int, ...]],
         used: Collection[fx.Node] = (),
+        task: str | None = None,
     ) -> None:
         self.module = module
         self.used = used
+        self.task = task
         self.layers: list[LayerSpec] = []
         self.redundant: list[str] = []
+        self.ends: list[str] = []
         self.normalising: dict[str, str] = {}
         self.note = ""
         #: Further notes on nodes that have been reported already.

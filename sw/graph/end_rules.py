@@ -12,6 +12,12 @@ from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import options_of, rule
 from spikeloom.sw.graph.values import UNKNOWN, Joined, Pending, Tap, Value
 from spikeloom.sw.network import INPUT
+from spikeloom.sw.tasks import CLASSES, LABELS, VALUES
+
+#: Meaning of the last layer's sums, by task.
+_MEANT: dict[str | None, str] = {LABELS: "logits of several labels", VALUES: "values"}
+#: Function of torch that trains logits, by task.
+_LOSSES: dict[str | None, str] = {LABELS: "binary_cross_entropy_with_logits"}
 
 
 @rule("placeholder")
@@ -53,13 +59,18 @@ def _output(context: Context, node: fx.Node, module: None) -> Value:
     shape = context.input_shape(node)
     if shape is not None and len(shape) != 1:
         raise RefusalError(f"the output has the shape {shape} per image: flatten it to the logits")
-    if shape == (1,):
+    if shape == (1,) and context.task is None:
         raise RefusalError(
-            "there is one logit, which would always be the largest: end with nn.Linear(..., 2), "
-            "one logit for each class, and train with cross_entropy"
+            "there is one logit, which would always be the largest: say what it means, "
+            "task='classes' if its sign decides between two classes, or task='values' if it is a "
+            "value; or end with nn.Linear(..., 2), one logit for each class, and train with "
+            "cross_entropy"
         )
     context.add_layer(LayerSpec(value.name, value.synapses, None))
-    context.note = f"logits of layer {value.name}"
+    meant = _MEANT.get(context.task or CLASSES, "logits")
+    if shape == (1,) and context.task == CLASSES:
+        meant = "one logit, whose sign decides between two classes,"
+    context.note = f"{meant} of layer {value.name}"
     return value
 
 
@@ -74,6 +85,9 @@ def _output(context: Context, node: fx.Node, module: None) -> Value:
     "log_softmax",
 )
 def _softmax(context: Context, node: fx.Node, module: nn.Softmax | None) -> Value:
+    if context.task in (LABELS, VALUES):
+        meant = "labels that do not exclude each other" if context.task == LABELS else "values"
+        raise RefusalError(f"makes outputs shares of one whole, but they are {meant}: remove it")
     dim = options_of(node, module, ("dim",)).get("dim")
     if dim not in (1, -1, None):
         raise RefusalError(f"is over dim={dim}, and classes are in dim=1: use dim=1")
@@ -84,6 +98,8 @@ def _softmax(context: Context, node: fx.Node, module: nn.Softmax | None) -> Valu
     nn.Sigmoid, nn.LogSigmoid, functional.sigmoid, functional.logsigmoid, torch.sigmoid, "sigmoid"
 )
 def _sigmoid(context: Context, node: fx.Node, module: nn.Module | None) -> Value:
+    if context.task == VALUES:
+        raise RefusalError("changes the values, so it cannot be left out: remove it")
     return _at_the_end(context, node)
 
 
@@ -96,8 +112,9 @@ def _at_the_end(context: Context, node: fx.Node) -> Value:
         )
     if isinstance(value, Pending):
         context.redundant.append(node.name)
+        context.ends.append(node.name)
         context.note = (
             "left out: does not change which class is largest; the prepared model returns logits, "
-            "so train it on them, with cross_entropy"
+            f"so train it on them, with {_LOSSES.get(context.task, 'cross_entropy')}"
         )
     return value

@@ -14,6 +14,7 @@ from spikeloom.sw.link import VERSION, Record, unpack_words
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import CountInput, DirectInput, Input, Network, Shape, SpikeInput
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.tasks import Task, of_network
 
 #: Most bits of a value in a record, as of any value in the contract.
 _WIDEST = 48
@@ -78,6 +79,8 @@ class Contents:
         Layouts of the records; None if they are unknown.
     baud : int or None
         Rate of the UART, Hz; None if it is unknown.
+    task : Task or None
+        Meaning of the logits; None if the largest is the label.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Contents:
     counters: tuple[str, ...] | None = None
     records: tuple[RecordLayout, ...] | None = None
     baud: int | None = None
+    task: Task | None = None
 
     @staticmethod
     def of(source: Network | Manifest) -> Contents:
@@ -105,7 +109,8 @@ class Contents:
             source.require_link()
             return _of_manifest(source.content, f"manifest {source.path}")
         shape = source.shapes[source.output.name]
-        return Contents(source.name, source.digest, source.input, shape)
+        task = of_network(source.about)
+        return Contents(source.name, source.digest, source.input, shape, task=task)
 
     def require_counters(self) -> tuple[str, ...]:
         """Return the names of the counters.
@@ -174,7 +179,15 @@ def _of_manifest(content: Mapping[str, Any], where: str) -> Contents:
         counters=tuple(counters),
         records=tuple(_record(x, layers, where) for x in _objects(link, "records", where)),
         baud=_get(link, "baud", int, where),
+        task=_task(network, where),
     )
+
+
+def _task(network: Mapping[str, Any], where: str) -> Task | None:
+    try:
+        return of_network(network)
+    except ConfigError as error:
+        raise FileFormatError(f"{where}: {error}: {_CURE}") from None
 
 
 def _input(entry: Mapping[str, Any], where: str) -> Input:

@@ -172,6 +172,7 @@ class BoardDriver:
             cycles_per_image=float(cycles.double().mean()),
             counters=_by_layer(counters) or None,
             traffic=_since(before, self.client.traffic),
+            task=self.contents.task,
         )
 
     def counters(self) -> dict[str, dict[str, int]]:

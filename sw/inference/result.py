@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy.typing as npt
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.link import Traffic
+from spikeloom.sw.tasks import Classes, Task, Values
 
 #: ``progress(stage, done, total)`` is called as work proceeds. In stage ``"run"``, images are
 #: counted; a simulation has further stages.
@@ -28,7 +30,7 @@ class Inference:
     logits : Tensor of int64, shape (N, K)
         In the order of the network: a feature map is flattened channel by channel.
     labels : Tensor of int64, shape (N,)
-        Index of the largest logit, the lowest of equals.
+        The contract's label: index of the largest logit, the lowest of equals.
     counts : mapping of str to Tensor of int64, shape (N, *shape)
         Spikes summed over the timesteps, for each layer that was asked for.
     seconds : float
@@ -44,6 +46,8 @@ class Inference:
         On a board, they are modulo 2^32, and count on while the accelerator waits for the link.
     traffic : Traffic or None
         Numbers of requests and images on a board's link, with those that were sent again.
+    task : Task or None
+        Meaning of the logits, as the network's ``about`` states it; None if the largest decides.
     """
 
     target: str
@@ -55,6 +59,34 @@ class Inference:
     cycles_per_image: float | None = None
     counters: Mapping[str, Mapping[str, int]] | None = None
     traffic: Traffic | None = field(default=None)
+    task: Task | None = None
+
+    @property
+    def decisions(self) -> Tensor:
+        """The meaning of the logits by the network's task.
+
+        Of one class of several, int64 of shape (N,), the labels; of a network with one logit, 1
+        where it is above 0. Of several labels at once, bool of shape (N, K). Of real values,
+        float64 of shape (N, K): the logits times the factor in the network's ``about``.
+        """
+        return self.labels if self.task is None else self.task.decide(self.logits)
+
+    def report(self, targets: npt.ArrayLike | Tensor) -> dict[str, Any]:
+        """Return how good the decisions are: see :mod:`spikeloom.sw.tasks.report`.
+
+        Parameters
+        ----------
+        targets : tensor or array
+            In the form of :attr:`decisions`.
+
+        Raises
+        ------
+        DataError
+            If they have another shape.
+        """
+        wanted = self._wanted(targets)
+        task = self.task or Classes()
+        return task.report(self.decisions, wanted, max(2, self.logits.shape[1]))
 
     @property
     def images_per_second(self) -> float:
@@ -64,14 +96,25 @@ class Inference:
     def accuracy(self, labels: npt.ArrayLike | Tensor) -> float:
         """Return the fraction of images whose label equals that in ``labels``, shape (N,).
 
+        Of a network with several labels, it is the share of all labels that are right; of real
+        values, R², a mean over them.
+
         Raises
         ------
         DataError
             If there is not one label for each image.
         """
-        wanted = torch.as_tensor(labels)
-        if wanted.shape != self.labels.shape:
+        wanted = self._wanted(labels)
+        return (self.task or Classes()).accuracy(self.decisions, wanted)
+
+    def _wanted(self, targets: npt.ArrayLike | Tensor) -> Tensor:
+        """Return targets as a tensor, after comparing their shape with that of the decisions."""
+        wanted, decided = torch.as_tensor(targets), self.decisions
+        if isinstance(self.task, Values) and wanted.ndim == 1:
+            wanted = wanted[:, None]
+        if wanted.shape != decided.shape:
             raise DataError(
                 f"there are {len(self.labels)} images, but labels of shape {tuple(wanted.shape)}"
+                + ("" if decided.ndim == 1 else f", not {tuple(decided.shape)}")
             )
-        return float((wanted == self.labels).double().mean())
+        return wanted

@@ -25,6 +25,7 @@ from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.link.serial import known_ports
 from spikeloom.sw.network import Network
 from spikeloom.sw.registry import Registered
+from spikeloom.sw.tasks import of_network
 
 if TYPE_CHECKING:
     from spikeloom.hw.planning.config import HardwareConfig
@@ -153,6 +154,7 @@ class GoldenTarget(Target, name="golden"):
             labels=found.labels,
             counts={layer: found.counts[layer] for layer in counts},
             seconds=time.monotonic() - start,
+            task=of_network(golden.network.about),
         )
 
 
@@ -204,6 +206,7 @@ class SimTarget(Target, name="sim"):
             cycles_per_image=report.cycles_per_image,
             counters={layer.name: layer.counters for layer in report.layers if layer.counters}
             or None,
+            task=of_network(network.about),
         )
 
 

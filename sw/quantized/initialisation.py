@@ -21,6 +21,7 @@ from spikeloom.sw.quantized.prepare import (
     device_of,
     layers_of,
     require_images,
+    task_of,
 )
 from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.registry import Registered
@@ -265,7 +266,9 @@ def staged(
     if len(images) == 0:
         raise DataError("no images to warm up with: give at least one")
     layers = [layer for layer in layers_of(prepared) if layer.activation is not None]
-    analysis = analyse(trace(teacher), prepared.meta[META]["input_shape"]).require()
+    analysis = analyse(
+        trace(teacher), prepared.meta[META]["input_shape"], task_of(prepared)
+    ).require()
     taught = {layer.name: layer.activation for layer in analysis.layers}
     missing = [layer.name for layer in layers if taught.get(layer.name) is None]
     if missing:

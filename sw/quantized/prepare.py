@@ -40,6 +40,7 @@ from spikeloom.sw.quantized.weights import (
     largest,
     weights_of,
 )
+from spikeloom.sw.tasks import CLASSES, require_task
 
 DEFAULT_TIMESTEPS = 4
 DEFAULT_WEIGHT_BITS = 8
@@ -58,7 +59,9 @@ _QUANTIZED: dict[type[nn.Module], Any] = {
 }
 
 
-def check(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[NodeReport]:
+def check(
+    model: nn.Module, input_shape: tuple[int, ...] | None = None, task: str | None = None
+) -> list[NodeReport]:
     """Report on every node of a model: whether it can be converted, and if not, what to do.
 
     Parameters
@@ -67,6 +70,8 @@ def check(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[
         Left as it is.
     input_shape : tuple of int, optional
         Shape of one image. Without it, nothing that depends on shapes is checked.
+    task : {"classes", "labels", "values"}, optional
+        As for :func:`prepare`.
 
     Returns
     -------
@@ -77,7 +82,7 @@ def check(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> list[
         module = trace(model)
     except UnsupportedError as error:
         return [NodeReport("forward", type(model).__name__, False, str(error))]
-    return list(analyse(module, input_shape).reports)
+    return list(analyse(module, input_shape, _task(task)).reports)
 
 
 def prepare(
@@ -89,6 +94,7 @@ def prepare(
     learn: str | None = None,
     input_scale: float | None = None,
     pixels: Pixels | None = None,
+    task: str | None = None,
 ) -> fx.GraphModule:
     """Return a copy of ``model`` with quantized activations and weights.
 
@@ -123,6 +129,10 @@ def prepare(
         then rounds its input to the nearest pixels. By default images are multiples of
         ``input_scale``; a model that normalises its input itself, or adds it to other values, is
         taken to be given pixels of 8 bits, as ``image / 255``.
+    task : {"classes", "labels", "values"}, optional
+        Meaning of the outputs, see :mod:`spikeloom.sw.tasks`: one class of several, several labels
+        at once, or real values. A model with a single output needs it: with "classes", its sign
+        decides between two.
 
     Returns
     -------
@@ -136,11 +146,11 @@ def prepare(
         If the model cannot be converted; the message names every obstacle.
     ConfigError
         If timesteps or weight bits are out of range, or name a layer that does not exist, or
-        there is no such way to learn timesteps.
+        there is no such way to learn timesteps, or no such task.
     """
     if META in getattr(model, "meta", {}):
         raise UnsupportedError("the model is prepared already: prepare the original instead")
-    analysis = analyse(trace(model), input_shape).require()
+    analysis = analyse(trace(model), input_shape, _task(task)).require()
     module, layers = analysis.module, analysis.layers
     described = _input_grid(analysis, pixels, input_scale, tuple(input_shape))
     if described is not None:
@@ -180,6 +190,8 @@ def prepare(
     module.recompile()
     module.delete_all_unused_submodules()
     module.meta[META] = {"input_shape": tuple(input_shape), "original": model}
+    if task is not None and (task != CLASSES or analysis.outputs == (1,)):
+        module.meta[META]["task"] = task
     if input_scale is not None:
         module.meta[META]["input_scale"] = input_scale
     if described is not None:
@@ -190,6 +202,16 @@ def prepare(
             "input_zero": described.zeros,
         }
     return module
+
+
+def task_of(prepared: nn.Module) -> str | None:
+    """Return the task that a model was prepared for; None if its largest output decides."""
+    found: str | None = getattr(prepared, "meta", {}).get(META, {}).get("task")
+    return found
+
+
+def _task(name: str | None) -> str | None:
+    return None if name is None else require_task(name)
 
 
 def _input_grid(
@@ -265,7 +287,7 @@ def layers_of(prepared: nn.Module) -> tuple[LayerSpec, ...]:
         raise UnsupportedError(
             f"{type(prepared).__name__} has not been prepared: call prepare(model, ...) first"
         )
-    return analyse(prepared, meta["input_shape"]).require().layers
+    return analyse(prepared, meta["input_shape"], meta.get("task")).require().layers
 
 
 def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> Activation:

@@ -6,7 +6,20 @@
 from spikeloom.sw.training.fitting import fit, train
 from spikeloom.sw.training.groups import param_groups
 from spikeloom.sw.training.loop import Epoch
-from spikeloom.sw.training.measure import evaluate
+from spikeloom.sw.training.losses import Distillation, TargetLoss, distillation, loss_for
+from spikeloom.sw.training.measure import evaluate, report
 from spikeloom.sw.training.trained import Trained
 
-__all__ = ["Epoch", "Trained", "evaluate", "fit", "param_groups", "train"]
+__all__ = [
+    "Distillation",
+    "Epoch",
+    "TargetLoss",
+    "Trained",
+    "distillation",
+    "evaluate",
+    "fit",
+    "loss_for",
+    "param_groups",
+    "report",
+    "train",
+]

@@ -20,7 +20,7 @@ from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.models.spec import build_model, load_model_class
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.quantized import activations_of, prepare, settle
-from spikeloom.sw.quantized.prepare import DEFAULT_WEIGHT_BITS, META, layers_of
+from spikeloom.sw.quantized.prepare import DEFAULT_WEIGHT_BITS, META, layers_of, task_of
 from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 from spikeloom.sw.training.trained import Trained
@@ -87,6 +87,8 @@ def save(trained: Trained, path: str | Path) -> None:
         "start": None if trained.start is None else dict(trained.start),
         "accuracy": {"float": trained.float_accuracy, "quantized": trained.quantized_accuracy},
     }
+    if task_of(prepared) is not None:
+        header["task"] = task_of(prepared)
     save_tensors(model.state_dict(), path, header)
 
 
@@ -124,6 +126,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
             weight_bits=header["weight_bits"],
             input_scale=described.get("scale") if pixels is None else None,
             pixels=pixels,
+            task=header.get("task"),
         )
         # The weights of the float model are in no file.
         del prepared.meta[META]["original"]

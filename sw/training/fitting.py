@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import DataError
+from spikeloom.sw.graph import without_end
 from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Percentile, staged
 from spikeloom.sw.quantized.prepare import (
@@ -20,8 +21,9 @@ from spikeloom.sw.quantized.prepare import (
     LayerChoice,
     device_of,
 )
+from spikeloom.sw.tasks import CLASSES
 from spikeloom.sw.training.loop import Epoch, Loop
-from spikeloom.sw.training.measure import evaluate
+from spikeloom.sw.training.measure import evaluate, labels_of
 from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.trained import Trained
 
@@ -40,7 +42,7 @@ def fit(
     title: str = "training",
     **options: Any,
 ) -> list[Epoch]:
-    """Train ``model`` in place: cross-entropy, with a cosine learning rate.
+    """Train ``model`` in place: cross-entropy unless ``loss`` is given, cosine learning rate.
 
     With one seed and one number of threads, the result is the same each time.
 
@@ -59,7 +61,7 @@ def fit(
         Shows a bar called ``title``.
     title : str
     **options
-        ``lr``, ``optimizer``, ``batch_size`` and all other fields of
+        ``lr``, ``optimizer``, ``batch_size``, ``loss``, ``class_weights`` and all other fields of
         :class:`~spikeloom.sw.training.options.FitOptions`. Images are changed at random only if
         ``shift``, ``flip`` or ``cutout`` says so.
 
@@ -139,12 +141,17 @@ def train(
     if test is not None:
         require_alike(data, test)
     choices: dict[str, Any] = {"timesteps": timesteps, "weight_bits": weight_bits}
-    prepare(model, input_shape=data.shape, **choices)
+    prepare(model, input_shape=data.shape, task=data.task, **choices)
     require_classes(model, data)
     common: dict[str, Any] = {"progress": progress, "seed": seed, **options}
+    # A softmax or sigmoid at the end is left out, in training, too: losses take logits.
+    bare = without_end(model, data.shape, data.task)
     if epochs:
-        fit(model, data, epochs=epochs, lr=lr, title="float ANN", **common)
-    float_accuracy = evaluate(model, test) if test is not None else None
+        fit(bare, data, epochs=epochs, lr=lr, title="float ANN", **common)
+        if bare is not model:
+            model.load_state_dict(bare.state_dict(), strict=False)
+            model.eval()
+    float_accuracy = evaluate(bare, test) if test is not None else None
     prepared = prepare_for(model, data, seed=seed, **choices)
     if tune_epochs:
         fit(
@@ -153,10 +160,15 @@ def train(
             epochs=tune_epochs,
             lr=tune_lr,
             title="quantized ANN",
-            **(common | {"teacher": model}),
+            **(common | {"teacher": bare}),
         )
     prepared.eval()
-    quantized_accuracy = evaluate(prepared, test) if test is not None else None
+    quantized_accuracy = found = None
+    if test is not None:
+        decided = labels_of(prepared, test)
+        task, targets = test.meaning, test.targets()
+        quantized_accuracy = task.accuracy(decided, targets)
+        found = task.report(decided, targets, test.classes)
     return Trained.of(
         prepared,
         spec=spec,
@@ -165,6 +177,7 @@ def train(
         input_scale=data.format.scales[0],
         float_accuracy=float_accuracy,
         quantized_accuracy=quantized_accuracy,
+        report=found,
     )
 
 
@@ -203,9 +216,10 @@ def prepare_for(
     data = as_dataset(data)
     given = data.format
     if given.plain:
-        prepared = prepare(model, input_shape=data.shape, input_scale=given.scales[0], **choices)
+        choices["input_scale"] = given.scales[0]
     else:
-        prepared = prepare(model, input_shape=data.shape, pixels=given, **choices)
+        choices["pixels"] = given
+    prepared = prepare(model, input_shape=data.shape, task=data.task, **choices)
     prepared.meta[META]["input_bits"] = data.bits
     if "pixels" in prepared.meta[META]:
         prepared.meta[META]["pixels"] = given.channels(data.shape[0])
@@ -225,11 +239,12 @@ def require_alike(data: Dataset, test: Dataset) -> None:
     Raises
     ------
     DataError
-        If they differ in shape, scale or class names.
+        If they differ in shape, scale, task, or class names.
     """
     for what, ours, theirs in (
         ("images of the shape", data.shape, test.shape),
         ("pixels", data.format, test.format),
+        ("the task", data.task, test.task),
     ):
         if ours != theirs:
             raise DataError(
@@ -246,6 +261,9 @@ def require_alike(data: Dataset, test: Dataset) -> None:
 def require_classes(model: nn.Module, data: Dataset) -> None:
     """Require that a model accepts the images of ``data``, and has an output for each class.
 
+    A single output is enough for two classes. Of labels and values, there must be an output for
+    each, and no others.
+
     Raises
     ------
     DataError
@@ -256,8 +274,16 @@ def require_classes(model: nn.Module, data: Dataset) -> None:
     with torch.no_grad():
         logits = model(data.head(1).inputs().to(device_of(model)))
     model.train(training)
-    if logits.shape[1] < data.classes:
+    outputs = logits.shape[1]
+    if data.task != CLASSES and outputs != data.classes:
         raise DataError(
-            f"the model has {logits.shape[1]} outputs, but {data.name} has {data.classes} classes: "
+            f"the model has {outputs} outputs, but {data.name} has {data.classes} {data.task}: "
+            f"give its last layer as many"
+        )
+    if outputs == 1 and data.classes == 2:
+        return
+    if outputs < data.classes:
+        raise DataError(
+            f"the model has {outputs} outputs, but {data.name} has {data.classes} classes: "
             f"widen its last layer"
         )

@@ -15,9 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from spikeloom.sw.calibration.losses import softened_divergence
 from spikeloom.sw.datasets import DataLike, as_dataset
 from spikeloom.sw.diagnostics import LayerHealth, Monitor
 from spikeloom.sw.errors import ConfigError, DataError
@@ -26,6 +24,7 @@ from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training.augment import Augmentation
 from spikeloom.sw.training.engine import Engine
 from spikeloom.sw.training.groups import param_groups
+from spikeloom.sw.training.losses import LossFunction, loss_for, taught
 from spikeloom.sw.training.measure import pixels_for
 from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.penalties import Penalty
@@ -47,9 +46,11 @@ class Epoch:
     index : int
         Number of the epoch, from 0.
     loss : float
-        Mean loss of the (augmented) training images: cross-entropy, distillation and penalties.
+        Mean loss of the (augmented) training images: that of the labels, distillation and
+        penalties.
     accuracy : float
-        Share of these images that the model got right during the pass, in training mode.
+        Share of these images that the model got right during the pass, in training mode. Of several
+        labels, the share of these; of values, R².
     penalties : mapping of str to float
         Summaries of the penalties.
     health : sequence of LayerHealth
@@ -87,6 +88,8 @@ class Loop:
         Watches the layers.
     channels_last : bool
         Whether the channels of a pixel lie together in memory.
+    loss : callable, optional
+        From outputs and targets to a scalar; by default, the one that the options choose.
 
     Attributes
     ----------
@@ -115,6 +118,7 @@ class Loop:
         penalties: Sequence[Penalty] = (),
         monitor: Monitor | None = None,
         channels_last: bool = False,
+        loss: LossFunction | None = None,
     ) -> None:
         data = as_dataset(data)
         if len(data) < 2:
@@ -129,7 +133,14 @@ class Loop:
         self.penalties, self.monitor = penalties, monitor
         self.layout = torch.channels_last if channels_last else None
         device = self.engine.device
-        self.data = data
+        self.data, self.task = data, data.meaning
+        self.loss = loss or loss_for(
+            data,
+            options.loss,
+            class_weights=options.class_weights,
+            label_smoothing=options.label_smoothing,
+            focal_gamma=options.focal_gamma,
+        )
         self.pixels = None if data.streams else pixels_for(model, data).to(device)
         self.targets, self.name = data.targets().to(device), data.name
         # Batch-norm cannot learn from a single image, which an incomplete last batch could be.
@@ -209,17 +220,15 @@ class Loop:
         return images.contiguous(memory_format=self.layout)
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Learn from one batch; return its summed loss, number of right labels, and size."""
+        """Learn from one batch; return its summed loss, the sum of its scores, and its size."""
         if self.monitor is not None:
             self.monitor.start_batch()
         logits = self.wrapped_model(images)
-        loss = functional.cross_entropy(
-            logits, labels, label_smoothing=self.options.label_smoothing
-        )
+        loss = self.loss(logits, labels)
         if self.teacher is not None:
             with self.engine.autocast(), torch.no_grad():
-                taught = self.teacher(self._as_taught(images))
-            loss = (loss + softened_divergence(logits, taught.to(logits.dtype))) / 2
+                teachers = self.teacher(self._as_taught(images))
+            loss = taught(loss, logits, teachers.to(logits.dtype), self.task)
         bare = loss.detach()
         for penalty in self.penalties:
             loss = loss + penalty(bare)
@@ -233,7 +242,7 @@ class Loop:
         self.schedule.step()
         if self.averaged is not None:
             self._follow(self.averaged)
-        right = (logits.argmax(1) == labels).sum()
+        right = self.task.score(logits.detach(), labels)
         seen = torch.full_like(right, len(labels))
         return torch.stack([loss.detach() * len(labels), right, seen]).double()
 

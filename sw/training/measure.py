@@ -1,20 +1,22 @@
-"""Accuracy of a model: loss and labels on a data set."""
+"""Accuracy of a model: loss, decisions and their report on a data set."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.datasets.dataset import Indices
+from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Network
 from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
+from spikeloom.sw.tasks import CLASSES, of_network
 from spikeloom.sw.training.engine import Engine
 
 #: Number of images in a batch.
@@ -28,12 +30,14 @@ def measure(
 ) -> tuple[float, float]:
     """Return the mean cross-entropy and the share of right labels, in float32, in eval mode.
 
+    For other tasks, they are the plain loss of the task and its score.
+
     All processes share the images. This serves the choice among epochs; for figures in a report,
     use :func:`evaluate`.
     """
     training = model.training
     model.eval()
-    targets = data.targets()
+    targets, task = data.targets(), data.meaning
     mine = torch.arange(engine.rank, len(data), engine.world)
     sums = torch.zeros(2, dtype=torch.float64, device=engine.device)
     with torch.no_grad():
@@ -42,8 +46,8 @@ def measure(
             if channels_last and images.ndim == 4:
                 images = images.contiguous(memory_format=torch.channels_last)
             logits, labels = model(images), targets[batch].to(engine.device)
-            sums[0] += functional.cross_entropy(logits, labels, reduction="sum")
-            sums[1] += (logits.argmax(1) == labels).sum()
+            sums[0] += task.loss(logits, labels)
+            sums[1] += task.score(logits, labels)
     model.train(training)
     loss, right = engine.sum(sums).tolist()
     return loss / len(data), right / len(data)
@@ -56,7 +60,7 @@ def labels_of(
     dtype: torch.dtype = torch.float64,
     batch_size: int = MEASURED_TOGETHER,
 ) -> Tensor:
-    """Return the labels that a model gives, int64 on the CPU.
+    """Return the labels that a model gives, int64 on the CPU; of other tasks, its decisions.
 
     Parameters are those of :func:`evaluate`.
     """
@@ -66,11 +70,11 @@ def labels_of(
     training = model.training
     model.eval()
     # Images are scaled in the target precision: 1/255 in float32 is another number.
-    labels = []
+    labels, task = [], data.meaning
     with torch.no_grad():
         for first in range(0, len(data), batch_size):
             batch = pixels_for(model, data, slice(first, first + batch_size))
-            labels.append(model(data.real(batch.to(device), dtype)).argmax(1).cpu())
+            labels.append(task.decide(model(data.real(batch.to(device), dtype))).cpu())
     model.train(training)
     return torch.cat(labels)
 
@@ -84,6 +88,9 @@ def evaluate(
 ) -> float:
     """Return the share of images whose label the model gets right.
 
+    Of several labels, it is the share of all labels that are right; of values, R², a mean over
+    them.
+
     Parameters
     ----------
     model : nn.Module
@@ -96,7 +103,25 @@ def evaluate(
     """
     data = as_dataset(data)
     labels = labels_of(model, data, dtype=dtype, batch_size=batch_size)
-    return int((labels == data.targets()).sum()) / len(data)
+    return data.meaning.accuracy(labels, data.targets())
+
+
+def report(
+    model: nn.Module,
+    data: DataLike,
+    *,
+    dtype: torch.dtype = torch.float64,
+    batch_size: int = MEASURED_TOGETHER,
+) -> dict[str, Any]:
+    """Return the figures by which a model's decisions are judged.
+
+    For classes, these are the balanced accuracy and the confusion matrix; for labels, accuracy and
+    F1 of each; for values, mean absolute error and R² of each. See
+    :mod:`spikeloom.sw.tasks.report`. Parameters are those of :func:`evaluate`.
+    """
+    data = as_dataset(data)
+    decided = labels_of(model, data, dtype=dtype, batch_size=batch_size)
+    return data.meaning.report(decided, data.targets(), data.classes)
 
 
 def integer_labels(
@@ -107,6 +132,8 @@ def integer_labels(
 ) -> Tensor:
     """Return the labels that an integer network gives, by the golden model; int64 on the CPU.
 
+    For data of another task, these are its decisions: several labels, or values.
+
     Parameters
     ----------
     network : Network
@@ -116,7 +143,13 @@ def integer_labels(
         Called after each batch with the number of images done and the number of all.
     """
     golden, labels = Golden(network, device), []
-    images = as_dataset(data).images_for(network.input)
+    data = as_dataset(data)
+    images, task = data.images_for(network.input), of_network(network.about)
+    stated = CLASSES if task is None else task.name
+    if stated != data.task:
+        raise DataError(
+            f"the network {network.name!r} was made for {stated}, but {data.name} has {data.task}"
+        )
     for first in range(0, len(images), HANDED_TOGETHER):
 
         def show(done: int, _: int, first: int = first) -> None:
@@ -124,7 +157,8 @@ def integer_labels(
                 progress(first + done, len(images))
 
         some = images[first : first + HANDED_TOGETHER]
-        labels.append(golden.run(some, progress=show, counts=()).labels)
+        found = golden.run(some, progress=show, counts=())
+        labels.append(found.labels if task is None else task.decide(found.logits).cpu())
     return torch.cat(labels)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.training.groups import LAMBDA_LR_FACTOR, TIMESTEP_LR_FACTOR
+from spikeloom.sw.training.losses import require_loss
 
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "constant")
@@ -39,6 +43,16 @@ class FitOptions:
         Epochs in which the learning rate rises linearly.
     lambda_lr_factor, timestep_lr_factor : float
         Learning rates of thresholds λ and of learned timesteps, relative to ``lr``.
+    loss : str or callable, optional
+        "cross_entropy", "focal", "bce", "mse" or another name of
+        :attr:`~spikeloom.sw.training.losses.TargetLoss.kinds`; ``FILE.py:FUNCTION``; or, but in a
+        recipe, a function of outputs and targets. By default that of the data's task:
+        cross-entropy for classes, "bce" for several labels, "mse" for values.
+    class_weights : "balanced", or sequence of float, optional
+        Weight of each class, or of each label where it applies; with "balanced", rare ones weigh
+        more. See :func:`~spikeloom.sw.training.losses.weights_for`.
+    focal_gamma : float, optional
+        Exponent of the focal loss, at least 0; by default 2.
     label_smoothing : float
         Share of the target that is spread over all classes, 0 to below 1.
     shift : int, or (int, int)
@@ -80,6 +94,9 @@ class FitOptions:
     warmup: float = 0.0
     lambda_lr_factor: float = LAMBDA_LR_FACTOR
     timestep_lr_factor: float = TIMESTEP_LR_FACTOR
+    loss: str | Callable[[Tensor, Tensor], Tensor] | None = None
+    class_weights: str | tuple[float, ...] | None = None
+    focal_gamma: float | None = None
     label_smoothing: float = 0.0
     shift: int | tuple[int, ...] = 0
     flip: bool = False
@@ -95,6 +112,9 @@ class FitOptions:
             value = getattr(self, name)
             if value not in known:
                 raise ConfigError(f"no {name} is called {value!r}; there are {', '.join(known)}")
+        require_loss(self.loss, self.focal_gamma, self.class_weights)
+        if isinstance(self.class_weights, list):
+            object.__setattr__(self, "class_weights", tuple(self.class_weights))
         if self.keep not in KEPT:
             raise ConfigError(f"keep must be {' or '.join(KEPT)}, not {self.keep!r}")
         if isinstance(self.shift, tuple | list):

@@ -119,6 +119,11 @@ class FitPhase(FitOptions, Phase):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if callable(self.loss):
+            raise ConfigError(
+                "a recipe, which is kept in a file, names its loss: give the function as "
+                "FILE.py:FUNCTION"
+            )
         for name in self.penalties:
             require_known(name, Penalty.kinds, "no penalty is called")
             if self.kind not in Penalty.kinds[name].phases:
@@ -138,6 +143,7 @@ class FitPhase(FitOptions, Phase):
     def rehearse(self, model: nn.Module, trainer: Trainer) -> nn.Module:
         entered = super().rehearse(model, trainer)
         trainer.penalties(entered, self.penalties)
+        trainer.loss(self)
         return entered
 
     def carry_out(self, model: nn.Module, before: nn.Module | None, trainer: Trainer) -> None:

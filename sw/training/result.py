@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -18,8 +18,9 @@ from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.files import write_text
 from spikeloom.sw.quantized import settle
 from spikeloom.sw.spiking import SpikingNetwork
+from spikeloom.sw.tasks import CLASSES, Classes, Task, of_network
 from spikeloom.sw.training import checkpoint
-from spikeloom.sw.training.measure import integer_labels, labels_of
+from spikeloom.sw.training.measure import evaluate, integer_labels, labels_of
 from spikeloom.sw.training.phases import FloatPhase
 from spikeloom.sw.training.recipe import Recipe
 from spikeloom.sw.training.trained import Trained
@@ -32,7 +33,8 @@ TRAINED, NETWORK, RESULT = "trained.safetensors", "network.safetensors", "result
 class Result:
     """Figures of one training, as ``result.json`` holds them.
 
-    Accuracies are shares of the images of the test split whose label is right.
+    Accuracies are shares of the images of the test split whose label is right; of data with
+    several labels, shares of all labels, and of real values, R².
 
     Parameters
     ----------
@@ -49,7 +51,8 @@ class Result:
     integer_accuracy : float
         Accuracy of the integer network, by the golden model.
     differing_labels : int
-        Images to which the integer network and the quantized ANN give different labels.
+        Images to which the integer network and the quantized ANN give different labels, or values
+        that differ by more than one step of the integer logits.
     differing_spiking_labels : int or None
         Images to which the integer network and the network that was trained through time or
         calibrated give different labels.
@@ -66,6 +69,11 @@ class Result:
         Kind, number of epochs, and the best epoch, counted from 0, of each phase.
     versions : mapping of str to str
         Versions of Spikeloom, torch and Python.
+    task : str
+        "classes", "labels" or "values".
+    report : dict
+        Further figures of the integer network: balanced accuracy and confusion matrix, or those of
+        another task; see :mod:`spikeloom.sw.tasks.report`.
     """
 
     model: str
@@ -85,6 +93,8 @@ class Result:
     network: str
     phases: list[dict[str, Any]]
     versions: dict[str, str]
+    task: str = CLASSES
+    report: dict[str, Any] = field(default_factory=dict)
 
 
 def result_of(
@@ -101,9 +111,13 @@ def result_of(
     test : Dataset
         The test split, used here for the first time.
     """
-    folder = trainer.journal.folder
+    folder, targets = trainer.journal.folder, test.targets()
+
+    def right(decided: Tensor) -> float:
+        return test.meaning.accuracy(decided, targets)
+
     floats = [m for p, m in zip(recipe.phase, finished, strict=True) if isinstance(p, FloatPhase)]
-    float_accuracy = _share(labels_of(floats[-1], test), test) if floats else None
+    float_accuracy = evaluate(floats[-1], test) if floats else None
     quantized, last, options = _last_models(recipe, trainer, finished)
     labels = labels_of(quantized, test)
     spiking_labels = labels_of(last, test) if isinstance(last, SpikingNetwork) else None
@@ -114,7 +128,7 @@ def result_of(
         input_bits=test.bits,
         input_scale=test.format.scales[0],
         float_accuracy=float_accuracy,
-        quantized_accuracy=_share(labels, test),
+        quantized_accuracy=right(labels),
         start=trainer.start,
     )
     checkpoint.save(trained, folder / TRAINED)
@@ -122,6 +136,7 @@ def result_of(
     network = convert(last, name=name, **options)
     contract.save(network, folder / NETWORK)
     integer_labels = _integer_labels(network, test, trainer)
+    task = of_network(network.about) or Classes()
     hidden = [layer for layer in network.layers if layer.neuron.fires]
     steps = {layer.name: layer.timesteps for layer in hidden}
     result = Result(
@@ -130,12 +145,12 @@ def result_of(
         seed=recipe.seed,
         images=len(test),
         float_accuracy=float_accuracy,
-        quantized_accuracy=_share(labels, test),
-        spiking_accuracy=None if spiking_labels is None else _share(spiking_labels, test),
-        integer_accuracy=_share(integer_labels, test),
-        differing_labels=_differing(integer_labels, labels),
+        quantized_accuracy=right(labels),
+        spiking_accuracy=None if spiking_labels is None else right(spiking_labels),
+        integer_accuracy=right(integer_labels),
+        differing_labels=_differing(task, integer_labels, labels),
         differing_spiking_labels=(
-            None if spiking_labels is None else _differing(integer_labels, spiking_labels)
+            None if spiking_labels is None else _differing(task, integer_labels, spiking_labels)
         ),
         timesteps=steps,
         average_timesteps=sum(steps.values()) / max(1, len(steps)),
@@ -148,6 +163,8 @@ def result_of(
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
+        task=task.name,
+        report=task.report(integer_labels, targets, test.classes),
     )
     write_text(folder / RESULT, json.dumps(asdict(result), indent=1) + "\n")
     return result
@@ -179,9 +196,5 @@ def _integer_labels(network: contract.Network, test: Dataset, trainer: Trainer) 
     return integer_labels(network, test, device, show)
 
 
-def _differing(labels: Tensor, others: Tensor) -> int:
-    return int((labels != others).sum())
-
-
-def _share(labels: Tensor, test: Dataset) -> float:
-    return int((labels == test.targets()).sum()) / len(test)
+def _differing(task: Task, labels: Tensor, others: Tensor) -> int:
+    return int((~task.same(labels, others)).sum())

@@ -12,6 +12,7 @@ from torch import nn
 from spikeloom.sw import datasets
 from spikeloom.sw.datasets import Binning, DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.graph import without_end
 from spikeloom.sw.models.spec import build_model
 from spikeloom.sw.training.cost import NetworkCycles
 from spikeloom.sw.training.fitting import require_alike, require_classes
@@ -49,7 +50,7 @@ def run(
     data_root : path, optional
         Folder with the data's original files, in place of the recipe's.
     beside : path, optional
-        Another folder to look for the model's file, and for data of the user's own, in.
+        Another folder to look for the model's file, a loss's, and data of the user's own in.
     cycles : mapping of str to callable, optional
         Functions from an integer network and some images to clock cycles per image, by the name of
         a measure: :data:`spikeloom.hw.prediction.MEASURES`. Penalties called "cycles" need them.
@@ -77,8 +78,8 @@ def run(
 
     def load(split: str, given: DataLike | None) -> Dataset:
         if given is not None:
-            return as_dataset(given, binning=binning)
-        loaded = datasets.load(part.name, split, root, binning, beside)
+            return as_dataset(given, binning=binning, task=part.task)
+        loaded = datasets.load(part.name, split, root, binning, beside, part.task)
         return loaded.described(part.bits, part.mean, part.std)
 
     training = load("train", data)
@@ -96,6 +97,7 @@ def run(
         cycles,
         progress if engine.first else None,
         say,
+        beside,
     )
     finished = _carry_out(recipe, trainer, beside)
     if not engine.first:
@@ -111,6 +113,9 @@ def _carry_out(recipe: Recipe, trainer: Trainer, beside: Path | None) -> list[nn
     torch.manual_seed(recipe.seed)
     original = trainer.engine.place(build_model(recipe.model.name, beside))
     require_classes(original, trainer.training)
+    # Losses take logits, so a softmax or sigmoid at the end is left out in training, too.
+    data = trainer.training
+    original = without_end(original, data.shape, data.task)
     _rehearse(recipe, trainer.for_rehearsal(), original)
     journal.open(trainer.say)
     finished: list[nn.Module] = []

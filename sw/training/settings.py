@@ -13,6 +13,7 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Method
 from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS, LayerChoice
 from spikeloom.sw.tables import plain, require_known
+from spikeloom.sw.tasks import require_task
 from spikeloom.sw.training.engine import EngineOptions
 
 
@@ -50,6 +51,9 @@ class DataPart:
     mean, std : tuple of float, optional
         Mean and standard deviation that the model's images are normalised by, of images from 0 to
         1: one for each channel, or one for all. Left out for images that are not normalised.
+    task : str, optional
+        Meaning of the labels, where their type and shape do not show it: one of
+        :mod:`spikeloom.sw.tasks`.
 
     Raises
     ------
@@ -66,8 +70,11 @@ class DataPart:
     bits: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    task: str | None = None
 
     def __post_init__(self) -> None:
+        if self.task is not None:
+            require_task(self.task)
         if not 0 <= self.validation < 1:
             raise ConfigError(f"validation must be from 0 to below 1, not {self.validation}")
         if self.limit < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import fx
 
@@ -27,9 +28,13 @@ class Trained:
     dataset : str
         Name of the data that the model was trained on.
     float_accuracy, quantized_accuracy : float or None
-        Share of the test images that the ReLU model, and the quantized one, got right.
+        Share of the test images that the ReLU model, and the quantized one, got right; or another
+        task's score: see :func:`~spikeloom.sw.training.evaluate`.
     start : mapping of layer name to float, or None
         λ of each layer before training, for diagnosis; None if unknown.
+    report : mapping, or None
+        Figures of the quantized model on the test images, such as the confusion matrix: see
+        :mod:`spikeloom.sw.tasks.report`. Not part of a checkpoint.
     """
 
     model: fx.GraphModule | SpikingNetwork
@@ -38,6 +43,7 @@ class Trained:
     float_accuracy: float | None
     quantized_accuracy: float | None
     start: Mapping[str, float] | None = None
+    report: Mapping[str, Any] | None = None
 
     @property
     def prepared(self) -> fx.GraphModule:
@@ -67,6 +73,7 @@ class Trained:
         float_accuracy: float | None = None,
         quantized_accuracy: float | None = None,
         start: Mapping[str, float] | None = None,
+        report: Mapping[str, Any] | None = None,
     ) -> Trained:
         """Return a trained model, and store in it the properties of its input for conversion.
 
@@ -77,7 +84,7 @@ class Trained:
         input_bits, input_scale : int and float, optional
             As in :func:`~spikeloom.sw.conversion.convert`; of no use for a model that was prepared
             for pixels, which it knows itself.
-        spec, dataset, float_accuracy, quantized_accuracy, start
+        spec, dataset, float_accuracy, quantized_accuracy, start, report
             As above.
         """
         about = {
@@ -85,7 +92,7 @@ class Trained:
             "dataset": dataset,
             "accuracy": {"float": float_accuracy, "quantized": quantized_accuracy},
         }
-        trained = cls(model, spec, dataset, float_accuracy, quantized_accuracy, start)
+        trained = cls(model, spec, dataset, float_accuracy, quantized_accuracy, start, report)
         meta = trained.prepared.meta[META]
         meta["about"] = about
         if "pixels" not in meta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
@@ -23,6 +24,7 @@ from spikeloom.sw.training.engine import Engine
 from spikeloom.sw.training.fitting import prepare_for
 from spikeloom.sw.training.journal import Journal
 from spikeloom.sw.training.loop import Loop
+from spikeloom.sw.training.losses import LossFunction, loss_for
 from spikeloom.sw.training.measure import measure, pixels_for
 from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.penalties import CyclePenalty, Penalty, penalty_named
@@ -52,6 +54,8 @@ class Trainer:
     progress : rich.progress.Progress or None
     say : callable
         Told in plain words what was found out.
+    beside : Path, optional
+        Another folder to look for the file of a loss in.
 
     Attributes
     ----------
@@ -67,6 +71,7 @@ class Trainer:
     cycles: Mapping[str, NetworkCycles] | None
     progress: Progress | None
     say: Callable[[str], object]
+    beside: Path | None = None
     start: dict[str, float] = field(default_factory=dict, init=False)
 
     def for_rehearsal(self) -> Trainer:
@@ -138,6 +143,23 @@ class Trainer:
             penalties.append(penalty_named(name, model, **given))
         return penalties
 
+    def loss(self, options: FitOptions) -> LossFunction:
+        """Return the loss that the options of a phase choose.
+
+        Raises
+        ------
+        ConfigError, UnsupportedError
+            If there is none, or it does not fit the data.
+        """
+        return loss_for(
+            self.training,
+            options.loss,
+            class_weights=options.class_weights,
+            label_smoothing=options.label_smoothing,
+            focal_gamma=options.focal_gamma,
+            beside=self.beside,
+        )
+
     def _cost(self, prepared: fx.GraphModule, measure: str) -> CycleCost:
         """Return the cost of a model's timesteps, by the name of a measure."""
         if self.cycles is None:
@@ -181,6 +203,7 @@ class Trainer:
             penalties=penalties,
             monitor=Monitor(model, start=self.start) if watch else None,
             channels_last=self.settings.engine.channels_last,
+            loss=self.loss(options),
         )
         state, heading = self.journal.state, self.journal.heading
         best = None

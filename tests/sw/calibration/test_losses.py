@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from spikeloom.sw.calibration import Loss
-from spikeloom.sw.calibration.losses import TEMPERATURE
+from spikeloom.sw.tasks.task import TEMPERATURE
 
 
 def test_kinds_are_found_by_name() -> None:

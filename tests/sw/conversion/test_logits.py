@@ -56,3 +56,23 @@ def test_logits_give_up_fraction_bits_for_width() -> None:
 def test_logits_that_fit_no_width() -> None:
     with pytest.raises(UnsupportedError, match=r"output layer 'fc'.* do not fit 48 bits"):
         absorb_logits("fc", 1, Fraction(2) ** -60, [Fraction(1), Fraction(0)], [Range(0, 1)] * 2)
+
+
+@given(st.lists(REALS, min_size=1, max_size=4), POSITIVE, st.integers(-5, 5))
+def test_logits_of_several_labels_have_the_sign_of_the_real_ones(
+    biases: list[Fraction], unit: Fraction, value: int
+) -> None:
+    reach = [Range(-5, 5)] * len(biases)
+    task = "labels" if len(biases) > 1 else "classes"
+    logits = absorb_logits("fc", 1, unit, biases, reach, task)
+    for bias, integer in zip(biases, logits.bias, strict=True):
+        whole = value * (1 << logits.fraction_bits) + int(integer)
+        assert (value * unit + bias > 0) == (whole > 0)
+
+
+@given(st.lists(REALS, min_size=1, max_size=4), POSITIVE)
+def test_values_are_rounded_to_the_nearest(biases: list[Fraction], unit: Fraction) -> None:
+    logits = absorb_logits("fc", 1, unit, biases, [Range(-5, 5)] * len(biases), "values")
+    step = unit / (1 << logits.fraction_bits)
+    for bias, integer in zip(biases, logits.bias, strict=True):
+        assert abs(int(integer) * step - bias) <= step / 2

@@ -244,7 +244,7 @@ def test_classes_by_number_or_name() -> None:
         (np.array(LABELS)[:, None], None, r"labels\.ravel\(\)"),
         (np.zeros((4, 1, 1)), None, r"shape \(4, 1, 1\), but must have \(N,\)$"),
         ([0.0, 1.0, 2.0, 1.0], None, r"float64, .*labels\.astype\('int64'\)"),
-        ([0.5, 1.0, 2.0, 1.0], None, "number of a class, or its name"),
+        ([0.5, 1.0, 2.0, 1.0], 3, "number of a class, or its name"),
         (["a", "b", "d", "b"], ["a", "b", "c"], "label 2 of own data is 'd', .* a, b, c"),
         (["a", "b", "d", "b"], 2, "hold 3 different names, but classes=2"),
         (["a", "", "d", "b"], None, "label 1 of own data is ''"),
