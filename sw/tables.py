@@ -155,6 +155,8 @@ def _typed(value: Any, hint: Any) -> Any:
 
 def _either(value: Any, hints: tuple[Any, ...]) -> Any:
     wanted = []
+    if value is None and type(None) in hints:
+        return None  # of JSON
     for hint in hints:
         # TOML has no such values: the key is left out, or a name stands for the function.
         if hint is type(None) or typing.get_origin(hint) is Callable:
