@@ -69,10 +69,10 @@ def plainly(model: nn.Module, data: Dataset, epochs: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     model.train()
     for _ in range(epochs):
-        for batch in torch.randperm(len(images), generator=generator).split(64):  # type: ignore[no-untyped-call]
+        for batch in torch.randperm(len(images), generator=generator).split(64):
             loss = functional.cross_entropy(model(images[batch]), labels[batch])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
     model.eval()
 
@@ -89,12 +89,12 @@ def by_hand(model: nn.Module, data: Dataset, seed: int, teacher: bool) -> nn.Mod
     prepared.train()
     for _ in range(TUNE_EPOCHS):
         order = torch.randperm(len(images), generator=generator)
-        for batch in order[: len(images) // 64 * 64].split(64):  # type: ignore[no-untyped-call]
+        for batch in order[: len(images) // 64 * 64].split(64):
             some, wanted = images[batch], labels[batch]
             logits: Tensor = prepared(some)
             found = loss(logits, wanted, some) if teacher else loss.loss(logits, wanted)
             optimizer.zero_grad()
-            found.backward()  # type: ignore[no-untyped-call]
+            found.backward()
             optimizer.step()
             schedule.step()
     return prepared.eval()
