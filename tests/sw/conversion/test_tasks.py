@@ -23,7 +23,7 @@ def prepared_for(task: str | None, outputs: int, *end: nn.Module) -> fx.GraphMod
     last = nn.Linear(12, outputs)
     body = nn.Sequential(nn.Flatten(), nn.Linear(16, 12), nn.ReLU(), last)
     with torch.no_grad():  # so that signs differ from image to image
-        last.bias.sub_(body(PIXELS / 255).mean(0))
+        last.bias.copy_(last.bias - body(PIXELS / 255).mean(0))
     model = prepare(nn.Sequential(*body, *end), input_shape=(1, 4, 4), task=task)
     initialise(model, PIXELS / 255)
     return model
