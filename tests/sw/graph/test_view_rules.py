@@ -50,7 +50,7 @@ def test_every_spelling_of_a_view(name: str) -> None:
             )
             with torch.no_grad():
                 channels = view(torch.zeros(1, 4, 8, 8)).shape[1]
-            self.last = nn.Conv2d(channels, 2, 1)
+            self.strided = nn.Conv2d(channels, 2, 1)
 
     last = analyse(trace(Viewing()), (2, 8, 8)).require().layers[-1]
     assert [synapse.tap for synapse in last.synapses] == [Tap("conv1", view=expected)]
