@@ -55,7 +55,6 @@ def changes() -> list[Network]:
         with_layers(changed(conv, fraction_bits=2), again, steps, out),
         with_layers(conv, again, changed(steps, levels=ints([0, 6], [-3, 4], [1, 1])), out),
         with_layers(conv, again, rewired(steps, pool=SumPool((2, 2))), out),
-        with_layers(conv, again, rewired(steps, pool=MaxPool((2, 2))), out),
         with_layers(conv, again, rewired(steps, pool=MaxPool((4, 3), (1, 1))), out),
         with_layers(conv, again, rewired(steps, pool=MaxPool((4, 2), (2, 2), (1, 0))), out),
         with_layers(conv, rewired(again, transport="count"), steps, out),
