@@ -6,7 +6,7 @@ from collections.abc import Callable
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from support.hw.components import STALLS, Bench, plan_of, pooled, random_values, through, transfers
 
 from spikeloom.hw.engine.pool import PoolUnit
@@ -80,6 +80,79 @@ def test_a_transfer_every_other_cycle(kind: Callable[..., Pool]) -> None:
     taken = [valid & ready for valid, ready, *_ in cycles]
     # What a leftover row brings comes after the last transfer, and may still be on its way.
     assert taken[: 2 * 60] == [0, 1] * 60
+    assert all(busy for valid, _, busy, sent in cycles if valid or sent)
+
+
+WINDOWS = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.integers(1, 7))
+
+
+@given(
+    rows=WINDOWS,
+    columns=WINDOWS,
+    ceil=st.booleans(),
+    values=st.sampled_from([Range(0, 1), Range(0, 300), Range(-4, 3), Range(-9, -2)]),
+    lanes=st.integers(1, 3),
+    channels=st.integers(1, 5),
+    steps=st.sampled_from([1, 1, 2]),
+    stalls=st.tuples(st.sampled_from(STALLS), st.sampled_from(STALLS)),
+    seed=st.integers(0, 999),
+)
+@settings(max_examples=30)
+def test_windows_that_overlap_equal_numpy(
+    rows: tuple[int, ...],
+    columns: tuple[int, ...],
+    ceil: bool,
+    values: Range,
+    lanes: int,
+    channels: int,
+    steps: int,
+    stalls: tuple[float, float],
+    seed: int,
+) -> None:
+    size, stride, padding, source = zip(rows, columns, strict=True)
+    assume(all(k > p and n + 2 * p >= k for k, p, n in zip(size, padding, source, strict=True)))
+    stream = StreamPlan(min(lanes, channels), values, channels, *source, steps)
+    plan = pool_plan(MaxPool(size, stride, padding, ceil), stream)
+    shape = (2, channels, *source, steps)
+    drawn = np.random.default_rng(seed).integers(values.low, values.high + 1, shape)
+    expected = transfers(plan.target, pooled(plan.pool, drawn))
+    dut = PoolUnit.of(plan)
+    assert through(dut, transfers(stream, drawn), len(expected), *stalls, seed) == expected
+
+
+@pytest.mark.parametrize(
+    ("pool", "rows", "extent"),
+    [
+        (MaxPool((3, 3), (2, 2), (1, 1)), (0, 1, 0, 1, 0, 1), (6, 6)),
+        (MaxPool((3, 3), (1, 1), (1, 1)), (0, 1, 1, 1, 1, 2), (7, 7)),
+        (MaxPool((3, 3), (2, 2)), (0, 0, 1, 0, 1, 0), (6, 6)),
+        (MaxPool((3, 3), (2, 2), ceil=True), (0, 0, 1, 0, 1, 1), (7, 7)),
+        (MaxPool((2, 2)), (0, 1, 0, 1, 0, 1), (6, 6)),
+        (MaxPool((4, 4)), (0, 0, 0, 1, 0, 0), (6, 6)),
+    ],
+)
+def test_rows_that_are_completed(
+    pool: Pool, rows: tuple[int, ...], extent: tuple[int, int]
+) -> None:
+    plan = pool_plan(pool, StreamPlan(1, Range(0, 7), 1, 6, 6, 1))
+    assert plan.completed_rows == rows
+    assert plan.extent == extent
+
+
+def test_what_lies_behind_the_source_takes_time_but_no_transfer() -> None:
+    source = StreamPlan(1, Range(0, 7), 1, 4, 4, 1)
+    plan = pool_plan(MaxPool((3, 3), (1, 1), (1, 1)), source)
+    dut = PoolUnit.of(plan)
+    bench = Bench(dut)
+    bench.put(dut.i, transfers(source, random_values(source, 2, seed=0)))
+    bench.get(dut.o, 2 * plan.target.transfers)
+    cycles = bench.watch(dut.i.valid, dut.i.ready, dut.busy, dut.o.valid)
+    bench.run()
+    # A column behind the right border, and a row of five positions below the last one.
+    row = [0, 1] * 4 + [0, 0]
+    image = row * 4 + [0] * 10
+    taken = [valid & ready for valid, ready, *_ in cycles]
+    assert taken[: len(image) + 8] == image + [0, 1] * 4
     assert all(busy for valid, _, busy, sent in cycles if valid or sent)
 
 

@@ -26,6 +26,7 @@ from spikeloom.sw.network import (
     Layer,
     Linear,
     Logits,
+    MaxPool,
     Network,
 )
 
@@ -96,6 +97,35 @@ def slow_neurons() -> Network:
     )
 
 
+def sliding() -> Network:
+    """Return a network with max-pools that overlap, where the fast layer waits for the slow one."""
+    rng = np.random.default_rng(6)
+    zero = np.zeros(3, np.int64)
+    branches = (
+        Connection("stem", "count", Conv2d(ints(rng, 3, 3, 1, 1)), MaxPool((3, 3), (1, 1), (1, 1))),
+        Connection("stem", "count", Conv2d(ints(rng, 3, 3, 3, 3), padding=(1, 1))),
+    )
+    stride = MaxPool((3, 2), (2, 2), (1, 0), ceil=True)
+    return Network(
+        DirectInput((2, 5, 4), bits=3),
+        (
+            Layer(
+                "stem",
+                3,
+                If(zero + 30, zero + 9, zero, fraction_bits=0),
+                (Connection("input", "count", Conv2d(ints(rng, 3, 2, 3, 3), padding=(1, 1))),),
+            ),
+            Layer("inner", 4, If(zero + 20, zero + 9, zero, fraction_bits=0), branches),
+            Layer(
+                "out",
+                1,
+                Logits(np.zeros(4, np.int64), fraction_bits=0),
+                (Connection("inner", "count", Linear(ints(rng, 4, 18)), stride),),
+            ),
+        ),
+    )
+
+
 def predicted(network: Network, pixels: np.ndarray[Any, Any], config: HardwareConfig) -> Prediction:
     return predict(plan(network, config), activity(network, pixels))
 
@@ -120,6 +150,9 @@ def compare(network: Network, pixels: np.ndarray[Any, Any], config: HardwareConf
         (residual(), {"stem": 4, "inner": 2, "sum": 2, "out": 1}, {"sum": 4, "out": 5}, "fold"),
         (slow_neurons(), {"slow": 5, "out": 1}, None, "loop"),
         (slow_neurons(), {"slow": 3, "out": 1}, {"slow": 3}, "fold"),
+        (sliding(), {"stem": 3, "inner": 1, "out": 1}, None, "auto"),
+        (sliding(), {"stem": 1, "inner": 3, "out": 4}, {"inner": 3}, "loop"),
+        (sliding(), {"stem": 2, "inner": 2, "out": 2}, {"out": 2}, "fold"),
     ],
 )
 def test_equals_the_counters(network: Network, lanes: Any, events: Any, time: str) -> None:

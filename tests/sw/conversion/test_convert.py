@@ -64,7 +64,9 @@ def test_logits_are_proportional_to_the_real_ones() -> None:
     assert float((got - expected * ratio).abs().max()) <= 4.0
 
 
-LAYERS = st.sampled_from(["conv", "stride", "bn", "avg", "max", "max-first", "wide"])
+LAYERS = st.sampled_from(
+    ["conv", "stride", "bn", "avg", "max", "max-first", "stem", "branch", "wide"]
+)
 
 
 def random_model(parts: list[str], seed: int) -> nn.Module:
@@ -85,10 +87,12 @@ def random_model(parts: list[str], seed: int) -> nn.Module:
             norm.running_var = torch.rand(4) + 0.1
             layers.append(norm)
         pools = {"avg": nn.AvgPool2d(2), "max": nn.MaxPool2d(2), "max-first": nn.MaxPool2d(2)}
+        # Those of a ResNet's stem and of an Inception's branch.
+        pools |= {"stem": nn.MaxPool2d(3, 2, 1), "branch": nn.MaxPool2d(3, 1, 1)}
         tail: list[nn.Module] = [nn.ReLU()]
         if part in pools and size >= 2:
             tail.insert(0 if part == "max-first" else 1, pools[part])
-            size //= 2
+            size = {"stem": (size + 1) // 2, "branch": size}.get(part, size // 2)
         layers += tail
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * size * size, 5))
 
@@ -181,6 +185,31 @@ def test_the_parts_of_a_network() -> None:
     assert isinstance(conv1.connections[0].synapses, Conv2d)
     assert conv1.connections[0].synapses.padding == (1, 1)
     assert [type(layer.neuron) for layer in network.layers] == [Ladder, Ladder, Logits]
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+def test_max_pools_that_overlap(ceil: bool) -> None:
+    """The pool is the same ahead of the activation and behind it, of counts of both signs."""
+    torch.manual_seed(3)
+    convs = [nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(3, 4, 2)]
+    pools = [nn.MaxPool2d(3, 2, 1, ceil_mode=ceil), nn.MaxPool2d(3, 2, ceil_mode=ceil)]
+    model = nn.Sequential(
+        *(convs[0], nn.LeakyReLU(0.25), pools[0]),
+        *(convs[1], pools[1], nn.ReLU(), nn.Flatten()),
+        nn.LazyLinear(5),
+    )
+    model(torch.zeros(1, 2, 13, 12))
+    prepared = small.prepared(model, (2, 13, 12))
+    network = convert(prepared)
+    assert [network.layers[k].connections[0].pool for k in (1, 2)] == [
+        MaxPool((3, 3), (2, 2), (1, 1), ceil),
+        MaxPool((3, 3), (2, 2), ceil=ceil),
+    ]
+    images = small.random_images(40, (2, 13, 12))
+    result = Golden(network).run(images)
+    assert_same(result, reference(prepared, images, 1 / 16))
+    assert bool((result.counts[network.layers[0].name] < 0).any())
+    assert torch.equal(prepared(torch.from_numpy(images) / 16).argmax(1), result.labels)
 
 
 def test_conversion_is_deterministic() -> None:

@@ -185,6 +185,9 @@ def test_pools_leave_out_what_fills_no_window() -> None:
     for pool, expected in [
         (SumPool((2, 3)), [0 + 1 + 2 + 5 + 6 + 7, 10 + 11 + 12 + 15 + 16 + 17]),
         (MaxPool((2, 3)), [7, 17]),
+        (MaxPool((5, 3), (1, 2)), [22, 24]),
+        (MaxPool((2, 4), (5, 3), (0, 1)), [7, 9]),
+        (MaxPool((4, 4), (4, 9), ceil=True), [18, 23]),
     ]:
         connection = Connection("input", "count", Linear(np.eye(2, dtype=np.int64)), pool)
         network = Network(

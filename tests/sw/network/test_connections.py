@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from support.networks.examples import ints
 from torch.nn import functional
 
@@ -52,6 +54,28 @@ def test_pool_shapes_are_those_of_torch() -> None:
             expected = functional.max_pool2d(torch.zeros(1, 2, *source), size)
             assert SumPool(size).shape((2, *source)) == tuple(expected.shape[1:])
             assert MaxPool(size).shape((2, *source)) == tuple(expected.shape[1:])
+
+
+@given(
+    st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2), st.integers(1, 12)),
+    st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2), st.integers(1, 12)),
+    st.booleans(),
+)
+def test_shapes_of_pools_that_overlap_are_those_of_torch(
+    rows: tuple[int, ...], columns: tuple[int, ...], ceil: bool
+) -> None:
+    size, stride, padding, source = zip(rows, columns, strict=True)
+    assume(all(2 * p <= k for p, k in zip(padding, size, strict=True)))
+    pool = MaxPool(size, stride, padding, ceil)
+    try:
+        expected = functional.max_pool2d(
+            torch.zeros(1, 2, *source), size, stride, padding, ceil_mode=ceil
+        )
+    except RuntimeError:  # too small
+        with pytest.raises(ContractError, match="is larger than its source"):
+            pool.shape((2, *source))
+        return
+    assert pool.shape((2, *source)) == tuple(expected.shape[1:])
 
 
 def test_linear_flattens() -> None:
@@ -161,6 +185,14 @@ def test_sources_that_do_not_fit() -> None:
         (lambda: Identity(kernel(2, 2)), "weight must have 1 axes"),
         (lambda: SumPool((0, 1)), r"pool size\[0\] must be from 1 to 4096, not 0"),
         (lambda: MaxPool(2), "pool size must be two integers"),  # type: ignore[arg-type]
+        (lambda: MaxPool((2, 2), (0, 1)), r"pool stride\[0\] must be from 1 to 4096, not 0"),
+        (lambda: MaxPool((2, 2), padding=(0, -1)), r"pool padding\[1\] must be from 0 to 4096"),
+        (
+            lambda: MaxPool((3, 2), padding=(2, 2)),
+            "horizontal padding 2 must be smaller than the p",
+        ),
+        (lambda: MaxPool((1, 2), padding=(1, 1)), "vertical padding 1 must be smaller than the p"),
+        (lambda: MaxPool((2, 2), ceil=1), "ceil of a pool must be true or false, not 1"),  # type: ignore[arg-type]
         (lambda: Connection(3, "count", Linear(ints([1]))), "source must be a name, not 3"),  # type: ignore[arg-type]
         (
             lambda: Connection("a", "rate", Linear(ints([1]))),

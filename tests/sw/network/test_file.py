@@ -28,6 +28,7 @@ from spikeloom.sw.network import (
     Layer,
     Linear,
     Logits,
+    MaxPool,
     Network,
     Range,
     load,
@@ -297,6 +298,37 @@ def test_the_version_is_the_lowest_that_has_all(path: Path, pixels: Input, versi
     loaded = load(path)
     assert loaded == network
     assert loaded.digest == network.digest
+
+
+def pooled(pool: MaxPool) -> Network:
+    """Return a network with a max-pool over six columns."""
+    columns = pool.shape((1, 1, 6))[2]
+    neuron, weight = Logits(np.zeros(1, int), 0), np.ones((1, columns), int)
+    connections = (Connection("input", "count", Linear(weight), pool),)
+    return Network(DirectInput((1, 1, 6), 3), (Layer("out", 1, neuron, connections),))
+
+
+@pytest.mark.parametrize(
+    ("pool", "fields", "version"),
+    [
+        (MaxPool((1, 2)), {}, 1),
+        (MaxPool((1, 2), (1, 2), (0, 0), ceil=False), {}, 1),
+        (MaxPool((1, 3), (1, 2)), {"stride": [1, 2]}, 2),
+        (MaxPool((1, 3), padding=(0, 1)), {"padding": [0, 1]}, 2),
+        (MaxPool((1, 4), ceil=True), {"ceil": True}, 2),
+    ],
+)
+def test_windows_of_a_pool_are_written_where_they_are_no_default(
+    path: Path, pool: MaxPool, fields: dict[str, Any], version: int
+) -> None:
+    """So files and digests of networks without such windows stay as they are."""
+    save(pooled(pool), path)
+    with safetensors.safe_open(path, framework="numpy") as file:
+        header = json.loads(file.metadata()["spikeloom"])
+    assert header["version"] == version
+    written = header["layers"][0]["connections"][0]["pool"]
+    assert written == {"kind": "max", "size": list(pool.size)} | fields
+    assert load(path) == pooled(pool)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", None, True])
