@@ -45,9 +45,7 @@ def test_every_spelling_of_a_view(name: str) -> None:
 
     class Viewing(Free):
         def __init__(self) -> None:
-            super().__init__(
-                lambda m, x: m.get_submodule("last")(view(m.relu(m.conv1(x)))).flatten(1)
-            )
+            super().__init__(lambda m, x: m.strided(view(m.relu(m.conv1(x)))).flatten(1))
             with torch.no_grad():
                 channels = view(torch.zeros(1, 4, 8, 8)).shape[1]
             self.strided = nn.Conv2d(channels, 2, 1)
