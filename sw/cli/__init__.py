@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from spikeloom.sw.errors import SpikeloomError
+from spikeloom.sw.names import meant
 
 #: Commands and their one-line descriptions, in the order of their use, which `--help` keeps.
 COMMANDS = {
@@ -50,6 +51,15 @@ class _Commands(click.Group):
         module = importlib.import_module(f"spikeloom.sw.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        rest = f"the commands are {', '.join(COMMANDS)}"
+        ctx.fail(f"No such command {name!r}: {meant(name, COMMANDS, rest)}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands, in the order of their use"):

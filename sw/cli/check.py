@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
-from spikeloom.sw.cli.common import console, parse_shape, table, zoo_in_help
+from spikeloom.sw.cli.common import console, parse_shape, require_model, table, zoo_in_help
 
 
 @click.command()
@@ -30,6 +30,7 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
         spikeloom check mynet.py:Net --input-shape 1,28,28
     """
     shape = parse_shape(input_shape) if input_shape else None
+    require_model(model)
 
     from spikeloom.sw.graph import analyse, layers_in_hardware, trace
     from spikeloom.sw.models.spec import build_model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from rich.progress import (
 from rich.table import Table
 
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.names import meant, unknown_model
 
 #: Names of the data sets; here, so that ``--help`` need not import their loaders.
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "nmnist")
@@ -94,20 +94,29 @@ class DataSet(click.ParamType[str]):
         own = path.suffix in (".npz", ".npy") or ".py:" in text or path.is_dir()
         if text in DATASETS or own or len(path.parts) > 1:
             return text
-        near = difflib.get_close_matches(text, DATASETS, 1)
-        hint = f"did you mean {near[0]}? There" if near else "there"
-        self.fail(
-            f"no data set is called {text!r}: {hint} are {', '.join(DATASETS)}; your own is a .npz "
-            f"or .npy file, a folder of images by class, or FILE.py:FUNCTION",
-            param,
-            ctx,
+        rest = (
+            f"there are {', '.join(DATASETS)}; your own is a .npz or .npy file, a folder of images "
+            f"by class, or FILE.py:FUNCTION"
         )
+        self.fail(f"no data set is called {text!r}: {meant(text, DATASETS, rest)}", param, ctx)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         known = [CompletionItem(name) for name in DATASETS if name.startswith(incomplete)]
         return known or [CompletionItem(incomplete, type="file")]
+
+
+def require_model(spec: str) -> None:
+    """Require that ``spec`` is a name of the zoo or may be FILE.py:NAME, without importing torch.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    if ":" not in spec and spec not in ZOO:
+        raise ConfigError(unknown_model(spec, ZOO))
 
 
 def zoo_in_help(function: _Command) -> _Command:

@@ -10,6 +10,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.errors import FileFormatError
+from spikeloom.sw.names import meant
 
 #: Trained networks that come with Spikeloom, by the names of docs/results.md.
 FOLDER = Path(__file__).parents[1] / "pretrained"
@@ -52,8 +53,8 @@ def open_network(value: str) -> contract.Network:
         if value in committed():
             return contract.load(FOLDER / f"{value}{SUFFIX}")
         if Path(value).suffix != SUFFIX:
+            rest = f"check the path, or take one of ours: {', '.join(committed())}"
             raise FileFormatError(
-                f"network {value} does not exist: check the path, or take one of ours: "
-                f"{', '.join(committed())}"
+                f"network {value} does not exist: {meant(value, committed(), rest)}"
             )
     return contract.load(value)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from spikeloom.sw import recipes
 from spikeloom.sw.cli.common import (
     DATASETS,
+    ZOO,
     bars,
     console,
     data_options,
@@ -24,6 +25,7 @@ from spikeloom.sw.cli.common import (
     zoo_in_help,
 )
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.names import nearest, unknown_model
 
 if TYPE_CHECKING:
     from spikeloom.sw.training.result import Result
@@ -208,6 +210,7 @@ def command(
         }
         _train_by_recipe(target, out, given)
         return
+    _require_target(target)
     levels = parse_per_layer(timesteps, "timesteps")
     bits = parse_per_layer(weight_bits, "weight bits")
     reach = parse_shift(shift) if shift is not None else int(data in DATASETS)
@@ -255,10 +258,27 @@ def command(
     click.echo(f"wrote {out}")
 
 
+def _require_target(target: str) -> None:
+    """Require that ``target``, which is no recipe, may be a model.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be; a recipe may have been meant.
+    """
+    if ":" in target or target in ZOO:
+        return
+    near = nearest(target, recipes.committed())
+    if nearest(target, ZOO) is None and near is not None:
+        raise ConfigError(
+            f"no model or recipe is called {target!r}: did you mean {near}? `spikeloom train "
+            f"--recipes` lists the recipes, `spikeloom train --help` the models"
+        )
+    raise ConfigError(unknown_model(target, ZOO))
+
+
 def _is_recipe(target: str) -> bool:
     """Return whether ``target`` is a recipe; a name that the zoo has, too, is a model's."""
-    from spikeloom.sw.cli.common import ZOO
-
     ours = target not in ZOO and target in recipes.committed()
     return target.endswith(recipes.SUFFIX) or ours
 
