@@ -5,20 +5,23 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
-from spikeloom.sw.cli.common import console, parse_shape, require_model, table, zoo_in_help
+from spikeloom.sw.cli.common import ZOO, parse_shape, require_model, table, zoo_in_help
+from spikeloom.sw.cli.completion import completing
+from spikeloom.sw.cli.output import console, json_option, print_json, say
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=completing(lambda: ZOO))
 @click.option(
     "--input-shape",
     metavar="C,H,W",
     help="Shape of one image, such as 1,28,28; by default the model's attribute input_shape. "
     "Without either, what depends on shapes is not checked.",
 )
+@json_option
 @click.pass_context
 @zoo_in_help
-def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
+def command(ctx: click.Context, model: str, input_shape: str | None, as_json: bool) -> None:
     """Say, node by node, whether MODEL can be converted, and what stands in the way.
 
     MODEL is a model of the zoo ({zoo}), or FILE.py:NAME, a torch.nn.Module
@@ -40,6 +43,36 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     if shape is None:
         shape = getattr(built, "input_shape", None)
     reports = check(built, shape)
+    convertible = all(report.supported for report in reports)
+    layers = layers_in_hardware(analyse(trace(built), shape)) if convertible else ()
+    if as_json:
+        print_json(
+            {
+                "model": model,
+                "convertible": convertible,
+                "input_shape": None if shape is None else list(shape),
+                "nodes": [
+                    {
+                        "node": report.node,
+                        "what": report.what,
+                        "supported": report.supported,
+                        "reason": report.reason,
+                        "where": report.where or None,
+                    }
+                    for report in reports
+                ],
+                "layers": [
+                    {
+                        "name": layer.name,
+                        "shape": None if layer.shape is None else list(layer.shape),
+                        "reads": layer.reads,
+                        "activation": layer.activation,
+                        "neuron": layer.neuron,
+                    }
+                    for layer in layers
+                ],
+            }
+        )
     out = console()
     verdicts = table("", "node", "what", "verdict")
     for report in reports:
@@ -52,18 +85,16 @@ def command(ctx: click.Context, model: str, input_shape: str | None) -> None:
     obstacles = sum(not report.supported for report in reports)
     if obstacles:
         places = "1 place" if obstacles == 1 else f"{obstacles} places"
-        click.echo(f"{model} cannot be converted: mend {places} marked NO")
+        say(f"{model} cannot be converted: mend {places} marked NO")
         ctx.exit(1)
-    layers = table("layer", "shape", "reads", "activation", "neurons")
-    for layer in layers_in_hardware(analyse(trace(built), shape)):
+    made = table("layer", "shape", "reads", "activation", "neurons")
+    for layer in layers:
         size = "?" if layer.shape is None else "x".join(map(str, layer.shape))
-        layers.add_row(
-            *map(escape, (layer.name, size, layer.reads, layer.activation, layer.neuron))
-        )
-    out.print(layers)
+        made.add_row(*map(escape, (layer.name, size, layer.reads, layer.activation, layer.neuron)))
+    out.print(made)
     if shape is None:
-        click.echo(
+        say(
             "not checked, since the shape of an image is not known: sizes of feature maps, of "
             "additions and of fully connected layers; give --input-shape"
         )
-    click.echo(f"{model} can be converted")
+    say(f"{model} can be converted")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from spikeloom.sw import network as contract
+from spikeloom.sw.cli.completion import completing
 from spikeloom.sw.errors import FileFormatError
 from spikeloom.sw.names import meant
 
@@ -37,7 +38,10 @@ def network_argument(function: _Command) -> _Command:
     """Add the argument NETWORK, which is read from its file, and describe it in the docstring."""
     function = networks_in_help(function)
     return click.argument(
-        "network", metavar="NETWORK", callback=lambda _, __, value: open_network(value)
+        "network",
+        metavar="NETWORK",
+        callback=lambda _, __, value: open_network(value),
+        shell_complete=completing(committed),
     )(function)
 
 

@@ -13,8 +13,6 @@ from spikeloom.sw import recipes
 from spikeloom.sw.cli.common import (
     DATASETS,
     ZOO,
-    bars,
-    console,
     data_options,
     epoch_options,
     parse_numbers,
@@ -24,6 +22,8 @@ from spikeloom.sw.cli.common import (
     table,
     zoo_in_help,
 )
+from spikeloom.sw.cli.completion import completing
+from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.names import nearest, unknown_model
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LR = 5e-3
 TUNE_LR = 4e-3
 #: Parameters that can be given with a recipe; the recipe itself has all others.
-WITH_RECIPES = ("target", "out", "data_root", "seed", "threads")
+WITH_RECIPES = ("target", "out", "data_root", "seed", "threads", "as_json")
 
 
 def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -52,7 +52,11 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.command()
-@click.argument("target", metavar="MODEL|RECIPE")
+@click.argument(
+    "target",
+    metavar="MODEL|RECIPE",
+    shell_complete=completing(lambda: [*ZOO, *recipes.committed()]),
+)
 @data_options(default="digits")
 @click.option(
     "--timesteps",
@@ -157,6 +161,7 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=_list_recipes,
     help="List the recipes that come with Spikeloom.",
 )
+@json_option
 @click.pass_context
 @zoo_in_help
 def command(
@@ -181,6 +186,7 @@ def command(
     threads: int,
     limit: int | None,
     out: Path,
+    as_json: bool,
 ) -> None:
     """Train a model so that it can be converted without loss.
 
@@ -251,11 +257,23 @@ def command(
             progress=progress,
         )
     checkpoint.save(trained, out)
+    if as_json:
+        print_json(
+            {
+                "data": data,
+                "images": len(test),
+                "accuracy": {
+                    "float": trained.float_accuracy,
+                    "quantized": trained.quantized_accuracy,
+                },
+                "out": str(out),
+            }
+        )
     accuracies = table(f"{len(test)} test images of {data}", "#accuracy")
     accuracies.add_row("float ANN", percent(trained.float_accuracy))
     accuracies.add_row("quantized ANN", percent(trained.quantized_accuracy))
     console().print(accuracies)
-    click.echo(f"wrote {out}")
+    say(f"wrote {out}")
 
 
 def _require_target(target: str) -> None:
@@ -315,7 +333,28 @@ def _train_by_recipe(target: str, out: Path, given: dict[str, Any]) -> None:
             say=lambda text: progress.console.print(text, markup=False),
         )
     if result is not None:
+        if given.get("as_json"):
+            print_json(_summary(result, out))
         _show(result, out)
+
+
+def _summary(result: Result, out: Path) -> dict[str, Any]:
+    """Return the JSON of a training by recipe."""
+    return {
+        "data": result.data,
+        "images": result.images,
+        "accuracy": {
+            "float": result.float_accuracy,
+            "quantized": result.quantized_accuracy,
+            "spiking": result.spiking_accuracy,
+            "integer": result.integer_accuracy,
+        },
+        "differing_labels": result.differing_labels,
+        "differing_spiking_labels": result.differing_spiking_labels,
+        "timesteps": result.timesteps,
+        "average_timesteps": result.average_timesteps,
+        "out": str(out),
+    }
 
 
 def _show(result: Result, out: Path) -> None:
@@ -329,16 +368,14 @@ def _show(result: Result, out: Path) -> None:
         if share is not None:
             accuracies.add_row(model, percent(share))
     console().print(accuracies)
-    click.echo(
-        f"{result.differing_labels} labels of the integer network differ from the quantized ANN's"
-    )
+    say(f"{result.differing_labels} labels of the integer network differ from the quantized ANN's")
     if result.differing_spiking_labels is not None:
-        click.echo(
+        say(
             f"{result.differing_spiking_labels} labels of the integer network differ from the "
             f"spiking network's"
         )
-    click.echo(f"average T = {result.average_timesteps:.2f}: {_by_layer(result.timesteps)}")
-    click.echo(f"wrote {out}")
+    say(f"average T = {result.average_timesteps:.2f}: {_by_layer(result.timesteps)}")
+    say(f"wrote {out}")
 
 
 def _by_layer(values: dict[str, int]) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import Any
 
 import torch
-from rich.progress import Progress
 from torch import fx, nn
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import DataError
+from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Percentile, staged
 from spikeloom.sw.quantized.prepare import (
@@ -25,6 +26,7 @@ from spikeloom.sw.training.measure import evaluate
 from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.trained import Trained
 
+_LOG = logging.getLogger(__name__)
 #: Number of images that the thresholds are initialised from.
 CALIBRATION_IMAGES = 512
 
@@ -36,7 +38,7 @@ def fit(
     epochs: int,
     teacher: nn.Module | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Choice = None,
     title: str = "training",
     **options: Any,
 ) -> list[Epoch]:
@@ -55,8 +57,9 @@ def fit(
         A model whose outputs are targets, too, with the same weight as the labels: knowledge
         distillation. It runs in eval mode and is left as it is.
     seed : int
-    progress : rich.progress.Progress, optional
-        Shows a bar called ``title``.
+    progress : rich.progress.Progress or bool, optional
+        Shows a bar called ``title``: in a display of the caller's, or by default in one of its own
+        on stderr; False for none.
     title : str
     **options
         ``lr``, ``optimizer``, ``batch_size`` and all other fields of
@@ -75,12 +78,17 @@ def fit(
         If there are fewer than two images.
     """
     loop = Loop(model, data, FitOptions(epochs=epochs, **options), teacher=teacher, seed=seed)
-    task = progress.add_task(title, total=epochs) if progress else None
     history = []
-    for _ in range(epochs):
-        history.append(loop.epoch())
-        if progress and task is not None:
-            progress.advance(task)
+    with shown(progress) as bars:
+        task = bars.add_task(title, total=epochs) if bars else None
+        for number in range(1, epochs + 1):
+            history.append(loop.epoch())
+            _LOG.info(
+                "%s: epoch %d of %d, loss %.4g, %.2f %% of the training images right",
+                *(title, number, epochs, history[-1].loss, 100 * history[-1].accuracy),
+            )
+            if bars and task is not None:
+                bars.advance(task)
     model.eval()
     return history
 
@@ -98,7 +106,7 @@ def train(
     tune_lr: float = 4e-3,
     seed: int = 0,
     spec: str = "",
-    progress: Progress | None = None,
+    progress: Choice = None,
     **options: Any,
 ) -> Trained:
     """Train a ReLU model, prepare it, and continue with quantized activations and weights.
@@ -121,7 +129,8 @@ def train(
     seed : int
     spec : str
         Location of the model's code, for a checkpoint: zoo name or ``"path/to/module.py:Net"``.
-    progress : rich.progress.Progress, optional
+    progress : rich.progress.Progress or bool, optional
+        As for :func:`fit`.
     **options
         Handed to :func:`fit` in both phases.
 
@@ -141,22 +150,23 @@ def train(
     choices: dict[str, Any] = {"timesteps": timesteps, "weight_bits": weight_bits}
     prepare(model, input_shape=data.shape, **choices)
     require_classes(model, data)
-    common: dict[str, Any] = {"progress": progress, "seed": seed, **options}
-    if epochs:
-        fit(model, data, epochs=epochs, lr=lr, title="float ANN", **common)
-    float_accuracy = evaluate(model, test) if test is not None else None
-    prepared = prepare_for(model, data, seed=seed, **choices)
-    if tune_epochs:
-        fit(
-            prepared,
-            data,
-            epochs=tune_epochs,
-            lr=tune_lr,
-            title="quantized ANN",
-            **(common | {"teacher": model}),
-        )
-    prepared.eval()
-    quantized_accuracy = evaluate(prepared, test) if test is not None else None
+    with shown(progress) as bars:
+        common: dict[str, Any] = {"progress": bars or False, "seed": seed, **options}
+        if epochs:
+            fit(model, data, epochs=epochs, lr=lr, title="float ANN", **common)
+        float_accuracy = evaluate(model, test) if test is not None else None
+        prepared = prepare_for(model, data, seed=seed, **choices)
+        if tune_epochs:
+            fit(
+                prepared,
+                data,
+                epochs=tune_epochs,
+                lr=tune_lr,
+                title="quantized ANN",
+                **(common | {"teacher": model}),
+            )
+        prepared.eval()
+        quantized_accuracy = evaluate(prepared, test) if test is not None else None
     return Trained.of(
         prepared,
         spec=spec,
@@ -177,6 +187,7 @@ def prepare_for(
     method: str = Percentile.name,
     percentile: float = PERCENTILE,
     warmup: int = 0,
+    progress: Choice = False,
     **choices: Any,
 ) -> fx.GraphModule:
     """Prepare a model for the images of a data set, and initialise its thresholds from them.
@@ -195,6 +206,8 @@ def prepare_for(
         As for :func:`~spikeloom.sw.quantized.initialise`.
     warmup : int
         Epochs of :func:`~spikeloom.sw.quantized.initialisation.staged`; 0 to skip it.
+    progress : rich.progress.Progress or bool, optional
+        Shows the layers of the warm-up.
     **choices
         Handed to :func:`~spikeloom.sw.quantized.prepare`.
     """
@@ -215,7 +228,7 @@ def prepare_for(
     seen = data.real(pixels)
     initialise(prepared, seen, method, percentile)
     if warmup:
-        staged(prepared, model, seen, epochs=warmup, seed=seed)
+        staged(prepared, model, seen, epochs=warmup, seed=seed, progress=progress)
     return prepared
 
 
