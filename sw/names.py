@@ -1,9 +1,9 @@
-"""Mistyped names, and the known ones that were probably meant."""
+"""Texts on names: mistyped ones and those that were probably meant, and long lists in short."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -39,3 +39,20 @@ def unknown_model(name: str, zoo: Iterable[str]) -> str:
     zoo = tuple(zoo)
     rest = f"the zoo has {', '.join(zoo)}; name your own as FILE.py:NAME"
     return f"no model is called {name!r}: {meant(name, zoo, rest)}"
+
+
+def shortened(texts: Sequence[str], most: int = 4) -> str:
+    """Return texts with commas between, of which a long list shows the first ones and the last.
+
+    >>> shortened(["a", "b", "c", "d", "e"])
+    'a, b, c, ..., e'
+
+    Parameters
+    ----------
+    texts : sequence of str
+    most : int
+        Largest number of texts that are shown, at least 2.
+    """
+    if len(texts) > most:
+        texts = [*texts[: most - 1], "...", texts[-1]]
+    return ", ".join(texts)

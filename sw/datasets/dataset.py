@@ -14,6 +14,7 @@ from spikeloom.sw.datasets.lazy import Changed, LazyImages, take
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.datasets.tensors import is_tensor
 from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.names import shortened
 from spikeloom.sw.network import DirectInput, Input
 
 if TYPE_CHECKING:
@@ -270,6 +271,19 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        # The arrays would fill the screen.
+        pixels, (low, high) = self.format.range(), self.format.reals()
+        classes = f"{self.classes} classes"
+        if self.class_names is not None:
+            classes += f": {shortened(self.class_names)}"
+        where = ", read when asked for" if self.streams else ""
+        return (
+            f"<Dataset {self.name!r}: {len(self):,} images of "
+            f"{'x'.join(map(str, self.timed_shape))}{where}, {classes}\n"
+            f"  pixels {pixels.low} to {pixels.high}, for a model {low:.4g} to {high:.4g}>"
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -39,6 +39,19 @@ class Trained:
     quantized_accuracy: float | None
     start: Mapping[str, float] | None = None
 
+    def __repr__(self) -> str:
+        figures = [
+            f"{what} {accuracy:.2%}".replace("%", " %")
+            for what, accuracy in (
+                ("float", self.float_accuracy),
+                ("quantized", self.quantized_accuracy),
+            )
+            if accuracy is not None
+        ]
+        accuracies = f"; accuracy: {', '.join(figures)}" if figures else ""
+        first = f"<Trained {self.spec or 'model'!r} on {self.dataset or 'unknown data'}{accuracies}"
+        return f"{first}\n  {self.model!r}>"
+
     @property
     def prepared(self) -> fx.GraphModule:
         """The prepared model, also of a spiking network."""

@@ -1,10 +1,10 @@
-"""Mistyped names, and the known ones that were probably meant."""
+"""Mistyped names and those that were probably meant, and long lists in short."""
 
 from __future__ import annotations
 
 import pytest
 
-from spikeloom.sw.names import meant, nearest, unknown_model
+from spikeloom.sw.names import meant, nearest, shortened, unknown_model
 
 KNOWN = ("digits", "mnist", "fashion-mnist", "cifar10", "ULX3S-85F")
 
@@ -29,3 +29,9 @@ def test_an_unknown_model_is_told_the_zoo_and_how_to_name_its_own() -> None:
         "no model is called 'digits-con': did you mean digits-conv? The zoo has digits-conv, vgg9; "
         "name your own as FILE.py:NAME"
     )
+
+
+def test_a_long_list_shows_its_first_and_last() -> None:
+    assert shortened(["a", "b", "c", "d"]) == "a, b, c, d"
+    assert shortened(["a", "b", "c", "d", "e"]) == "a, b, c, ..., e"
+    assert shortened([]) == ""
