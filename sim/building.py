@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,6 +26,7 @@ from spikeloom.sim.tools import Tools
 from spikeloom.sw.errors import FileFormatError, ToolError
 
 BUILD_LOG = "build.log"
+_LOG = logging.getLogger(__name__)
 
 #: Verilator's flags. The generator's own tests lint its Verilog, which relies on the language's
 #: rules for widths; here, warnings only go to the log.
@@ -89,6 +92,7 @@ def execute(
     RuntimeError
         If the command fails.
     """
+    _LOG.info("running %s", shlex.join(command))
     # The command gets a session of its own, so that all its processes can be killed at once, and
     # so that Ctrl-C reaches this process alone, which then kills them.
     with subprocess.Popen(

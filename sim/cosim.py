@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +31,11 @@ from spikeloom.sw.golden import Golden, check_images, lowest_argmax
 from spikeloom.sw.golden.streams import in_network_order, pixel_stream
 from spikeloom.sw.network import Connection, Layer, Network
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.progress import Report, reported
 
 #: Called as ``progress(stage, done, total)``. The stages are ``"build"``, with a total of 1, and
 #: ``"simulate"`` and ``"compare"``, which count images.
-Progress = Callable[[str, int, int], object]
+Progress = Report
 
 #: Configuration with debug taps and counters: every layer is compared, and its cycles are counted.
 FULL = HardwareConfig(debug=True, counters=True)
@@ -61,8 +62,8 @@ class Cosimulator:
         Hardware that was generated before, in place of ``config``.
     build_dir : path
         Folder that keeps built simulators. The same hardware is not built twice.
-    progress : callable, optional
-        See :data:`Progress`.
+    progress : callable or bool, optional
+        See :data:`Progress`; by default bars on stderr, False for none.
 
     Attributes
     ----------
@@ -89,7 +90,7 @@ class Cosimulator:
         config: HardwareConfig | None = None,
         design: Design | None = None,
         build_dir: str | Path = "build/sim",
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
     ) -> None:
         if design is None:
             generated = generate(network, config or FULL)
@@ -99,10 +100,10 @@ class Cosimulator:
         design.require_network(network)
         self.network = network
         self.design = design
-        report = progress or _silent
-        report("build", 0, 1)
-        self.simulator: Simulator = build(design, build_dir, lambda: report("build", 0, 1))
-        report("build", 1, 1)
+        with reported(progress) as report:
+            report("build", 0, 1)
+            self.simulator: Simulator = build(design, build_dir, lambda: report("build", 0, 1))
+            report("build", 1, 1)
 
     def run(
         self,
@@ -114,7 +115,7 @@ class Cosimulator:
         stuck_after: int | None = None,
         counts: Sequence[str] = (),
         plusargs: Sequence[str] = (),
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
     ) -> CosimReport:
         """Send images through the hardware and compare its values with the golden model's.
 
@@ -135,8 +136,8 @@ class Cosimulator:
             Layers whose spike counts are put into the report. They are held in memory.
         plusargs : sequence of str
             ``+name=value`` arguments for ``$value$plusargs`` in the Verilog.
-        progress : callable, optional
-            See :data:`Progress`.
+        progress : callable or bool, optional
+            See :data:`Progress`; by default bars on stderr, False for none.
 
         Raises
         ------
@@ -152,7 +153,6 @@ class Cosimulator:
         for name in counts:
             if name not in [layer.name for layer in self.design.layers if layer.taps]:
                 raise ConfigError(f"counts: there is no layer {name!r} with taps")
-        report = progress or _silent
         job = Job(
             images=len(pixels),
             pixels=self.design.input_transfers,
@@ -169,15 +169,17 @@ class Cosimulator:
         job.save(folder)
         pixel_stream(self.network.input, pixels).astype("<u2").tofile(folder / PIXELS)
 
-        def poll() -> None:
-            done = SimulatorProgress.load(folder)
-            report("simulate", 0 if done is None else done.images, len(pixels))
-
         # The folder is removed, unless the simulator fails: its message names a log in there.
         try:
-            self.simulator.run(folder, plusargs=plusargs, poll=poll)
-            report("simulate", len(pixels), len(pixels))
-            result = self._compare(folder, job, pixels, targets, counts, report)
+            with reported(progress) as report:
+
+                def poll() -> None:
+                    done = SimulatorProgress.load(folder)
+                    report("simulate", 0 if done is None else done.images, len(pixels))
+
+                self.simulator.run(folder, plusargs=plusargs, poll=poll)
+                report("simulate", len(pixels), len(pixels))
+                result = self._compare(folder, job, pixels, targets, counts, report)
         except KeyboardInterrupt:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -262,7 +264,7 @@ def cosimulate(
     build_dir: str | Path = "build/sim",
     stalls: tuple[float, float] = (0.0, 0.0),
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> CosimReport:
     """Generate a network's hardware, simulate images on it, and compare with the golden model.
 
@@ -271,10 +273,11 @@ def cosimulate(
     """
     # Checked before the build, which takes a while.
     _check_run(network, images, labels, stalls)
-    cosimulator = Cosimulator(
-        network, config=config, design=design, build_dir=build_dir, progress=progress
-    )
-    return cosimulator.run(images, labels=labels, stalls=stalls, seed=seed, progress=progress)
+    with reported(progress) as report:
+        cosimulator = Cosimulator(
+            network, config=config, design=design, build_dir=build_dir, progress=report
+        )
+        return cosimulator.run(images, labels=labels, stalls=stalls, seed=seed, progress=report)
 
 
 def default_stuck_after(network: Network) -> int:
@@ -358,7 +361,3 @@ def _check_labels(labels: npt.ArrayLike, images: int) -> IntArray:
             f"{array.shape}"
         )
     return array.astype(np.int64)
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from spikeloom.sw.errors import FileFormatError
 
 _T = TypeVar("_T")
+_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -37,6 +39,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
+        _LOG.info("wrote %s, %d bytes", target, target.stat().st_size)
     except OSError as error:
         raise FileFormatError(f"cannot write {target}: {error.strerror or error}") from None
     finally:
@@ -74,6 +77,7 @@ def read_bytes(path: str | Path, what: str, largest: int | None = None) -> bytes
     try:
         with open(path, "rb") as file:
             content = file.read() if largest is None else file.read(largest + 1)
+        _LOG.info("read %s %s, %d bytes", what, path, len(content))
     except FileNotFoundError:
         raise FileFormatError(f"{what} {path} does not exist: check the path") from None
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import tomllib
 import types
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes
+from spikeloom.sw.names import nearest
 
 _Kind = TypeVar("_Kind")
 
@@ -127,8 +127,8 @@ def require_known(key: str, known: Collection[str], what: str) -> None:
     """
     if key in known:
         return
-    near = difflib.get_close_matches(key, known, 1)
-    hint = f"did you mean {near[0]!r}? There" if near else "there"
+    near = nearest(key, known)
+    hint = "there" if near is None else f"did you mean {near!r}? There"
     raise ConfigError(f"{what} {key!r}: {hint} are {', '.join(known)}")
 
 

@@ -14,6 +14,7 @@ from spikeloom.hw.boards.platforms import PlatformSource, clock_of, family_of, p
 from spikeloom.hw.boards.table import MEMORIES, of_platform, of_table
 from spikeloom.sw import tables
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.names import meant
 
 #: Tables of the boards that come with Spikeloom, each called as its board.
 TABLES = Path(__file__).with_name("tables")
@@ -183,10 +184,10 @@ def _known(name: str) -> str:
     for known in Board.names():
         if _plain(known) == _plain(name):
             return known
-    raise ConfigError(
-        f"there is no board {name!r}: the boards are {', '.join(Board.names())}; a board of your "
-        f"own is a file, as in mine.toml"
+    rest = (
+        f"the boards are {', '.join(Board.names())}; a board of your own is a file, as in mine.toml"
     )
+    raise ConfigError(f"there is no board {name!r}: {meant(name, Board.names(), rest)}")
 
 
 def _plain(name: str) -> str:

@@ -8,13 +8,34 @@ runs the tools of a family of FPGAs and reads their reports, :mod:`tools` finds 
 :mod:`rtlil` mends designs for Yosys, :mod:`timing` explains a missed clock, and :mod:`vivado`
 writes projects for Vivado. :mod:`content` is the content of a manifest, and :mod:`folder` the
 folder of a build.
+
+Names are imported when they are first asked for: Amaranth and torch take seconds, and
+:mod:`family` and :mod:`tools` need neither.
 """
 
-from spikeloom.hw.build.choices import DeviceChoices, Images
-from spikeloom.hw.build.flow import build, build_overlay
-from spikeloom.hw.build.options import Options
-from spikeloom.hw.build.room import FIELDS
-from spikeloom.sw.link.manifest import Manifest
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spikeloom.sw.deferred import deferred
+
+if TYPE_CHECKING:
+    from spikeloom.hw.build.choices import DeviceChoices, Images
+    from spikeloom.hw.build.flow import build, build_overlay
+    from spikeloom.hw.build.options import Options
+    from spikeloom.hw.build.room import FIELDS
+    from spikeloom.sw.link.manifest import Manifest
+else:
+    __getattr__ = deferred(
+        __name__,
+        {
+            "spikeloom.hw.build.choices": ("DeviceChoices", "Images"),
+            "spikeloom.hw.build.flow": ("build", "build_overlay"),
+            "spikeloom.hw.build.options": ("Options",),
+            "spikeloom.hw.build.room": ("FIELDS",),
+            "spikeloom.sw.link.manifest": ("Manifest",),
+        },
+    )
 
 __all__ = [
     "FIELDS",

@@ -6,7 +6,9 @@ Programs are never mixed: a netlist of a new Yosys need not be one that an old n
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,7 @@ SOURCES = ("auto", "native", "yowasp")
 #: Oldest native Yosys with the same results as the wheels.
 OLDEST_YOSYS = (0, 45)
 
+_LOG = logging.getLogger(__name__)
 #: Lines of a log that a message shows.
 _TAIL = 12
 
@@ -108,6 +111,7 @@ class Toolset:
         ToolError
             If it fails.
         """
+        _LOG.info("running %s", shlex.join([self.programs[command[0]], *command[1:]]))
         with open(folder / log, "w", encoding="utf-8") as output:
             done = subprocess.run(
                 [self.programs[command[0]], *command[1:]],

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
-from rich.progress import Progress
 from torch import Tensor, nn
 
 from spikeloom.sw.calibration.losses import Loss
 from spikeloom.sw.calibration.weightings import Weighting
 from spikeloom.sw.datasets import DataLike, inputs_of
 from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.quantized import Activation, activations_of
 from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
@@ -39,7 +39,7 @@ def calibrate(
     learn: Sequence[str] = ("start", "threshold"),
     per: str = "channel",
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Choice = None,
     title: str = "calibrating",
 ) -> list[float]:
     """Train initial potentials and thresholds so that the network's outputs match its teacher's.
@@ -73,8 +73,9 @@ def calibrate(
         Whether each channel or each layer has its own initial potential and threshold.
     seed : int
         Seed of the order of the images.
-    progress : rich.progress.Progress, optional
-        Shows a bar called ``title``.
+    progress : rich.progress.Progress or bool, optional
+        Shows a bar called ``title``: in a display of the caller's, or by default in one of its own
+        on stderr; False for none.
     title : str
 
     Returns
@@ -116,9 +117,9 @@ def calibrate(
     batches = -(-len(images) // batch_size)
     steps = epochs * batches
     generator = torch.Generator().manual_seed(seed)
-    task = progress.add_task(title, total=epochs) if progress else None
     history = []
-    with _calibrating(network, learn, per) as groups:
+    with _calibrating(network, learn, per) as groups, shown(progress) as bars:
+        task = bars.add_task(title, total=epochs) if bars else None
         optimizer = torch.optim.Adam([{**g, "lr": lr * g["factor"]} for g in groups], lr=lr)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for epoch in range(epochs):
@@ -135,8 +136,8 @@ def calibrate(
                 schedule.step()
                 total += value.item() * len(batch)
             history.append(total / len(images))
-            if progress and task is not None:
-                progress.advance(task)
+            if bars and task is not None:
+                bars.advance(task)
     return history
 
 

@@ -7,11 +7,15 @@ Each command is a module of this package and is imported only when it is asked f
 from __future__ import annotations
 
 import importlib
+import traceback
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from spikeloom.sw.cli.output import show_log, verbose, with_verbosity
 from spikeloom.sw.errors import SpikeloomError
+from spikeloom.sw.names import meant
 
 #: Commands and their one-line descriptions, in the order of their use, which `--help` keeps.
 COMMANDS = {
@@ -48,17 +52,38 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"spikeloom.sw.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
+        return with_verbosity(module.command)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # Without importing any command, as click would for its help.
+        found = [
+            CompletionItem(name, help=about)
+            for name, about in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        rest = f"the commands are {', '.join(COMMANDS)}"
+        ctx.fail(f"No such command {name!r}: {meant(name, COMMANDS, rest)}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands, in the order of their use"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
+        if verbose():
+            show_log(ctx)
         try:
             return super().invoke(ctx)
         except SpikeloomError as error:
+            if verbose():
+                click.echo(traceback.format_exc(), err=True)
             click.echo(f"error: {error}", err=True)
             ctx.exit(USER_ERROR)
         except OSError as error:
@@ -90,3 +115,6 @@ def main() -> None:
 
     `spikeloom COMMAND --help` explains each command with examples.
     """
+
+
+with_verbosity(main)

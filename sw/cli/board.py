@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import console, data_options
+from spikeloom.sw.cli.common import data_options
 from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
+from spikeloom.sw.cli.output import console, say
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 
 if TYPE_CHECKING:
@@ -133,17 +134,17 @@ def command(
         stack.callback(described.set)
         if manifest is not None:
             simulated.manifest(manifest)
-            click.echo(f"wrote {manifest}")
+            say(f"wrote {manifest}")
         port = simulated.port
         if link is not None:
             stack.enter_context(_linked(link, port))
-        click.echo(f"{simulated.board.title}, simulated, holds {network.name}: port {link or port}")
-        click.echo(f"LEDs: {', '.join(f'{name}: {label}' for name, label in labels.items())}")
+        say(f"{simulated.board.title}, simulated, holds {network.name}: port {link or port}")
+        say(f"LEDs: {', '.join(f'{name}: {label}' for name, label in labels.items())}")
         described.set()
         while not stop.wait(_LOOK):
             if not simulated.running:
                 raise ToolError("the simulated board has ended by itself: please report this")
-    click.echo("switched off")
+    say("switched off")
 
 
 def _images(
@@ -161,7 +162,7 @@ def _images(
 
 def _print_change(change: LightChange) -> None:
     on = "on" if change.on else "off"
-    click.echo(f"cycle {change.cycle:,}: LED {change.name} {on}")
+    say(f"cycle {change.cycle:,}: LED {change.name} {on}")
 
 
 @contextmanager

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from spikeloom.sw.cli.common import console, table
+from spikeloom.sw.cli.common import table
 from spikeloom.sw.cli.device import board_option
+from spikeloom.sw.cli.output import console, json_option, print_json, say
 from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _COMMENTED = "commented"
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @board_option("List this one alone, and check its pins against its platform.")
 @click.option(
     "--template",
@@ -59,7 +59,7 @@ def command(as_json: bool, board: str | None, template: str | None) -> None:
         boards = [Board.find(board)]
         boards[0].platform()
     if as_json:
-        click.echo(json.dumps([_entry(one) for one in boards], indent=2))
+        print_json([_entry(one) for one in boards])
     else:
         _print(boards)
 
@@ -115,7 +115,7 @@ def _print(boards: Sequence[Board]) -> None:
     screen.print(devices)
     screen.print(links)
     tried = [board.name for board in boards if board.tried]
-    click.echo(f"Tried on real hardware: {', '.join(tried) or 'none so far'}.")
+    say(f"Tried on real hardware: {', '.join(tried) or 'none so far'}.")
 
 
 def _routed(board: Board) -> bool:

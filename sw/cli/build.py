@@ -14,10 +14,11 @@ from click.core import ParameterSource
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import console, data_options, table
+from spikeloom.sw.cli.common import data_options, table
 from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
+from spikeloom.sw.cli.output import console, json_option, print_json, say
 from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ _NOT_OVERLAY = {"baud": "--baud", "records": "--records", "tested": "--self-test
     help="Programs to take: native ones on PATH if all are there and new enough, or those from "
     "PyPI. The same ones give the same bytes.",
 )
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -90,6 +92,7 @@ def command(
     tested: int,
     device: DeviceOptions,
     tools: str,
+    as_json: bool,
 ) -> None:
     """Make a bitstream of NETWORK for a board, with open tools.
 
@@ -120,8 +123,8 @@ def command(
     target = Board.find(board)
     images = None if data is None else _images(network, data, data_root, max(limit, tested))
     config = hardware.config(counters=device.counters)
-    with _stages() as say:
-        shared = Options(config=config, images=images, clock=device.clock, source=tools, say=say)
+    with _stages() as tell:
+        shared = Options(config=config, images=images, clock=device.clock, source=tools, say=tell)
         if overlay:
             manifest = build_overlay(network, target, out, **shared)
         else:
@@ -134,6 +137,8 @@ def command(
                 records=device.layers(network),
                 **shared,
             )
+    if as_json:
+        print_json({"manifest": str(manifest.path), **manifest.content})
     _show(manifest)
     _show_next(manifest, target, board)
 
@@ -160,11 +165,11 @@ def _stages() -> Iterator[Callable[[str], None]]:
     ) as shown:
         task = shown.add_task("")
 
-        def say(text: str) -> None:
-            click.echo(f"{time.monotonic() - begun:5.0f} s  {text}")
+        def tell(text: str) -> None:
+            say(f"{time.monotonic() - begun:5.0f} s  {text}")
             shown.reset(task, description=text)
 
-        yield say
+        yield tell
 
 
 def _images(network: contract.Network, data: str, root: Path | None, limit: int) -> Images:
@@ -187,19 +192,19 @@ def _show(manifest: Manifest) -> None:
         made.add_row(what, f"{used:,}", f"{available:,}", share)
     console().print(made)
     if content["fmax_mhz"] is not None:
-        click.echo(
+        say(
             f"highest clock {content['fmax_mhz']:g} MHz, the design's is "
             f"{content['clock_mhz']:g} MHz"
         )
     link = content["link"]
     if link is not None:
-        click.echo(
+        say(
             f"host link at {link['baud']:,} baud, {len(link['counters'])} counters, counts of "
             f"{', '.join(record['layer'] for record in link['records']) or 'no layer'}"
         )
     if manifest.overlay:
         axi = content["hardware"]["axi"]
-        click.echo(
+        say(
             f"AXI at {content['clock_mhz']:g} MHz: {len(axi['registers'])} registers, "
             f"{8 * axi['input_bytes']} bits a value, {8 * axi['output_bytes']} a logit. AXI DMA "
             f"and its interconnect come on top of what is counted here"
@@ -214,16 +219,16 @@ def _show(manifest: Manifest) -> None:
         if link is not None:
             most = prediction["link_images_per_second"]
             text += f". The serial line carries {most:,.0f} at most"
-        click.echo(text)
+        say(text)
 
 
 def _show_next(manifest: Manifest, board: Board, given: str) -> None:
     """Print where the files are and how to go on; ``given`` is the value of ``--board``."""
-    click.echo(f"wrote {manifest.path.parent}")
+    say(f"wrote {manifest.path.parent}")
     if manifest.bitstream is None:
-        click.echo(f"Vivado was not run: {manifest.project}")
+        say(f"Vivado was not run: {manifest.project}")
         return
     lights = ", ".join(f"{name}: {light.label}" for name, light in board.lights.items())
     own = "" if board.name in board.names() else f" --board {shlex.quote(given)}"
-    click.echo(f"load it with: spikeloom program {manifest.path}{own}")
-    click.echo(f"LEDs: {lights}")
+    say(f"load it with: spikeloom program {manifest.path}{own}")
+    say(f"LEDs: {lights}")

@@ -9,7 +9,8 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.coding import coding_of, coding_options, network_options
-from spikeloom.sw.cli.common import bars, console, data_options, percent, table
+from spikeloom.sw.cli.common import data_options, percent, table
+from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
 from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ TRANSPORT = "spikes"
     help="Threads of torch.",
 )
 @network_options
+@json_option
 def command(
     trained_file: Path,
     data: str | None,
@@ -125,6 +127,7 @@ def command(
     loss: str,
     weighting: str,
     per: str,
+    as_json: bool,
     **coding: Any,
 ) -> None:
     """Turn the model in TRAINED into a network whose neurons have learned when to fire.
@@ -203,13 +206,19 @@ def command(
         )
     calibrated = converted()
     accuracies = table(f"integer network, {data}", "#images", "#before", "#calibrated")
+    after = {part: _accuracy(calibrated, measured) for part, measured in parts.items()}
     for part, measured in parts.items():
-        after = _accuracy(calibrated, measured)
-        accuracies.add_row(part, f"{len(measured):,}", percent(before[part]), percent(after))
+        accuracies.add_row(part, f"{len(measured):,}", percent(before[part]), percent(after[part]))
     console().print(accuracies)
-    click.echo(f"loss {history[0]:.4g} in the first epoch, {history[-1]:.4g} in the last")
+    say(f"loss {history[0]:.4g} in the first epoch, {history[-1]:.4g} in the last")
     contract.save(calibrated, out)
-    click.echo(f"wrote {out}")
+    if as_json:
+        figures = {
+            part: {"images": len(images), "before": before[part], "calibrated": after[part]}
+            for part, images in parts.items()
+        }
+        print_json({"data": data, "accuracy": figures, "loss": history, "out": str(out)})
+    say(f"wrote {out}")
 
 
 def _accuracy(network: contract.Network, data: Dataset) -> float:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
-from spikeloom.sw.cli.common import console, parse_shape, table, zoo_in_help
+from spikeloom.sw.cli.common import ZOO, parse_shape, require_model, table, zoo_in_help
+from spikeloom.sw.cli.completion import completing
+from spikeloom.sw.cli.output import console, json_option, print_json, say
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=completing(lambda: ZOO))
 @click.option(
     "--input-shape",
     metavar="C,H,W",
@@ -22,9 +24,12 @@ from spikeloom.sw.cli.common import console, parse_shape, table, zoo_in_help
     help="Meaning of the outputs: one class of several, several labels at once, or real values. A "
     "model with one output needs it.",
 )
+@json_option
 @click.pass_context
 @zoo_in_help
-def command(ctx: click.Context, model: str, input_shape: str | None, task: str | None) -> None:
+def command(
+    ctx: click.Context, model: str, input_shape: str | None, task: str | None, as_json: bool
+) -> None:
     """Say, node by node, whether MODEL can be converted, and what stands in the way.
 
     MODEL is a model of the zoo ({zoo}), or FILE.py:NAME, a torch.nn.Module
@@ -36,6 +41,7 @@ def command(ctx: click.Context, model: str, input_shape: str | None, task: str |
         spikeloom check mynet.py:Net --input-shape 1,28,28
     """
     shape = parse_shape(input_shape) if input_shape else None
+    require_model(model)
 
     from spikeloom.sw.graph import analyse, layers_in_hardware, trace
     from spikeloom.sw.models.spec import build_model
@@ -45,6 +51,36 @@ def command(ctx: click.Context, model: str, input_shape: str | None, task: str |
     if shape is None:
         shape = getattr(built, "input_shape", None)
     reports = check(built, shape, task)
+    convertible = all(report.supported for report in reports)
+    layers = layers_in_hardware(analyse(trace(built), shape, task)) if convertible else ()
+    if as_json:
+        print_json(
+            {
+                "model": model,
+                "convertible": convertible,
+                "input_shape": None if shape is None else list(shape),
+                "nodes": [
+                    {
+                        "node": report.node,
+                        "what": report.what,
+                        "supported": report.supported,
+                        "reason": report.reason,
+                        "where": report.where or None,
+                    }
+                    for report in reports
+                ],
+                "layers": [
+                    {
+                        "name": layer.name,
+                        "shape": None if layer.shape is None else list(layer.shape),
+                        "reads": layer.reads,
+                        "activation": layer.activation,
+                        "neuron": layer.neuron,
+                    }
+                    for layer in layers
+                ],
+            }
+        )
     out = console()
     verdicts = table("", "node", "what", "verdict")
     for report in reports:
@@ -57,18 +93,16 @@ def command(ctx: click.Context, model: str, input_shape: str | None, task: str |
     obstacles = sum(not report.supported for report in reports)
     if obstacles:
         places = "1 place" if obstacles == 1 else f"{obstacles} places"
-        click.echo(f"{model} cannot be converted: mend {places} marked NO")
+        say(f"{model} cannot be converted: mend {places} marked NO")
         ctx.exit(1)
-    layers = table("layer", "shape", "reads", "activation", "neurons")
-    for layer in layers_in_hardware(analyse(trace(built), shape, task)):
+    made = table("layer", "shape", "reads", "activation", "neurons")
+    for layer in layers:
         size = "?" if layer.shape is None else "x".join(map(str, layer.shape))
-        layers.add_row(
-            *map(escape, (layer.name, size, layer.reads, layer.activation, layer.neuron))
-        )
-    out.print(layers)
+        made.add_row(*map(escape, (layer.name, size, layer.reads, layer.activation, layer.neuron)))
+    out.print(made)
     if shape is None:
-        click.echo(
+        say(
             "not checked, since the shape of an image is not known: sizes of feature maps, of "
             "additions and of fully connected layers; give --input-shape"
         )
-    click.echo(f"{model} can be converted")
+    say(f"{model} can be converted")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,18 +10,11 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 from rich import box
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
+from spikeloom.sw.cli.completion import completed
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.names import meant, unknown_model
 
 #: Names of the data sets; here, so that ``--help`` need not import their loaders.
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "nmnist")
@@ -36,44 +27,6 @@ ZOO = (
 #: Defaults of :func:`spikeloom.sw.training.train`; here, for the same reason.
 EPOCHS = 40
 TUNE_EPOCHS = 60
-
-
-def console(stderr: bool = False) -> Console:
-    """Return a console on the current stream, wide enough for tables where that is no screen.
-
-    It is new for each call, since the stream may be replaced (by tests, or by a caller's
-    redirection).
-    """
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 120)
-
-
-class _Bars(Progress):
-    """Progress bars that print nothing, not even an empty line, until the first is added."""
-
-    def start(self) -> None:
-        if self.tasks:
-            super().start()
-
-    def stop(self) -> None:
-        if self.live.is_started:
-            super().stop()
-
-    def add_task(self, *args: Any, **kwargs: Any) -> TaskID:
-        task = super().add_task(*args, **kwargs)
-        self.start()
-        return task
-
-
-def bars() -> Progress:
-    """Return progress bars on stderr, so that stdout has the results alone."""
-    return _Bars(
-        TextColumn("{task.description:<20}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console(stderr=True),
-    )
 
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -94,20 +47,28 @@ class DataSet(click.ParamType[str]):
         own = path.suffix in (".npz", ".npy") or ".py:" in text or path.is_dir()
         if text in DATASETS or own or len(path.parts) > 1:
             return text
-        near = difflib.get_close_matches(text, DATASETS, 1)
-        hint = f"did you mean {near[0]}? There" if near else "there"
-        self.fail(
-            f"no data set is called {text!r}: {hint} are {', '.join(DATASETS)}; your own is a .npz "
-            f"or .npy file, a folder of images by class, or FILE.py:FUNCTION",
-            param,
-            ctx,
+        rest = (
+            f"there are {', '.join(DATASETS)}; your own is a .npz or .npy file, a folder of images "
+            f"by class, or FILE.py:FUNCTION"
         )
+        self.fail(f"no data set is called {text!r}: {meant(text, DATASETS, rest)}", param, ctx)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        known = [CompletionItem(name) for name in DATASETS if name.startswith(incomplete)]
-        return known or [CompletionItem(incomplete, type="file")]
+        return completed(DATASETS, incomplete)
+
+
+def require_model(spec: str) -> None:
+    """Require that ``spec`` is a name of the zoo or may be FILE.py:NAME, without importing torch.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    if ":" not in spec and spec not in ZOO:
+        raise ConfigError(unknown_model(spec, ZOO))
 
 
 def zoo_in_help(function: _Command) -> _Command:

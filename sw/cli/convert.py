@@ -9,6 +9,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.coding import coding_of, coding_options, network_options
+from spikeloom.sw.cli.output import json_option, print_json, say
 from spikeloom.sw.errors import SpikeloomError
 
 if TYPE_CHECKING:
@@ -22,8 +23,14 @@ CHECKED = 64
 @click.argument("trained_file", metavar="TRAINED", type=click.Path(path_type=Path))
 @coding_options("count")
 @network_options
+@json_option
 def command(
-    trained_file: Path, fraction_bits: int | None, name: str | None, out: Path, **coding: Any
+    trained_file: Path,
+    fraction_bits: int | None,
+    name: str | None,
+    out: Path,
+    as_json: bool,
+    **coding: Any,
 ) -> None:
     """Turn a model that `spikeloom train` wrote to TRAINED into an integer spiking network.
 
@@ -53,13 +60,26 @@ def command(
     )
     found = _check(network, trained, fraction_bits is None)
     contract.save(network, out)
+    if as_json:
+        print_json(
+            {
+                "name": network.name,
+                "digest": network.digest,
+                "layers": [
+                    {"name": x.name, "neuron": x.neuron.kind, "timesteps": x.timesteps}
+                    for x in network.layers
+                ],
+                "checked": found,
+                "out": str(out),
+            }
+        )
     layers = ", ".join(
         f"{layer.name} ({layer.neuron.kind}, T={layer.timesteps})" for layer in network.layers
     )
-    click.echo(f"{network.name}: {layers}")
+    say(f"{network.name}: {layers}")
     if found is not None:
-        click.echo(found)
-    click.echo(f"wrote {out}")
+        say(found)
+    say(f"wrote {out}")
 
 
 def _check(network: contract.Network, trained: Trained, exact: bool) -> str | None:

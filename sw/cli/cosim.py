@@ -8,13 +8,15 @@ from pathlib import Path
 import click
 
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import bars, parse_stalls, percent
+from spikeloom.sw.cli.common import parse_stalls, percent
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import image_options, read_images, require_choice
 from spikeloom.sw.cli.networks import network_argument
-from spikeloom.sw.cli.simulation import StageBars, show
+from spikeloom.sw.cli.output import bars, json_option, print_json, say
+from spikeloom.sw.cli.simulation import show
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import write_text
+from spikeloom.sw.progress import StageBars
 
 
 @click.command()
@@ -52,6 +54,7 @@ from spikeloom.sw.files import write_text
     type=click.Path(path_type=Path, dir_okay=False),
     help="JSON file to write the figures to.",
 )
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -67,6 +70,7 @@ def command(
     seed: int,
     build_dir: Path,
     report_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Simulate the hardware of NETWORK, and compare it with the golden model.
 
@@ -124,15 +128,17 @@ def command(
             seed=seed,
             progress=StageBars(progress),
         )
+    if as_json:
+        print_json(report.as_dict())
     show(report)
     if report.accuracy is not None:
-        click.echo(f"accuracy of the hardware: {percent(report.accuracy)}")
+        say(f"accuracy of the hardware: {percent(report.accuracy)}")
     elif task is not None and labels is not None:
         decided = task.decide(torch.from_numpy(report.logits))
         score = task.accuracy(decided, torch.as_tensor(np.asarray(labels)))
-        click.echo(f"{task.figure} of the hardware: {score:.4f}")
+        say(f"{task.figure} of the hardware: {score:.4f}")
     if report_file is not None:
         write_text(report_file, json.dumps(report.as_dict(), indent=1) + "\n")
-        click.echo(f"wrote {report_file}")
+        say(f"wrote {report_file}")
     if not report.equal:
         ctx.exit(1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.markup import escape
 
-from spikeloom.sw.cli.common import DATASETS, DataSet, console, shape_text, table
+from spikeloom.sw.cli.common import DATASETS, DataSet, shape_text, table
+from spikeloom.sw.cli.output import console, json_option, print_json, say
 
 
 @click.command()
@@ -19,8 +21,9 @@ from spikeloom.sw.cli.common import DATASETS, DataSet, console, shape_text, tabl
     help="Folder with the data set's original files, or with a folder of its name; digits needs "
     "none.",
 )
+@json_option
 @click.pass_context
-def command(ctx: click.Context, name: str, data_root: Path | None) -> None:
+def command(ctx: click.Context, name: str, data_root: Path | None, as_json: bool) -> None:
     """Show what the data set NAME holds, and whether its files are the published ones.
 
     PATH is one to data of your own: a .npz or .npy file, a folder of images by class, or
@@ -43,33 +46,54 @@ def command(ctx: click.Context, name: str, data_root: Path | None) -> None:
     splits = table("split", "#images", "#classes", "#shape", "#bits")
     files = table("", "file", "in", "content")
     differing = 0
+    content_of: dict[str, Any] = {"name": name, "splits": [], "files": []}
     for split in datasets.SPLITS:
         data = datasets.load(name, split, data_root)
         shape = shape_text(data.timed_shape)
         splits.add_row(split, f"{len(data):,}", str(data.classes), shape, str(data.bits))
+        content_of["splits"].append(
+            {
+                "split": split,
+                "images": len(data),
+                "classes": data.classes,
+                "shape": list(data.timed_shape),
+                "bits": data.bits,
+            }
+        )
         if loader is None:
             continue
         for content in loader.contents(split, data_root):
             same = loader.is_published(content)
             differing += not same
+            content_of["files"].append(
+                {
+                    "name": content.name,
+                    "path": str(content.path),
+                    "sha256": content.sha256,
+                    "published": same,
+                }
+            )
             files.add_row(
                 "[green]ok[/]" if same else "[red]NO[/]",
                 escape(content.name),
                 escape(str(content.path)),
                 "as published" if same else f"differs, SHA-256 {content.sha256}",
             )
+    content_of["class_names"] = None if data.class_names is None else list(data.class_names)
+    if as_json:
+        print_json(content_of)
     out = console()
     out.print(splits)
     if loader is None:
         if data.class_names is not None:
-            click.echo(f"classes: {', '.join(data.class_names)}")
+            say(f"classes: {', '.join(data.class_names)}")
         return
     if not loader.published:
-        click.echo(f"no checksums are known for {name}")
+        say(f"no checksums are known for {name}")
         return
     out.print(files)
     if differing:
         text = "1 file is" if differing == 1 else f"{differing} files are"
-        click.echo(f"{text} not as published: {loader.advice()}")
+        say(f"{text} not as published: {loader.advice()}")
         ctx.exit(1)
-    click.echo("all files are as published")
+    say("all files are as published")

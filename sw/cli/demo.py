@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import bars, console, epoch_options, percent, table
+from spikeloom.sw.cli.common import epoch_options, percent, table
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_table
-from spikeloom.sw.cli.simulation import StageBars, show, verdict
+from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.simulation import show, verdict
 from spikeloom.sw.files import write_text
+from spikeloom.sw.progress import StageBars
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -50,9 +52,16 @@ STALLED_IMAGES = 40
 @click.option(
     "--seed", type=int, metavar="N", default=0, show_default=True, help="Of training and stalls."
 )
+@json_option
 @click.pass_context
 def command(
-    ctx: click.Context, out: Path, epochs: int, tune_epochs: int, limit: int | None, seed: int
+    ctx: click.Context,
+    out: Path,
+    epochs: int,
+    tune_epochs: int,
+    limit: int | None,
+    seed: int,
+    as_json: bool,
 ) -> None:
     """Go the whole way on handwritten digits: train, convert, generate, simulate, compare.
 
@@ -85,7 +94,9 @@ def command(
         "golden": golden,
         "hardware": full.accuracy,
     }
-    demo.write_report(network, accuracy, full, stalled)
+    report = demo.write_report(network, accuracy, full, stalled)
+    if as_json:
+        print_json(report)
     demo.print_results(network, accuracy, full, stalled)
     if not (full.equal and stalled.equal):
         ctx.exit(1)
@@ -225,8 +236,8 @@ class Demo:
         accuracy: dict[str, float | None],
         full: CosimReport,
         stalled: CosimReport,
-    ) -> None:
-        """Write all figures as JSON."""
+    ) -> dict[str, Any]:
+        """Write all figures as JSON, and return them."""
         report = {
             **full.as_dict(),
             "accuracy": accuracy,
@@ -237,6 +248,7 @@ class Demo:
             "seconds": {step: round(value, 2) for step, value in self.seconds.items()},
         }
         write_text(self.files["figures"], json.dumps(report, indent=1) + "\n")
+        return report
 
     def print_results(
         self,
@@ -247,7 +259,7 @@ class Demo:
     ) -> None:
         """Print all figures as tables."""
         out = console()
-        click.echo(
+        say(
             f"{network.name}: {len(network.layers)} layers, T = {TIMESTEPS}, {WEIGHT_BITS}-bit "
             f"weights, {len(self.test)} test images of {DATA}"
         )
@@ -262,6 +274,6 @@ class Demo:
             waterfall.add_row(what, percent(accuracy[key]))
         out.print(waterfall)
         show(full)
-        click.echo(verdict(stalled))
+        say(verdict(stalled))
         for what, path in self.files.items():
-            click.echo(f"{what + ':':<16}{path}")
+            say(f"{what + ':':<16}{path}")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from spikeloom.sw.cli.completion import completing
 from spikeloom.sw.network import Network
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -30,7 +31,19 @@ def board_option(says: str, **settings: Any) -> Callable[[_Command], _Command]:
     **settings
         Of the option: its default, or whether it is required.
     """
-    return click.option("--board", metavar="BOARD", help=f"{says} {BOARD}", **settings)
+    return click.option(
+        "--board",
+        metavar="BOARD",
+        help=f"{says} {BOARD}",
+        shell_complete=completing(_boards),
+        **settings,
+    )
+
+
+def _boards() -> list[str]:
+    from spikeloom.hw.boards import Board
+
+    return Board.names()
 
 
 @dataclass(frozen=True)

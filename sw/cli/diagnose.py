@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from spikeloom.sw.cli.common import DATASETS, console, data_options, table
+from spikeloom.sw.cli.common import DATASETS, data_options, table
+from spikeloom.sw.cli.output import console, json_option, print_json, say
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes
 from spikeloom.sw.network.file import FORMAT, METADATA_KEY, read_metadata
@@ -39,7 +39,7 @@ FOUND = 1
     metavar="FILE.png",
     help="Draw λ, the rate of spikes and the clipped share of each layer over the epochs.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -85,16 +85,16 @@ def command(
             }
             for phase, some in zip(phases, found, strict=True)
         ]
-        click.echo(json.dumps(records, indent=2))
+        print_json(records)
     else:
         for phase, some in zip(phases, found, strict=True):
             _print(phase.name, phase.epochs[-1])
             for finding in some:
-                click.echo(f"{finding}\n")
+                say(f"{finding}\n")
             if not some:
-                click.echo("no known failure\n")
+                say("no known failure\n")
         if draw is not None:
-            click.echo(f"wrote {draw}")
+            say(f"wrote {draw}")
     if any(found):
         ctx.exit(FOUND)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import console
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options, hardware_table
 from spikeloom.sw.cli.networks import network_argument
+from spikeloom.sw.cli.output import console, json_option, print_json, say, working
 
 
 @click.command()
@@ -32,6 +32,7 @@ from spikeloom.sw.cli.networks import network_argument
     is_flag=True,
     help="Give it the ports of AXI4-Stream and AXI4-Lite; the .json then has the register map.",
 )
+@json_option
 def command(
     network: contract.Network,
     out: Path,
@@ -39,6 +40,7 @@ def command(
     debug: bool,
     counters: bool,
     axi: bool,
+    as_json: bool,
 ) -> None:
     """Write the accelerator of NETWORK as Verilog.
 
@@ -59,8 +61,12 @@ def command(
     from spikeloom.hw import axi as wrapped
     from spikeloom.hw import verilog
 
-    generated = (wrapped if axi else verilog).generate(network, config)
+    with working("generating Verilog"):
+        generated = (wrapped if axi else verilog).generate(network, config)
     beside = generated.save(out)
+    if as_json:
+        top = generated.sidecar["top"]
+        print_json({"top": top, "verilog": str(out), "sidecar": str(beside)})
     console().print(hardware_table(generated.sidecar))
-    click.echo(f"wrote {out}: Verilog of the module {generated.sidecar['top']}")
-    click.echo(f"wrote {beside}: what its ports mean")
+    say(f"wrote {out}: Verilog of the module {generated.sidecar['top']}")
+    say(f"wrote {beside}: what its ports mean")

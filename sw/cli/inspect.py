@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,10 @@ import click
 import numpy as np
 
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import console, data_options, shape_text, span_text, table
+from spikeloom.sw.cli.common import data_options, shape_text, span_text, table
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
+from spikeloom.sw.cli.output import console, json_option, print_json
 from spikeloom.sw.cli.prediction import predict_cycles, show_prediction
 from spikeloom.sw.errors import ConfigError
 
@@ -33,7 +33,7 @@ from spikeloom.sw.errors import ConfigError
     metavar="MHZ",
     help="Also say how many images that is per second at this clock, which is not promised.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@json_option
 def command(
     network: contract.Network,
     data: str | None,
@@ -73,7 +73,7 @@ def command(
         config = hardware.config()
         summary["prediction"] = predict_cycles(network, data, data_root, limit, config, clock)
     if as_json:
-        click.echo(json.dumps(summary, indent=2))
+        print_json(summary)
     else:
         _print(summary)
         if data is not None:

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from spikeloom.sw import network as contract
+from spikeloom.sw.cli.completion import completing
 from spikeloom.sw.errors import FileFormatError
+from spikeloom.sw.names import meant
 
 #: Trained networks that come with Spikeloom, by the names of docs/results.md.
 FOLDER = Path(__file__).parents[1] / "pretrained"
@@ -36,7 +38,10 @@ def network_argument(function: _Command) -> _Command:
     """Add the argument NETWORK, which is read from its file, and describe it in the docstring."""
     function = networks_in_help(function)
     return click.argument(
-        "network", metavar="NETWORK", callback=lambda _, __, value: open_network(value)
+        "network",
+        metavar="NETWORK",
+        callback=lambda _, __, value: open_network(value),
+        shell_complete=completing(committed),
     )(function)
 
 
@@ -52,8 +57,8 @@ def open_network(value: str) -> contract.Network:
         if value in committed():
             return contract.load(FOLDER / f"{value}{SUFFIX}")
         if Path(value).suffix != SUFFIX:
+            rest = f"check the path, or take one of ours: {', '.join(committed())}"
             raise FileFormatError(
-                f"network {value} does not exist: check the path, or take one of ours: "
-                f"{', '.join(committed())}"
+                f"network {value} does not exist: {meant(value, committed(), rest)}"
             )
     return contract.load(value)

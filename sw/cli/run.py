@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from spikeloom.sw.cli.common import bars, console, percent, shape_text, table
+from spikeloom.sw.cli.common import percent, shape_text, table
+from spikeloom.sw.cli.completion import completing
 from spikeloom.sw.cli.images import image_options, read_images, require_choice
-from spikeloom.sw.cli.networks import networks_in_help, open_network
-from spikeloom.sw.cli.simulation import StageBars
+from spikeloom.sw.cli.networks import committed, networks_in_help, open_network
+from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.files import replacing
 from spikeloom.sw.link.manifest import Manifest
+from spikeloom.sw.progress import StageBars
 
 if TYPE_CHECKING:
     from spikeloom.sw.inference import Inference
@@ -26,7 +29,12 @@ _SHOWN = 20
 
 
 @click.command()
-@click.argument("source", metavar="[NETWORK|MANIFEST]", required=False)
+@click.argument(
+    "source",
+    metavar="[NETWORK|MANIFEST]",
+    required=False,
+    shell_complete=completing(committed),
+)
 @click.option(
     "--port",
     metavar="PORT",
@@ -78,6 +86,7 @@ _SHOWN = 20
     help="Write labels, logits, cycles and counts to this .npz file; of a network that was made "
     "for several labels, values, or two classes by one logit, its decisions, too.",
 )
+@json_option
 @networks_in_help
 def command(
     source: str | None,
@@ -94,6 +103,7 @@ def command(
     counts: tuple[str, ...],
     build_dir: Path,
     out: Path | None,
+    as_json: bool,
 ) -> None:
     """Run images on a board that `spikeloom build` has made a bitstream for.
 
@@ -110,7 +120,7 @@ def command(
         spikeloom run digits-conv --target sim --data digits --limit 20 --counters
     """
     if source is None:
-        _list_ports(port)
+        _list_ports(port, as_json)
         return
     opened = _open(source)
     if isinstance(opened, Manifest):
@@ -154,6 +164,8 @@ def command(
             progress=StageBars(progress),
             **options,
         )
+    if as_json:
+        print_json(_summary(found, None if labels is None else found.accuracy(labels), out))
     _show(found, port, counters)
     if labels is not None:
         _show_accuracy(found, labels)
@@ -162,20 +174,22 @@ def command(
         shown = " ".join(map(str, some.tolist()) if task is None else task.texts(some))
         more = len(found.labels) - _SHOWN
         name = "values" if task is not None and task.name == "values" else "labels"
-        click.echo(f"{name}: {shown}" + (f" and {more} more (--out)" if more > 0 else ""))
+        say(f"{name}: {shown}" + (f" and {more} more (--out)" if more > 0 else ""))
     if out is not None:
         _write(found, out)
-        click.echo(f"wrote {out}")
+        say(f"wrote {out}")
 
 
-def _list_ports(port: str | None) -> None:
+def _list_ports(port: str | None, as_json: bool) -> None:
     from spikeloom.sw.link.serial import ports
 
     if port is not None:
         raise ConfigError("what should the board hold? Name its manifest, or its network")
     found = ports()
+    if as_json:
+        print_json({"ports": [{"port": name, "what": what} for name, what in found]})
     if not found:
-        click.echo("this computer has no serial port: plug in the board")
+        say("this computer has no serial port: plug in the board")
         return
     listing = table("port", "what it is")
     for name, what in found:
@@ -201,10 +215,10 @@ def _show(found: Inference, port: str | None, counters: bool) -> None:
     speed = f"{len(found.labels):,} images on {where}: {found.images_per_second:,.1f} per second"
     if found.cycles_per_image is not None:
         speed += f", {found.cycles_per_image:,.1f} clock cycles per image"
-    click.echo(speed)
+    say(speed)
     if found.traffic is not None:
         traffic = found.traffic
-        click.echo(
+        say(
             f"link: {traffic.requests:,} requests, {traffic.resent:,} sent again, "
             f"{traffic.stray:,} stray answers, {traffic.repeated:,} images sent again"
         )
@@ -229,12 +243,28 @@ def _show_accuracy(found: Inference, labels: Any) -> None:
 
     score = found.accuracy(labels)
     if found.task is None or found.task.name == "classes":
-        click.echo(f"accuracy: {percent(score)}")
+        say(f"accuracy: {percent(score)}")
         return
     shown = f"{score:.4f}" if found.task.name == "values" else percent(score)
-    click.echo(f"{found.task.figure}: {shown}")
+    say(f"{found.task.figure}: {shown}")
     for line in lines_of(found.report(labels)):
-        click.echo(line)
+        say(line)
+
+
+def _summary(found: Inference, accuracy: float | None, out: Path | None) -> dict[str, Any]:
+    """Return the JSON of a run."""
+    return {
+        "target": found.target,
+        "images": len(found.labels),
+        "labels": found.labels.tolist(),
+        "accuracy": accuracy,
+        "images_per_second": found.images_per_second,
+        "cycles_per_image": found.cycles_per_image,
+        "counters": found.counters or None,
+        "counts": {layer: int(sent.sum()) for layer, sent in found.counts.items()},
+        "traffic": None if found.traffic is None else asdict(found.traffic),
+        "out": None if out is None else str(out),
+    }
 
 
 def _write(found: Inference, path: Path) -> None:

@@ -1,48 +1,16 @@
-"""Progress bars and tables of a simulation, shared by ``cosim``, ``demo`` and ``run``."""
+"""Tables of a simulation, shared by ``cosim`` and ``demo``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from spikeloom.sw.cli.common import console, table
+from spikeloom.sw.cli.common import table
+from spikeloom.sw.cli.output import console, say
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
     from rich.table import Table
 
     from spikeloom.sim.report import CosimReport
-
-_STAGES = {
-    "run": "running images",
-    "build": "building simulator",
-    "simulate": "simulating images",
-    "compare": "comparing images",
-}
-
-
-class StageBars:
-    """Progress bars of a run, one for each stage; a :data:`~spikeloom.sim.cosim.Progress`.
-
-    Parameters
-    ----------
-    progress : rich.progress.Progress
-        Display that the bars are added to.
-    suffix : str
-        Text after the name of each stage.
-    """
-
-    def __init__(self, progress: Progress, suffix: str = "") -> None:
-        self._progress = progress
-        self._suffix = suffix
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` parts of a stage are done."""
-        if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(_STAGES[stage] + self._suffix)
-        self._progress.update(self._tasks[stage], completed=done, total=total)
 
 
 def layer_table(report: CosimReport) -> Table:
@@ -92,10 +60,10 @@ def show(report: CosimReport) -> None:
     """Print the table of layers, the verdict and the speed."""
     console().print(layer_table(report))
     outputs = ", ".join(f"{tally.compared:,} {name}" for name, tally in report.output.items())
-    click.echo(f"output stream: {outputs}")
-    click.echo(verdict(report))
+    say(f"output stream: {outputs}")
+    say(verdict(report))
     if report.measures and report.cycles_per_image is not None:
-        click.echo(
+        say(
             f"{report.cycles_per_image:,.1f} clock cycles per image; the first takes "
             f"{report.latency:,}"
         )

@@ -13,8 +13,7 @@ from rich.markup import escape
 from spikeloom.sw import recipes
 from spikeloom.sw.cli.common import (
     DATASETS,
-    bars,
-    console,
+    ZOO,
     data_options,
     epoch_options,
     parse_numbers,
@@ -24,7 +23,10 @@ from spikeloom.sw.cli.common import (
     table,
     zoo_in_help,
 )
+from spikeloom.sw.cli.completion import completing
+from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.names import nearest, unknown_model
 
 if TYPE_CHECKING:
     from spikeloom.sw.training.result import Result
@@ -35,7 +37,7 @@ TUNE_LR = 4e-3
 #: Names of :class:`spikeloom.sw.training.losses.TargetLoss`; here, for the same reason.
 LOSSES = ("cross_entropy", "focal", "bce", "mse")
 #: Parameters that can be given with a recipe; the recipe itself has all others.
-WITH_RECIPES = ("target", "out", "data_root", "seed", "threads")
+WITH_RECIPES = ("target", "out", "data_root", "seed", "threads", "as_json")
 
 
 def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -53,7 +55,11 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.command()
-@click.argument("target", metavar="MODEL|RECIPE")
+@click.argument(
+    "target",
+    metavar="MODEL|RECIPE",
+    shell_complete=completing(lambda: [*ZOO, *recipes.committed()]),
+)
 @data_options(default="digits")
 @click.option(
     "--timesteps",
@@ -176,6 +182,7 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=_list_recipes,
     help="List the recipes that come with Spikeloom.",
 )
+@json_option
 @click.pass_context
 @zoo_in_help
 def command(
@@ -203,6 +210,7 @@ def command(
     class_weights: str | None,
     limit: int | None,
     out: Path,
+    as_json: bool,
 ) -> None:
     """Train a model so that it can be converted without loss.
 
@@ -232,6 +240,7 @@ def command(
         }
         _train_by_recipe(target, out, given)
         return
+    _require_target(target)
     levels = parse_per_layer(timesteps, "timesteps")
     bits = parse_per_layer(weight_bits, "weight bits")
     weights = None if class_weights is None else _parse_weights(class_weights)
@@ -275,13 +284,44 @@ def command(
             progress=progress,
         )
     checkpoint.save(trained, out)
+    if as_json:
+        print_json(
+            {
+                "data": data,
+                "images": len(test),
+                "accuracy": {
+                    "float": trained.float_accuracy,
+                    "quantized": trained.quantized_accuracy,
+                },
+                "out": str(out),
+            }
+        )
     figure = test.meaning.figure
     accuracies = table(f"{len(test)} test images of {data}", f"#{figure}")
     accuracies.add_row("float ANN", _score(trained.float_accuracy, figure))
     accuracies.add_row("quantized ANN", _score(trained.quantized_accuracy, figure))
     console().print(accuracies)
     _show_report(trained.report, test.class_names)
-    click.echo(f"wrote {out}")
+    say(f"wrote {out}")
+
+
+def _require_target(target: str) -> None:
+    """Require that ``target``, which is no recipe, may be a model.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be; a recipe may have been meant.
+    """
+    if ":" in target or target in ZOO:
+        return
+    near = nearest(target, recipes.committed())
+    if nearest(target, ZOO) is None and near is not None:
+        raise ConfigError(
+            f"no model or recipe is called {target!r}: did you mean {near}? `spikeloom train "
+            f"--recipes` lists the recipes, `spikeloom train --help` the models"
+        )
+    raise ConfigError(unknown_model(target, ZOO))
 
 
 def _parse_weights(text: str) -> str | tuple[float, ...]:
@@ -311,8 +351,6 @@ def _show_report(report: Mapping[str, Any] | None, names: Sequence[str] | None =
 
 def _is_recipe(target: str) -> bool:
     """Return whether ``target`` is a recipe; a name that the zoo has, too, is a model's."""
-    from spikeloom.sw.cli.common import ZOO
-
     ours = target not in ZOO and target in recipes.committed()
     return target.endswith(recipes.SUFFIX) or ours
 
@@ -349,7 +387,28 @@ def _train_by_recipe(target: str, out: Path, given: dict[str, Any]) -> None:
             say=lambda text: progress.console.print(text, markup=False),
         )
     if result is not None:
+        if given.get("as_json"):
+            print_json(_summary(result, out))
         _show(result, out)
+
+
+def _summary(result: Result, out: Path) -> dict[str, Any]:
+    """Return the JSON of a training by recipe."""
+    return {
+        "data": result.data,
+        "images": result.images,
+        "accuracy": {
+            "float": result.float_accuracy,
+            "quantized": result.quantized_accuracy,
+            "spiking": result.spiking_accuracy,
+            "integer": result.integer_accuracy,
+        },
+        "differing_labels": result.differing_labels,
+        "differing_spiking_labels": result.differing_spiking_labels,
+        "timesteps": result.timesteps,
+        "average_timesteps": result.average_timesteps,
+        "out": str(out),
+    }
 
 
 def _show(result: Result, out: Path) -> None:
@@ -368,16 +427,14 @@ def _show(result: Result, out: Path) -> None:
     console().print(accuracies)
     _show_report(result.report)
     what = "values" if result.task == "values" else "labels"
-    click.echo(
-        f"{result.differing_labels} {what} of the integer network differ from the quantized ANN's"
-    )
+    say(f"{result.differing_labels} {what} of the integer network differ from the quantized ANN's")
     if result.differing_spiking_labels is not None:
-        click.echo(
+        say(
             f"{result.differing_spiking_labels} {what} of the integer network differ from the "
             f"spiking network's"
         )
-    click.echo(f"average T = {result.average_timesteps:.2f}: {_by_layer(result.timesteps)}")
-    click.echo(f"wrote {out}")
+    say(f"average T = {result.average_timesteps:.2f}: {_by_layer(result.timesteps)}")
+    say(f"wrote {out}")
 
 
 def _by_layer(values: dict[str, int]) -> str:

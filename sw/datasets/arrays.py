@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from spikeloom.sw.datasets.lazy import LazyImages, Mapped
 from spikeloom.sw.datasets.pixels import Pixels
+from spikeloom.sw.datasets.tensors import is_tensor
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.network.inputs import MAX_INPUT_BITS
 
@@ -35,10 +35,12 @@ def as_array(values: Any, what: str) -> Array:
     """
     if isinstance(values, np.ndarray):
         return values
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        return np.asarray(values.float() if values.dtype == torch.bfloat16 else values)
-    if isinstance(values, list | tuple) and any(isinstance(x, torch.Tensor) for x in values):
+    if is_tensor(values):
+        import torch
+
+        tensor = values.detach().cpu()
+        return np.asarray(tensor.float() if tensor.dtype == torch.bfloat16 else tensor)
+    if isinstance(values, list | tuple) and any(map(is_tensor, values)):
         values = [as_array(x, what) for x in values]
     try:
         return np.asarray(values)
@@ -86,11 +88,14 @@ def as_pixels(images: Any, pixels: Pixels, name: str, layout: str = "auto") -> A
     DataError
         If a number is beyond the range of the pixels, or the shape is unclear.
     """
-    tensor = isinstance(images, torch.Tensor)
+    tensor = is_tensor(images)
     array = as_array(images, f"images of {name}")
     arranged = _arranged(array, name, layout, tensor)
     if array.dtype.kind != "f":
         return arranged
+
+    import torch
+
     return pixels.nearest(torch.from_numpy(np.ascontiguousarray(arranged))).numpy()
 
 
@@ -128,7 +133,7 @@ def described_pixels(
     DataError
         If images are no integers, empty, of an unclear shape or out of range.
     """
-    tensor = isinstance(images, torch.Tensor)
+    tensor = is_tensor(images)
     array = as_array(images, f"images of {name}")
     if array.dtype.kind not in "biu":
         raise _no_integers(array, name, tensor)

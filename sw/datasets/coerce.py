@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
-import torch
-from torch.utils import data as torch_data
 
 from spikeloom.sw.datasets import recordings
 from spikeloom.sw.datasets.arrays import as_array
@@ -24,17 +22,19 @@ from spikeloom.sw.datasets.items import (
 )
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.datasets.targets import targets_of
+from spikeloom.sw.datasets.tensors import is_tensor
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.network import Input
 from spikeloom.sw.tasks import CLASSES
 
+if TYPE_CHECKING:
+    import torch
+    from torch.utils import data as torch_data
+
 #: Everything that is taken in place of a data set.
-DataLike = (
-    Dataset
-    | tuple[Any, Any]
-    | Sequence[tuple[Any, Any]]
-    | torch_data.Dataset[Any]
-    | torch_data.DataLoader[Any]
+DataLike: TypeAlias = (
+    "Dataset | tuple[Any, Any] | Sequence[tuple[Any, Any]] | torch_data.Dataset[Any] "
+    "| torch_data.DataLoader[Any]"
 )
 
 #: Largest number of bytes that are kept of data without an index.
@@ -89,13 +89,16 @@ def as_dataset(
         return Dataset.from_arrays(
             images, labels, name=name or "own data", pixels=pixels, task=task
         )
+
+    from torch.utils import data as torch_data
+
     if isinstance(data, torch_data.DataLoader):
         return _of_loader(data, name, binning, pixels, task)
     if isinstance(data, torch_data.IterableDataset):
         named = name or type(data).__name__
         images, labels = collected(data, named, MOST, pixels)
         return Dataset.from_arrays(images, labels, name=named, pixels=pixels, task=task)
-    if isinstance(data, torch.Tensor | np.ndarray):
+    if isinstance(data, np.ndarray) or is_tensor(data):
         raise DataError("these are images without labels: give both, (images, labels)")
     if not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
         raise DataError(
@@ -107,6 +110,8 @@ def as_dataset(
 
 def is_data(values: Any) -> TypeGuard[DataLike]:
     """Return whether values are data as :func:`as_dataset` takes them, rather than images alone."""
+    from torch.utils import data as torch_data
+
     return isinstance(values, Dataset | tuple | torch_data.Dataset | torch_data.DataLoader)
 
 
@@ -134,7 +139,7 @@ def inputs_of(
     source : Input, optional
         Input of a network that runs through time, whose images may need a time axis.
     """
-    if isinstance(images, torch.Tensor):
+    if is_tensor(images):
         return images
     chosen = sample(images)
     return chosen.real(chosen.pixels(source=source).to(device))
@@ -156,6 +161,8 @@ def _of_loader(
     pixels: Pixels | None,
     task: str | None,
 ) -> Dataset:
+    from torch.utils import data as torch_data
+
     behind, sampler = loader.dataset, loader.sampler
     own_batches = loader.batch_size is None and loader.batch_sampler is not None
     plain = not own_batches and loader.collate_fn in (
@@ -180,6 +187,8 @@ def _of_loader(
 def _of_items(
     data: Any, name: str, binning: Binning | None, pixels: Pixels | None, task: str | None
 ) -> Dataset:
+    from torch.utils import data as torch_data
+
     if isinstance(data, torch_data.TensorDataset) and len(data.tensors) >= 2:
         images, targets = data.tensors[:2]
         whole = whole_pixels(as_array(images, name), f"each image of {name}", pixels)

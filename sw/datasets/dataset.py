@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from spikeloom.sw.datasets.arrays import as_pixels, described_pixels, pixels_of
 from spikeloom.sw.datasets.lazy import Changed, LazyImages, take
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.datasets.targets import held_out, targets_of
+from spikeloom.sw.datasets.tensors import is_tensor
 from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.names import shortened
 from spikeloom.sw.network import DirectInput, Input
 from spikeloom.sw.tasks import CLASSES, VALUES, Task, Values
 from spikeloom.sw.tasks.report import spread
+
+if TYPE_CHECKING:
+    import torch
 
 #: uint8; int32 for pixels of more than 8 bits.
 PixelArray = npt.NDArray[Any]
@@ -28,7 +32,7 @@ Images = Any
 #: One number, or one for each channel. Not their union, for the same reason: most data have one.
 Scale = Any
 #: A choice of images: their numbers, or a slice.
-Indices = slice | Sequence[int] | IntArray | torch.Tensor
+Indices: TypeAlias = "slice | Sequence[int] | IntArray | torch.Tensor"
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,18 +275,32 @@ class Dataset:
 
         return Changed(self.images, change) if self.streams else change(self.images)
 
-    def real(self, pixels: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    def real(self, pixels: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
         """Return what a torch model sees in place of some of the images' pixels.
 
         Parameters
         ----------
         pixels : tensor of integers, shape (N, channels, height, width)
-        dtype : torch.dtype
+        dtype : torch.dtype, optional
+            float32 by default.
         """
         return self.format.real(pixels, dtype)
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        # The arrays would fill the screen.
+        pixels, (low, high) = self.format.range(), self.format.reals()
+        classes = f"{self.classes} classes"
+        if self.class_names is not None:
+            classes += f": {shortened(self.class_names)}"
+        where = ", read when asked for" if self.streams else ""
+        return (
+            f"<Dataset {self.name!r}: {len(self):,} images of "
+            f"{'x'.join(map(str, self.timed_shape))}{where}, {classes}\n"
+            f"  pixels {pixels.low} to {pixels.high}, for a model {low:.4g} to {high:.4g}>"
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -345,7 +363,9 @@ class Dataset:
         source : Input, optional
             Return the images in the form that this input takes: :meth:`images_for`.
         """
-        if isinstance(indices, torch.Tensor):
+        import torch
+
+        if is_tensor(indices):
             indices = indices.cpu().numpy()
         images = self.images if source is None else self.images_for(source)
         chosen = images[slice(None) if indices is None else indices]
@@ -356,7 +376,7 @@ class Dataset:
         self,
         indices: Indices | None = None,
         device: torch.device | str | None = None,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return some images in the form that a torch model takes, and their labels.
 
@@ -369,16 +389,16 @@ class Dataset:
             Images to return, in this order; all by default.
         device : torch.device, optional
             Device of the tensors; pixels travel there as bytes.
-        dtype : torch.dtype
-            Pixels are scaled in this precision: 1/255 in float32 is another number than in
-            float64.
+        dtype : torch.dtype, optional
+            Pixels are scaled in this precision, float32 by default: 1/255 in float32 is another
+            number than in float64.
 
         Returns
         -------
         images : tensor of ``dtype``, shape (N, channels, height, width)
         targets : tensor of int64, shape (N,); or of float32, shape (N, ``classes``)
         """
-        if isinstance(indices, torch.Tensor):
+        if is_tensor(indices):
             indices = indices.cpu().numpy()
         chosen = slice(None) if indices is None else indices
         images, targets = self.pixels(chosen), self.targets()[chosen]
@@ -394,6 +414,8 @@ class Dataset:
         Those of other tasks are float32, of shape (N, ``classes``): 1 and 0 for labels that apply
         and those that do not, or real values.
         """
+        import torch
+
         targets = torch.from_numpy(self.labels)
         return targets if self.task == CLASSES else targets.float()
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from spikeloom.sw.datasets.arrays import Array, IntArray, as_array, as_pixels, described_pixels
 from spikeloom.sw.datasets.lazy import LazyImages
 from spikeloom.sw.datasets.pixels import Pixels
+from spikeloom.sw.datasets.tensors import is_tensor
 from spikeloom.sw.errors import DataError
 
 #: Items that are looked at before any other, spread over the data set.
@@ -177,7 +177,7 @@ def known_labels(data: Any) -> Array | None:
         return None
     for attribute in _LABELS:
         found = getattr(data, attribute, None)
-        if isinstance(found, list | tuple | np.ndarray | torch.Tensor):
+        if isinstance(found, list | tuple | np.ndarray) or is_tensor(found):
             labels = as_array(found, attribute)
             if labels.shape[:1] == (len(data),):
                 return labels

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import Range
 from spikeloom.sw.network.inputs import MAX_INPUT_BITS
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 #: One number for all channels, or one for each.
 PerChannel = float | Sequence[float]
@@ -154,14 +156,18 @@ class Pixels:
         ]
         return min(ends), max(ends)
 
-    def real(self, pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    def real(self, pixels: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Return the real numbers that a model sees.
 
         Parameters
         ----------
         pixels : tensor of integers, shape (N, channels, ...)
-        dtype : torch.dtype
+        dtype : torch.dtype, optional
+            float32 by default.
         """
+        import torch
+
+        dtype = dtype or torch.float32
         if self.plain:
             return pixels.to(dtype) * self.scales[0]
         scale, offset = self._tensors(pixels.ndim, dtype, pixels.device)
@@ -307,6 +313,8 @@ class Pixels:
         self, ndim: int, dtype: torch.dtype, device: torch.device
     ) -> tuple[Tensor, Tensor]:
         """Return scale and offset in the shape (channels, 1, 1), to compute with images."""
+        import torch
+
         scale, offset = (
             torch.tensor(values, dtype=dtype, device=device).reshape(-1, *[1] * (ndim - 2))
             for values in self._by_channel()
@@ -326,7 +334,7 @@ def seen_message(smallest: float, largest: float, low: float, high: float) -> st
 
 def _numbers(value: Any, what: str) -> float | tuple[float, ...]:
     """Return finite numbers: one, or one for each channel."""
-    if isinstance(value, Tensor) or hasattr(value, "tolist"):
+    if hasattr(value, "tolist"):
         value = value.tolist()
     many = isinstance(value, (tuple, list))
     values = list(value) if many else [value]

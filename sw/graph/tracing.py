@@ -20,7 +20,17 @@ from spikeloom.sw.graph.rules import LEAVES
 
 #: Key of a node's ``meta`` for the line of code that it comes from.
 WHERE = "where"
+#: Key of a model's ``meta`` for the function that returns its ``repr``.
+SUMMARY = "summary"
 _TORCH = str(Path(torch.__file__).parent)
+
+
+class Traced(fx.GraphModule):
+    """A traced model, whose ``repr`` is that of its summary, if its ``meta`` has one."""
+
+    def __repr__(self) -> str:
+        summary = self.meta.get(SUMMARY)
+        return super().__repr__() if summary is None else str(summary(self))
 
 
 class _Proxy(fx.Proxy):
@@ -71,7 +81,7 @@ def trace(model: nn.Module) -> fx.GraphModule:
         defaults = _defaults(model)
         graph = tracer.trace(model, defaults)
         _drop_defaults(graph, defaults)
-        return fx.GraphModule(model, graph, type(model).__name__)
+        return Traced(model, graph, type(model).__name__)
     except Exception as error:  # whatever the user's forward() raises when it is given a proxy
         raise UnsupportedError(
             f"the forward pass of {type(model).__name__} cannot be traced: {error}. It must do the "

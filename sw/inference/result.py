@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,12 @@ from torch import Tensor
 
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.link import Traffic
+from spikeloom.sw.progress import Report
 from spikeloom.sw.tasks import Classes, Task, Values
 
 #: ``progress(stage, done, total)`` is called as work proceeds. In stage ``"run"``, images are
 #: counted; a simulation has further stages.
-Progress = Callable[[str, int, int], object]
+Progress = Report
 
 
 @dataclass(frozen=True, eq=False)

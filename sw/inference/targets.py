@@ -24,6 +24,7 @@ from spikeloom.sw.link import IMAGE_TIMEOUT
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.link.serial import known_ports
 from spikeloom.sw.network import Network
+from spikeloom.sw.progress import reported
 from spikeloom.sw.registry import Registered
 from spikeloom.sw.tasks import of_network
 
@@ -46,7 +47,7 @@ class Target(Registered, ABC):
         source: Network | Manifest,
         images: Images,
         counts: Sequence[str],
-        progress: Progress | None,
+        progress: Progress,
     ) -> Inference:
         """Compute images; see :func:`run`."""
 
@@ -77,7 +78,7 @@ def run(
     target: str = "golden",
     *,
     counts: Sequence[str] = (),
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **options: Any,
 ) -> Inference:
     """Compute images on a target. The results are the same on all targets.
@@ -91,8 +92,8 @@ def run(
         The golden model, the network's Verilog in simulation, or a board.
     counts : sequence of str
         Layers whose counts to return.
-    progress : callable, optional
-        See :data:`~spikeloom.sw.inference.Progress`.
+    progress : callable or bool, optional
+        See :data:`~spikeloom.sw.inference.Progress`; by default bars on stderr, False for none.
     **options
         Parameters of :class:`GoldenTarget`, :class:`SimTarget` or :class:`BoardTarget`.
 
@@ -114,7 +115,8 @@ def run(
     chosen = Target.find(target, **options)
     if isinstance(source, Network):
         _require_counts(source, counts)
-    return chosen.run(source, images, tuple(dict.fromkeys(counts)), progress)
+    with reported(progress) as report:
+        return chosen.run(source, images, tuple(dict.fromkeys(counts)), report)
 
 
 def read(path: str | Path) -> Network | Manifest:
@@ -139,13 +141,13 @@ class GoldenTarget(Target, name="golden"):
         source: Network | Manifest,
         images: Images,
         counts: Sequence[str],
-        progress: Progress | None,
+        progress: Progress,
     ) -> Inference:
         golden = Golden(_require_network(source, self.name), self.device)
         start = time.monotonic()
         found = golden.run(
             images,
-            progress=None if progress is None else lambda done, of: progress("run", done, of),
+            progress=lambda done, of: progress("run", done, of),
             counts=counts,
         )
         return Inference(
@@ -179,7 +181,7 @@ class SimTarget(Target, name="sim"):
         source: Network | Manifest,
         images: Images,
         counts: Sequence[str],
-        progress: Progress | None,
+        progress: Progress,
     ) -> Inference:
         from spikeloom.hw.planning.config import HardwareConfig
         from spikeloom.sim.cosim import Cosimulator
@@ -237,7 +239,7 @@ class BoardTarget(Target, name="board"):
         source: Network | Manifest,
         images: Images,
         counts: Sequence[str],
-        progress: Progress | None,
+        progress: Progress,
     ) -> Inference:
         if self.driver is not None:
             self.driver.client.require(Contents.of(source).digest)

@@ -12,6 +12,7 @@ from torch import nn
 from spikeloom.sw import python_file
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.models.registry import MODELS
+from spikeloom.sw.names import unknown_model
 
 
 def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]:
@@ -36,10 +37,7 @@ def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]
     place, colon, name = spec.rpartition(":")
     if not colon:
         if spec not in MODELS:
-            raise ConfigError(
-                f"no model is called {spec!r}: the zoo has {', '.join(MODELS)}; name your own as "
-                f"FILE.py:NAME"
-            )
+            raise ConfigError(unknown_model(spec, MODELS))
         return MODELS[spec]
     if not place.endswith(".py") or not name.isidentifier():
         raise ConfigError(f"a model is a name of the zoo or FILE.py:NAME, not {spec!r}")

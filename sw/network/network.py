@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from spikeloom.sw.errors import ContractError
+from spikeloom.sw.names import shortened
 from spikeloom.sw.network.connections import Connection
 from spikeloom.sw.network.inputs import INPUT, MAX_TIMESTEPS, Input
 from spikeloom.sw.network.neurons import Neuron
@@ -158,6 +159,18 @@ class Network:
         return self.input == other.input and self.layers == other.layers
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    def __repr__(self) -> str:
+        # The arrays would fill the screen; describe() has them.
+        layers = [
+            f"{layer.name} ({layer.neuron.kind}, T={layer.timesteps})" for layer in self.layers
+        ]
+        pixels = self.input.pixels()
+        return (
+            f"<Network {self.name!r}: {_sizes(self.input.image_shape)} values of {pixels.low} to "
+            f"{pixels.high} -> {self.classes} logits\n"
+            f"  {len(layers)} layers: {shortened(layers)}>"
+        )
 
     def __getitem__(self, name: str) -> Layer:
         """Return the layer called ``name``."""
@@ -320,6 +333,10 @@ class Network:
             sha.update(f"{key}{tensors[key].shape}".encode())
             sha.update(tensors[key].astype("<i8").tobytes())
         return sha.hexdigest()
+
+
+def _sizes(shape: Shape) -> str:
+    return "x".join(map(str, shape))
 
 
 def synapses_prefix(layer: str, index: int) -> str:

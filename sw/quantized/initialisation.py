@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
-from rich.progress import Progress
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.datasets import DataLike, inputs_of
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.graph import analyse, trace
+from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.quantized.activations import Activation
 from spikeloom.sw.quantized.prepare import (
     META,
@@ -213,7 +213,7 @@ def staged(
     batch_size: int = 64,
     seed: int = 0,
     weights: bool = False,
-    progress: Progress | None = None,
+    progress: Choice = None,
 ) -> dict[str, tuple[float, float]]:
     """Warm up layer by layer: fit each layer's output to that of the float model.
 
@@ -241,8 +241,9 @@ def staged(
     weights : bool
         Whether a layer's weights and biases learn, too: in as many further passes, at a tenth of
         the rate. Earlier, they would only learn to make up for the wrong levels of a poor λ.
-    progress : rich.progress.Progress, optional
-        Gets a bar with a step per layer.
+    progress : rich.progress.Progress or bool, optional
+        Gets a bar with a step per layer; by default in a display of its own on stderr, False for
+        none.
 
     Returns
     -------
@@ -278,10 +279,10 @@ def staged(
         )
     analysis.module.eval()
     generator = torch.Generator().manual_seed(seed)
-    task = progress.add_task("layer by layer", total=len(layers)) if progress else None
     learning = {parameter: parameter.requires_grad for parameter in prepared.parameters()}
     errors: dict[str, tuple[float, float]] = {}
-    with _as_in_training(prepared):
+    with _as_in_training(prepared), shown(progress) as bars:
+        task = bars.add_task("layer by layer", total=len(layers)) if bars else None
         for layer in layers:
             prepared.requires_grad_(False)
             stage = _Stage(
@@ -299,8 +300,8 @@ def staged(
                 rate = lr * WEIGHTS_LR_FACTOR
                 after = stage.fit([*thresholds, *others], epochs, rate, generator)[1]
             errors[layer.name] = before, after
-            if progress and task is not None:
-                progress.advance(task)
+            if bars and task is not None:
+                bars.advance(task)
     for parameter, learns in learning.items():
         parameter.requires_grad_(learns)
     return errors

@@ -25,11 +25,13 @@ from spikeloom.sw.graph import (
     trace,
     weighted_shortcuts,
 )
+from spikeloom.sw.graph.tracing import SUMMARY
 from spikeloom.sw.network import INPUT
 from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.additions import Addition, Branch
 from spikeloom.sw.quantized.input_grid import InputGrid, insert_grid
+from spikeloom.sw.quantized.summary import summary
 from spikeloom.sw.quantized.weights import (
     QuantConv1d,
     QuantConv2d,
@@ -189,6 +191,7 @@ def prepare(
     module.graph.lint()
     module.recompile()
     module.delete_all_unused_submodules()
+    module.meta[SUMMARY] = summary
     module.meta[META] = {"input_shape": tuple(input_shape), "original": model}
     if task is not None and (task != CLASSES or analysis.outputs == (1,)):
         module.meta[META]["task"] = task

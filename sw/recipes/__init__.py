@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from spikeloom.sw.errors import FileFormatError
+from spikeloom.sw.names import meant
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".toml"
@@ -31,10 +32,9 @@ def find(name: str) -> Path:
     for path in (Path(name), ours):
         if path.suffix == SUFFIX and path.is_file():
             return path
-    raise FileFormatError(
-        f"recipe {name} does not exist: check the path, or choose one of ours: "
-        f"{', '.join(committed())}"
-    )
+    rest = f"check the path, or choose one of ours: {', '.join(committed())}"
+    near = meant(name.removesuffix(SUFFIX), committed(), rest)
+    raise FileFormatError(f"recipe {name} does not exist: {near}")
 
 
 def committed() -> list[str]:

@@ -14,6 +14,7 @@ from spikeloom.sw.coding.folding import pooled, read
 from spikeloom.sw.coding.units import shared_units, thresholds_of
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph import LayerSpec, SynapseSpec
+from spikeloom.sw.names import shortened
 from spikeloom.sw.network import INPUT, Logits, Transport, source_steps
 from spikeloom.sw.quantized.activations.timesteps import Learned
 from spikeloom.sw.quantized.input_grid import input_grid_of
@@ -101,6 +102,13 @@ class SpikingNetwork(nn.Module):
                     channels[spec.name],
                 )
         self.train(prepared.training)
+
+    def __repr__(self) -> str:
+        layers = [
+            f"{name} ({layer.neuron}, T={layer.timesteps})"
+            for name, layer in self.coding.layers.items()
+        ]
+        return f"<SpikingNetwork of {len(layers)} layers: {shortened(layers)}>"
 
     def free(self, *what: str, per: str = "channel") -> list[nn.Parameter]:
         """Make parameters of the neurons' initial potentials and thresholds.

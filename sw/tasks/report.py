@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    # Importing torch takes seconds.
+    from torch import Tensor
 
 #: Most classes whose confusion matrix is part of a report.
 MOST_CLASSES = 100
@@ -28,6 +29,8 @@ def of_classes(decided: Tensor, targets: Tensor, count: int) -> dict[str, Any]:
         that is right; and ``confusion``, a list of rows: how many images of the row's class were
         decided to be of the column's. Of more than :data:`MOST_CLASSES` classes it is left out.
     """
+    import torch
+
     size = max(count, int(decided.max()) + 1)  # a model may have more outputs
     pairs = torch.bincount(targets * size + decided, minlength=size * size).reshape(size, size)
     confusion, images = pairs[:, : max(count, 1)], pairs.sum(1)
@@ -56,6 +59,8 @@ def of_labels(decided: Tensor, targets: Tensor) -> dict[str, Any]:
         mean of precision and recall, 0 of a label that occurs nowhere but is decided somewhere,
         and 1 of one that neither occurs nor is decided.
     """
+    import torch
+
     both = (decided & targets).sum(0).double()
     either = decided.sum(0) + targets.sum(0)
     f1 = torch.where(either > 0, 2 * both / either.clamp(min=1), torch.ones_like(both))
@@ -92,6 +97,8 @@ def of_values(decided: Tensor, targets: Tensor) -> dict[str, Any]:
 
 def spread(targets: Tensor) -> Tensor:
     """Return the variance of each value over the images, float64; 1 where all are equal."""
+    import torch
+
     variance = targets.double().var(0, unbiased=False)
     return torch.where(variance > 0, variance, torch.ones_like(variance))
 

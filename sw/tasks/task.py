@@ -5,16 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
-
-import torch
-from torch import Tensor
-from torch.nn import functional
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.golden import lowest_argmax
 from spikeloom.sw.registry import Registered
 from spikeloom.sw.tasks import report
+
+if TYPE_CHECKING:
+    # Importing torch takes seconds, and commands that only name a task do without it.
+    from torch import Tensor
+
 
 #: Names of the tasks.
 CLASSES, LABELS, VALUES = "classes", "labels", "values"
@@ -98,9 +98,13 @@ class Classes(Task, name=CLASSES):
 
     def decide(self, outputs: Tensor) -> Tensor:
         """Return the classes, int64, shape (N,)."""
+        from spikeloom.sw.golden import lowest_argmax
+
         return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else lowest_argmax(outputs)
 
     def loss(self, outputs: Tensor, targets: Tensor, reduction: str = "sum") -> Tensor:
+        from torch.nn import functional
+
         return functional.cross_entropy(two_sided(outputs), targets, reduction=reduction)
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
@@ -127,6 +131,8 @@ class Labels(Task, name=LABELS):
         return outputs > 0
 
     def loss(self, outputs: Tensor, targets: Tensor, reduction: str = "sum") -> Tensor:
+        from torch.nn import functional
+
         mean = functional.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype))
         return mean if reduction == "mean" else mean * len(outputs)
 
@@ -136,6 +142,8 @@ class Labels(Task, name=LABELS):
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the share of each image's labels that is right, summed."""
+        import torch
+
         same = self.decide(outputs) == (targets > 0)
         return same.to(torch.get_default_dtype()).mean(1).sum()
 
@@ -171,10 +179,14 @@ class Values(Task, name=VALUES):
         return outputs.double() * self.factor
 
     def loss(self, outputs: Tensor, targets: Tensor, reduction: str = "sum") -> Tensor:
+        from torch.nn import functional
+
         mean = functional.mse_loss(outputs, targets.to(outputs.dtype))
         return mean if reduction == "mean" else mean * len(outputs)
 
     def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
+        from torch.nn import functional
+
         return functional.mse_loss(student, teacher)
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -221,6 +233,8 @@ def softened_divergence(student: Tensor, teacher: Tensor) -> Tensor:
 
 def divergence(student: Tensor, teacher: Tensor) -> Tensor:
     """Return the Kullback-Leibler divergence of logits as distributions, a mean over the batch."""
+    from torch.nn import functional
+
     return functional.kl_div(
         student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True
     )
@@ -230,6 +244,8 @@ def two_sided(outputs: Tensor) -> Tensor:
     """Return the logits of both classes, if outputs are one logit: 0 and itself."""
     if outputs.shape[1] != 1:
         return outputs
+    import torch
+
     return torch.cat([torch.zeros_like(outputs), outputs], 1)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import Any
 
 import torch
-from rich.progress import Progress
 from torch import fx, nn
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.graph import without_end
+from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Percentile, staged
 from spikeloom.sw.quantized.prepare import (
@@ -27,6 +28,7 @@ from spikeloom.sw.training.measure import evaluate, labels_of
 from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.trained import Trained
 
+_LOG = logging.getLogger(__name__)
 #: Number of images that the thresholds are initialised from.
 CALIBRATION_IMAGES = 512
 
@@ -38,7 +40,7 @@ def fit(
     epochs: int,
     teacher: nn.Module | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Choice = None,
     title: str = "training",
     **options: Any,
 ) -> list[Epoch]:
@@ -57,8 +59,9 @@ def fit(
         A model whose outputs are targets, too, with the same weight as the labels: knowledge
         distillation. It runs in eval mode and is left as it is.
     seed : int
-    progress : rich.progress.Progress, optional
-        Shows a bar called ``title``.
+    progress : rich.progress.Progress or bool, optional
+        Shows a bar called ``title``: in a display of the caller's, or by default in one of its own
+        on stderr; False for none.
     title : str
     **options
         ``lr``, ``optimizer``, ``batch_size``, ``loss``, ``class_weights`` and all other fields of
@@ -77,12 +80,17 @@ def fit(
         If there are fewer than two images.
     """
     loop = Loop(model, data, FitOptions(epochs=epochs, **options), teacher=teacher, seed=seed)
-    task = progress.add_task(title, total=epochs) if progress else None
     history = []
-    for _ in range(epochs):
-        history.append(loop.epoch())
-        if progress and task is not None:
-            progress.advance(task)
+    with shown(progress) as bars:
+        task = bars.add_task(title, total=epochs) if bars else None
+        for number in range(1, epochs + 1):
+            history.append(loop.epoch())
+            _LOG.info(
+                "%s: epoch %d of %d, loss %.4g, %.2f %% of the training images right",
+                *(title, number, epochs, history[-1].loss, 100 * history[-1].accuracy),
+            )
+            if bars and task is not None:
+                bars.advance(task)
     model.eval()
     return history
 
@@ -100,7 +108,7 @@ def train(
     tune_lr: float = 4e-3,
     seed: int = 0,
     spec: str = "",
-    progress: Progress | None = None,
+    progress: Choice = None,
     **options: Any,
 ) -> Trained:
     """Train a ReLU model, prepare it, and continue with quantized activations and weights.
@@ -123,7 +131,8 @@ def train(
     seed : int
     spec : str
         Location of the model's code, for a checkpoint: zoo name or ``"path/to/module.py:Net"``.
-    progress : rich.progress.Progress, optional
+    progress : rich.progress.Progress or bool, optional
+        As for :func:`fit`.
     **options
         Handed to :func:`fit` in both phases.
 
@@ -143,32 +152,33 @@ def train(
     choices: dict[str, Any] = {"timesteps": timesteps, "weight_bits": weight_bits}
     prepare(model, input_shape=data.shape, task=data.task, **choices)
     require_classes(model, data)
-    common: dict[str, Any] = {"progress": progress, "seed": seed, **options}
     # A softmax or sigmoid at the end is left out, in training, too: losses take logits.
     bare = without_end(model, data.shape, data.task)
-    if epochs:
-        fit(bare, data, epochs=epochs, lr=lr, title="float ANN", **common)
-        if bare is not model:
-            model.load_state_dict(bare.state_dict(), strict=False)
-            model.eval()
-    float_accuracy = evaluate(bare, test) if test is not None else None
-    prepared = prepare_for(model, data, seed=seed, **choices)
-    if tune_epochs:
-        fit(
-            prepared,
-            data,
-            epochs=tune_epochs,
-            lr=tune_lr,
-            title="quantized ANN",
-            **(common | {"teacher": bare}),
-        )
-    prepared.eval()
-    quantized_accuracy = found = None
-    if test is not None:
-        decided = labels_of(prepared, test)
-        task, targets = test.meaning, test.targets()
-        quantized_accuracy = task.accuracy(decided, targets)
-        found = task.report(decided, targets, test.classes)
+    with shown(progress) as bars:
+        common: dict[str, Any] = {"progress": bars or False, "seed": seed, **options}
+        if epochs:
+            fit(bare, data, epochs=epochs, lr=lr, title="float ANN", **common)
+            if bare is not model:
+                model.load_state_dict(bare.state_dict(), strict=False)
+                model.eval()
+        float_accuracy = evaluate(bare, test) if test is not None else None
+        prepared = prepare_for(model, data, seed=seed, **choices)
+        if tune_epochs:
+            fit(
+                prepared,
+                data,
+                epochs=tune_epochs,
+                lr=tune_lr,
+                title="quantized ANN",
+                **(common | {"teacher": bare}),
+            )
+        prepared.eval()
+        quantized_accuracy = found = None
+        if test is not None:
+            decided = labels_of(prepared, test)
+            task, targets = test.meaning, test.targets()
+            quantized_accuracy = task.accuracy(decided, targets)
+            found = task.report(decided, targets, test.classes)
     return Trained.of(
         prepared,
         spec=spec,
@@ -190,6 +200,7 @@ def prepare_for(
     method: str = Percentile.name,
     percentile: float = PERCENTILE,
     warmup: int = 0,
+    progress: Choice = False,
     **choices: Any,
 ) -> fx.GraphModule:
     """Prepare a model for the images of a data set, and initialise its thresholds from them.
@@ -208,6 +219,8 @@ def prepare_for(
         As for :func:`~spikeloom.sw.quantized.initialise`.
     warmup : int
         Epochs of :func:`~spikeloom.sw.quantized.initialisation.staged`; 0 to skip it.
+    progress : rich.progress.Progress or bool, optional
+        Shows the layers of the warm-up.
     **choices
         Handed to :func:`~spikeloom.sw.quantized.prepare`.
     """
@@ -229,7 +242,7 @@ def prepare_for(
     seen = data.real(pixels)
     initialise(prepared, seen, method, percentile)
     if warmup:
-        staged(prepared, model, seen, epochs=warmup, seed=seed)
+        staged(prepared, model, seen, epochs=warmup, seed=seed, progress=progress)
     return prepared
 
 

@@ -271,7 +271,7 @@ class CalibratePhase(_ThroughTime):
             learn=self.learn,
             per=self.per,
             seed=trainer.settings.seed,
-            progress=trainer.progress,
+            progress=trainer.progress or False,
             title=trainer.journal.heading,
         )
         for epoch, loss in enumerate(losses):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from rich.progress import Progress
 from torch import nn
 
 from spikeloom.sw import datasets
@@ -14,6 +13,7 @@ from spikeloom.sw.datasets import Binning, DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.graph import without_end
 from spikeloom.sw.models.spec import build_model
+from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.training.cost import NetworkCycles
 from spikeloom.sw.training.fitting import require_alike, require_classes
 from spikeloom.sw.training.journal import Journal
@@ -31,7 +31,7 @@ def run(
     data_root: str | Path | None = None,
     beside: Path | None = None,
     cycles: Mapping[str, NetworkCycles] | None = None,
-    progress: Progress | None = None,
+    progress: Choice = None,
     say: Callable[[str], object] = print,
 ) -> Result | None:
     """Train, convert and measure as a recipe describes.
@@ -54,7 +54,9 @@ def run(
     cycles : mapping of str to callable, optional
         Functions from an integer network and some images to clock cycles per image, by the name of
         a measure: :data:`spikeloom.hw.prediction.MEASURES`. Penalties called "cycles" need them.
-    progress : rich.progress.Progress, optional
+    progress : rich.progress.Progress or bool, optional
+        Shows the epochs: in a display of the caller's, or by default in one of its own on stderr;
+        False for none.
     say : callable
         Told in plain words what was found out.
 
@@ -88,18 +90,19 @@ def run(
     validation = None
     if part.validation:
         training, validation = training.split(part.validation, recipe.seed)
-    trainer = Trainer(
-        recipe,
-        engine,
-        training,
-        validation,
-        Journal(Path(folder), recipe.plain(), engine),
-        cycles,
-        progress if engine.first else None,
-        say,
-        beside,
-    )
-    finished = _carry_out(recipe, trainer, beside)
+    with shown(progress if engine.first else False) as bars:
+        trainer = Trainer(
+            recipe,
+            engine,
+            training,
+            validation,
+            Journal(Path(folder), recipe.plain(), engine),
+            cycles,
+            bars,
+            say,
+            beside,
+        )
+        finished = _carry_out(recipe, trainer, beside)
     if not engine.first:
         return None
     measured = load("test", test)

@@ -45,6 +45,19 @@ class Trained:
     start: Mapping[str, float] | None = None
     report: Mapping[str, Any] | None = None
 
+    def __repr__(self) -> str:
+        figures = [
+            f"{what} {accuracy:.2%}".replace("%", " %")
+            for what, accuracy in (
+                ("float", self.float_accuracy),
+                ("quantized", self.quantized_accuracy),
+            )
+            if accuracy is not None
+        ]
+        accuracies = f"; accuracy: {', '.join(figures)}" if figures else ""
+        first = f"<Trained {self.spec or 'model'!r} on {self.dataset or 'unknown data'}{accuracies}"
+        return f"{first}\n  {self.model!r}>"
+
     @property
     def prepared(self) -> fx.GraphModule:
         """The prepared model, also of a spiking network."""

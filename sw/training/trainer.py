@@ -93,6 +93,7 @@ class Trainer:
             images=initial.images,
             warmup=initial.staged,
             seed=self.settings.seed,
+            progress=self.progress or False,
         )
         if META not in getattr(model, "meta", {}):
             self.start = {

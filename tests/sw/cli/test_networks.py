@@ -41,7 +41,14 @@ def test_a_file_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_unknown_name_is_told_ours() -> None:
-    code, output = run("inspect", "digits-konv")
+    code, output = run("inspect", "speech")
     assert code == 2
-    assert "network digits-konv does not exist: check the path, or take one of ours: " in output
+    assert "network speech does not exist: check the path, or take one of ours: " in output
     assert "digits-conv" in output
+
+
+def test_a_mistyped_name_is_told_the_nearest() -> None:
+    assert (
+        "digits-konv does not exist: did you mean digits-conv? Check the path"
+        in run("inspect", "digits-konv")[1]
+    )

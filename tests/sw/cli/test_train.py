@@ -141,3 +141,18 @@ def test_a_recipe_normalises(tmp_path: Path, short: Path) -> None:
     assert "0 labels of the integer network differ from the quantized ANN's" in done.output
     network = contract.load(tmp_path / "out" / "network.safetensors")
     assert network.input.zeros != (0,)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("digits-con", "no model is called 'digits-con': did you mean digits-conv? The zoo has "),
+        ("cifar10-resnet20-cp", "called 'cifar10-resnet20-cp': did you mean cifar10-resnet20-cpu?"),
+        ("speech", "no model is called 'speech': the zoo has "),
+        ("digits-con.toml", "recipe digits-con.toml does not exist: did you mean digits-conv? "),
+    ],
+)
+def test_a_mistyped_model_or_recipe_is_told_the_nearest(target: str, message: str) -> None:
+    result = CliRunner().invoke(main, ["train", target, "--out", "never"])
+    assert result.exit_code == 2
+    assert message in result.stderr

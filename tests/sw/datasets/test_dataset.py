@@ -182,3 +182,16 @@ def test_spikes_must_add_up_to_the_images() -> None:
     for wrong in (spikes[:, :2], spikes[0]):
         with pytest.raises(DataError, match=r"spikes of d must have shape .* and add up over T"):
             Dataset("d", images * 3, np.array([0]), 4, 10, 1.0, wrong)
+
+
+def test_a_data_set_is_shown_in_two_lines() -> None:
+    assert repr(small.digits("test")) == (
+        "<Dataset 'digits': 360 images of 1x8x8, 10 classes\n"
+        "  pixels 0 to 31, for a model 0 to 1.938>"
+    )
+    images = np.zeros((5, 1, 2, 2), np.int8) - 1
+    named = Dataset.from_arrays(images, list("abcde"), name="mine")
+    assert repr(named) == (
+        "<Dataset 'mine': 5 images of 1x2x2, 5 classes: a, b, c, ..., e\n"
+        "  pixels -128 to 127, for a model -1 to 0.9922>"
+    )

@@ -63,7 +63,10 @@ def test_files_are_looked_for_in_another_folder(file: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("digits-vgg", "no model is called 'digits-vgg': the zoo has digits-mlp, .*FILE.py:NAME"),
+        (
+            "digits-vgg",
+            "no model is called 'digits-vgg': did you mean .*he zoo has digits-mlp, .*FILE.py:NAME",
+        ),
         ("mynet:Net", "FILE.py:NAME, not 'mynet:Net'"),
         ("mynet.py:", "FILE.py:NAME, not 'mynet.py:'"),
         ("gone.py:Net", "file gone.py does not exist"),

@@ -348,3 +348,14 @@ def test_a_convolution_network_may_end_in_a_feature_map() -> None:
         (Layer("out", 1, Logits(ints(0, 0), fraction_bits=0), (conv,)),),
     )
     assert network.classes == 2 * 2 * 3
+
+
+def test_a_network_is_shown_in_three_lines_at_most() -> None:
+    network = everything()
+    text = repr(network)
+    first, second = network.layers[0], network.output
+    assert text.startswith(f"<Network {network.name!r}: ")
+    assert f"-> {network.classes} logits\n  {len(network.layers)} layers: {first.name} (" in text
+    assert text.endswith(f"{second.name} (logits, T={second.timesteps})>")
+    assert len(text.splitlines()) <= 3
+    assert max(map(len, text.splitlines())) <= 120
