@@ -61,8 +61,12 @@ def command(ctx: click.Context, name: str, data_root: Path | None) -> None:
     out = console()
     out.print(splits)
     if loader is None:
+        if data.task == "values":
+            click.echo("task: real values, of which the table has the number in place of classes")
+        elif data.task == "labels":
+            click.echo("task: several labels at once")
         if data.class_names is not None:
-            click.echo(f"classes: {', '.join(data.class_names)}")
+            click.echo(f"{data.task}: {', '.join(data.class_names)}")
         return
     if not loader.published:
         click.echo(f"no checksums are known for {name}")
