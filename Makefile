@@ -88,7 +88,7 @@ prove-netlist: .venv/.dev  ## netlists and iCE40 bitstreams against golden: make
 	$(SAY) 'netlists: ECP5, Gowin, iCE40, and what bitstreams configure, against golden'
 	@PYTHONPATH=tests $(BIN)/python -m netlist $(if $(DATA),--data='$(DATA)') $(ARGS)
 
-sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images, in simulation
+sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images; training beside a plain loop
 	$(SAY) 'pytest: every neuron in every transport'
 	@$(PYTEST) -m sweep -rP $(ARGS)
 

@@ -85,8 +85,12 @@ def command(ctx: click.Context, name: str, data_root: Path | None, as_json: bool
     out = console()
     out.print(splits)
     if loader is None:
+        if data.task == "values":
+            say("task: real values, of which the table has the number in place of classes")
+        elif data.task == "labels":
+            say("task: several labels at once")
         if data.class_names is not None:
-            say(f"classes: {', '.join(data.class_names)}")
+            say(f"{data.task}: {', '.join(data.class_names)}")
         return
     if not loader.published:
         say(f"no checksums are known for {name}")

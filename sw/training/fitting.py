@@ -44,7 +44,7 @@ def fit(
     title: str = "training",
     **options: Any,
 ) -> list[Epoch]:
-    """Train ``model`` in place: cross-entropy unless ``loss`` is given, cosine learning rate.
+    """Train ``model`` in place, by the loss of the data's task unless ``loss`` is given.
 
     With one seed and one number of threads, the result is the same each time.
 

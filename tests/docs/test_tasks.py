@@ -66,3 +66,4 @@ def test_the_page_s_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "value 1: mean absolute error " in printed[2]
     assert re.search(r"R²: -?\d+\.\d{4}\nvalue 0: mean absolute error", printed[4])
     assert re.search(r"values: \S+,\S+ .* and 180 more", printed[5])
+    assert "one logit, whose sign decides between two classes" in " ".join(printed[6].split())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,9 @@ from support.link.network_board import NetworkBoard, behind_pty, manifest_of, pl
 
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sw import network as contract
-from spikeloom.sw.errors import ConfigError, DataError, LinkError
+from spikeloom.sw.errors import ConfigError, DataError, FileFormatError, LinkError
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.inference import run
+from spikeloom.sw.inference import Contents, run
 
 LAYERS = ["conv", "steps", "spiking"]
 CONFIG = HardwareConfig(SHOWCASE.lanes, SHOWCASE.events, debug=True, counters=True)
@@ -70,6 +71,26 @@ def test_accuracy() -> None:
 def test_wrong_choices(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         run(images(1), showcase(), **options)
+
+
+def test_all_targets_decide_by_the_network_s_task(tmp_path: Path) -> None:
+    task = {"kind": "values", "factor": 0.25}
+    network = dataclasses.replace(showcase(), about={"task": task})
+    inner = NetworkBoard(*planned(network))
+    stated = {"network": {"name": network.name, "digest": network.digest, "task": task}}
+    manifest = manifest_of(inner.plan, inner.link, tmp_path, stated)
+    golden = run(images(2), network)
+    assert torch.equal(golden.decisions, golden.logits.double() / 4)
+    with behind_pty(inner) as port:
+        found = run(images(2), manifest, "board", port=port, baud=1_000_000)
+    assert torch.equal(found.decisions, golden.decisions)
+    assert torch.equal(found.labels, golden.labels)
+    with pytest.raises(DataError, match=r"labels of shape \(2, 1\), not \(2, \d\)"):
+        found.report([0, 1])
+    damaged = {"network": {**stated["network"], "task": "sums"}}
+    wrong = manifest_of(inner.plan, inner.link, tmp_path, damaged)
+    with pytest.raises(FileFormatError, match="has the task 'sums', which is none"):
+        Contents.of(wrong)
 
 
 def test_a_board_needs_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
