@@ -16,6 +16,7 @@ from spikeloom.sw.conversion.reference import reference
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, ConversionError
 from spikeloom.sw.golden import Golden, check_images
+from spikeloom.sw.graph import copied
 from spikeloom.sw.network import DirectInput, Ladder, Logits, Network
 from spikeloom.sw.quantized.prepare import META, activations_of
 
@@ -144,7 +145,7 @@ def agreement(
             )
     floats = None
     if original is not None:
-        theirs = _labels(copy.deepcopy(original).cpu().double().eval(), seen)
+        theirs = _labels(copied(original).cpu().double().eval(), seen)
         floats = int((theirs == labels).sum())
     return Agreement(len(integers), same, compared, differing, floats)
 

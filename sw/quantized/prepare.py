@@ -22,6 +22,7 @@ from spikeloom.sw.graph import (
     Rectifier,
     Tap,
     analyse,
+    copyable,
     trace,
     weighted_shortcuts,
 )
@@ -179,7 +180,7 @@ def prepare(
     module.graph.lint()
     module.recompile()
     module.delete_all_unused_submodules()
-    module.meta[META] = {"input_shape": tuple(input_shape), "original": model}
+    module.meta[META] = {"input_shape": tuple(input_shape), "original": copyable(model)}
     if input_scale is not None:
         module.meta[META]["input_scale"] = input_scale
     if described is not None:
