@@ -14,11 +14,13 @@ from torch.nn import functional
 from torch.nn.utils import prune
 
 from spikeloom.sw.conversion import convert, reference
+from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.graph import copied, mask_of, trace
 from spikeloom.sw.network import Network
 from spikeloom.sw.quantized import settle
 from spikeloom.sw.quantized.weights import QuantizedWeights
+from spikeloom.sw.training import train
 
 SHAPE = (2, 6, 6)
 
@@ -115,6 +117,12 @@ def test_pruned_weights_stay_zero_in_training(build: Callable[[], nn.Module]) ->
     result = Golden(network).run(drawn)
     assert torch.equal(result.labels, expected.labels)
     assert all(torch.equal(result.counts[k], v) for k, v in expected.counts.items())
+
+
+def test_training_in_one_call() -> None:
+    data = Dataset.from_arrays(small.random_images(40, SHAPE), np.arange(40) % 4, classes=4)
+    found = train(pruned(plain), data, data, epochs=1, tune_epochs=1, batch_size=20)
+    assert zeros(convert(found.model)) >= 0.69
 
 
 def test_the_check_on_images_runs_the_pruned_model() -> None:
