@@ -14,6 +14,7 @@ from spikeloom.sw.graph.ends import without_end
 from spikeloom.sw.graph.layer_rules import conv_padding, convolution, linear
 from spikeloom.sw.graph.layers import LayerSpec, Rectifier
 from spikeloom.sw.graph.pooling import Pooling
+from spikeloom.sw.graph.pruning import copied, copyable, mask_of
 from spikeloom.sw.graph.reports import NodeReport, RefusalError
 from spikeloom.sw.graph.rules import keep_whole, rule
 from spikeloom.sw.graph.shortcuts import weighted_shortcuts
@@ -58,10 +59,13 @@ __all__ = [
     "close_layer",
     "conv_padding",
     "convolution",
+    "copied",
+    "copyable",
     "keep_whole",
     "layers_in_hardware",
     "linear",
     "map_shape",
+    "mask_of",
     "relay",
     "rule",
     "trace",

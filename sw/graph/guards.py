@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
+from spikeloom.sw.graph.pruning import keeps_mask
 from spikeloom.sw.graph.reports import NodeReport
 
 #: Attributes with a module's hooks, and what the hooks are called.
@@ -72,6 +73,8 @@ def _of_hook(path: str, module: nn.Module, hook: Callable[..., Any], kind: str) 
     if name in _UTILITIES:
         return _UTILITIES[name].format(module=where)
     if hasattr(hook, "_tensor_name") and hasattr(hook, "apply_mask"):
+        if keeps_mask(module, hook._tensor_name):
+            return ""
         return (
             f"has a pruning mask for its {hook._tensor_name}, which would be lost: "
             f"torch.nn.utils.prune.remove({where}, {hook._tensor_name!r}) makes the zeros weights"

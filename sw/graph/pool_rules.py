@@ -217,11 +217,15 @@ def _maximum(context: Context, node: fx.Node, window: _Window) -> Value:
     value = context.input_value(node)
     if not isinstance(value, Pending):
         return _of_taps(context, node, "max", window)
-    return replace(value, pool=_one_pool(context, value.pool, window.pooling("max")))
+    return replace(value, pool=_one_pool(context, node, value.pool, window.pooling("max")))
 
 
-def _one_pool(context: Context, before: Pooling | None, pool: Pooling) -> Pooling:
-    """Return the pool that two in a row are."""
+def _one_pool(context: Context, node: fx.Node, before: Pooling | None, pool: Pooling) -> Pooling:
+    """Return the pool that two in a row are, or a first one."""
+    shape = context.input_shape(node)
+    if before is None and shape is not None and len(shape) in (2, 3):
+        rows, columns = map_shape(shape)[1:]
+        pool = replace(pool, source=(rows, columns))
     one = pool if before is None else before.then(pool)
     if one is None:
         raise RefusalError(
@@ -248,7 +252,7 @@ def _pooled(context: Context, node: fx.Node, tap: Tap, kind: str, window: _Windo
     cut = view is not None and not (view.rows is None and view.columns is None)
     alike = pool is None or pool.kind == kind
     if alike and not cut and (window.plain or kind == "max"):
-        return replace(tap, pool=_one_pool(context, pool, window.pooling(kind)))
+        return replace(tap, pool=_one_pool(context, node, pool, window.pooling(kind)))
     if kind == "max":
         if cut:
             raise RefusalError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from spikeloom.sw.network import MaxPool, SumPool
 
 Pair = tuple[int, int]
 
@@ -23,6 +25,8 @@ class Pooling:
         Rows and columns ahead of the first ones and behind the last ones. Of a maximum only.
     ceil : bool
         Whether one more window may reach beyond the padding. Of a maximum only.
+    source : (int, int), optional
+        Rows and columns of the source, if they are known.
     """
 
     kind: str
@@ -30,6 +34,7 @@ class Pooling:
     stride: Pair = None  # type: ignore[assignment]  # the size
     padding: Pair = (0, 0)
     ceil: bool = False
+    source: Pair | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.stride is None:
@@ -54,20 +59,41 @@ class Pooling:
         Every window of the other is a window of the source: they must leave no gaps in between, and
         be cut off at the border of the source alone.
         """
-        if self.ceil or other.ceil:
-            return None
         one = []
-        for k, s, p, k2, s2, p2 in zip(
-            *(self.size, self.stride, self.padding),
-            *(other.size, other.stride, other.padding),
-            strict=True,
-        ):
-            size, padding = k + (k2 - 1) * s, p + p2
-            # Windows further apart than 1 may leave out the last values of the source. And torch
-            # takes a padding of at most half a window.
-            if (s > k and k2 > 1) or (p2 and s > 1) or 2 * padding > size:
+        for axis in (0, 1):
+            k, s = self.size[axis], self.stride[axis]
+            size = k + (other.size[axis] - 1) * s
+            padding = self.padding[axis] + other.padding[axis] * s
+            gaps = s > k and other.size[axis] > 1
+            cut = other.padding[axis] > 0 or other.ceil
+            # torch takes a padding of at most half a window.
+            if gaps or (cut and not self._covers(axis)) or 2 * padding > size:
                 return None
-            one.append((size, s * s2, padding))
-        rows, columns = one
-        sizes, strides, paddings = zip(rows, columns, strict=True)
-        return Pooling(self.kind, sizes, strides, paddings)
+            one.append((size, s * other.stride[axis], padding))
+        sizes, strides, paddings = zip(*one, strict=True)
+        found = Pooling(self.kind, sizes, strides, paddings, source=self.source)
+        if not (self.ceil or other.ceil):
+            return found
+        for ceil in (False, True):
+            found = replace(found, ceil=ceil)
+            if self.source is not None and all(
+                found.windows(self.source[axis], axis)
+                == other.windows(self.windows(self.source[axis], axis), axis)
+                for axis in (0, 1)
+            ):
+                return found
+        return None
+
+    def windows(self, length: int, axis: int) -> int:
+        """Return the number of windows along an axis (0: rows, 1: columns) of a source."""
+        if self.kind == SumPool.kind:
+            return SumPool(self.size).windows(length, axis)
+        return MaxPool(self.size, self.stride, self.padding, self.ceil).windows(length, axis)
+
+    def _covers(self, axis: int) -> bool:
+        """Return whether it is known that the last window along an axis leaves nothing out."""
+        k, s, p = self.size[axis], self.stride[axis], self.padding[axis]
+        if self.source is None:
+            return s == 1 and not self.ceil
+        length = self.source[axis]
+        return (self.windows(length, axis) - 1) * s - p + k >= length

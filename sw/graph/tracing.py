@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import linecache
 import operator
@@ -16,6 +15,7 @@ from torch import fx, nn
 
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph.guards import lost_by_tracing
+from spikeloom.sw.graph.pruning import copied, make_permanent
 from spikeloom.sw.graph.rules import LEAVES
 
 #: Key of a node's ``meta`` for the line of code that it comes from.
@@ -73,7 +73,8 @@ def trace(model: nn.Module) -> fx.GraphModule:
     if obstacles:
         lines = "\n".join(f"  {report}" for report in obstacles)
         raise UnsupportedError(f"the model cannot be converted:\n{lines}")
-    model = copy.deepcopy(model)
+    model = copied(model)
+    make_permanent(model)
     tracer = Tracer()
     if tracer.is_leaf_module(model, "") and not isinstance(model, nn.Sequential):
         model = nn.Sequential(OrderedDict(layer=model))  # a tracer always looks into the root

@@ -22,6 +22,7 @@ from spikeloom.sw.graph import (
     Rectifier,
     Tap,
     analyse,
+    copyable,
     trace,
     weighted_shortcuts,
 )
@@ -192,7 +193,7 @@ def prepare(
     module.recompile()
     module.delete_all_unused_submodules()
     module.meta[SUMMARY] = summary
-    module.meta[META] = {"input_shape": tuple(input_shape), "original": model}
+    module.meta[META] = {"input_shape": tuple(input_shape), "original": copyable(model)}
     if task is not None and (task != CLASSES or analysis.outputs == (1,)):
         module.meta[META]["task"] = task
     if input_scale is not None:

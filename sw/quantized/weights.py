@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.graph import SynapseSpec
+from spikeloom.sw.graph import SynapseSpec, mask_of
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.quantized.additions import Addition
 
@@ -141,7 +141,8 @@ class QuantizedWeights(nn.Module):
     """Base of layers with quantized weights; the real weights stay in ``weight``.
 
     ``scale`` is the best scale for these weights. Where several connections are added up,
-    ``addition`` derives the scale that is used from the unit that they share.
+    ``addition`` derives the scale that is used from the unit that they share. ``mask`` is 0 where
+    weights were pruned, or where a source has none, and keeps them at 0 in training.
     """
 
     weight: Tensor
@@ -224,7 +225,7 @@ class _QuantConv(QuantizedWeights):
             device="meta",  # no memory and no random numbers for weights that are replaced
         )
         layer.weight, layer.bias = conv.weight, conv.bias
-        layer._quantize_with(bits, per_channel)
+        layer._quantize_with(bits, per_channel, mask_of(conv))
         return layer.train(conv.training)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -255,7 +256,7 @@ class QuantLinear(QuantizedWeights, nn.Linear):
         """Return the quantized form of ``linear``, whose parameters it takes over."""
         layer = cls(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
         layer.weight, layer.bias = linear.weight, linear.bias
-        layer._quantize_with(bits, per_channel)
+        layer._quantize_with(bits, per_channel, mask_of(linear))
         return layer.train(linear.training)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -338,8 +339,7 @@ class QuantParts(nn.Module):
                 part.in_features = len(chosen)
             quantized = kind.of(part, bits, per_channel)
             if mask is not None:
-                kept = mask.index_select(1, picked).expand_as(quantized.weight).contiguous()
-                quantized.mask = kept
+                quantized.mask = mask.index_select(1, picked).contiguous()
             parts.append(quantized)
         return cls(parts, columns).to(weight.device).train(module.training)
 
@@ -355,20 +355,20 @@ class QuantParts(nn.Module):
 
 def _dense(module: Any) -> tuple[Tensor, Tensor | None]:
     """Return weights without groups, and where they are not 0; None if they can be everywhere."""
-    weight = module.weight.detach()
+    weight, kept = module.weight.detach(), mask_of(module)
     groups = getattr(module, "groups", 1)
     if groups == 1:
-        return weight, None
+        return weight, kept
     outs, each = len(weight) // groups, weight.shape[1]
     dense = weight.new_zeros(len(weight), each * groups, *weight.shape[2:])
-    mask = weight.new_zeros(len(weight), each * groups, *[1] * (weight.ndim - 2))
+    mask = torch.zeros_like(dense)
     for group in range(groups):
         rows, columns = (
             slice(group * outs, (group + 1) * outs),
             slice(group * each, (group + 1) * each),
         )
         dense[rows, columns] = weight[rows]
-        mask[rows, columns] = 1
+        mask[rows, columns] = 1 if kept is None else kept[rows]
     return dense, mask
 
 

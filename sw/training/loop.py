@@ -6,7 +6,6 @@ of your own needs only :func:`~spikeloom.sw.training.param_groups`.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from spikeloom.sw.datasets import DataLike, as_dataset
 from spikeloom.sw.diagnostics import LayerHealth, Monitor
 from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.graph import copied
 from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training.augment import Augmentation
@@ -151,9 +151,9 @@ class Loop:
             model.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.teacher = None
         if teacher is not None:
-            copied = copy.deepcopy(teacher).eval().requires_grad_(False)
-            self.teacher = self.engine.place(copied)
-        self.averaged = copy.deepcopy(model).eval() if options.average else None
+            frozen = copied(teacher).eval().requires_grad_(False)
+            self.teacher = self.engine.place(frozen)
+        self.averaged = copied(model).eval() if options.average else None
         groups = param_groups(
             model,
             options.lr,

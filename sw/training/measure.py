@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.datasets.dataset import Indices
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
+from spikeloom.sw.graph import copied
 from spikeloom.sw.network import Network
 from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
@@ -66,7 +66,7 @@ def labels_of(
     """
     data, device = as_dataset(data), device_of(model)
     if dtype is not torch.float32:
-        model = copy.deepcopy(model).to(dtype)
+        model = copied(model).to(dtype)
     training = model.training
     model.eval()
     # Images are scaled in the target precision: 1/255 in float32 is another number.

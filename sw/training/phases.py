@@ -13,6 +13,7 @@ from torch import nn
 
 from spikeloom.sw.calibration import LEARNABLE, Loss, Weighting, calibrate
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.graph import copied
 from spikeloom.sw.quantized import settle
 from spikeloom.sw.registry import Registered
 from spikeloom.sw.spiking import SpikingNetwork
@@ -164,7 +165,7 @@ class FloatPhase(FitPhase):
     form = Form.FLOAT
 
     def enter(self, model: nn.Module, trainer: Trainer) -> nn.Module:
-        return copy.deepcopy(model)
+        return copied(model)
 
 
 @dataclass(frozen=True, kw_only=True)

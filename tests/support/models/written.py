@@ -129,6 +129,24 @@ def inception() -> nn.Module:
     )
 
 
+def maxima() -> nn.Module:
+    """Return max-pools that overlap: a ResNet's stem, Inception's branch, and ``ceil_mode``."""
+
+    def forward(m: Written, x: Tensor) -> Tensor:
+        x = functional.max_pool2d(functional.relu(m.stem(x)), 3, 2, 1)
+        pooled = functional.relu(m.b(functional.max_pool2d(x, 3, 1, 1)))
+        x = torch.cat([functional.leaky_relu(m.a(x), 0.25), pooled], dim=1)
+        return m.fc(functional.max_pool2d(x, 3, 2, ceil_mode=True).flatten(1))
+
+    return Written(
+        forward,
+        stem=_conv(2, 4, 3, padding=1),
+        a=_conv(4, 3, 3, padding=1),
+        b=_conv(4, 2, 1),
+        fc=nn.Linear(5 * 4, CLASSES),
+    )
+
+
 def dense() -> nn.Module:
     """Return a dense block: batch-norm of a concatenation, and layers without activation."""
 
@@ -261,6 +279,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "clips": (clips, (2, 6, 6)),
     "pads": (pads, (2, 6, 6)),
     "inception": (inception, (2, 6, 6)),
+    "maxima": (maxima, (2, 8, 8)),
     "dense": (dense, (2, 6, 6)),
     "bottleneck": (bottleneck, (2, 6, 6)),
     "repvgg": (repvgg, (2, 6, 6)),

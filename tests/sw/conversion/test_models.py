@@ -70,7 +70,7 @@ def test_many_levels_and_bits_follow_the_float_model(name: str) -> None:
     assert (got - expected).abs().max() < 2e-3 * expected.abs().max()
 
 
-@pytest.mark.parametrize("name", ["causal", "inception", "repvgg", "shortcuts"])
+@pytest.mark.parametrize("name", ["causal", "inception", "maxima", "repvgg", "shortcuts"])
 def test_neurons_in_time_are_those_of_the_network(name: str) -> None:
     model, real, images = built(name)
     prepared = trained(model, real)

@@ -20,7 +20,7 @@ def mlp() -> nn.Sequential:
 
 
 def _pruned(model: nn.Sequential) -> nn.Module:
-    prune.l1_unstructured(model[0], "weight", 0.5)
+    prune.l1_unstructured(model[0], "bias", 0.5)
     return model
 
 
@@ -72,8 +72,8 @@ MENDED: dict[str, tuple[Callable[..., nn.Module], str, str, Callable[[nn.Module]
     "pruning": (
         _pruned,
         "0",
-        "pruning mask for its weight, .*prune.remove.model.get_submodule.'0'., 'weight'.",
-        _submodule("0", prune.remove, "weight"),
+        "pruning mask for its bias, .*prune.remove.model.get_submodule.'0'., 'bias'.",
+        _submodule("0", prune.remove, "bias"),
     ),
     "weight_norm": (
         _normed,

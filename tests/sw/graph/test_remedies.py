@@ -72,14 +72,14 @@ REMEDIES: dict[str, tuple[nn.Module, str, nn.Module]] = {
         net(nn.ReLU(), nn.Conv2d(4, 4, 2, stride=2), nn.ReLU()),
     ),
     "max-pools that are no single one": (
-        net(nn.ReLU(), nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1)),
+        net(nn.ReLU(), nn.MaxPool2d(3, 2), nn.MaxPool2d(3, 1, 1)),
         "use one of them, or put a convolution",
-        net(nn.ReLU(), nn.MaxPool2d(3, 2, 1)),
+        net(nn.ReLU(), nn.MaxPool2d(3, 2)),
     ),
     "max-pools with a convolution in between": (
-        net(nn.ReLU(), nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1)),
+        net(nn.ReLU(), nn.MaxPool2d(3, 2), nn.MaxPool2d(3, 1, 1)),
         "a convolution with an activation in between",
-        net(nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 1), nn.ReLU(), nn.MaxPool2d(3, 2, 1)),
+        net(nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(4, 4, 1), nn.ReLU(), nn.MaxPool2d(3, 1, 1)),
     ),
     "dilated max-pool": (
         net(nn.ReLU(), nn.MaxPool2d(2, dilation=2)),
