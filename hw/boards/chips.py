@@ -155,7 +155,7 @@ def _model(entry: dict[str, Any]) -> Model:
     packages = tuple(entry.pop("packages", ()))
     processor = entry.pop("processor", None)
     return Model(
-        tables.read(Resources, entry, "resources"),
+        Resources.of_device(entry),
         packages,
         None if processor is None else tables.read(Processor, processor, "processor"),
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
+from spikeloom.sw import tables
 from spikeloom.sw.errors import ConfigError
 
 #: Values of a pin's attributes, such as the voltage of its bank, as Amaranth and the tools take.
@@ -32,10 +34,22 @@ class Resources:
     block_ram: int
     dsp: int
 
-    def __post_init__(self) -> None:
-        for name, number in vars(self).items():
+    @classmethod
+    def of_device(cls, table: Any) -> Self:
+        """Return the resources of an FPGA by its table.
+
+        Raises
+        ------
+        ConfigError
+            If a figure is missing or cannot be one of an FPGA.
+        """
+        found = tables.read(cls, table, "resources")
+        for name, number in vars(found).items():
             if number < (name == "luts"):
-                raise ConfigError(f"{name} must not be {number}: take the figure of the data sheet")
+                raise ConfigError(
+                    f"resources: {name} must not be {number}: take the figure of the data sheet"
+                )
+        return found
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,7 @@ def _require_apart(source: DescribedPlatform, link: Link) -> None:
 
 def _resources(table: Mapping[str, Any], device: str, model: Model | None) -> Resources:
     if "resources" in table:
-        return tables.read(Resources, table["resources"], "resources")
+        return Resources.of_device(table["resources"])
     if model is None:
         raise ConfigError(
             f"device {device!r} is not one whose resources we know: add a section [resources] with "

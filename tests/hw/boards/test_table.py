@@ -326,3 +326,10 @@ def test_a_platform_of_amaranth_s_collection() -> None:
     board = Board.find("amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform")
     assert (board.device, board.resources.dsp) == ("iCE40HX8K-CT256", 0)
     assert (board.link.rx, board.link.tx) == ("B10", "B12")
+
+
+@pytest.mark.parametrize(("name", "number"), [("luts", 0), ("dsp", -1)])
+def test_figures_that_no_device_has(name: str, number: int) -> None:
+    figures = {"luts": 5280, "flipflops": 5280, "block_ram": 30, "dsp": 8} | {name: number}
+    with pytest.raises(ConfigError, match=f"resources: {name} must not be {number}: take the fig"):
+        Resources.of_device(figures)

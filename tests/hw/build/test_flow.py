@@ -193,7 +193,12 @@ def test_fewer_lanes_are_tried_until_it_fits(
     monkeypatch.setattr("spikeloom.hw.build.sizing.luts", lambda planned: 0)
     network = two_layers()
     good = tools.cells[0]
-    tools.cells = [{"SB_LUT4": 6000}, {"SB_LUT4": 1, "SB_RAM40_4K": 31}, ToolError("yosys failed"), good]
+    tools.cells = [
+        {"SB_LUT4": 6000},
+        {"SB_LUT4": 1, "SB_RAM40_4K": 31},
+        ToolError("yosys failed"),
+        good,
+    ]
     said: list[str] = []
     manifest = build(network, ICEBREAKER, tmp_path, say=said.append)
     assert tools.names.count("yosys") == 4
