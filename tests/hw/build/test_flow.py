@@ -195,7 +195,7 @@ def test_fewer_lanes_are_tried_until_it_fits(
     good = tools.cells[0]
     tools.cells = [
         {"SB_LUT4": 6000},
-        {"SB_LUT4": 1, "SB_RAM40_4K": 31},
+        {"SB_RAM40_4K": 31},
         ToolError("yosys failed"),
         good,
     ]
