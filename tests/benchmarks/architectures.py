@@ -1,4 +1,4 @@
-"""Architectures of docs/models.md, and the agreement of each from the float model to its hardware."""
+"""Architectures of docs/models.md, and how they agree from the float model to the hardware."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ FINE, NETWORK = (64, 16), (4, 8)
 #: Steps in which each float model is trained, with all images.
 STEPS, LEARNING_RATE = 40, 1e-2
 
+#: Pixels of images, if an architecture does not name its own.
+PIXELS = Pixels()
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -47,7 +50,7 @@ class Architecture:
     name: str
     build: Callable[[], nn.Module]
     shape: tuple[int, ...]
-    pixels: Pixels = Pixels()
+    pixels: Pixels = PIXELS
 
 
 #: Names on the page of the models of :mod:`support.models.written`.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from support.models.written import CLASSES, Written
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spikeloom.sw.datasets.pixels import Pixels
+from support.models.written import CLASSES, Written
 
 S = nn.Sequential
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from support.models.written import CLASSES, Written
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations, prune
+
+from support.models.written import CLASSES, Written
 
 S = nn.Sequential
 

@@ -9,9 +9,10 @@ import functools
 from collections.abc import Callable
 
 import torch
-from support.models.written import CLASSES, Written
 from torch import Tensor, nn
 from torch.nn import functional
+
+from support.models.written import CLASSES, Written
 
 S = nn.Sequential
 
@@ -59,10 +60,10 @@ def mlp() -> nn.Module:
 def lenet() -> nn.Module:
     """LeNet-5, with ReLU: LeCun et al., 1998."""
     return S(
-        nn.Conv2d(1, 4, 5, padding=2),
+        nn.Conv2d(1, 4, 5),
         nn.ReLU(),
         nn.AvgPool2d(2),
-        nn.Conv2d(4, 6, 5),
+        nn.Conv2d(4, 6, 5, padding=2),
         nn.ReLU(),
         nn.AvgPool2d(2),
         nn.Flatten(),
@@ -77,7 +78,7 @@ def lenet() -> nn.Module:
 def alexnet(pool: int = 3) -> nn.Module:
     """AlexNet, as torchvision has it: its max-pools of 3x3 overlap."""
     return S(
-        nn.Conv2d(3, 5, 5, stride=2, padding=2),
+        nn.Conv2d(3, 5, 3, stride=2, padding=1),
         nn.ReLU(inplace=True),
         nn.MaxPool2d(pool, 2),
         nn.Conv2d(5, 6, 3, padding=1),
@@ -282,7 +283,7 @@ def shuffle_by_view() -> nn.Module:
     )
 
 
-def ghost() -> nn.Module:
+def ghost(shortcut: bool = True) -> nn.Module:
     """Ghost modules: few channels, and more by cheap depthwise layers: Han et al., 2020."""
 
     def module(m: Written, name: str, x: Tensor) -> Tensor:
@@ -291,7 +292,8 @@ def ghost() -> nn.Module:
 
     def forward(m: Written, x: Tensor) -> Tensor:
         x = m.stem(x)
-        return m.head(functional.relu(module(m, "b", module(m, "a", x)) + x))
+        y = module(m, "b", module(m, "a", x))
+        return m.head(functional.relu(y + x if shortcut else y))
 
     return Written(
         forward,
@@ -344,7 +346,7 @@ def regression() -> nn.Module:
 #: By name: a builder, and the shape of an image.
 MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "MLP with batch-norm": (mlp, (1, 8, 8)),
-    "LeNet-5": (lenet, (1, 16, 16)),
+    "LeNet-5": (lenet, (1, 12, 12)),
     "AlexNet": (alexnet, (3, 16, 16)),
     "AlexNet, max-pools of 2x2": (functools.partial(alexnet, 2), (3, 16, 16)),
     "VGG": (vgg, (3, 8, 8)),
@@ -352,7 +354,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "network in network": (network_in_network, (3, 6, 6)),
     "Darknet: leaky ReLUs": (darknet, (3, 6, 6)),
     "ResNet: basic blocks": (resnet, (3, 6, 6)),
-    "ResNet: ImageNet's stem": (resnet_imagenet, (3, 16, 16)),
+    "ResNet: ImageNet's stem": (resnet_imagenet, (3, 12, 12)),
     "ResNet: option A": (resnet_a, (3, 6, 6)),
     "ResNet: bottlenecks": (bottlenecks, (3, 6, 6)),
     "ResNet: pre-activation": (preactivation, (3, 6, 6)),
@@ -362,7 +364,8 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "SqueezeNet": (squeezenet, (3, 6, 6)),
     "SqueezeNet, ReLU at its end": (squeezenet_rectified, (3, 6, 6)),
     "ShuffleNet v2, as torchvision": (shuffle_by_view, (3, 6, 6)),
-    "GhostNet": (ghost, (3, 6, 6)),
+    "Ghost modules": (functools.partial(ghost, False), (3, 6, 6)),
+    "GhostNet: with shortcuts": (ghost, (3, 6, 6)),
     "DeepLab: atrous pyramid": (atrous, (3, 6, 6)),
     "segmentation": (segmentation, (3, 6, 6)),
     "segmentation, flattened": (segmentation_flat, (3, 6, 6)),
