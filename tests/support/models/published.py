@@ -1,6 +1,6 @@
 """Small models in the form of published ones, of blocks as their papers or torchvision write them.
 
-:mod:`support.models.written` has more: Inception, DenseNet, RepVGG, ShuffleNet, inverted residuals.
+:mod:`support.models.written` has more: Inception, DenseNet, RepVGG, ShuffleNet, GhostNet.
 """
 
 from __future__ import annotations
@@ -265,47 +265,6 @@ def squeezenet_rectified() -> nn.Module:
     return squeezenet(nn.ReLU(inplace=True))
 
 
-def shuffle_by_view() -> nn.Module:
-    """A unit of ShuffleNet v2 (Ma et al., 2018), its channels shuffled as torchvision does it."""
-
-    def shuffled(x: Tensor, groups: int) -> Tensor:
-        batch, channels, height, width = x.size()
-        x = x.view(batch, groups, channels // groups, height, width)
-        return torch.transpose(x, 1, 2).contiguous().view(batch, channels, height, width)
-
-    def forward(m: Written, x: Tensor) -> Tensor:
-        left, right = m.stem(x).chunk(2, dim=1)
-        return m.head(m.last(shuffled(torch.cat((left, m.branch(right)), dim=1), 2)))
-
-    branch = S(*cbr(3, 3, 1), *conv(3, 3, 3, groups=3), *cbr(3, 3, 1))
-    return Written(
-        forward, stem=S(*cbr(3, 6)), branch=branch, last=S(*cbr(6, 5, 1)), head=S(*head(5))
-    )
-
-
-def ghost(shortcut: bool = True) -> nn.Module:
-    """Ghost modules: few channels, and more by cheap depthwise layers: Han et al., 2020."""
-
-    def module(m: Written, name: str, x: Tensor) -> Tensor:
-        x = m.get_submodule(f"{name}p")(x)
-        return torch.cat([x, m.get_submodule(f"{name}c")(x)], dim=1)
-
-    def forward(m: Written, x: Tensor) -> Tensor:
-        x = m.stem(x)
-        y = module(m, "b", module(m, "a", x))
-        return m.head(functional.relu(y + x if shortcut else y))
-
-    return Written(
-        forward,
-        stem=S(*cbr(3, 4)),
-        ap=S(*cbr(4, 4, 1)),
-        ac=S(*cbr(4, 4, 3, groups=4)),
-        bp=S(*conv(8, 2, 1)),
-        bc=S(*conv(2, 2, 3, groups=2)),
-        head=S(*head(4)),
-    )
-
-
 def atrous() -> nn.Module:
     """Convolutions of several dilations side by side: Chen et al., 2017."""
 
@@ -347,8 +306,8 @@ def regression() -> nn.Module:
 MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "MLP with batch-norm": (mlp, (1, 8, 8)),
     "LeNet-5": (lenet, (1, 12, 12)),
-    "AlexNet": (alexnet, (3, 16, 16)),
-    "AlexNet, max-pools of 2x2": (functools.partial(alexnet, 2), (3, 16, 16)),
+    "AlexNet": (alexnet, (3, 14, 14)),
+    "AlexNet, max-pools of 2x2": (functools.partial(alexnet, 2), (3, 14, 14)),
     "VGG": (vgg, (3, 8, 8)),
     "all convolutional net": (all_convolutional, (3, 6, 6)),
     "network in network": (network_in_network, (3, 6, 6)),
@@ -363,9 +322,6 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "MobileNet v2": (mobilenet_v2, (3, 6, 6)),
     "SqueezeNet": (squeezenet, (3, 6, 6)),
     "SqueezeNet, ReLU at its end": (squeezenet_rectified, (3, 6, 6)),
-    "ShuffleNet v2, as torchvision": (shuffle_by_view, (3, 6, 6)),
-    "Ghost modules": (functools.partial(ghost, False), (3, 6, 6)),
-    "GhostNet: with shortcuts": (ghost, (3, 6, 6)),
     "DeepLab: atrous pyramid": (atrous, (3, 6, 6)),
     "segmentation": (segmentation, (3, 6, 6)),
     "segmentation, flattened": (segmentation_flat, (3, 6, 6)),
