@@ -91,9 +91,9 @@ class Measured:
         Largest difference of their logits, as a share of the float model's spread of logits.
     golden : Agreement
         Of network and prepared model.
-    values, values_differing : int
+    values, arrays_differing : int
         Values of the simulated hardware that were compared with golden: all logits, potentials,
-        spikes and sent values; and lines of differences.
+        spikes and sent values; and arrays of such values that differ anywhere.
     """
 
     layers: int
@@ -101,7 +101,7 @@ class Measured:
     error: float
     golden: Agreement
     values: int
-    values_differing: int
+    arrays_differing: int
 
 
 def measure(architecture: Architecture) -> Measured | str:

@@ -24,7 +24,7 @@ HEADER = (
     "#counts compared",
     "#differ",
     "#RTL values compared",
-    "#differ",
+    "#arrays that differ",
 )
 REFUSED_HEADER = ("architecture", "the refusal begins with")
 
@@ -41,7 +41,7 @@ def row_of(name: str, found: Measured) -> tuple[str, ...]:
         f"{golden.counts_compared:,}",
         f"{golden.counts_differing:,}",
         f"{found.values:,}",
-        f"{found.values_differing:,}",
+        f"{found.arrays_differing:,}",
     )
 
 
@@ -57,12 +57,12 @@ def summary(found: Mapping[str, Measured | str]) -> str:
     counts = sum(result.golden.counts_compared for result in measured)
     unequal = sum(result.golden.counts_differing for result in measured)
     values = sum(result.values for result in measured)
-    wrong = sum(result.values_differing for result in measured)
+    wrong = sum(result.arrays_differing for result in measured)
     return (
         f"{len(measured)} of {len(found)} architectures convert. Their networks have the label of "
         f"the prepared model on {labels:,} of {len(measured) * IMAGES:,} images; {unequal:,} of "
-        f"{counts:,} counts differ. In simulated hardware, {wrong:,} of {values:,} values differ "
-        f"from the golden model's."
+        f"{counts:,} counts differ. In simulated hardware, {values:,} values were compared with the "
+        f"golden model's; {wrong:,} arrays of them differ."
     )
 
 

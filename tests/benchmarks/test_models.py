@@ -29,7 +29,7 @@ def require_equal(name: str, found: Measured | str) -> None:
     if isinstance(found, Measured):
         assert found.golden.network_as_prepared == found.golden.images == IMAGES
         assert found.golden.counts_compared > 0
-        assert found.golden.counts_differing == found.values_differing == 0
+        assert found.golden.counts_differing == found.arrays_differing == 0
         assert found.values > 0
         assert found.labels_as_float > 0.8 * IMAGES
 
@@ -84,6 +84,6 @@ def test_a_row() -> None:
     assert models.refused_row("net", "a | b") == ("net", r"a \| b")
     assert models.summary({"net": found, "other": "refused"}) == (
         "1 of 2 architectures convert. Their networks have the label of the prepared model on 200 "
-        "of 200 images; 0 of 7,200 counts differ. In simulated hardware, 0 of 1,680 values differ "
-        "from the golden model's."
+        "of 200 images; 0 of 7,200 counts differ. In simulated hardware, 1,680 values were compared "
+        "with the golden model's; 0 arrays of them differ."
     )
