@@ -61,8 +61,8 @@ def summary(found: Mapping[str, Measured | str]) -> str:
     return (
         f"{len(measured)} of {len(found)} architectures convert. Their networks have the label of "
         f"the prepared model on {labels:,} of {len(measured) * IMAGES:,} images; {unequal:,} of "
-        f"{counts:,} counts differ. In simulated hardware, {values:,} values were compared with the "
-        f"golden model's; {wrong:,} arrays of them differ."
+        f"{counts:,} counts differ. In simulated hardware, {values:,} values were compared with "
+        f"the golden model's; {wrong:,} arrays of them differ."
     )
 
 

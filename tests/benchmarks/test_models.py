@@ -84,6 +84,6 @@ def test_a_row() -> None:
     assert models.refused_row("net", "a | b") == ("net", r"a \| b")
     assert models.summary({"net": found, "other": "refused"}) == (
         "1 of 2 architectures convert. Their networks have the label of the prepared model on 200 "
-        "of 200 images; 0 of 7,200 counts differ. In simulated hardware, 1,680 values were compared "
-        "with the golden model's; 0 arrays of them differ."
+        "of 200 images; 0 of 7,200 counts differ. In simulated hardware, 1,680 values were "
+        "compared with the golden model's; 0 arrays of them differ."
     )
