@@ -219,7 +219,8 @@ def refusal(model: nn.Module, shape: tuple[int, ...], length: int = 200) -> str:
     lines = [line.strip() for line in report.reason.splitlines()]
     reason = lines[1] if lines[0].endswith(":") and len(lines) > 1 else lines[0]
     kind = report.what.partition(": ")[2].partition("(")[0]
-    text = f"{kind} {reason}" if kind else reason
+    subject = kind or (report.what if reason.startswith("is ") else "")
+    text = f"{subject} {reason}".strip()
     return text if len(text) <= length else text[: length - 4].rsplit(" ", 1)[0] + " ..."
 
 
