@@ -21,7 +21,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards prove prove-netlist sweep
-.PHONY: fire bitstreams neurons timesteps calibration results format clean moved
+.PHONY: fire bitstreams neurons timesteps calibration results models format clean moved
 
 ## Use
 
@@ -118,6 +118,10 @@ calibration: .venv/.dev  ## measure calibration for docs/calibration.md: make ca
 results: .venv/.dev  ## train what docs/results.md has no record of: make results [DATA=folder]
 	$(SAY) 'results: the recipes that are committed, into docs/results.md'
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.results $(if $(DATA),--data='$(DATA)') $(ARGS)
+
+models: .venv/.dev  ## convert and simulate small architectures for docs/models.md: some minutes
+	$(SAY) 'models: float, prepared, golden and hardware, into docs/models.md'
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.models $(ARGS)
 
 ## Tidy
 

@@ -14,6 +14,7 @@ from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph import (  # noqa: F401  # they enter their rules
     activation_rules,
     end_rules,
+    group_rules,
     input_rules,
     layer_rules,
     pool_rules,

@@ -41,10 +41,20 @@ _hint(
     nn.SiLU,
     nn.ELU,
     nn.Softplus,
+    nn.Hardswish,
+    nn.Hardsigmoid,
+    nn.Mish,
+    nn.SELU,
+    nn.CELU,
     functional.gelu,
     functional.silu,
     functional.elu,
     functional.tanh,
+    functional.hardswish,
+    functional.hardsigmoid,
+    functional.mish,
+    functional.selu,
+    functional.celu,
     torch.tanh,
     "tanh",
 )
@@ -81,6 +91,26 @@ _hint(
     nn.LayerNorm,
     nn.GroupNorm,
     nn.InstanceNorm2d,
+)
+_hint(
+    "carries a state from step to step, which layers do not: use nn.Conv1d over time, as temporal "
+    "convolutional networks do, padded on the left and dilated",
+    nn.RNN,
+    nn.LSTM,
+    nn.GRU,
+)
+_hint(
+    "multiplies values by values, which no connection does: use convolutions",
+    nn.MultiheadAttention,
+    nn.TransformerEncoderLayer,
+    nn.TransformerEncoder,
+    functional.scaled_dot_product_attention,
+    operator.matmul,
+    torch.matmul,
+    torch.bmm,
+    torch.einsum,
+    "matmul",
+    "bmm",
 )
 _hint(
     "takes its weights as arguments: use the module (nn.Linear, nn.Conv2d, ...)",

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from spikeloom.sw.graph.values import Joined, Selection, Tap, View, selected
+
+
+@dataclass(frozen=True)
+class Grouped(Joined):
+    """Values whose channels are split into several axes, as a channel shuffle by hand does it.
+
+    Only the rules in :data:`.rules.TAKE_GROUPS` read them.
+
+    Parameters
+    ----------
+    grid : tuple of int
+        Sizes of these axes; ``places`` goes through them row by row.
+    """
+
+    grid: tuple[int, ...] = ()
 
 
 def beside(value: Tap | Joined, channels: int) -> Joined:

@@ -11,6 +11,7 @@ by the decorator :func:`rule`, in a module for each topic:
 * :mod:`.sum_rules`: additions;
 * :mod:`.pool_rules`: pools;
 * :mod:`.view_rules`: padding, slices, concatenations and splits;
+* :mod:`.group_rules`: channels in groups, and axes in another order;
 * :mod:`.shape_rules`: flattening, sizes, and nodes that are left out.
 
 A new kind of node is one more function there; a new module of rules is imported by
@@ -27,6 +28,7 @@ from torch import fx, nn
 
 from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.hints import HINTS
+from spikeloom.sw.graph.joining import Grouped
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.values import Constant, Value
 
@@ -39,6 +41,9 @@ RULES: dict[Any, Rule] = {}
 
 #: Keys of rules that judge buffers themselves.
 TAKE_CONSTANTS: set[Any] = set()
+
+#: Keys of rules that take channels in groups.
+TAKE_GROUPS: set[Any] = set()
 
 #: Module types that a trace keeps whole, and whose subclasses follow the same rule.
 LEAVES: list[type[nn.Module]] = []
@@ -100,6 +105,15 @@ def refuse_constants(context: Context, node: fx.Node) -> None:
             )
 
 
+def refuse_groups(context: Context, node: fx.Node) -> None:
+    """Raise RefusalError if a node reads channels in groups, which only a shuffle may."""
+    if any(isinstance(value, Grouped) for value in context.input_values(node)):
+        raise RefusalError(
+            "computes with channels that a view has split into groups: join them again before, by "
+            "x.flatten(1, 2)"
+        )
+
+
 def apply_rule(context: Context, node: fx.Node) -> Value:
     """Return the value of ``node``.
 
@@ -118,6 +132,8 @@ def apply_rule(context: Context, node: fx.Node) -> Value:
         key = node.target
     if key in RULES and key not in TAKE_CONSTANTS:
         refuse_constants(context, node)
+    if key not in TAKE_GROUPS:
+        refuse_groups(context, node)
     if key in RULES:
         return RULES[key](context, node, module)
     if key in HINTS:

@@ -11,15 +11,34 @@ from torch import fx, nn
 from torch.nn import functional
 
 from spikeloom.sw.graph.context import Context
+from spikeloom.sw.graph.group_rules import regrouped
 from spikeloom.sw.graph.input_rules import arithmetic
 from spikeloom.sw.graph.pool_rules import flattened
 from spikeloom.sw.graph.reports import RefusalError
-from spikeloom.sw.graph.rules import options_of, rule
+from spikeloom.sw.graph.rules import TAKE_GROUPS, options_of, refuse_groups, rule
 from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Joined, Pending, Tap, Value
 
+_VIEWS = (
+    nn.Flatten,
+    torch.flatten,
+    "flatten",
+    "view",
+    "reshape",
+    torch.reshape,
+    "squeeze",
+    nn.Unflatten,
+    "unflatten",
+)
+_KEEP = (nn.Identity, "contiguous", "clone", torch.clone, "size", builtins.getattr)
+TAKE_GROUPS.update((*_VIEWS, *_KEEP))
 
-@rule(nn.Flatten, torch.flatten, "flatten", "view", "reshape", torch.reshape, "squeeze")
+
+@rule(*_VIEWS)
 def _flatten(context: Context, node: fx.Node, module: nn.Flatten | None) -> Value:
+    groups = regrouped(context, node)
+    if groups is not None:
+        return groups
+    refuse_groups(context, node)
     value = context.input_value(node)
     shape, before = context.shape(node), context.input_shape(node)
     if shape is not None and before is not None:
@@ -30,7 +49,7 @@ def _flatten(context: Context, node: fx.Node, module: nn.Flatten | None) -> Valu
     if not flattens:
         raise RefusalError(
             f"only flattening to (N, -1) is supported, not {before or 'the input'} to "
-            f"{shape or node.args[1:]}: use nn.Flatten()"
+            f"{shape or node.args[1:]}: {_remedy(before, shape)}"
         )
     if not isinstance(value, (Tap, Joined, Pending)):
         return value
@@ -39,6 +58,15 @@ def _flatten(context: Context, node: fx.Node, module: nn.Flatten | None) -> Valu
         return value
     context.note = "row by row, channel by channel"
     return flattened(value, None if before is None else math.prod(before[1:]))
+
+
+def _remedy(before: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> str:
+    if before is not None and shape is not None and len(before) == 3 and len(shape) == 2:
+        return (
+            "layers across positions and attention have no counterpart, use convolutions; at the "
+            "end, use nn.Flatten()"
+        )
+    return "use nn.Flatten()"
 
 
 def _flattens(node: fx.Node, module: nn.Flatten | None) -> bool:

@@ -15,6 +15,7 @@ from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import rule
 from spikeloom.sw.graph.shortcuts import require_apart, shortcuts
 from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Joined, Pending, SynapseSpec, Tap, Value
+from spikeloom.sw.network import INPUT
 
 
 @rule(operator.add, torch.add, "add")
@@ -96,8 +97,29 @@ def _require_alike(context: Context, nodes: list[fx.Node]) -> None:
         )
 
 
+def _relay_joined(context: Context, node: fx.Node, summands: list[fx.Node]) -> None:
+    """Give a concatenation a layer of its own if it is added to another shortcut.
+
+    Side by side, its parts are worth different units, and none of them would be a whole number of
+    the sum's units.
+    """
+    for one, other in (summands, summands[::-1]):
+        value = context.value(one)
+        if not isinstance(value, Joined) or INPUT in {tap.source for tap in value.taps}:
+            continue
+        beside = context.value(other)
+        shortcut = isinstance(beside, (Tap, Joined)) or (
+            isinstance(beside, Pending) and any(s.target is None for s in beside.synapses)
+        )
+        if shortcut and sum(user in context.used for user in one.users) == 1:
+            synapses = shortcuts(value, (node.name, one.name))
+            context.set_value(one, Pending(context.layer_name(one.name), synapses))
+            context.fired(one)
+
+
 def _sum(context: Context, node: fx.Node, summands: list[fx.Node]) -> Pending:
     """Return one layer with the synapses of both summands."""
+    _relay_joined(context, node, summands)
     pending: list[Pending] = []
     synapses: list[SynapseSpec] = []
     others: list[str] = []

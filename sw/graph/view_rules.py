@@ -168,19 +168,6 @@ def _pad(context: Context, node: fx.Node, module: nn.ConstantPad2d | None) -> Va
     return _cut(context, source, value, axes[::-1])
 
 
-@rule("permute", torch.permute)
-def _permute(context: Context, node: fx.Node, module: None) -> Value:
-    given: Any = (*node.args[1:], *node.kwargs.values())
-    dims = given if len(given) > 1 else given[0]
-    if list(dims) != list(range(len(dims))):
-        raise RefusalError(
-            f"puts the axes into the order {dims}, but feature maps stay (channels, height, "
-            f"width): bring the images into that order before they enter the model"
-        )
-    context.note = "left out: the axes stay in their order"
-    return context.input_value(node)
-
-
 def _cut(
     context: Context,
     source: fx.Node,

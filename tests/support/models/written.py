@@ -235,6 +235,56 @@ def shuffle() -> nn.Module:
     )
 
 
+def shuffle_by_view() -> nn.Module:
+    """Return a unit of ShuffleNet v2, its channels shuffled by views, as torchvision does it."""
+
+    def shuffled(x: Tensor, groups: int) -> Tensor:
+        batch, channels, height, width = x.size()
+        x = x.view(batch, groups, channels // groups, height, width)
+        return torch.transpose(x, 1, 2).contiguous().view(batch, channels, height, width)
+
+    def forward(m: Written, x: Tensor) -> Tensor:
+        left, right = functional.relu(m.stem(x)).chunk(2, dim=1)
+        right = functional.relu(m.b(m.norm(m.a(right))))
+        x = shuffled(torch.cat((left, right), dim=1), 2)
+        return m.fc(functional.relu(m.c(x)).mean([2, 3]))
+
+    return Written(
+        forward,
+        stem=_conv(2, 6),
+        a=_conv(3, 3, groups=3, bias=False),
+        norm=nn.BatchNorm2d(3),
+        b=_conv(3, 3, 1),
+        c=_conv(6, 4, 1),
+        fc=nn.Linear(4, CLASSES),
+    )
+
+
+def ghost() -> nn.Module:
+    """Return ghost modules: few channels, more by cheap depthwise layers, and a shortcut."""
+
+    def forward(m: Written, x: Tensor) -> Tensor:
+        x = functional.relu(m.stem(x))
+        y = functional.relu(m.a(x))
+        y = torch.cat([y, functional.relu(m.cheap(y))], dim=1)
+        y = m.norm(m.b(y))
+        x = x + torch.cat([y, m.cheap_norm(m.last(y))], dim=1)
+        return m.fc(functional.relu(m.c(x)).mean((2, 3)))
+
+    return Written(
+        forward,
+        stem=_conv(2, 4),
+        a=_conv(4, 3, 1),
+        cheap=_conv(3, 3, groups=3),
+        b=_conv(6, 2, 1, bias=False),
+        norm=nn.BatchNorm2d(2),
+        last=_conv(2, 2, groups=2, bias=False),
+        cheap_norm=nn.BatchNorm2d(2),
+        c=_conv(4, 4, 1),
+        fc=nn.Linear(4, CLASSES),
+    )
+
+
 def shortcuts() -> nn.Module:
     """Return sums of several shortcuts: whole, cut out, strided with channels of 0, and late."""
 
@@ -284,6 +334,8 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "bottleneck": (bottleneck, (2, 6, 6)),
     "repvgg": (repvgg, (2, 6, 6)),
     "shuffle": (shuffle, (2, 6, 6)),
+    "shuffle_by_view": (shuffle_by_view, (2, 6, 6)),
+    "ghost": (ghost, (2, 6, 6)),
     "shortcuts": (shortcuts, (2, 6, 6)),
     "heads": (heads, (2, 6, 6)),
 }

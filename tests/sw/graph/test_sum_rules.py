@@ -133,6 +133,21 @@ def test_a_shortcut_of_signed_spikes() -> None:
     assert layer.synapses[1] == SynapseSpec(None, Tap("conv1", signed=True))
 
 
+def test_a_concatenation_beside_a_shortcut_is_a_layer() -> None:
+    def joined(m: Free, x: Tensor, y: Tensor) -> Tensor:
+        z = m.strided(y).relu()
+        y = m.pool(y)
+        return m.fc16((torch.cat([y[:, 2:], z[:, :2]], dim=1) + y).relu().flatten(1))
+
+    result = analysed(lambda m, x: joined(m, x, m.relu(m.conv1(x)))).require()
+    _, _, cat, added, _ = result.layers
+    assert (cat.name, cat.activation, cat.implied) == ("cat", "cat", True)
+    assert [synapse.tap.source for synapse in cat.synapses] == ["conv1", "strided"]
+    assert [synapse.tap.source for synapse in added.synapses] == ["cat", "conv1"]
+    (report,) = [r for r in result.reports if r.node == "cat"]
+    assert "layer cat has no activation of its own" in report.reason
+
+
 def test_sums_may_be_pooled_globally() -> None:
     layers = (
         analysed(lambda m, x: m.fc4(m.relu(m.conv2(y := m.relu(m.conv1(x))) + y).mean((2, 3))))
@@ -195,7 +210,19 @@ def test_what_was_refused_before_is_not_refused_again() -> None:
     assert refused(result).node == "tanh"
 
 
+def _joined_twice(m: Free, x: Tensor) -> Tensor:
+    y = m.relu(m.conv1(x))
+    joined = torch.cat([y[:, 2:], m.conv3(x)[:, :2]], dim=1)
+    added = m.relu(joined + y)
+    return m.fc((added + m.relu(m.conv2(joined))).flatten(1))
+
+
 REFUSED: Refusals = {
+    "concatenation that others read": (
+        _joined_twice,
+        "add",
+        "put a 1x1 convolution behind the concatenation",
+    ),
     "channels": (
         body(lambda m, x, y: m.conv2(y) + m.pool(x)),
         "add",
