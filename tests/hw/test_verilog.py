@@ -52,7 +52,18 @@ from spikeloom.hw.selftest import SelfTest
 from spikeloom.hw.values import shape_of
 from spikeloom.hw.verilog import Generated, generate
 from spikeloom.sw.errors import ConfigError, FileFormatError
-from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, MaxPool, Signed, SumPool, save
+from spikeloom.sw.network import (
+    Burst,
+    DirectInput,
+    Dual,
+    If,
+    Ladder,
+    Linear,
+    MaxPool,
+    Signed,
+    SumPool,
+    save,
+)
 
 DEBUG = dataclasses.replace(SHOWCASE, debug=True, counters=True, top="chip")
 
@@ -285,6 +296,11 @@ def designs() -> Iterator[wiring.Component]:
     yield Device(planned, link, test)
     yield Accelerator(plan(residual(), RESIDUAL))
     yield AxiAccelerator(small(pool=SumPool((2, 2)), counters=True))
+    overlapping = MaxPool((2, 2), stride=(1, 1), padding=(1, 1))
+    sliding = plan_of((2, 2, 2), Linear(np.ones((1, 18), int)), neuron, pool=overlapping)
+    pixels = DirectInput((2, 2, 2), 4, signed=True, zero=(1, 2))
+    network = dataclasses.replace(sliding.network, input=pixels)
+    yield Accelerator(plan(network, sliding.config))
 
 
 @pytest.fixture(scope="module")
