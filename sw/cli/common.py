@@ -217,23 +217,30 @@ def parse_shift(text: str) -> int | tuple[int, int]:
     return int(text) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
 
 
-def parse_numbers(text: str | None, what: str) -> tuple[float, ...] | None:
-    """Return the numbers that ``0.5`` or ``0.485,0.456,0.406`` spells; None for None.
+def parse_numbers(text: str, expected: str) -> tuple[float, ...]:
+    """Return the numbers that ``0.5`` or ``0.485,0.456,0.406`` spells.
+
+    Parameters
+    ----------
+    text : str
+    expected : str
+        Beginning of the error message: the option, and the texts that it takes.
 
     Raises
     ------
     ConfigError
         If they are no numbers.
     """
-    if text is None:
-        return None
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise ConfigError(
-            f"{what} must be one number, or one for each channel as in 0.485,0.456,0.406, not "
-            f"{text!r}"
-        ) from None
+        raise ConfigError(f"{expected}, not {text!r}") from None
+
+
+def parse_by_channel(text: str | None, option: str) -> tuple[float, ...] | None:
+    """Return the numbers of all channels or of each, as :func:`parse_numbers`; None for None."""
+    expected = f"{option} must be one number, or one for each channel as in 0.485,0.456,0.406"
+    return None if text is None else parse_numbers(text, expected)
 
 
 def parse_stalls(text: str) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from spikeloom.sw.cli.common import (
     ZOO,
     data_options,
     epoch_options,
+    parse_by_channel,
     parse_numbers,
     parse_per_layer,
     parse_shift,
@@ -254,7 +255,7 @@ def command(
 
     if out.is_dir():
         raise ConfigError(f"--out {out} is a folder: name the file to write the model to")
-    described = (input_bits, parse_numbers(mean, "--mean"), parse_numbers(std, "--std"))
+    described = (input_bits, parse_by_channel(mean, "--mean"), parse_by_channel(std, "--std"))
     examples = datasets.load(data, "train", data_root, task=task).described(*described)
     if limit is not None:
         examples = examples.head(limit)
@@ -328,13 +329,8 @@ def _parse_weights(text: str) -> str | tuple[float, ...]:
     """Return class weights: "balanced", or numbers."""
     if text == "balanced":
         return text
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(
-            f"--class-weights must be balanced, or a number for each class as in 1,2.5, not "
-            f"{text!r}"
-        ) from None
+    expected = "--class-weights must be balanced, or a number for each class as in 1,2.5"
+    return parse_numbers(text, expected)
 
 
 def _score(score: float | None, figure: str) -> str:

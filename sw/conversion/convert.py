@@ -91,8 +91,9 @@ def convert(
     model = prepared.prepared if isinstance(prepared, SpikingNetwork) else prepared
     neurons: Mapping[str, nn.Module] = {}
     layers = fold(model)
-    _warn_of_first_thresholds(layers)
     meta: dict[str, Any] = getattr(model, "meta", {})[META]
+    if not meta.get("initialised"):
+        _warn_of_first_thresholds(layers)
     if not isinstance(prepared, SpikingNetwork):
         chosen = coding(layers, meta, options)
     elif options:

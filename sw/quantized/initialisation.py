@@ -175,6 +175,7 @@ def initialise(
     finally:
         for hook in hooks:
             hook.remove()
+    prepared.meta[META]["initialised"] = True
 
 
 @contextmanager

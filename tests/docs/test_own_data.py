@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 from support.models import small
+from support.pages import run_commands
 
-from spikeloom.sw.cli import main
 from spikeloom.sw.datasets import load
 from spikeloom.sw.training.recipe import load as load_recipe
 
@@ -100,13 +98,7 @@ def test_the_page_s_python_runs() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_the_page_s_commands_run() -> None:
-    (text,) = re.findall(r"^```\n(spikeloom.*?)```", PAGE, re.DOTALL | re.MULTILINE)
-    printed = []
-    for line in text.splitlines():
-        program, *arguments = shlex.split(line)
-        done = CliRunner().invoke(main, arguments)
-        assert (program, done.exit_code) == ("spikeloom", 0), done.output
-        printed.append(done.output)
+    printed = run_commands(PAGE)
     assert "40 images on the golden model" in printed[2]
     assert "accuracy: " in printed[2]
 

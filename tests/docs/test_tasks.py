@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from support.models import small
-
-from spikeloom.sw.cli import main
+from support.pages import run_commands
 
 PAGE = (Path(__file__).parents[2] / "docs/tasks.md").read_text(encoding="utf-8")
 MODEL = """
@@ -54,13 +51,7 @@ def test_the_page_s_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     mass = images.reshape(200, -1).mean(1)
     np.savez("values.npz", images=images, labels=np.stack([mass / 255, mass / 99], 1))
     Path("mynet.py").write_text(MODEL)
-    (text,) = re.findall(r"^```\n(spikeloom.*?)```", PAGE, re.DOTALL | re.MULTILINE)
-    printed = []
-    for line in text.splitlines():
-        program, *arguments = shlex.split(line)
-        done = CliRunner().invoke(main, arguments)
-        assert (program, done.exit_code) == ("spikeloom", 0), done.output
-        printed.append(done.output)
+    printed = run_commands(PAGE)
     assert "balanced accuracy: " in printed[0]
     assert "label 2: accuracy " in printed[1]
     assert "value 1: mean absolute error " in printed[2]
