@@ -18,7 +18,7 @@ from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
-from spikeloom.sw.cli.output import console, say
+from spikeloom.sw.cli.output import say, working
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def command(
             changed=changed,
         )
         labels = {name: light.label for name, light in simulated.board.lights.items()}
-        with console(stderr=True).status("building the simulated board"):
+        with working("building the simulated board"):
             stack.enter_context(simulated)
         stack.callback(described.set)
         if manifest is not None:

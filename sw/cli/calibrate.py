@@ -10,7 +10,7 @@ import click
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.coding import coding_of, coding_options, network_options
 from spikeloom.sw.cli.common import data_options, percent, table
-from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.output import bars, console, json_option, print_json, say, working
 from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ def command(
     def converted() -> contract.Network:
         return convert(network, fraction_bits=fraction_bits, name=chosen)
 
-    before = {part: _accuracy(converted(), measured) for part, measured in parts.items()}
+    with working("measuring the network before"):
+        before = {part: _accuracy(converted(), measured) for part, measured in parts.items()}
     # A permutation, as data sets may be in the order of their classes.
     order = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))
     examples = training.take(order[:images])
@@ -206,7 +207,8 @@ def command(
         )
     calibrated = converted()
     accuracies = table(f"integer network, {data}", "#images", "#before", "#calibrated")
-    after = {part: _accuracy(calibrated, measured) for part, measured in parts.items()}
+    with working("measuring the calibrated network"):
+        after = {part: _accuracy(calibrated, measured) for part, measured in parts.items()}
     for part, measured in parts.items():
         accuracies.add_row(part, f"{len(measured):,}", percent(before[part]), percent(after[part]))
     console().print(accuracies)

@@ -9,7 +9,7 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.coding import coding_of, coding_options, network_options
-from spikeloom.sw.cli.output import json_option, print_json, say
+from spikeloom.sw.cli.output import json_option, print_json, say, working
 from spikeloom.sw.errors import SpikeloomError
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def command(
         name=name or trained.spec.rpartition(":")[2],
         **options,
     )
-    found = _check(network, trained, fraction_bits is None)
+    with working("comparing the network with its model"):
+        found = _check(network, trained, fraction_bits is None)
     contract.save(network, out)
     if as_json:
         print_json(

@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 
 from spikeloom.sw.cli.common import DATASETS, DataSet, shape_text, table
-from spikeloom.sw.cli.output import console, json_option, print_json, say
+from spikeloom.sw.cli.output import console, json_option, print_json, say, working
 
 
 @click.command()
@@ -48,7 +48,8 @@ def command(ctx: click.Context, name: str, data_root: Path | None, as_json: bool
     differing = 0
     content_of: dict[str, Any] = {"name": name, "splits": [], "files": []}
     for split in datasets.SPLITS:
-        data = datasets.load(name, split, data_root)
+        with working(f"reading {name}"):
+            data = datasets.load(name, split, data_root)
         shape = shape_text(data.timed_shape)
         splits.add_row(split, f"{len(data):,}", str(data.classes), shape, str(data.bits))
         content_of["splits"].append(

@@ -12,7 +12,7 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import data_options, shape_text, span_text, table
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
-from spikeloom.sw.cli.output import console, json_option, print_json
+from spikeloom.sw.cli.output import console, json_option, print_json, working
 from spikeloom.sw.cli.prediction import predict_cycles, show_prediction
 from spikeloom.sw.errors import ConfigError
 
@@ -71,7 +71,8 @@ def command(
     summary = summarize(network)
     if data is not None:
         config = hardware.config()
-        summary["prediction"] = predict_cycles(network, data, data_root, limit, config, clock)
+        with working("predicting clock cycles"):
+            summary["prediction"] = predict_cycles(network, data, data_root, limit, config, clock)
     if as_json:
         print_json(summary)
     else:

@@ -54,7 +54,8 @@ def fit(
         A float model or a prepared one. Left in eval mode.
     data : Dataset, or data as :func:`~spikeloom.sw.datasets.as_dataset` takes them
     epochs : int
-        Passes over the data. The last epoch is kept, so no validation split is needed.
+        Passes over the data. The last epoch is kept, or the mean of the weights if ``average`` asks
+        for it, so no validation split is needed.
     teacher : nn.Module, optional
         A model whose outputs are targets, too, with the same weight as the labels: knowledge
         distillation. It runs in eval mode and is left as it is.
@@ -91,6 +92,8 @@ def fit(
             )
             if bars and task is not None:
                 bars.advance(task)
+    if loop.averaged is not None:
+        model.load_state_dict(loop.averaged.state_dict())
     model.eval()
     return history
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-#: A folder with the log of a training.
-LOG = Path(__file__).parents[3] / "docs" / "results" / "cifar10-resnet20-cpu-0"
+from spikeloom.sw.cli import COMMANDS, main
+from spikeloom.sw.diagnostics import LayerHealth
 
 #: Packages that take a noticeable part of a second, or several seconds, to import.
 HEAVY = (
@@ -42,8 +44,6 @@ def imports(calls: list[list[str]]) -> list[set[str]]:
 
 
 def test_help_imports_nothing_that_takes_long() -> None:
-    from spikeloom.sw.cli import COMMANDS
-
     whole, *each = imports([["--help"], *([name, "--help"] for name in COMMANDS)])
     assert whole == set()
     assert {name: names - LIGHT for name, names in zip(COMMANDS, each, strict=True)} == {
@@ -68,5 +68,11 @@ def test_work_without_torch_does_not_import_it(arguments: list[str], also: set[s
     assert imports([arguments])[0] - LIGHT <= also
 
 
-def test_a_log_is_diagnosed_without_torch() -> None:
-    assert imports([["diagnose", str(LOG)]])[0] <= LIGHT
+def test_a_log_is_diagnosed_without_torch(tmp_path: Path) -> None:
+    known = {"name": "fc1", "timesteps": 4, "largest": 1, "steps": 1}
+    health = {field.name: 0.1 for field in fields(LayerHealth)} | known
+    record = {"phase": 0, "kind": "quantized", "epoch": 1, "health": [health]}
+    (tmp_path / "log.jsonl").write_text(json.dumps(record) + "\n")
+    found = json.loads(CliRunner().invoke(main, ["diagnose", str(tmp_path), "--json"]).stdout)
+    assert found[0]["epochs"][0][0]["name"] == "fc1"
+    assert imports([["diagnose", str(tmp_path)]])[0] <= LIGHT

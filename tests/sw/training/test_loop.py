@@ -18,6 +18,8 @@ from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.quantized import QCFS, initialise, prepare
 from spikeloom.sw.spiking import spiking
 from spikeloom.sw.training import evaluate, fit, param_groups, train
+from spikeloom.sw.training.loop import Loop
+from spikeloom.sw.training.options import FitOptions
 
 FEW = small.digits("train").head(256)
 
@@ -162,6 +164,29 @@ def test_progress_is_shown() -> None:
         fit(fresh(), FEW, epochs=2, progress=progress, title="a title")
         (task,) = progress.tasks
         assert (task.description, task.completed, task.total) == ("a title", 2, 2)
+
+
+def test_without_a_choice_progress_is_told_by_the_logger(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO", logger="spikeloom"):
+        fit(fresh(), FEW, epochs=2, title="a title")
+    told = [record.getMessage() for record in caplog.records]
+    assert [text.partition(",")[0] for text in told] == [
+        "a title: epoch 1 of 2",
+        "a title: epoch 2 of 2",
+    ]
+
+
+def test_the_mean_of_the_weights_is_kept_if_it_is_asked_for() -> None:
+    model, alike = fresh(), fresh()
+    fit(model, FEW, epochs=2, average=0.9, progress=False)
+    loop = Loop(alike, FEW, FitOptions(epochs=2, average=0.9))
+    for _ in range(2):
+        loop.epoch()
+    assert loop.averaged is not None
+    assert same(model, loop.averaged)
+    assert not same(model, alike)
 
 
 def test_evaluate_counts_what_is_right() -> None:
