@@ -279,13 +279,19 @@ class Gowin(Family):
         return "synth_gowin"
 
     def mended(self, command: list[str]) -> list[str]:
-        # Amaranth 0.5 knows the former nextpnr-gowin, whose options were its own.
-        if command[0] != "nextpnr-gowin":
+        if command[0] not in ("nextpnr-gowin", "gowin_pack"):
             return command
-        made, left = ["nextpnr-himbaechel-gowin"], iter(command[1:])
+        made, left = [], iter(command)
         for word in left:
-            if word in ("--cst", "--family"):
-                made += ["--vopt", f"{word[2:]}={next(left)}"]
+            # Amaranth 0.5 knows the former nextpnr-gowin, whose options were its own.
+            if word == "nextpnr-gowin":
+                made.append("nextpnr-himbaechel-gowin")
+            elif word == "--cst":
+                made += ["--vopt", f"cst={next(left)}"]
+            elif word == "--family":
+                made += ["--vopt", f"family={_gowin_database(next(left))}"]
+            elif word == "-d":
+                made += [word, _gowin_database(next(left))]
             else:
                 made.append(word)
         return made
@@ -295,6 +301,17 @@ class Gowin(Family):
         # A look-up table is one or half an adder: their numbers of places are the same places.
         found["luts"]["available"] = report["utilization"]["LUT4"]["available"]
         return found
+
+
+def _gowin_database(device: str) -> str:
+    """Return the name of the tools' database of a device: GW2A-18C for ``GW2AR-18C``.
+
+    An R in the name of a series stands for memory in the package, beside the same FPGA; a C of a
+    GW1NS for its processor.
+    """
+    series, _, size = device.partition("-")
+    series = series.replace("R", "")
+    return f"{series}-{size.rstrip('C')}" if series == "GW1NS" else f"{series}-{size}"
 
 
 class Xilinx(Family):

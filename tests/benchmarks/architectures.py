@@ -56,6 +56,7 @@ class Architecture:
 #: Names on the page of the models of :mod:`support.models.written`.
 _WRITTEN = {
     "inception": "Inception: pooled branches",
+    "maxima": "max-pools that overlap, ceil_mode",
     "dense": "DenseNet block",
     "bottleneck": "linear bottlenecks in a row",
     "repvgg": "RepVGG block",

@@ -105,6 +105,29 @@ def test_commands_are_those_of_the_tools_of_today() -> None:
     assert pack == rendered[2]
 
 
+@pytest.mark.parametrize(
+    ("device", "database"),
+    [
+        ("GW1N-9", "GW1N-9"),
+        ("GW1NR-9C", "GW1N-9C"),
+        ("GW1NZ-1", "GW1NZ-1"),
+        ("GW1NSR-4C", "GW1NS-4"),
+        ("GW2AR-18C", "GW2A-18C"),
+    ],
+)
+def test_gowin_devices_with_memory_beside_them_have_the_database_of_those_without(
+    device: str, database: str
+) -> None:
+    rendered = [
+        ["yosys", "-q", "top.ys"],
+        ["nextpnr-gowin", "--family", device],
+        ["gowin_pack", "-d", device, "top.pnr.json"],
+    ]
+    place, pack = Family.find("gowin").commands(rendered, 27.0)
+    assert place[1:3] == ["--vopt", f"family={database}"]
+    assert pack == ["gowin_pack", "-d", database, "top.pnr.json"]
+
+
 def test_xilinx_counts_large_blocks_twice_and_runs_nothing_but_yosys() -> None:
     family = Family.find("xilinx")
     assert family.synthesised({"RAMB18E1": 1, "RAMB36E1": 2}).block_ram == 5
