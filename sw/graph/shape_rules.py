@@ -16,7 +16,15 @@ from spikeloom.sw.graph.input_rules import arithmetic
 from spikeloom.sw.graph.pool_rules import flattened
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import TAKE_GROUPS, options_of, refuse_groups, rule
-from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Joined, Pending, Tap, Value
+from spikeloom.sw.graph.values import (
+    SCALAR,
+    UNKNOWN,
+    Joined,
+    Pending,
+    Tap,
+    Value,
+    map_shape,
+)
 
 _VIEWS = (
     nn.Flatten,
@@ -26,6 +34,9 @@ _VIEWS = (
     "reshape",
     torch.reshape,
     "squeeze",
+    torch.squeeze,
+    "unsqueeze",
+    torch.unsqueeze,
     nn.Unflatten,
     "unflatten",
 )
@@ -46,6 +57,9 @@ def _flatten(context: Context, node: fx.Node, module: nn.Flatten | None) -> Valu
         flattens = len(shape) == 1 and shape == (math.prod(before),)
     else:
         flattens = _flattens(node, module)
+    if shape is not None and before is not None and map_shape(shape) == map_shape(before):
+        context.note = "left out: a signal is a map of one row"
+        return value
     if not flattens:
         raise RefusalError(
             f"only flattening to (N, -1) is supported, not {before or 'the input'} to "

@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import DataError
-from spikeloom.sw.graph import without_end
+from spikeloom.sw.graph import taking_rows, without_end
 from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Percentile, staged
@@ -288,7 +288,7 @@ def require_classes(model: nn.Module, data: Dataset) -> None:
     training = model.training
     model.eval()
     with torch.no_grad():
-        logits = model(data.head(1).inputs().to(device_of(model)))
+        logits = taking_rows(model, data.shape)(data.head(1).inputs().to(device_of(model)))
     model.train(training)
     outputs = logits.shape[1]
     if data.task != CLASSES and outputs != data.classes:
