@@ -50,6 +50,7 @@ class InputGrid(nn.Module):
     def __init__(self, pixels: Pixels, affine: Affine | None = None) -> None:
         super().__init__()
         self.pixels = pixels
+        self.affine = affine
         number = len(pixels.scales)
         identity = Affine((1.0,) * number, (0.0,) * number)
         chain = identity if affine is None else identity.then(affine.factors, affine.shifts)
