@@ -59,7 +59,7 @@ class Agreement:
 
     def __str__(self) -> str:
         lines = [
-            f"the integer network has the label of the prepared model on "
+            f"the integer network agrees with the prepared model on "
             f"{self.network_as_prepared} of {self.images} images"
         ]
         if self.counts_compared:
@@ -68,7 +68,7 @@ class Agreement:
             )
         if self.prepared_as_float is not None:
             lines.append(
-                f"the prepared model has the label of the float model on "
+                f"the prepared model agrees with the float model on "
                 f"{self.prepared_as_float} of {self.images} images"
             )
         return "; ".join(lines)
