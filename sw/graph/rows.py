@@ -33,7 +33,7 @@ class Reshaped(nn.Module):
         super().__init__()
         self.model = model
         self.shape = shape
-        self.train(model.training)
+        self.training = model.training  # not train(), which would reach into the model
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the model's outputs for images of shape (N, C, 1, L)."""
