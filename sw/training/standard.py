@@ -111,7 +111,7 @@ def _spaced(means: Tensor, count: int) -> Tensor:
 
 
 def _modules(model: nn.Module, layer: LayerSpec) -> list[tuple[str, nn.Module]]:
-    """Return the modules of the output layer, the one with a bias first; none if they are not known."""
+    """Return the modules of the output layer, one with a bias first; none if unknown."""
     found: dict[str, nn.Module] = {}
     for synapse in layer.synapses:
         assert synapse.target is not None  # the rules refuse a shortcut into the output layer
