@@ -47,7 +47,8 @@ def test_commands_up_to_hardware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     printed = {}
     for command in examples.commands_of(example.name, TEXT)[:-1]:
-        done = CliRunner().invoke(main, command)
+        fast = ["--epochs", "15", "--tune-epochs", "5"] if command[0] == "train" else []
+        done = CliRunner().invoke(main, [*command, *fast])
         assert done.exit_code == 0, done.output
         printed[command[0]] = done.output
     assert "88 test images of diabetes.py:table" in printed["train"]
