@@ -127,7 +127,7 @@ models: .venv/.dev  ## convert and simulate small architectures for docs/models.
 examples: .venv/.dev  ## run docs/examples.md, from data to simulated hardware: ten minutes
 	$(SAY) 'examples: three tasks by commands alone, into docs/examples.md'
 	@$(INSTALL) --no-deps --upgrade --target build/examples/packages aeon
-	@PYTHONPATH=tests:build/examples/packages $(BIN)/python -m benchmarks.examples $(ARGS)
+	@PYTHONPATH='tests:$(CURDIR)/build/examples/packages' $(BIN)/python -m benchmarks.examples $(ARGS)
 
 ## Tidy
 
