@@ -21,7 +21,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards prove prove-netlist sweep
-.PHONY: fire bitstreams neurons timesteps calibration results models format clean moved
+.PHONY: fire bitstreams neurons timesteps calibration results models examples format clean moved
 
 ## Use
 
@@ -122,6 +122,12 @@ results: .venv/.dev  ## train what docs/results.md has no record of: make result
 models: .venv/.dev  ## convert and simulate small architectures for docs/models.md: some minutes
 	$(SAY) 'models: float, prepared, golden and hardware, into docs/models.md'
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.models $(ARGS)
+
+# Of aeon, only data are read: neither its code nor the packages that it needs are installed.
+examples: .venv/.dev  ## run docs/examples.md, from data to simulated hardware: ten minutes
+	$(SAY) 'examples: three tasks by commands alone, into docs/examples.md'
+	@$(INSTALL) --no-deps --upgrade --target build/examples/packages aeon
+	@PYTHONPATH='tests:$(CURDIR)/build/examples/packages' $(BIN)/python -m benchmarks.examples $(ARGS)
 
 ## Tidy
 

@@ -175,8 +175,9 @@ def _stages() -> Iterator[Callable[[str], None]]:
 def _images(network: contract.Network, data: str, root: Path | None, limit: int) -> Images:
     from spikeloom.hw.build import Images
     from spikeloom.sw.datasets import first_images
+    from spikeloom.sw.tasks import name_of_network
 
-    pixels = first_images(data, network.input, limit, root)
+    pixels = first_images(data, network.input, limit, root, name_of_network(network.about))
     return Images(pixels, f"{data}, the first {len(pixels)} test images", real=True)
 
 

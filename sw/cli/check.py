@@ -15,7 +15,8 @@ from spikeloom.sw.cli.output import console, json_option, print_json, say
 @click.option(
     "--input-shape",
     metavar="C,H,W",
-    help="Shape of one image, such as 1,28,28; by default the model's attribute input_shape. "
+    help="Shape of one image, such as 1,28,28, of one signal, such as 6,100, or a number of "
+    "features; by default the model's attribute input_shape. "
     "Without either, what depends on shapes is not checked.",
 )
 @click.option(

@@ -158,13 +158,13 @@ def parse_shape(text: str) -> tuple[int, ...]:
     Raises
     ------
     ConfigError
-        If it is not one or three positive integers.
+        If it is not one to three positive integers.
     """
     parts = re.split(r"[,x]", text.strip().strip("()"))
-    if len(parts) not in (1, 3) or not all(re.fullmatch(r"\s*[1-9]\d{0,8}\s*", p) for p in parts):
+    if len(parts) > 3 or not all(re.fullmatch(r"\s*[1-9]\d{0,8}\s*", p) for p in parts):
         raise ConfigError(
-            f"a shape is channels,height,width as in 1,28,28, or one number of features, "
-            f"not {text!r}"
+            f"a shape is channels,height,width as in 1,28,28, channels,length of a signal as in "
+            f"6,100, or one number of features, not {text!r}"
         )
     return tuple(int(part) for part in parts)
 

@@ -93,11 +93,13 @@ def _check(network: contract.Network, trained: Trained, exact: bool) -> str | No
 
     from spikeloom.sw.conversion import agreement
     from spikeloom.sw.datasets import first_images
+    from spikeloom.sw.tasks import name_of_network
 
     if network.input.kind != "direct" or trained.model is not trained.prepared:
         return None
+    task = name_of_network(network.about)
     try:
-        images = first_images(trained.dataset, network.input, CHECKED)
+        images = first_images(trained.dataset, network.input, CHECKED, task=task)
         what = f"test images of {trained.dataset}"
     except SpikeloomError:
         pixels, shape = network.input.pixels(), network.input.image_shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -128,15 +129,18 @@ def command(
             seed=seed,
             progress=StageBars(progress),
         )
+    if task is not None and labels is not None:
+        decided = task.decide(torch.from_numpy(report.logits))
+        score = task.accuracy(decided, torch.as_tensor(np.asarray(labels)))
+        report = replace(report, accuracy=score)
     if as_json:
         print_json(report.as_dict())
     show(report)
     if report.accuracy is not None:
-        say(f"accuracy of the hardware: {percent(report.accuracy)}")
-    elif task is not None and labels is not None:
-        decided = task.decide(torch.from_numpy(report.logits))
-        score = task.accuracy(decided, torch.as_tensor(np.asarray(labels)))
-        say(f"{task.figure} of the hardware: {score:.4f}")
+        figure = "accuracy" if task is None else task.figure
+        real = task is not None and task.name == "values"
+        score_text = f"{report.accuracy:.4f}" if real else percent(report.accuracy)
+        say(f"{figure} of the hardware: {score_text}")
     if report_file is not None:
         write_text(report_file, json.dumps(report.as_dict(), indent=1) + "\n")
         say(f"wrote {report_file}")

@@ -21,9 +21,16 @@ from spikeloom.sw.cli.output import console, json_option, print_json, say, worki
     help="Folder with the data set's original files, or with a folder of its name; digits needs "
     "none.",
 )
+@click.option(
+    "--task",
+    type=click.Choice(("classes", "labels", "values")),
+    help="Meaning of the labels of data of your own, where type and shape do not show it.",
+)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, name: str, data_root: Path | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context, name: str, data_root: Path | None, task: str | None, as_json: bool
+) -> None:
     """Show what the data set NAME holds, and whether its files are the published ones.
 
     PATH is one to data of your own: a .npz or .npy file, a folder of images by class, or
@@ -39,6 +46,7 @@ def command(ctx: click.Context, name: str, data_root: Path | None, as_json: bool
         spikeloom data cifar10 --data-root ~/data
         spikeloom data mydata.npz
         spikeloom data mydata.py:load
+        spikeloom data prices.npz --task values
     """
     from spikeloom.sw import datasets
 
@@ -49,7 +57,7 @@ def command(ctx: click.Context, name: str, data_root: Path | None, as_json: bool
     content_of: dict[str, Any] = {"name": name, "splits": [], "files": []}
     for split in datasets.SPLITS:
         with working(f"reading {name}"):
-            data = datasets.load(name, split, data_root)
+            data = datasets.load(name, split, data_root, task=task)
         shape = shape_text(data.timed_shape)
         splits.add_row(split, f"{len(data):,}", str(data.classes), shape, str(data.bits))
         content_of["splits"].append(

@@ -143,15 +143,14 @@ def _network(
     from spikeloom.sw import datasets
     from spikeloom.sw import network as contract
     from spikeloom.sw.diagnostics import measure_network
-    from spikeloom.sw.tasks import of_network
+    from spikeloom.sw.tasks import name_of_network
 
     loaded = contract.load(path)
     name = data or dict(loaded.about).get("dataset")
     if not isinstance(name, str) or not name:
         raise ConfigError(f"{path} does not say what it was trained on: choose images with --data")
     binning = datasets.Binning.of(loaded.input)
-    stated = of_network(loaded.about)
-    task = None if stated is None else stated.name
+    task = name_of_network(loaded.about)
     examples = _examples(datasets.load(name, "train", root, binning, task=task), limit)
     return measure_network(loaded, examples.images_for(loaded.input)), _images(examples)
 

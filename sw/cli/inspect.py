@@ -183,7 +183,14 @@ def _print(summary: dict[str, Any]) -> None:
     out.print(layers)
     out.print(ways)
     for key, value in summary["about"].items():
-        out.print(f"{key}: {value}", markup=False)
+        out.print(f"{key}: {_about_text(value)}", markup=False)
+
+
+def _about_text(value: Any) -> str:
+    """Return a value that a network says of itself, such as ``float 0.9811, quantized 0.9838``."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_about_text(part)}" for key, part in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _header_text(header: dict[str, Any], *nouns: str) -> str:

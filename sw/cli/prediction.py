@@ -40,9 +40,11 @@ def predict_cycles(
     from spikeloom.hw.planning import plan
     from spikeloom.hw.prediction import activity, predict
     from spikeloom.sw import datasets
+    from spikeloom.sw.tasks import name_of_network
 
     planned = plan(network, config)
-    images = datasets.images_to_run(data, network.input, root)[0][:limit]
+    task = name_of_network(network.about)
+    images = datasets.images_to_run(data, network.input, root, task)[0][:limit]
     found = predict(planned, activity(network, images))
     pace = found.interval or float(found.latency)
     return {

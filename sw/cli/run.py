@@ -257,6 +257,7 @@ def _summary(found: Inference, accuracy: float | None, out: Path | None) -> dict
         "target": found.target,
         "images": len(found.labels),
         "labels": found.labels.tolist(),
+        "decisions": None if found.task is None else found.decisions.tolist(),
         "accuracy": accuracy,
         "images_per_second": found.images_per_second,
         "cycles_per_image": found.cycles_per_image,

@@ -294,6 +294,7 @@ def command(
                     "float": trained.float_accuracy,
                     "quantized": trained.quantized_accuracy,
                 },
+                "report": trained.report,
                 "out": str(out),
             }
         )
@@ -342,7 +343,7 @@ def _show_report(report: Mapping[str, Any] | None, names: Sequence[str] | None =
     from spikeloom.sw.tasks.report import lines_of
 
     for line in lines_of(report or {}, names):
-        click.echo(line)
+        say(line)
 
 
 def _is_recipe(target: str) -> bool:

@@ -16,7 +16,7 @@ from spikeloom.sw.conversion.reference import reference
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, ConversionError
 from spikeloom.sw.golden import Golden, check_images
-from spikeloom.sw.graph import copied
+from spikeloom.sw.graph import copied, taking_rows
 from spikeloom.sw.network import DirectInput, Network
 from spikeloom.sw.quantized.prepare import META, activations_of
 from spikeloom.sw.tasks import Classes, Values, of_network
@@ -59,7 +59,7 @@ class Agreement:
 
     def __str__(self) -> str:
         lines = [
-            f"the integer network has the label of the prepared model on "
+            f"the integer network agrees with the prepared model on "
             f"{self.network_as_prepared} of {self.images} images"
         ]
         if self.counts_compared:
@@ -68,7 +68,7 @@ class Agreement:
             )
         if self.prepared_as_float is not None:
             lines.append(
-                f"the prepared model has the label of the float model on "
+                f"the prepared model agrees with the float model on "
                 f"{self.prepared_as_float} of {self.images} images"
             )
         return "; ".join(lines)
@@ -157,7 +157,8 @@ def agreement(
             )
     floats = None
     if original is not None and not isinstance(task, Values):
-        theirs = _outputs(copied(original).cpu().double().eval(), seen)
+        float_model = copied(original).cpu().double().eval()
+        theirs = _outputs(taking_rows(float_model, tuple(meta["input_shape"])), seen)
         floats = int(task.same(real.decide(theirs), labels).sum())
     return Agreement(len(integers), same, compared, differing, floats)
 

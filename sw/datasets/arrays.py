@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
 
 #: Ways in which the axes of images can be meant. "auto" takes the one that the shape shows.
-LAYOUTS = ("auto", "NCHW", "NHWC", "NHW", "NCL")
+LAYOUTS = ("auto", "NCHW", "NHWC", "NHW", "NCL", "NF")
 #: Differences from a multiple of 1/255, in steps of it, that float32 and float16 make.
 _NEAR = 0.07
 #: Images per class that make a label's absence from the labels look like a mistake.
@@ -214,9 +214,12 @@ def _no_integers(array: Array, name: str, tensor: bool) -> DataError:
     if low >= 0 and high < 1 << MAX_INPUT_BITS and np.array_equal(array, np.rint(array)):
         wide = cast if high < 256 else cast.replace("uint8", "int32")
         return DataError(f"{found}, all of them whole numbers: say images.{wide}")
+    peak, top, kind = (max(-low, high), 127, "int8") if low < 0 else (high, 255, "uint8")
+    cast = f"to(torch.{kind})" if tensor else f"astype('{kind}')"
     return DataError(
         f"{found}, but must be integers: give the pixels as they were before they were "
-        f"normalised, as uint8; or say how they were, pixels=Pixels.normalised(mean, std)"
+        f"normalised, as uint8; or say how they were, pixels=Pixels.normalised(mean, std); or, of "
+        f"measured values, (images / {peak:.4g} * {top}).round().{cast}, the same for all splits"
     )
 
 
@@ -227,7 +230,7 @@ def _arranged(array: Array, name: str, layout: str, tensor: bool) -> Array:
     turned = f"images.{'permute' if tensor else 'transpose'}(0, 3, 1, 2)"
     if layout == "auto":
         layout = _layout(array, name, turned)
-    if array.ndim != (4 if len(layout) == 4 else 3):
+    if array.ndim != len(layout):
         raise DataError(
             f"images of {name} have the shape {array.shape}, which is not {', '.join(layout)}: "
             f"leave the layout out"
@@ -236,6 +239,8 @@ def _arranged(array: Array, name: str, layout: str, tensor: bool) -> Array:
         return array.transpose(0, 3, 1, 2)
     if layout == "NHW":
         return array[:, None]
+    if layout == "NF":
+        return array[:, :, None, None]
     return array[:, :, None] if layout == "NCL" else array
 
 
@@ -268,10 +273,7 @@ def _layout(array: Array, name: str, turned: str) -> str:
             f"length)"
         )
     if array.ndim == 2:
-        raise DataError(
-            f"{found}: images have channels, height and width; for plain features, "
-            f"images.reshape(-1, 1, 1, {array.shape[1]}) and nn.Flatten() first in the model"
-        )
+        return "NF"
     if array.ndim == 5:
         raise DataError(
             f"{found}: a time axis is for event data, which from_events takes as events; "

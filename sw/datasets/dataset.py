@@ -140,7 +140,8 @@ class Dataset:
         images : array, tensor or list of integers
             Of shape (N, channels, height, width); or (N, size, size) for square grey images; or
             (N, channels, length) for signals, which are kept as (N, channels, 1, length), if they
-            have at most 16 channels and are at least four times as long. A memory map
+            have at most 16 channels and are at least four times as long; or (N, features), which
+            are kept as (N, features, 1, 1). A memory map
             (``numpy.load(path, mmap_mode="r")``) is read when images are asked for, so that it
             need not fit into memory. Negative integers make pixels signed. With ``pixels``, real
             numbers as the model sees them are taken, too, and rounded to the nearest pixels.
@@ -163,9 +164,9 @@ class Dataset:
         pixels : Pixels, optional
             All of this, in place of ``bits`` and ``scale``: ``Pixels.normalised(mean, std)`` if the
             model takes images that are normalised so.
-        layout : {"auto", "NCHW", "NHWC", "NHW", "NCL"}
+        layout : {"auto", "NCHW", "NHWC", "NHW", "NCL", "NF"}
             The meaning of the axes, where their lengths do not show it: number of the image,
-            channels, height and width, or the length of a signal.
+            channels, height and width, or the length of a signal, or features.
         task : {"classes", "labels", "values"}, optional
             Meaning of the labels, where their type and shape do not show it: one class of several,
             several labels at once, or real values.

@@ -206,12 +206,18 @@ def images_to_run(
     return found.images_for(source), found.labels
 
 
-def first_images(name: str, source: Input, number: int, root: str | Path | None = None) -> IntArray:
+def first_images(
+    name: str,
+    source: Input,
+    number: int,
+    root: str | Path | None = None,
+    task: str | None = None,
+) -> IntArray:
     """Return the first images of :func:`images_to_run`, at least one.
 
     Parameters
     ----------
-    name, source, root
+    name, source, root, task
         As for :func:`images_to_run`.
     number : int
         Number of images, at least 1. There are fewer if the split has fewer.
@@ -221,5 +227,5 @@ def first_images(name: str, source: Input, number: int, root: str | Path | None 
     array of int64, shape (number, channels, height, width)
         With the time axis behind the number, if the input has one.
     """
-    images, _ = images_to_run(name, source, root)
+    images, _ = images_to_run(name, source, root, task)
     return np.asarray(images[:number], np.int64)

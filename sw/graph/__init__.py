@@ -16,6 +16,7 @@ from spikeloom.sw.graph.layers import LayerSpec, Rectifier
 from spikeloom.sw.graph.pooling import Pooling
 from spikeloom.sw.graph.pruning import copied, copyable, mask_of
 from spikeloom.sw.graph.reports import NodeReport, RefusalError
+from spikeloom.sw.graph.rows import taking_rows
 from spikeloom.sw.graph.rules import keep_whole, rule
 from spikeloom.sw.graph.shortcuts import weighted_shortcuts
 from spikeloom.sw.graph.summary import LayerSummary, layers_in_hardware
@@ -68,6 +69,7 @@ __all__ = [
     "mask_of",
     "relay",
     "rule",
+    "taking_rows",
     "trace",
     "weighted_shortcuts",
     "without_end",

@@ -25,6 +25,7 @@ from spikeloom.sw.graph import (  # noqa: F401  # they enter their rules
 from spikeloom.sw.graph.context import Context
 from spikeloom.sw.graph.layers import LayerSpec
 from spikeloom.sw.graph.reports import NodeReport, RefusalError, describe
+from spikeloom.sw.graph.rows import smaller_shapes
 from spikeloom.sw.graph.rules import apply_rule
 from spikeloom.sw.graph.tracing import WHERE
 from spikeloom.sw.graph.values import Affine
@@ -122,7 +123,9 @@ def analyse(
     module : fx.GraphModule
         From :func:`.trace` or :func:`spikeloom.sw.quantized.prepare`.
     input_shape : tuple of int, optional
-        Shape of one image. Without it, nothing that depends on shapes is checked.
+        Shape of one image. Without it, nothing that depends on shapes is checked. An image
+        (C, 1, L) is also taken for a signal (C, L), and one (C, 1, 1) for features (C,), by a model
+        that takes nothing else; the module then reshapes its input.
     task : str, optional
         Meaning of the outputs, a name of a :class:`~spikeloom.sw.tasks.Task`; models with a single
         output need it.
@@ -130,7 +133,7 @@ def analyse(
     shapes: dict[str, tuple[int, ...]] = {}
     failure: NodeReport | None = None
     if input_shape is not None:
-        shapes, failure = _propagate(module, tuple(input_shape))
+        shapes, failure = _shapes(module, tuple(input_shape))
     used = _used(module.graph)
     context = Context(module, shapes, used, task)
     reports = [_judge(context, node, node in used) for node in module.graph.nodes]
@@ -196,6 +199,30 @@ def _used(graph: fx.Graph) -> set[fx.Node]:
                 used.add(source)
                 pending.append(source)
     return used
+
+
+def _shapes(
+    module: fx.GraphModule, input_shape: tuple[int, ...]
+) -> tuple[dict[str, tuple[int, ...]], NodeReport | None]:
+    """Return the result of :func:`_propagate`, of a model of signals or features in place.
+
+    An image of one row is then reshaped to the signal, or to the features, that the model takes.
+    """
+    shapes, failure = _propagate(module, input_shape)
+    for shape in () if failure is None else smaller_shapes(input_shape):
+        if _propagate(module, shape)[1] is None:
+            _insert_reshape(module, shape)
+            return _propagate(module, input_shape)
+    return shapes, failure
+
+
+def _insert_reshape(module: fx.GraphModule, shape: tuple[int, ...]) -> None:
+    """Let a module reshape each image to ``shape`` before all else."""
+    image = next(node for node in module.graph.nodes if node.op == "placeholder")
+    with module.graph.inserting_after(image):
+        taken = module.graph.call_method("reshape", (image, -1, *shape))
+    image.replace_all_uses_with(taken, lambda reader: reader is not taken)
+    module.recompile()
 
 
 def _propagate(

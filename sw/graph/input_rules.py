@@ -164,7 +164,8 @@ def _normalised(
     assert isinstance(value, Tap)
     shape = context.shape(source)
     factors, shifts = _per_channel(factor, shape), _per_channel(shift, shape)
-    if value.flat and max(len(factors), len(shifts)) > 1:
+    number = max(len(factors), len(shifts))
+    if value.flat and number > 1 and not _single_pixels(context, source):
         raise RefusalError("normalises by channel behind flattening: do it ahead of nn.Flatten()")
     if not all(factors):
         raise RefusalError("multiplies a channel of the input by 0: leave that channel out")
@@ -172,6 +173,15 @@ def _normalised(
     context.normalising[node.name] = source.name
     context.note = "normalises the input: part of the description of its pixels, and fixed"
     return replace(value, affine=affine.then(factors, shifts))
+
+
+def _single_pixels(context: Context, node: fx.Node) -> bool:
+    """Return whether the features of a flat node are the channels of images of one pixel."""
+    image = next(x for x in node.graph.nodes if x.op == "placeholder")
+    shape, features = context.shape(image), context.shape(node)
+    if shape is None or features is None:
+        return False
+    return len(features) == 1 and features[0] == shape[0]
 
 
 def _per_channel(values: Tensor | float, shape: tuple[int, ...] | None) -> tuple[float, ...]:

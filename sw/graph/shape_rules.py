@@ -16,7 +16,15 @@ from spikeloom.sw.graph.input_rules import arithmetic
 from spikeloom.sw.graph.pool_rules import flattened
 from spikeloom.sw.graph.reports import RefusalError
 from spikeloom.sw.graph.rules import TAKE_GROUPS, options_of, refuse_groups, rule
-from spikeloom.sw.graph.values import SCALAR, UNKNOWN, Joined, Pending, Tap, Value
+from spikeloom.sw.graph.values import (
+    SCALAR,
+    UNKNOWN,
+    Joined,
+    Pending,
+    Tap,
+    Value,
+    map_shape,
+)
 
 _VIEWS = (
     nn.Flatten,
@@ -26,6 +34,9 @@ _VIEWS = (
     "reshape",
     torch.reshape,
     "squeeze",
+    torch.squeeze,
+    "unsqueeze",
+    torch.unsqueeze,
     nn.Unflatten,
     "unflatten",
 )
@@ -35,12 +46,14 @@ TAKE_GROUPS.update((*_VIEWS, *_KEEP))
 
 @rule(*_VIEWS)
 def _flatten(context: Context, node: fx.Node, module: nn.Flatten | None) -> Value:
+    value, shape, before = context.input_value(node), context.shape(node), context.input_shape(node)
+    if isinstance(value, (Tap, Joined, Pending)) and _same_map(shape, before):
+        context.note = "left out: a signal is a map of one row"
+        return value
     groups = regrouped(context, node)
     if groups is not None:
         return groups
     refuse_groups(context, node)
-    value = context.input_value(node)
-    shape, before = context.shape(node), context.input_shape(node)
     if shape is not None and before is not None:
         # With all shapes known, the result says more than the arguments.
         flattens = len(shape) == 1 and shape == (math.prod(before),)
@@ -58,6 +71,13 @@ def _flatten(context: Context, node: fx.Node, module: nn.Flatten | None) -> Valu
         return value
     context.note = "row by row, channel by channel"
     return flattened(value, None if before is None else math.prod(before[1:]))
+
+
+def _same_map(shape: tuple[int, ...] | None, before: tuple[int, ...] | None) -> bool:
+    """Return whether a signal becomes a map of one row, or the other way round."""
+    if shape is None or before is None or shape == before:
+        return False
+    return map_shape(shape) == map_shape(before)
 
 
 def _remedy(before: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> str:

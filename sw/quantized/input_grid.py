@@ -50,6 +50,7 @@ class InputGrid(nn.Module):
     def __init__(self, pixels: Pixels, affine: Affine | None = None) -> None:
         super().__init__()
         self.pixels = pixels
+        self.affine = affine
         number = len(pixels.scales)
         identity = Affine((1.0,) * number, (0.0,) * number)
         chain = identity if affine is None else identity.then(affine.factors, affine.shifts)
@@ -98,7 +99,7 @@ def insert_grid(
     layers : tuple of LayerSpec
         Of the model.
     normalising : mapping of str to str
-        Nodes that normalise the input.
+        Nodes that normalise the input, in order, and the node that each of them reads.
 
     Raises
     ------
@@ -117,8 +118,11 @@ def insert_grid(
         call = graph.call_module(name, (image,))
     for reader in readers:
         reader.replace_input_with(image, call)
-    for name in normalising:
-        nodes[name].replace_all_uses_with(call)
+    # A reshape may stand in between: each node gives way to its own source.
+    sources = {image.name: call}
+    for name, source in normalising.items():
+        sources[name] = sources.get(source, nodes[source])
+        nodes[name].replace_all_uses_with(sources[name])
     for name in reversed(list(normalising)):
         graph.erase_node(nodes[name])
     for layer in layers:

@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph import (
+    Affine,
     Analysis,
     LayerSpec,
     NodeReport,
@@ -97,6 +98,7 @@ def prepare(
     learn: str | None = None,
     input_scale: float | None = None,
     pixels: Pixels | None = None,
+    affine: Affine | None = None,
     task: str | None = None,
 ) -> fx.GraphModule:
     """Return a copy of ``model`` with quantized activations and weights.
@@ -132,6 +134,10 @@ def prepare(
         then rounds its input to the nearest pixels. By default images are multiples of
         ``input_scale``; a model that normalises its input itself, or adds it to other values, is
         taken to be given pixels of 8 bits, as ``image / 255``.
+    affine : Affine, optional
+        The normalisation that the model does itself, if it is not the one that it does now: a
+        batch-norm ahead of the first layer has forgotten its statistics in a model that is built
+        anew. From :func:`.input_grid_of`.
     task : {"classes", "labels", "values"}, optional
         Meaning of the outputs, see :mod:`spikeloom.sw.tasks`: one class of several, several labels
         at once, or real values. A model with a single output needs it: with "classes", its sign
@@ -155,7 +161,7 @@ def prepare(
         raise UnsupportedError("the model is prepared already: prepare the original instead")
     analysis = analyse(trace(model), input_shape, _task(task)).require()
     module, layers = analysis.module, analysis.layers
-    described = _input_grid(analysis, pixels, input_scale, tuple(input_shape))
+    described = _input_grid(analysis, pixels, input_scale, affine, tuple(input_shape))
     if described is not None:
         input_scale = described.unit
         insert_grid(module, described, layers, analysis.normalising)
@@ -222,10 +228,11 @@ def _input_grid(
     analysis: Analysis,
     pixels: Pixels | None,
     input_scale: float | None,
+    affine: Affine | None,
     input_shape: tuple[int, ...],
 ) -> InputGrid | None:
     """Return the grid of a model's input; None if images are multiples of ``input_scale``."""
-    affine = analysis.affine()
+    affine = affine or analysis.affine()
     added = any(
         synapse.target is None and synapse.tap.source == INPUT
         for layer in analysis.layers

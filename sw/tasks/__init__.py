@@ -12,6 +12,7 @@ from spikeloom.sw.tasks.task import (
     Labels,
     Task,
     Values,
+    name_of_network,
     of_network,
     require_task,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Labels",
     "Task",
     "Values",
+    "name_of_network",
     "of_network",
     "require_task",
 ]

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: Most classes whose confusion matrix is part of a report.
 MOST_CLASSES = 100
+#: Most lines on single labels or values.
+MOST_LINES = 16
 
 
 def of_classes(decided: Tensor, targets: Tensor, count: int) -> dict[str, Any]:
@@ -122,17 +124,32 @@ def lines_of(report: Mapping[str, Any], names: Sequence[str] | None = None) -> l
         lines.append(f"all labels right: {report['all_right']:.2%}".replace("%", " %"))
         lines.append(f"mean F1: {report['mean_f1']:.3f}")
         rows = zip(report["label_accuracy"], report["label_f1"], strict=True)
-        lines += [
-            f"label {_name(names, number)}: accuracy {share:.2%}, F1 {f1:.3f}".replace("%", " %")
-            for number, (share, f1) in enumerate(rows)
-        ]
+        lines += _shown(
+            [
+                f"label {_name(names, number)}: accuracy {share:.2%}, F1 {f1:.3f}".replace(
+                    "%", " %"
+                )
+                for number, (share, f1) in enumerate(rows)
+            ],
+            "labels",
+        )
     if "r2" in report:
         rows = zip(report["mean_absolute_error"], report["r2"], strict=True)
-        lines += [
-            f"value {_name(names, number)}: mean absolute error {error:.4g}, R² {r2:.4f}"
-            for number, (error, r2) in enumerate(rows)
-        ]
+        lines += _shown(
+            [
+                f"value {_name(names, number)}: mean absolute error {error:.4g}, R² {r2:.4f}"
+                for number, (error, r2) in enumerate(rows)
+            ],
+            "values",
+        )
     return lines
+
+
+def _shown(lines: list[str], what: str) -> list[str]:
+    """Return lines of labels or values, of which a feature map has too many for people."""
+    if len(lines) <= MOST_LINES:
+        return lines
+    return [*lines[: MOST_LINES - 1], f"and {len(lines) - MOST_LINES + 1} more {what}"]
 
 
 def _confusion(rows: Sequence[Sequence[int]], names: Sequence[str] | None) -> list[str]:

@@ -260,6 +260,18 @@ def require_task(name: str) -> str:
     return Task.member(name, ConfigError, f"no task is called {name!r}; there are").name
 
 
+def name_of_network(about: Mapping[str, Any]) -> str | None:
+    """Return the name of the task of a network by its ``about``; None if it says nothing.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`of_network`.
+    """
+    task = of_network(about)
+    return None if task is None else task.name
+
+
 def of_network(about: Mapping[str, Any]) -> Task | None:
     """Return the task of a network by its ``about``; None if it says nothing.
 

@@ -17,9 +17,11 @@ from torch import Tensor, fx, nn
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, replacing, require_version
+from spikeloom.sw.graph import Affine
 from spikeloom.sw.models.spec import build_model, load_model_class
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.quantized import activations_of, prepare, settle
+from spikeloom.sw.quantized.input_grid import input_grid_of
 from spikeloom.sw.quantized.prepare import DEFAULT_WEIGHT_BITS, META, layers_of, task_of
 from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.spiking import SpikingNetwork, spiking
@@ -80,6 +82,7 @@ def save(trained: Trained, path: str | Path) -> None:
             "bits": meta.get("input_bits"),
             "scale": meta.get("input_scale"),
             **({"pixels": meta["pixels"].as_dict()} if "pixels" in meta else {}),
+            **_normalisation(prepared),
         },
         "timesteps": timesteps(prepared),
         "weight_bits": weight_bits(prepared),
@@ -126,6 +129,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
             weight_bits=header["weight_bits"],
             input_scale=described.get("scale") if pixels is None else None,
             pixels=pixels,
+            affine=_affine(described),
             task=header.get("task"),
         )
         # The weights of the float model are in no file.
@@ -184,6 +188,22 @@ def weight_bits(prepared: fx.GraphModule) -> dict[str, int]:
         layer.name: getattr(weights_of(prepared, layer.synapses[0]), "bits", DEFAULT_WEIGHT_BITS)
         for layer in layers_of(prepared)
     }
+
+
+def _normalisation(prepared: fx.GraphModule) -> dict[str, Any]:
+    """Return the normalisation that a model does itself, as the key "affine", if it does one.
+
+    It is no part of the tensors, and a batch-norm that is built anew has forgotten its statistics.
+    """
+    grid = input_grid_of(prepared)
+    if grid is None or grid.affine is None:
+        return {}
+    return {"affine": {"factors": grid.affine.factors, "shifts": grid.affine.shifts}}
+
+
+def _affine(described: Mapping[str, Any]) -> Affine | None:
+    affine = described.get("affine")
+    return None if affine is None else Affine(tuple(affine["factors"]), tuple(affine["shifts"]))
 
 
 def _describe_input(prepared: fx.GraphModule, described: dict[str, Any]) -> None:

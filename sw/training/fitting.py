@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import DataError
-from spikeloom.sw.graph import without_end
+from spikeloom.sw.graph import copyable, taking_rows, without_end
 from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Percentile, staged
@@ -26,6 +26,7 @@ from spikeloom.sw.tasks import CLASSES
 from spikeloom.sw.training.loop import Epoch, Loop
 from spikeloom.sw.training.measure import evaluate, labels_of
 from spikeloom.sw.training.options import FitOptions
+from spikeloom.sw.training.standard import Standard
 from spikeloom.sw.training.trained import Trained
 
 _LOG = logging.getLogger(__name__)
@@ -157,24 +158,35 @@ def train(
     require_classes(model, data)
     # A softmax or sigmoid at the end is left out, in training, too: losses take logits.
     bare = without_end(model, data.shape, data.task)
+    # Real values of any size are learned as values of mean 0 and variance 1.
+    standard = Standard.of(bare, data, options.get("loss"))
+    seen = data
+    if standard is not None:
+        seen = standard.applied(data)
+        standard.enter(bare, data, pretrained=epochs == 0)
     with shown(progress) as bars:
         common: dict[str, Any] = {"progress": bars or False, "seed": seed, **options}
         if epochs:
-            fit(bare, data, epochs=epochs, lr=lr, title="float ANN", **common)
-            if bare is not model:
-                model.load_state_dict(bare.state_dict(), strict=False)
-                model.eval()
-        float_accuracy = evaluate(bare, test) if test is not None else None
+            fit(bare, seen, epochs=epochs, lr=lr, title="float ANN", **common)
+            _copy_weights(bare, model)
+        float_accuracy = None
+        if test is not None:
+            float_accuracy = evaluate(bare, test if standard is None else standard.applied(test))
         prepared = prepare_for(model, data, seed=seed, **choices)
         if tune_epochs:
             fit(
                 prepared,
-                data,
+                seen,
                 epochs=tune_epochs,
                 lr=tune_lr,
                 title="quantized ANN",
                 **(common | {"teacher": bare}),
             )
+        if standard is not None:
+            standard.leave(bare)
+            standard.leave(prepared)
+            _copy_weights(bare, model)
+            prepared.meta[META]["original"] = copyable(model)
         prepared.eval()
         quantized_accuracy = found = None
         if test is not None:
@@ -192,6 +204,13 @@ def train(
         quantized_accuracy=quantized_accuracy,
         report=found,
     )
+
+
+def _copy_weights(bare: nn.Module, model: nn.Module) -> None:
+    """Give a model the weights of its copy that returns logits, if it has one."""
+    if bare is not model:
+        model.load_state_dict(bare.state_dict(), strict=False)
+        model.eval()
 
 
 def prepare_for(
@@ -288,7 +307,7 @@ def require_classes(model: nn.Module, data: Dataset) -> None:
     training = model.training
     model.eval()
     with torch.no_grad():
-        logits = model(data.head(1).inputs().to(device_of(model)))
+        logits = taking_rows(model, data.shape)(data.head(1).inputs().to(device_of(model)))
     model.train(training)
     outputs = logits.shape[1]
     if data.task != CLASSES and outputs != data.classes:

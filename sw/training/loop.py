@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from spikeloom.sw.datasets import DataLike, as_dataset
 from spikeloom.sw.diagnostics import LayerHealth, Monitor
 from spikeloom.sw.errors import ConfigError, DataError
-from spikeloom.sw.graph import copied
+from spikeloom.sw.graph import copied, taking_rows
 from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training.augment import Augmentation
@@ -152,7 +152,7 @@ class Loop:
         self.teacher = None
         if teacher is not None:
             frozen = copied(teacher).eval().requires_grad_(False)
-            self.teacher = self.engine.place(frozen)
+            self.teacher = taking_rows(self.engine.place(frozen), data.shape)
         self.averaged = copied(model).eval() if options.average else None
         groups = param_groups(
             model,
@@ -163,7 +163,9 @@ class Loop:
         )
         self.optimizer = optimizer(groups, options)
         self.schedule = Schedule(self.optimizer, options, self.batches)
-        self.wrapped_model, self.wrapped_optimizer = self.engine.setup(model, self.optimizer)
+        self.wrapped_model, self.wrapped_optimizer = self.engine.setup(
+            taking_rows(model, data.shape), self.optimizer
+        )
         self.generator = torch.Generator().manual_seed(seed)
         self.streams: dict[str, Tensor] = {}
 

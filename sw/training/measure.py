@@ -12,7 +12,7 @@ from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
 from spikeloom.sw.datasets.dataset import Indices
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.graph import copied
+from spikeloom.sw.graph import copied, taking_rows
 from spikeloom.sw.network import Network
 from spikeloom.sw.quantized.prepare import device_of
 from spikeloom.sw.spiking import SpikingNetwork
@@ -37,6 +37,7 @@ def measure(
     """
     training = model.training
     model.eval()
+    taking = taking_rows(model, data.shape)
     targets, task = data.targets(), data.meaning
     mine = torch.arange(engine.rank, len(data), engine.world)
     sums = torch.zeros(2, dtype=torch.float64, device=engine.device)
@@ -45,7 +46,7 @@ def measure(
             images = data.real(pixels_for(model, data, batch).to(engine.device))
             if channels_last and images.ndim == 4:
                 images = images.contiguous(memory_format=torch.channels_last)
-            logits, labels = model(images), targets[batch].to(engine.device)
+            logits, labels = taking(images), targets[batch].to(engine.device)
             sums[0] += task.loss(logits, labels)
             sums[1] += task.score(logits, labels)
     model.train(training)
@@ -69,12 +70,13 @@ def labels_of(
         model = copied(model).to(dtype)
     training = model.training
     model.eval()
+    taking = taking_rows(model, data.shape)
     # Images are scaled in the target precision: 1/255 in float32 is another number.
     labels, task = [], data.meaning
     with torch.no_grad():
         for first in range(0, len(data), batch_size):
             batch = pixels_for(model, data, slice(first, first + batch_size))
-            labels.append(task.decide(model(data.real(batch.to(device), dtype))).cpu())
+            labels.append(task.decide(taking(data.real(batch.to(device), dtype))).cpu())
     model.train(training)
     return torch.cat(labels)
 

@@ -288,9 +288,10 @@ def test_a_layer_named_twice() -> None:
 def test_shapes() -> None:
     assert parse_shape("1,8,8") == parse_shape("1x8x8") == parse_shape("(1, 8, 8)") == (1, 8, 8)
     assert parse_shape("64") == (64,)
+    assert parse_shape("6,100") == (6, 100)
 
 
-@pytest.mark.parametrize("text", ["", "1,8", "1,8,0", "1,8,8,8", "a,b,c", "-1"])
+@pytest.mark.parametrize("text", ["", "1,", "1,8,0", "1,8,8,8", "a,b,c", "-1"])
 def test_bad_shapes(text: str) -> None:
     with pytest.raises(ConfigError, match="a shape is channels,height,width"):
         parse_shape(text)
@@ -354,4 +355,4 @@ def test_check_of_no_model(model_file: Path, spec: str, message: str) -> None:
 
 
 def test_check_of_a_bad_shape(model_file: Path) -> None:
-    assert "a shape is" in error_of("check", f"{model_file}:Net", "--input-shape", "1,8")
+    assert "a shape is" in error_of("check", f"{model_file}:Net", "--input-shape", "1,8,")

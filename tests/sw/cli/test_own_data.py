@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,47 @@ def test_images_without_labels_are_run(folder: Path, tmp_path: Path) -> None:
     ran = run("run", net, "--target", "golden", "--data", tmp_path / "some.npy")
     assert "9 images on the golden model" in ran.output
     assert "labels: " in ran.output
+
+
+VALUES = """
+import numpy as np
+from torch import nn
+def table():
+    x = np.random.default_rng(0).integers(0, 256, (60, 4)).astype("uint8")
+    return x, x.sum(1).astype(float)  # whole numbers, which could be classes
+def net():
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+"""
+
+
+def test_a_table_of_whole_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(VALUES)
+    refused = run("data", "own.py:table")
+    assert refused.exit_code == 2
+    assert "say task='values' if they are real values" in refused.output
+    shown = run("data", "own.py:table", "--task", "values")
+    assert shown.output.split("\n")[3].split() == ["train", "48", "1", "4x1x1", "8"]
+    options = ("--data", "own.py:table", "--epochs", 8, "--tune-epochs", 4)
+    trained = run(
+        "train", "own.py:net", *options, "--task", "values", "--out", "t.safetensors", "--json"
+    )
+    content = json.loads(trained.stdout)
+    assert content["report"]["r2"] == [pytest.approx(content["accuracy"]["quantized"])]
+    converted = run("convert", "t.safetensors", "--out", "net.safetensors")
+    assert "checked on 12 test images of own.py:table: the integer network agrees" in (
+        converted.output.replace("\n", " ")
+    )
+    # The network's task is that of the data: for every command, whole numbers are values.
+    ran = run("run", "net.safetensors", "--target", "golden", "--data", "own.py:table", "--json")
+    found = json.loads(ran.stdout)
+    assert np.shape(found["decisions"]) == (12, 1)
+    assert found["accuracy"] == pytest.approx(content["accuracy"]["quantized"], abs=1e-3)
+    inspected = run("inspect", "net.safetensors", "--data", "own.py:table")
+    assert "clock cycles per image, for 12 of own.py:table" in inspected.output
+    assert re.search(r"\naccuracy: float -?\d\.\d+, quantized ", inspected.output)
+    network = contract.load("net.safetensors")
+    assert len(build._images(network, "own.py:table", None, 5).pixels) == 5
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -106,9 +106,7 @@ def test_normalised_images_of_few_bits_from_training_to_the_golden_model(tmp_pat
     told = call("train", "digits-mlp", *data, *short, "--out", trained)
     quantized = re.search(r"quantized ANN ([\d.]+)", told)
     checked = call("convert", trained, "--out", net)
-    assert (
-        "checked on 64 test images of digits: the integer network has the label of the" in checked
-    )
+    assert "checked on 64 test images of digits: the integer network agrees with the" in checked
     assert "on 64 of 64 images; 0 of" in checked
     network = contract.load(net)
     # The largest of 5 bits, 31, is 31/16, and so a step of 3 bits 31/16/7: 0.3 is 1.08 of them.

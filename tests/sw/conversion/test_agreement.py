@@ -69,8 +69,8 @@ def test_the_float_model_is_that_of_prepare_or_another() -> None:
 def test_it_is_told_in_words() -> None:
     found = Agreement(30, 29, 600, 3, 28)
     assert str(found) == (
-        "the integer network has the label of the prepared model on 29 of 30 images; 3 of 600 "
-        "counts of spikes differ; the prepared model has the label of the float model on 28 of 30 "
+        "the integer network agrees with the prepared model on 29 of 30 images; 3 of 600 "
+        "counts of spikes differ; the prepared model agrees with the float model on 28 of 30 "
         "images"
     )
     assert "float" not in str(Agreement(30, 29, 0, 0, None))

@@ -65,6 +65,9 @@ def test_layouts_that_the_shape_shows() -> None:
     signals = np.arange(4 * 2 * 8, dtype=np.int16).reshape(4, 2, 8)
     assert data_of(signals).shape == (2, 1, 8)
     assert np.array_equal(data_of(signals).images[:, :, 0], signals)
+    features = np.arange(20).reshape(4, 5)
+    assert data_of(features).shape == (5, 1, 1)
+    assert np.array_equal(data_of(features).images[:, :, 0, 0], features)
     grey = PIXELS[:, 0]
     assert data_of(grey).shape == (1, 3, 3)
     assert np.array_equal(data_of(grey).images[:, 0], grey)
@@ -76,6 +79,7 @@ def test_layouts_that_are_chosen() -> None:
     assert data_of(last, layout="NCHW").take([1, 0]).shape == (6, 5, 3)
     assert data_of(last[..., 0], layout="NHW").shape == (1, 6, 5)
     assert data_of(last[..., 0], layout="NCL").shape == (6, 1, 5)
+    assert data_of(last[..., 0, 0], layout="NF").shape == (6, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,6 @@ def test_layouts_that_are_chosen() -> None:
         (np.zeros((4, 32, 32, 3), np.uint8), r"before height and width: images\.transpose\(0, 3,"),
         (torch.zeros(4, 8, 8, 1, dtype=torch.uint8), r"images\.permute\(0, 3, 1, 2\); or say"),
         (np.zeros((4, 49, 10), int), r"images\[:, None\] .* signals are images\[:, :, None\]"),
-        (np.zeros((4, 20), int), r"\(4, 20\): .* images\.reshape\(-1, 1, 1, 20\) and nn\.Flatten"),
         (np.zeros((4, 5, 2, 3, 3), int), r"from_events .* images\.sum\(1\)"),
         (np.zeros(4, int), r"shape \(4,\), but must have the shape \(N, channels"),
         (np.zeros((0, 1, 2, 2), int), r"empty, of shape \(0, 1, 2, 2\)"),
@@ -94,7 +97,12 @@ def test_layouts_that_are_chosen() -> None:
         (PIXELS / 71, r"float64 from 0 to 1, .*\(they are no multiples"),
         (PIXELS.astype(np.float32), r"float32 from 0 to 71, all .*images\.astype\('uint8'\)"),
         (PIXELS * 100.0, r"from 0 to 7100, all .*images\.astype\('int32'\)"),
-        ((PIXELS - 30) / 7.3, "before they were normalised"),
+        ((PIXELS - 30.0) / 7.3, r"before they were normalised.*\(images / 5.616 \* 127\)"),
+        (PIXELS / 7.3, r"measured values, \(images / 9.726 \* 255\)\.round\(\)\.astype\('uint8'\)"),
+        (
+            torch.from_numpy(PIXELS) - 30.5,
+            r"\(images / 40.5 \* 127\)\.round.*torch\.int8\)",
+        ),
         (np.where(PIXELS == 50, np.nan, 0.5), r"hold nan at \(2, 1, 1, 2\): leave out the image 2"),
         (PIXELS.astype(str), r"are <U\d+ of shape \(4, 2, 3, 3\), but must be integers"),
         (PIXELS.astype(np.int32) - 70000, "pixel -70000, which does not fit 16 signed bits, -3"),
@@ -114,7 +122,8 @@ def test_images_that_are_refused(images: Any, message: str) -> None:
         (np.zeros((4, 32, 32, 3), np.uint8).transpose(0, 3, 1, 2), LABELS),
         (np.zeros((4, 49, 10), int)[:, None], LABELS),
         (np.zeros((4, 49, 10), int)[:, :, None], LABELS),
-        (np.zeros((4, 20), int).reshape(-1, 1, 1, 20), LABELS),
+        (((PIXELS - 30.0) / 7.3 / 5.616 * 127).round().astype("int8"), LABELS),
+        (((torch.from_numpy(PIXELS) - 30.5) / 40.5 * 127).round().to(torch.int8), LABELS),
         ((torch.from_numpy(PIXELS) / 255 * 255).round().to(torch.uint8), LABELS),
         (PIXELS, np.array(LABELS)[:, None].ravel()),
         (PIXELS, np.eye(3)[LABELS].argmax(1)),

@@ -249,3 +249,39 @@ class TestGuards:
             convert(prepared, input_scale=1)
         with pytest.raises(ConfigError, match="prepared for pixels, which enter as they are: use"):
             convert(prepared, input="count")
+
+
+def test_a_number_behind_a_flattening() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(48, 8), nn.Linear(8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(torch.relu(self.first((x.flatten(1) - 0.5) / 0.25)))
+
+    torch.manual_seed(0)
+    images = raw_images(Pixels(), shape=(3, 4, 4))
+    model = Net()
+    prepared = prepare(model, input_shape=(3, 4, 4), timesteps=64, weight_bits=16)
+    seen = Pixels().real(images)
+    initialise(prepared, seen)
+    with torch.no_grad():
+        assert (prepared(seen) - model(seen)).abs().max() < 0.1
+    network = convert(prepared, check=images)
+    assert isinstance(network.input, DirectInput)
+    assert network.input.zeros == (128, 128, 128)
+    assert network.about["agreement"]["network_as_prepared"] == len(images)
+
+
+def test_another_normalisation_than_the_model_has_now() -> None:
+    class Net(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.BatchNorm2d(3), conv_net())
+
+    known = Affine((2.0, 3.0, 4.0), (-1.0, -1.5, -0.5))
+    prepared = prepare(Net(), input_shape=SHAPE, affine=known)
+    grid = input_grid_of(prepared)
+    assert grid is not None
+    assert grid.affine == known
+    assert grid.zeros == (128, 128, 32)

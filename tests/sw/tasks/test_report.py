@@ -63,3 +63,13 @@ def test_lines_for_people() -> None:
     assert report.lines_of({"mean_absolute_error": [0.25], "r2": [0.5]}, ["mass"]) == [
         "value mass: mean absolute error 0.25, R² 0.5000"
     ]
+
+
+def test_a_feature_map_has_too_many_values_for_lines_of_their_own() -> None:
+    def lines(count: int) -> list[str]:
+        values = [0.5] * count
+        return report.lines_of({"mean_absolute_error": values, "r2": values})
+
+    assert len(lines(report.MOST_LINES)) == len(lines(256)) == report.MOST_LINES
+    assert lines(report.MOST_LINES)[-1].startswith(f"value {report.MOST_LINES - 1}: ")
+    assert lines(256)[-1] == f"and {256 - report.MOST_LINES + 1} more values"

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -14,6 +15,7 @@ from support.models import small
 from spikeloom.sw import models
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.network import DirectInput
 from spikeloom.sw.network import save as save_network
 from spikeloom.sw.network.file import METADATA_KEY
 from spikeloom.sw.quantized import SignedQCFS, initialise, prepare
@@ -44,6 +46,32 @@ def saved(tmp_path: Path) -> Path:
     path = tmp_path / "trained.safetensors"
     checkpoint.save(small.trained("digits-conv"), path)
     return path
+
+
+FIRST_NORM = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self):
+        norm = nn.BatchNorm1d(3, momentum=None)
+        super().__init__(norm, nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
+"""
+
+
+def test_the_normalisation_that_a_model_has_learned_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(FIRST_NORM)
+    spec = f"{tmp_path / 'own.py'}:Net"
+    images = np.random.default_rng(0).integers(90, 200, (64, 3)).astype(np.uint8)
+    data = (images, images[:, 0] > images[:, 1])
+    trained = train(checkpoint.build_model(spec), data, epochs=4, tune_epochs=2, spec=spec)
+    checkpoint.save(trained, tmp_path / "trained.safetensors")
+    loaded = checkpoint.load(tmp_path / "trained.safetensors")
+    network = convert(trained.model)
+    assert convert(loaded.model) == network
+    assert isinstance(network.input, DirectInput)
+    assert all(90 < zero < 200 for zero in network.input.zeros)
+    inputs = torch.from_numpy(images)[:, :, None, None] / 255
+    with torch.no_grad():
+        assert torch.equal(loaded.model(inputs), trained.model(inputs))
 
 
 def test_everything_comes_back(saved: Path) -> None:
