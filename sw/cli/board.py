@@ -16,7 +16,7 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import data_options
 from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
-from spikeloom.sw.cli.images import read_images
+from spikeloom.sw.cli.images import ImageOptions
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import say, working
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
@@ -153,7 +153,7 @@ def _images(
     import numpy as np
 
     if data is not None:
-        images, _ = read_images(network.input, data, root, None, None, number)
+        images, _ = ImageOptions(data, root, limit=number).read(network.input)
         return np.asarray(images, np.int64)
     from spikeloom.hw.build import Images
 

@@ -10,7 +10,7 @@ import click
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import parse_stalls, percent
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
-from spikeloom.sw.cli.images import image_options, read_images, require_choice
+from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import bars, json_option, print_json, say
 from spikeloom.sw.cli.simulation import show
@@ -59,11 +59,7 @@ from spikeloom.sw.progress import StageBars
 def command(
     ctx: click.Context,
     network: contract.Network,
-    data: str | None,
-    data_root: Path | None,
-    image_file: Path | None,
-    label_file: Path | None,
-    limit: int | None,
+    images: ImageOptions,
     hardware: HardwareOptions,
     verilog: Path | None,
     stalls: str,
@@ -86,7 +82,7 @@ def command(
         spikeloom cosim net.safetensors --images mine.npy --verilog build/net.v
         spikeloom cosim net.safetensors --data mnist --data-root ~/mnist --report report.json
     """
-    require_choice(data, image_file, label_file)
+    images.require()
     if verilog is not None and hardware != HardwareOptions():
         raise ConfigError(
             "--verilog is generated already: leave out --lanes, --events, --slots and --time"
@@ -100,26 +96,18 @@ def command(
     from spikeloom.sw.tasks import of_network
 
     task = of_network(network.about)
-    images, labels = read_images(
-        network.input,
-        data,
-        data_root,
-        image_file,
-        label_file,
-        limit,
-        None if task is None else task.name,
-    )
+    pixels, labels = images.read(network.input, task)
 
     from spikeloom.sim import cosimulate
     from spikeloom.sim.design import Design
     from spikeloom.sw.golden import check_images
 
-    check_images(network, images)  # before the build, which takes half a minute
+    check_images(network, pixels)  # before the build, which takes half a minute
 
     with bars() as progress:
         report = cosimulate(
             network,
-            images,
+            pixels,
             labels=labels if task is None else None,
             config=None if verilog else config,
             design=Design.load(verilog) if verilog else None,

@@ -10,7 +10,7 @@ import click
 
 from spikeloom.sw.cli.common import percent, shape_text, table
 from spikeloom.sw.cli.completion import completing
-from spikeloom.sw.cli.images import image_options, read_images, require_choice
+from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import committed, networks_in_help, open_network
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
 from spikeloom.sw.errors import ConfigError, LinkError
@@ -94,11 +94,7 @@ def command(
     baud: int | None,
     patience: float | None,
     target: str,
-    data: str | None,
-    data_root: Path | None,
-    image_file: Path | None,
-    label_file: Path | None,
-    limit: int | None,
+    images: ImageOptions,
     counters: bool,
     counts: tuple[str, ...],
     build_dir: Path,
@@ -138,7 +134,7 @@ def command(
         options = {"build_dir": build_dir}
     if counters and target == "golden":
         raise ConfigError("the golden model has no counters: take --target sim, or a board")
-    require_choice(data, image_file, label_file)
+    images.require()
 
     from spikeloom.sw import inference
 
@@ -146,18 +142,10 @@ def command(
     if counters and target == "board":
         contents.require_counters()
     task = contents.task
-    images, labels = read_images(
-        contents.input,
-        data,
-        data_root,
-        image_file,
-        label_file,
-        limit,
-        None if task is None else task.name,
-    )
+    pixels, labels = images.read(contents.input, task)
     with bars() as progress:
         found = inference.run(
-            images,
+            pixels,
             opened,
             target,
             counts=counts,
