@@ -158,7 +158,7 @@ def prepare(
     described = _input_grid(analysis, pixels, input_scale, tuple(input_shape))
     if described is not None:
         input_scale = described.unit
-        insert_grid(module, described, layers, analysis.normalising)
+        insert_grid(module, described.to(device_of(module)), layers, analysis.normalising)
     sources: dict[str, Activation | float | None] = {INPUT: input_scale}
     names = [layer.name for layer in layers]
     steps = dict.fromkeys(names, DEFAULT_TIMESTEPS)
