@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
-from spikeloom.sw.datasets.dataset import Indices
+from spikeloom.sw.datasets.labelled import Indices
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.graph import copied
