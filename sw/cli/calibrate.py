@@ -150,7 +150,7 @@ def command(
     from spikeloom.sw import datasets
     from spikeloom.sw.calibration import calibrate
     from spikeloom.sw.conversion import convert
-    from spikeloom.sw.quantized.prepare import task_of
+    from spikeloom.sw.quantized.prepared import task_of
     from spikeloom.sw.spiking import SpikingNetwork, spiking
     from spikeloom.sw.training import checkpoint
 

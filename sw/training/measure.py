@@ -14,7 +14,7 @@ from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.graph import copied
 from spikeloom.sw.network import Network
-from spikeloom.sw.quantized.prepare import device_of
+from spikeloom.sw.quantized.prepared import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.tasks import CLASSES, of_network
 from spikeloom.sw.training.engine import Engine
