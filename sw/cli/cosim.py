@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import parse_stalls, percent
+from spikeloom.sw.cli.common import parse_stalls
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import bars, json_option, print_json, say
+from spikeloom.sw.cli.scores import score_text
 from spikeloom.sw.cli.simulation import show
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import write_text
 from spikeloom.sw.progress import StageBars
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from spikeloom.sw.network.record import IntArray
+    from spikeloom.sw.tasks import Task
 
 
 @click.command()
@@ -90,9 +99,6 @@ def command(
     probabilities = parse_stalls(stalls)
     config = hardware.config(debug=True, counters=True)
 
-    import numpy as np
-    import torch
-
     from spikeloom.sw.tasks import of_network
 
     task = of_network(network.about)
@@ -102,7 +108,10 @@ def command(
     from spikeloom.sim.design import Design
     from spikeloom.sw.golden import check_images
 
-    check_images(network, pixels)  # before the build, which takes half a minute
+    # Both before the build, which takes half a minute.
+    check_images(network, pixels)
+    shape = (len(pixels), network.classes)
+    score = None if task is None or labels is None else _scorer(task, labels, shape)
 
     with bars() as progress:
         report = cosimulate(
@@ -116,17 +125,32 @@ def command(
             seed=seed,
             progress=StageBars(progress),
         )
+    accuracy = report.accuracy if score is None else score(report.logits)
+    figures = report.as_dict() | {"accuracy": accuracy}
     if as_json:
-        print_json(report.as_dict())
+        print_json(figures)
     show(report)
-    if report.accuracy is not None:
-        say(f"accuracy of the hardware: {percent(report.accuracy)}")
-    elif task is not None and labels is not None:
-        decided = task.decide(torch.from_numpy(report.logits))
-        score = task.accuracy(decided, torch.as_tensor(np.asarray(labels)))
-        say(f"{task.figure} of the hardware: {score:.4f}")
+    if accuracy is not None:
+        figure = "accuracy" if task is None else task.figure
+        say(f"{figure} of the hardware: {score_text(accuracy, task)}")
     if report_file is not None:
-        write_text(report_file, json.dumps(report.as_dict(), indent=1) + "\n")
+        write_text(report_file, json.dumps(figures, indent=1) + "\n")
         say(f"wrote {report_file}")
     if not report.equal:
         ctx.exit(1)
+
+
+def _scorer(
+    task: Task, labels: npt.NDArray[Any], shape: tuple[int, int]
+) -> Callable[[IntArray], float]:
+    """Return a function that judges logits of a shape (N, K) by a task and its labels.
+
+    Raises
+    ------
+    DataError
+        If the labels do not have the shape of the task's decisions.
+    """
+    import torch
+
+    targets = task.targets(labels, task.decide(torch.zeros(shape, dtype=torch.int64)))
+    return lambda logits: task.accuracy(task.decide(torch.from_numpy(logits)), targets)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spikeloom.sw.cli.common import percent, shape_text, table
+from spikeloom.sw.cli.common import shape_text, table
 from spikeloom.sw.cli.completion import completing
 from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import committed, networks_in_help, open_network
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.scores import score_text, show_report
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.files import replacing
 from spikeloom.sw.link.manifest import Manifest
@@ -227,16 +228,10 @@ def _show(found: Inference, port: str | None, counters: bool) -> None:
 
 def _show_accuracy(found: Inference, labels: Any) -> None:
     """Print how many labels are right; of values, how near they are."""
-    from spikeloom.sw.tasks.report import lines_of
-
-    score = found.accuracy(labels)
-    if found.task is None or found.task.name == "classes":
-        say(f"accuracy: {percent(score)}")
-        return
-    shown = f"{score:.4f}" if found.task.name == "values" else percent(score)
-    say(f"{found.task.figure}: {shown}")
-    for line in lines_of(found.report(labels)):
-        say(line)
+    figure = "accuracy" if found.task is None else found.task.figure
+    say(f"{figure}: {score_text(found.accuracy(labels), found.task)}")
+    if found.task is not None and found.task.name != "classes":
+        show_report(found.report(labels))
 
 
 def _summary(found: Inference, accuracy: float | None, out: Path | None) -> dict[str, Any]:
