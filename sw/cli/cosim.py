@@ -16,7 +16,7 @@ from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import bars, json_option, print_json, say
 from spikeloom.sw.cli.scores import score_text
-from spikeloom.sw.cli.simulation import show
+from spikeloom.sw.cli.simulation import build_dir_option, show
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import write_text
 from spikeloom.sw.progress import StageBars
@@ -50,13 +50,7 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the stalls."
 )
-@click.option(
-    "--build-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("build/sim"),
-    show_default=True,
-    help="Where built simulators are kept, to be used again.",
-)
+@build_dir_option()
 @click.option(
     "--report",
     "report_file",

@@ -14,6 +14,7 @@ from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import committed, networks_in_help, open_network
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
 from spikeloom.sw.cli.scores import score_text, show_report
+from spikeloom.sw.cli.simulation import build_dir_option
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.files import replacing
 from spikeloom.sw.link.manifest import Manifest
@@ -73,13 +74,7 @@ _SHOWN = 20
     help="Fetch the spike counts of a layer, for all images; can be given several times. On a "
     "board, those of its manifest's records.",
 )
-@click.option(
-    "--build-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("build/sim"),
-    show_default=True,
-    help="Where built simulators are kept, for --target sim.",
-)
+@build_dir_option("for --target sim")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
