@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.sliding import SlidingMaximum
 from spikeloom.hw.planning.connection import PoolPlan
@@ -51,13 +50,7 @@ class PoolUnit(Registered, wiring.Component):
 
     def __init__(self, plan: PoolPlan) -> None:
         self.plan = plan
-        super().__init__(
-            {
-                "i": In(plan.source.signature),
-                "o": Out(plan.target.signature),
-                "busy": Out(1),
-            }
-        )
+        super().__init__(plan.signature)
 
     @staticmethod
     def of(plan: PoolPlan) -> PoolUnit:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, memory, wiring
-from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.planning.connection import PoolPlan
 
@@ -38,13 +37,7 @@ class SlidingMaximum(wiring.Component):
 
     def __init__(self, plan: PoolPlan) -> None:
         self.plan = plan
-        super().__init__(
-            {
-                "i": In(plan.source.signature),
-                "o": Out(plan.target.signature),
-                "busy": Out(1),
-            }
-        )
+        super().__init__(plan.signature)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -40,7 +40,7 @@ class ZeroPoint(wiring.Component):
     def __init__(self, pixels: Range, zeros: Sequence[int]) -> None:
         self.pixels = pixels
         self.zeros = tuple(zeros)
-        self.values = Range(pixels.low - max(self.zeros), pixels.high - min(self.zeros))
+        self.values = pixels - Range(min(self.zeros), max(self.zeros))
         super().__init__(
             {
                 "i": In(stream.Signature(shape_of(pixels))),
@@ -58,7 +58,7 @@ class ZeroPoint(wiring.Component):
         last = channel == len(self.zeros) - 1
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += channel.eq(Mux(last, 0, channel + 1))
-        shape = shape_of(Range(min(*self.zeros), max(*self.zeros)))
+        shape = shape_of(Range(min(self.zeros), max(self.zeros)))
         zero = Array(Const(zero, shape) for zero in self.zeros)[channel]
         m.d.comb += self.o.payload.eq(self.i.payload - zero)
         return m

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.options import MOST_WORD_VALUES
 from spikeloom.hw.planning.streams import StreamPlan
@@ -62,6 +64,13 @@ class PoolPlan:
     pool: Pool
     source: StreamPlan
     target: StreamPlan
+
+    @property
+    def signature(self) -> wiring.Signature:
+        """Signature of the pool's component: a :class:`~spikeloom.hw.engine.pool.PoolUnit`."""
+        return wiring.Signature(
+            {"i": In(self.source.signature), "o": Out(self.target.signature), "busy": Out(1)}
+        )
 
     @property
     def ends(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

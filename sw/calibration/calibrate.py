@@ -16,7 +16,7 @@ from spikeloom.sw.datasets import DataLike, inputs_of
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.quantized import Activation, activations_of
-from spikeloom.sw.quantized.prepare import device_of
+from spikeloom.sw.quantized.prepared import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.spiking.neurons import FREEDOMS
 

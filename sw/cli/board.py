@@ -16,9 +16,9 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import data_options
 from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
-from spikeloom.sw.cli.images import read_images
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import say, working
+from spikeloom.sw.cli.simulation import build_dir_option
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 
 if TYPE_CHECKING:
@@ -62,13 +62,7 @@ _LOOK = 0.5
     metavar="PATH",
     help="A name for the port that is always the same: a symbolic link.",
 )
-@click.option(
-    "--build-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("build/sim"),
-    show_default=True,
-    help="Where built simulators are kept, to be used again.",
-)
+@build_dir_option()
 def command(
     network: contract.Network,
     simulate: bool,
@@ -150,11 +144,10 @@ def command(
 def _images(
     network: contract.Network, data: str | None, root: Path | None, number: int
 ) -> IntArray:
-    import numpy as np
-
     if data is not None:
-        images, _ = read_images(network.input, data, root, None, None, number)
-        return np.asarray(images, np.int64)
+        from spikeloom.sw.datasets import first_images
+
+        return first_images(data, network.input, number, root)
     from spikeloom.hw.build import Images
 
     return Images.random(network, number).pixels

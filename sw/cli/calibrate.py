@@ -9,8 +9,9 @@ import click
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.coding import coding_of, coding_options, network_options
-from spikeloom.sw.cli.common import data_options, percent, table
+from spikeloom.sw.cli.common import data_options, table
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say, working
+from spikeloom.sw.cli.scores import score_text
 from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def command(
     from spikeloom.sw import datasets
     from spikeloom.sw.calibration import calibrate
     from spikeloom.sw.conversion import convert
-    from spikeloom.sw.quantized.prepare import task_of
+    from spikeloom.sw.quantized.prepared import task_of
     from spikeloom.sw.spiking import SpikingNetwork, spiking
     from spikeloom.sw.training import checkpoint
 
@@ -210,7 +211,8 @@ def command(
     with working("measuring the calibrated network"):
         after = {part: _accuracy(calibrated, measured) for part, measured in parts.items()}
     for part, measured in parts.items():
-        accuracies.add_row(part, f"{len(measured):,}", percent(before[part]), percent(after[part]))
+        scores = (score_text(found[part], measured.meaning) for found in (before, after))
+        accuracies.add_row(part, f"{len(measured):,}", *scores)
     console().print(accuracies)
     say(f"loss {history[0]:.4g} in the first epoch, {history[-1]:.4g} in the last")
     contract.save(calibrated, out)

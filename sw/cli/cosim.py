@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli.common import parse_stalls, percent
+from spikeloom.sw.cli.common import parse_stalls
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
-from spikeloom.sw.cli.images import image_options, read_images, require_choice
+from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import bars, json_option, print_json, say
-from spikeloom.sw.cli.simulation import show
+from spikeloom.sw.cli.scores import score_text
+from spikeloom.sw.cli.simulation import build_dir_option, show
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import write_text
 from spikeloom.sw.progress import StageBars
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from spikeloom.sw.network.record import IntArray
+    from spikeloom.sw.tasks import Task
 
 
 @click.command()
@@ -42,13 +50,7 @@ from spikeloom.sw.progress import StageBars
 @click.option(
     "--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the stalls."
 )
-@click.option(
-    "--build-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("build/sim"),
-    show_default=True,
-    help="Where built simulators are kept, to be used again.",
-)
+@build_dir_option()
 @click.option(
     "--report",
     "report_file",
@@ -60,11 +62,7 @@ from spikeloom.sw.progress import StageBars
 def command(
     ctx: click.Context,
     network: contract.Network,
-    data: str | None,
-    data_root: Path | None,
-    image_file: Path | None,
-    label_file: Path | None,
-    limit: int | None,
+    images: ImageOptions,
     hardware: HardwareOptions,
     verilog: Path | None,
     stalls: str,
@@ -87,7 +85,7 @@ def command(
         spikeloom cosim net.safetensors --images mine.npy --verilog build/net.v
         spikeloom cosim net.safetensors --data mnist --data-root ~/mnist --report report.json
     """
-    require_choice(data, image_file, label_file)
+    images.require()
     if verilog is not None and hardware != HardwareOptions():
         raise ConfigError(
             "--verilog is generated already: leave out --lanes, --events, --slots and --time"
@@ -95,32 +93,24 @@ def command(
     probabilities = parse_stalls(stalls)
     config = hardware.config(debug=True, counters=True)
 
-    import numpy as np
-    import torch
-
     from spikeloom.sw.tasks import of_network
 
     task = of_network(network.about)
-    images, labels = read_images(
-        network.input,
-        data,
-        data_root,
-        image_file,
-        label_file,
-        limit,
-        None if task is None else task.name,
-    )
+    pixels, labels = images.read(network.input, task)
 
     from spikeloom.sim import cosimulate
     from spikeloom.sim.design import Design
     from spikeloom.sw.golden import check_images
 
-    check_images(network, images)  # before the build, which takes half a minute
+    # Both before the build, which takes half a minute.
+    check_images(network, pixels)
+    shape = (len(pixels), network.classes)
+    score = None if task is None or labels is None else _scorer(task, labels, shape)
 
     with bars() as progress:
         report = cosimulate(
             network,
-            images,
+            pixels,
             labels=labels if task is None else None,
             config=None if verilog else config,
             design=Design.load(verilog) if verilog else None,
@@ -129,20 +119,32 @@ def command(
             seed=seed,
             progress=StageBars(progress),
         )
-    if task is not None and labels is not None:
-        decided = task.decide(torch.from_numpy(report.logits))
-        score = task.accuracy(decided, torch.as_tensor(np.asarray(labels)))
-        report = replace(report, accuracy=score)
+    accuracy = report.accuracy if score is None else score(report.logits)
+    figures = report.as_dict() | {"accuracy": accuracy}
     if as_json:
-        print_json(report.as_dict())
+        print_json(figures)
     show(report)
-    if report.accuracy is not None:
+    if accuracy is not None:
         figure = "accuracy" if task is None else task.figure
-        real = task is not None and task.name == "values"
-        score_text = f"{report.accuracy:.4f}" if real else percent(report.accuracy)
-        say(f"{figure} of the hardware: {score_text}")
+        say(f"{figure} of the hardware: {score_text(accuracy, task)}")
     if report_file is not None:
-        write_text(report_file, json.dumps(report.as_dict(), indent=1) + "\n")
+        write_text(report_file, json.dumps(figures, indent=1) + "\n")
         say(f"wrote {report_file}")
     if not report.equal:
         ctx.exit(1)
+
+
+def _scorer(
+    task: Task, labels: npt.NDArray[Any], shape: tuple[int, int]
+) -> Callable[[IntArray], float]:
+    """Return a function that judges logits of a shape (N, K) by a task and its labels.
+
+    Raises
+    ------
+    DataError
+        If the labels do not have the shape of the task's decisions.
+    """
+    import torch
+
+    targets = task.targets(labels, task.decide(torch.zeros(shape, dtype=torch.int64)))
+    return lambda logits: task.accuracy(task.decide(torch.from_numpy(logits)), targets)

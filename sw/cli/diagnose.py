@@ -117,7 +117,7 @@ def _model(
     """Return the health of a trained model's layers, and the name of the images for it."""
     from spikeloom.sw import datasets
     from spikeloom.sw.diagnostics import measure
-    from spikeloom.sw.quantized.prepare import task_of
+    from spikeloom.sw.quantized.prepared import task_of
     from spikeloom.sw.spiking import SpikingNetwork
     from spikeloom.sw.training import checkpoint
     from spikeloom.sw.training.measure import pixels_for

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,61 +20,87 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from spikeloom.sw.datasets.lazy import LazyImages
+    from spikeloom.sw.tasks import Task
 
     Images = tuple[npt.NDArray[Any] | LazyImages, npt.NDArray[Any] | None]
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """The values of these options.
+
+    Parameters
+    ----------
+    data : str or None
+        Data set: a name, or a user's own.
+    root : Path or None
+        Folder with its original files.
+    file, labels : Path or None
+        Images of the user's own instead, and their labels.
+    limit : int or None
+        Number of images, the first ones; None for all.
+    """
+
+    data: str | None = None
+    root: Path | None = None
+    file: Path | None = None
+    labels: Path | None = None
+    limit: int | None = None
+
+    def require(self) -> None:
+        """Raise `ConfigError` unless the options name images in exactly one way."""
+        if (self.data is None) == (self.file is None):
+            raise ConfigError("which images? Give either --data or --images")
+        if self.labels is not None and self.file is None:
+            raise ConfigError("--labels are for --images: a data set has its own")
+
+    def read(self, source: contract.Input, task: Task | None = None) -> Images:
+        """Return the images, ready for a network's input, and their labels.
+
+        Labels are None if images of the user's own come without. ``task`` is the network's, by
+        which they are read.
+        """
+        name = None if task is None else task.name
+        if self.data is not None:
+            images, labels = _data_set(self.data, self.root, source, name)
+        else:
+            assert self.file is not None
+            images, labels = _own(self.file, self.labels, source, name)
+        return images[: self.limit], None if labels is None else labels[: self.limit]
 
 
-def image_options(function: _Command) -> _Command:
-    """Add ``--data``, ``--data-root``, ``--images``, ``--labels`` and ``--limit``."""
-    function = click.option(
-        "--limit", type=click.IntRange(1), metavar="N", help="The first N images only."
-    )(function)
-    function = click.option(
-        "--labels",
-        "label_file",
-        type=click.Path(path_type=Path),
-        help="Labels of --images, as .npy, for the accuracy.",
-    )(function)
-    function = click.option(
+def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--data``, ``--data-root``, ``--images``, ``--labels`` and ``--limit`` as ``images``."""
+
+    @data_options(default=None)
+    @click.option(
         "--images",
         "image_file",
         type=click.Path(path_type=Path),
         help="Your own images instead: integers of shape (N, *input shape), as .npy, or as .npz "
         "with 'images' and perhaps 'labels'.",
-    )(function)
-    return data_options(default=None)(function)
+    )
+    @click.option(
+        "--labels",
+        "label_file",
+        type=click.Path(path_type=Path),
+        help="Labels of --images, as .npy, for the accuracy.",
+    )
+    @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N images only.")
+    @functools.wraps(function)
+    def chosen(
+        *arguments: Any,
+        data: str | None,
+        data_root: Path | None,
+        image_file: Path | None,
+        label_file: Path | None,
+        limit: int | None,
+        **options: Any,
+    ) -> Any:
+        images = ImageOptions(data, data_root, image_file, label_file, limit)
+        return function(*arguments, images=images, **options)
 
-
-def require_choice(data: str | None, image_file: Path | None, label_file: Path | None) -> None:
-    """Raise `ConfigError` unless the options name images in exactly one way."""
-    if (data is None) == (image_file is None):
-        raise ConfigError("which images? Give either --data or --images")
-    if label_file is not None and image_file is None:
-        raise ConfigError("--labels are for --images: a data set has its own")
-
-
-def read_images(
-    source: contract.Input,
-    data: str | None,
-    data_root: Path | None,
-    image_file: Path | None,
-    label_file: Path | None,
-    limit: int | None,
-    task: str | None = None,
-) -> Images:
-    """Return the images that the options name, ready for a network's input, and their labels.
-
-    Labels are None if images of the user's own come without. ``task`` is the network's, by which
-    they are read.
-    """
-    if data is not None:
-        images, labels = _data_set(data, data_root, source, task)
-    else:
-        assert image_file is not None
-        images, labels = _own(image_file, label_file, source, task)
-    return images[:limit], None if labels is None else labels[:limit]
+    return chosen
 
 
 def _data_set(name: str, root: Path | None, source: contract.Input, task: str | None) -> Images:

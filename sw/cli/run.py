@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spikeloom.sw.cli.common import percent, shape_text, table
+from spikeloom.sw.cli.common import shape_text, table
 from spikeloom.sw.cli.completion import completing
-from spikeloom.sw.cli.images import image_options, read_images, require_choice
+from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import committed, networks_in_help, open_network
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.scores import score_text, show_report
+from spikeloom.sw.cli.simulation import build_dir_option
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.files import replacing
 from spikeloom.sw.link.manifest import Manifest
@@ -72,13 +74,7 @@ _SHOWN = 20
     help="Fetch the spike counts of a layer, for all images; can be given several times. On a "
     "board, those of its manifest's records.",
 )
-@click.option(
-    "--build-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("build/sim"),
-    show_default=True,
-    help="Where built simulators are kept, for --target sim.",
-)
+@build_dir_option("for --target sim")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -94,11 +90,7 @@ def command(
     baud: int | None,
     patience: float | None,
     target: str,
-    data: str | None,
-    data_root: Path | None,
-    image_file: Path | None,
-    label_file: Path | None,
-    limit: int | None,
+    images: ImageOptions,
     counters: bool,
     counts: tuple[str, ...],
     build_dir: Path,
@@ -138,7 +130,7 @@ def command(
         options = {"build_dir": build_dir}
     if counters and target == "golden":
         raise ConfigError("the golden model has no counters: take --target sim, or a board")
-    require_choice(data, image_file, label_file)
+    images.require()
 
     from spikeloom.sw import inference
 
@@ -146,18 +138,10 @@ def command(
     if counters and target == "board":
         contents.require_counters()
     task = contents.task
-    images, labels = read_images(
-        contents.input,
-        data,
-        data_root,
-        image_file,
-        label_file,
-        limit,
-        None if task is None else task.name,
-    )
+    pixels, labels = images.read(contents.input, task)
     with bars() as progress:
         found = inference.run(
-            images,
+            pixels,
             opened,
             target,
             counts=counts,
@@ -239,16 +223,10 @@ def _show(found: Inference, port: str | None, counters: bool) -> None:
 
 def _show_accuracy(found: Inference, labels: Any) -> None:
     """Print how many labels are right; of values, how near they are."""
-    from spikeloom.sw.tasks.report import lines_of
-
-    score = found.accuracy(labels)
-    if found.task is None or found.task.name == "classes":
-        say(f"accuracy: {percent(score)}")
-        return
-    shown = f"{score:.4f}" if found.task.name == "values" else percent(score)
-    say(f"{found.task.figure}: {shown}")
-    for line in lines_of(found.report(labels)):
-        say(line)
+    figure = "accuracy" if found.task is None else found.task.figure
+    say(f"{figure}: {score_text(found.accuracy(labels), found.task)}")
+    if found.task is not None and found.task.name != "classes":
+        show_report(found.report(labels))
 
 
 def _summary(found: Inference, accuracy: float | None, out: Path | None) -> dict[str, Any]:

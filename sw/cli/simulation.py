@@ -1,8 +1,12 @@
-"""Tables of a simulation, shared by ``cosim`` and ``demo``."""
+"""The folder of built simulators, as an option, and tables of a simulation."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from spikeloom.sw.cli.common import table
 from spikeloom.sw.cli.output import console, say
@@ -11,6 +15,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from spikeloom.sim.report import CosimReport
+
+
+def build_dir_option(use: str = "to be used again") -> Callable[[Any], Any]:
+    """Return a decorator that adds ``--build-dir``; ``use`` ends the sentence of its help."""
+    return click.option(
+        "--build-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("build/sim"),
+        show_default=True,
+        help=f"Where built simulators are kept, {use}.",
+    )
 
 
 def layer_table(report: CosimReport) -> Table:

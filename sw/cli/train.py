@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from rich.markup import escape
 
 from spikeloom.sw import recipes
 from spikeloom.sw.cli.common import (
@@ -20,39 +17,21 @@ from spikeloom.sw.cli.common import (
     parse_numbers,
     parse_per_layer,
     parse_shift,
-    percent,
     table,
     zoo_in_help,
 )
 from spikeloom.sw.cli.completion import completing
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.recipe import is_recipe, list_recipes, train_by_recipe
+from spikeloom.sw.cli.scores import score_text, show_report
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.names import nearest, unknown_model
-
-if TYPE_CHECKING:
-    from spikeloom.sw.training.result import Result
 
 #: Of :func:`spikeloom.sw.training.train`; here, so that ``--help`` need not import torch.
 LR = 5e-3
 TUNE_LR = 4e-3
 #: Names of :class:`spikeloom.sw.training.losses.TargetLoss`; here, for the same reason.
 LOSSES = ("cross_entropy", "focal", "bce", "mse")
-#: Parameters that can be given with a recipe; the recipe itself has all others.
-WITH_RECIPES = ("target", "out", "data_root", "seed", "threads", "as_json")
-
-
-def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    """Print the recipes that come with Spikeloom, and exit."""
-    if not wanted or ctx.resilient_parsing:
-        return
-    import tomllib
-
-    listing = table("recipe", "about")
-    for name in recipes.committed():
-        about = tomllib.loads(recipes.find(name).read_text(encoding="utf-8"))["about"]
-        listing.add_row(name, escape(about))
-    console().print(listing)
-    ctx.exit()
 
 
 @click.command()
@@ -180,7 +159,7 @@ def _list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=_list_recipes,
+    callback=list_recipes,
     help="List the recipes that come with Spikeloom.",
 )
 @json_option
@@ -233,13 +212,13 @@ def command(
         spikeloom train digits-conv.toml --out runs/digits
         spikeloom train mnist-lenet5 --data-root ~/data --out runs/lenet5
     """
-    if _is_recipe(target):
+    if is_recipe(target):
         given = {
             name: value
             for name, value in ctx.params.items()
             if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
         }
-        _train_by_recipe(target, out, given)
+        train_by_recipe(target, out, given)
         return
     _require_target(target)
     levels = parse_per_layer(timesteps, "timesteps")
@@ -298,12 +277,12 @@ def command(
                 "out": str(out),
             }
         )
-    figure = test.meaning.figure
-    accuracies = table(f"{len(test)} test images of {data}", f"#{figure}")
-    accuracies.add_row("float ANN", _score(trained.float_accuracy, figure))
-    accuracies.add_row("quantized ANN", _score(trained.quantized_accuracy, figure))
+    meant = test.meaning
+    accuracies = table(f"{len(test)} test images of {data}", f"#{meant.figure}")
+    accuracies.add_row("float ANN", score_text(trained.float_accuracy, meant))
+    accuracies.add_row("quantized ANN", score_text(trained.quantized_accuracy, meant))
     console().print(accuracies)
-    _show_report(trained.report, test.class_names)
+    show_report(trained.report, test.class_names)
     say(f"wrote {out}")
 
 
@@ -332,107 +311,3 @@ def _parse_weights(text: str) -> str | tuple[float, ...]:
         return text
     expected = "--class-weights must be balanced, or a number for each class as in 1,2.5"
     return parse_numbers(text, expected)
-
-
-def _score(score: float | None, figure: str) -> str:
-    """Return an accuracy as a text; R², which is no share, as a number."""
-    return f"{score:.4f}" if score is not None and figure == "R²" else percent(score)
-
-
-def _show_report(report: Mapping[str, Any] | None, names: Sequence[str] | None = None) -> None:
-    from spikeloom.sw.tasks.report import lines_of
-
-    for line in lines_of(report or {}, names):
-        say(line)
-
-
-def _is_recipe(target: str) -> bool:
-    """Return whether ``target`` is a recipe; a name that the zoo has, too, is a model's."""
-    ours = target not in ZOO and target in recipes.committed()
-    return target.endswith(recipes.SUFFIX) or ours
-
-
-def _train_by_recipe(target: str, out: Path, given: dict[str, Any]) -> None:
-    """Train by a recipe, into the folder ``out``, with the options that are given."""
-    wrong = sorted(given.keys() - set(WITH_RECIPES))
-    if wrong:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in wrong)
-        raise ConfigError(f"{names} cannot be given beside a recipe: write it into a recipe")
-    if out.is_file():
-        raise ConfigError(f"--out {out} is a file: a recipe writes into a folder")
-
-    from dataclasses import replace
-
-    from spikeloom.hw.prediction import MEASURES
-    from spikeloom.sw.training import recipe
-    from spikeloom.sw.training.run import run
-
-    path = recipes.find(target)
-    chosen = recipe.load(path)
-    if "seed" in given:
-        chosen = replace(chosen, seed=given["seed"])
-    if "threads" in given:
-        chosen = replace(chosen, engine=replace(chosen.engine, threads=given["threads"]))
-    with bars() as progress:
-        result = run(
-            chosen,
-            out,
-            data_root=given.get("data_root"),
-            beside=path.parent,
-            cycles=MEASURES,
-            progress=progress,
-            say=lambda text: progress.console.print(text, markup=False),
-        )
-    if result is not None:
-        if given.get("as_json"):
-            print_json(_summary(result, out))
-        _show(result, out)
-
-
-def _summary(result: Result, out: Path) -> dict[str, Any]:
-    """Return the JSON of a training by recipe."""
-    return {
-        "data": result.data,
-        "images": result.images,
-        "accuracy": {
-            "float": result.float_accuracy,
-            "quantized": result.quantized_accuracy,
-            "spiking": result.spiking_accuracy,
-            "integer": result.integer_accuracy,
-        },
-        "differing_labels": result.differing_labels,
-        "differing_spiking_labels": result.differing_spiking_labels,
-        "timesteps": result.timesteps,
-        "average_timesteps": result.average_timesteps,
-        "out": str(out),
-    }
-
-
-def _show(result: Result, out: Path) -> None:
-    from spikeloom.sw.tasks import Task
-
-    figure = Task.kinds[result.task].figure
-    accuracies = table(f"{result.images} test images of {result.data}", f"#{figure}")
-    for model, share in (
-        ("float ANN", result.float_accuracy),
-        ("quantized ANN", result.quantized_accuracy),
-        ("spiking network", result.spiking_accuracy),
-        ("integer network", result.integer_accuracy),
-    ):
-        if share is not None:
-            accuracies.add_row(model, _score(share, figure))
-    console().print(accuracies)
-    _show_report(result.report)
-    what = "values" if result.task == "values" else "labels"
-    say(f"{result.differing_labels} {what} of the integer network differ from the quantized ANN's")
-    if result.differing_spiking_labels is not None:
-        say(
-            f"{result.differing_spiking_labels} {what} of the integer network differ from the "
-            f"spiking network's"
-        )
-    say(f"average T = {result.average_timesteps:.2f}: {_by_layer(result.timesteps)}")
-    say(f"wrote {out}")
-
-
-def _by_layer(values: dict[str, int]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())

@@ -43,7 +43,7 @@ from spikeloom.sw.network import (
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.quantized import Activation, QuantConv1d, QuantConv2d, QuantLinear
 from spikeloom.sw.quantized.additions import gain_of
-from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
+from spikeloom.sw.quantized.prepared import META, activation_of, layers_of
 from spikeloom.sw.quantized.weights import QuantizedWeights, QuantShortcut, weights_of
 
 FloatArray = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ from spikeloom.sw.errors import ConfigError, ConversionError
 from spikeloom.sw.golden import Golden, check_images
 from spikeloom.sw.graph import copied, taking_rows
 from spikeloom.sw.network import DirectInput, Network
-from spikeloom.sw.quantized.prepare import META, activations_of
+from spikeloom.sw.quantized.prepared import META, activations_of
 from spikeloom.sw.tasks import Classes, Values, of_network
 
 #: Share of the labels that ties may change in float64.

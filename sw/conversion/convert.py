@@ -27,7 +27,7 @@ from spikeloom.sw.network import (
     Range,
     Synapses,
 )
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
 from spikeloom.sw.spiking.population import Population
 from spikeloom.sw.tasks import VALUES

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from spikeloom.sw.coding import FoldedLayer, fold
 from spikeloom.sw.coding.folding import FoldedSynapses, pooled
 from spikeloom.sw.network import INPUT
+from spikeloom.sw.network.inputs import along_channels
 from spikeloom.sw.quantized.input_grid import input_grid_of
 
 
@@ -61,7 +62,7 @@ def reference(
     pixels = torch.as_tensor(np.asarray(images)).long()
     grid = input_grid_of(prepared)
     if grid is not None:
-        pixels = pixels - torch.tensor(grid.zeros).reshape(-1, *[1] * (pixels.ndim - 2))
+        pixels = pixels - along_channels(torch.tensor(grid.zeros), pixels.ndim)
     starts = range(0, len(pixels), batch_size)
     parts = [_run(layers, pixels[i : i + batch_size].double() * input_scale) for i in starts]
     logits = torch.cat([part[0] for part in parts])

@@ -2,6 +2,9 @@
 
 Nothing here is ever downloaded. ``digits`` comes inside scikit-learn; the others are read from
 the original files in a folder that the user names.
+
+:mod:`.dataset` and :mod:`.labelled` hold the form of every data set, :mod:`.pixels` the meaning of
+its integers. :mod:`.arrays`, :mod:`.labels` and :mod:`.targets` check what users give.
 """
 
 from spikeloom.sw.datasets import digits, idx, cifar, events  # noqa: I001  (in the order of help)

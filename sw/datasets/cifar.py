@@ -15,7 +15,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from spikeloom.sw.datasets.binning import Binning
-from spikeloom.sw.datasets.dataset import Dataset, PixelArray
+from spikeloom.sw.datasets.dataset import Dataset
+from spikeloom.sw.datasets.labelled import PixelArray
 from spikeloom.sw.datasets.loader import Content, Loader
 from spikeloom.sw.errors import DataError, FileFormatError
 from spikeloom.sw.files import read_bytes

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from spikeloom.sw.datasets.binning import Binning
-from spikeloom.sw.datasets.dataset import Dataset, PixelArray
+from spikeloom.sw.datasets.dataset import Dataset
+from spikeloom.sw.datasets.labelled import PixelArray
 from spikeloom.sw.datasets.loader import Content, Loader
 from spikeloom.sw.errors import DataError, FileFormatError
 from spikeloom.sw.files import read_bytes

@@ -13,8 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from spikeloom.sw.datasets.arrays import IntArray
 from spikeloom.sw.datasets.binning import Binning
-from spikeloom.sw.datasets.dataset import Dataset, IntArray, PixelArray
+from spikeloom.sw.datasets.dataset import Dataset
+from spikeloom.sw.datasets.labelled import PixelArray
 from spikeloom.sw.datasets.lazy import LazyImages
 from spikeloom.sw.datasets.own import is_own, load_own, load_own_images
 from spikeloom.sw.errors import ConfigError

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import Range
-from spikeloom.sw.network.inputs import MAX_INPUT_BITS
+from spikeloom.sw.network.inputs import MAX_INPUT_BITS, along_channels
 
 if TYPE_CHECKING:
     import torch
@@ -316,7 +316,7 @@ class Pixels:
         import torch
 
         scale, offset = (
-            torch.tensor(values, dtype=dtype, device=device).reshape(-1, *[1] * (ndim - 2))
+            along_channels(torch.tensor(values, dtype=dtype, device=device), ndim)
             for values in self._by_channel()
         )
         return scale, offset

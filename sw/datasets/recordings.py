@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.sw.datasets.arrays import Array, IntArray, labels_of
+from spikeloom.sw.datasets.arrays import Array, IntArray
 from spikeloom.sw.datasets.binning import Binning, bin_events
 from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.items import class_names, item_labels, pair
+from spikeloom.sw.datasets.labels import labels_of
 from spikeloom.sw.datasets.lazy import LazyImages
 from spikeloom.sw.errors import DataError
 

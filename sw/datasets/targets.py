@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.sw.datasets.arrays import Array, IntArray, as_array, class_names_of, labels_of
+from spikeloom.sw.datasets.arrays import Array, IntArray, as_array
+from spikeloom.sw.datasets.labels import class_names_of, labels_of
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.tasks import CLASSES, LABELS, VALUES, require_task
 

@@ -16,7 +16,7 @@ from spikeloom.sw.diagnostics.tally import Tally, activity
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Network
-from spikeloom.sw.quantized.prepare import device_of, task_of
+from spikeloom.sw.quantized.prepared import device_of, task_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.tasks import CLASSES, Task
 

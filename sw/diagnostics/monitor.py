@@ -15,7 +15,7 @@ from spikeloom.sw.diagnostics.tally import Tally, activity
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.quantized import Activation
 from spikeloom.sw.quantized.initialisation import PERCENTILE
-from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
+from spikeloom.sw.quantized.prepared import META, activation_of, layers_of
 from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
 
 #: One batch in this many is measured, beginning with the first of an epoch.

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from spikeloom.sw.errors import DataError
 from spikeloom.sw.link import Traffic
 from spikeloom.sw.progress import Report
-from spikeloom.sw.tasks import Classes, Task, Values
+from spikeloom.sw.tasks import Classes, Task
 
 #: ``progress(stage, done, total)`` is called as work proceeds. In stage ``"run"``, images are
 #: counted; a simulation has further stages.
@@ -85,9 +83,8 @@ class Inference:
         DataError
             If they have another shape.
         """
-        wanted = self._wanted(targets)
-        task = self.task or Classes()
-        return task.report(self.decisions, wanted, max(2, self.logits.shape[1]))
+        task, decided = self.task or Classes(), self.decisions
+        return task.report(decided, task.targets(targets, decided), max(2, self.logits.shape[1]))
 
     @property
     def images_per_second(self) -> float:
@@ -105,17 +102,5 @@ class Inference:
         DataError
             If there is not one label for each image.
         """
-        wanted = self._wanted(labels)
-        return (self.task or Classes()).accuracy(self.decisions, wanted)
-
-    def _wanted(self, targets: npt.ArrayLike | Tensor) -> Tensor:
-        """Return targets as a tensor, after comparing their shape with that of the decisions."""
-        wanted, decided = torch.as_tensor(targets), self.decisions
-        if isinstance(self.task, Values) and wanted.ndim == 1:
-            wanted = wanted[:, None]
-        if wanted.shape != decided.shape:
-            raise DataError(
-                f"there are {len(self.labels)} images, but labels of shape {tuple(wanted.shape)}"
-                + ("" if decided.ndim == 1 else f", not {tuple(decided.shape)}")
-            )
-        return wanted
+        task, decided = self.task or Classes(), self.decisions
+        return task.accuracy(decided, task.targets(labels, decided))

@@ -1,15 +1,15 @@
 """The host's side of the link to a board; the protocol is specified in ``docs/protocol.md``.
 
-:mod:`client` sends requests to a board and matches the replies. :mod:`messages` has a class for
-each request and reply, :mod:`frames` wraps messages for the wire, and :mod:`packing` turns images
-into bytes. :mod:`line` and :mod:`serial` carry the bytes. :mod:`manifest` describes a board's
-design.
+:mod:`client` sends requests to a board and matches the replies; :mod:`refusal` has the error that a
+reply can be. :mod:`messages` has a class for each request and reply, :mod:`frames` wraps messages
+for the wire, and :mod:`packing` turns images into bytes. :mod:`line` and :mod:`serial` carry the
+bytes. :mod:`manifest` describes a board's design.
 
 This package needs neither torch nor amaranth. The hardware's side, ``spikeloom.hw.link``, reads the
 layouts of the messages from here.
 """
 
-from spikeloom.sw.link.client import IMAGE_TIMEOUT, Client, RefusedError, Traffic
+from spikeloom.sw.link.client import IMAGE_TIMEOUT, Client, Traffic
 from spikeloom.sw.link.frames import Decoder, encode
 from spikeloom.sw.link.line import Line, MemoryLine, pair
 from spikeloom.sw.link.messages import (
@@ -22,6 +22,7 @@ from spikeloom.sw.link.messages import (
     Status,
 )
 from spikeloom.sw.link.packing import pack, packed_bits, packed_bytes, unpack_words
+from spikeloom.sw.link.refusal import RefusedError
 
 __all__ = [
     "IMAGE_TIMEOUT",

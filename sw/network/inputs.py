@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,30 @@ MAX_TIMESTEPS = 1 << 12
 MAX_INPUT_BITS = 16
 #: Largest magnitude of a zero point.
 MAX_ZERO = (1 << MAX_INPUT_BITS) - 1
+
+
+class _HasReshape(Protocol):
+    def reshape(self, shape: tuple[int, ...], /) -> Any: ...
+
+
+_Array = TypeVar("_Array", bound=_HasReshape)
+
+
+def along_channels(values: _Array, ndim: int) -> _Array:
+    """Return one value for each channel in a shape that computes with images.
+
+    Parameters
+    ----------
+    values : array or tensor, shape (channels,)
+    ndim : int
+        Number of axes of the images, whose shape is (N, channels, ...).
+
+    Returns
+    -------
+    array or tensor, shape (channels, 1, ...), with ``ndim - 1`` axes
+    """
+    shaped: _Array = values.reshape((-1, *[1] * (ndim - 2)))
+    return shaped
 
 
 class Input(Record):
@@ -60,7 +84,7 @@ class Input(Record):
         """
         if not any(self.zeros):
             return images.astype(np.int64, copy=False)
-        zeros = np.array(self.zeros).reshape(-1, *[1] * (len(self.shape) - 1))
+        zeros = along_channels(np.array(self.zeros), images.ndim)
         carried: IntArray = images.astype(np.int64) - zeros
         return carried
 
@@ -105,8 +129,7 @@ class DirectInput(Input, kind="direct"):
         return Range(0, (1 << self.bits) - 1)
 
     def values(self) -> Range:
-        pixels = self.pixels()
-        return Range(pixels.low - max(self.zeros), pixels.high - min(self.zeros))
+        return self.pixels() - Range(min(self.zeros), max(self.zeros))
 
     def header(self) -> dict[str, Any]:
         # Left out where they are 0, so that the digests of networks from before them stay.

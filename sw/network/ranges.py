@@ -34,6 +34,9 @@ class Range:
     def __add__(self, other: Range) -> Range:
         return Range(self.low + other.low, self.high + other.high)
 
+    def __sub__(self, other: Range) -> Range:
+        return Range(self.low - other.high, self.high - other.low)
+
     def __or__(self, other: Range) -> Range:
         """Return the smallest range that holds both."""
         return Range(min(self.low, other.low), max(self.high, other.high))

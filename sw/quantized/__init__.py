@@ -2,20 +2,14 @@
 
 :func:`prepare` makes one of a user's model, with the layers of :mod:`.activations` and
 :mod:`.weights`. :mod:`.additions` gives all connections of a sum one unit, :mod:`.initialisation`
-sets the thresholds from images, and :mod:`.rules` lets a quantized model be analysed as its
-original is.
+sets the thresholds from images, :mod:`.prepared` tells the layers of a prepared model, and
+:mod:`.rules` lets one be analysed as its original is.
 """
 
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.initialisation import initialise
-from spikeloom.sw.quantized.prepare import (
-    activation_of,
-    activations_of,
-    check,
-    layers_of,
-    prepare,
-    settle,
-)
+from spikeloom.sw.quantized.prepare import check, prepare
+from spikeloom.sw.quantized.prepared import activation_of, activations_of, layers_of, settle
 from spikeloom.sw.quantized.weights import QuantConv1d, QuantConv2d, QuantLinear
 
 __all__ = [

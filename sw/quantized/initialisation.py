@@ -15,7 +15,7 @@ from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.graph import analyse, trace
 from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.quantized.activations import Activation
-from spikeloom.sw.quantized.prepare import (
+from spikeloom.sw.quantized.prepared import (
     META,
     activation_of,
     device_of,

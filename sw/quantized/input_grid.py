@@ -10,7 +10,8 @@ weights of the layers that read the input.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import torch
 from torch import Tensor, fx, nn
@@ -19,7 +20,7 @@ from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph import Affine, LayerSpec, SynapseSpec
 from spikeloom.sw.network import INPUT
-from spikeloom.sw.network.inputs import MAX_ZERO
+from spikeloom.sw.network.inputs import MAX_ZERO, along_channels
 
 
 class InputGrid(nn.Module):
@@ -47,6 +48,8 @@ class InputGrid(nn.Module):
         If a zero point is beyond the contract's range.
     """
 
+    _numbers: Tensor
+
     def __init__(self, pixels: Pixels, affine: Affine | None = None) -> None:
         super().__init__()
         self.pixels = pixels
@@ -73,12 +76,29 @@ class InputGrid(nn.Module):
         else:
             self.unit = math.exp(sum(map(math.log, magnitudes)) / number)
         self.ratios = tuple(step / self.unit for step in steps)
+        # No part of a checkpoint, whose keys are thus those of the user's model.
+        self.register_buffer("_numbers", self._tensor(torch.get_default_dtype()), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return ``unit * (pixel - zero)`` for images as the user's model takes them."""
-        zeros = torch.tensor(self.zeros, dtype=images.dtype, device=images.device)
-        pixels = self.pixels.steps(images).round()
-        return (pixels - zeros.reshape(-1, *[1] * (images.ndim - 2))) * self.unit
+        numbers = self._numbers
+        if (numbers.dtype, numbers.device) != (images.dtype, images.device):
+            numbers = self._tensor(images.dtype, images.device)
+        scale, offset, zeros = (along_channels(numbers[k], images.ndim) for k in range(3))
+        return ((images / scale + offset).round() - zeros) * self.unit
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # A model that was in float32 and goes to float64 would keep numbers rounded to float32, and
+        # round pixels to another side: so they are made anew.
+        apply: Any = super()._apply  # torch has no types for it
+        apply(fn, recurse)
+        self._numbers = self._tensor(self._numbers.dtype, self._numbers.device)
+        return self
+
+    def _tensor(self, dtype: torch.dtype, device: torch.device | None = None) -> Tensor:
+        """Return scales, offsets and zero points as a tensor of shape (3, channels)."""
+        numbers = (self.pixels.scales, self.pixels.offsets, self.zeros)
+        return torch.tensor(numbers, dtype=torch.float64).to(dtype).to(device)
 
 
 def input_grid_of(prepared: nn.Module) -> InputGrid | None:

@@ -33,6 +33,7 @@ from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.additions import Addition, Branch
 from spikeloom.sw.quantized.input_grid import InputGrid, insert_grid
+from spikeloom.sw.quantized.prepared import META, device_of
 from spikeloom.sw.quantized.summary import summary
 from spikeloom.sw.quantized.weights import (
     QuantConv1d,
@@ -48,9 +49,6 @@ from spikeloom.sw.tasks import CLASSES, require_task
 
 DEFAULT_TIMESTEPS = 4
 DEFAULT_WEIGHT_BITS = 8
-#: Key of Spikeloom's entry in a prepared model's ``meta``: its input shape, the model that was
-#: prepared, and what is known of its pixels.
-META = "spikeloom"
 
 #: One value for all layers, or one per layer name.
 LayerChoice = int | Mapping[str, int]
@@ -135,9 +133,8 @@ def prepare(
         ``input_scale``; a model that normalises its input itself, or adds it to other values, is
         taken to be given pixels of 8 bits, as ``image / 255``.
     affine : Affine, optional
-        The normalisation that the model does itself, if it is not the one that it does now: a
-        batch-norm ahead of the first layer has forgotten its statistics in a model that is built
-        anew. From :func:`.input_grid_of`.
+        The normalisation that the model does itself, in place of the one found in it, where a
+        model built anew lacks its batch-norm's statistics. From :func:`.input_grid_of`.
     task : {"classes", "labels", "values"}, optional
         Meaning of the outputs, see :mod:`spikeloom.sw.tasks`: one class of several, several labels
         at once, or real values. A model with a single output needs it: with "classes", its sign
@@ -164,13 +161,12 @@ def prepare(
     described = _input_grid(analysis, pixels, input_scale, affine, tuple(input_shape))
     if described is not None:
         input_scale = described.unit
-        insert_grid(module, described, layers, analysis.normalising)
+        insert_grid(module, described.to(device_of(module)), layers, analysis.normalising)
     sources: dict[str, Activation | float | None] = {INPUT: input_scale}
     names = [layer.name for layer in layers]
-    steps = dict.fromkeys(names, DEFAULT_TIMESTEPS)
-    levels = per_layer(timesteps, names[:-1], "timesteps", steps)
-    widths = dict.fromkeys(names, DEFAULT_WEIGHT_BITS)
-    bits = per_layer(weight_bits, names, "weight_bits", widths)
+    defaults = dict.fromkeys(names, DEFAULT_TIMESTEPS), dict.fromkeys(names, DEFAULT_WEIGHT_BITS)
+    levels = per_layer(timesteps, names[:-1], "timesteps", defaults[0])
+    bits = per_layer(weight_bits, names, "weight_bits", defaults[1])
     for value in bits.values():
         largest(value)  # refuses bits out of range before anything is built
     activations = _container(module, "activations")
@@ -212,12 +208,6 @@ def prepare(
             "input_zero": described.zeros,
         }
     return module
-
-
-def task_of(prepared: nn.Module) -> str | None:
-    """Return the task that a model was prepared for; None if its largest output decides."""
-    found: str | None = getattr(prepared, "meta", {}).get(META, {}).get("task")
-    return found
 
 
 def _task(name: str | None) -> str | None:
@@ -283,101 +273,6 @@ def per_layer(
             f"{what} names {', '.join(map(repr, unknown))}, but the layers are {', '.join(names)}"
         )
     return values | given
-
-
-def layers_of(prepared: nn.Module) -> tuple[LayerSpec, ...]:
-    """Return the layers of a prepared model, in order of evaluation; the last has no activation.
-
-    Raises
-    ------
-    UnsupportedError
-        If ``prepared`` does not come from :func:`prepare`.
-    """
-    meta = getattr(prepared, "meta", {}).get(META)
-    if not isinstance(prepared, fx.GraphModule) or not isinstance(meta, dict):
-        raise UnsupportedError(
-            f"{type(prepared).__name__} has not been prepared: call prepare(model, ...) first"
-        )
-    return analyse(prepared, meta["input_shape"], meta.get("task")).require().layers
-
-
-def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> Activation:
-    """Return the activation of a layer that fires."""
-    (node,) = (n for n in prepared.graph.nodes if n.name == layer.activation)
-    activation = prepared.get_submodule(str(node.target))
-    assert isinstance(activation, Activation)
-    return activation
-
-
-def activations_of(prepared: nn.Module) -> dict[str, Activation]:
-    """Return the activations of the layers that fire, by the layers' names, in their order.
-
-    Raises
-    ------
-    UnsupportedError
-        If ``prepared`` does not come from :func:`prepare`.
-    """
-    layers = layers_of(prepared)
-    assert isinstance(prepared, fx.GraphModule)
-    return {
-        layer.name: activation_of(prepared, layer)
-        for layer in layers
-        if layer.activation is not None
-    }
-
-
-def require_images(prepared: fx.GraphModule, images: Tensor) -> None:
-    """Require that images are those that a prepared model's network will take, as far as is known.
-
-    Where the pixels are not known yet, the range of the images is kept, and conversion compares
-    it with the pixels that it is given.
-
-    Parameters
-    ----------
-    prepared : fx.GraphModule
-        From :func:`prepare`.
-    images : tensor, shape (N, *input_shape)
-        As for the model.
-
-    Raises
-    ------
-    DataError
-        If a value is beyond the range of the pixels.
-    """
-    meta = prepared.meta[META]
-    pixels = meta.get("pixels")
-    if pixels is None and None not in (meta.get("input_bits"), meta.get("input_scale")):
-        pixels = Pixels(meta["input_bits"], meta["input_scale"])
-    if pixels is not None:
-        pixels.require(images)
-        return
-    low, high = (float(end) for end in torch.aminmax(images.detach()))
-    before = meta.get("seen", (low, high))
-    meta["seen"] = (min(low, before[0]), max(high, before[1]))
-
-
-def settle(prepared: fx.GraphModule) -> fx.GraphModule:
-    """Return a copy in which the timesteps that every activation has learned are fixed.
-
-    Training through time, calibration, checkpoints, and further training at these timesteps rely
-    on this: T is fixed, and ``log_threshold`` is ln λ. λ stays as it is, but for the rounding of
-    its logarithm if it was learned as "n,d".
-
-    Parameters
-    ----------
-    prepared : fx.GraphModule
-        From :func:`prepare`; left as it is.
-    """
-    settled = copy.deepcopy(prepared)
-    for module in settled.modules():
-        if isinstance(module, Activation):
-            module.learn(None)
-    return settled
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a model's parameters; the CPU, if it has none."""
-    return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
 def _activation(module: fx.GraphModule, node: fx.Node, rectifier: Rectifier | None) -> Activation:

@@ -18,7 +18,7 @@ from spikeloom.sw.names import shortened
 from spikeloom.sw.network import INPUT, Logits, Transport, source_steps
 from spikeloom.sw.quantized.activations.timesteps import Learned
 from spikeloom.sw.quantized.input_grid import input_grid_of
-from spikeloom.sw.quantized.prepare import META, activation_of, layers_of
+from spikeloom.sw.quantized.prepared import META, activation_of, layers_of
 from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.spiking.neurons import SpikingNeuron
 from spikeloom.sw.spiking.population import Population, leak_grid

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.registry import Registered
 from spikeloom.sw.tasks import report
 
 if TYPE_CHECKING:
     # Importing torch takes seconds, and commands that only name a task do without it.
+    import numpy.typing as npt
     from torch import Tensor
 
 
@@ -34,6 +35,8 @@ class Task(Registered, ABC):
     name: ClassVar[str]
     #: Name of :meth:`score`, divided by the number of images, in tables.
     figure: ClassVar[str]
+    #: Whether it is a share, which tables show in percent.
+    is_share: ClassVar[bool] = True
 
     @abstractmethod
     def decide(self, outputs: Tensor) -> Tensor:
@@ -76,6 +79,31 @@ class Task(Registered, ABC):
         """Return the share of decisions that are right; of values, R², a mean over them."""
         same = decided == targets
         return int(same.sum()) / same.numel()
+
+    def targets(self, labels: npt.ArrayLike | Tensor, decided: Tensor) -> Tensor:
+        """Return labels in the form of decisions.
+
+        Parameters
+        ----------
+        labels : array or tensor
+            Right decisions; of one value for each image, shape (N,) will do.
+        decided : tensor
+            From :meth:`decide`.
+
+        Raises
+        ------
+        DataError
+            If they have another shape than the decisions.
+        """
+        import torch
+
+        found = torch.as_tensor(labels)
+        if found.shape != decided.shape:
+            raise DataError(
+                f"there are {len(decided)} images, but labels of shape {tuple(found.shape)}"
+                + ("" if decided.ndim == 1 else f", not {tuple(decided.shape)}")
+            )
+        return found
 
     def same(self, decided: Tensor, others: Tensor) -> Tensor:
         """Return for which images two models decide alike; bool, shape (N,)."""
@@ -170,6 +198,7 @@ class Values(Task, name=VALUES):
     """
 
     figure = "R²"
+    is_share = False
 
     factor: float = 1.0
     spread: Tensor | None = field(default=None, repr=False)
@@ -197,6 +226,12 @@ class Values(Task, name=VALUES):
 
     def report(self, decided: Tensor, targets: Tensor, count: int) -> dict[str, Any]:
         return report.of_values(decided, targets)
+
+    def targets(self, labels: npt.ArrayLike | Tensor, decided: Tensor) -> Tensor:
+        import torch
+
+        found = torch.as_tensor(labels)
+        return super().targets(found[:, None] if found.ndim == 1 else found, decided)
 
     def accuracy(self, decided: Tensor, targets: Tensor) -> float:
         """Return R², a mean over the values."""

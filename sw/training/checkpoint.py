@@ -22,7 +22,8 @@ from spikeloom.sw.models.spec import build_model, load_model_class
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.quantized import activations_of, prepare, settle
 from spikeloom.sw.quantized.input_grid import input_grid_of
-from spikeloom.sw.quantized.prepare import DEFAULT_WEIGHT_BITS, META, layers_of, task_of
+from spikeloom.sw.quantized.prepare import DEFAULT_WEIGHT_BITS
+from spikeloom.sw.quantized.prepared import META, layers_of, task_of
 from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 from spikeloom.sw.training.trained import Trained

@@ -22,7 +22,7 @@ from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 
 #: Clock cycles per image of an integer network, from the network and some images: pixels as its
 #: input takes them, int64, shape (N, *network.input.image_shape).

@@ -19,7 +19,7 @@ from spikeloom.sw.datasets import DataLike, as_dataset
 from spikeloom.sw.diagnostics import LayerHealth, Monitor
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.graph import copied, taking_rows
-from spikeloom.sw.quantized.prepare import device_of
+from spikeloom.sw.quantized.prepared import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training.augment import Augmentation
 from spikeloom.sw.training.engine import Engine

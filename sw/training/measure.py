@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
-from spikeloom.sw.datasets.dataset import Indices
+from spikeloom.sw.datasets.labelled import Indices
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.graph import copied, taking_rows
 from spikeloom.sw.network import Network
-from spikeloom.sw.quantized.prepare import device_of
+from spikeloom.sw.quantized.prepared import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.tasks import CLASSES, of_network
 from spikeloom.sw.training.engine import Engine

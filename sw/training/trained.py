@@ -9,7 +9,7 @@ from typing import Any
 from torch import fx
 
 from spikeloom.sw.datasets import Dataset
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.spiking import SpikingNetwork
 
 

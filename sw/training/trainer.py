@@ -15,7 +15,7 @@ from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.diagnostics import LayerHealth, Monitor, findings
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized import activations_of, settle
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 from spikeloom.sw.training.best import Best, exhausted
 from spikeloom.sw.training.checkpoint import timesteps

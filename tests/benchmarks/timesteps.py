@@ -15,7 +15,7 @@ from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.quantized import initialise, prepare, settle
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.training import evaluate, fit
 from spikeloom.sw.training.loop import Loop
 from spikeloom.sw.training.options import FitOptions

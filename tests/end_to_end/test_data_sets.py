@@ -15,7 +15,7 @@ from spikeloom.sw.cli import main
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.quantized import initialise, prepare
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 
 pytestmark = pytest.mark.data
 

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     proofs = [proof for name in chosen.wanted or PROOFS for proof in PROOFS[name]]
     try:
         require("iverilog", "vvp", "icebox_vlog")
-        if any(isinstance(proof, Fresh) for proof in proofs):
+        if any(isinstance(proof, Fresh) and proof.design.network is digits for proof in proofs):
             digits()  # Train it once, before several threads ask for it.
         print(HEADER, flush=True)
         with ThreadPoolExecutor(chosen.jobs) as pool:

@@ -111,7 +111,8 @@ def conversation(board: Board, subject: Subject, images: IntArray) -> int:
     found = BoardDriver(subject.contents, client).infer(images)
     values = 0
     for index, image in enumerate(images):
-        packed = pack(pixels(network, image[None]), link.value_bits)
+        stream = pixels(network, image[None])
+        packed = pack(stream, link.value_bits, network.input.pixels().signed)
         result = client.results[index]
         got = [*found.logits[index].tolist(), result.label, result.crc]
         wanted = [*golden.logits[index].tolist(), int(golden.labels[index]), zlib.crc32(packed)]

@@ -12,13 +12,13 @@ from benchmarks.bitstreams import BUILDS, KEPT, Build
 from netlist import committed
 from netlist.comparison import Comparison, compare
 from netlist.design import Design, Synthesised, bitstream, netlist, synthesise
-from netlist.network import digits, images, own_images
+from netlist.network import digits, own_images, signed
 from netlist.subject import Verilog
 from spikeloom.hw.boards import Board
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.link.manifest import Manifest
-from spikeloom.sw.network import load
+from spikeloom.sw.network import Network, load
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Line:
     Parameters
     ----------
     name : str
-        ``"netlist"``, ``"bitstream"``, or the network of a committed bitstream.
+        ``"netlist"`` or ``"bitstream"``, behind the name of the design if it has one, or the
+        network of a committed bitstream.
     pixels : str
         The source of the images.
     verilog : Verilog
@@ -90,27 +91,29 @@ class Fresh:
     stages : tuple of callable
         Each returns the Verilog that is simulated: :func:`~netlist.design.netlist`, and
         :func:`~netlist.design.bitstream`.
+    title : str
+        Name of the design, if there are several for its family.
     """
 
     family: str
     design: Design
     stages: tuple[Callable[[Synthesised], Verilog], ...]
+    title: str = ""
 
     usual: ClassVar[int] = 5
 
     @property
     def name(self) -> str:
-        return self.family
+        return f"{self.title}-{self.family}" if self.title else self.family
 
     def lines(self, folder: Path, number: int | None, data: Path | None) -> Iterator[Line]:
-        number = number or self.usual
-        network = self.design.network()
-        pixels = images(network, number + 1)
-        synthesised = synthesise(self.design, pixels[-1:], folder / self.name)
+        # The last image is that of the self test.
+        tested = own_images(self.design.network(), (number or self.usual) + 1, data)
+        synthesised = synthesise(self.design, tested.pixels[-1:], folder / self.name)
         for stage in self.stages:
             verilog = stage(synthesised)
-            compared = compare(synthesised, verilog.path, pixels[:-1])
-            yield Line(stage.__name__, "digits", verilog, compared)
+            compared = compare(synthesised, verilog.path, tested.pixels[:-1])
+            yield Line(f"{self.title} {stage.__name__}".strip(), tested.source, verilog, compared)
 
 
 @dataclass(frozen=True)
@@ -149,18 +152,25 @@ class Kept:
         yield Line(self.build.network, tested.source, verilog, compared)
 
 
+def _fresh(network: Callable[[], Network], title: str = "") -> dict[str, Fresh]:
+    """Return the proofs of a network, by family; only iCE40's bitstreams can be read back."""
+    small, two = HardwareConfig(lanes=1, slots=2), HardwareConfig(lanes=2)
+    return {
+        "ice40": Fresh("ice40", Design("icebreaker", network, small), (netlist, bitstream), title),
+        "ecp5": Fresh("ecp5", Design("ulx3s-85f", network, two), (netlist,), title),
+        "gowin": Fresh("gowin", Design("tang-nano-9k", network, two), (netlist,), title),
+    }
+
+
+_DIGITS, _SIGNED = _fresh(digits), _fresh(signed, "signed")
+
 #: The longest proofs are first.
 PROOFS: dict[str, tuple[Proof, ...]] = {
-    "ice40": (
-        Fresh(
-            "ice40",
-            Design("icebreaker", digits, HardwareConfig(lanes=1, slots=2)),
-            (netlist, bitstream),
-        ),
-    ),
+    "ice40": (_DIGITS["ice40"],),
     "committed": tuple(
         Kept(build) for build in BUILDS if Board.find(build.board).family == "ice40"
     ),
-    "ecp5": (Fresh("ecp5", Design("ulx3s-85f", digits, HardwareConfig(lanes=2)), (netlist,)),),
-    "gowin": (Fresh("gowin", Design("tang-nano-9k", digits, HardwareConfig(lanes=2)), (netlist,)),),
+    "signed": tuple(_SIGNED.values()),
+    "ecp5": (_DIGITS["ecp5"],),
+    "gowin": (_DIGITS["gowin"],),
 }

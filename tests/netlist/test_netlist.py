@@ -21,7 +21,7 @@ from netlist import __main__ as command
 from netlist.__main__ import main
 from netlist.comparison import Comparison, compare, conversation
 from netlist.design import Synthesised, netlist, synthesise
-from netlist.network import images, own_images
+from netlist.network import own_images
 from netlist.proofs import PROOFS, Fresh, Line, Proof
 from netlist.simulator import MismatchError, Pins
 from netlist.subject import Subject, Verilog
@@ -46,7 +46,7 @@ def gowin(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     """The fastest of the designs, after synthesis."""
     design = fresh("gowin").design
     folder = tmp_path_factory.mktemp("netlist") / "gowin"
-    return synthesise(design, images(design.network(), 1), folder)
+    return synthesise(design, own_images(design.network(), 1, None).pixels, folder)
 
 
 # Amaranth warns, since the UART of the ULX3S has pins that are not requested.
@@ -62,8 +62,15 @@ def test_the_input_of_place_and_route_is_golden(family: str, tmp_path: Path) -> 
 
 
 @pytest.mark.boards
+def test_a_netlist_with_signed_pixels_and_zero_points_is_golden(tmp_path: Path) -> None:
+    (proof,) = (proof for proof in PROOFS["signed"] if proof.family == "gowin")
+    ((name, found),) = [(line.name, line.compared) for line in proof.lines(tmp_path, 1, None)]
+    assert (name, found.logits, found.values) == ("signed netlist", 5, 7)
+
+
+@pytest.mark.boards
 def test_a_netlist_of_gowin_is_golden(gowin: Synthesised) -> None:
-    found = compare(gowin, netlist(gowin).path, images(gowin.plan.network, 1))
+    found = compare(gowin, netlist(gowin).path, own_images(gowin.plan.network, 1, None).pixels)
     assert (found.images, found.logits, found.values) == (1, 10, 12)
 
 
@@ -77,7 +84,7 @@ def test_a_wrong_row_of_a_memory_is_found(gowin: Synthesised) -> None:
     wrong = gowin.folder / "wrong.v"
     wrong.write_text(text)
     with pytest.raises(MismatchError, match=r"image 0: logits|the self test: passed False"):
-        compare(gowin, wrong, images(gowin.plan.network, 1))
+        compare(gowin, wrong, own_images(gowin.plan.network, 1, None).pixels)
 
 
 @pytest.mark.parametrize(
@@ -281,10 +288,14 @@ def test_without_icarus_the_command_says_so(
 
 def test_an_unknown_family(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["xilinx"]) == 2
-    assert capsys.readouterr().err == "there is no xilinx, only ice40, committed, ecp5, gowin\n"
+    names = "ice40, committed, signed, ecp5, gowin"
+    assert capsys.readouterr().err == f"there is no xilinx, only {names}\n"
 
 
 def test_designs_are_of_their_families() -> None:
     families = ("ice40", "ecp5", "gowin")
     assert [Board.find(fresh(family).design.board).family for family in families] == [*families]
+    signed = [proof for proof in PROOFS["signed"] if isinstance(proof, Fresh)]
+    assert [Board.find(proof.design.board).family for proof in signed] == [*families]
+    assert [proof.name for proof in signed] == [f"signed-{family}" for family in families]
     assert {proof.family for proof in PROOFS["committed"]} == {"ice40"}

@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.graph import analyse, trace
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.training.penalties.penalty import Penalty
 
 

@@ -15,7 +15,7 @@ from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.diagnostics import LayerHealth
 from spikeloom.sw.models.vgg import VGG
 from spikeloom.sw.quantized import initialise, prepare
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.training import Trained, train
 
 #: Models of the zoo that take seconds to prepare and convert. Only test_data_sets.py uses them,

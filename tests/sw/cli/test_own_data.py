@@ -15,7 +15,7 @@ from support.models import small
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import board, build, main
-from spikeloom.sw.cli.images import read_images
+from spikeloom.sw.cli.images import ImageOptions
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.training import checkpoint
 
@@ -94,7 +94,7 @@ def test_run_inspect_and_diagnose_a_network(form: str, folder: Path) -> None:
 def test_the_same_images_for_cosim_build_and_board(form: str, folder: Path) -> None:
     network = contract.load(folder / "net.safetensors")
     data = str(folder / form)
-    images, labels = read_images(network.input, data, None, None, None, 5)
+    images, labels = ImageOptions(data, limit=5).read(network.input)
     assert labels is not None
     assert np.asarray(images).shape == (5, 1, 8, 8)
     assert np.array_equal(board._images(network, data, None, 5), np.asarray(images))

@@ -15,7 +15,7 @@ from spikeloom.sw.coding.options import INPUT_CHOICES, Options
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import CountInput, DirectInput, Neuron, SpikeInput
 from spikeloom.sw.quantized import SignedQCFS
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 
 
 def three(act: type[nn.Module] = nn.ReLU, **choices: Any) -> fx.GraphModule:

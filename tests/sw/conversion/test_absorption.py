@@ -324,14 +324,12 @@ def test_a_half_that_is_free_is_the_half_that_is_not() -> None:
 
 
 def test_a_leaky_start_in_units_of_its_grid() -> None:
-    population = replace(
-        one(2, 0.01, 0.0, Range(-300, 300)), constant=False, leak=1, shares=[Fraction(3, 8)]
-    )
+    constant = one(2, 0.01, 0.0, Range(-300, 300))
+    population = replace(constant, constant=False, leak=1, shares=[Fraction(3, 8)])
     neuron = BurstAbsorber().absorb(population, None)
     assert isinstance(neuron, Burst)
     # Θ = 200 units of A needs 256 at least: one fraction bit.
-    assert (neuron.fraction_bits, neuron.threshold.tolist()) == (1, [400])
-    assert neuron.initial.tolist() == [150]
+    assert (neuron.fraction_bits, *neuron.threshold, *neuron.initial) == (1, 400, 150)
     full = BurstAbsorber().absorb(replace(population, shares=[Fraction(1023, 1024)]), None)
     assert isinstance(full, Burst)
     assert full.initial.tolist() == [399]

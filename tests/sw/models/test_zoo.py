@@ -17,7 +17,7 @@ from spikeloom.sw.conversion import convert
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.graph import LayerSpec, Pooling, analyse, trace
 from spikeloom.sw.quantized import check, initialise, prepare
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 
 
 def specs(name: str) -> list[LayerSpec]:

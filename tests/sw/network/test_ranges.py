@@ -37,6 +37,8 @@ def test_arithmetic_is_exact_over_the_small_domain() -> None:
         for b in SMALL[::7]:
             sums = [x + y for x in values for y in range(b.low, b.high + 1)]
             assert a + b == Range(min(sums), max(sums))
+            differences = [x - y for x in values for y in range(b.low, b.high + 1)]
+            assert a - b == Range(min(differences), max(differences))
             both = [*values, *range(b.low, b.high + 1)]
             assert a | b == Range(min(both), max(both))
 

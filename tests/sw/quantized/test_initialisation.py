@@ -18,7 +18,7 @@ from spikeloom.sw import models
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
 from spikeloom.sw.quantized import QCFS, Activation, SignedQCFS, initialise, prepare
 from spikeloom.sw.quantized.initialisation import Method, SquaredError, staged
-from spikeloom.sw.quantized.prepare import activation_of, layers_of
+from spikeloom.sw.quantized.prepared import activation_of, layers_of
 
 SHAPE = (1, 8, 8)
 

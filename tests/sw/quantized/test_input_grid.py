@@ -166,6 +166,28 @@ def test_values_on_the_grid_stay_as_they_are() -> None:
     assert torch.equal(InputGrid(Pixels().channels(3))(images), images)
 
 
+def test_a_grid_is_as_exact_as_its_images_whatever_type_it_once_had() -> None:
+    pixels = Pixels.normalised(MEAN, STD, bits=16)
+    raw = raw_images(pixels)
+    for dtype in (torch.float32, torch.float64):
+        images = pixels.real(raw, dtype)
+        grid = InputGrid(pixels)
+        found = [grid(images), grid.bfloat16()(images), grid.to(dtype)(images)]
+        zeros = torch.tensor(grid.zeros).reshape(3, 1, 1)
+        for values in found:
+            assert values.dtype == dtype
+            assert torch.equal((values / grid.unit).round().long(), raw - zeros)
+        # Half a step above a pixel, where only the exact numbers round to the same side.
+        halves = pixels.real(raw.double() + 0.5, dtype)
+        assert torch.equal(grid(halves), InputGrid(pixels)(halves))
+
+
+def test_the_numbers_of_a_grid_follow_the_model_to_its_device() -> None:
+    grid = InputGrid(NORMALISED).to("meta")
+    assert {buffer.device.type for buffer in grid.buffers()} == {"meta"}
+    assert {buffer.dtype for buffer in grid.double().buffers()} == {torch.float64}
+
+
 def test_shortcuts_from_channels_of_different_scales_are_refused() -> None:
     class Shortcut(nn.Module):
         def __init__(self) -> None:

@@ -22,9 +22,8 @@ from spikeloom.sw.quantized import (
     check,
     initialise,
     prepare,
-    settle,
 )
-from spikeloom.sw.quantized.prepare import activation_of, layers_of
+from spikeloom.sw.quantized.prepared import activation_of, layers_of
 
 SHAPE = (1, 8, 8)
 
@@ -206,16 +205,6 @@ def test_preparing_twice() -> None:
         prepare(prepared, input_shape=SHAPE)
 
 
-def test_what_was_not_prepared_is_told() -> None:
-    with pytest.raises(UnsupportedError, match="Functional has not been prepared: call prepare"):
-        layers_of(Functional())
-
-
-def test_copies_are_still_prepared() -> None:
-    prepared = copy.deepcopy(prepare(Functional(), input_shape=SHAPE))
-    assert layer_names(prepared) == ["activations", "conv2", "fc1", "fc2"]
-
-
 def test_the_users_own_activations_keep_their_thresholds() -> None:
     own = SignedQCFS(7, 0.6, slope=0.3, ratio=0.5)
     layers = [nn.Linear(4, 4), QCFS(9, 0.3), nn.Linear(4, 4), own, nn.Linear(4, 2)]
@@ -255,27 +244,6 @@ def test_timesteps_can_be_learned_in_every_layer(learn: str) -> None:
     assert {activation.timesteps.name for activation in made} == {learn}
     assert [activation.levels for activation in made] == [8] + [4] * (len(made) - 1)
     assert all(isinstance(activation, SignedQCFS) for activation in made)
-
-
-@pytest.mark.parametrize("learn", LEARNED)
-def test_settling_fixes_what_was_learned(learn: str) -> None:
-    prepared = prepare(models.build("digits-conv"), input_shape=SHAPE, learn=learn)
-    images = torch.rand(32, *SHAPE)
-    initialise(prepared, images)
-    first = activation_of(prepared, layers_of(prepared)[0])
-    for parameter in first.timesteps.learned():
-        with torch.no_grad():
-            parameter.add_(-0.3)
-    settled = settle(prepared)
-    fixed = activation_of(settled, layers_of(settled)[0])
-    assert (fixed.levels, fixed.threshold) == (first.levels, pytest.approx(first.threshold))
-    assert (first.timesteps.name, fixed.timesteps.name) == (learn, "fixed")
-    plain = prepare(models.build("digits-conv"), input_shape=SHAPE)
-    assert settled.state_dict().keys() == plain.state_dict().keys()
-    if learn != "clip":
-        with torch.no_grad():
-            expected = prepared.double().eval()(images.double())
-            assert torch.allclose(settled.double().eval()(images.double()), expected, rtol=1e-5)
 
 
 def test_the_users_own_activations_learn_as_they_were_told() -> None:

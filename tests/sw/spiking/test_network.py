@@ -18,7 +18,7 @@ from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Identity
 from spikeloom.sw.quantized import initialise, prepare, settle
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 
 SHAPE = (2, 6, 6)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.tasks import Classes, Labels, Task, Values, of_network, require_task
 
 
@@ -50,6 +51,16 @@ def test_values_are_outputs_times_a_factor() -> None:
     assert task.texts(decided) == ["1,-0.5"]
     assert task.same(decided, torch.tensor([[1.25, -0.5]])).tolist() == [True]
     assert task.same(decided, torch.tensor([[1.26, -0.5]])).tolist() == [False]
+
+
+def test_labels_have_the_shape_of_decisions() -> None:
+    column = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
+    assert Values().targets([3.0, 4.0], column).tolist() == [[3.0], [4.0]]
+    assert Labels().targets(np.eye(2, dtype=bool), torch.zeros(2, 2)).tolist() == np.eye(2).tolist()
+    with pytest.raises(DataError, match=r"2 images, but labels of shape \(2, 1\), not \(2, 2\)"):
+        Values().targets([3.0, 4.0], torch.zeros(2, 2))
+    with pytest.raises(DataError, match=r"2 images, but labels of shape \(3,\)$"):
+        Classes().targets([0, 1, 2], torch.tensor([0, 1]))
 
 
 def test_scores_of_values_add_up_over_batches() -> None:

@@ -19,7 +19,7 @@ from spikeloom.sw.network import DirectInput
 from spikeloom.sw.network import save as save_network
 from spikeloom.sw.network.file import METADATA_KEY
 from spikeloom.sw.quantized import SignedQCFS, initialise, prepare
-from spikeloom.sw.quantized.prepare import activation_of, layers_of
+from spikeloom.sw.quantized.prepared import activation_of, layers_of
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 from spikeloom.sw.training import Trained, checkpoint, train
 

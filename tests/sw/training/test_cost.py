@@ -17,7 +17,7 @@ from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
-from spikeloom.sw.quantized.prepare import activation_of, layers_of
+from spikeloom.sw.quantized.prepared import activation_of, layers_of
 from spikeloom.sw.training import cost as module
 from spikeloom.sw.training.cost import CycleCost, cost_of
 

@@ -15,7 +15,7 @@ from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.quantized import Activation, activations_of, initialise, prepare, settle
-from spikeloom.sw.quantized.prepare import META
+from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.training import param_groups
 from spikeloom.sw.training.penalties import CyclePenalty, TimestepPenalty, penalty_named, steps_of
 

@@ -1,0 +1,119 @@
+"""Prepared models: their layers and activations, their task, and the images that they take."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, fx, nn
+
+from spikeloom.sw.datasets.pixels import Pixels
+from spikeloom.sw.errors import UnsupportedError
+from spikeloom.sw.graph import LayerSpec, analyse
+from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
+from spikeloom.sw.quantized.activations import Activation
+
+#: Key of Spikeloom's entry in a prepared model's ``meta``: its input shape, the model that was
+#: prepared, and what is known of its pixels.
+META = "spikeloom"
+
+
+def layers_of(prepared: nn.Module) -> tuple[LayerSpec, ...]:
+    """Return the layers of a prepared model, in order of evaluation; the last has no activation.
+
+    Raises
+    ------
+    UnsupportedError
+        If ``prepared`` does not come from :func:`prepare`.
+    """
+    meta = getattr(prepared, "meta", {}).get(META)
+    if not isinstance(prepared, fx.GraphModule) or not isinstance(meta, dict):
+        raise UnsupportedError(
+            f"{type(prepared).__name__} has not been prepared: call prepare(model, ...) first"
+        )
+    return analyse(prepared, meta["input_shape"], meta.get("task")).require().layers
+
+
+def activation_of(prepared: fx.GraphModule, layer: LayerSpec) -> Activation:
+    """Return the activation of a layer that fires."""
+    (node,) = (n for n in prepared.graph.nodes if n.name == layer.activation)
+    activation = prepared.get_submodule(str(node.target))
+    assert isinstance(activation, Activation)
+    return activation
+
+
+def activations_of(prepared: nn.Module) -> dict[str, Activation]:
+    """Return the activations of the layers that fire, by the layers' names, in their order.
+
+    Raises
+    ------
+    UnsupportedError
+        If ``prepared`` does not come from :func:`prepare`.
+    """
+    layers = layers_of(prepared)
+    assert isinstance(prepared, fx.GraphModule)
+    return {
+        layer.name: activation_of(prepared, layer)
+        for layer in layers
+        if layer.activation is not None
+    }
+
+
+def task_of(prepared: nn.Module) -> str | None:
+    """Return the task that a model was prepared for; None if its largest output decides."""
+    found: str | None = getattr(prepared, "meta", {}).get(META, {}).get("task")
+    return found
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device of a model's parameters; the CPU, if it has none."""
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
+def require_images(prepared: fx.GraphModule, images: Tensor) -> None:
+    """Require that images are those that a prepared model's network will take, as far as is known.
+
+    Where the pixels are not known yet, the range of the images is kept, and conversion compares
+    it with the pixels that it is given.
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+        From :func:`prepare`.
+    images : tensor, shape (N, *input_shape)
+        As for the model.
+
+    Raises
+    ------
+    DataError
+        If a value is beyond the range of the pixels.
+    """
+    meta = prepared.meta[META]
+    pixels = meta.get("pixels")
+    if pixels is None and None not in (meta.get("input_bits"), meta.get("input_scale")):
+        pixels = Pixels(meta["input_bits"], meta["input_scale"])
+    if pixels is not None:
+        pixels.require(images)
+        return
+    low, high = (float(end) for end in torch.aminmax(images.detach()))
+    before = meta.get("seen", (low, high))
+    meta["seen"] = (min(low, before[0]), max(high, before[1]))
+
+
+def settle(prepared: fx.GraphModule) -> fx.GraphModule:
+    """Return a copy in which the timesteps that every activation has learned are fixed.
+
+    Training through time, calibration, checkpoints, and further training at these timesteps rely
+    on this: T is fixed, and ``log_threshold`` is ln λ. λ stays as it is, but for the rounding of
+    its logarithm if it was learned as "n,d".
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+        From :func:`prepare`; left as it is.
+    """
+    settled = copy.deepcopy(prepared)
+    for module in settled.modules():
+        if isinstance(module, Activation):
+            module.learn(None)
+    return settled

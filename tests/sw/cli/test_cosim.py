@@ -1,0 +1,129 @@
+"""``spikeloom cosim`` of networks with a task: the score of the hardware, by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from spikeloom.sim.report import CosimReport
+from spikeloom.sim.scoreboard import Tally
+from spikeloom.sw.cli import main
+from spikeloom.sw.golden import Golden
+from spikeloom.sw.network import Connection, DirectInput, Layer, Linear, Logits, Network, save
+
+
+def network(size: int, task: dict[str, Any] | None) -> Network:
+    """Return a network whose logits are its pixels less 8."""
+    logits = Logits(np.full(size, -8), fraction_bits=0)
+    connection = Connection("input", "count", Linear(np.eye(size, dtype=np.int64)))
+    about = {} if task is None else {"task": task}
+    layers = (Layer("out", 1, logits, (connection,)),)
+    return Network(DirectInput((size,), bits=4), layers, name="less", about=about)
+
+
+@pytest.fixture(autouse=True)
+def simulated(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Put the golden model in place of the simulator; return the labels that it was given."""
+    given = []
+
+    def cosimulate(network: Network, images: Any, *, labels: Any, **options: Any) -> CosimReport:
+        given.append(labels)
+        found = Golden(network).run(images)
+        return CosimReport(
+            images=len(images),
+            layers=(),
+            output={"logits": Tally(found.logits.numel(), 0)},
+            logits=found.logits.numpy(),
+            labels=found.labels.numpy(),
+            counts={},
+            accuracy=None if labels is None else float(np.mean(found.labels.numpy() == labels)),
+            cycles=100,
+            latency=10,
+            interval=30.0,
+            broken=0,
+            stuck=None,
+            divergence=None,
+            stalls=(0.0, 0.0),
+            seed=0,
+        )
+
+    monkeypatch.setattr("spikeloom.sim.cosim.cosimulate", cosimulate)
+    return given
+
+
+def cosim(folder: Path, net: Network, pixels: Any, labels: Any = None, *options: Any) -> Result:
+    """Save a network, images and labels, and call the command with them."""
+    save(net, folder / "net.safetensors")
+    np.save(folder / "images.npy", np.array(pixels).reshape(-1, *net.input.image_shape))
+    chosen = [folder / "net.safetensors", "--images", folder / "images.npy", *options]
+    if labels is not None:
+        np.save(folder / "labels.npy", np.array(labels))
+        chosen += ["--labels", folder / "labels.npy"]
+    return CliRunner().invoke(main, ["cosim", *map(str, chosen)])
+
+
+#: Task, pixels, labels, and the printed line with the score of the JSON.
+CASES = {
+    # One of eight labels is wrong: a logit above 0 says that it applies.
+    "labels": (
+        {"kind": "labels"},
+        [[9, 0], [0, 0], [15, 15], [0, 8]],
+        [[1, 0], [1, 0], [1, 1], [0, 0]],
+        ("accuracy per label of the hardware: 87.50 %", 7 / 8),
+    ),
+    # The values are 0, 1, 2 and 3; the squares of the labels' distances from their mean add up to
+    # 8.75, and those of the errors to 1.
+    "values": (
+        {"kind": "values", "factor": 0.5},
+        [8, 10, 12, 14],
+        [0.0, 1.0, 2.0, 4.0],
+        ("R² of the hardware: 0.8857", 1 - 1 / 8.75),
+    ),
+    "sign": (
+        {"kind": "classes"},
+        [8, 9, 15, 9],
+        [0, 1, 1, 0],
+        ("accuracy of the hardware: 75.00 %", 3 / 4),
+    ),
+    "no task": (None, [[9, 0], [0, 1]], [0, 0], ("accuracy of the hardware: 50.00 %", 1 / 2)),
+}
+
+
+@pytest.mark.parametrize(("task", "pixels", "labels", "expected"), CASES.values(), ids=CASES)
+def test_the_score_is_that_of_the_task(
+    task: Any, pixels: Any, labels: Any, expected: tuple[str, float], tmp_path: Path
+) -> None:
+    net, (line, score) = network(np.array(pixels).size // len(pixels), task), expected
+    report = tmp_path / "report.json"
+    result = cosim(tmp_path, net, pixels, labels, "--report", report)
+    assert result.exit_code == 0, result.output
+    assert line in result.output.splitlines()
+    assert json.loads(report.read_text())["accuracy"] == pytest.approx(score)
+    printed = cosim(tmp_path, net, pixels, labels, "--json")
+    assert json.loads(printed.stdout) == json.loads(report.read_text())
+
+
+@pytest.mark.parametrize(("task", "pixels"), [case[:2] for case in CASES.values()], ids=CASES)
+def test_without_labels_there_is_no_score(task: Any, pixels: Any, tmp_path: Path) -> None:
+    net = network(np.array(pixels).size // len(pixels), task)
+    result = cosim(tmp_path, net, pixels)
+    assert result.exit_code == 0, result.output
+    assert "of the hardware" not in result.output
+    printed = cosim(tmp_path, net, pixels, None, "--json")
+    assert json.loads(printed.stdout)["accuracy"] is None
+
+
+@pytest.mark.parametrize("kind", ["labels", "values"])
+def test_labels_of_another_number_are_refused_before_the_simulation(
+    kind: str, simulated: list[Any], tmp_path: Path
+) -> None:
+    task = {"kind": kind, "factor": 0.5} if kind == "values" else {"kind": kind}
+    result = cosim(tmp_path, network(2, task), np.zeros((4, 2), int), np.zeros((4, 3)))
+    assert result.exit_code == 2
+    assert "there are 4 images, but labels of shape (4, 3), not (4, 2)" in result.output
+    assert not simulated

@@ -1,0 +1,87 @@
+"""Prepared models: their layers, their task, the images that they take, and fixed timesteps."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from spikeloom.sw import models
+from spikeloom.sw.datasets.pixels import Pixels
+from spikeloom.sw.errors import DataError, UnsupportedError
+from spikeloom.sw.quantized import initialise, prepare, settle
+from spikeloom.sw.quantized.prepared import (
+    META,
+    activation_of,
+    activations_of,
+    layers_of,
+    require_images,
+    task_of,
+)
+
+SHAPE = (1, 8, 8)
+LEARNED = ("n,d", "n,alpha", "d,alpha", "t,alpha", "clip")
+
+
+def small() -> nn.Module:
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
+
+
+def test_what_was_not_prepared_is_told() -> None:
+    with pytest.raises(UnsupportedError, match="Sequential has not been prepared: call prepare"):
+        layers_of(small())
+
+
+def test_copies_are_still_prepared() -> None:
+    prepared = prepare(small(), input_shape=(3,))
+    names = [layer.name for layer in layers_of(prepared)]
+    assert [layer.name for layer in layers_of(copy.deepcopy(prepared))] == names
+    assert len(names) == 3
+
+
+def test_activations_are_those_of_the_layers_that_fire() -> None:
+    prepared = prepare(small(), input_shape=(3,), timesteps={"first": 7, "last": 2})
+    layers, found = layers_of(prepared), activations_of(prepared)
+    assert list(found) == [layer.name for layer in layers[:-1]]
+    assert [activation.levels for activation in found.values()] == [7, 2]
+    assert list(found.values()) == [activation_of(prepared, layer) for layer in layers[:-1]]
+
+
+def test_the_task_is_kept() -> None:
+    assert task_of(prepare(small(), input_shape=(3,), task="values")) == "values"
+    assert task_of(prepare(small(), input_shape=(3,))) is None
+    assert task_of(small()) is None
+
+
+def test_images_are_compared_with_the_pixels_as_far_as_they_are_known() -> None:
+    known = prepare(small(), input_shape=(3,), pixels=Pixels(4))
+    require_images(known, torch.tensor([[0.0, 0.5, 1.0]]))
+    with pytest.raises(DataError, match=r"hold values from 0 to 2, .* stand for 0 to 1"):
+        require_images(known, torch.tensor([[0.0, 0.5, 2.0]]))
+    unknown = prepare(small(), input_shape=(3,))
+    require_images(unknown, torch.tensor([[0.0, 0.5, 2.0]]))
+    require_images(unknown, torch.tensor([[-1.0, 0.5, 1.0]]))
+    assert unknown.meta[META]["seen"] == (-1, 2)
+
+
+@pytest.mark.parametrize("learn", LEARNED)
+def test_settling_fixes_what_was_learned(learn: str) -> None:
+    prepared = prepare(models.build("digits-conv"), input_shape=SHAPE, learn=learn)
+    images = torch.rand(32, *SHAPE)
+    initialise(prepared, images)
+    first = activation_of(prepared, layers_of(prepared)[0])
+    for parameter in first.timesteps.learned():
+        with torch.no_grad():
+            parameter.add_(-0.3)
+    settled = settle(prepared)
+    fixed = activation_of(settled, layers_of(settled)[0])
+    assert (fixed.levels, fixed.threshold) == (first.levels, pytest.approx(first.threshold))
+    assert (first.timesteps.name, fixed.timesteps.name) == (learn, "fixed")
+    plain = prepare(models.build("digits-conv"), input_shape=SHAPE)
+    assert settled.state_dict().keys() == plain.state_dict().keys()
+    if learn != "clip":
+        with torch.no_grad():
+            expected = prepared.double().eval()(images.double())
+            assert torch.allclose(settled.double().eval()(images.double()), expected, rtol=1e-5)
