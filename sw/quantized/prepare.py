@@ -110,7 +110,7 @@ def prepare(
     model : nn.Module
         Trained or not; left as it is.
     input_shape : tuple of int
-        Shape of one image: (channels, height, width) or (features,).
+        Shape of one image: (channels, height, width), (channels, length) or (features,).
     timesteps : int or mapping
         T, the levels of each activation. A mapping goes from layer name to T; ``"first"``,
         ``"last"`` (of those that fire) and ``"default"`` are understood, and other layers get 4.
@@ -137,8 +137,7 @@ def prepare(
         model built anew lacks its batch-norm's statistics. From :func:`.input_grid_of`.
     task : {"classes", "labels", "values"}, optional
         Meaning of the outputs, see :mod:`spikeloom.sw.tasks`: one class of several, several labels
-        at once, or real values. A model with a single output needs it: with "classes", its sign
-        decides between two.
+        at once, or real values. A model with one output needs it: its sign decides for "classes".
 
     Returns
     -------
