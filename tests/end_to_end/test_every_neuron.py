@@ -114,7 +114,7 @@ def assert_equal(case: Case, build_dir: Path, images: int) -> None:
 
 SOME = [
     Case("digits-residual", "dual", "spikes", True),
-    Case("digits-residual", "signed", "spikes", False),
+    Case("digits-conv", "signed", "spikes", False),
     Case("digits-conv", "burst", "spikes", True, {"tau": 4}),
 ]
 
