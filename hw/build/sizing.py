@@ -32,12 +32,13 @@ def features(planned: Plan) -> tuple[float, ...]:
 
     They are 1, the number of engines, three numbers of bits, and the number of counters.
     """
-    engines = [_features(layer) for layer in planned.layers]
+    engines = [engine_features(layer) for layer in planned.layers]
     counters = len(COUNTERS.members) * len(engines) if planned.config.counters else 0
     return (1.0, *(sum(column) for column in zip(*engines, strict=True)), float(counters))
 
 
-def _features(layer: LayerPlan) -> tuple[float, float, float, float]:
+def engine_features(layer: LayerPlan) -> tuple[float, float, float, float]:
+    """Return an engine's part of :func:`features`: 1, and three numbers of bits."""
     width = layer.ranges.accumulator.width + layer.ranges.potential.width
     words = sum(
         reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
@@ -52,6 +53,17 @@ def luts(planned: Plan) -> int:
     rates = (_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER)
     amounts = features(planned)
     return round(sum(rate * amount for rate, amount in zip(rates, amounts, strict=True)))
+
+
+def device_luts(engines: int, counters: bool) -> float:
+    """Return an estimate of the look-up tables beside the engines: link, self test, counters."""
+    return _DEVICE + _COUNTER * len(COUNTERS.members) * engines * counters
+
+
+def engine_luts(layer: LayerPlan) -> float:
+    """Return an estimate of the look-up tables that one engine takes, its counters apart."""
+    rates = (_ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT)
+    return sum(rate * n for rate, n in zip(rates, engine_features(layer), strict=True))
 
 
 def banks(planned: Plan, family: Family) -> int:
@@ -78,7 +90,8 @@ def candidates(
     if not free:
         yield plan(network, config)
         return
-    slots = [2**k for k in range(6, -1, -1) if 2**k < config.slots]
+    most = config.slots if isinstance(config.slots, int) else 1
+    slots = [2**k for k in range(6, -1, -1) if 2**k < most]
     tried = [replace(config, budget=budget) for budget in _BUDGETS]
     tried += [replace(tried[-1], slots=number) for number in slots]
     seen: list[list[tuple[int, int]]] = []

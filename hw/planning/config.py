@@ -10,6 +10,8 @@ from spikeloom.hw.options import MOST_WORD_VALUES, SLOTS, TimeMode
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 
+#: Largest number of lanes, of events and of the budget.
+_MOST = 1 << 16
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -25,10 +27,11 @@ class HardwareConfig:
     events : int, mapping of layer name to int, or None
         E, the number of events that a layer's engine adds to every lane in one clock cycle; 1 for
         layers that are not named, and for all layers if None.
-    slots : int
+    slots : int, or mapping of layer name to int
         Number of values that each event generator searches for non-zero ones in one clock cycle,
         where a word holds as many. With eight, reading ahead keeps it busy if one value in eight is
-        not zero; fewer take less logic and narrower memories.
+        not zero; fewer take less logic and narrower memories. Layers that are not named have the
+        default.
     budget : int
         Number of processing elements (the sum of M times E over all layers) that the planner may
         hand out. Every layer gets at least E, whatever the budget.
@@ -53,7 +56,7 @@ class HardwareConfig:
 
     lanes: int | Mapping[str, int] | None = None
     events: int | Mapping[str, int] | None = None
-    slots: int = SLOTS
+    slots: int | Mapping[str, int] = SLOTS
     budget: int = 64
     time: str = TimeMode.AUTO
     debug: bool = False
@@ -61,13 +64,13 @@ class HardwareConfig:
     top: str = "spikeloom_accelerator"
 
     def __post_init__(self) -> None:
-        for what, choice in (("lanes", self.lanes), ("events", self.events)):
+        for what, most in (("lanes", _MOST), ("events", _MOST), ("slots", MOST_WORD_VALUES)):
+            choice = getattr(self, what)
             numbers = choice.values() if isinstance(choice, Mapping) else [choice]
             for number in numbers:
-                if choice is not None:
-                    _require_positive(number, what)
+                if choice is not None or what == "slots":
+                    _require_positive(number, what, most)
         _require_positive(self.budget, "budget")
-        _require_positive(self.slots, "slots", MOST_WORD_VALUES)
         if self.time not in tuple(TimeMode):
             raise ConfigError(f"time must be {', '.join(TimeMode)}, not {self.time!r}")
         object.__setattr__(self, "time", TimeMode(self.time))
@@ -75,7 +78,9 @@ class HardwareConfig:
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 
     def chosen(self, what: str, network: Network) -> dict[str, int]:
-        """Return the user's choice of ``"lanes"`` or ``"events"`` for the layers it covers.
+        """Return the user's choice of ``"lanes"``, ``"events"`` or ``"slots"`` by layer.
+
+        Layers that it does not cover are left out.
 
         Raises
         ------
@@ -97,6 +102,6 @@ class HardwareConfig:
         return dict(choice)
 
 
-def _require_positive(number: object, what: str, most: int = 1 << 16) -> None:
+def _require_positive(number: object, what: str, most: int = _MOST) -> None:
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
         raise ConfigError(f"{what} must be a whole number from 1 to {most}, not {number!r}")

@@ -6,10 +6,11 @@ A plan holds no hardware: each component takes the part of the plan that it is b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from spikeloom.hw.neurons import NeuronSpec, NeuronUnit
-from spikeloom.hw.options import TimeMode
+from spikeloom.hw.options import SLOTS, TimeMode
 from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.connection import (
@@ -167,27 +168,65 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
     config = config or HardwareConfig()
     lanes = config.chosen("lanes", network)
     events = config.chosen("events", network)
+    slots = config.chosen("slots", network)
     _balance(network, lanes, events, config.budget)
-    inputs = StreamPlan(
-        1, network.input.values(), *_spatial(network.input.shape), network.input.steps or 1
-    )
+    inputs = input_stream(network)
     streams, layers = {INPUT: inputs}, []
     for layer in network.layers:
+        name = layer.name
+        chosen = lanes[name], events.get(name, 1), slots.get(name, SLOTS)
         try:
-            chosen = lanes[layer.name], events.get(layer.name, 1), config.slots
-            planned = _layer(network, layer, streams, *chosen)
-            planned = _timed(planned, config.time)
+            planned = layer_plan(network, layer, streams, *chosen, config.time)
         except (ConfigError, UnsupportedError) as error:
-            raise type(error)(f"layer {layer.name!r}: {error}") from None
-        streams[layer.name] = planned.target
+            raise type(error)(f"layer {name!r}: {error}") from None
+        streams[name] = planned.target
         layers.append(planned)
     return Plan(network, config, inputs, _buffered(inputs, layers))
+
+
+def input_stream(network: Network) -> StreamPlan:
+    """Return the stream of a network's input: one pixel, count or spike per transfer."""
+    return StreamPlan(
+        1, network.input.values(), *_spatial(network.input.shape), network.input.steps or 1
+    )
+
+
+def layer_plan(
+    network: Network,
+    layer: Layer,
+    streams: Mapping[str, StreamPlan],
+    lanes: int,
+    events: int,
+    slots: int,
+    time: str,
+) -> LayerPlan:
+    """Return the plan of one layer, whose buffers hold the rows that one line of windows needs.
+
+    Parameters
+    ----------
+    network : Network
+    layer : Layer
+    streams : mapping of str to StreamPlan
+        The stream that each of its sources sends.
+    lanes, events, slots : int
+        M, E, and the values of a word for each of the E event generators.
+    time : str
+        One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+
+    Raises
+    ------
+    UnsupportedError
+        If the hardware cannot run the layer.
+    ConfigError
+        If lanes or events do not fit it.
+    """
+    return _timed(_layer(network, layer, streams, lanes, events, slots), time)
 
 
 def _layer(
     network: Network,
     layer: Layer,
-    streams: dict[str, StreamPlan],
+    streams: Mapping[str, StreamPlan],
     lanes: int,
     events: int,
     slots: int,

@@ -45,7 +45,7 @@ class Words:
         words = np.zeros(
             (images, steps, height, buffer.row_words * buffer.word_values), dtype=np.uint8
         )
-        words[..., : stream.row_values] = self._digits(rows).reshape(images, steps, height, -1)
+        words[..., : stream.row_values] = digit_counts(rows, self.plan.digits.recoded).reshape(images, steps, height, -1)
         self.words = words.reshape(images, steps, height, buffer.row_words, buffer.word_values)
 
     def image(self, index: int) -> list[Any]:
@@ -79,14 +79,6 @@ class Words:
                             shares[g] = [w for w, m in zip(words, marked, strict=False) if m]
         return cells
 
-    def _digits(self, values: IntArray) -> npt.NDArray[np.uint8]:
-        """Return the number of non-zero digits of each value."""
-        if not self.plan.digits.recoded:
-            return np.bitwise_count(values)
-        # A number and its opposite have the same number of digits.
-        magnitude = np.abs(values)
-        return np.bitwise_count((3 * magnitude) ^ magnitude)
-
     @cached_property
     def _places(self) -> tuple[IntArray, npt.NDArray[np.uint8], list[int]]:
         """The words of each window in a row, by output column and lane group.
@@ -118,6 +110,22 @@ class Words:
             under[x, :, 0, : column.head] = 0
             under[x, :, column.words - 1, column.tail :] = 0
         return places, under, counts
+
+
+def digit_counts(values: IntArray, recoded: bool) -> npt.NDArray[np.uint8]:
+    """Return the number of non-zero digits of each value.
+
+    Parameters
+    ----------
+    values : array of int64
+    recoded : bool
+        Whether values are written in the non-adjacent form.
+    """
+    if not recoded:
+        return np.bitwise_count(values)
+    # A number and its opposite have the same number of digits.
+    magnitude = np.abs(values)
+    return np.bitwise_count((3 * magnitude) ^ magnitude)
 
 
 def kept_values(reader: ConnectionPlan, sent: IntArray) -> IntArray:

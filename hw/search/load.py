@@ -1,0 +1,157 @@
+"""Load of an engine: an estimate of its clock cycles, from the events of sample images.
+
+:mod:`spikeloom.hw.prediction` is exact, and follows all engines together, word by word. A search
+that compares thousands of engines needs each one alone, and fast. So an engine is taken to need, for
+each line of windows, as many cycles as the slowest of its parts: the scanner reads a word in each,
+the elements take an event of every generator in each, and a neuron runs its timesteps. Waits for
+rows are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from spikeloom.hw.engine.pool import PoolUnit
+from spikeloom.hw.planning import LayerPlan
+from spikeloom.hw.planning.connection import ConnectionPlan
+from spikeloom.hw.planning.windows import WindowPlan
+from spikeloom.hw.prediction.words import digit_counts, kept_values
+from spikeloom.sw.network.record import IntArray
+
+
+class Load:
+    """The cycles that engines of one layer need, for the same images.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        Any plan of the layer: what its connections store does not depend on lanes and events.
+    activity : mapping of str to array of int64, shape (steps, N, *shape)
+        The values that each source sends, as :func:`~spikeloom.hw.prediction.activity` gives them.
+    """
+
+    def __init__(self, plan: LayerPlan, activity: Mapping[str, IntArray]) -> None:
+        recoded = plan.digits.recoded
+        #: Of each connection, digits by image, step, row, column and channel.
+        self._digits = []
+        for reader in plan.readers:
+            sent = activity[reader.connection.source]
+            if reader.source.steps == 1 and len(sent) > 1:
+                sent = sent.sum(0, keepdims=True)
+            kept = digit_counts(kept_values(reader, sent), recoded)
+            self._digits.append(np.ascontiguousarray(kept.transpose(1, 0, 3, 4, 2)))
+        self._known: dict[tuple[object, ...], float] = {}
+
+    def cycles(self, plan: LayerPlan) -> float:
+        """Return the mean clock cycles per image of an engine, or of the pools ahead of it."""
+        shared = any(reader.windows.share for reader in plan.readers)
+        # Without shares, all lane groups read the same words.
+        key = (
+            plan.events,
+            plan.cycles,
+            plan.queue,
+            plan.lanes if shared else 0,
+            *((r.windows.buffer.stream.lanes, r.windows.buffer.chunks) for r in plan.readers),
+        )
+        if key not in self._known:
+            self._known[key] = self._lines(plan, shared)
+        found = self._known[key] * (1 if shared else plan.target.lane_groups)
+        pools = (r.source.transfers * PoolUnit.CYCLES for r in plan.readers if r.pool)
+        return max(found, *pools, float(plan.target.transfers))
+
+    def _lines(self, plan: LayerPlan, shared: bool) -> float:
+        """Return the cycles of all lines: of one lane group, or of all if they differ."""
+        groups = plan.target.lane_groups if shared else 1
+        events, words = 0, 0
+        for reader, digits in zip(plan.readers, self._digits, strict=True):
+            events = events + _events(reader, digits, groups)
+            words = words + _words(reader, digits)
+        # By image, step, line, column, lane group.
+        elements = np.maximum(np.max(events, -1), 1)
+        neurons = plan.cycles if plan.layer.constant else 1
+        if not plan.queue:
+            elements = np.maximum(elements, neurons)
+        adding = elements.sum((1, 3, 4))
+        reading = words.sum((1, 3)) * groups
+        windows = elements.shape[1] * elements.shape[3] * elements.shape[4]
+        return float(np.maximum(np.maximum(adding, reading), neurons * windows).sum(1).mean())
+
+
+def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8], groups: int) -> IntArray:
+    """Return the events of each window, by image, step, line, column, lane group and generator."""
+    windows = reader.windows
+    stream, number = windows.buffer.stream, windows.events
+    kernel, stride, padding = windows.kernel[1], windows.stride[1], windows.padding[1]
+    images, steps, height, width, channels = digits.shape
+    stored = np.zeros((images, steps, height, width, stream.stored_channels), np.int64)
+    stored[..., :channels] = digits
+    share = windows.share
+    if share:
+        size = windows.buffer.word_values
+        parts = {
+            first: stored[..., first * size : (first + share.words) * size]
+            .reshape(*stored.shape[:-1], -1, number)
+            .sum(-2)
+            for first in set(share.firsts)
+        }
+        maps = np.stack([parts[first] for first in share.firsts], -2)
+    elif stream.stored_channels % number == 0:
+        maps = stored.reshape(*stored.shape[:-1], -1, number).sum(-2)[..., None, :]
+    else:
+        # Windows begin at multiples of E: a position is then a value, and E of them are one.
+        flat = stored.reshape(images, steps, height, -1)
+        flat = np.pad(flat, [(0, 0)] * 3 + [(0, -flat.shape[-1] % number)])
+        maps = flat.reshape(images, steps, height, -1, 1, number)
+        kernel, stride, padding = (
+            -(-n * stream.stored_channels // number) for n in (kernel, stride, padding)
+        )
+    # Sums over columns, then over rows, of windows from sums of all that lies ahead.
+    ahead = _ahead(maps, 3)
+    first = np.arange(windows.shape[1]) * stride - padding
+    low, high = np.maximum(first, 0), np.minimum(first + kernel, maps.shape[3])
+    across = ahead[:, :, :, high] - ahead[:, :, :, low]
+    ahead = _ahead(across, 2)
+    low, high = _rows(windows)
+    found = ahead[:, :, high] - ahead[:, :, low]
+    result: IntArray = found[:, list(windows.steps)]
+    return result if share else np.repeat(result, groups, 4)
+
+
+def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
+    """Return the words that are read of each window, by image, step, line and column."""
+    windows = reader.windows
+    buffer = windows.buffer
+    images, steps, height, width, channels = digits.shape
+    low, high = _rows(windows)
+    counts = np.array([column.words for column in windows.columns])
+    if not buffer.marked:
+        words = (high - low)[:, None] * counts
+        return np.broadcast_to(words, (images, len(windows.steps), *words.shape))
+    stored = np.zeros((images, steps, height, buffer.row_words * buffer.word_values), bool)
+    stream = buffer.stream
+    rows = np.zeros((images, steps, height, width, stream.stored_channels), bool)
+    rows[..., :channels] = digits
+    stored[..., : stream.row_values] = rows.reshape(images, steps, height, -1)
+    marks = stored.reshape(images, steps, height, buffer.row_words, -1).any(-1)
+    ahead = _ahead(_ahead(marks.astype(np.int64), 2), 3)
+    left = np.array([column.first for column in windows.columns])
+    lines = ahead[:, :, high] - ahead[:, :, low]
+    found = lines[..., left + counts] - lines[..., left]
+    result: IntArray = np.maximum(found, 1)[:, list(windows.steps)]
+    return result
+
+
+def _rows(windows: WindowPlan) -> tuple[IntArray, IntArray]:
+    """Return the first row under each line of windows, and the one behind the last."""
+    low = np.maximum(np.arange(windows.shape[0]) * windows.stride[0] - windows.padding[0], 0)
+    return low, low + np.array([line.rows for line in windows.lines])
+
+
+def _ahead(values: IntArray, axis: int) -> IntArray:
+    """Return, for each index along an axis and the one behind the last, the sum of all before."""
+    sums = np.cumsum(values, axis)
+    zero = np.zeros_like(np.take(sums, [0], axis))
+    return np.concatenate([zero, sums], axis)
