@@ -1,0 +1,186 @@
+"""Budgets: the resources that a plan may take, and an estimate of those that it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from spikeloom.hw.boards import Board
+from spikeloom.hw.build import sizing
+from spikeloom.hw.build.family import Family
+from spikeloom.hw.planning import LayerPlan, Plan
+from spikeloom.hw.search.memories import device_memories, engine_memories
+from spikeloom.sw.errors import ConfigError
+
+#: Family of a budget that is given in numbers.
+_FAMILY = "ecp5"
+_UNLIMITED = 1 << 40
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Resources that a design, or a part of it, is estimated to take.
+
+    Parameters
+    ----------
+    luts, flipflops : float
+        Estimates.
+    block_ram : int
+        Exact for memories; Yosys may make logic of one that holds little.
+    """
+
+    luts: float = 0.0
+    flipflops: float = 0.0
+    block_ram: int = 0
+
+    def __add__(self, other: Amounts) -> Amounts:
+        """Return the sum of two parts."""
+        return Amounts(
+            self.luts + other.luts,
+            self.flipflops + other.flipflops,
+            self.block_ram + other.block_ram,
+        )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The resources that a plan may take.
+
+    Parameters
+    ----------
+    family : str
+        Name of the family of FPGAs, whose block RAMs are counted.
+    luts, flipflops, block_ram : int
+        Largest number of each.
+    device : bool
+        Whether link, self test and counters of a board's device are counted, too.
+    title : str
+        Name for messages.
+    tested : int
+        Number of images in the self test.
+    """
+
+    family: str = _FAMILY
+    luts: int = _UNLIMITED
+    flipflops: int = _UNLIMITED
+    block_ram: int = _UNLIMITED
+    device: bool = False
+    title: str = "the budget"
+    tested: int = 1
+
+    @classmethod
+    def of_board(cls, board: Board) -> Self:
+        """Return the budget of a board's design: the share of it that routes without trouble."""
+        family, found = Family.find(board.family), board.resources
+        return cls(
+            board.family,
+            int(family.full * found.luts),
+            int(family.full * found.flipflops),
+            found.block_ram,
+            device=True,
+            title=board.title,
+        )
+
+    @classmethod
+    def of_numbers(cls, luts: int | None, block_ram: int | None) -> Self:
+        """Return the budget of an accelerator alone, in an ECP5's resources.
+
+        Raises
+        ------
+        ConfigError
+            If neither is given.
+        """
+        if luts is None and block_ram is None:
+            raise ConfigError("a plan needs a limit: give a board, or the look-up tables it may take")
+        return cls(luts=luts or _UNLIMITED, block_ram=_UNLIMITED if block_ram is None else block_ram)
+
+    def within(self, *, luts: int | None, block_ram: int | None) -> Budget:
+        """Return a smaller budget, for a board that shall keep room for something else."""
+        return Budget(
+            self.family,
+            min(self.luts, luts or self.luts),
+            self.flipflops,
+            self.block_ram if block_ram is None else min(self.block_ram, block_ram),
+            self.device,
+            self.title,
+            self.tested,
+        )
+
+    @cached_property
+    def _family(self) -> Family:
+        return Family.find(self.family)
+
+    def engine(self, layer: LayerPlan) -> Amounts:
+        """Return an estimate of what one engine takes."""
+        family = self._family
+        memories = engine_memories(layer, registers=self.family == "ice40")
+        return Amounts(
+            sizing.engine_luts(layer),
+            _flipflops(layer),
+            sum(family.blocks(depth, width) for depth, width in memories),
+        )
+
+    def beside(self, planned: Plan) -> Amounts:
+        """Return an estimate of what a design takes beside its engines."""
+        if not self.device:
+            return Amounts()
+        memories = device_memories(planned, self.tested)
+        return Amounts(
+            sizing.device_luts(len(planned.layers), counters=True),
+            _DEVICE_FLIPFLOPS + 4 * 64 * len(planned.layers),
+            sum(self._family.blocks(depth, width) for depth, width in memories),
+        )
+
+    def amounts(self, planned: Plan) -> Amounts:
+        """Return an estimate of what a whole design takes."""
+        return sum((self.engine(layer) for layer in planned.layers), self.beside(planned))
+
+    def fits(self, amounts: Amounts) -> bool:
+        """Return whether a design has room."""
+        return not self.short_of(amounts)
+
+    def short_of(self, amounts: Amounts) -> list[str]:
+        """Return a phrase for each resource that a design takes too much of."""
+        return [
+            f"{what} {round(used):,} {name} of {room:,}"
+            for what, name, used, room in (
+                ("about", "look-up tables", amounts.luts, self.luts),
+                ("about", "flip-flops", amounts.flipflops, self.flipflops),
+                ("", "block RAMs", amounts.block_ram, self.block_ram),
+            )
+            if used > room
+        ]
+
+    def weight(self, amounts: Amounts, memory: float) -> float:
+        """Return a design's share of the budget as one number, to compare designs by.
+
+        Parameters
+        ----------
+        amounts : Amounts
+        memory : float
+            Weight of block RAM, as a multiple of its share.
+        """
+        luts = amounts.luts / (self.luts if self.luts < _UNLIMITED else 10_000)
+        rams = amounts.block_ram / self.block_ram if 0 < self.block_ram < _UNLIMITED else 0.0
+        return luts + memory * rams
+
+
+#: Flip-flops of a link, a self test and the LEDs together, roughly.
+_DEVICE_FLIPFLOPS = 1000.0
+
+
+def _flipflops(layer: LayerPlan) -> float:
+    """Return a rough estimate of an engine's flip-flops: its registers, by the widths of values.
+
+    They are those of partial sums, sums, currents, potentials and results of the lanes; words in the
+    scanner, the compactors and the queues; and events.
+    """
+    accumulator, potential = layer.ranges.accumulator.width, layer.ranges.potential.width
+    lane = 3 * accumulator + potential + layer.target.values.width
+    word = sum(
+        3 * reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
+        for reader in layer.readers
+    )
+    event = 3 * (16 + layer.digits.positions)
+    return 100.0 + layer.lanes * lane + word + layer.events * event

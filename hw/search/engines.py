@@ -1,0 +1,201 @@
+"""Engines: for each layer, the choices of M, E and slots, with their cycles and resources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from spikeloom.hw.options import SLOTS, TimeMode
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
+from spikeloom.hw.planning.plan import layer_plan
+from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.search.budget import Amounts, Budget
+from spikeloom.hw.search.load import Load
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import INPUT, Layer, Network
+from spikeloom.sw.network.record import IntArray
+
+#: Numbers of events per cycle and of slots to try.
+EVENTS = (1, 2, 3, 4, 6, 8, 12, 16)
+SLOT_NUMBERS = (1, 2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The parameters of one engine.
+
+    Parameters
+    ----------
+    lanes, events, slots : int
+        M, E, and the values of a word for each of the E event generators.
+    """
+
+    lanes: int = 1
+    events: int = 1
+    slots: int = SLOTS
+
+
+@dataclass(frozen=True)
+class EngineCost:
+    """What an engine of some choice takes.
+
+    Parameters
+    ----------
+    cycles : float
+        Estimated clock cycles per image.
+    amounts : Amounts
+        Resources.
+    target : StreamPlan
+        The stream that it sends.
+    words : tuple of int
+        Values of a word, by connection.
+    """
+
+    cycles: float
+    amounts: Amounts
+    target: StreamPlan
+    words: tuple[int, ...]
+
+
+#: The choices of all layers, by name.
+State = Mapping[str, Choice]
+
+
+class Engines:
+    """All engines that a network's layers can have, looked up by their choices.
+
+    Parameters
+    ----------
+    network : Network
+    budget : Budget
+    activity : mapping of str to array of int64, shape (steps, N, *shape)
+        Values that the input and each firing layer send for some images.
+    time : str
+        One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+
+    Attributes
+    ----------
+    smallest : Plan
+        The plan with one lane and one slot in every layer.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        budget: Budget,
+        activity: Mapping[str, IntArray],
+        time: str = TimeMode.AUTO,
+    ) -> None:
+        self.network, self.budget, self.time = network, budget, time
+        self.smallest = plan(network, HardwareConfig(lanes=1, events=1, slots=1, time=time))
+        self._layers = {planned.layer.name: planned for planned in self.smallest.layers}
+        self._loads = {
+            name: Load(planned, activity) for name, planned in self._layers.items()
+        }
+        self._known: dict[tuple[object, ...], EngineCost | None] = {}
+        self._options: dict[tuple[object, ...], list[tuple[int, int]]] = {}
+        self.beside = budget.beside(
+            replace(self.smallest, config=replace(self.smallest.config, counters=True))
+        )
+        #: Lanes that differ in the number of lane groups; the fewest of each.
+        self.lanes: dict[str, list[int]] = {}
+        for name, planned in self._layers.items():
+            channels = planned.target.channels
+            self.lanes[name] = sorted({-(-channels // n) for n in range(1, channels + 1)})
+        self.readers: dict[str, list[str]] = {name: [] for name in self._layers}
+        for layer in network.layers:
+            for connection in layer.connections:
+                if connection.source != INPUT and layer.name not in self.readers[connection.source]:
+                    self.readers[connection.source].append(layer.name)
+
+    @property
+    def floor(self) -> float:
+        """Clock cycles that the input takes for an image: a value in each."""
+        return float(self.smallest.input.transfers)
+
+    def cost(self, layer: Layer, choice: Choice, state: State) -> EngineCost | None:
+        """Return what an engine takes; None if there is none of this choice.
+
+        Parameters
+        ----------
+        layer : Layer
+        choice : Choice
+        state : mapping of str to Choice
+            The choices of its sources; others do not matter.
+        """
+        key = (layer.name, choice, self._sources(layer, state))
+        if key not in self._known:
+            self._known[key] = self._cost(layer, choice, state)
+        return self._known[key]
+
+    def options(self, layer: Layer, state: State) -> list[tuple[int, int]]:
+        """Return the pairs of E and slots that differ, the smallest first."""
+        key = (layer.name, self._sources(layer, state))
+        if key not in self._options:
+            found: dict[tuple[object, ...], tuple[int, int]] = {}
+            for events in EVENTS:
+                for slots in SLOT_NUMBERS:
+                    cost = self.cost(layer, Choice(1, events, slots), state)
+                    if cost is not None:
+                        found.setdefault((events, *cost.words), (events, slots))
+            self._options[key] = list(found.values())
+        return self._options[key]
+
+    def config(self, state: State) -> HardwareConfig:
+        """Return the configuration of a state."""
+        return HardwareConfig(
+            lanes={name: choice.lanes for name, choice in state.items()},
+            events={name: choice.events for name, choice in state.items()},
+            slots={name: choice.slots for name, choice in state.items()},
+            time=self.time,
+        )
+
+    def plan(self, state: State) -> Plan:
+        """Return the plan of a state."""
+        return plan(self.network, self.config(state))
+
+    def costs(self, state: State) -> Iterator[EngineCost | None]:
+        """Yield what the engine of each layer takes."""
+        for layer in self.network.layers:
+            yield self.cost(layer, state[layer.name], state)
+
+    def _sources(self, layer: Layer, state: State) -> tuple[int, ...]:
+        names = (connection.source for connection in layer.connections)
+        return tuple(1 if name == INPUT else state[name].lanes for name in names)
+
+    def _cost(self, layer: Layer, choice: Choice, state: State) -> EngineCost | None:
+        streams = {INPUT: self.smallest.input}
+        for connection in layer.connections:
+            name = connection.source
+            if name != INPUT:
+                streams[name] = replace(self._layers[name].target, lanes=state[name].lanes)
+        try:
+            made = layer_plan(
+                self.network,
+                layer,
+                streams,
+                choice.lanes,
+                choice.events,
+                choice.slots,
+                self.time,
+            )
+        except ConfigError:
+            return None
+        planned = _buffered(made, self._layers[layer.name])
+        words = tuple(reader.windows.buffer.word_values for reader in planned.readers)
+        return EngineCost(
+            self._loads[layer.name].cycles(planned),
+            self.budget.engine(planned),
+            planned.target,
+            words,
+        )
+
+
+def _buffered(made: LayerPlan, known: LayerPlan) -> LayerPlan:
+    """Return a plan with the rows that a known plan of the same layer has: lanes do not matter."""
+    readers = []
+    for reader, other in zip(made.readers, known.readers, strict=True):
+        capacity = other.windows.buffer.capacity
+        buffer = replace(reader.windows.buffer, capacity=capacity)
+        readers.append(replace(reader, windows=replace(reader.windows, buffer=buffer)))
+    return replace(made, readers=tuple(readers))
