@@ -9,6 +9,7 @@ identities, which are depthwise convolutions of a single weight.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from amaranth.lib import wiring
@@ -116,9 +117,8 @@ class ConnectionPlan:
         The pool that follows; None without one.
     windows : WindowPlan
         The buffer that follows, and the windows that are read from it.
-    kernel : array of int64, shape (stored outputs, kernel height, kernel width, values)
-        Weights, in the order in which the values of a position are read. They are 0 for channels
-        that only fill up lanes, and for those of other convolution groups in the same words.
+    target : StreamPlan
+        The stream that the layer sends.
     first : int
         Address of its first weights in each bank.
     """
@@ -128,8 +128,20 @@ class ConnectionPlan:
     alignment: AlignmentPlan | None
     pool: PoolPlan | None
     windows: WindowPlan
-    kernel: IntArray
+    target: StreamPlan
     first: int = 0
+
+    @cached_property
+    def kernel(self) -> IntArray:
+        """Weights, in the order in which the values of a position are read.
+
+        They are 0 for channels that only fill up lanes, and for those of other convolution groups
+        in the same words. An array of int64, of shape (stored outputs, kernel height, kernel width,
+        values).
+        """
+        kernel = _kernel(self.connection.synapses, self.windows, self.target)
+        kernel.flags.writeable = False
+        return kernel
 
     @property
     def stream(self) -> StreamPlan:
@@ -190,13 +202,12 @@ def connection_plan(
     arriving = alignment.target if alignment else source
     pool = _pool(connection, arriving)
     stream = pool.target if pool else arriving
-    windows, kernel = _windows(connection.synapses, stream, target, events, slots)
+    windows = _windows(connection.synapses, stream, target, events, slots)
     steps = _steps(network, layer, connection)
     windows = replace(windows, steps=steps)
     capacity = max(line.need for line in windows.lines)
     windows = replace(windows, buffer=replace(windows.buffer, capacity=capacity))
-    kernel.flags.writeable = False
-    return ConnectionPlan(connection, source, alignment, pool, windows, kernel)
+    return ConnectionPlan(connection, source, alignment, pool, windows, target)
 
 
 def spare_rows(plan: ConnectionPlan) -> int:
@@ -243,32 +254,40 @@ def _pool(connection: Connection, source: StreamPlan) -> PoolPlan | None:
 
 def _windows(
     synapses: Synapses, source: StreamPlan, target: StreamPlan, events: int, slots: int
-) -> tuple[WindowPlan, IntArray]:
-    """Return the windows of a connection, and its weights in the order in which they are read."""
+) -> WindowPlan:
+    """Return the windows of a connection."""
     shape = (target.height, target.width)
     conv = convolution(synapses, source)
+    kernel, stride, padding, groups = conv.kernel, conv.stride, conv.padding, conv.groups
+    outs, ins = len(conv.weight) // groups, conv.weight.shape[1]
+    if groups == 1:
+        buffer = BufferPlan(source, _chunks(source, events, slots), capacity=1)
+        return WindowPlan(buffer, kernel, stride, padding, shape, events)
+    buffer = BufferPlan(source, _grouped_chunks(source, ins, events), capacity=1)
+    share = _share(buffer, target, outs, ins)
+    return WindowPlan(buffer, kernel, stride, padding, shape, events, share=share)
+
+
+def _kernel(synapses: Synapses, windows: WindowPlan, target: StreamPlan) -> IntArray:
+    """Return the weights of a connection, in the order in which they are read."""
+    source, share = windows.buffer.stream, windows.share
+    conv = convolution(synapses, source)
     weight, groups = conv.weight, conv.groups
-    kernel, stride, padding = conv.kernel, conv.stride, conv.padding
-    dense = np.zeros((target.stored_channels, source.stored_channels, *kernel), np.int64)
+    dense = np.zeros((target.stored_channels, source.stored_channels, *conv.kernel), np.int64)
     outs, ins = len(weight) // groups, weight.shape[1]
     for group in range(groups):
         # The output channels of a convolution group lie together, and so do its source channels.
         rows = slice(group * outs, (group + 1) * outs)
         dense[rows, group * ins : (group + 1) * ins] = weight[rows]
-    if groups == 1:
-        buffer = BufferPlan(source, _chunks(source, events, slots), capacity=1)
-        windows = WindowPlan(buffer, kernel, stride, padding, shape, events)
-        return windows, np.ascontiguousarray(dense.transpose(0, 2, 3, 1))
-    buffer = BufferPlan(source, _grouped_chunks(source, ins, events), capacity=1)
-    share = _share(buffer, target, outs, ins)
-    windows = WindowPlan(buffer, kernel, stride, padding, shape, events, share=share)
-    size = buffer.word_values
-    stored = np.zeros((target.stored_channels, *kernel, share.words * size), np.int64)
+    if share is None:
+        return np.ascontiguousarray(dense.transpose(0, 2, 3, 1))
+    size = windows.buffer.word_values
+    stored = np.zeros((target.stored_channels, *conv.kernel, share.words * size), np.int64)
     for lane_group, first in enumerate(share.firsts):
         rows = slice(lane_group * target.lanes, (lane_group + 1) * target.lanes)
         kept = dense[rows, first * size : (first + share.words) * size]
         stored[rows] = kept.transpose(0, 2, 3, 1)
-    return windows, stored
+    return stored
 
 
 def _chunks(source: StreamPlan, events: int, slots: int) -> int:

@@ -111,8 +111,8 @@ class LayerPlan:
     @property
     def weights(self) -> Range:
         """Range of the weights, 0 included."""
-        kernels = [reader.kernel for reader in self.readers]
-        low, high = min(int(k.min()) for k in kernels), max(int(k.max()) for k in kernels)
+        weights = [connection.synapses.weight for connection in self.layer.connections]
+        low, high = min(int(w.min()) for w in weights), max(int(w.max()) for w in weights)
         return Range(low, high) | Range(0, 0)
 
     def bank(self, index: int) -> list[list[int]]:

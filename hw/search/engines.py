@@ -17,7 +17,7 @@ from spikeloom.sw.network.record import IntArray
 
 #: Numbers of events per cycle and of slots to try.
 EVENTS = (1, 2, 3, 4, 6, 8, 12, 16)
-SLOT_NUMBERS = (1, 2, 4, 8, 16, 32)
+SLOT_NUMBERS = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,15 @@ class EngineCost:
         The stream that it sends.
     words : tuple of int
         Values of a word, by connection.
+    alike : bool
+        Whether all lane groups read the same words, so that cycles are proportional to their number.
     """
 
     cycles: float
     amounts: Amounts
     target: StreamPlan
     words: tuple[int, ...]
+    alike: bool
 
 
 #: The choices of all layers, by name.
@@ -132,13 +135,23 @@ class Engines:
         """Return the pairs of E and slots that differ, the smallest first."""
         key = (layer.name, self._sources(layer, state))
         if key not in self._options:
-            found: dict[tuple[object, ...], tuple[int, int]] = {}
+            found: dict[tuple[object, ...], tuple[Choice, EngineCost]] = {}
             for events in EVENTS:
                 for slots in SLOT_NUMBERS:
-                    cost = self.cost(layer, Choice(1, events, slots), state)
+                    choice = Choice(1, events, slots)
+                    cost = self.cost(layer, choice, state)
                     if cost is not None:
-                        found.setdefault((events, *cost.words), (events, slots))
-            self._options[key] = list(found.values())
+                        found.setdefault((events, *cost.words), (choice, cost))
+            # Of two that differ in nothing but words, the one that is worse in all respects is
+            # worse with more lanes as well.
+            self._options[key] = [
+                (choice.events, choice.slots)
+                for choice, cost in found.values()
+                if not any(
+                    other.events <= choice.events and _better(its, cost)
+                    for other, its in found.values()
+                )
+            ]
         return self._options[key]
 
     def config(self, state: State) -> HardwareConfig:
@@ -188,7 +201,18 @@ class Engines:
             self.budget.engine(planned),
             planned.target,
             words,
+            not any(reader.windows.share for reader in planned.readers),
         )
+
+
+def _better(one: EngineCost, other: EngineCost) -> bool:
+    """Return whether an engine is at least as good in all respects, and better in one."""
+
+    def figures(cost: EngineCost) -> tuple[float, float, float]:
+        return (cost.cycles, cost.amounts.luts, float(cost.amounts.block_ram))
+
+    pairs = list(zip(figures(one), figures(other), strict=True))
+    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
 def _buffered(made: LayerPlan, known: LayerPlan) -> LayerPlan:

@@ -36,11 +36,12 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
         for reader in layer.readers
     )
     bits = max((depth - 1).bit_length(), 1)
-    for _ in range(layer.events):
-        yield depth, layer.lanes * layer.weights.width
-        if not registers:
-            # One word is in the queue's output register.
-            yield QUEUE_DEPTH - 1, layer.slots * layer.values.width + bits + 1
+    bank = depth, layer.lanes * layer.weights.width
+    # One word is in the queue's output register.
+    queue = QUEUE_DEPTH - 1, layer.slots * layer.values.width + bits + 1
+    yield from [bank] * layer.events
+    if not registers:
+        yield from [queue] * layer.events
     for reader in layer.readers:
         yield from _reader_memories(reader)
     if layer.queue:

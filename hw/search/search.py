@@ -11,6 +11,7 @@ corrected by what was found, and the search is repeated, until nothing better co
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,11 +28,13 @@ from spikeloom.sw.network import Layer, Network
 from spikeloom.sw.network.record import IntArray
 
 #: Weights of block RAM to try, beside look-up tables.
-_MEMORY = (0.3, 1.0, 3.0)
+_MEMORY = (0.3, 1.0, 3.0, 30.0)
 #: Steps of a bisection, each of which halves the logarithm of the range of intervals.
 _STEPS = 14
 #: How often a search is repeated with corrected estimates.
 _ROUNDS = 4
+#: Shares of the interval that all but the slowest layers are given to have cycles to spare.
+_SHARES = (0.8, 0.6, 0.45, 0.3)
 #: Exact predictions of single changes, at most.
 _CHANGES = 24
 
@@ -135,21 +138,26 @@ class Search:
         self._factors = {layer.name: 1.0 for layer in network.layers}
         self._exact: dict[tuple[Choice, ...], Found] = {}
 
-    @property
-    def slowest_state(self) -> State:
-        """The choices that take the least."""
-        return self._cheapest(math.inf, 1.0)
+    def _smallest(self) -> State:
+        """Return the choices that take the least.
 
-    def require_room(self) -> None:
-        """Raise `NoRoomError` if not even the smallest design fits."""
+        Raises
+        ------
+        NoRoomError
+            If not even these fit.
+        """
         states = [self._cheapest(math.inf, memory) for memory in _MEMORY]
-        if any(self.budget.fits(self._amounts(state)) for state in states):
-            return
-        amounts = self._amounts(states[0])
+        for state in states:
+            if self.budget.fits(self._amounts(state)):
+                return state
+        amounts = min(
+            (self._amounts(state) for state in states),
+            key=lambda amounts: len(self.budget.short_of(amounts)),
+        )
         short = ", ".join(self.budget.short_of(amounts))
         raise NoRoomError(
-            f"{self.network.name!r} does not fit on {self.budget.title}: with one lane in each "
-            f"layer it takes {short}",
+            f"{self.network.name!r} does not fit on {self.budget.title}: its smallest "
+            f"design takes {short}",
             amounts,
         )
 
@@ -161,7 +169,7 @@ class Search:
         NoRoomError
             If none fits.
         """
-        self.require_room()
+        smallest = self._smallest()
         best: Found | None = None
         for _ in range(_ROUNDS):
             found = self._rated(self._fastest_state())
@@ -170,7 +178,11 @@ class Search:
             elif best is not None:
                 break
         if best is None:
-            best = self._rated(self.slowest_state)
+            best = self._rated(smallest)
+        for state in self._faster_around(best):
+            found = self._rated(state)
+            if self.budget.fits(found.amounts) and found.cycles < best.cycles:
+                best = found
         return self._improved(best)
 
     def reaching(self, cycles: float) -> Found:
@@ -183,7 +195,7 @@ class Search:
         GoalError
             If none that fits is as fast.
         """
-        self.require_room()
+        self._smallest()
         goal, best = cycles, None
         for _ in range(2 * _ROUNDS):
             state = min(
@@ -215,9 +227,9 @@ class Search:
 
     def front(self, points: int = 12) -> list[Found]:
         """Return plans of which none is both slower and larger than another, the smallest first."""
-        self.require_room()
+        smallest = self._smallest()
         last = self._rated(self._fastest_state())
-        first = self._rated(self.slowest_state)
+        first = self._rated(smallest)
         low, high = self._modelled(last.state), self._modelled(first.state)
         found = [first, last]
         for share in np.linspace(0, 1, points)[1:-1]:
@@ -264,6 +276,23 @@ class Search:
         self._exact[key] = found
         return found
 
+    def _faster_around(self, found: Found) -> Iterator[State]:
+        """Yield states that fit and wait less for rows: all but the slowest layers are faster."""
+        goal = self._modelled(found.state)
+        for share in _SHARES:
+            for memory in _MEMORY[:3]:
+                state: dict[str, Choice] = {}
+                for layer in self.network.layers:
+                    choice = self._choose(layer, state, share * goal, memory)
+                    choice = choice or self._choose(layer, state, goal, memory)
+                    if choice is None:
+                        break
+                    state[layer.name] = choice
+                else:
+                    if self.budget.fits(self._amounts(state)):
+                        yield state
+                        break
+
     def _improved(self, found: Found) -> Found:
         """Return a plan that single changes have made faster, as long as it fits."""
         tried = 0
@@ -308,11 +337,13 @@ class Search:
         """Yield states that fit, in which one layer is faster."""
         for layer in order:
             now = self._cost(layer, state[layer.name], state)
-            goal = now.cycles * 0.999
-            for memory in _MEMORY:
+            seen = []
+            for share, memory in itertools.product((0.999, 0.7), _MEMORY[:3]):
+                goal = share * now.cycles * self._factors[layer.name]
                 choice = self._choose(layer, state, goal, memory)
-                if choice is None:
+                if choice is None or choice in seen:
                     continue
+                seen.append(choice)
                 other = self._repaired({**state, layer.name: choice}, layer)
                 if other and other != state and self.budget.fits(self._amounts(other)):
                     yield other
@@ -343,7 +374,7 @@ class Search:
 
     def _fastest_state(self) -> State:
         """Return the state with the smallest estimated interval that fits."""
-        best, reached = self.slowest_state, math.inf
+        best, reached = self._smallest(), math.inf
         for memory in _MEMORY:
             state = self._cheapest(math.inf, memory)
             if state is None or not self.budget.fits(self._amounts(state)):
@@ -388,12 +419,17 @@ class Search:
 
     def _polished(self, state: dict[str, Choice], goal: float, memory: float) -> State:
         """Return a state of less weight in which single layers have other lanes."""
+        if math.isinf(goal):
+            return state
         weight = self.budget.weight(self._amounts(state), memory)
         for layer in self.network.layers:
             if not self.engines.readers[layer.name]:
                 continue
+            channels = self.engines.lanes[layer.name][-1]
+            now = state[layer.name].lanes
             for lanes in self.engines.lanes[layer.name]:
-                if lanes == state[layer.name].lanes:
+                # More lanes than needed let readers have more events, if they divide the channels.
+                if lanes <= now or channels % lanes:
                     continue
                 choice = self._choose(layer, state, goal, memory, lanes)
                 if choice is None:
@@ -443,24 +479,44 @@ class Search:
         best, least = None, math.inf
         for events, slots in self.engines.options(layer, state):
             ms = self.engines.lanes[layer.name] if lanes is None else [lanes]
-            low, high = 0, len(ms)
-            # More lanes take fewer cycles: the fewest that keep the goal.
-            while low < high:
-                middle = (low + high) // 2
-                cost = self.engines.cost(layer, Choice(ms[middle], events, slots), state)
-                if cost is not None and cost.cycles * factor <= goal:
-                    high = middle
-                else:
-                    low = middle + 1
+            low = self._fewest(layer, state, goal / factor, ms, events, slots)
             if low == len(ms):
                 continue
-            choice = Choice(ms[low], events, slots)
-            cost = self.engines.cost(layer, choice, state)
-            assert cost is not None
-            weight = self.budget.weight(cost.amounts, memory)
-            if weight < least:
-                best, least = choice, weight
+            # A few lanes more may waste less of the width of block RAMs.
+            for m in [ms[low], *(m for m in ms[low + 1 :] if ms[-1] % m == 0)]:
+                choice = Choice(m, events, slots)
+                cost = self.engines.cost(layer, choice, state)
+                weight = math.inf if cost is None else self.budget.weight(cost.amounts, memory)
+                if weight < least:
+                    best, least = choice, weight
         return best
+
+    def _fewest(
+        self, layer: Layer, state: State, cycles: float, ms: Sequence[int], events: int, slots: int
+    ) -> int:
+        """Return the index of the fewest lanes that keep some cycles; the number of all if none."""
+
+        def keeps(index: int) -> bool:
+            cost = self.engines.cost(layer, Choice(ms[index], events, slots), state)
+            return cost is not None and cost.cycles <= cycles
+
+        single = self.engines.cost(layer, Choice(1, events, slots), state)
+        if single is not None and single.alike:
+            channels = single.target.channels
+            need = [m for m in ms if single.cycles / channels * -(-channels // m) <= cycles]
+            low = len(ms) - len(need)
+            while low < len(ms) and not keeps(low):
+                low += 1
+            return low
+        low, high = 0, len(ms)
+        # More lanes take fewer cycles.
+        while low < high:
+            middle = (low + high) // 2
+            if keeps(middle):
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
     def _cost(self, layer: Layer, choice: Choice, state: State) -> EngineCost:
         cost = self.engines.cost(layer, choice, state)

@@ -11,6 +11,7 @@ from support.hw.windows import expected_words, window_plans
 
 from spikeloom.hw.engine.reader import Reader
 from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan, PoolPlan
+from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import WindowPlan
 from spikeloom.sw.network import Connection, Linear, MaxPool, Pool, Range, SumPool
 
@@ -60,9 +61,9 @@ def connection_plans(draw: st.DrawFn) -> tuple[ConnectionPlan, int]:
         alignment = AlignmentPlan(longer, arriving, summed=False)
     sent = alignment.source if alignment else pool.source if pool else stream
     connection = Connection("input", "count", Linear(np.ones((1, 1), np.int64)))
-    kernel = np.zeros((1, 1, 1, 1), np.int64)
+    target = StreamPlan(1, Range(0, 1), 1, 1, 1, 1)
     first = draw(st.integers(0, 9))
-    plan = ConnectionPlan(connection, sent, alignment, pool, windows, kernel, first)
+    plan = ConnectionPlan(connection, sent, alignment, pool, windows, target, first)
     lane_groups = len(windows.share.firsts) if windows.share else draw(st.integers(1, 2))
     return plan, lane_groups
 
