@@ -4,10 +4,11 @@
 them. In it, :mod:`streams` describes the transfers between layers, :mod:`connection` how each
 connection stores and reads its source, :mod:`synapses` the convolution that stands for its
 synapses, :mod:`windows` which words it reads and in which order, and
-:mod:`capacity` finds how many rows a buffer must hold.
+:mod:`capacity` finds how many rows a buffer must hold. :mod:`file` keeps choices in a file.
 """
 
 from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning.file import PlanFile
 from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
 
-__all__ = ["HardwareConfig", "LayerPlan", "Plan", "plan"]
+__all__ = ["HardwareConfig", "LayerPlan", "Plan", "PlanFile", "plan"]

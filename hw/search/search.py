@@ -35,8 +35,9 @@ _STEPS = 14
 _ROUNDS = 4
 #: Shares of the interval that all but the slowest layers are given to have cycles to spare.
 _SHARES = (0.8, 0.6, 0.45, 0.3)
-#: Exact predictions of single changes, at most.
-_CHANGES = 24
+#: Exact predictions of single changes, at least and at most, and the clock cycles of all layers and
+#: images that they may have together.
+_FEWEST, _MOST, _WORK = 4, 24, 4_000_000
 
 
 class NoRoomError(ConfigError):
@@ -44,13 +45,13 @@ class NoRoomError(ConfigError):
 
     Attributes
     ----------
-    amounts : Amounts
-        What that design takes.
+    smallest : Plan
+        The plan of that design.
     """
 
-    def __init__(self, message: str, amounts: Amounts) -> None:
+    def __init__(self, message: str, smallest: Plan) -> None:
         super().__init__(message)
-        self.amounts = amounts
+        self.smallest = smallest
 
 
 class GoalError(ConfigError):
@@ -150,15 +151,13 @@ class Search:
         for state in states:
             if self.budget.fits(self._amounts(state)):
                 return state
-        amounts = min(
-            (self._amounts(state) for state in states),
-            key=lambda amounts: len(self.budget.short_of(amounts)),
-        )
+        state = min(states, key=lambda state: len(self.budget.short_of(self._amounts(state))))
+        amounts = self._amounts(state)
         short = ", ".join(self.budget.short_of(amounts))
         raise NoRoomError(
             f"{self.network.name!r} does not fit on {self.budget.title}: its smallest "
             f"design takes {short}",
-            amounts,
+            self.engines.plan(state),
         )
 
     def fastest(self) -> Found:
@@ -183,7 +182,8 @@ class Search:
             found = self._rated(state)
             if self.budget.fits(found.amounts) and found.cycles < best.cycles:
                 best = found
-        return self._improved(best)
+        improved = self._improved(best)
+        return self._trimmed(improved, improved.cycles)
 
     def reaching(self, cycles: float) -> Found:
         """Return the plan with the least hardware that takes at most ``cycles`` per image.
@@ -295,7 +295,7 @@ class Search:
 
     def _improved(self, found: Found) -> Found:
         """Return a plan that single changes have made faster, as long as it fits."""
-        tried = 0
+        tried, most = 0, self._changes(found)
         while True:
             # Starved and blocked cycles show who keeps the others waiting; the slowest come first.
             order = sorted(
@@ -304,7 +304,7 @@ class Search:
             )
             better = None
             for state in self._faster(found.state, order):
-                if tried == _CHANGES:
+                if tried == most:
                     return found
                 tried += 1
                 other = self._rated(state)
@@ -317,8 +317,8 @@ class Search:
 
     def _trimmed(self, found: Found, cycles: float) -> Found:
         """Return a plan that single changes have made smaller, as long as it is fast enough."""
-        tried = 0
-        while tried < _CHANGES:
+        tried, most = 0, self._changes(found)
+        while tried < most:
             better = None
             for state in self._smaller(found.state):
                 tried += 1
@@ -326,12 +326,18 @@ class Search:
                 if other.cycles <= cycles and self._weight(other) < self._weight(found):
                     better = other
                     break
-                if tried == _CHANGES:
+                if tried == most:
                     break
             if better is None:
                 return found
             found = better
         return found
+
+    @staticmethod
+    def _changes(found: Found) -> int:
+        """Return how many single changes of a plan are worth a prediction each."""
+        work = sum(int(layer.cycles.sum()) for layer in found.prediction.layers)
+        return min(max(_WORK // max(work, 1), _FEWEST), _MOST)
 
     def _faster(self, state: State, order: Sequence[Layer]) -> Iterator[State]:
         """Yield states that fit, in which one layer is faster."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "convert": "Turn a trained model into an integer spiking network.",
     "calibrate": "Convert, and let neurons learn when to fire.",
     "inspect": "Print a network: layers, weights, thresholds, widths.",
+    "plan": "Find the best lanes, events and slots for a board.",
     "generate": "Write a network's accelerator as Verilog.",
     "cosim": "Prove generated hardware equal to the golden model.",
     "boards": "List boards: resources, clock, link, and whether tried.",

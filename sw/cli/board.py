@@ -113,7 +113,7 @@ def command(
         simulated = SimulatedBoard(
             network,
             board,
-            config=hardware.config(counters=device.counters),
+            config=hardware.config(network, counters=device.counters),
             clock=device.clock,
             baud=device.baud,
             records=device.layers(network),

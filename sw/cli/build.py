@@ -122,7 +122,7 @@ def command(
         _require_overlay_options(ctx)
     target = Board.find(board)
     images = None if data is None else _images(network, data, data_root, max(limit, tested))
-    config = hardware.config(counters=device.counters)
+    config = hardware.config(network, counters=device.counters)
     with _stages() as tell:
         shared = Options(config=config, images=images, clock=device.clock, source=tools, say=tell)
         if overlay:

@@ -88,10 +88,11 @@ def command(
     images.require()
     if verilog is not None and hardware != HardwareOptions():
         raise ConfigError(
-            "--verilog is generated already: leave out --lanes, --events, --slots and --time"
+            "--verilog is generated already: leave out --lanes, --events, --slots, --time and "
+            "--plan"
         )
     probabilities = parse_stalls(stalls)
-    config = hardware.config(debug=True, counters=True)
+    config = hardware.config(network, debug=True, counters=True)
 
     from spikeloom.sw.tasks import of_network
 

@@ -189,7 +189,7 @@ class Demo:
 
         start = time.monotonic()
         task = progress.add_task("generating Verilog", total=1)
-        generated = generate(network, HardwareOptions().config(debug=True, counters=True))
+        generated = generate(network, HardwareOptions().config(network, debug=True, counters=True))
         generated.save(self.files["Verilog"])
         self.sidecar = generated.sidecar
         progress.advance(task)

@@ -56,7 +56,7 @@ def command(
         spikeloom generate net.safetensors --out build/net.v --lanes conv1=8,fc=4 --counters
         spikeloom generate net.safetensors --out build/net.v --axi --counters
     """
-    config = hardware.config(debug=debug, counters=counters)
+    config = hardware.config(network, debug=debug, counters=counters)
 
     from spikeloom.hw import axi as wrapped
     from spikeloom.hw import verilog

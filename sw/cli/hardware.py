@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from spikeloom.hw.options import MOST_WORD_VALUES, SLOTS, TimeMode
 from spikeloom.sw.cli.common import parse_per_layer, shape_text, table
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import Network
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,17 +33,37 @@ class HardwareOptions:
         Values that each of the E event generators searches in one clock cycle.
     time : str
         One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+    plan : path, optional
+        File with the choices for every layer, in place of the others.
     """
 
     lanes: str | None = None
     events: str | None = None
     slots: int = SLOTS
     time: str = TimeMode.AUTO.value
+    plan: Path | None = None
 
-    def config(self, *, debug: bool = False, counters: bool = False) -> HardwareConfig:
-        """Return the hardware's configuration with these options."""
-        from spikeloom.hw.planning import HardwareConfig
+    def config(
+        self, network: Network, *, debug: bool = False, counters: bool = False
+    ) -> HardwareConfig:
+        """Return the hardware's configuration with these options.
 
+        Raises
+        ------
+        ConfigError
+            If a number is wrong, or the plan is for another network or comes with other choices.
+        FileFormatError
+            If the plan file cannot be read.
+        """
+        from spikeloom.hw.planning import HardwareConfig, PlanFile
+
+        if self.plan is not None:
+            if replace(self, plan=None) != HardwareOptions():
+                raise ConfigError(
+                    "--plan has the choices for every layer: leave out --lanes, --events, --slots "
+                    "and --time"
+                )
+            return PlanFile.load(self.plan).for_network(network, debug=debug, counters=counters)
         return HardwareConfig(
             lanes=None if self.lanes is None else parse_per_layer(self.lanes, "lanes"),
             events=None if self.events is None else parse_per_layer(self.events, "events"),
@@ -52,8 +75,16 @@ class HardwareOptions:
 
 
 def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--lanes``, ``--events``, ``--slots`` and ``--time``, passed as ``hardware``."""
+    """Add ``--plan``, ``--lanes``, ``--events``, ``--slots`` and ``--time``, as ``hardware``."""
 
+    @click.option(
+        "--plan",
+        "plan_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Choices for every layer, as `spikeloom plan` has written them, in place of the "
+        "options below.",
+    )
     @click.option(
         "--lanes",
         metavar="M",
@@ -91,9 +122,11 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         events: str | None,
         slots: int,
         time: str,
+        plan_file: Path | None,
         **options: Any,
     ) -> Any:
-        return function(*arguments, hardware=HardwareOptions(lanes, events, slots, time), **options)
+        hardware = HardwareOptions(lanes, events, slots, time, plan_file)
+        return function(*arguments, hardware=hardware, **options)
 
     return chosen
 

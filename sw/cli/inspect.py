@@ -65,12 +65,12 @@ def command(
     given = hardware != HardwareOptions() or any(x is not None for x in (data_root, limit, clock))
     if data is None and given:
         raise ConfigError(
-            "cycles depend on the images: give --data, or leave out --data-root, --limit, --lanes, "
-            "--events, --slots, --time and --clock"
+            "cycles depend on the images: give --data, or leave out --data-root, --limit, --plan, "
+            "--lanes, --events, --slots, --time and --clock"
         )
     summary = summarize(network)
     if data is not None:
-        config = hardware.config()
+        config = hardware.config(network)
         with working("predicting clock cycles"):
             summary["prediction"] = predict_cycles(network, data, data_root, limit, config, clock)
     if as_json:

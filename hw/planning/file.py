@@ -1,0 +1,142 @@
+"""Plan files: choices for a network's hardware, as JSON.
+
+``spikeloom plan`` writes them, and every command that makes hardware takes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.files import read_bytes, require_field, require_version, write_text
+from spikeloom.sw.network import Network
+
+FORMAT, VERSION = "spikeloom-plan", 1
+#: Bytes that a plan file has at most.
+_LARGEST = 1 << 22
+_WHAT = "plan file"
+#: Fields of a layer's entry.
+_CHOICES = ("lanes", "events", "slots")
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """The content of a plan file.
+
+    Parameters
+    ----------
+    network : str
+        Name of the network that it is for.
+    digest : str
+        Digest of that network.
+    config : HardwareConfig
+        Lanes, events and slots of every layer by name, and the time mode.
+    about : mapping of str to Any
+        How it was found, as JSON values: not read by any command.
+    """
+
+    network: str
+    digest: str
+    config: HardwareConfig
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, path: str | Path) -> None:
+        """Write the file.
+
+        Raises
+        ------
+        FileFormatError
+            If it cannot be written.
+        """
+        write_text(path, json.dumps(self.content(), indent=1) + "\n")
+
+    def content(self) -> dict[str, Any]:
+        """Return the content as JSON values."""
+        choices = {name: _by_layer(getattr(self.config, name), name) for name in _CHOICES}
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "network": {"name": self.network, "digest": self.digest},
+            "time": str(self.config.time),
+            "layers": {
+                layer: {name: choices[name][layer] for name in _CHOICES}
+                for layer in choices["lanes"]
+            },
+            "about": dict(self.about),
+        }
+
+    @classmethod
+    def load(cls, path: str | Path) -> PlanFile:
+        """Read a file.
+
+        Raises
+        ------
+        FileFormatError
+            If it is missing, no plan file, damaged, or of a newer version.
+        """
+        cure = "make it anew by `spikeloom plan`"
+        try:
+            content = json.loads(read_bytes(path, _WHAT, _LARGEST).decode())
+        except (ValueError, RecursionError) as error:
+            raise FileFormatError(f"{path} is no {_WHAT}: {error}: {cure}") from None
+        if not isinstance(content, dict):
+            raise FileFormatError(f"{path} is no {_WHAT}: it holds no object: {cure}")
+        require_version(content, path, _WHAT, FORMAT, VERSION)
+        network = require_field(content, "network", dict, str(path), cure)
+        layers = require_field(content, "layers", dict, str(path), cure)
+        choices: dict[str, dict[str, int]] = {name: {} for name in _CHOICES}
+        for layer, entry in layers.items():
+            where = f"{path}, layer {layer!r}"
+            if not isinstance(entry, dict):
+                raise FileFormatError(f"{where} must be an object, not {entry!r}: {cure}")
+            for name in _CHOICES:
+                choices[name][layer] = require_field(entry, name, int, where, cure)
+        try:
+            config = HardwareConfig(
+                **choices, time=require_field(content, "time", str, str(path), cure)
+            )
+        except ConfigError as error:
+            raise FileFormatError(f"{path}: {error}: {cure}") from None
+        return cls(
+            require_field(network, "name", str, f"{path}, network", cure),
+            require_field(network, "digest", str, f"{path}, network", cure),
+            config,
+            require_field(content, "about", dict, str(path), cure),
+        )
+
+    def for_network(
+        self, network: Network, *, debug: bool = False, counters: bool = False
+    ) -> HardwareConfig:
+        """Return the configuration, after checking that it is for a network.
+
+        Raises
+        ------
+        ConfigError
+            If the network is another one, or its layers are.
+        """
+        if self.digest != network.digest:
+            raise ConfigError(
+                f"the plan is for the network {self.network!r} of digest {self.digest[:12]}..., not "
+                f"for {network.name!r} of digest {network.digest[:12]}...: make one for it by "
+                f"`spikeloom plan`"
+            )
+        names = [layer.name for layer in network.layers]
+        planned = list(_by_layer(self.config.lanes, "lanes"))
+        if sorted(names) != sorted(planned):
+            raise ConfigError(
+                f"the plan is for the layers {', '.join(planned)}, but the network's are "
+                f"{', '.join(names)}"
+            )
+        return replace(self.config, debug=debug, counters=counters)
+
+
+def _by_layer(choice: object, what: str) -> dict[str, int]:
+    """Return a choice by layer, which a plan file always has."""
+    if not isinstance(choice, Mapping):
+        raise ConfigError(f"a plan file needs {what} of every layer, not {choice!r}")
+    return dict(choice)
