@@ -33,6 +33,8 @@ _MEMORY = (0.3, 1.0, 3.0, 30.0)
 _STEPS = 14
 #: How often a search is repeated with corrected estimates.
 _ROUNDS = 4
+#: Layers of so few channels try all numbers of lanes; others those that divide the channels.
+_FEW_CHANNELS = 8
 #: Shares of the interval that all but the slowest layers are given to have cycles to spare.
 _SHARES = (0.8, 0.6, 0.45, 0.3)
 #: Exact predictions of single changes, at least and at most, and the clock cycles of all layers and
@@ -104,7 +106,7 @@ class Found:
 
 def interval(prediction: Prediction) -> float:
     """Return the clock cycles from image to image."""
-    assert prediction.interval is not None, "a single image is searched twice"
+    assert prediction.interval is not None, "a search has two images at least"
     return prediction.interval
 
 
@@ -130,10 +132,9 @@ class Search:
     ) -> None:
         self.network, self.budget = network, budget
         self.engines = Engines(network, budget, activity, time)
-        # The interval of a single image is that between it and itself.
+        # An interval lies between two images: the first one comes again, so that each counts once.
         self._activity = {
-            name: np.repeat(values, 2, 1) if values.shape[1] == 1 else values
-            for name, values in activity.items()
+            name: np.concatenate([values, values[:, :1]], 1) for name, values in activity.items()
         }
         #: Exact cycles of each layer, as a multiple of the estimate.
         self._factors = {layer.name: 1.0 for layer in network.layers}
@@ -270,7 +271,7 @@ class Search:
         names = [layer.name for layer in self.network.layers]
         layers = dict(zip(names, costs, strict=True))
         for name, cost in layers.items():
-            exact = float(prediction[name].cycles.mean())
+            exact = float(prediction[name].cycles[1:].mean())
             self._factors[name] = max(exact / cost.cycles, 1.0)
         found = Found(planned, dict(state), prediction, self._amounts(state), layers)
         self._exact[key] = found
@@ -434,8 +435,9 @@ class Search:
             channels = self.engines.lanes[layer.name][-1]
             now = state[layer.name].lanes
             for lanes in self.engines.lanes[layer.name]:
-                # More lanes than needed let readers have more events, if they divide the channels.
-                if lanes <= now or channels % lanes:
+                # More lanes than needed let readers have more events, fewer let them have smaller
+                # words.
+                if lanes == now or (channels % lanes and channels > _FEW_CHANNELS):
                     continue
                 choice = self._choose(layer, state, goal, memory, lanes)
                 if choice is None:

@@ -1,0 +1,148 @@
+"""Search for plans, against exhaustive search with exact predictions."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from support.networks.examples import logits_layer
+
+from spikeloom.hw.boards import Board
+from spikeloom.hw.planning import HardwareConfig, plan
+from spikeloom.hw.prediction import activity, predict
+from spikeloom.hw.search import Budget, GoalError, NoRoomError, Search, typical
+from spikeloom.hw.search.search import interval
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import Connection, Conv2d, DirectInput, If, Layer, Network
+from spikeloom.sw.network.record import IntArray
+
+#: Look-up tables of the accelerator alone.
+LIMITS = (700, 900, 1100, 1600)
+
+
+def small(seed: int) -> Network:
+    """Return a convolution of 4 channels, one of 6, and 4 logits, with random weights."""
+    rng = np.random.default_rng(seed)
+
+    def conv(source: str, outs: int, ins: int) -> Connection:
+        weight = rng.integers(-4, 5, (outs, ins, 3, 3))
+        return Connection(source, "count", Conv2d(weight, padding=(1, 1)))
+
+    def neurons(channels: int) -> If:
+        zeros = np.zeros(channels, np.int64)
+        return If(rng.integers(9, 30, channels), zeros, zeros, fraction_bits=0)
+
+    return Network(
+        DirectInput((1, 4, 4), bits=3),
+        (
+            Layer("first", 4, neurons(4), (conv("input", 4, 1),)),
+            Layer("second", 3, neurons(6), (conv("first", 6, 4),)),
+            logits_layer("second", rng.integers(-5, 6, (4, 96))),
+        ),
+    )
+
+
+def sent(network: Network, seed: int) -> dict[str, IntArray]:
+    """Return the activity of two sparse images."""
+    rng = np.random.default_rng(seed + 100)
+    values = rng.integers(0, 8, (2, 1, 4, 4), dtype=np.int64)
+    return activity(network, values * (rng.random(values.shape) < 0.5))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_as_fast_as_exhaustive_search(seed: int) -> None:
+    network = small(seed)
+    values = sent(network, seed)
+    again = {name: np.concatenate([v, v[:, :1]], 1) for name, v in values.items()}
+    budget = Budget.of_numbers(max(LIMITS), None)
+    found = []
+    numbers = itertools.product((1, 2, 4), (1, 2, 3, 6), (1, 2), (1, 2, 4), (1, 2, 3), (1, 4))
+    for first, second, out, more, most, slots in numbers:
+        config = HardwareConfig(
+            lanes={"first": first, "second": second, "out": out},
+            events={"second": more, "out": most},
+            slots=slots,
+        )
+        try:
+            planned = plan(network, config)
+        except ConfigError:
+            continue  # E does not divide the channels
+        luts = budget.amounts(planned).luts
+        if luts <= max(LIMITS):
+            found.append((luts, planned))
+    # A plan needs an exact prediction only if it is one of the fastest for its limit.
+    for limit in LIMITS:
+        search = Search(network, Budget.of_numbers(limit, None), values)
+        best = search.fastest()
+        assert best.amounts.luts <= limit
+        assert best.amounts == search.budget.amounts(best.plan)
+        fitting = [p for luts, p in found if luts <= limit]
+        fitting.sort(key=lambda p: _ideal(search, p))
+        least = min(interval(predict(p, again)) for p in fitting[:12])
+        assert best.cycles <= 1.05 * least, limit
+
+
+def _ideal(search: Search, planned: object) -> float:
+    """Return a lower limit of a plan's cycles, without waits for rows."""
+    loads = search.engines._loads
+    return max(loads[layer.layer.name].cycles(layer) for layer in planned.layers)  # type: ignore[attr-defined]
+
+
+def test_a_goal_is_reached_with_less_hardware() -> None:
+    network = small(0)
+    search = Search(network, Budget.of_numbers(5000, None), sent(network, 0))
+    fastest = search.fastest()
+    luts = [fastest.amounts.luts]
+    for times in (2, 4, 8):
+        found = search.reaching(times * fastest.cycles)
+        assert found.cycles <= times * fastest.cycles
+        luts.append(found.amounts.luts)
+    assert luts == sorted(set(luts), reverse=True)
+
+
+def test_a_goal_out_of_reach_names_the_fastest_that_fits() -> None:
+    network = small(0)
+    search = Search(network, Budget.of_numbers(900, None), sent(network, 0))
+    fastest = search.fastest()
+    expected = f"does not reach 20 clock cycles .*: the fastest that fits takes {fastest.cycles:,.0f}"
+    with pytest.raises(GoalError, match=expected) as caught:
+        search.reaching(20)
+    assert caught.value.best.cycles == fastest.cycles
+
+
+def test_a_budget_without_room_is_refused_with_what_is_missing() -> None:
+    network = small(0)
+    search = Search(network, Budget.of_numbers(100, None), sent(network, 0))
+    with pytest.raises(NoRoomError, match=r"takes about \d+ look-up tables of 100$") as caught:
+        search.fastest()
+    assert caught.value.smallest.network is network
+
+
+def test_the_front_falls_from_point_to_point() -> None:
+    network = small(1)
+    front = Search(network, Budget.of_numbers(3000, None), sent(network, 1)).front(points=6)
+    assert len(front) > 3
+    for one, other in itertools.pairwise(front):
+        assert one.amounts.luts < other.amounts.luts
+        assert one.cycles > other.cycles
+
+
+def test_one_more_step_is_faster() -> None:
+    network = small(1)
+    search = Search(network, Budget.of_numbers(900, None), sent(network, 1))
+    found = search.fastest()
+    step = search.next_step(found)
+    assert step is not None
+    assert step.cycles < found.cycles
+    assert step.amounts.luts > 900
+
+
+def test_a_board_keeps_room_for_its_link() -> None:
+    network = small(0)
+    board = Board.find("icebreaker")
+    values = typical(network, 2)
+    alone = Search(network, Budget.of_numbers(board.resources.luts, None), values).fastest()
+    whole = Search(network, Budget.of_board(board), values).fastest()
+    assert whole.cycles > alone.cycles
+    assert whole.amounts.luts <= 0.7 * board.resources.luts
