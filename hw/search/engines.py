@@ -80,6 +80,8 @@ class Engines:
     ----------
     smallest : Plan
         The plan with one lane and one slot in every layer.
+    loads : mapping of str to Load
+        The cycles of each layer's engines, by name.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Engines:
         self.network, self.budget, self.time = network, budget, time
         self.smallest = plan(network, HardwareConfig(lanes=1, events=1, slots=1, time=time))
         self._layers = {planned.layer.name: planned for planned in self.smallest.layers}
-        self._loads = {
+        self.loads = {
             name: Load(planned, activity) for name, planned in self._layers.items()
         }
         self._known: dict[tuple[object, ...], EngineCost | None] = {}
@@ -197,7 +199,7 @@ class Engines:
         planned = _buffered(made, self._layers[layer.name])
         words = tuple(reader.windows.buffer.word_values for reader in planned.readers)
         return EngineCost(
-            self._loads[layer.name].cycles(planned),
+            self.loads[layer.name].cycles(planned),
             self.budget.engine(planned),
             planned.target,
             words,
