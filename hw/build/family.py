@@ -19,6 +19,11 @@ CELLS, REPORT = "cells.json", "report.json"
 _MEMORY = re.compile(r"^(?P<indent> *)memory width (?P<width>\d+) size (?P<depth>\d+) ", re.M)
 
 
+def memories(rtlil: str) -> list[tuple[int, int]]:
+    """Return depth and width, in words and bits, of each memory of a design."""
+    return [(int(one["depth"]), int(one["width"])) for one in _MEMORY.finditer(rtlil)]
+
+
 class Family(Registered, ABC):
     """A family of FPGAs and its tools; found by its name.
 
@@ -151,8 +156,7 @@ class Family(Registered, ABC):
 
     def memory_blocks(self, rtlil: str) -> int:
         """Return how many block RAMs the memories of a design take."""
-        found = _MEMORY.finditer(rtlil)
-        return sum(self.blocks(int(one["depth"]), int(one["width"])) for one in found)
+        return sum(self.blocks(depth, width) for depth, width in memories(rtlil))
 
     def multiplied(self, report: Mapping[str, Any]) -> int:
         """Return how many multiplier blocks are used by nextpnr's report."""
