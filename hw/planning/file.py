@@ -121,8 +121,8 @@ class PlanFile:
         """
         if self.digest != network.digest:
             raise ConfigError(
-                f"the plan is for the network {self.network!r} of digest {self.digest[:12]}..., not "
-                f"for {network.name!r} of digest {network.digest[:12]}...: make one for it by "
+                f"the plan is for the network {self.network!r} of digest {self.digest[:12]}..., "
+                f"not for {network.name!r} of digest {network.digest[:12]}...: make one for it by "
                 f"`spikeloom plan`"
             )
         names = [layer.name for layer in network.layers]

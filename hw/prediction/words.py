@@ -45,7 +45,9 @@ class Words:
         words = np.zeros(
             (images, steps, height, buffer.row_words * buffer.word_values), dtype=np.uint8
         )
-        words[..., : stream.row_values] = digit_counts(rows, self.plan.digits.recoded).reshape(images, steps, height, -1)
+        words[..., : stream.row_values] = digit_counts(rows, self.plan.digits.recoded).reshape(
+            images, steps, height, -1
+        )
         self.words = words.reshape(images, steps, height, buffer.row_words, buffer.word_values)
 
     def image(self, index: int) -> list[Any]:

@@ -1,10 +1,10 @@
 """Search for the best hardware of a network within a budget.
 
-:mod:`search` finds the choices of lanes, events and slots of every layer that reach a goal with the
-least hardware. :mod:`budget` is the room that there is, and estimates what a plan takes of it, with
-the memories that :mod:`memories` lists. :mod:`engines` has the choices for each layer, and
-:mod:`load` their clock cycles by the events of sample images; :mod:`densities` has values in place
-of images.
+:mod:`search` finds the plan that reaches a goal with the least hardware, among the :mod:`states`,
+which are choices of lanes, events and slots of every layer. :mod:`engines` has the choices of each
+layer, and :mod:`load` their clock cycles by the events of sample images; :mod:`densities` has
+values in place of images. :mod:`budget` is the room that there is, and estimates what a plan takes
+of it, with the memories that :mod:`memories` lists.
 """
 
 from spikeloom.hw.search.budget import Amounts, Budget

@@ -92,8 +92,12 @@ class Budget:
             If neither is given.
         """
         if luts is None and block_ram is None:
-            raise ConfigError("a plan needs a limit: give a board, or the look-up tables it may take")
-        return cls(luts=luts or _UNLIMITED, block_ram=_UNLIMITED if block_ram is None else block_ram)
+            raise ConfigError(
+                "a plan needs a limit: give a board, or the look-up tables it may take"
+            )
+        return cls(
+            luts=luts or _UNLIMITED, block_ram=_UNLIMITED if block_ram is None else block_ram
+        )
 
     def within(self, *, luts: int | None, block_ram: int | None) -> Budget:
         """Return a smaller budget, for a board that shall keep room for something else."""
@@ -173,8 +177,8 @@ _DEVICE_FLIPFLOPS = 1000.0
 def _flipflops(layer: LayerPlan) -> float:
     """Return a rough estimate of an engine's flip-flops: its registers, by the widths of values.
 
-    They are those of partial sums, sums, currents, potentials and results of the lanes; words in the
-    scanner, the compactors and the queues; and events.
+    They are those of partial sums, sums, currents, potentials and results of the lanes; words in
+    the scanner, the compactors and the queues; and events.
     """
     accumulator, potential = layer.ranges.accumulator.width, layer.ranges.potential.width
     lane = 3 * accumulator + potential + layer.target.values.width

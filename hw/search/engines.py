@@ -50,7 +50,7 @@ class EngineCost:
     words : tuple of int
         Values of a word, by connection.
     alike : bool
-        Whether all lane groups read the same words, so that cycles are proportional to their number.
+        Whether all lane groups read the same words: cycles are then proportional to their number.
     """
 
     cycles: float
@@ -94,9 +94,7 @@ class Engines:
         self.network, self.budget, self.time = network, budget, time
         self.smallest = plan(network, HardwareConfig(lanes=1, events=1, slots=1, time=time))
         self._layers = {planned.layer.name: planned for planned in self.smallest.layers}
-        self.loads = {
-            name: Load(planned, activity) for name, planned in self._layers.items()
-        }
+        self.loads = {name: Load(planned, activity) for name, planned in self._layers.items()}
         self._known: dict[tuple[object, ...], EngineCost | None] = {}
         self._options: dict[tuple[object, ...], list[tuple[int, int]]] = {}
         self.beside = budget.beside(

@@ -1,10 +1,10 @@
 """Load of an engine: an estimate of its clock cycles, from the events of sample images.
 
 :mod:`spikeloom.hw.prediction` is exact, and follows all engines together, word by word. A search
-that compares thousands of engines needs each one alone, and fast. So an engine is taken to need, for
-each line of windows, as many cycles as the slowest of its parts: the scanner reads a word in each,
-the elements take an event of every generator in each, and a neuron runs its timesteps. Waits for
-rows are left out.
+that compares thousands of engines needs each one alone, and fast. So an engine is taken to need,
+for each line of windows, as many cycles as the slowest of its parts: the scanner reads a word in
+each, the elements take an event of every generator in each, and a neuron runs its timesteps. Waits
+for rows are left out.
 """
 
 from __future__ import annotations

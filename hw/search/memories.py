@@ -66,7 +66,8 @@ def _pool_memories(plan: PoolPlan) -> Iterator[Memory]:
         yield target.width * inner, target.layout.size
         return
     down, across = (
-        max(-(-(size - 1) // stride), 1) for size, stride in zip(pool.size, pool.stride, strict=True)
+        max(-(-(size - 1) // stride), 1)
+        for size, stride in zip(pool.size, pool.stride, strict=True)
     )
     yield target.width * inner, down * target.layout.size
     yield inner, across * target.layout.size

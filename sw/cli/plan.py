@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spikeloom.hw.search import Budget, Found, Search
     from spikeloom.sw.network.record import IntArray
 
-#: Images that are taken of a data set, if not said otherwise: an exact prediction of each takes time.
+#: Images of a data set that are taken: an exact prediction of each takes time.
 _IMAGES = 4
 
 
@@ -167,7 +167,7 @@ def _activity(
 ) -> tuple[Mapping[str, IntArray], str, int]:
     """Return values to search by, where they are from, and of how many images they are."""
     from spikeloom.hw.prediction import activity
-    from spikeloom.hw.search import PIXELS, SPIKES, COUNTS, typical
+    from spikeloom.hw.search import COUNTS, PIXELS, SPIKES, typical
     from spikeloom.sw.tasks import of_network
 
     if images.data is None and images.file is None:
@@ -207,7 +207,7 @@ def _content(search: Search, found: Found, step: Found | None, mhz: float | None
                 "lanes": choice.lanes,
                 "events": choice.events,
                 "slots": choice.slots,
-                "cycles": float(exact.cycles.mean()),
+                "cycles": float(exact.cycles[1:].mean()),
                 "utilisation": exact.utilisation,
                 "luts": round(cost.amounts.luts),
                 "block_ram": cost.amounts.block_ram,

@@ -105,7 +105,9 @@ def test_a_goal_out_of_reach_names_the_fastest_that_fits() -> None:
     network = small(0)
     search = Search(network, Budget.of_numbers(900, None), sent(network, 0))
     fastest = search.fastest()
-    expected = f"does not reach 20 clock cycles .*: the fastest that fits takes {fastest.cycles:,.0f}"
+    expected = (
+        f"does not reach 20 clock cycles .*: the fastest that fits takes {fastest.cycles:,.0f}"
+    )
     with pytest.raises(GoalError, match=expected) as caught:
         search.reaching(20)
     assert caught.value.best.cycles == fastest.cycles

@@ -1,0 +1,276 @@
+"""States: the choices of all layers, compared by estimates.
+
+For a given interval, each layer takes the cheapest engine that keeps it. The smallest interval
+whose engines have room in the budget is found by bisection. Since the lanes of a layer decide which
+words and events its readers can have, the choices are then improved layer by layer, each with its
+readers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+from spikeloom.hw.search.budget import Amounts, Budget
+from spikeloom.hw.search.engines import Choice, Engines, State
+from spikeloom.sw.network import Layer, Network
+
+#: Weights of block RAM to try, beside look-up tables.
+MEMORY = (0.3, 1.0, 3.0, 30.0)
+#: Steps of a bisection, each of which halves the logarithm of the range of intervals.
+_STEPS = 14
+#: Layers of so few channels try all numbers of lanes; others those that divide the channels.
+_FEW_CHANNELS = 8
+#: Shares of the interval that all but the slowest layers are given to have cycles to spare.
+_SHARES = (0.8, 0.6, 0.45, 0.3)
+#: Shares of its cycles that a layer is given to become faster.
+_FASTER = (0.999, 0.7)
+#: How much slower a smaller state may be estimated, since estimates are not exact.
+_SLOWER = 1.02
+
+
+class States:
+    """The states of a network's engines.
+
+    Parameters
+    ----------
+    network : Network
+    budget : Budget
+    engines : Engines
+
+    Attributes
+    ----------
+    factors : dict of str to float
+        Exact cycles of each layer, as a multiple of the estimate; 1 until they are known.
+    """
+
+    def __init__(self, network: Network, budget: Budget, engines: Engines) -> None:
+        self.network, self.budget, self.engines = network, budget, engines
+        self.factors = {layer.name: 1.0 for layer in network.layers}
+        self._layers = {layer.name: layer for layer in network.layers}
+
+    def smallest(self) -> list[State]:
+        """Return states of the fewest lanes, which differ in how much block RAM they take."""
+        return [self.cheapest(math.inf, memory) for memory in MEMORY]
+
+    def weight(self, amounts: Amounts) -> float:
+        """Return what a design takes as one number, to compare designs by."""
+        return self.budget.weight(amounts, 1.0)
+
+    def fastest(self, smallest: State) -> State:
+        """Return the state with the smallest estimated interval that fits."""
+        best, reached = smallest, math.inf
+        for memory in MEMORY:
+            state = self.cheapest(math.inf, memory)
+            if state is None or not self.budget.fits(self.amounts(state)):
+                continue
+            high, low = self.cycles(state), max(self.engines.floor, 1.0)
+            for _ in range(_STEPS):
+                if self.cycles(state) < reached:
+                    best, reached = state, self.cycles(state)
+                goal = math.sqrt(low * min(high, self.cycles(state)))
+                other = self.cheapest(goal, memory)
+                if other and self.budget.fits(self.amounts(other)):
+                    state, high = other, goal
+                else:
+                    low = goal
+            if self.cycles(state) < reached:
+                best, reached = state, self.cycles(state)
+        return best
+
+    def cheapest(self, goal: float, memory: float) -> State:
+        """Return the state of least weight whose layers all take ``goal`` cycles; empty if none."""
+        state: dict[str, Choice] = {}
+        for layer in self.network.layers:
+            choice = self._choose(layer, state, goal, memory)
+            if choice is None:
+                # Another number of lanes ahead may allow more events here.
+                return self._with_wider_sources(goal, memory)
+            state[layer.name] = choice
+        return self._polished(state, goal, memory)
+
+    def with_time_to_spare(self, state: State) -> Iterator[State]:
+        """Yield states that fit and wait less for rows: all but the slowest layers are faster."""
+        goal = self.cycles(state)
+        for share in _SHARES:
+            for memory in MEMORY[:3]:
+                other: dict[str, Choice] = {}
+                for layer in self.network.layers:
+                    choice = self._choose(layer, other, share * goal, memory)
+                    choice = choice or self._choose(layer, other, goal, memory)
+                    if choice is None:
+                        break
+                    other[layer.name] = choice
+                else:
+                    if self.budget.fits(self.amounts(other)):
+                        yield other
+                        break
+
+    def faster(self, state: State, order: Sequence[Layer]) -> Iterator[State]:
+        """Yield states that fit, in which one layer is faster."""
+        for layer in order:
+            now = self.engines.cost(layer, state[layer.name], state)
+            assert now is not None, "the choices of a state exist"
+            seen = []
+            for share, memory in itertools.product(_FASTER, MEMORY[:3]):
+                goal = share * now.cycles * self.factors[layer.name]
+                choice = self._choose(layer, state, goal, memory)
+                if choice is None or choice in seen:
+                    continue
+                seen.append(choice)
+                other = self._repaired({**state, layer.name: choice}, layer)
+                if other and other != state and self.budget.fits(self.amounts(other)):
+                    yield other
+                    break
+
+    def smaller(self, state: State) -> Iterator[State]:
+        """Yield states in which one layer is smaller, and slower, the largest saving first."""
+        weight = self.budget.weight(self.amounts(state), 1.0)
+        found = []
+        for layer in self.network.layers:
+            choice = state[layer.name]
+            ms = self.engines.lanes[layer.name]
+            fewer = [m for m in ms if m < choice.lanes][-2:]
+            changes = [Choice(m, choice.events, choice.slots) for m in fewer]
+            options = self.engines.options(layer, state)
+            changes += [Choice(choice.lanes, e, s) for e, s in options]
+            for change in changes:
+                other = self._repaired({**state, layer.name: change}, layer)
+                if other:
+                    saved = weight - self.budget.weight(self.amounts(other), 1.0)
+                    slower = self.cycles(other) / self.cycles(state)
+                    if saved > 0 and slower < _SLOWER:
+                        found.append((saved, len(found), other))
+        for _, _, other in sorted(found, key=lambda one: -one[0]):
+            yield other
+
+    def cycles(self, state: State) -> float:
+        """Return the estimated interval of a state."""
+        costs = zip(self.network.layers, self.engines.costs(state), strict=True)
+        cycles = (cost.cycles * self.factors[x.name] for x, cost in costs if cost is not None)
+        return max(self.engines.floor, *cycles)
+
+    def amounts(self, state: State) -> Amounts:
+        """Return the resources of a state's whole design."""
+        costs = (cost.amounts for cost in self.engines.costs(state) if cost is not None)
+        return sum(costs, self.engines.beside)
+
+    def _with_wider_sources(self, goal: float, memory: float) -> State:
+        """Return a state as of :meth:`cheapest`, with lanes that are powers of two ahead."""
+        state: dict[str, Choice] = {}
+        for layer in self.network.layers:
+            choice = self._choose(layer, state, goal, memory)
+            if choice is None:
+                return {}
+            channels = self.engines.lanes[layer.name][-1]
+            wider = min(1 << (choice.lanes - 1).bit_length(), channels)
+            other = self._choose(layer, state, goal, memory, wider)
+            state[layer.name] = other or choice
+        return self._polished(state, goal, memory)
+
+    def _polished(self, state: dict[str, Choice], goal: float, memory: float) -> State:
+        """Return a state of less weight in which single layers have other lanes."""
+        if math.isinf(goal):
+            return state
+        weight = self.budget.weight(self.amounts(state), memory)
+        for layer in self.network.layers:
+            if not self.engines.readers[layer.name]:
+                continue
+            channels = self.engines.lanes[layer.name][-1]
+            now = state[layer.name].lanes
+            for lanes in self.engines.lanes[layer.name]:
+                # More lanes than needed let readers have more events, fewer let them have smaller
+                # words.
+                if lanes == now or (channels % lanes and channels > _FEW_CHANNELS):
+                    continue
+                choice = self._choose(layer, state, goal, memory, lanes)
+                if choice is None:
+                    continue
+                other = {**state, layer.name: choice}
+                for name in self.engines.readers[layer.name]:
+                    reader = self._layers[name]
+                    read = self._choose(reader, other, goal, memory, state[name].lanes)
+                    read = read or self._choose(reader, other, goal, memory)
+                    if read is None:
+                        break
+                    other[name] = read
+                else:
+                    if not self._holds(other, goal):
+                        continue
+                    less = self.budget.weight(self.amounts(other), memory)
+                    if less < weight * (1 - 1e-9):
+                        state, weight = other, less
+        return state
+
+    def _holds(self, state: State, goal: float) -> bool:
+        """Return whether all engines of a state exist and take at most ``goal`` cycles."""
+        for layer, cost in zip(self.network.layers, self.engines.costs(state), strict=True):
+            if cost is None or cost.cycles * self.factors[layer.name] > goal:
+                return False
+        return True
+
+    def _repaired(self, state: dict[str, Choice], changed: Layer) -> State:
+        """Return a state in which the readers of a changed layer exist again; empty if not."""
+        for name in self.engines.readers[changed.name]:
+            layer = self._layers[name]
+            if self.engines.cost(layer, state[name], state) is None:
+                goal = self._modelled_layer(layer, state) * 1.001
+                choice = self._choose(layer, state, goal, 1.0)
+                if choice is None:
+                    return {}
+                state[name] = choice
+        if any(cost is None for cost in self.engines.costs(state)):
+            return {}
+        return state
+
+    def _choose(
+        self, layer: Layer, state: State, goal: float, memory: float, lanes: int | None = None
+    ) -> Choice | None:
+        """Return the choice of least weight that keeps a goal, among those of some lanes or all."""
+        factor = self.factors[layer.name]
+        best, least = None, math.inf
+        for events, slots in self.engines.options(layer, state):
+            ms = self.engines.lanes[layer.name] if lanes is None else [lanes]
+            low = self._fewest(layer, state, goal / factor, ms, events, slots)
+            if low == len(ms):
+                continue
+            # A few lanes more may waste less of the width of block RAMs.
+            for m in [ms[low], *(m for m in ms[low + 1 :] if ms[-1] % m == 0)]:
+                choice = Choice(m, events, slots)
+                cost = self.engines.cost(layer, choice, state)
+                weight = math.inf if cost is None else self.budget.weight(cost.amounts, memory)
+                if weight < least:
+                    best, least = choice, weight
+        return best
+
+    def _fewest(
+        self, layer: Layer, state: State, cycles: float, ms: Sequence[int], events: int, slots: int
+    ) -> int:
+        """Return the index of the fewest lanes that keep some cycles; the number of all if none."""
+
+        def keeps(index: int) -> bool:
+            cost = self.engines.cost(layer, Choice(ms[index], events, slots), state)
+            return cost is not None and cost.cycles <= cycles
+
+        single = self.engines.cost(layer, Choice(1, events, slots), state)
+        if single is not None and single.alike:
+            channels = single.target.channels
+            need = [m for m in ms if single.cycles / channels * -(-channels // m) <= cycles]
+            low = len(ms) - len(need)
+            while low < len(ms) and not keeps(low):
+                low += 1
+            return low
+        low, high = 0, len(ms)
+        # More lanes take fewer cycles.
+        while low < high:
+            middle = (low + high) // 2
+            if keeps(middle):
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def _modelled_layer(self, layer: Layer, state: State) -> float:
+        known = self.engines.cost(layer, Choice(state[layer.name].lanes), state)
+        return math.inf if known is None else known.cycles * self.factors[layer.name]
