@@ -50,6 +50,7 @@ def overlay_manifest_of(planned: Plan, choices: OverlayChoices) -> dict[str, Any
 
 def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
     network, board = choices.network, choices.board
+    slots = planned.config.slots
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -66,7 +67,7 @@ def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
         "config": {
             "lanes": {layer.layer.name: layer.lanes for layer in planned.layers},
             "events": {layer.layer.name: layer.events for layer in planned.layers},
-            "slots": planned.config.slots,
+            "slots": slots if isinstance(slots, int) else dict(slots),
             "time": planned.config.time,
         },
         "hardware": describe(planned),

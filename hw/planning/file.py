@@ -98,7 +98,10 @@ class PlanFile:
                 choices[name][layer] = require_field(entry, name, int, where, cure)
         try:
             config = HardwareConfig(
-                **choices, time=require_field(content, "time", str, str(path), cure)
+                choices["lanes"],
+                choices["events"],
+                choices["slots"],
+                time=require_field(content, "time", str, str(path), cure),
             )
         except ConfigError as error:
             raise FileFormatError(f"{path}: {error}: {cure}") from None

@@ -65,10 +65,9 @@ class Load:
     def _lines(self, plan: LayerPlan, shared: bool) -> float:
         """Return the cycles of all lines: of one lane group, or of all if they differ."""
         groups = plan.target.lane_groups if shared else 1
-        events, words = 0, 0
-        for reader, digits in zip(plan.readers, self._digits, strict=True):
-            events = events + _events(reader, digits, groups)
-            words = words + _words(reader, digits)
+        read = list(zip(plan.readers, self._digits, strict=True))
+        events: IntArray = np.sum([_events(*one, groups) for one in read], 0)
+        words: IntArray = np.sum([_words(*one) for one in read], 0)
         # By image, step, line, column, lane group.
         elements = np.maximum(np.max(events, -1), 1)
         neurons = plan.cycles if plan.layer.constant else 1
@@ -136,9 +135,9 @@ def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
     rows[..., :channels] = digits
     stored[..., : stream.row_values] = rows.reshape(images, steps, height, -1)
     marks = stored.reshape(images, steps, height, buffer.row_words, -1).any(-1)
-    ahead = _ahead(_ahead(marks.astype(np.int64), 2), 3)
+    ahead = _ahead(_ahead(np.asarray(marks, np.int64), 2), 3)
     left = np.array([column.first for column in windows.columns])
-    lines = ahead[:, :, high] - ahead[:, :, low]
+    lines: IntArray = ahead[:, :, high] - ahead[:, :, low]
     found = lines[..., left + counts] - lines[..., left]
     result: IntArray = np.maximum(found, 1)[:, list(windows.steps)]
     return result
@@ -152,6 +151,6 @@ def _rows(windows: WindowPlan) -> tuple[IntArray, IntArray]:
 
 def _ahead(values: IntArray, axis: int) -> IntArray:
     """Return, for each index along an axis and the one behind the last, the sum of all before."""
-    sums = np.cumsum(values, axis)
+    sums: IntArray = np.cumsum(values, axis)
     zero = np.zeros_like(np.take(sums, [0], axis))
     return np.concatenate([zero, sums], axis)

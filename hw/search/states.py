@@ -127,7 +127,7 @@ class States:
     def smaller(self, state: State) -> Iterator[State]:
         """Yield states in which one layer is smaller, and slower, the largest saving first."""
         weight = self.budget.weight(self.amounts(state), 1.0)
-        found = []
+        found: list[tuple[float, int, State]] = []
         for layer in self.network.layers:
             choice = state[layer.name]
             ms = self.engines.lanes[layer.name]

@@ -33,7 +33,7 @@ def draw(front: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any], path: Pa
         If it cannot be written.
     """
     figure = Figure(figsize=_SIZE, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.plot([p["luts"] for p in front], [p["cycles"] for p in front], "o-", markersize=4)
     for point in front:
@@ -48,4 +48,4 @@ def draw(front: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any], path: Pa
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
     with replacing(path) as temporary:
-        canvas.print_png(str(temporary))
+        figure.savefig(temporary, format="png")

@@ -332,3 +332,13 @@ class TestFolding:
             assert planned["layer"].cycles == cycles
             planned = plan_of((10,), linear, silent(1), timesteps=timesteps, time="loop")
             assert planned["layer"].cycles == timesteps
+
+
+def test_slots_can_be_given_by_layer() -> None:
+    lanes = {"first": 1, "second": 1, "out": 1}
+    planned = plan(chain(), HardwareConfig(lanes=lanes, slots={"first": 1, "second": 3}))
+    default = plan(chain(), HardwareConfig(lanes=lanes))["out"].slots
+    assert [layer.slots for layer in planned.layers] == [1, 3, default]
+    assert default > 3
+    with pytest.raises(ConfigError, match="slots are given for third, but"):
+        plan(chain(), HardwareConfig(slots={"third": 1}))

@@ -45,10 +45,9 @@ def test_no_engine_adds_fewer_events_than_are_estimated(data: st.DataObject) -> 
     network = data.draw(networks(max_timesteps=2))
     images = data.draw(images_for(network, 2))
     lanes = data.draw(st.sampled_from((1, 2)))
-    lanes_of = {
-        layer.name: min(lanes, network.shapes[layer.name][0]) for layer in network.layers
-    }
-    planned = plan(network, HardwareConfig(lanes=lanes_of, slots=data.draw(st.sampled_from((1, 8)))))
+    lanes_of = {layer.name: min(lanes, network.shapes[layer.name][0]) for layer in network.layers}
+    slots = data.draw(st.sampled_from((1, 8)))
+    planned = plan(network, HardwareConfig(lanes=lanes_of, slots=slots))
     sent = activity(network, np.asarray(images))
     exact = predict(planned, sent)
     for layer in planned.layers:

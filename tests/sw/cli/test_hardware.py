@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from spikeloom.hw.planning import HardwareConfig
+from pathlib import Path
+
+import pytest
+from support.networks.examples import everything
+
+from spikeloom.hw.planning import HardwareConfig, PlanFile
 from spikeloom.sw.cli.hardware import HardwareOptions
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import Network
 
 
-def test_defaults_are_those_of_the_hardware() -> None:
-    assert HardwareOptions().config() == HardwareConfig()
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return everything()
 
 
-def test_what_is_chosen_reaches_the_hardware() -> None:
-    chosen = HardwareOptions("conv1=8,fc=4", "2", 3, "fold").config(counters=True)
+def test_defaults_are_those_of_the_hardware(network: Network) -> None:
+    assert HardwareOptions().config(network) == HardwareConfig()
+
+
+def test_what_is_chosen_reaches_the_hardware(network: Network) -> None:
+    chosen = HardwareOptions("conv1=8,fc=4", "2", 3, "fold").config(network, counters=True)
     assert chosen == HardwareConfig({"conv1": 8, "fc": 4}, 2, 3, time="fold", counters=True)
+
+
+def test_a_plan_file_takes_the_place_of_all_choices(network: Network, tmp_path: Path) -> None:
+    ones = {layer.name: 1 for layer in network.layers}
+    config = HardwareConfig(lanes=ones, events=ones, slots=ones, time="loop")
+    path = tmp_path / "plan.json"
+    PlanFile(network.name, network.digest, config).save(path)
+    found = HardwareOptions(plan=path).config(network, counters=True)
+    assert found == HardwareConfig(ones, ones, ones, time="loop", counters=True)
+    with pytest.raises(ConfigError, match="--plan has the choices for every layer: leave out"):
+        HardwareOptions(lanes="2", plan=path).config(network)
