@@ -26,9 +26,11 @@ from spikeloom.sw.network.record import IntArray
 
 #: How often a search is repeated with corrected estimates.
 _ROUNDS = 4
-#: Exact predictions of single changes, at least and at most, and the clock cycles of all layers and
-#: images that they may have together.
-_FEWEST, _MOST, _WORK = 4, 24, 4_000_000
+#: Exact predictions of single changes, at most.
+_CHANGES = 24
+#: Work of all exact predictions of a search, in events of every generator, layer and image: about a
+#: minute. Only a goal, a front and a next step may take more.
+_WORK = 20_000_000
 #: A step is faster by this share at least.
 _STEP = 0.02
 
@@ -133,6 +135,7 @@ class Search:
             name: np.concatenate([values, values[:, :1]], 1) for name, values in activity.items()
         }
         self._exact: dict[tuple[Choice, ...], Found] = {}
+        self._done = 0.0
 
     def fastest(self) -> Found:
         """Return the fastest plan that fits.
@@ -149,8 +152,12 @@ class Search:
             if best is not None and found.cycles >= best.cycles:
                 break
             best = found
+            if self._tired:
+                break
         assert best is not None, "there is a round"
         for state in self._states.with_time_to_spare(best.state):
+            if self._tired:
+                break
             found = self._rated(state)
             if found.cycles < best.cycles:
                 best = found
@@ -258,11 +265,19 @@ class Search:
             self._states.factors[name] = max(exact / cost.cycles, 1.0)
         found = Found(planned, dict(state), prediction, self._states.amounts(state), layers)
         self._exact[key] = found
+        self._done += sum(
+            float(layer.cycles.sum()) * layer.events_per_cycle for layer in prediction.layers
+        )
         return found
+
+    @property
+    def _tired(self) -> bool:
+        """Whether exact predictions have taken as much work as they may."""
+        return self._done > _WORK
 
     def _improved(self, found: Found) -> Found:
         """Return a plan that single changes have made faster, as long as it fits."""
-        tried, most = 0, self._changes(found)
+        tried = 0
         while True:
             # The slowest come first.
             order = sorted(
@@ -271,7 +286,7 @@ class Search:
             )
             better = None
             for state in self._states.faster(found.state, order):
-                if tried == most:
+                if tried == _CHANGES or self._tired:
                     return found
                 tried += 1
                 other = self._rated(state)
@@ -284,11 +299,11 @@ class Search:
 
     def _trimmed(self, found: Found, cycles: float) -> Found:
         """Return a plan that single changes have made smaller, as long as it is fast enough."""
-        tried, most = 0, self._changes(found)
+        tried = 0
         while True:
             better = None
             for state in self._states.smaller(found.state):
-                if tried == most:
+                if tried == _CHANGES or self._tired:
                     return found
                 tried += 1
                 other = self._rated(state)
@@ -298,12 +313,6 @@ class Search:
             if better is None:
                 return found
             found = better
-
-    @staticmethod
-    def _changes(found: Found) -> int:
-        """Return how many single changes of a plan are worth a prediction each."""
-        work = sum(int(layer.cycles.sum()) for layer in found.prediction.layers)
-        return min(max(_WORK // max(work, 1), _FEWEST), _MOST)
 
     def _weight(self, found: Found) -> float:
         return self._states.weight(found.amounts)

@@ -20,6 +20,8 @@ from spikeloom.sw.network import Layer, Network
 MEMORY = (0.3, 1.0, 3.0, 30.0)
 #: Steps of a bisection, each of which halves the logarithm of the range of intervals.
 _STEPS = 14
+#: Share of an interval up to which a bisection comes near it.
+_CLOSE = 0.995
 #: Layers of so few channels try all numbers of lanes; others those that divide the channels.
 _FEW_CHANNELS = 8
 #: Shares of the interval that all but the slowest layers are given to have cycles to spare.
@@ -69,7 +71,10 @@ class States:
             for _ in range(_STEPS):
                 if self.cycles(state) < reached:
                     best, reached = state, self.cycles(state)
-                goal = math.sqrt(low * min(high, self.cycles(state)))
+                high = min(high, self.cycles(state))
+                if low > _CLOSE * high:
+                    break
+                goal = math.sqrt(low * high)
                 other = self.cheapest(goal, memory)
                 if other and self.budget.fits(self.amounts(other)):
                     state, high = other, goal

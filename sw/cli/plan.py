@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from spikeloom.hw.search import Budget, Found, Search
     from spikeloom.sw.network.record import IntArray
 
-#: Images of a data set that are taken: an exact prediction of each takes time.
-_IMAGES = 4
+#: Images of a data set that are taken, since an exact prediction of each takes time: of a network
+#: with more synapses than this, one.
+_IMAGES, _LARGE = 4, 10_000_000
 
 
 @click.command()
@@ -174,9 +175,18 @@ def _activity(
         shares = f"pixels {PIXELS:.0%}, counts {COUNTS:.0%}, spikes {SPIKES:.0%} not zero"
         return typical(network, 2), f"no images, but typical densities ({shares})", 2
     pixels, _ = images.read(network.input, of_network(network.about))
-    taken = pixels[: images.limit or _IMAGES]
+    taken = pixels[: images.limit or (1 if _synapses(network) > _LARGE else _IMAGES)]
     source = images.data if images.data is not None else str(images.file)
     return activity(network, taken), source, len(taken)
+
+
+def _synapses(network: contract.Network) -> int:
+    """Return the number of pairs of a source value and a neuron that a weight connects."""
+    return sum(
+        connection.synapses.pairs(connection.pooled_shape(network.shapes[connection.source]))
+        for layer in network.layers
+        for connection in layer.connections
+    )
 
 
 def _advice(smallest: Plan) -> str:
