@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from amaranth.back import verilog
+from amaranth.lib import wiring
 
 from spikeloom.hw.accelerator import Accelerator
+from spikeloom.hw.engine.rom import INLINE_BITS
+from spikeloom.hw.options import MemoryMode
 from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
 from spikeloom.sw.files import write_text
 from spikeloom.sw.network import Network, Range
@@ -31,13 +36,19 @@ class Generated:
         bytes.
     sidecar : dict
         Description of the ports, as JSON values.
+    memories : mapping of str to str
+        Contents of the files that the Verilog reads, by file name: those of large memories.
     """
 
     verilog: str
     sidecar: dict[str, Any]
+    memories: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, path: str | Path) -> Path:
         """Write the Verilog to ``path``, and the sidecar beside it as ``.json``.
+
+        Files of memories go beside them first, under names that differ if their contents do: should
+        writing be interrupted, older Verilog still finds its own.
 
         Returns
         -------
@@ -50,6 +61,8 @@ class Generated:
             If the folder cannot be written to.
         """
         beside = Path(path).with_suffix(".json")
+        for name, text in self.memories.items():
+            write_text(Path(path).parent / name, text)
         write_text(path, self.verilog)
         write_text(beside, json.dumps(self.sidecar, indent=1) + "\n")
         return beside
@@ -72,10 +85,51 @@ def generate(network: Network, config: HardwareConfig | None = None) -> Generate
         If the configuration does not fit the network.
     """
     planned = plan(network, config)
+    return convert(Accelerator(planned), planned, describe(planned))
+
+
+class _VerilogPlatform:
+    """Takes the files beside generated Verilog; see `FilePlatform`."""
+
+    def __init__(self, config: HardwareConfig) -> None:
+        self.rom_module = f"{config.top}_rom"
+        self.inline_bits = 0 if config.memories == MemoryMode.FILES else INLINE_BITS
+        self.files: dict[str, str] = {}
+
+    def add_file(self, filename: str, content: str) -> None:
+        self.files[filename] = content
+
+
+def convert(component: wiring.Component, planned: Plan, sidecar: dict[str, Any]) -> Generated:
+    """Convert the top component of a plan to Verilog.
+
+    Parameters
+    ----------
+    component : wiring.Component
+    planned : Plan
+        Has the name of the module, and whether its memories are inline.
+    sidecar : dict
+        Of the component. If there are files of memories, they are added as ``"memories"``.
+    """
+    inline = planned.config.memories == MemoryMode.INLINE
+    platform = None if inline else _VerilogPlatform(planned.config)
     text = verilog.convert(
-        Accelerator(planned), name=planned.config.top, emit_src=False, strip_internal_attrs=True
+        component,
+        name=planned.config.top,
+        platform=platform,
+        emit_src=False,
+        strip_internal_attrs=True,
     )
-    return Generated(text, describe(planned))
+    files = {} if platform is None else platform.files
+    modules = [name for name in files if name.endswith(".v")]
+    text = "\n".join([text, *(files.pop(name) for name in modules)])
+    if files:
+        sidecar = sidecar | {"memories": [_file(name, files[name]) for name in files]}
+    return Generated(text, sidecar, files)
+
+
+def _file(name: str, text: str) -> dict[str, str]:
+    return {"file": name, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def describe(planned: Plan) -> dict[str, Any]:

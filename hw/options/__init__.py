@@ -17,10 +17,21 @@ class TimeMode(StrEnum):
     FOLD = "fold"
 
 
+class MemoryMode(StrEnum):
+    """Place of the contents of memories: weights, and parameters of neurons."""
+
+    #: Beside the Verilog where they are large, else in it.
+    AUTO = "auto"
+    #: All in the Verilog.
+    INLINE = "inline"
+    #: All in files beside it.
+    FILES = "files"
+
+
 #: Number of values that each event generator searches in one clock cycle, unless chosen otherwise.
 SLOTS = 8
 #: Largest number of values in a word, and so of slots: selecting among more costs more logic than
 #: it saves cycles.
 MOST_WORD_VALUES = 64
 
-__all__ = ["MOST_WORD_VALUES", "SLOTS", "TimeMode"]
+__all__ = ["MOST_WORD_VALUES", "SLOTS", "MemoryMode", "TimeMode"]
