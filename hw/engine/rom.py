@@ -208,7 +208,8 @@ def add_rom(m: Module, name: str, contents: Contents, platform: object) -> memor
     takes_files = isinstance(platform, FilePlatform)
     if contents.bits <= getattr(platform, "inline_bits", INLINE_BITS):
         m.submodules[name] = rom = contents.inline()
-        return rom.read_port()
+        port = rom.read_port()
+        return port  # noqa: RET504 - Amaranth calls its signals by this name
     depth, width = len(contents.words), contents.width
     signature = memory.ReadPort.Signature(addr_width=ceil_log2(depth), shape=contents.shape)
     port = signature.create(path=(name,))
