@@ -56,7 +56,7 @@ module @MODULE@ #(
 `ifndef SYNTHESIS
     // synthesis translate_off
     reg [31:0] check;
-    reg [WIDTH+31:0] rest;
+    reg [WIDTH+31:0] wide;
     integer word, part;
     // synthesis translate_on
 `endif
@@ -65,12 +65,12 @@ module @MODULE@ #(
 `ifndef SYNTHESIS
       // synthesis translate_off
       check = 32'hffffffff;
+      /* verilator unroll_disable */
       for (word = 0; word < DEPTH; word = word + 1) begin
-        rest = words[word];
-        for (part = 0; part < WIDTH; part = part + 32) begin
-          check = {check[30:0], 1'b0} ^ (check[31] ? 32'h@FEEDBACK@ : 32'h0) ^ rest[31:0];
-          rest = rest >> 32;
-        end
+        wide = words[word];
+        /* verilator unroll_disable */
+        for (part = 0; part < WIDTH; part = part + 32)
+          check = {check[30:0], 1'b0} ^ (check[31] ? 32'h@FEEDBACK@ : 32'h0) ^ wide[part +: 32];
       end
       if (check !== CHECK) begin
         $display("ERROR: the memory file %0s is missing or damaged: generate it again", FILE);
