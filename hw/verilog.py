@@ -23,6 +23,9 @@ FORMAT = "spikeloom-hardware"
 VERSION = 1
 #: Order in which the logits of a feature map leave: the row is slowest, the channel fastest.
 FEATURE_MAP_ORDER = ("row", "column", "channel")
+#: Largest memory, in bits, that stays in Verilog that reads files already: Verilator makes a line
+#: of C++ of each word, which takes longer to compile than to read.
+_FEW_BITS = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,17 @@ def generate(network: Network, config: HardwareConfig | None = None) -> Generate
 class _VerilogPlatform:
     """Takes the files beside generated Verilog; see `FilePlatform`."""
 
-    def __init__(self, config: HardwareConfig) -> None:
-        self.rom_module = f"{config.top}_rom"
-        self.inline_bits = 0 if config.memories == MemoryMode.FILES else INLINE_BITS
+    def __init__(self, planned: Plan) -> None:
+        self.rom_module = f"{planned.config.top}_rom"
+        self.inline_bits = self._inline_bits(planned)
         self.files: dict[str, str] = {}
+
+    @staticmethod
+    def _inline_bits(planned: Plan) -> int:
+        if planned.config.memories == MemoryMode.FILES:
+            return 0
+        largest = max(layer.depth * layer.lanes * layer.weights.width for layer in planned.layers)
+        return INLINE_BITS if largest <= INLINE_BITS else _FEW_BITS
 
     def add_file(self, filename: str, content: str) -> None:
         self.files[filename] = content
@@ -112,7 +122,7 @@ def convert(component: wiring.Component, planned: Plan, sidecar: dict[str, Any])
         Of the component. If there are files of memories, they are added as ``"memories"``.
     """
     inline = planned.config.memories == MemoryMode.INLINE
-    platform = None if inline else _VerilogPlatform(planned.config)
+    platform = None if inline else _VerilogPlatform(planned)
     text = verilog.convert(
         component,
         name=planned.config.top,

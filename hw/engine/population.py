@@ -158,9 +158,7 @@ class Population(wiring.Component):
         plan = self.plan
         steps = plan.cycles if kind.per_step else 1
         layout = data.ArrayLayout(kind.cycle_layout(plan.neurons), plan.lanes)
-        words = [
-            layout.const(word).as_bits() for word in _parameter_words(plan, kind, steps)
-        ]
+        words = [layout.const(word).as_bits() for word in _parameter_words(plan, kind, steps)]
         if len(words) == 1:
             return data.View(layout, Const(words[0], layout.size))
         contents = Contents(f"{plan.layer.name}_parameters", layout, words)

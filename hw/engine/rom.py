@@ -205,15 +205,15 @@ def add_rom(m: Module, name: str, contents: Contents, platform: object) -> memor
     platform : object
         A :class:`FilePlatform` gets the contents as a file, unless they are small.
     """
-    takes_files = isinstance(platform, FilePlatform)
     if contents.bits <= getattr(platform, "inline_bits", INLINE_BITS):
         m.submodules[name] = rom = contents.inline()
+        # Amaranth calls the port's signals by the name of this variable.
         port = rom.read_port()
-        return port  # noqa: RET504 - Amaranth calls its signals by this name
+        return port
     depth, width = len(contents.words), contents.width
     signature = memory.ReadPort.Signature(addr_width=ceil_log2(depth), shape=contents.shape)
     port = signature.create(path=(name,))
-    if not takes_files:
+    if not isinstance(platform, FilePlatform):
         # Amaranth takes plain integers in a fraction of the time.
         plain = Contents(contents.label, unsigned(width), contents.words)
         m.submodules[name] = rom = plain.inline()
