@@ -16,10 +16,10 @@ from amaranth.utils import ceil_log2
 
 from spikeloom.sw.network.record import IntArray
 
-#: Largest memory, in bits, whose contents stand in the design itself: 64 KiB. Measured for one
-#: memory of this size, the Verilog takes a second and 40 MB longer to generate than with a file;
-#: 256 KiB take 7 s and 150 MB, and 1 MiB takes 40 s and 1.3 GB, and minutes in a compiler of C++.
-#: Designs without a larger memory stay one file, as nearly all that fit an open FPGA are.
+#: Largest memory, in bits, whose contents stand in the design itself: 64 KiB. The Verilog of one
+#: memory of this size takes a second longer to generate than with a file, and no more memory;
+#: 256 KiB take 6 s and 180 MB, and 1 MiB takes 45 s and 1 GB (`python -m benchmarks.memories`).
+#: Designs without a larger memory stay one file, as nearly all that fit an FPGA of the open tools.
 INLINE_BITS = 8 << 16
 
 #: Module of a memory whose contents are in a file, in designs for a board.

@@ -259,6 +259,7 @@ class TestMemories:
         first = generate(network, config)
         layer = network.layers[-1]
         synapses = layer.connections[0].synapses
+        assert isinstance(synapses, Linear)
         weight = synapses.weight.copy()
         weight.flat[0] += -1 if weight.flat[0] > 0 else 1
         changed = dataclasses.replace(
