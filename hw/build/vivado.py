@@ -15,7 +15,7 @@ from amaranth.hdl import Elaboratable
 from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.axi.verilog import generate_from
 from spikeloom.hw.boards import Board
-from spikeloom.hw.engine.rom import FILE_NAME
+from spikeloom.hw.options import MEMORY_FILE
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.files import write_text
@@ -113,7 +113,7 @@ class Pins(Project):
             if name in (f"{TOP}.v", f"{TOP}.xdc", self.script, *beside)
         }
         # Amaranth's script adds the Verilog among them, and nothing else.
-        memories = _add_memories(name for name in beside if FILE_NAME.fullmatch(name))
+        memories = _add_memories(name for name in beside if MEMORY_FILE.fullmatch(name))
         texts[self.script] = texts[self.script].replace(
             f"add_files {TOP}.v\n", f"add_files {TOP}.v\n{memories}"
         )

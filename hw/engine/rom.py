@@ -14,6 +14,7 @@ from amaranth.hdl import Shape as HdlShape
 from amaranth.lib import data, memory
 from amaranth.utils import ceil_log2
 
+from spikeloom.hw.options import ROM_MODULE
 from spikeloom.sw.network.record import IntArray
 
 #: Largest memory, in bits, whose contents stand in the design itself: 64 KiB. The Verilog of one
@@ -21,11 +22,6 @@ from spikeloom.sw.network.record import IntArray
 #: 256 KiB take 6 s and 180 MB, and 1 MiB takes 45 s and 1 GB (`python -m benchmarks.memories`).
 #: Designs without a larger memory stay one file, as nearly all that fit an FPGA of the open tools.
 INLINE_BITS = 8 << 16
-
-#: Module of a memory whose contents are in a file, in designs for a board.
-MODULE = "spikeloom_rom"
-#: Name of a file with contents, which a sidecar may name: no part of a path but a name.
-FILE_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}\.mem")
 
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,100}")
 #: Feedback of the check word: the generator of CRC-32, without its highest term.
@@ -88,7 +84,7 @@ endmodule
 """
 
 
-def rom_verilog(module: str = MODULE) -> str:
+def rom_verilog(module: str = ROM_MODULE) -> str:
     """Return the Verilog of the module of memories whose contents are in files.
 
     Parameters
@@ -104,7 +100,7 @@ class FilePlatform(Protocol):
     """A platform that takes files beside the design, as all of Amaranth's for boards do.
 
     It may have an attribute ``inline_bits``, the largest memory that stays inline in place of
-    :data:`INLINE_BITS`, and ``rom_module``, the name of the module in place of :data:`MODULE`.
+    :data:`INLINE_BITS`, and ``rom_module``, the name of the module in place of :data:`ROM_MODULE`.
     Without such a platform, as in Amaranth's simulator, all memories are inline.
     """
 
@@ -234,7 +230,7 @@ def _instance(contents: Contents, port: memory.ReadPort, platform: FilePlatform)
     # already stays right for an older design.
     digest = hashlib.sha256(text.encode()).hexdigest()
     file = f"{contents.label}_{digest[:12]}.mem"
-    module = getattr(platform, "rom_module", MODULE)
+    module = getattr(platform, "rom_module", ROM_MODULE)
     platform.add_file(f"{module}.v", rom_verilog(module))
     platform.add_file(file, text)
     return Instance(

@@ -1,8 +1,9 @@
-"""Values and defaults of the options that choose hardware.
+"""Values and defaults of the options that choose hardware, and names in files of designs.
 
-They have a room of their own, so that the command line can list them without importing Amaranth.
+They have a room of their own, so that the command line can use them without importing Amaranth.
 """
 
+import re
 from enum import StrEnum
 
 
@@ -34,4 +35,9 @@ SLOTS = 8
 #: it saves cycles.
 MOST_WORD_VALUES = 64
 
-__all__ = ["MOST_WORD_VALUES", "SLOTS", "MemoryMode", "TimeMode"]
+#: Module of a memory whose contents are in a file, in designs for a board.
+ROM_MODULE = "spikeloom_rom"
+#: Name of a file with contents, which a sidecar may name: no part of a path but a name.
+MEMORY_FILE = re.compile(r"[a-z][a-z0-9_]{0,127}\.mem")
+
+__all__ = ["MEMORY_FILE", "MOST_WORD_VALUES", "ROM_MODULE", "SLOTS", "MemoryMode", "TimeMode"]

@@ -21,7 +21,8 @@ from amaranth.sim import Simulator
 from hypothesis import given
 
 from spikeloom.hw.engine import rom
-from spikeloom.hw.engine.rom import FILE_NAME, Contents, FilePlatform, add_rom, packed, rom_verilog
+from spikeloom.hw.engine.rom import Contents, FilePlatform, add_rom, packed, rom_verilog
+from spikeloom.hw.options import MEMORY_FILE
 
 WORDS = (0, 5, 2**40 - 1, 1 << 39, 0x123456789)
 
@@ -111,7 +112,7 @@ def test_a_platform_that_takes_files_gets_a_large_memory() -> None:
     module, file = platform.files
     assert module == "spikeloom_rom.v"
     assert re.fullmatch(r"store_[0-9a-f]{12}\.mem", file)
-    assert FILE_NAME.fullmatch(file)
+    assert MEMORY_FILE.fullmatch(file)
     assert platform.files[file] == "0000000000\n0000000005\nffffffffff\n8000000000\n0123456789\n"
     assert f'.FILE("{file}")' in text
     assert "initial begin" not in text
@@ -132,7 +133,7 @@ def test_only_plain_names_reach_a_path(label: str) -> None:
     "name", ["../a.mem", "/a.mem", "a.mem\n", ".mem", "a.v", "a b.mem", "a\\b.mem"]
 )
 def test_no_path_is_a_files_name(name: str) -> None:
-    assert not FILE_NAME.fullmatch(name)
+    assert not MEMORY_FILE.fullmatch(name)
 
 
 def test_every_bit_and_the_order_of_words_matter_to_the_check() -> None:
