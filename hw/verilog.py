@@ -16,7 +16,7 @@ from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.engine.rom import INLINE_BITS
 from spikeloom.hw.options import MemoryMode
 from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
-from spikeloom.sw.files import write_text
+from spikeloom.sw.files import write_bytes, write_text
 from spikeloom.sw.network import Network, Range
 
 FORMAT = "spikeloom-hardware"
@@ -65,7 +65,8 @@ class Generated:
         """
         beside = Path(path).with_suffix(".json")
         for name, text in self.memories.items():
-            write_text(Path(path).parent / name, text)
+            # As bytes: other ends of lines would be other contents.
+            write_bytes(Path(path).parent / name, text.encode())
         write_text(path, self.verilog)
         write_text(beside, json.dumps(self.sidecar, indent=1) + "\n")
         return beside
