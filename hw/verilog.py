@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from amaranth.back import verilog
+from amaranth.lib import wiring
 
 from spikeloom.hw.accelerator import Accelerator
+from spikeloom.hw.engine.rom import INLINE_BITS
+from spikeloom.hw.options import MemoryMode
 from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
-from spikeloom.sw.files import write_text
+from spikeloom.sw.files import write_bytes, write_text
 from spikeloom.sw.network import Network, Range
 
 FORMAT = "spikeloom-hardware"
 VERSION = 1
 #: Order in which the logits of a feature map leave: the row is slowest, the channel fastest.
 FEATURE_MAP_ORDER = ("row", "column", "channel")
+#: Largest memory, in bits, that stays in Verilog that reads files already: Verilator makes a line
+#: of C++ of each word, which takes longer to compile than to read.
+_FEW_BITS = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -31,13 +39,19 @@ class Generated:
         bytes.
     sidecar : dict
         Description of the ports, as JSON values.
+    memories : mapping of str to str
+        Contents of the files that the Verilog reads, by file name: those of large memories.
     """
 
     verilog: str
     sidecar: dict[str, Any]
+    memories: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, path: str | Path) -> Path:
         """Write the Verilog to ``path``, and the sidecar beside it as ``.json``.
+
+        Files of memories go beside them first, under names that differ if their contents do: should
+        writing be interrupted, older Verilog still finds its own.
 
         Returns
         -------
@@ -50,6 +64,9 @@ class Generated:
             If the folder cannot be written to.
         """
         beside = Path(path).with_suffix(".json")
+        for name, text in self.memories.items():
+            # As bytes: other ends of lines would be other contents.
+            write_bytes(Path(path).parent / name, text.encode())
         write_text(path, self.verilog)
         write_text(beside, json.dumps(self.sidecar, indent=1) + "\n")
         return beside
@@ -72,10 +89,58 @@ def generate(network: Network, config: HardwareConfig | None = None) -> Generate
         If the configuration does not fit the network.
     """
     planned = plan(network, config)
+    return convert(Accelerator(planned), planned, describe(planned))
+
+
+class _VerilogPlatform:
+    """Takes the files beside generated Verilog; see `FilePlatform`."""
+
+    def __init__(self, planned: Plan) -> None:
+        self.rom_module = f"{planned.config.top}_rom"
+        self.inline_bits = self._inline_bits(planned)
+        self.files: dict[str, str] = {}
+
+    @staticmethod
+    def _inline_bits(planned: Plan) -> int:
+        if planned.config.memories == MemoryMode.FILES:
+            return 0
+        largest = max(layer.depth * layer.lanes * layer.weights.width for layer in planned.layers)
+        return INLINE_BITS if largest <= INLINE_BITS else _FEW_BITS
+
+    def add_file(self, filename: str, content: str) -> None:
+        self.files[filename] = content
+
+
+def convert(component: wiring.Component, planned: Plan, sidecar: dict[str, Any]) -> Generated:
+    """Convert the top component of a plan to Verilog.
+
+    Parameters
+    ----------
+    component : wiring.Component
+    planned : Plan
+        Has the name of the module, and whether its memories are inline.
+    sidecar : dict
+        Of the component. If there are files of memories, they are added as ``"memories"``.
+    """
+    inline = planned.config.memories == MemoryMode.INLINE
+    platform = None if inline else _VerilogPlatform(planned)
     text = verilog.convert(
-        Accelerator(planned), name=planned.config.top, emit_src=False, strip_internal_attrs=True
+        component,
+        name=planned.config.top,
+        platform=platform,
+        emit_src=False,
+        strip_internal_attrs=True,
     )
-    return Generated(text, describe(planned))
+    files = {} if platform is None else platform.files
+    modules = [name for name in files if name.endswith(".v")]
+    text = "\n".join([text, *(files.pop(name) for name in modules)])
+    if files:
+        sidecar = sidecar | {"memories": [_file(name, files[name]) for name in files]}
+    return Generated(text, sidecar, files)
+
+
+def _file(name: str, text: str) -> dict[str, str]:
+    return {"file": name, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def describe(planned: Plan) -> dict[str, Any]:

@@ -94,7 +94,12 @@ class Cosimulator:
     ) -> None:
         if design is None:
             generated = generate(network, config or FULL)
-            design = Design.from_sidecar(generated.verilog, generated.sidecar, "the sidecar")
+            design = Design.from_sidecar(
+                generated.verilog,
+                generated.sidecar,
+                "the sidecar",
+                lambda name: generated.memories[name].encode(),
+            )
         elif config is not None:
             raise ConfigError("give either a design or a configuration to generate one with")
         design.require_network(network)

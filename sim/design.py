@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from spikeloom.hw.options import MEMORY_FILE
 from spikeloom.hw.planning.streams import Sends
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, require_field
@@ -139,6 +141,8 @@ class Design:
         Number format of the logit, which is in the payload's lowest bits.
     layers : tuple of EngineInfo
         All layers, in the network's order.
+    memories : tuple of (str, str)
+        Name and content of each file that the Verilog reads.
     """
 
     verilog: str
@@ -152,9 +156,16 @@ class Design:
     payload_width: int
     logit: Field
     layers: tuple[EngineInfo, ...]
+    memories: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def from_sidecar(cls, verilog: str, sidecar: Mapping[str, Any], where: str) -> Design:
+    def from_sidecar(
+        cls,
+        verilog: str,
+        sidecar: Mapping[str, Any],
+        where: str,
+        read: Callable[[str], bytes] | None = None,
+    ) -> Design:
         """Return the design that a sidecar describes.
 
         Parameters
@@ -165,11 +176,14 @@ class Design:
             Content of the sidecar file, as read from JSON.
         where : str
             Name of the sidecar in error messages.
+        read : callable, optional
+            Returns the content of a memory's file by its name.
 
         Raises
         ------
         FileFormatError
-            If ``sidecar`` is not a sidecar, has a newer version, or lacks a value.
+            If ``sidecar`` is not a sidecar, has a newer version, or lacks a value, or if a file of
+            a memory is missing or not the one that it names.
         """
         if not isinstance(sidecar, Mapping) or sidecar.get("format") != FORMAT:
             raise FileFormatError(f"{where} does not describe generated hardware ({FORMAT})")
@@ -200,23 +214,29 @@ class Design:
                 _get(stream_out, "logit_width", int, where), _get(stream_out, "signed", bool, where)
             ),
             layers=tuple(layers),
+            memories=_memories(sidecar, where, read),
         )
 
     @classmethod
     def load(cls, path: str | Path) -> Design:
-        """Read a ``.v`` file and the ``.json`` sidecar beside it.
+        """Read a ``.v`` file, the ``.json`` sidecar beside it, and the files of its memories.
 
         Raises
         ------
         FileFormatError
-            If one of the two is missing or damaged.
+            If one of them is missing or damaged.
         """
         verilog = read_bytes(path, "Verilog file")
         beside = Path(path).with_suffix(".json")
         text = read_bytes(beside, "hardware sidecar")
         try:
             sidecar = json.loads(text)
-            return cls.from_sidecar(verilog.decode(), sidecar, str(beside))
+            return cls.from_sidecar(
+                verilog.decode(),
+                sidecar,
+                str(beside),
+                lambda name: read_bytes(Path(path).parent / name, "memory file"),
+            )
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise FileFormatError(
                 f"{path} and {beside} are damaged ({error}): generate them again"
@@ -230,6 +250,29 @@ class Design:
                 f"{self.digest[:12]}) than {network.name!r} ({network.digest[:12]}): generate it "
                 f"again"
             )
+
+
+def _memories(
+    sidecar: Mapping[str, Any], where: str, read: Callable[[str], bytes] | None
+) -> tuple[tuple[str, str], ...]:
+    """Return name and content of each file that a sidecar lists, as far as it lists any."""
+    found = []
+    for entry in _get(sidecar, "memories", list, where) if "memories" in sidecar else []:
+        if not isinstance(entry, Mapping):
+            raise FileFormatError(f"{where}: a memory must be an object, not {entry!r}")
+        name = _get(entry, "file", str, where)
+        # A sidecar may come from anywhere: it names files beside it, and no others.
+        if not MEMORY_FILE.fullmatch(name):
+            raise FileFormatError(
+                f"{where}: {name!r} cannot be a memory file's name: generate the hardware again"
+            )
+        content = b"" if read is None else read(name)
+        if hashlib.sha256(content).hexdigest() != _get(entry, "sha256", str, where):
+            raise FileFormatError(
+                f"memory file {name} is not the one that {where} names: generate both again"
+            )
+        found.append((name, content.decode("ascii")))
+    return tuple(found)
 
 
 def _engine(entry: Any, debug: bool, where: str) -> EngineInfo:

@@ -81,6 +81,9 @@ class Simulator:
         """
         log = folder / SIMULATION_LOG
         runner = Runner(poll)
+        # The Verilog looks for them in the folder that the simulator runs in.
+        for name, text in self.design.memories:
+            (folder / name).write_text(text, encoding="ascii")
         try:
             runner.test(
                 test_module="spikeloom.sim.testbench",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.back import verilog
-
 from spikeloom.hw.axi.accelerator import AxiAccelerator
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan, plan
-from spikeloom.hw.verilog import Generated, describe
+from spikeloom.hw.verilog import Generated, convert, describe
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 
@@ -41,7 +39,5 @@ def generate(network: Network, config: HardwareConfig | None = None) -> Generate
 def generate_from(planned: Plan) -> Generated:
     """Generate the Verilog of a plan; see :func:`generate`."""
     wrapped = AxiAccelerator(planned)
-    text = verilog.convert(
-        wrapped, name=planned.config.top, emit_src=False, strip_internal_attrs=True
-    )
-    return Generated(text, describe(planned) | {"axi": wrapped.plan.description()})
+    sidecar = describe(planned) | {"axi": wrapped.plan.description()}
+    return convert(wrapped, planned, sidecar)

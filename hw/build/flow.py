@@ -318,10 +318,11 @@ class _Trial:
 def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[list[str]]:
     """Write the files that the tools read, and return Amaranth's commands for them."""
     if family.nextpnr is None:
-        vivado.Pins(board, top).write(work)
+        written = vivado.Pins(board, top).write(work)
+        sources = " ".join(path.name for path in written if path.suffix == ".v")
         # Vivado knows this parameter, Yosys' model of the cell does not.
         unknown = "setparam -unset SIM_DEVICE t:BUFGCTRL\n"
-        _write_script(work, family, f"{TOP}.v", TOP, unknown)
+        _write_script(work, family, sources, TOP, unknown)
         return []
     planned = board.platform().prepare(
         top,
@@ -342,10 +343,10 @@ def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[li
     return commands
 
 
-def _write_script(work: Path, family: Family, source: str, top: str, before: str = "") -> None:
+def _write_script(work: Path, family: Family, sources: str, top: str, before: str = "") -> None:
     """Write the script by which Yosys synthesises Verilog that is written for Vivado."""
     script = (
-        f"read_verilog {source}\n{before}{family.synth} -top {top}\ntee -q -o {CELLS} stat -json\n"
+        f"read_verilog {sources}\n{before}{family.synth} -top {top}\ntee -q -o {CELLS} stat -json\n"
     )
     (work / SCRIPT).write_text(script, encoding="utf-8")
 

@@ -6,7 +6,7 @@ Nothing here runs Vivado. None of these scripts was ever run, and each says so i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from amaranth.hdl import Elaboratable
 from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.axi.verilog import generate_from
 from spikeloom.hw.boards import Board
+from spikeloom.hw.options import MEMORY_FILE
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.files import write_text
@@ -43,6 +44,14 @@ if {$slack < 0} {
     error "the clock is too fast by [expr {-$slack}] ns: build with fewer lanes"
 }
 """
+#: Vivado would go on with zeros if it did not find the contents of a memory.
+_NO_FILE = "set_msg_config -id {Synth 8-4445} -new_severity ERROR"
+
+
+def _add_memories(names: Iterable[str]) -> str:
+    """Return commands by which Vivado finds the contents of memories; none without any."""
+    files = " ".join(names)
+    return f"{_NO_FILE}\nadd_files -norecurse {{{files}}}\n" if files else ""
 
 
 class Project(ABC):
@@ -87,24 +96,27 @@ class Pins(Project):
     script = f"{TOP}.tcl"
 
     def files(self) -> dict[str, str]:
-        made: Mapping[str, str | bytes] = (
-            self.board.platform()
-            .prepare(
-                self.top,
-                TOP,
-                emit_src=False,
-                debug_verilog=False,
-                # No multiplier is written, and Vivado must not come upon one either.
-                synth_design_opts="-max_dsp 0",
-                script_after_route=_TIMING,
-            )
-            .files
-        )
+        platform = self.board.platform()
+        made: Mapping[str, str | bytes] = platform.prepare(
+            self.top,
+            TOP,
+            emit_src=False,
+            debug_verilog=False,
+            # No multiplier is written, and Vivado must not come upon one either.
+            synth_design_opts="-max_dsp 0",
+            script_after_route=_TIMING,
+        ).files
+        beside = list(platform.extra_files)
         texts = {
             name: content if isinstance(content, str) else content.decode()
             for name, content in made.items()
-            if name in (f"{TOP}.v", f"{TOP}.xdc", self.script)
+            if name in (f"{TOP}.v", f"{TOP}.xdc", self.script, *beside)
         }
+        # Amaranth's script adds the Verilog among them, and nothing else.
+        memories = _add_memories(name for name in beside if MEMORY_FILE.fullmatch(name))
+        texts[self.script] = texts[self.script].replace(
+            f"add_files {TOP}.v\n", f"add_files {TOP}.v\n{memories}"
+        )
         header = _HEADER.format(what=f"a project for {self.board.title}.", script=self.script)
         return texts | {self.script: header + texts[self.script]}
 
@@ -158,9 +170,11 @@ class Overlay(Project):
             "@TOP@": self.plan.config.top,
             "@STREAM@": str(AxiPlan(self.plan).data_bits),
             "@RANGE@": f"{1 << AxiPlan(self.plan).address_bits}",
+            "add_files -norecurse spikeloom.v\n": "add_files -norecurse spikeloom.v\n"
+            + _add_memories(made.memories),
         }.items():
             body = body.replace(word, value)
-        return {CORE: made.verilog, self.script: header + body}
+        return {CORE: made.verilog, **made.memories, self.script: header + body}
 
 
 def require_overlay(board: Board, clock: float) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.events import event_layout
+from spikeloom.hw.engine.rom import Contents, add_rom, packed
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
 
@@ -58,7 +59,7 @@ class PeArray(wiring.Component):
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
-        self.depth = len(plan.bank(0))
+        self.depth = plan.depth
         events = event_layout(plan.digits, address_bits(self.depth))
         sums = data.ArrayLayout(shape_of(plan.ranges.accumulator), plan.lanes)
         super().__init__(
@@ -108,7 +109,7 @@ class PeArray(wiring.Component):
                     shift.eq(source.payload.shift),
                     negative.eq(source.payload.negative),
                 ]
-            weights = self._bank(m, e, source.payload.address, advance)
+            weights = self._bank(m, e, source.payload.address, advance, platform)
             terms.append([self._term(weights[k], use, shift, negative) for k in range(plan.lanes)])
         valid2 = Signal()
         end2 = Signal()
@@ -140,12 +141,18 @@ class PeArray(wiring.Component):
                 m.d.sync += self.o.payload[k].eq(Mux(fresh, 0, self.o.payload[k]) + partial[k])
         return m
 
-    def _bank(self, m: Module, event: int, address: Value, enable: Value) -> data.View[object]:
+    def _bank(
+        self, m: Module, event: int, address: Value, enable: Value, platform: object
+    ) -> data.View[object]:
         """Add a weight bank; return the weights that it read in the last cycle, one per lane."""
-        layout = data.ArrayLayout(shape_of(self.plan.weights), self.plan.lanes)
-        bank = memory.Memory(shape=layout, depth=self.depth, init=self.plan.bank(event))
-        m.submodules[f"bank{event}"] = bank
-        port = bank.read_port()
+        plan = self.plan
+        shape = shape_of(plan.weights)
+        contents = Contents(
+            f"{plan.layer.name}_bank{event}",
+            data.ArrayLayout(shape, plan.lanes),
+            packed(plan.bank(event), shape.width),
+        )
+        port = add_rom(m, f"bank{event}", contents, platform)
         m.d.comb += [port.addr.eq(address), port.en.eq(enable)]
         return port.data
 

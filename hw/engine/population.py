@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikeloom.hw.engine.rom import Contents, add_rom
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
@@ -122,7 +123,9 @@ class Population(wiring.Component):
         with m.If(self.i.ready):
             m.d.sync += [loaded.eq(self.i.valid), current.eq(self.i.payload)]
 
-        parameters = self._parameters(m, kind, enable if kind.per_step else enable & last_step)
+        parameters = self._parameters(
+            m, kind, enable if kind.per_step else enable & last_step, platform
+        )
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(enable & sends):
@@ -146,7 +149,7 @@ class Population(wiring.Component):
         return m
 
     def _parameters(
-        self, m: Module, kind: type[NeuronUnit], advance: Value
+        self, m: Module, kind: type[NeuronUnit], advance: Value, platform: object
     ) -> data.View[data.ArrayLayout]:
         """Return the parameters of the current timestep, which are fetched one cycle ahead.
 
@@ -155,12 +158,11 @@ class Population(wiring.Component):
         plan = self.plan
         steps = plan.cycles if kind.per_step else 1
         layout = data.ArrayLayout(kind.cycle_layout(plan.neurons), plan.lanes)
-        words = _parameter_words(plan, kind, steps)
+        words = [layout.const(word).as_bits() for word in _parameter_words(plan, kind, steps)]
         if len(words) == 1:
-            return data.View(layout, Const(layout.const(words[0]).as_bits(), layout.size))
-        rom = memory.Memory(shape=layout, depth=len(words), init=words)
-        m.submodules.parameters = rom
-        port = rom.read_port()
+            return data.View(layout, Const(words[0], layout.size))
+        contents = Contents(f"{plan.layer.name}_parameters", layout, words)
+        port = add_rom(m, "parameters", contents, platform)
         # Timesteps come in the order of the words: a counter saves multiplying for the address.
         word, next_word = Signal(range(len(words))), Signal(range(len(words)))
         m.d.comb += [next_word.eq(word), port.addr.eq(next_word)]

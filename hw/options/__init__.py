@@ -1,8 +1,9 @@
-"""Values and defaults of the options that choose hardware.
+"""Values and defaults of the options that choose hardware, and names in files of designs.
 
-They have a room of their own, so that the command line can list them without importing Amaranth.
+They have a room of their own, so that the command line can use them without importing Amaranth.
 """
 
+import re
 from enum import StrEnum
 
 
@@ -17,10 +18,26 @@ class TimeMode(StrEnum):
     FOLD = "fold"
 
 
+class MemoryMode(StrEnum):
+    """Place of the contents of memories: weights, and parameters of neurons."""
+
+    #: Beside the Verilog where they are large, else in it.
+    AUTO = "auto"
+    #: All in the Verilog.
+    INLINE = "inline"
+    #: All in files beside it.
+    FILES = "files"
+
+
 #: Number of values that each event generator searches in one clock cycle, unless chosen otherwise.
 SLOTS = 8
 #: Largest number of values in a word, and so of slots: selecting among more costs more logic than
 #: it saves cycles.
 MOST_WORD_VALUES = 64
 
-__all__ = ["MOST_WORD_VALUES", "SLOTS", "TimeMode"]
+#: Module of a memory whose contents are in a file, in designs for a board.
+ROM_MODULE = "spikeloom_rom"
+#: Name of a file with contents, which a sidecar may name: no part of a path but a name.
+MEMORY_FILE = re.compile(r"[a-z][a-z0-9_]{0,127}\.mem")
+
+__all__ = ["MEMORY_FILE", "MOST_WORD_VALUES", "ROM_MODULE", "SLOTS", "MemoryMode", "TimeMode"]

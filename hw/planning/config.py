@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spikeloom.hw.options import MOST_WORD_VALUES, SLOTS, TimeMode
+from spikeloom.hw.options import MOST_WORD_VALUES, SLOTS, MemoryMode, TimeMode
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 
@@ -46,12 +46,16 @@ class HardwareConfig:
         Whether every layer counts its cycles, events and waits.
     top : str
         Name of the top Verilog module.
+    memories : MemoryMode, or its value
+        Where generated Verilog has the contents of memories: in files beside it (``"files"``), in
+        itself (``"inline"``), or in files if they are large (``"auto"``). The hardware is the same.
+        Designs for a board have large ones in files, whatever stands here.
 
     Raises
     ------
     ConfigError
-        If a number is not positive or too large, the time is unknown, or the name is not a Verilog
-        identifier.
+        If a number is not positive or too large, the time or the place of memories is unknown, or
+        the name is not a Verilog identifier.
     """
 
     lanes: int | Mapping[str, int] | None = None
@@ -62,6 +66,7 @@ class HardwareConfig:
     debug: bool = False
     counters: bool = False
     top: str = "spikeloom_accelerator"
+    memories: str = MemoryMode.AUTO
 
     def __post_init__(self) -> None:
         for what, most in (("lanes", _MOST), ("events", _MOST), ("slots", MOST_WORD_VALUES)):
@@ -74,6 +79,9 @@ class HardwareConfig:
         if self.time not in tuple(TimeMode):
             raise ConfigError(f"time must be {', '.join(TimeMode)}, not {self.time!r}")
         object.__setattr__(self, "time", TimeMode(self.time))
+        if self.memories not in tuple(MemoryMode):
+            raise ConfigError(f"memories must be {', '.join(MemoryMode)}, not {self.memories!r}")
+        object.__setattr__(self, "memories", MemoryMode(self.memories))
         if not isinstance(self.top, str) or not _MODULE.fullmatch(self.top):
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 

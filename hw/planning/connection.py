@@ -153,16 +153,20 @@ class ConnectionPlan:
         """Number of the buffer's rows that each row of the source completes."""
         return self.pool.completed_rows if self.pool else (1,) * self.source.height
 
-    def bank(self, index: int, lanes: int) -> list[list[int]]:
-        """Return the words of one of the E weight banks: M weights each, by address."""
+    def depth(self, lanes: int) -> int:
+        """Return the number of words that the weights take in each bank, with M lanes."""
+        outs, height = self.kernel.shape[:2]
+        return outs // lanes * height * self.windows.span
+
+    def bank(self, index: int, lanes: int) -> IntArray:
+        """Return the words of one of the E weight banks: M weights each, shape (words, M)."""
         windows = self.windows
         outs, height, width, values = self.kernel.shape
         rows = self.kernel.reshape(outs // lanes, lanes, height, width * values)
         padded = np.zeros((*rows.shape[:3], windows.span * windows.events), np.int64)
         padded[..., : width * values] = rows
         mine = padded[..., index :: windows.events]
-        words: list[list[int]] = mine.transpose(0, 2, 3, 1).reshape(-1, lanes).tolist()
-        return words
+        return mine.transpose(0, 2, 3, 1).reshape(-1, lanes)
 
 
 def connection_plan(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from spikeloom.hw.neurons import NeuronSpec, NeuronUnit
 from spikeloom.hw.options import SLOTS, TimeMode
 from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
@@ -23,6 +25,7 @@ from spikeloom.hw.planning.streams import Sends, StreamPlan
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges, Shape
+from spikeloom.sw.network.record import IntArray
 
 #: Number of source values under a window that are reckoned to take one clock cycle to add up: most
 #: values are zero, and some windows have fewer non-zero ones than others.
@@ -115,9 +118,14 @@ class LayerPlan:
         low, high = min(int(w.min()) for w in weights), max(int(w.max()) for w in weights)
         return Range(low, high) | Range(0, 0)
 
-    def bank(self, index: int) -> list[list[int]]:
-        """Return the words of one of the E weight banks: M weights each, by address."""
-        return [word for reader in self.readers for word in reader.bank(index, self.lanes)]
+    @property
+    def depth(self) -> int:
+        """Number of words in each weight bank."""
+        return sum(reader.depth(self.lanes) for reader in self.readers)
+
+    def bank(self, index: int) -> IntArray:
+        """Return the words of one of the E weight banks: M weights each, shape (words, M)."""
+        return np.concatenate([reader.bank(index, self.lanes) for reader in self.readers])
 
 
 @dataclass(frozen=True)

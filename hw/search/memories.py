@@ -31,12 +31,8 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     registers : bool
         Whether its event queues are made of registers, as in families without small memories.
     """
-    depth = sum(
-        layer.target.lane_groups * reader.windows.kernel[0] * reader.windows.span
-        for reader in layer.readers
-    )
-    bits = max((depth - 1).bit_length(), 1)
-    bank = depth, layer.lanes * layer.weights.width
+    bits = max((layer.depth - 1).bit_length(), 1)
+    bank = layer.depth, layer.lanes * layer.weights.width
     # One word is in the queue's output register.
     queue = QUEUE_DEPTH - 1, layer.slots * layer.values.width + bits + 1
     yield from [bank] * layer.events

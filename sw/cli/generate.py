@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import click
 
+from spikeloom.hw.options import MemoryMode
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options, hardware_table
 from spikeloom.sw.cli.networks import network_argument
@@ -32,6 +34,14 @@ from spikeloom.sw.cli.output import console, json_option, print_json, say, worki
     is_flag=True,
     help="Give it the ports of AXI4-Stream and AXI4-Lite; the .json then has the register map.",
 )
+@click.option(
+    "--memories",
+    type=click.Choice([mode.value for mode in MemoryMode]),
+    default=MemoryMode.AUTO.value,
+    show_default=True,
+    help="Where the weights go: into files beside the Verilog, inline into the Verilog, or, if one "
+    "memory has more than 64 KiB, into files.",
+)
 @json_option
 def command(
     network: contract.Network,
@@ -40,6 +50,7 @@ def command(
     debug: bool,
     counters: bool,
     axi: bool,
+    memories: str,
     as_json: bool,
 ) -> None:
     """Write the accelerator of NETWORK as Verilog.
@@ -57,6 +68,7 @@ def command(
         spikeloom generate net.safetensors --out build/net.v --axi --counters
     """
     config = hardware.config(network, debug=debug, counters=counters)
+    config = dataclasses.replace(config, memories=memories)
 
     from spikeloom.hw import axi as wrapped
     from spikeloom.hw import verilog
@@ -66,7 +78,10 @@ def command(
     beside = generated.save(out)
     if as_json:
         top = generated.sidecar["top"]
-        print_json({"top": top, "verilog": str(out), "sidecar": str(beside)})
+        files = [str(out.parent / name) for name in generated.memories]
+        print_json({"top": top, "verilog": str(out), "sidecar": str(beside), "memories": files})
     console().print(hardware_table(generated.sidecar))
     say(f"wrote {out}: Verilog of the module {generated.sidecar['top']}")
+    for name in generated.memories:
+        say(f"wrote {out.parent / name}: contents of a memory, which the Verilog reads")
     say(f"wrote {beside}: what its ports mean")

@@ -205,7 +205,7 @@ class _BareElements(PeArray):
         self.weights = Signal(data.ArrayLayout(shape_of(plan.weights), plan.lanes))
 
     def _bank(
-        self, m: Module, event: int, address: Value, enable: Value
+        self, m: Module, event: int, address: Value, enable: Value, platform: object
     ) -> data.View[data.ArrayLayout]:
         return self.weights
 

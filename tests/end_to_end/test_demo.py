@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.progress import Progress
 
+from spikeloom.sw import datasets
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
+from spikeloom.sw.cli.common import EPOCHS, TUNE_EPOCHS
+from spikeloom.sw.cli.demo import DATA, Demo
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +40,21 @@ def test_report(demo: tuple[Path, str]) -> None:
         assert (layer["compared"] > 0, layer["differing"]) == (True, 0)
         assert layer["events"] > 1000
         assert 0.8 <= layer["utilisation"] <= 1
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("seed", range(8))
+def test_hardware_is_within_half_a_point_of_the_float_model(seed: int, tmp_path: Path) -> None:
+    """Other seeds stand for other processors, on which the same seed trains otherwise."""
+    demo = Demo(tmp_path, datasets.load(DATA, "test"), seed)
+    with Progress(disable=True) as progress:
+        trained = demo.train(datasets.load(DATA, "train"), EPOCHS, TUNE_EPOCHS, progress)
+        network = demo.convert(trained, progress)
+    golden = demo.golden_accuracy(network)
+    print(f"seed {seed}: float {trained.float_accuracy:.2%}, hardware {golden:.2%}")
+    assert trained.float_accuracy is not None
+    assert trained.float_accuracy > 0.985
+    assert golden >= trained.float_accuracy - 0.005
 
 
 def test_files(demo: tuple[Path, str]) -> None:

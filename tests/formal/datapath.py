@@ -170,7 +170,7 @@ class PeHarness(Elaboratable):
             m.d.comb += Assert(~moved | ~ended[e])
             row = []
             for k in range(plan.lanes):
-                weights = Array(word[k] for word in plan.bank(e))
+                weights = Array(word[k] for word in plan.bank(e).tolist())
                 term = weights[port.payload.address] << port.payload.shift
                 used = moved & ~port.payload.null
                 now = Signal(shape, name=f"now{e}_{k}")

@@ -240,7 +240,7 @@ COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
     "EventGenerator": lambda p: EventGenerator(
         shape_of(p.values), p.slots, p.digits, weight_bits(p)
     ),
-    "Reader": lambda p: Reader(sole(p), p.target.lane_groups, len(p.bank(0))),
+    "Reader": lambda p: Reader(sole(p), p.target.lane_groups, p.depth),
     "PeArray": PeArray,
     "NeuronUnit": lambda p: NeuronUnit.of(p.neurons)(p.neurons),
     "Population": Population,
@@ -250,7 +250,7 @@ COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
 
 
 def weight_bits(plan: LayerPlan) -> int:
-    return address_bits(len(plan.bank(0)))
+    return address_bits(plan.depth)
 
 
 def bank_layout(plan: LayerPlan) -> data.StructLayout:

@@ -93,3 +93,54 @@ def test_another_networks_design_is_refused(sidecar: dict[str, Any]) -> None:
     design = Design.from_sidecar("", sidecar, "it")
     with pytest.raises(ConfigError, match=r"generated from another network .*: generate it again"):
         design.require_network(tiny_network())
+
+
+class TestMemories:
+    @pytest.fixture
+    def saved(self, tmp_path: Path) -> Path:
+        generate(tiny_network(), HardwareConfig(memories="files")).save(tmp_path / "net.v")
+        return tmp_path / "net.v"
+
+    def test_files_are_read(self, saved: Path) -> None:
+        memories = dict(Design.load(saved).memories)
+        files = {path.name: path.read_text() for path in saved.parent.glob("*.mem")}
+        assert memories == files
+        assert {name.rpartition("_")[0] for name in files} >= {"hidden_bank0", "output_bank0"}
+
+    def test_a_missing_one_is_named(self, saved: Path) -> None:
+        lost = next(saved.parent.glob("output_bank0_*.mem"))
+        lost.unlink()
+        with pytest.raises(FileFormatError, match=rf"^memory file .*{lost.name} does not exist"):
+            Design.load(saved)
+
+    @pytest.mark.parametrize("content", [b"", b"\xff", None])
+    def test_a_damaged_one_is_named(self, saved: Path, content: bytes | None) -> None:
+        damaged = next(saved.parent.glob("output_bank0_*.mem"))
+        damaged.write_bytes(damaged.read_bytes()[:-1] if content is None else content)
+        with pytest.raises(
+            FileFormatError, match=rf"^memory file {damaged.name} is not the one that .*net\.json"
+        ):
+            Design.load(saved)
+
+    @pytest.mark.parametrize("name", ["../net.mem", "/etc/passwd", "a/b.mem", "b.v", ""])
+    def test_a_sidecar_names_no_other_places(self, saved: Path, name: str) -> None:
+        beside = saved.with_suffix(".json")
+        content = json.loads(beside.read_text())
+        content["memories"][0]["file"] = name
+        beside.write_text(json.dumps(content))
+        with pytest.raises(FileFormatError, match=r"cannot be a memory file's name"):
+            Design.load(saved)
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ({}, "'memories' must be of type list"),
+            ([3], "a memory must be an object, not 3"),
+            ([{"file": "a.mem"}], "'sha256' must be of type str, not None"),
+        ],
+    )
+    def test_wrong_values_are_named(
+        self, sidecar: dict[str, Any], value: object, message: str
+    ) -> None:
+        with pytest.raises(FileFormatError, match=message):
+            Design.from_sidecar("", sidecar | {"memories": value}, "it")

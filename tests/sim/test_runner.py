@@ -5,9 +5,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.cosim.tiny import tiny_design, tiny_network
 
+from spikeloom.hw.planning import HardwareConfig
 from spikeloom.sim import building, runner
 from spikeloom.sim.cosim import Cosimulator
 from spikeloom.sim.runner import Simulator, build
@@ -67,6 +69,27 @@ def test_an_interrupted_build_leaves_nothing(
     with pytest.raises(_Started):
         build(tiny_design(tiny_network()), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+# A build of its own, since only a simulator shows what becomes of a file that is missing.
+def test_a_simulator_reads_memories_and_stops_at_a_wrong_one(build_dir: Path) -> None:
+    network = tiny_network()
+    config = HardwareConfig(memories="files", lanes=1)
+    cosimulator = Cosimulator(network, config=config, build_dir=build_dir)
+    built = cosimulator.simulator
+    images = np.random.default_rng(0).integers(0, 16, (8, 1, 2, 2))
+    report = cosimulator.run(images)
+    assert report.equal
+    memories = built.design.memories
+    assert len(memories) >= 2
+    (name, text), *rest = memories
+    swapped = text.translate(str.maketrans("01", "10"))
+    assert swapped != text
+    for wrong in (tuple(rest), ((name, swapped), *rest)):
+        design = dataclasses.replace(built.design, memories=wrong)
+        cosimulator.simulator = Simulator(design, built.folder)
+        with pytest.raises(ToolError, match=rf"memory file {name} is missing or damaged: generate"):
+            cosimulator.run(images)
 
 
 def test_an_interrupt_kills_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:

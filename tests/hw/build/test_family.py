@@ -35,6 +35,11 @@ class TestEveryFamily:
         assert mapped.count('  attribute \\ram_style "logic"\n  memory width 30 ') == bool(
             family.shallow
         )
+        file = (
+            f"  cell \\spikeloom_rom \\bank1\n    parameter \\WIDTH {2 * width}\n"
+            f"    parameter \\DEPTH {depth}\n    parameter \\BITS 9\n  end\n"
+        )
+        assert family.memory_blocks(text + file) == 5
         assert mapped.replace('  attribute \\ram_style "logic"\n', "") == text
 
     def test_multipliers_are_told_from_other_cells(self, name: str) -> None:

@@ -101,6 +101,24 @@ def test_sources_are_the_same_bytes_wherever_they_are_made(
     assert pins == {"35", "11", "37", ICEBREAKER.link.rx, ICEBREAKER.link.tx}
 
 
+def test_yosys_gets_the_files_of_large_memories(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikeloom.hw.build.flow.write_sources", write_sources)
+    monkeypatch.setattr("spikeloom.hw.engine.rom.INLINE_BITS", 0)
+    build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
+    work = tmp_path / WORK
+    memories = [path.name for path in work.glob("*.mem")]
+    labels = {name.rpartition("_")[0] for name in memories}
+    assert {"hidden_bank0", "out_bank0"} <= labels
+    script, design = (work / "top.ys").read_text(), (work / "top.il").read_text()
+    assert script.index("read_verilog  spikeloom_rom.v") < script.index("read_rtlil top.il")
+    for name in memories:
+        assert f'parameter \\FILE "{name}"' in design
+    # They are counted before synthesis, too.
+    assert Family.find("ice40").memory_blocks(design) >= len(memories)
+
+
 def test_the_manifest_describes_the_link(tools: Tools, tmp_path: Path) -> None:
     content = build(two_layers(), ICEBREAKER, tmp_path, records=["hidden"], baud=115200).content
     assert content["link"] == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,13 @@ from amaranth.lib import io
 from support.hw.components import plan_of, small_plan
 
 from spikeloom.hw.boards import Board
+from spikeloom.hw.build.family import Family
+from spikeloom.hw.build.flow import write_sources
+from spikeloom.hw.build.top import Top
 from spikeloom.hw.build.vivado import Overlay, Pins
+from spikeloom.hw.device import Device
+from spikeloom.hw.link import LinkPlan
+from spikeloom.hw.planning import plan
 from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import Linear
@@ -74,6 +81,40 @@ def test_overlay() -> None:
     for opening, closing in ("{}", "[]"):
         assert script.count(opening) == script.count(closing)
     assert script.count('"') % 2 == 0
+
+
+def test_an_overlay_takes_the_files_of_memories_along() -> None:
+    plain = small_plan()
+    planned = plan(plain.network, dataclasses.replace(plain.config, memories="files"))
+    files = Overlay(Board.find("pynq-z2"), planned).files()
+    memories = sorted(name for name in files if name.endswith(".mem"))
+    assert memories
+    script = files["overlay.tcl"]
+    before = Overlay(Board.find("pynq-z2"), plain).files()["overlay.tcl"]
+    # Vivado's message of a file that it does not find is an error, or it would go on with zeros.
+    added = script.replace("set_msg_config -id {Synth 8-4445} -new_severity ERROR\n", "").replace(
+        f"add_files -norecurse {{{' '.join(memories)}}}\n", ""
+    )
+    assert added == before
+    assert len(script) > len(before) + 50
+    assert script.index(memories[0]) < script.index("ipx::package_project")
+
+
+def test_pins_take_the_files_of_memories_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikeloom.hw.engine.rom.INLINE_BITS", 0)
+    planned, board = small_plan(), Board.find("arty-a7-100t")
+    device = Device(planned, LinkPlan.of(planned, 100_000_000, 1_000_000))
+    write_sources(Top(board, device), board, Family.find("xilinx"), tmp_path)
+    memories = [path.name for path in tmp_path.glob("*.mem")]
+    assert memories
+    script = (tmp_path / "top.tcl").read_text()
+    (added,) = re.findall(r"^add_files -norecurse {(.*)}$", script, re.MULTILINE)
+    assert set(added.split()) == set(memories)
+    assert 'add_files "spikeloom_rom.v"\nadd_files top.v\nset_msg_config -id {Synth' in script
+    assert "module spikeloom_rom #(" in (tmp_path / "spikeloom_rom.v").read_text()
+    assert (tmp_path / "top.ys").read_text().startswith("read_verilog spikeloom_rom.v top.v\n")
 
 
 def test_the_overlay_connects_what_there_is() -> None:

@@ -78,3 +78,8 @@ class TestChosen:
         )
         with pytest.raises(ConfigError, match=expected):
             config.chosen(what, everything())
+
+
+def test_memories_have_one_of_three_places() -> None:
+    with pytest.raises(ConfigError, match=r"^memories must be auto, inline, files, not 'none'$"):
+        HardwareConfig(memories="none")

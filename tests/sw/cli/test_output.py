@@ -117,3 +117,8 @@ def test_json_of_files_that_are_written(tmp_path: Path) -> None:
     assert set(content) == documented("generate")
     assert content["verilog"] == str(verilog)
     assert Path(content["sidecar"]).exists()
+    assert content["memories"] == []
+    result = run("generate", "digits-conv", "--out", verilog, "--json", "--memories", "files")
+    files = json.loads(result.stdout)["memories"]
+    assert files
+    assert {Path(file) for file in files} == set(tmp_path.glob("*.mem"))
