@@ -29,10 +29,10 @@ MODEL = "digits-conv"
 DATA = "digits"
 TIMESTEPS = 16
 WEIGHT_BITS = 8
-#: Options of the training. With them, and T, the hardware stays within half a point of the float
-#: model, whatever the seed or the processor. Smooth labels, strong weight decay and the mean of the
-#: last weights keep images away from the border between two labels; fine steps and a low learning
-#: rate keep the quantized model close to the float one.
+#: Options of the training. With them, and T, the hardware gets at most one test image fewer right
+#: than the float model for nearly every seed, and so on nearly every processor: smooth labels,
+#: strong weight decay and the mean of the last weights keep images away from the border between two
+#: labels; fine steps and a low learning rate keep the quantized model close to the float one.
 TRAINING = {
     "shift": 1,
     "average": 0.99,
