@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
@@ -129,12 +130,14 @@ class TestStrideAndPadding:
         lanes = {"conv1": 4, "conv2": 8, "conv3": 16, "fc": 3}
         assert_equal(Case("digits-conv", "count", lanes, {"conv3": 2}), build_dir)
 
+    @pytest.mark.sweep
     def test_spikes(self, build_dir: Path) -> None:
         lanes = {"conv1": 5, "conv2": 16, "conv3": 8, "fc": 10}
         assert_equal(Case("digits-conv", "spikes", lanes, {"fc": 2}), build_dir)
 
 
 class TestBothPools:
+    @pytest.mark.sweep
     def test_counts(self, build_dir: Path) -> None:
         lanes = {"conv1": 4, "conv2": 8, "fc": 1}
         assert_equal(Case("digits-pool", "count", lanes, {"conv2": 4}, neuron="if"), build_dir)
