@@ -9,7 +9,7 @@ faster, or smaller where that costs no cycles, each time with an exact predictio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -277,42 +277,44 @@ class Search:
 
     def _improved(self, found: Found) -> Found:
         """Return a plan that single changes have made faster, as long as it fits."""
-        tried = 0
-        while True:
+
+        def changes(best: Found) -> Iterable[State]:
             # The slowest come first.
             order = sorted(
                 self.network.layers,
-                key=lambda layer: -float(found.prediction[layer.name].cycles.mean()),
+                key=lambda layer: -float(best.prediction[layer.name].cycles.mean()),
             )
-            better = None
-            for state in self._states.faster(found.state, order):
-                if tried == _CHANGES or self._tired:
-                    return found
-                tried += 1
-                other = self._rated(state)
-                if other.cycles < found.cycles:
-                    better = other
-                    break
-            if better is None:
-                return found
-            found = better
+            return self._states.faster(best.state, order)
+
+        return self._changed(found, changes, lambda other, best: other.cycles < best.cycles)
 
     def _trimmed(self, found: Found, cycles: float) -> Found:
         """Return a plan that single changes have made smaller, as long as it is fast enough."""
+        return self._changed(
+            found,
+            lambda best: self._states.smaller(best.state),
+            lambda other, best: other.cycles <= cycles and self._weight(other) < self._weight(best),
+        )
+
+    def _changed(
+        self,
+        found: Found,
+        changes: Callable[[Found], Iterable[State]],
+        better: Callable[[Found, Found], bool],
+    ) -> Found:
+        """Return a plan after single changes, of which each is the first that makes it better."""
         tried = 0
         while True:
-            better = None
-            for state in self._states.smaller(found.state):
+            for state in changes(found):
                 if tried == _CHANGES or self._tired:
                     return found
                 tried += 1
                 other = self._rated(state)
-                if other.cycles <= cycles and self._weight(other) < self._weight(found):
-                    better = other
+                if better(other, found):
+                    found = other
                     break
-            if better is None:
+            else:
                 return found
-            found = better
 
     def _weight(self, found: Found) -> float:
         return self._states.weight(found.amounts)
