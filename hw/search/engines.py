@@ -37,7 +37,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class EngineCost:
-    """What an engine of some choice takes.
+    """The cost of the engine of one choice.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How much a command prints, and in which form: ``--verbose``, ``--quiet`` and ``--json``.
+"""Output of commands, its amount and form: ``--verbose``, ``--quiet`` and ``--json``.
 
 Reports for people are printed by :func:`say` and on :func:`console`, which are silent under
 ``--quiet`` and ``--json``. Results that are asked for as such, like the JSON itself, are printed by
