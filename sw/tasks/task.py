@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CLASSES, LABELS, VALUES = "classes", "labels", "values"
 #: Key of the task in a network's ``about``.
 ABOUT = "task"
+#: Divisor of logits before they are compared as probabilities, if none is given.
+TEMPERATURE = 2.0
 
 
 class Task(Registered, ABC):
@@ -54,8 +56,17 @@ class Task(Registered, ABC):
         """
 
     @abstractmethod
-    def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Return the distance of a model's outputs from its teacher's, a mean over the batch."""
+    def divergence(
+        self, student: Tensor, teacher: Tensor, temperature: float = TEMPERATURE
+    ) -> Tensor:
+        """Return the distance of a model's outputs from its teacher's, a mean over the batch.
+
+        Parameters
+        ----------
+        student, teacher : tensor, shape (N, K)
+        temperature : float
+            Divisor of logits before they are compared as probabilities; values are not divided.
+        """
 
     @abstractmethod
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -135,8 +146,10 @@ class Classes(Task, name=CLASSES):
 
         return functional.cross_entropy(two_sided(outputs), targets, reduction=reduction)
 
-    def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
-        return softened_divergence(two_sided(student), two_sided(teacher))
+    def divergence(
+        self, student: Tensor, teacher: Tensor, temperature: float = TEMPERATURE
+    ) -> Tensor:
+        return softened_divergence(two_sided(student), two_sided(teacher), temperature)
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the number of images whose class is right."""
@@ -164,9 +177,11 @@ class Labels(Task, name=LABELS):
         mean = functional.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype))
         return mean if reduction == "mean" else mean * len(outputs)
 
-    def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
+    def divergence(
+        self, student: Tensor, teacher: Tensor, temperature: float = TEMPERATURE
+    ) -> Tensor:
         flat = (two_sided(outputs.reshape(-1, 1)) for outputs in (student, teacher))
-        return softened_divergence(*flat)
+        return softened_divergence(*flat, temperature)
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the share of each image's labels that is right, summed."""
@@ -213,7 +228,9 @@ class Values(Task, name=VALUES):
         mean = functional.mse_loss(outputs, targets.to(outputs.dtype))
         return mean if reduction == "mean" else mean * len(outputs)
 
-    def divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
+    def divergence(
+        self, student: Tensor, teacher: Tensor, temperature: float = TEMPERATURE
+    ) -> Tensor:
         from torch.nn import functional
 
         return functional.mse_loss(student, teacher)
@@ -245,11 +262,9 @@ class Values(Task, name=VALUES):
         return [",".join(f"{value:.6g}" for value in row) for row in decided.tolist()]
 
 
-#: Divisor of logits before they are compared as probabilities.
-TEMPERATURE = 2.0
-
-
-def softened_divergence(student: Tensor, teacher: Tensor) -> Tensor:
+def softened_divergence(
+    student: Tensor, teacher: Tensor, temperature: float = TEMPERATURE
+) -> Tensor:
     """Return the divergence of the teacher's classes from the student's, both softened.
 
     A factor makes its gradients as large as they would be without the temperature.
@@ -258,12 +273,14 @@ def softened_divergence(student: Tensor, teacher: Tensor) -> Tensor:
     ----------
     student, teacher : tensor, shape (N, classes)
         Logits.
+    temperature : float
+        Divisor of the logits.
 
     References
     ----------
     Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015.
     """
-    return divergence(student / TEMPERATURE, teacher / TEMPERATURE) * TEMPERATURE**2
+    return divergence(student / temperature, teacher / temperature) * temperature**2
 
 
 def divergence(student: Tensor, teacher: Tensor) -> Tensor:

@@ -22,9 +22,10 @@ from spikeloom.sw.graph import copied, taking_rows
 from spikeloom.sw.quantized.prepared import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.training.augment import Augmentation
+from spikeloom.sw.training.distillation import Teaching
 from spikeloom.sw.training.engine import Engine
 from spikeloom.sw.training.groups import param_groups
-from spikeloom.sw.training.losses import LossFunction, loss_for, taught
+from spikeloom.sw.training.losses import LossFunction, loss_for
 from spikeloom.sw.training.measure import pixels_for
 from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.penalties import Penalty
@@ -149,6 +150,7 @@ class Loop:
         self.engine.place(model)
         if self.layout is not None:
             model.to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.teaching = Teaching(self.task, options.teacher_weight, options.temperature)
         self.teacher = None
         if teacher is not None:
             frozen = copied(teacher).eval().requires_grad_(False)
@@ -230,7 +232,7 @@ class Loop:
         if self.teacher is not None:
             with self.engine.autocast(), torch.no_grad():
                 teachers = self.teacher(self._as_taught(images))
-            loss = taught(loss, logits, teachers.to(logits.dtype), self.task)
+            loss = self.teaching.loss(loss, logits, teachers.to(logits.dtype))
         bare = loss.detach()
         for penalty in self.penalties:
             loss = loss + penalty(bare)

@@ -1,15 +1,7 @@
-"""Losses between a model's outputs and its targets: a class for each, found by its name.
-
-In a loop of your own, with a teacher::
-
-    loss = distillation(teacher)
-    for images, labels in batches:
-        loss(prepared(images), labels, images).backward()
-"""
+"""Losses between a model's outputs and its targets: a class for each, found by its name."""
 
 from __future__ import annotations
 
-import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -17,14 +9,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from spikeloom.sw import python_file
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.registry import Registered
-from spikeloom.sw.tasks import CLASSES, LABELS, VALUES, Task, require_task
+from spikeloom.sw.tasks import CLASSES, LABELS, VALUES
 from spikeloom.sw.tasks.task import two_sided
 
 #: A loss of the user's own: from outputs (N, K) and targets to a scalar.
@@ -266,68 +258,6 @@ def require_balanced(text: str) -> None:
     """
     if text != BALANCED:
         raise ConfigError(f"class_weights must be numbers, or 'balanced', not {text!r}")
-
-
-def taught(loss: Tensor, outputs: Tensor, teachers: Tensor, task: Task) -> Tensor:
-    """Return a loss of which the labels make one half, and the teacher's outputs the other."""
-    return (loss + task.divergence(outputs, teachers)) / 2
-
-
-class Distillation:
-    """A loss with a teacher, for a training loop of your own; see :func:`distillation`."""
-
-    def __init__(self, teacher: nn.Module, loss: LossFunction, task: Task) -> None:
-        self.teacher = copy.deepcopy(teacher).eval().requires_grad_(False)
-        self.loss, self.task = loss, task
-
-    def __call__(self, outputs: Tensor, targets: Tensor, images: Tensor) -> Tensor:
-        """Return the loss of a batch, a scalar.
-
-        Parameters
-        ----------
-        outputs : tensor, shape (N, K)
-            Of the model that is trained.
-        targets : tensor
-            As for ``loss``.
-        images : tensor
-            The batch, as the teacher takes it.
-        """
-        with torch.no_grad():
-            teachers = self.teacher(images)
-        return taught(self.loss(outputs, targets), outputs, teachers.to(outputs.dtype), self.task)
-
-
-def distillation(
-    teacher: nn.Module, loss: str | LossFunction | None = None, task: str = CLASSES
-) -> Distillation:
-    """Return a loss in which the outputs of a teacher are targets, too: knowledge distillation.
-
-    It is the one that :func:`~spikeloom.sw.training.train` uses: without a teacher, quantization
-    costs more accuracy.
-
-    Parameters
-    ----------
-    teacher : nn.Module
-        The trained float model. A copy of it is used, in eval mode, on the same device.
-    loss : str or callable, optional
-        The loss of the labels: a name of :attr:`TargetLoss.kinds`, or a function of outputs and
-        targets such as ``torch.nn.functional.cross_entropy``. By default, that of the task.
-    task : {"classes", "labels", "values"}
-
-    Returns
-    -------
-    Distillation
-        Call it as ``loss(outputs, targets, images)``.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such loss or task.
-    """
-    named = DEFAULTS[require_task(task)] if loss is None else loss
-    if not callable(named):
-        named = TargetLoss.member(named, ConfigError, f"no loss is called {named!r}; there are")()
-    return Distillation(teacher, named, Task.kinds[task]())
 
 
 def require_loss(loss: object, gamma: float | None, weights: object) -> None:

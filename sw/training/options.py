@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.tasks.task import TEMPERATURE
+from spikeloom.sw.training.distillation import TEACHER_WEIGHT, require_teaching
 from spikeloom.sw.training.groups import LAMBDA_LR_FACTOR, TIMESTEP_LR_FACTOR
 from spikeloom.sw.training.losses import require_loss
 
@@ -55,6 +57,12 @@ class FitOptions:
         Exponent of the focal loss, at least 0; by default 2.
     label_smoothing : float
         Share of the target that is spread over all classes, 0 to below 1.
+    teacher_weight : float
+        Share of the loss that compares the outputs with those of the teacher, 0 to 1, where there
+        is a teacher; the labels make the rest.
+    temperature : float
+        Divisor of the logits of model and teacher before they are compared, above 0; of classes and
+        labels only.
     shift : int, or (int, int)
         Largest movement of an image in each direction, or along its height and its width, in
         pixels; zeros come in. An axis of length 1, or of less than twice the shift, is never moved
@@ -98,6 +106,8 @@ class FitOptions:
     class_weights: str | tuple[float, ...] | None = None
     focal_gamma: float | None = None
     label_smoothing: float = 0.0
+    teacher_weight: float = TEACHER_WEIGHT
+    temperature: float = TEMPERATURE
     shift: int | tuple[int, ...] = 0
     flip: bool = False
     cutout: int = 0
@@ -136,6 +146,7 @@ class FitOptions:
                 raise ConfigError(f"{name} must be from 0 to below 1, not {value}")
         if not 0 < self.lr < math.inf:
             raise ConfigError(f"lr must be positive and finite, not {self.lr}")
+        require_teaching(self.teacher_weight, self.temperature)
         if self.warmup > self.epochs:
             raise ConfigError(
                 f"warmup must be at most the phase's {self.epochs} epochs, not {self.warmup}"

@@ -58,8 +58,7 @@ def test_hardware_is_within_half_a_point_of_the_float_model(tmp_path: Path) -> N
         assert trained.float_accuracy > 0.985
         losses.append(trained.float_accuracy - golden)
         print(f"seed {seed}: float {trained.float_accuracy:.2%}, hardware {golden:.2%}")
-    assert sum(loss <= 0.005 for loss in losses) >= 10
-    assert max(losses) < 0.01
+    assert max(losses) <= 0.005
     assert sum(losses) / len(losses) < 0.002
 
 

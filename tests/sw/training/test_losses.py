@@ -1,4 +1,4 @@
-"""Losses by name: their values, weights, the data they are for; and a teacher in one line."""
+"""Losses by name: their values, weights, and the data they are for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.errors import ConfigError, DataError
-from spikeloom.sw.training import TargetLoss, distillation, evaluate, fit, loss_for, train
+from spikeloom.sw.training import TargetLoss, evaluate, fit, loss_for, train
 from spikeloom.sw.training.losses import weights_for
 from spikeloom.sw.training.recipe import recipe_of
 from spikeloom.sw.training.run import run
@@ -162,28 +162,6 @@ def test_a_loss_reaches_the_training() -> None:
     assert same(plain, trained(class_weights=[1.0] * 10))
     assert not same(plain, trained(class_weights="balanced"))
     assert not same(plain, trained(loss="focal"))
-
-
-def test_a_teacher_in_one_line() -> None:
-    torch.manual_seed(0)
-    teacher, student = nn.Linear(3, 4), nn.Linear(3, 4)
-    images, targets = torch.rand(5, 3), torch.tensor([0, 1, 2, 3, 0])
-    found = distillation(teacher)(student(images), targets, images)
-    entropy = functional.cross_entropy(student(images), targets)
-    ours, theirs = ((model(images) / 2).log_softmax(1) for model in (student, teacher))
-    divergence = 4 * functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
-    torch.testing.assert_close(found, (entropy + divergence) / 2)
-    found.backward()
-    assert teacher.weight.grad is None
-    assert student.weight.grad is not None
-    own = distillation(teacher, functional.mse_loss, "values")
-    real = torch.rand(5, 4)
-    expected = sum(functional.mse_loss(student(images), x) for x in (real, teacher(images)))
-    torch.testing.assert_close(own(student(images), real, images), expected / 2)
-    with pytest.raises(ConfigError, match="no loss is called 'x'"):
-        distillation(teacher, "x")
-    with pytest.raises(ConfigError, match="no task is called 'x'"):
-        distillation(teacher, task="x")
 
 
 def ending(*end: nn.Module, outputs: int = 10) -> nn.Module:

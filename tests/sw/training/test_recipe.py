@@ -87,7 +87,8 @@ def test_the_pages_example_is_complete() -> None:
     ]
     for written, complete in zip(table["phase"], full["phase"], strict=True):
         if written["kind"] in ("float", "calibrate"):
-            assert written.keys() | {"teacher", "penalties"} >= complete.keys(), written["kind"]
+            taught = {"teacher", "teacher_weight", "temperature", "penalties"}
+            assert written.keys() | taught >= complete.keys(), written["kind"]
     explained = PAGE.read_text(encoding="utf-8")
     keys = {key for phase in full["phase"] for key in phase}
     assert all(f"`{key}`" in explained for key in keys)
@@ -177,6 +178,8 @@ def test_what_is_wrong_is_named(parts: dict[str, Any], message: str) -> None:
         ({"schedule": "step"}, "no schedule is called 'step'; there are cosine, constant"),
         ({"keep": "first"}, "keep must be best or last, not 'first'"),
         ({"lr": 0.0}, "lr must be positive and finite, not 0.0"),
+        ({"teacher_weight": 2.0}, "teacher_weight must be from 0 to 1, not 2.0"),
+        ({"temperature": 0.0}, "temperature must be positive and finite, not 0.0"),
         ({"momentum": 1.0}, "momentum must be from 0 to below 1, not 1.0"),
         ({"warmup": 2.0}, "warmup must be at most the phase's 1 epochs, not 2.0"),
         ({"shift": -1}, "shift must be at least 0, not -1"),
