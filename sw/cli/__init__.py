@@ -27,6 +27,7 @@ COMMANDS = {
     "calibrate": "Convert, and let neurons learn when to fire.",
     "inspect": "Print a network: layers, weights, thresholds, widths.",
     "plan": "Find the best lanes, events and slots for a board.",
+    "area": "Measure look-up tables and the like, component by component.",
     "generate": "Write a network's accelerator as Verilog.",
     "cosim": "Prove generated hardware equal to the golden model.",
     "boards": "List boards: resources, clock, link, and whether tried.",

@@ -180,8 +180,8 @@ class Labels(Task, name=LABELS):
     def divergence(
         self, student: Tensor, teacher: Tensor, temperature: float = TEMPERATURE
     ) -> Tensor:
-        flat = (two_sided(outputs.reshape(-1, 1)) for outputs in (student, teacher))
-        return softened_divergence(*flat, temperature)
+        ours, theirs = (two_sided(outputs.reshape(-1, 1)) for outputs in (student, teacher))
+        return softened_divergence(ours, theirs, temperature)
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the share of each image's labels that is right, summed."""

@@ -109,7 +109,7 @@ def test_help_lists_every_command_in_order() -> None:
     positions = [result.output.index(f"\n  {name} ") for name in COMMANDS]
     assert positions == sorted(positions)
     assert " ".join(COMMANDS) == (
-        "check data train diagnose convert calibrate inspect plan generate cosim boards build "
+        "check data train diagnose convert calibrate inspect plan area generate cosim boards build "
         "program board run demo"
     )
 

@@ -50,9 +50,10 @@ def test_a_teacher_alone_needs_no_labels() -> None:
     found = []
     for labels, weight in ((data.labels, 1.0), ((data.labels + 1) % 10, 1.0), (data.labels, 0.5)):
         torch.manual_seed(1)
-        model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+        layer = nn.Linear(64, 10)
+        model = nn.Sequential(nn.Flatten(), layer)
         examples = type(data).from_arrays(data.images, labels, bits=data.bits, classes=10)
         fit(model, examples, epochs=1, teacher=teacher, teacher_weight=weight)
-        found.append(model[1].weight.detach().clone())
+        found.append(layer.weight.detach().clone())
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
