@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,15 +21,22 @@ _LOG = logging.getLogger(__name__)
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``, which is renamed to ``path`` when the block ends well.
 
-    An interrupted or failing block leaves ``path`` as it was.
+    An interrupted or failing block leaves ``path`` as it was. If ``path`` is a symbolic link, the
+    file that it leads to is replaced, not the link.
 
     Raises
     ------
     FileFormatError
-        If the folder or the file cannot be made or written to.
+        If the folder or the file cannot be made or written to, or ``path`` is something else than a
+        file, such as a pipe or a device.
     """
     target = Path(path)
     try:
+        if target.is_symlink():
+            target = target.resolve()
+        kind = _other_kind(target) if target.exists() else None
+        if kind is not None:
+            raise FileFormatError(f"cannot write {path}: it is {kind}, not a file")
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:
@@ -72,9 +80,13 @@ def read_bytes(path: str | Path, what: str, largest: int | None = None) -> bytes
     Raises
     ------
     FileFormatError
-        If it is missing, cannot be read, or is too large; the message calls it ``what``.
+        If it is missing, no file, cannot be read, or is too large; the message calls it ``what``.
     """
     try:
+        # A pipe or a device may never end, or never begin.
+        kind = _other_kind(path)
+        if kind is not None:
+            raise FileFormatError(f"{what} {path} is {kind}, not a file: check the path")
         with open(path, "rb") as file:
             content = file.read() if largest is None else file.read(largest + 1)
         _LOG.info("read %s %s, %d bytes", what, path, len(content))
@@ -87,6 +99,20 @@ def read_bytes(path: str | Path, what: str, largest: int | None = None) -> bytes
             f"{what} {path} has more than {largest:,} bytes, which no {what} has: check the path"
         )
     return content
+
+
+#: Things that have a path and can be opened, but are no file, by the bits of their mode.
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def _other_kind(path: str | Path) -> str | None:
+    """Return the name of something that is no file, behind symbolic links; None of a file."""
+    return _KINDS.get(stat.S_IFMT(os.stat(path).st_mode))
 
 
 def require_version(

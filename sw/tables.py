@@ -51,7 +51,7 @@ def load(path: str | Path, what: str) -> dict[str, Any]:
         return tomllib.loads(read_bytes(path, what, LARGEST).decode())
     except RecursionError:
         raise FileFormatError(f"{path} is no TOML file: its lists are nested too deep") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also of numbers with thousands of digits
         raise FileFormatError(f"{path} is no TOML file: {error}") from None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.sw.documents import parse_json
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, require_field, require_version, write_text
 from spikeloom.sw.network import Network
@@ -81,8 +82,8 @@ class PlanFile:
         """
         cure = "make it anew by `spikeloom plan`"
         try:
-            content = json.loads(read_bytes(path, _WHAT, _LARGEST).decode())
-        except (ValueError, RecursionError) as error:
+            content = parse_json(read_bytes(path, _WHAT, _LARGEST))
+        except ValueError as error:
             raise FileFormatError(f"{path} is no {_WHAT}: {error}: {cure}") from None
         if not isinstance(content, dict):
             raise FileFormatError(f"{path} is no {_WHAT}: it holds no object: {cure}")

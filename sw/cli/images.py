@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,15 +119,16 @@ def _own(
 
 def _read_labels(path: Path, count: int, task: str | None) -> npt.NDArray[Any]:
     """Return the ``count`` labels in a ``.npy`` file, or the targets of another task."""
-    import numpy as np
+    from spikeloom.sw import numpy_file
 
     content = read_bytes(path, "label file")
     try:
-        labels = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        arrays = numpy_file.arrays(content)
+    except ValueError as error:
         raise FileFormatError(f"{path} is damaged or no .npy file ({error})") from None
-    if not isinstance(labels, np.ndarray):
+    if "" not in arrays:
         raise FileFormatError(f"{path} holds several arrays: save the labels alone, as .npy")
+    labels = arrays[""]
     if task not in (None, "classes"):
         from spikeloom.sw.datasets.targets import targets_of
 

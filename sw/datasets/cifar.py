@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from spikeloom.sw import numpy_file
 from spikeloom.sw.datasets.binning import Binning
 from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.labelled import PixelArray
@@ -141,9 +141,8 @@ def _mosaics(paths: list[Path], names: tuple[str, ...]) -> Iterator[Content]:
 def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     names = ("webp", "off", "labels")
     try:
-        with np.load(io.BytesIO(read_bytes(path, "data file")), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in names if name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = numpy_file.arrays(read_bytes(path, "data file"))
+    except ValueError as error:
         raise FileFormatError(
             f"{path} is damaged or no .npz file ({error}): get it again"
         ) from None
@@ -156,7 +155,7 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
                 f"{name} in {path} must be integers along one axis, not {array.dtype} of shape "
                 f"{array.shape}"
             )
-    return arrays
+    return {name: arrays[name] for name in names}
 
 
 def _unmosaic(

@@ -5,9 +5,6 @@ Nothing here is ever downloaded.
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikeloom.sw import numpy_file
 from spikeloom.sw.datasets.binning import Binning, bin_events
 from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.loader import Loader
@@ -212,15 +210,15 @@ def _read_archive(path: Path, split: str) -> Recordings:
     content = read_bytes(path, "data file")
     names = [f"{split}_{part}" for part in ("x", "y", "p", "t", "off", "label")]
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            missing = [name for name in names if name not in archive.files]
-            arrays = [archive[name] for name in names if name in archive.files]
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        found = numpy_file.arrays(content)
+    except ValueError as error:
         raise FileFormatError(
             f"{path} is damaged or no .npz file ({error}): get it again"
         ) from None
+    missing = [name for name in names if name not in found]
     if missing:
         raise FileFormatError(f"{path} lacks the array {missing[0]!r}: it holds no N-MNIST events")
+    arrays = [found[name] for name in names]
     for name, array in zip(names, arrays, strict=True):
         if array.dtype.kind not in "iu" or array.ndim != 1:
             raise DataError(

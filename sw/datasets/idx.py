@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from spikeloom.sw import numpy_file
 from spikeloom.sw.datasets.binning import Binning
 from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.labelled import PixelArray
@@ -137,6 +136,6 @@ def _unzipped(path: Path) -> bytes:
     if data[:2] != b"\x1f\x8b":
         return data
     try:
-        return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as error:
+        return numpy_file.inflated(data)
+    except ValueError as error:
         raise FileFormatError(f"{path} is damaged or cut short ({error}): get it again") from None

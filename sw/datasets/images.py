@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spikeloom.sw import numpy_file
 from spikeloom.sw.datasets.targets import targets_of
 from spikeloom.sw.errors import DataError, FileFormatError
 from spikeloom.sw.files import read_bytes
@@ -88,12 +86,8 @@ def read_numpy(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise FileFormatError(f"{path} must be a .npy or .npz file of images")
     content = read_bytes(path, "image file")
     try:
-        loaded = np.load(io.BytesIO(content), allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"images": loaded}
-        with loaded:
-            arrays = {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = numpy_file.arrays(content)
+    except ValueError as error:
         raise FileFormatError(
             f"{path} is damaged or no array file ({error}): write it with numpy.save or numpy.savez"
         ) from None

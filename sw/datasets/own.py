@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.sw import python_file
+from spikeloom.sw import numpy_file, python_file
 from spikeloom.sw.datasets.arrays import Array, pixels_of
 from spikeloom.sw.datasets.binning import Binning
 from spikeloom.sw.datasets.coerce import as_dataset
@@ -207,15 +207,14 @@ def _splits(arrays: Mapping[str, Any]) -> dict[str, _Pair]:
 def _mapped(path: Path) -> Array:
     """Return the array in a ``.npy`` file without reading it."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        with open(path, "rb") as file:
+            if file.read(2) == b"PK":
+                raise FileFormatError(f"{path} holds several arrays: give it the ending .npz")
+        return numpy_file.mapped(path)
+    except (ValueError, OSError) as error:
         raise FileFormatError(
             f"{path} is damaged or no array file ({error}): write it with numpy.save"
         ) from None
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise FileFormatError(f"{path} holds several arrays: give it the ending .npz")
-    return array
 
 
 def _labels_beside(path: Path) -> Array | None:

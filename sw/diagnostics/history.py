@@ -78,7 +78,7 @@ def _records(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             if number == len(lines) and not text.endswith("\n"):
                 break  # the training was killed while it wrote
             raise FileFormatError(f"{path} is damaged in line {number}: it is no JSON") from None

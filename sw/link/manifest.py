@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spikeloom.sw.documents import parse_json
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, require_field, require_version, write_text
 
@@ -71,8 +72,8 @@ class Manifest:
         """
         raw = read_bytes(path, "manifest")
         try:
-            content = json.loads(raw)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            content = parse_json(raw)
+        except ValueError as error:
             raise FileFormatError(f"{path} is no manifest ({error}): build again") from None
         if not isinstance(content, dict):
             raise FileFormatError(f"{path} is no manifest, but {type(content).__name__}")

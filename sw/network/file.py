@@ -12,6 +12,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, deserialize
 from safetensors import numpy as safetensors_numpy
 
+from spikeloom.sw.documents import parse_json
 from spikeloom.sw.errors import ContractError, FileFormatError
 from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.network.connections import Connection, Synapses
@@ -135,8 +136,8 @@ def read_metadata(content: bytes, path: str | Path, key: str) -> dict[str, Any]:
     try:
         deserialize(content)  # type: ignore[no-untyped-call]  # safetensors has no types for it
         length = int.from_bytes(content[:8], "little")
-        text = json.loads(content[8 : 8 + length]).get("__metadata__", {}).get(key)
-    except (SafetensorError, ValueError, AttributeError, RecursionError) as error:
+        text = parse_json(content[8 : 8 + length]).get("__metadata__", {}).get(key)
+    except (SafetensorError, ValueError, AttributeError) as error:
         raise FileFormatError(
             f"{path} is damaged or no safetensors file ({error}): write it again"
         ) from None
@@ -145,8 +146,8 @@ def read_metadata(content: bytes, path: str | Path, key: str) -> dict[str, Any]:
             f"{path} is a safetensors file, but not one of Spikeloom's: its metadata has no {key!r}"
         )
     try:
-        header = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(text)
+    except ValueError as error:
         raise FileFormatError(f"{path} has damaged metadata ({error})") from None
     if not isinstance(header, dict):
         raise FileFormatError(f"{path} has metadata that is no JSON object")
@@ -165,10 +166,6 @@ def _integers(content: bytes, path: str | Path) -> dict[str, npt.NDArray[Any]]:
         values = np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]])
         tensors[name] = values.reshape(tensor["shape"])
     return tensors
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _refuse_unknown(entry: Mapping[str, Any], known: str, what: str) -> None:

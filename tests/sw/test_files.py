@@ -67,6 +67,32 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_bytes(tmp_path, "thing")
 
 
+def test_pipes_and_devices_are_neither_read_nor_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path, kind in ((pipe, "a pipe"), (Path("/dev/zero"), "a device")):
+        with pytest.raises(FileFormatError, match=f"^thing {path} is {kind}, not a file"):
+            read_bytes(path, "thing")
+        with pytest.raises(FileFormatError, match=f"^cannot write {path}: it is {kind}, not a"):
+            write_text(path, "x")
+        assert not path.is_file()
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+    with pytest.raises(FileFormatError, match=f"^thing {link} is a pipe"):
+        read_bytes(link, "thing")
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link, target = tmp_path / "link", tmp_path / "there" / "file"
+    link.symlink_to(target)
+    for text in ("new", "newer"):
+        write_text(link, text)
+        assert link.is_symlink()
+        assert target.read_text() == text
+    assert names(tmp_path / "there") == ["file"]
+
+
 def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").mkdir()
     with pytest.raises(FileFormatError, match=r"^cannot write .*a\.txt: Is a directory$"):
