@@ -16,6 +16,7 @@ from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.engine.rom import INLINE_BITS
 from spikeloom.hw.options import MemoryMode
 from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
+from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import write_bytes, write_text
 from spikeloom.sw.network import Network, Range
 
@@ -60,10 +61,17 @@ class Generated:
 
         Raises
         ------
+        ConfigError
+            If ``path`` ends in ``.json`` itself.
         FileFormatError
             If the folder cannot be written to.
         """
         beside = Path(path).with_suffix(".json")
+        if Path(path) == beside:
+            raise ConfigError(
+                f"{path} is where the description of the ports goes: give the Verilog another "
+                f"ending, such as .v"
+            )
         for name, text in self.memories.items():
             # As bytes: other ends of lines would be other contents.
             write_bytes(Path(path).parent / name, text.encode())

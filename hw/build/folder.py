@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from spikeloom.sw.errors import FileFormatError
+from spikeloom.sw.locks import locked
 
 #: Folder beside the manifest with all files that the tools read and wrote.
 WORK = "work"
@@ -32,11 +32,7 @@ def claimed(folder: Path, mark: str) -> Iterator[Path]:
         build has left.
     """
     work = folder / WORK
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
-    with _locked(folder):
+    with locked(folder, "build"):
         try:
             # Files of others are not deleted.
             if work.exists() and not (work / mark).is_file() and any(work.iterdir()):
@@ -48,24 +44,3 @@ def claimed(folder: Path, mark: str) -> Iterator[Path]:
         except OSError as error:
             raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
         yield work
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder; it goes with the process, however that ends."""
-    try:
-        import fcntl
-    except ImportError:  # on Windows, where folders have no locks
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FileFormatError(
-                f"another build is at work in {folder}: take another folder, or wait"
-            ) from None
-        yield
-    finally:
-        os.close(handle)

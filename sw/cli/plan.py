@@ -116,6 +116,8 @@ def command(
         raise ConfigError("how much room is there? Give --board, --max-luts or --max-rams")
     if cycles is not None and fps is not None:
         raise ConfigError("--cycles and --fps are both goals: give one of them")
+    if out is not None and pareto is not None and out.absolute() == pareto.absolute():
+        raise ConfigError(f"--out and --pareto are the same file, {out}: give each its own")
     if images.data is not None or images.file is not None or images.labels is not None:
         images.require()
     elif images.root is not None or images.limit is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from spikeloom.sw import datasets
 from spikeloom.sw.datasets import Binning, DataLike, Dataset, as_dataset
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.graph import without_end
+from spikeloom.sw.locks import locked
 from spikeloom.sw.models.spec import build_model
 from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.training.cost import NetworkCycles
@@ -67,6 +69,8 @@ def run(
 
     Raises
     ------
+    FileFormatError
+        If another training is at work in the folder, or it cannot be written to.
     UnsupportedError, ConfigError, DataError
         If the recipe cannot be carried out; before any time is spent on training, as far as it
         can be known then.
@@ -90,28 +94,34 @@ def run(
     validation = None
     if part.validation:
         training, validation = training.split(part.validation, recipe.seed)
-    with shown(progress if engine.first else False) as bars:
-        trainer = Trainer(
-            recipe,
-            engine,
-            training,
-            validation,
-            Journal(Path(folder), recipe.plain(), engine),
-            cycles,
-            bars,
-            say,
-            beside,
-        )
-        finished = _carry_out(recipe, trainer, beside)
-    if not engine.first:
-        return None
-    measured = load("test", test)
-    require_alike(training, measured)
-    return result_of(recipe, trainer, finished, measured)
+    with ExitStack() as held:
+        with shown(progress if engine.first else False) as bars:
+            trainer = Trainer(
+                recipe,
+                engine,
+                training,
+                validation,
+                Journal(Path(folder), recipe.plain(), engine),
+                cycles,
+                bars,
+                say,
+                beside,
+            )
+            finished = _carry_out(recipe, trainer, beside, held)
+        if not engine.first:
+            return None
+        measured = load("test", test)
+        require_alike(training, measured)
+        return result_of(recipe, trainer, finished, measured)
 
 
-def _carry_out(recipe: Recipe, trainer: Trainer, beside: Path | None) -> list[nn.Module]:
-    """Carry out all phases that are left; return the model at the end of each phase."""
+def _carry_out(
+    recipe: Recipe, trainer: Trainer, beside: Path | None, held: ExitStack
+) -> list[nn.Module]:
+    """Carry out all phases that are left; return the model at the end of each phase.
+
+    From the first file on, ``held`` holds a lock on the folder.
+    """
     journal = trainer.journal
     torch.manual_seed(recipe.seed)
     original = trainer.engine.place(build_model(recipe.model.name, beside))
@@ -120,6 +130,8 @@ def _carry_out(recipe: Recipe, trainer: Trainer, beside: Path | None) -> list[nn
     data = trainer.training
     original = without_end(original, data.shape, data.task)
     _rehearse(recipe, trainer.for_rehearsal(), original)
+    if trainer.engine.first:
+        held.enter_context(locked(journal.folder, "training"))
     journal.open(trainer.say)
     finished: list[nn.Module] = []
     for number, phase in enumerate(recipe.phase):

@@ -204,6 +204,12 @@ class TestGenerate:
         assert target.read_text() == generated.verilog
         assert json.loads((tmp_path / "out" / "chip.json").read_text()) == generated.sidecar
 
+    def test_save_where_the_sidecar_goes(self, tmp_path: Path) -> None:
+        path = tmp_path / "net.json"
+        with pytest.raises(ConfigError, match=f"^{path} is where the description of the ports"):
+            generate(showcase()).save(path)
+        assert not any(tmp_path.iterdir())
+
     def test_save_where_no_folder_can_be(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(FileFormatError, match=r"^cannot write .*file/chip\.v: "):

@@ -73,6 +73,10 @@ def test_a_goal_in_images_per_second_is_one_in_cycles(path: Path) -> None:
         (("--max-luts", "10"), "does not fit on the budget: its smallest design takes about"),
         (("--max-luts", "10"), "The smallest of our boards that has room is"),
         (("--max-luts", "9000", "--cycles", "1"), "does not reach 1 clock cycles per image"),
+        (
+            ("--max-luts", "9000", "--out", "x.png", "--pareto", "x.png"),
+            "--out and --pareto are the same file, x.png: give each its own",
+        ),
         (("--max-luts", "9000", "--fps", "1"), "--fps depends on the clock"),
         (("--max-luts", "9000", "--fps", "1", "--cycles", "1"), "give one of them"),
         (("--max-luts", "9000", "--limit", "1"), "--data-root and --limit are for --data"),

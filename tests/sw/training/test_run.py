@@ -19,8 +19,9 @@ from support.models import small
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
 from spikeloom.sw.conversion import convert
-from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
 from spikeloom.sw.golden import Golden
+from spikeloom.sw.locks import locked
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.spiking import SpikingNetwork, SpikingNeuron
 from spikeloom.sw.training import checkpoint, evaluate, train
@@ -94,6 +95,16 @@ def test_the_best_epoch_is_the_last_of_those_with_the_best_validation(unbroken: 
         rights = [r["validation_accuracy"] for r in records(unbroken) if r["phase"] == number]
         last_of_best = max(range(len(rights)), key=lambda epoch: (rights[epoch], epoch))
         assert phase["best"]["epoch"] == last_of_best
+
+
+def test_two_trainings_in_one_folder(tmp_path: Path) -> None:
+    refused = f"another training is at work in {tmp_path}: take another folder, or wait"
+    with (
+        locked(tmp_path, "training"),
+        pytest.raises(FileFormatError, match=f"^{refused}$"),
+    ):
+        run(recipe(), tmp_path, say=quiet)
+    assert not any(tmp_path.iterdir())
 
 
 def test_without_validation_it_is_what_train_does(tmp_path: Path) -> None:
