@@ -21,6 +21,7 @@ from spikeloom.sw.network.network import Layer, Network, neuron_prefix, synapses
 from spikeloom.sw.network.neurons import Neuron
 from spikeloom.sw.network.pools import Pool
 from spikeloom.sw.network.record import IntArray, named
+from spikeloom.sw.sealed import require_intact, sealed, split
 
 #: Key of the JSON text in the safetensors metadata.
 METADATA_KEY = "spikeloom"
@@ -93,7 +94,7 @@ def save(network: Network, path: str | Path) -> None:
     header = {"format": FORMAT, "version": _version(network), **described}
     narrow = {key: np.ascontiguousarray(_narrowed(value)) for key, value in tensors.items()}
     metadata = {METADATA_KEY: json.dumps(header, sort_keys=True)}
-    content = safetensors_numpy.save(narrow, metadata=metadata)
+    content = sealed(safetensors_numpy.save, narrow, metadata)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
@@ -131,12 +132,13 @@ def read_metadata(content: bytes, path: str | Path, key: str) -> dict[str, Any]:
     Raises
     ------
     FileFormatError
-        If the content is damaged or has no such metadata.
+        If the content is damaged, is another than its seal says, or has no such metadata.
     """
     try:
         deserialize(content)  # type: ignore[no-untyped-call]  # safetensors has no types for it
-        length = int.from_bytes(content[:8], "little")
-        text = parse_json(content[8 : 8 + length]).get("__metadata__", {}).get(key)
+        header, data = split(content)
+        described = parse_json(header)
+        text = described.get("__metadata__", {}).get(key)
     except (SafetensorError, ValueError, AttributeError) as error:
         raise FileFormatError(
             f"{path} is damaged or no safetensors file ({error}): write it again"
@@ -145,13 +147,14 @@ def read_metadata(content: bytes, path: str | Path, key: str) -> dict[str, Any]:
         raise FileFormatError(
             f"{path} is a safetensors file, but not one of Spikeloom's: its metadata has no {key!r}"
         )
+    require_intact(described, data, path)
     try:
-        header = parse_json(text)
+        found = parse_json(text)
     except ValueError as error:
         raise FileFormatError(f"{path} has damaged metadata ({error})") from None
-    if not isinstance(header, dict):
+    if not isinstance(found, dict):
         raise FileFormatError(f"{path} has metadata that is no JSON object")
-    return header
+    return found
 
 
 def _integers(content: bytes, path: str | Path) -> dict[str, npt.NDArray[Any]]:

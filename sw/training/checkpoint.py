@@ -25,6 +25,7 @@ from spikeloom.sw.quantized.input_grid import input_grid_of
 from spikeloom.sw.quantized.prepare import DEFAULT_WEIGHT_BITS
 from spikeloom.sw.quantized.prepared import META, layers_of, task_of
 from spikeloom.sw.quantized.weights import weights_of
+from spikeloom.sw.sealed import sealed
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 from spikeloom.sw.training.trained import Trained
 
@@ -173,7 +174,7 @@ def save_tensors(
     # Copies, since a file must not hold two names for one memory: layers can share parameters.
     plain = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
     metadata = {METADATA_KEY: json.dumps(header, sort_keys=True)}
-    content = safetensors.torch.save(plain, metadata=metadata)
+    content = sealed(safetensors.torch.save, plain, metadata)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from support.networks.examples import everything
 
 from spikeloom.sw.errors import FileFormatError
 from spikeloom.sw.network import load, save
+from spikeloom.sw.network.file import METADATA_KEY
 
 
 @pytest.fixture
@@ -66,3 +68,39 @@ def test_missing_files_and_folders(path: Path) -> None:
         load(path)
     with pytest.raises(FileFormatError, match="cannot be read: Is a directory"):
         load(path.parent)
+
+
+def test_every_changed_byte_of_a_tensor_is_noticed(path: Path) -> None:
+    save(everything(), path)
+    content = bytearray(path.read_bytes())
+    begin = 8 + int.from_bytes(content[:8], "little")
+    for place in range(begin, len(content), 11):
+        content[place] ^= 1 << place % 8
+        path.write_bytes(content)
+        with pytest.raises(FileFormatError, match="is damaged: its content is another than the di"):
+            load(path)
+        content[place] ^= 1 << place % 8
+    path.write_bytes(content)
+    assert load(path).digest == everything().digest
+
+
+def test_other_metadata_than_was_sealed(path: Path) -> None:
+    save(everything(), path)
+    tensors = safetensors.numpy.load_file(path)
+    with safetensors.safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    changed = metadata | {METADATA_KEY: metadata[METADATA_KEY].replace('"name"', '"Name"', 1)}
+    safetensors.numpy.save_file(tensors, path, changed)
+    with pytest.raises(FileFormatError, match="is damaged: its content is another"):
+        load(path)
+
+
+def test_a_file_of_before_there_were_seals(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    save(everything(), path)
+    tensors = safetensors.numpy.load_file(path)
+    with safetensors.safe_open(path, framework="numpy") as file:
+        metadata = {key: file.metadata()[key] for key in (METADATA_KEY,)}
+    safetensors.numpy.save_file(tensors, path, metadata)
+    with caplog.at_level(logging.INFO, "spikeloom"):
+        assert load(path).digest == everything().digest
+    assert f"{path} has no digest of its content" in caplog.text
