@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,12 +17,32 @@ def address_bits(depth: int) -> int:
     return max((depth - 1).bit_length(), 1)
 
 
+def stages(plan: LayerPlan) -> int:
+    """Return how many stages the processing elements of a layer have.
+
+    One reads the weights of an event, one shifts them, each further one halves the number of the
+    terms that E events add in a cycle, and the last one accumulates; it is not a register of its
+    own, but the accumulator that it adds to.
+    """
+    return 2 + (plan.events - 1).bit_length()
+
+
+#: Levels of the shifter in the cycle that reads the weights, which takes most of that cycle.
+_EARLY = 2
+
+
 class PeArray(wiring.Component):
     """E weight banks and M accumulators: each cycle adds up to E events to every lane.
 
     A *bank* is a memory of weights; each stream of events addresses its own. A stream that has
-    reached the end of its window waits for the others. Then the sums are offered, and the next
-    window starts from zero in the next cycle.
+    reached the end of its window waits for the others. The sums of a window are offered in the
+    cycle in which its last terms are added, from the adders themselves; when they are taken, the
+    accumulators are cleared, and the next window's first terms may follow in the next cycle.
+
+    A lane is little more than its adders. A negative term is subtracted by the adder that adds it:
+    ``-x`` is ``~x + 1``, and the one is the adder's carry. The terms of several events are added
+    two by two, with a register behind each adder, so that synthesis makes one chain of carries of
+    each.
 
     Parameters
     ----------
@@ -30,13 +50,9 @@ class PeArray(wiring.Component):
 
     Attributes
     ----------
-    STAGES : int
-        Clock cycles from taking an event to adding its weights to the accumulators: one to read
-        the weights, one to shift them and add those of all events. All stages stand still while
-        sums are not taken.
-    LATENCY : int
+    latency : int
         Clock cycles from taking the last event of a window to offering its sums, if nothing stands
-        still.
+        still; see :func:`stages`. All stages stand still while sums are not taken.
     depth : int
         Number of words in each weight bank.
 
@@ -45,7 +61,7 @@ class PeArray(wiring.Component):
     i0, i1, ... : In(stream)
         Events for each bank.
     o : Out(stream)
-        The accumulator of each lane, at the end of a window.
+        The sum of each lane, at the end of a window.
     issued : Out(range(E + 1))
         Number of events that are taken in this cycle and add something.
     stalled : Out(1)
@@ -54,12 +70,10 @@ class PeArray(wiring.Component):
         Whether events or sums are in the pipeline.
     """
 
-    STAGES = 2
-    LATENCY = STAGES + 1
-
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
         self.depth = plan.depth
+        self.latency = stages(plan)
         events = event_layout(plan.digits, address_bits(self.depth))
         sums = data.ArrayLayout(shape_of(plan.ranges.accumulator), plan.lanes)
         super().__init__(
@@ -78,7 +92,7 @@ class PeArray(wiring.Component):
         sources = [getattr(self, f"i{e}") for e in range(plan.events)]
         advance = Signal()
 
-        # Stage 0: take an event from every stream whose window has not ended.
+        # Take an event from every stream whose window has not ended.
         ended = Signal(plan.events)
         taken = Signal(plan.events)
         useful = Signal(plan.events)
@@ -95,51 +109,131 @@ class PeArray(wiring.Component):
             m.d.sync += ended.eq(Mux(window_end, 0, ending))
             m.d.comb += self.issued.eq(_count(useful))
 
-        # Stage 1: weights come out of the banks; shift, sign and add them.
-        valid1 = Signal()
-        end1 = Signal()
-        terms = []
-        for e, source in enumerate(sources):
-            use = Signal(name=f"use{e}")
-            shift = Signal.like(source.payload.shift, name=f"shift{e}")
-            negative = Signal(name=f"negative{e}")
-            with m.If(advance):
-                m.d.sync += [
-                    use.eq(useful[e]),
-                    shift.eq(source.payload.shift),
-                    negative.eq(source.payload.negative),
-                ]
-            weights = self._bank(m, e, source.payload.address, advance, platform)
-            terms.append([self._term(weights[k], use, shift, negative) for k in range(plan.lanes)])
-        valid2 = Signal()
-        end2 = Signal()
-        # Partial sums may wrap, since some digits of a value can add up to more than the value. But
-        # the total is proven to fit its width, and addition is exact modulo 2^width.
-        accumulator = self.o.payload.shape().elem_shape
-        partial = [Signal(accumulator, name=f"partial{k}") for k in range(plan.lanes)]
+        # One bit for each stage: whether it holds events, and whether these end a window.
+        valid, end = Signal(self.latency), Signal(self.latency)
         with m.If(advance):
             m.d.sync += [
-                valid1.eq(taken.any()),
-                end1.eq(window_end),
-                valid2.eq(valid1),
-                end2.eq(end1),
+                valid.eq(Cat(taken.any(), valid[:-1])),
+                end.eq(Cat(window_end, end[:-1])),
             ]
-            m.d.sync += [partial[k].eq(sum(term[k] for term in terms)) for k in range(plan.lanes)]
-
-        # Stage 2: accumulate. The sums of a window are offered from the accumulators themselves.
-        fresh = Signal(init=1)
         m.d.comb += [
-            self.stalled.eq(valid2 & self.o.valid & ~self.o.ready),
+            self.o.valid.eq(end[-1]),
+            self.stalled.eq(end[-1] & ~self.o.ready),
             advance.eq(~self.stalled),
-            self.busy.eq(valid1 | valid2 | self.o.valid),
+            self.busy.eq(valid.any()),
         ]
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        with m.If(advance & valid2):
-            m.d.sync += [fresh.eq(end2), self.o.valid.eq(end2)]
-            for k in range(plan.lanes):
-                m.d.sync += self.o.payload[k].eq(Mux(fresh, 0, self.o.payload[k]) + partial[k])
+
+        terms, carries = [], []
+        for e, source in enumerate(sources):
+            lanes, negative = self._terms(m, e, source.payload, useful[e], advance, platform)
+            terms.append(lanes)
+            carries += [negative] if plan.digits.recoded else []
+        while len(terms) > 1:
+            terms, carries = self._level(m, terms, carries, advance)
+        # Partial sums may wrap, since some digits of a value can add up to more than the value. But
+        # the total is proven to fit its width, and addition is exact modulo 2^width.
+        for k, term in enumerate(terms[0]):
+            accumulator = Signal.like(self.o.payload[k], name=f"accumulator{k}")
+            m.d.comb += self.o.payload[k].eq(_sum(accumulator, term, carries))
+            # Registers have an input that clears them. In any other form, clearing costs a
+            # look-up table for each bit.
+            with m.If(advance):
+                m.d.sync += accumulator.eq(self.o.payload[k])
+            with m.If(advance & end[-1]):
+                m.d.sync += accumulator.eq(0)
         return m
+
+    def _terms(
+        self,
+        m: Module,
+        event: int,
+        payload: data.View[object],
+        use: Value,
+        advance: Value,
+        platform: object,
+    ) -> tuple[list[Value], Value]:
+        """Read and shift the weights of one stream's events.
+
+        Returns
+        -------
+        list of Value
+            The term of each lane, less 1 if it is negative; 0 if the event adds nothing.
+        Value
+            Whether it is negative.
+        """
+        digits = self.plan.digits
+        shift = Signal.like(payload.shift, name=f"shift{event}")
+        use1, negative1 = Signal(name=f"use{event}"), Signal(name=f"negative{event}")
+        shift2 = Signal.like(shift, name=f"late_shift{event}")
+        negative2 = Signal(name=f"late_negative{event}")
+        with m.If(advance):
+            m.d.sync += [
+                use1.eq(use),
+                shift.eq(payload.shift),
+                negative1.eq(payload.negative),
+                shift2.eq(shift),
+                negative2.eq(negative1 & use1),
+            ]
+        weights = self._bank(m, event, payload.address, advance, platform)
+        # Small shifts come first, since they widen their results the least.
+        levels = range((digits.positions - 1).bit_length())
+        early, late = levels[:_EARLY], levels[_EARLY:]
+        lanes = []
+        for k in range(self.plan.lanes):
+            value = weights[k]
+            for level in early:
+                value = self._shifted(m, value, shift, level, f"{event}_{k}")
+            if digits.recoded and not late:
+                value = _inverted(value, negative1)
+            held = Signal(_cut(value.shape(), self._width), name=f"term{event}_{k}")
+            with m.If(advance):
+                m.d.sync += held.eq(value)
+            with m.If(advance & ~use1):
+                m.d.sync += held.eq(0)
+            value = held
+            for level in late:
+                value = self._shifted(m, value, shift2, level, f"{event}_{k}")
+            if digits.recoded and late:
+                value = _inverted(value, negative2)
+            lanes.append(value)
+        return lanes, negative2
+
+    @property
+    def _width(self) -> int:
+        """Width of an accumulator: terms need no more, since higher bits never matter."""
+        return shape_of(self.plan.ranges.accumulator).width
+
+    def _shifted(self, m: Module, value: Value, shift: Value, level: int, name: str) -> Value:
+        """Return ``value``, shifted by 2^level if this bit of ``shift`` is set.
+
+        The result is as wide as the shifts up to here can make a weight.
+        """
+        shape = value.shape()
+        most = min((2 << level) - 1, self.plan.digits.positions - 1)
+        so_far = (1 << level) - 1
+        shape = _cut(Shape(shape.width + most - so_far, shape.signed), self._width)
+        shifted = Signal(shape, name=f"shifted{name}_{level}")
+        m.d.comb += shifted.eq(Mux(shift[level], value << (1 << level), value))
+        return shifted
+
+    def _level(
+        self, m: Module, terms: list[list[Value]], carries: list[Value], advance: Value
+    ) -> tuple[list[list[Value]], list[Value]]:
+        """Add terms two by two, and one carry in each sum; all that is left over waits a cycle."""
+        carries = list(carries)
+        added: list[list[Value]] = []
+        for one, other in zip(terms[::2], terms[1::2], strict=False):
+            carry = [carries.pop()] if carries else []
+            added.append([_sum(a, b, carry) for a, b in zip(one, other, strict=True)])
+        added += [terms[-1]] if len(terms) % 2 else []
+        held = []
+        with m.If(advance):
+            for group in added:
+                held.append([Signal(_cut(term.shape(), self._width)) for term in group])
+                m.d.sync += [a.eq(b) for a, b in zip(held[-1], group, strict=True)]
+            left = [Signal() for _ in carries]
+            m.d.sync += [a.eq(b) for a, b in zip(left, carries, strict=True)]
+        return held, left
 
     def _bank(
         self, m: Module, event: int, address: Value, enable: Value, platform: object
@@ -156,12 +250,41 @@ class PeArray(wiring.Component):
         m.d.comb += [port.addr.eq(address), port.en.eq(enable)]
         return port.data
 
-    def _term(self, weight: Value, use: Value, shift: Value, negative: Value) -> Value:
-        """Return the term that an event adds, with logic for only those digits that can occur."""
-        digits = self.plan.digits
-        shifted = weight << shift if digits.positions > 1 else weight
-        signed = Mux(negative, -shifted, shifted) if digits.recoded else shifted
-        return Mux(use, signed, 0)
+
+def _cut(shape: Shape, width: int) -> Shape:
+    """Return a shape of at most ``width`` bits."""
+    return Shape(min(shape.width, width), shape.signed)
+
+
+def _inverted(value: Value, negative: Value) -> Value:
+    """Return ``~value`` if ``negative`` is set, with a sign."""
+    if not value.shape().signed:
+        value = Cat(value, Const(0, 1))
+    # Of a signed and an unsigned value, Amaranth would make a result of one more bit.
+    return (value.as_unsigned() ^ negative.replicate(value.shape().width)).as_signed()
+
+
+def _sum(one: Value, other: Value, carries: list[Value]) -> Value:
+    """Return the sum of two values, and of one carry if there is one.
+
+    The carry comes from below: two equal bits beneath the lowest add up to it. Synthesis would make
+    a second chain of a sum of three.
+    """
+    if not carries:
+        return one + other
+    (carry,) = carries
+    shape = (one + other).shape()
+    low = [Cat(carry, _extended(value, shape.width)) for value in (one, other)]
+    total = (low[0] + low[1])[1 : shape.width + 1]
+    return total.as_signed() if shape.signed else total
+
+
+def _extended(value: Value, width: int) -> Value:
+    """Return the lowest ``width`` bits of a value, or more bits of the same number."""
+    shape = value.shape()
+    more = max(width - shape.width, 0)
+    fill = value[-1].replicate(more) if shape.signed else Const(0, more)
+    return Cat(value, fill)[:width]
 
 
 def _count(bits: Signal) -> Value:
