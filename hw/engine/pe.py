@@ -20,15 +20,25 @@ def address_bits(depth: int) -> int:
 def stages(plan: LayerPlan) -> int:
     """Return how many stages the processing elements of a layer have.
 
-    One reads the weights of an event, one shifts them, each further one halves the number of the
-    terms that E events add in a cycle, and the last one accumulates; it is not a register of its
-    own, but the accumulator that it adds to.
+    One reads the weights of an event, the next ones shift them, and each further one halves the
+    number of terms that E events add in a cycle. The last one is the accumulator's adder.
     """
-    return 2 + (plan.events - 1).bit_length()
+    return 1 + _shift_stages(plan) + (plan.events - 1).bit_length()
 
 
-#: Levels of the shifter in the cycle that reads the weights, which takes most of that cycle.
-_EARLY = 2
+def _levels(plan: LayerPlan) -> int:
+    """Return the number of levels of a lane's shifter, for shifts by 1, by 2, by 4 and so on."""
+    return (plan.digits.positions - 1).bit_length()
+
+
+def _shift_stages(plan: LayerPlan) -> int:
+    """Return the number of registers that a term goes through before it is added.
+
+    There is one behind each level of the shifter but the last. With a single level between
+    registers a bit costs one look-up table; of several, synthesis makes wider ones, which are
+    faster but take three times as many. The memory of weights is slow and has one level at most.
+    """
+    return max(_levels(plan) - 1, 1)
 
 
 class PeArray(wiring.Component):
@@ -161,42 +171,42 @@ class PeArray(wiring.Component):
         Value
             Whether it is negative.
         """
-        digits = self.plan.digits
-        shift = Signal.like(payload.shift, name=f"shift{event}")
-        use1, negative1 = Signal(name=f"use{event}"), Signal(name=f"negative{event}")
-        shift2 = Signal.like(shift, name=f"late_shift{event}")
-        negative2 = Signal(name=f"late_negative{event}")
+        plan = self.plan
+        recoded, levels, registers = plan.digits.recoded, _levels(plan), _shift_stages(plan)
+        # What is known of the event, in the cycle in which its weights are read, and in the cycles
+        # in which they are in each of the registers that follow.
+        shifts = [
+            Signal.like(payload.shift, name=f"shift{event}_{n}") for n in range(registers + 1)
+        ]
+        negatives = [Signal(name=f"negative{event}_{n}") for n in range(registers + 1)]
+        used = Signal(name=f"used{event}")
         with m.If(advance):
-            m.d.sync += [
-                use1.eq(use),
-                shift.eq(payload.shift),
-                negative1.eq(payload.negative),
-                shift2.eq(shift),
-                negative2.eq(negative1 & use1),
-            ]
+            m.d.sync += [used.eq(use), shifts[0].eq(payload.shift)]
+            m.d.sync += negatives[0].eq(payload.negative & use)
+            for n in range(registers):
+                m.d.sync += [shifts[n + 1].eq(shifts[n]), negatives[n + 1].eq(negatives[n])]
         weights = self._bank(m, event, payload.address, advance, platform)
-        # Small shifts come first, since they widen their results the least.
-        levels = range((digits.positions - 1).bit_length())
-        early, late = levels[:_EARLY], levels[_EARLY:]
         lanes = []
-        for k in range(self.plan.lanes):
+        for k in range(plan.lanes):
             value = weights[k]
-            for level in early:
-                value = self._shifted(m, value, shift, level, f"{event}_{k}")
-            if digits.recoded and not late:
-                value = _inverted(value, negative1)
-            held = Signal(_cut(value.shape(), self._width), name=f"term{event}_{k}")
-            with m.If(advance):
-                m.d.sync += held.eq(value)
-            with m.If(advance & ~use1):
-                m.d.sync += held.eq(0)
-            value = held
-            for level in late:
-                value = self._shifted(m, value, shift2, level, f"{event}_{k}")
-            if digits.recoded and late:
-                value = _inverted(value, negative2)
+            for n in range(registers):
+                # Small shifts come first, since they widen their results the least.
+                if n < levels:
+                    value = self._shifted(m, value, shifts[n], n, f"{event}_{k}")
+                if recoded and levels <= registers:
+                    value = _inverted(value, negatives[n])
+                held = Signal(_cut(value.shape(), self._width), name=f"term{event}_{k}_{n}")
+                with m.If(advance):
+                    m.d.sync += held.eq(value)
+                if n == 0:
+                    with m.If(advance & ~used):
+                        m.d.sync += held.eq(0)
+                value = held
+            if levels > registers:
+                value = self._shifted(m, value, shifts[-1], registers, f"{event}_{k}")
+                value = _inverted(value, negatives[-1]) if recoded else value
             lanes.append(value)
-        return lanes, negative2
+        return lanes, negatives[-1]
 
     @property
     def _width(self) -> int:
