@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -9,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.hw.engine.events import event_layout
 from spikeloom.hw.engine.rom import Contents, add_rom, packed
 from spikeloom.hw.planning import LayerPlan
+from spikeloom.hw.planning.weights import WeightStore
 from spikeloom.hw.values import shape_of
 
 
@@ -185,7 +187,10 @@ class PeArray(wiring.Component):
             m.d.sync += negatives[0].eq(payload.negative & use)
             for n in range(registers):
                 m.d.sync += [shifts[n + 1].eq(shifts[n]), negatives[n + 1].eq(negatives[n])]
-        weights = self._bank(m, event, payload.address, advance, platform)
+        weights, missed = self._bank(m, event, payload.address, advance, platform)
+        # A lane without a weight is cleared: then its term must not be inverted yet.
+        single = any(store.single for store in plan.stores)
+        early = recoded and levels <= registers and not single
         lanes = []
         for k in range(plan.lanes):
             value = weights[k]
@@ -193,19 +198,18 @@ class PeArray(wiring.Component):
                 # Small shifts come first, since they widen their results the least.
                 if n < levels:
                     value = self._shifted(m, value, shifts[n], n, f"{event}_{k}")
-                if recoded and levels <= registers:
+                if early:
                     value = _inverted(value, negatives[n])
                 held = Signal(_cut(value.shape(), self._width), name=f"term{event}_{k}_{n}")
                 with m.If(advance):
                     m.d.sync += held.eq(value)
                 if n == 0:
-                    with m.If(advance & ~used):
+                    with m.If(advance & (~used | missed[k])):
                         m.d.sync += held.eq(0)
                 value = held
             if levels > registers:
                 value = self._shifted(m, value, shifts[-1], registers, f"{event}_{k}")
-                value = _inverted(value, negatives[-1]) if recoded else value
-            lanes.append(value)
+            lanes.append(_inverted(value, negatives[-1]) if recoded and not early else value)
         return lanes, negatives[-1]
 
     @property
@@ -247,18 +251,59 @@ class PeArray(wiring.Component):
 
     def _bank(
         self, m: Module, event: int, address: Value, enable: Value, platform: object
-    ) -> data.View[object]:
-        """Add a weight bank; return the weights that it read in the last cycle, one per lane."""
+    ) -> tuple[list[Value], list[Value]]:
+        """Add the memories of a weight bank.
+
+        Returns
+        -------
+        list of Value
+            The weight of each lane that was read in the last cycle.
+        list of Value
+            Whether each lane has none, so that its weight must be taken for 0.
+        """
         plan = self.plan
-        shape = shape_of(plan.weights)
-        contents = Contents(
-            f"{plan.layer.name}_bank{event}",
-            data.ArrayLayout(shape, plan.lanes),
-            packed(plan.bank(event), shape.width),
-        )
-        port = add_rom(m, f"bank{event}", contents, platform)
-        m.d.comb += [port.addr.eq(address), port.en.eq(enable)]
-        return port.data
+        several = len(plan.stores) > 1
+        weights: list[Value] = []
+        missed: list[Value] = [Const(0)] * plan.lanes
+        for n, store in enumerate(plan.stores):
+            name = f"bank{event}_{n}" if several else f"bank{event}"
+            label = f"{plan.layer.name}_{name}"
+            port = add_rom(m, name, _contents(store, label, event), platform)
+            inside = Signal(address_bits(store.depth), name=f"inside{event}_{n}")
+            m.d.comb += [inside.eq(address - store.first), port.addr.eq(inside), port.en.eq(enable)]
+            mine: list[Value]
+            if store.single:
+                mine = [port.data.weight] * plan.lanes
+                misses: list[Value] = [port.data.lane != k for k in range(plan.lanes)]
+            else:
+                mine, misses = list(port.data), [Const(0)] * plan.lanes
+            if n == 0:
+                weights, missed = mine, misses
+                continue
+            here = Signal(name=f"here{event}_{n}")
+            with m.If(enable):
+                m.d.sync += here.eq(address >= store.first)
+            weights = [self._chosen(m, here, *pair) for pair in zip(mine, weights, strict=True)]
+            missed = [Mux(here, a, b) for a, b in zip(misses, missed, strict=True)]
+        return weights, missed
+
+    def _chosen(self, m: Module, here: Value, one: Value, other: Value) -> Value:
+        """Return a weight of one memory or the other, as wide as in any."""
+        weight = Signal(shape_of(self.plan.weights))
+        m.d.comb += weight.eq(Mux(here, one, other))
+        return weight
+
+
+def _contents(store: WeightStore, label: str, event: int) -> Contents:
+    """Return the contents of one of the memories of a weight bank."""
+    shape = shape_of(store.weights)
+    bank = store.bank(event)
+    if not store.single:
+        return Contents(label, data.ArrayLayout(shape, store.lanes), packed(bank, shape.width))
+    layout = data.StructLayout({"weight": shape, "lane": range(store.lanes)})
+    lanes = np.abs(bank).argmax(1)
+    weights = bank[np.arange(len(bank)), lanes] & (1 << shape.width) - 1
+    return Contents(label, layout, (lanes << shape.width | weights).tolist())
 
 
 def _cut(shape: Shape, width: int) -> Shape:

@@ -192,7 +192,11 @@ class PeHarness(Elaboratable):
         waiting = Signal(range(slots + 1), name="waiting")
         left = unit.o.valid & unit.o.ready
         m.d.sync += waiting.eq(waiting + complete - left)
-        m.d.comb += [Assert(waiting <= unit.latency), Assert(~unit.o.valid | (waiting > 0)), Cover(left)]
+        m.d.comb += [
+            Assert(waiting <= unit.latency),
+            Assert(~unit.o.valid | (waiting > 0)),
+            Cover(left),
+        ]
         with m.If(complete):
             m.d.sync += pushed.eq(pushed + 1)
         with m.If(left):
