@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.hw.engine.events import event_layout
 from spikeloom.hw.engine.rom import Contents, add_rom, packed
 from spikeloom.hw.planning import LayerPlan
-from spikeloom.hw.planning.weights import WeightStore
+from spikeloom.hw.planning.weights import WeightMemory
 from spikeloom.hw.values import shape_of
 
 
@@ -22,8 +22,9 @@ def address_bits(depth: int) -> int:
 def stages(plan: LayerPlan) -> int:
     """Return how many stages the processing elements of a layer have.
 
-    One reads the weights of an event, the next ones shift them, and each further one halves the
-    number of terms that E events add in a cycle. The last one is the accumulator's adder.
+    One reads the weights of an event, the next ones choose and shift them, and each further one
+    halves the number of terms that E events add in a cycle. The last one is the accumulator's
+    adder.
     """
     return 1 + _shift_stages(plan) + (plan.events - 1).bit_length()
 
@@ -36,11 +37,16 @@ def _levels(plan: LayerPlan) -> int:
 def _shift_stages(plan: LayerPlan) -> int:
     """Return the number of registers that a term goes through before it is added.
 
-    There is one behind each level of the shifter but the last. With a single level between
-    registers a bit costs one look-up table; of several, synthesis makes wider ones, which are
-    faster but take three times as many. The memory of weights is slow and has one level at most.
+    There is one behind the choice between several memories, and one behind each level of the
+    shifter but the last. With a single level between registers a bit costs one look-up table; of
+    several, synthesis makes wider ones, which are faster but take three times as many.
     """
-    return max(_levels(plan) - 1, 1)
+    return max(_choices(plan) + _levels(plan) - 1, 1)
+
+
+def _choices(plan: LayerPlan) -> int:
+    """Return 1 if a weight bank has several memories, and else 0."""
+    return int(len(plan.memories) > 1)
 
 
 class PeArray(wiring.Component):
@@ -175,6 +181,7 @@ class PeArray(wiring.Component):
         """
         plan = self.plan
         recoded, levels, registers = plan.digits.recoded, _levels(plan), _shift_stages(plan)
+        unshifted = _choices(plan)
         # What is known of the event, in the cycle in which its weights are read, and in the cycles
         # in which they are in each of the registers that follow.
         shifts = [
@@ -190,14 +197,15 @@ class PeArray(wiring.Component):
         weights, missed = self._bank(m, event, payload.address, advance, platform)
         # A lane without a weight is cleared: then its term must not be inverted yet.
         single = any(store.single for store in plan.stores)
-        early = recoded and levels <= registers and not single
+        early = recoded and levels <= registers - unshifted and not single
         lanes = []
         for k in range(plan.lanes):
             value = weights[k]
             for n in range(registers):
                 # Small shifts come first, since they widen their results the least.
-                if n < levels:
-                    value = self._shifted(m, value, shifts[n], n, f"{event}_{k}")
+                level = n - unshifted
+                if 0 <= level < levels:
+                    value = self._shifted(m, value, shifts[n], level, f"{event}_{k}")
                 if early:
                     value = _inverted(value, negatives[n])
                 held = Signal(_cut(value.shape(), self._width), name=f"term{event}_{k}_{n}")
@@ -207,8 +215,9 @@ class PeArray(wiring.Component):
                     with m.If(advance & (~used | missed[k])):
                         m.d.sync += held.eq(0)
                 value = held
-            if levels > registers:
-                value = self._shifted(m, value, shifts[-1], registers, f"{event}_{k}")
+            level = registers - unshifted
+            if level < levels:
+                value = self._shifted(m, value, shifts[-1], level, f"{event}_{k}")
             lanes.append(_inverted(value, negatives[-1]) if recoded and not early else value)
         return lanes, negatives[-1]
 
@@ -262,17 +271,21 @@ class PeArray(wiring.Component):
             Whether each lane has none, so that its weight must be taken for 0.
         """
         plan = self.plan
-        several = len(plan.stores) > 1
+        several = len(plan.memories) > 1
         weights: list[Value] = []
         missed: list[Value] = [Const(0)] * plan.lanes
-        for n, store in enumerate(plan.stores):
+        for n, memory in enumerate(plan.memories):
             name = f"bank{event}_{n}" if several else f"bank{event}"
             label = f"{plan.layer.name}_{name}"
-            port = add_rom(m, name, _contents(store, label, event), platform)
-            inside = Signal(address_bits(store.depth), name=f"inside{event}_{n}")
-            m.d.comb += [inside.eq(address - store.first), port.addr.eq(inside), port.en.eq(enable)]
+            port = add_rom(m, name, _contents(memory, label, event), platform)
+            inside = Signal(address_bits(memory.depth), name=f"inside{event}_{n}")
+            m.d.comb += [
+                inside.eq(address - memory.first),
+                port.addr.eq(inside),
+                port.en.eq(enable),
+            ]
             mine: list[Value]
-            if store.single:
+            if memory.store.single:
                 mine = [port.data.weight] * plan.lanes
                 misses: list[Value] = [port.data.lane != k for k in range(plan.lanes)]
             else:
@@ -282,7 +295,7 @@ class PeArray(wiring.Component):
                 continue
             here = Signal(name=f"here{event}_{n}")
             with m.If(enable):
-                m.d.sync += here.eq(address >= store.first)
+                m.d.sync += here.eq(address >= memory.first)
             weights = [self._chosen(m, here, *pair) for pair in zip(mine, weights, strict=True)]
             missed = [Mux(here, a, b) for a, b in zip(misses, missed, strict=True)]
         return weights, missed
@@ -294,10 +307,10 @@ class PeArray(wiring.Component):
         return weight
 
 
-def _contents(store: WeightStore, label: str, event: int) -> Contents:
+def _contents(memory: WeightMemory, label: str, event: int) -> Contents:
     """Return the contents of one of the memories of a weight bank."""
+    store, bank = memory.store, memory.bank(event)
     shape = shape_of(store.weights)
-    bank = store.bank(event)
     if not store.single:
         return Contents(label, data.ArrayLayout(shape, store.lanes), packed(bank, shape.width))
     layout = data.StructLayout({"weight": shape, "lane": range(store.lanes)})

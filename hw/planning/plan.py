@@ -24,7 +24,7 @@ from spikeloom.hw.planning.connection import (
     value_range,
 )
 from spikeloom.hw.planning.streams import Sends, StreamPlan
-from spikeloom.hw.planning.weights import WeightStore, weight_stores
+from spikeloom.hw.planning.weights import WeightMemory, WeightStore, weight_memories, weight_stores
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges, Shape
@@ -116,8 +116,13 @@ class LayerPlan:
 
     @property
     def stores(self) -> tuple[WeightStore, ...]:
-        """The memories that make up each weight bank, in the order of their addresses."""
+        """The weights of each bank by their widths, in the order of their addresses."""
         return weight_stores(self.readers, self.lanes)
+
+    @property
+    def memories(self) -> tuple[WeightMemory, ...]:
+        """The memories that make up each weight bank, in the order of their addresses."""
+        return weight_memories(self.stores)
 
     @property
     def weights(self) -> Range:

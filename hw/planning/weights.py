@@ -15,6 +15,8 @@ from spikeloom.sw.network.record import IntArray
 #: Bits that a look-up table of four inputs holds. Connections of different widths have memories of
 #: their own where this saves more bits than the look-up tables that choose between them could hold.
 _TABLE_BITS = 16
+#: Words of the shallowest block RAM of most families; only the width of a shallower one is of use.
+_FEWEST = 512
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,65 @@ class WeightStore:
         The array is of shape (words, M), whether a word has them all or not.
         """
         return np.concatenate([reader.bank(index, self.lanes) for reader in self.readers])
+
+
+@dataclass(frozen=True)
+class WeightMemory:
+    """One of the memories that make up each weight bank of a layer.
+
+    Parameters
+    ----------
+    store : WeightStore
+        The weights; it is cut into several memories where it is deep.
+    first : int
+        Address of the first word.
+    depth : int
+        Number of words.
+    """
+
+    store: WeightStore
+    first: int
+    depth: int
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+        return self.store.width
+
+    def bank(self, index: int) -> IntArray:
+        """Return the weights of one of the E banks: those of M lanes in each word."""
+        start = self.first - self.store.first
+        return self.store.bank(index)[start : start + self.depth]
+
+
+def weight_memories(stores: tuple[WeightStore, ...]) -> tuple[WeightMemory, ...]:
+    """Return the memories of a layer's weights, in the order of their addresses."""
+    memories = []
+    for store in stores:
+        first = store.first
+        for depth in _pieces(store.depth):
+            memories.append(WeightMemory(store, first, depth))
+            first += depth
+    return tuple(memories)
+
+
+def _pieces(depth: int) -> list[int]:
+    """Return the depths of the memories that a deep one is cut into.
+
+    Block RAM has powers of two of words. Between many shallow blocks of a deep memory synthesis
+    would choose, with look-up tables for each bit. So it is cut into a few powers of two, from the
+    largest, as long as fewer words are left empty than in the next power of two.
+    """
+    half = 1 << (depth - 1).bit_length() - 1 if depth > 1 else 0
+    if half < _FEWEST:
+        return [depth]
+    rest = _pieces(depth - half)
+    return [half, *rest] if half + sum(map(_filled, rest)) < 2 * half else [depth]
+
+
+def _filled(depth: int) -> int:
+    """Return the number of words of the blocks that hold ``depth`` words."""
+    return max(1 << (depth - 1).bit_length(), _FEWEST)
 
 
 def weight_stores(readers: tuple[ConnectionPlan, ...], lanes: int) -> tuple[WeightStore, ...]:

@@ -34,8 +34,8 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     bits = max((layer.depth - 1).bit_length(), 1)
     # One word is in the queue's output register.
     queue = QUEUE_DEPTH - 1, layer.slots * layer.values.width + bits + 1
-    for store in layer.stores:
-        yield from [(store.depth, store.width)] * layer.events
+    for memory in layer.memories:
+        yield from [(memory.depth, memory.width)] * layer.events
     if not registers:
         yield from [queue] * layer.events
     for reader in layer.readers:

@@ -209,8 +209,25 @@ def test_every_address_adds_its_own_weights(kind: str, dense: bool) -> None:
     assert seen == expected.tolist()
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_weights_of_several_memories(bits: int) -> None:
+    inputs = 1100
+    plan = linear(np.arange(inputs)[None] - 500, bits, lanes=1, events=1)
+    assert [memory.depth for memory in plan.memories] == [1024, 76]
+    # A digit of -1 where there is one, and of the highest weight.
+    shift, negative = plan.digits.positions - 1, int(plan.digits.recoded)
+    addresses = [0, 500, 1023, 1024, 1099, 7, 1025, 1]
+    event = {"shift": shift, "negative": negative, "null": 0, "last": 1}
+    dut = PeArray(plan)
+    bench = Bench(dut)
+    bench.put(dut.i0, [{"address": address, **event} for address in addresses], 0.3)
+    seen = bench.get(dut.o, len(addresses), 0.3)
+    bench.run()
+    assert seen == [[(1 - 2 * negative) * ((a - 500) << shift)] for a in addresses]
+
+
 def test_sums_come_after_all_stages() -> None:
-    # One to read, one behind each level of the shifter but the last, one for each pair of terms.
+    # One to read, one behind each level of the shifter but the last, one to halve the terms.
     for bits, events, expected in ((1, 1, 2), (3, 1, 2), (8, 1, 4), (1, 2, 3), (8, 5, 7)):
         plan = linear(np.ones((1, 5), np.int64), bits, lanes=1, events=events)
         dut = PeArray(plan)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+from support.hw.components import plan_of
 from support.networks.examples import ints
 
 from spikeloom.hw.planning import HardwareConfig, LayerPlan, plan
@@ -10,6 +11,7 @@ from spikeloom.sw.network import (
     DirectInput,
     Identity,
     Layer,
+    Linear,
     Logits,
     Network,
     Synapses,
@@ -81,3 +83,27 @@ def test_widths_differ_where_that_saves_more_than_choosing_costs() -> None:
     # 9 bits and 8: 4 lanes and 108 words are fewer than 4 x 9 x 16 bits.
     (store,) = layer(conv(127), conv(255, 1)).stores
     assert store.width == 4 * 9
+
+
+def test_deep_memories_are_cut_into_powers_of_two() -> None:
+    """Depths by hand: as block RAM has them, with fewer words left empty than in one piece."""
+    cut = {
+        100: [100],
+        512: [512],
+        # 512 and 512 are no fewer than 1,024.
+        784: [784],
+        1024: [1024],
+        1152: [1024, 128],
+        # 1,024 and 512 and 512 are no fewer than 2,048.
+        1600: [1600],
+        3136: [2048, 1024, 64],
+        5000: [4096, 904],
+    }
+    for inputs, expected in cut.items():
+        planned = plan_of((inputs,), Linear(np.arange(inputs)[None]))["layer"]
+        memories = planned.memories
+        assert [memory.depth for memory in memories] == expected
+        firsts = [sum(expected[:k]) for k in range(len(expected))]
+        assert [memory.first for memory in memories] == firsts
+        words = np.concatenate([memory.bank(0) for memory in memories])
+        assert words[:, 0].tolist() == list(range(inputs))
