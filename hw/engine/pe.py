@@ -312,7 +312,8 @@ def _contents(memory: WeightMemory, label: str, event: int) -> Contents:
     store, bank = memory.store, memory.bank(event)
     shape = shape_of(store.weights)
     if not store.single:
-        return Contents(label, data.ArrayLayout(shape, store.lanes), packed(bank, shape.width))
+        layout = data.ArrayLayout(shape, store.lanes)
+        return Contents(label, layout, packed(bank, shape.width), memory.block)
     layout = data.StructLayout({"weight": shape, "lane": range(store.lanes)})
     lanes = np.abs(bank).argmax(1)
     weights = bank[np.arange(len(bank)), lanes] & (1 << shape.width) - 1

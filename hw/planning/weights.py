@@ -17,6 +17,8 @@ from spikeloom.sw.network.record import IntArray
 _TABLE_BITS = 16
 #: Words of the shallowest block RAM of most families; only the width of a shallower one is of use.
 _FEWEST = 512
+#: Words that two look-up tables hold for each bit, and bits that are not worth a block RAM.
+_FEW_WORDS, _FEW_BITS = 32, 2048
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,12 @@ class WeightMemory:
     def width(self) -> int:
         """Bits of a word."""
         return self.store.width
+
+    @property
+    def block(self) -> bool:
+        """Whether a piece is block RAM though it is shallow: look-up tables would be too many."""
+        piece = self.depth < self.store.depth
+        return piece and self.depth > _FEW_WORDS and self.depth * self.width > _FEW_BITS
 
     def bank(self, index: int) -> IntArray:
         """Return the weights of one of the E banks: those of M lanes in each word."""
