@@ -112,7 +112,8 @@ class _VerilogPlatform:
     def _inline_bits(planned: Plan) -> int:
         if planned.config.memories == MemoryMode.FILES:
             return 0
-        largest = max(layer.depth * layer.lanes * layer.weights.width for layer in planned.layers)
+        memories = [one for layer in planned.layers for one in layer.memories]
+        largest = max(one.depth * one.width for one in memories)
         return INLINE_BITS if largest <= INLINE_BITS else _FEW_BITS
 
     def add_file(self, filename: str, content: str) -> None:

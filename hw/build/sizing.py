@@ -69,8 +69,9 @@ def engine_luts(layer: LayerPlan) -> float:
 def banks(planned: Plan, family: Family) -> int:
     """Return how many block RAMs the weights of a plan take."""
     return sum(
-        layer.events * family.blocks(layer.depth, layer.lanes * layer.weights.width)
+        layer.events * family.blocks(memory.depth, memory.width)
         for layer in planned.layers
+        for memory in layer.memories
     )
 
 

@@ -120,11 +120,15 @@ class Contents:
         Shape of a word.
     words : sequence of int
         The bits of each word, as unsigned integers.
+    block : bool
+        Whether it is block RAM, though it is so shallow that Yosys might make look-up tables of it.
+        It makes no difference where the contents are in a file.
     """
 
     label: str
     shape: ShapeLike
     words: Sequence[int]
+    block: bool = False
 
     def __post_init__(self) -> None:
         # Layers' names are such labels; no others may reach a path.
@@ -159,14 +163,11 @@ class Contents:
 
     def inline(self) -> memory.Memory:
         """Return the memory with its contents inline."""
-        shape = self.shape
+        shape, init = self.shape, self.words
         if isinstance(shape, data.Layout):
-            return memory.Memory(
-                shape=shape,
-                depth=len(self.words),
-                init=[shape.from_bits(word) for word in self.words],
-            )
-        return memory.Memory(shape=shape, depth=len(self.words), init=self.words)
+            init = [shape.from_bits(word) for word in self.words]
+        style = {"ram_style": "block"} if self.block else {}
+        return memory.Memory(shape=shape, depth=len(self.words), init=init, attrs=style)
 
 
 def packed(values: IntArray, width: int) -> list[int]:

@@ -153,6 +153,18 @@ class ConnectionPlan:
         """Number of the buffer's rows that each row of the source completes."""
         return self.pool.completed_rows if self.pool else (1,) * self.source.height
 
+    @property
+    def weights(self) -> Range:
+        """Range of the weights, 0 included."""
+        weight = self.connection.synapses.weight
+        return Range(int(weight.min()), int(weight.max())) | Range(0, 0)
+
+    @property
+    def single(self) -> bool:
+        """Whether each value meets the weight of a single output channel."""
+        conv = convolution(self.connection.synapses, self.stream)
+        return conv.groups == len(conv.weight) and conv.weight.shape[1] == 1
+
     def depth(self, lanes: int) -> int:
         """Return the number of words that the weights take in each bank, with M lanes."""
         outs, height = self.kernel.shape[:2]

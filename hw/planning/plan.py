@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from spikeloom.hw.planning.connection import (
     value_range,
 )
 from spikeloom.hw.planning.streams import Sends, StreamPlan
+from spikeloom.hw.planning.weights import WeightMemory, WeightStore, weight_memories, weight_stores
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges, Shape
@@ -112,20 +115,28 @@ class LayerPlan:
         return _SUMS_WAITING if slow else 0
 
     @property
+    def stores(self) -> tuple[WeightStore, ...]:
+        """The weights of each bank by their widths, in the order of their addresses."""
+        return weight_stores(self.readers, self.lanes)
+
+    @property
+    def memories(self) -> tuple[WeightMemory, ...]:
+        """The memories that make up each weight bank, in the order of their addresses."""
+        return weight_memories(self.stores)
+
+    @property
     def weights(self) -> Range:
         """Range of the weights, 0 included."""
-        weights = [connection.synapses.weight for connection in self.layer.connections]
-        low, high = min(int(w.min()) for w in weights), max(int(w.max()) for w in weights)
-        return Range(low, high) | Range(0, 0)
+        return reduce(or_, (reader.weights for reader in self.readers))
 
     @property
     def depth(self) -> int:
-        """Number of words in each weight bank."""
+        """Number of addresses in each weight bank."""
         return sum(reader.depth(self.lanes) for reader in self.readers)
 
     def bank(self, index: int) -> IntArray:
-        """Return the words of one of the E weight banks: M weights each, shape (words, M)."""
-        return np.concatenate([reader.bank(index, self.lanes) for reader in self.readers])
+        """Return the weights of one of the E banks, M at each address: shape (addresses, M)."""
+        return np.concatenate([store.bank(index) for store in self.stores])
 
 
 @dataclass(frozen=True)

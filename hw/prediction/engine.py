@@ -15,7 +15,7 @@ import numpy as np
 from spikeloom.hw.engine import Engine
 from spikeloom.hw.engine.buffer import RowBuffer
 from spikeloom.hw.engine.events import QUEUE_DEPTH, Compactor, DigitSplitter
-from spikeloom.hw.engine.pe import PeArray
+from spikeloom.hw.engine.pe import stages
 from spikeloom.hw.engine.population import Population
 from spikeloom.hw.engine.queue import WordQueue
 from spikeloom.hw.engine.scanner import Scanner
@@ -29,8 +29,6 @@ from spikeloom.sw.network.record import IntArray
 _QUEUED = QUEUE_DEPTH - 1
 _OUTPUT_REGISTER = 1
 _STORED = WordQueue.LATENCY - _OUTPUT_REGISTER
-#: An event is in the pipeline until it has gone through all stages of the processing elements.
-_OFFERED = PeArray.LATENCY - PeArray.STAGES
 _LONG_AGO = -(1 << 40)
 
 
@@ -108,12 +106,12 @@ class EngineClock:
         self._own = [-1] * len(buffers)
         #: Last cycle in which anything was busy.
         self._active = -1
-        #: First cycle in which the elements take events of this window, whether they have taken
-        #: any, and the spans in which they stand still, because sums are not taken.
+        #: First cycle in which the elements take events of this window, the number of their stages,
+        #: and the last spans in which they stood still, because sums were not taken: of as many
+        #: windows as can have events in these stages, and of one more.
         self._open = 0
-        self._begun = False
-        self._stalls = [(0, 0), (0, 0), (0, 0)]
-        self._taken = _LONG_AGO
+        self._stages = stages(plan)
+        self._stalls = [(0, 0)] * (self._stages + 1)
         #: Cycles in which the last sums left the queue of sums, if there is one.
         self._leaves = [_LONG_AGO] * self._queue
         self._sums = 0
@@ -276,14 +274,10 @@ class EngineClock:
         loaded = max(moved + _OUTPUT_REGISTER, generator.last)
         first = max(loaded + DigitSplitter.LATENCY, self._open, generator.last + 1)
         first = self._unstalled(first)
-        if not self._begun:
-            self._begun = True
-            at_sums = self._later(first)
-            self._stalls = [*self._stalls[1:], (at_sums, max(self._taken, at_sums))]
         end = self._after(first, events)
         generator.popped = loaded if events == last else self._after(first, events - last)
         generator.last = end
-        self._active = max(self._active, end + PeArray.STAGES)
+        self._active = max(self._active, end + self._stages)
         if not null:
             for begin, until in self._stalls:
                 if first < begin <= end and until > begin:
@@ -307,24 +301,25 @@ class EngineClock:
         return time
 
     def _later(self, time: int) -> int:
-        """Return the cycle in which an event that is taken at ``time`` is accumulated."""
-        for _ in range(PeArray.STAGES):
+        """Return the cycle in which an event that is taken at ``time`` is in the last stage."""
+        for _ in range(self._stages):
             time = self._unstalled(time + 1)
         return time
 
     def _integrate(self, image: int) -> None:
         """Offer the sums of a window to the neurons, run these, and send their results."""
         end = max([generator.last for generator in self._generators])
-        summed = self._later(end) + _OFFERED
-        self._open, self._begun = end + 1, False
+        summed = self._later(end)
+        self._open = end + 1
         if self._queue:
             slot = self._sums % self._queue
-            self._taken = max(summed, self._leaves[slot] + Engine.SUMS_LATENCY)
-            start = max(self._taken + Engine.SUMS_LATENCY, self._ready)
+            taken = max(summed, self._leaves[slot] + Engine.SUMS_LATENCY)
+            start = max(taken + Engine.SUMS_LATENCY, self._ready)
             self._leaves[slot] = start
             self._sums += 1
         else:
-            start = self._taken = max(summed, self._ready)
+            start = taken = max(summed, self._ready)
+        self._stalls = [*self._stalls[1:], (summed, taken)]
         every = self.plan.sends == Sends.SPIKES
         # The first timestep follows the taking of the sums, the others one another.
         start += Population.INPUT_LATENCY - 1

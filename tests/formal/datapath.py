@@ -186,13 +186,17 @@ class PeHarness(Elaboratable):
             m.d.sync += ended[e].eq(now_ended[e] & ~complete)
             m.d.sync += [sums[e][k].eq(Mux(complete, 0, now_sums[e][k])) for k in range(plan.lanes)]
 
-        # Windows that are complete but have not left; the pipeline holds no more than these slots.
-        slots = 4
+        # Windows that are complete but have not left: each stage holds one at most.
+        slots = 1 << unit.latency.bit_length()
         pushed, popped = Signal(range(slots), name="pushed"), Signal(range(slots), name="popped")
         waiting = Signal(range(slots + 1), name="waiting")
         left = unit.o.valid & unit.o.ready
         m.d.sync += waiting.eq(waiting + complete - left)
-        m.d.comb += [Assert(waiting < slots), Assert(~unit.o.valid | (waiting > 0)), Cover(left)]
+        m.d.comb += [
+            Assert(waiting <= unit.latency),
+            Assert(~unit.o.valid | (waiting > 0)),
+            Cover(left),
+        ]
         with m.If(complete):
             m.d.sync += pushed.eq(pushed + 1)
         with m.If(left):

@@ -141,13 +141,13 @@ def _datapath() -> Iterator[Proof]:
             depth=2 * DigitPlan.of(values).positions - events + 3,
             any_state=True,
         )
-    for events, bits in ((1, 3), (2, 2)):
+    for events, bits, depth in ((1, 3, 7), (2, 2, 7), (3, 3, 6)):
         plan = plan_of((4,), Linear(np.array([[3, -4, 1, 2]])), bits=bits, events=events)["layer"]
         yield Proof(
             f"sums of {events} bank{'s' if events > 1 else ''}",
             f"A {plan.ranges.accumulator.width} bits",
             partial(PeHarness, plan),
-            depth=7,
+            depth=depth,
         )
 
 

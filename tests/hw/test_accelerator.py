@@ -241,8 +241,8 @@ MUTANTS = {
     "adds to the sum before": (
         PeArray,
         "elaborate",
-        "Mux(fresh, 0, self.o.payload[k])",
-        "self.o.payload[k]",
+        "accumulator.eq(0)",
+        "accumulator.eq(self.o.payload[k])",
         "conv",
     ),
     "stays in the first kernel row": (

@@ -8,9 +8,22 @@ import pytest
 from hypothesis import given, settings
 from support.hw.components import STALLS, Bench, plan_of
 
-from spikeloom.hw.engine.pe import PeArray, address_bits
-from spikeloom.hw.planning import LayerPlan
-from spikeloom.sw.network import Linear
+from spikeloom.hw.engine.pe import PeArray, address_bits, stages
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, plan
+from spikeloom.sw.network import (
+    Burst,
+    Connection,
+    Conv2d,
+    DirectInput,
+    Dual,
+    Identity,
+    If,
+    Layer,
+    Linear,
+    Logits,
+    Network,
+    Neuron,
+)
 
 Matrix = np.ndarray[Any, Any]
 
@@ -150,6 +163,83 @@ def test_sums_are_held_while_the_next_window_comes() -> None:
     bench.simulator.add_testbench(patient)
     bench.run()
     assert cycles[-1] == (1, [2], 1, 0)
+
+
+def residual(neuron: Neuron, dense: bool) -> LayerPlan:
+    """Return the plan of a layer that adds a wide identity to narrow weights, or has it alone."""
+    source = Layer("source", 1, neuron, (Connection("input", "count", Identity(np.ones(4, int))),))
+    weight = np.array([[-8, 7, 0, 3], [1, -1, 5, -8], [7, 7, 7, 7], [-8, -8, -8, -8]])
+    synapses = [Conv2d(weight.reshape(4, 4, 1, 1))] if dense else []
+    connections = [Connection("source", "spikes", x) for x in [*synapses, Identity(WIDE)]]
+    reader = Layer("reader", 1, Logits(np.zeros(4, np.int64), 0), tuple(connections))
+    network = Network(DirectInput((4, 1, 1), bits=2), (source, reader))
+    return plan(network, HardwareConfig({"source": 1, "reader": 3}, {"source": 1, "reader": 2}))[
+        "reader"
+    ]
+
+
+WIDE = np.array([1000, -300, 77, 1])
+SPIKES = {
+    "plain": If(np.ones(4, int), np.zeros(4, int), np.zeros(4, int), 0),
+    "negative": Dual(np.ones(4, int), np.zeros(4, int), np.zeros(4, int), 0),
+    "shifted": Burst(np.ones(4, int), np.zeros(4, int), np.zeros(4, int), 0, largest=3),
+}
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("kind", SPIKES)
+def test_every_address_adds_its_own_weights(kind: str, dense: bool) -> None:
+    plan = residual(SPIKES[kind], dense)
+    assert [store.single for store in plan.stores] == [False, True][1 - dense :]
+    dut = PeArray(plan)
+    bench = Bench(dut)
+    expected = np.zeros((plan.depth, plan.lanes), np.int64)
+    for e in range(plan.events):
+        events = []
+        for address, weights in enumerate(plan.bank(e)):
+            shift, negative = plan.digits.positions - 1, int(plan.digits.recoded)
+            # The second bank has nothing to add in every third window.
+            null = int(e == 1 and address % 3 == 0)
+            expected[address] += (1 - null) * (1 - 2 * negative) * (weights << shift)
+            event = {"address": address, "shift": shift, "negative": negative}
+            events.append({**event, "null": null, "last": 1})
+        bench.put(getattr(dut, f"i{e}"), events, 0.3)
+    seen = bench.get(dut.o, plan.depth, 0.3)
+    bench.run()
+    assert seen == expected.tolist()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_weights_of_several_memories(bits: int) -> None:
+    inputs = 1100
+    plan = linear(np.arange(inputs)[None] - 500, bits, lanes=1, events=1)
+    assert [memory.depth for memory in plan.memories] == [1024, 76]
+    # A digit of -1 where there is one, and of the highest weight.
+    shift, negative = plan.digits.positions - 1, int(plan.digits.recoded)
+    addresses = [0, 500, 1023, 1024, 1099, 7, 1025, 1]
+    event = {"shift": shift, "negative": negative, "null": 0, "last": 1}
+    dut = PeArray(plan)
+    bench = Bench(dut)
+    bench.put(dut.i0, [{"address": address, **event} for address in addresses], 0.3)
+    seen = bench.get(dut.o, len(addresses), 0.3)
+    bench.run()
+    assert seen == [[(1 - 2 * negative) * ((a - 500) << shift)] for a in addresses]
+
+
+def test_sums_come_after_all_stages() -> None:
+    # One to read, one behind each level of the shifter but the last, one to halve the terms.
+    for bits, events, expected in ((1, 1, 2), (3, 1, 2), (8, 1, 4), (1, 2, 3), (8, 5, 7)):
+        plan = linear(np.ones((1, 5), np.int64), bits, lanes=1, events=events)
+        dut = PeArray(plan)
+        assert dut.latency == stages(plan) == expected
+        bench = Bench(dut)
+        for e in range(events):
+            bench.put(getattr(dut, f"i{e}"), bank_events(plan, np.ones((1, 5), np.int64), e)[-1:])
+        assert bench.get(dut.o, 1) == []
+        cycles = bench.watch(dut.issued, dut.o.valid)
+        bench.run()
+        taken, offered = (next(t for t, c in enumerate(cycles) if c[k]) for k in range(2))
+        assert offered - taken == expected
 
 
 @pytest.mark.parametrize(("depth", "bits"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (1024, 10)])

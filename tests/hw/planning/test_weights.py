@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import numpy as np
+from support.hw.components import plan_of
+from support.networks.examples import ints
+
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, plan
+from spikeloom.sw.network import (
+    Connection,
+    Conv2d,
+    DirectInput,
+    Identity,
+    Layer,
+    Linear,
+    Logits,
+    Network,
+    Synapses,
+)
+
+CHANNELS = 6
+
+
+def layer(*synapses: Synapses, lanes: int = 4, events: int = 1) -> LayerPlan:
+    """Return the plan of a layer that reads the input, of 6 channels, once by each synapses."""
+    logits = Logits(np.zeros(CHANNELS, np.int64), 0)
+    connections = tuple(Connection("input", "count", each) for each in synapses)
+    network = Network(DirectInput((CHANNELS, 3, 3), 3), (Layer("layer", 1, logits, connections),))
+    config = HardwareConfig({"layer": lanes}, {"layer": events})
+    return plan(network, config)["layer"]
+
+
+def conv(highest: int, size: int = 3) -> Conv2d:
+    weight = np.full((CHANNELS, CHANNELS, size, size), -1)
+    weight[-1] = highest
+    return Conv2d(weight, padding=(size // 2, size // 2))
+
+
+def depthwise(highest: int, size: int) -> Conv2d:
+    weight = np.full((CHANNELS, 1, size, size), highest)
+    return Conv2d(weight, padding=(size // 2, size // 2), groups=CHANNELS)
+
+
+IDENTITY = Identity(ints(100, 200, 300, 400, 500, 1374))
+
+
+def test_an_identity_keeps_its_width_to_itself() -> None:
+    planned = layer(conv(127), IDENTITY)
+    dense, single = planned.stores
+    # Two lane groups and 9 places of the kernel, each with 6 channels; the weights of 4 lanes.
+    assert (dense.first, dense.depth, dense.width) == (0, 2 * 9 * 6, 4 * 8)
+    # From -1: 12 bits would be needed for both together. The number of a lane has 2 bits.
+    assert not dense.single
+    assert single.single
+    assert (single.first, single.weights.high, single.width) == (108, 1374, 11 + 2)
+    assert single.depth == planned.depth - 108 == len(planned.bank(0)) - 108
+    assert planned.weights.width == 12
+
+
+def test_a_word_has_one_weight_where_a_value_meets_one_channel() -> None:
+    for synapses in (IDENTITY, depthwise(7, 3), depthwise(-5, 1)):
+        for events in (1, 2):
+            (store,) = layer(synapses, events=events).stores
+            assert store.single
+            for e in range(events):
+                assert (np.count_nonzero(store.bank(e), axis=1) <= 1).all()
+
+
+def test_a_single_lane_needs_no_number() -> None:
+    (store,) = layer(IDENTITY, lanes=1).stores
+    assert (store.single, store.width) == (False, 11)
+
+
+def test_equal_widths_share_a_memory() -> None:
+    (store,) = layer(conv(127), conv(100, 1)).stores
+    assert len(store.readers) == 2
+    assert store.depth == 2 * 9 * 6 + 2 * 6
+
+
+def test_widths_differ_where_that_saves_more_than_choosing_costs() -> None:
+    # 12 bits for a few, 8 for most: 4 lanes, 108 words and 4 bits are more than 4 x 12 x 16 bits.
+    narrow, wide = layer(conv(127), conv(2047, 1)).stores
+    assert (narrow.width, wide.width) == (4 * 8, 4 * 12)
+    # 9 bits and 8: 4 lanes and 108 words are fewer than 4 x 9 x 16 bits.
+    (store,) = layer(conv(127), conv(255, 1)).stores
+    assert store.width == 4 * 9
+
+
+def test_deep_memories_are_cut_into_powers_of_two() -> None:
+    """Depths by hand: as block RAM has them, with fewer words left empty than in one piece."""
+    cut = {
+        100: [100],
+        512: [512],
+        # 512 and 512 are no fewer than 1,024.
+        784: [784],
+        1024: [1024],
+        1152: [1024, 128],
+        # 1,024 and 512 and 512 are no fewer than 2,048.
+        1600: [1600],
+        3136: [2048, 1024, 64],
+        5000: [4096, 904],
+    }
+    for inputs, expected in cut.items():
+        planned = plan_of((inputs,), Linear(np.arange(inputs)[None]))["layer"]
+        memories = planned.memories
+        assert [memory.depth for memory in memories] == expected
+        firsts = [sum(expected[:k]) for k in range(len(expected))]
+        assert [memory.first for memory in memories] == firsts
+        words = np.concatenate([memory.bank(0) for memory in memories])
+        assert words[:, 0].tolist() == list(range(inputs))
