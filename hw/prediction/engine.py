@@ -96,9 +96,14 @@ class EngineClock:
         self.starved = [0] * images
         self._images = images
         self._queue = plan.queue
-        #: Clock cycles of all timesteps, and how many of them the sums of one window serve.
+        #: Clock cycles of all timesteps of a neuron; how often the sums of one window yield
+        #: something to send, the cycles before each of it, and those from the first of the units'
+        #: turns to the last.
         self._steps = plan.cycles
-        self._served = plan.cycles if plan.layer.constant else 1
+        whole = plan.shareable
+        self._rounds = plan.cycles if plan.layer.constant and not whole else 1
+        self._round = plan.cycles if whole else 1
+        self._turns = plan.served - plan.cycles if whole else 0
         self._line = 0
         self._consumed = [0] * len(buffers)
         self._cells = [x.image(0) for x in words]
@@ -327,19 +332,24 @@ class EngineClock:
             start = self._taken = max(summed, self._ready)
         every = self.plan.sends == Sends.SPIKES
         # The first timestep follows the taking of the sums, the others one another.
-        start += Population.INPUT_LATENCY - 1
-        for _ in range(self._served):
-            start += 1
-            self._step = (self._step + 1) % self._steps
+        latency = Population.input_latency(self.plan)
+        start += latency - 1
+        for _ in range(self._rounds):
+            start += self._round
+            self._step = (self._step + self._round) % self._steps
             if every or not self._step:
                 if self._sent > start:
                     self._waits.append((start, self._sent, image))
                     start = self._sent
+                start += self._turns
                 taken = offered = start + Population.OUTPUT_LATENCY
                 for sink in self.sinks:
                     taken = max(taken, sink.take(offered))
                 self._sent = taken
-        self._ready = start
+        if latency:
+            self._ready = start
+        else:
+            self._taken, self._ready = start, start + 1
         self._active = max(self._active, start, self._sent)
 
 

@@ -68,10 +68,17 @@ class Bench:
             if member.flow is wiring.Out and _is_stream(member):
                 self.simulator.add_process(self._hold_checker(name))
 
-    def put(self, port: stream.Interface, payloads: Iterable[Any], stall: float = 0.0) -> None:
-        """Send ``payloads`` to an input: integers, or nested lists and dicts for layouts."""
+    def put(
+        self, port: stream.Interface, payloads: Iterable[Any], stall: float = 0.0, first: int = 0
+    ) -> None:
+        """Send ``payloads`` to an input: integers, or nested lists and dicts for layouts.
+
+        Nothing is sent before the clock cycle ``first``.
+        """
 
         async def drive(ctx: Any) -> None:
+            for _ in range(first):
+                await ctx.tick()
             for payload in payloads:
                 ctx.set(port.payload, payload)
                 while self.random.random() < stall:
