@@ -16,6 +16,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import Phase, given, seed, settings
+from support.hw.components import with_units
 from support.hw.pysim import differing, simulate
 from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 
@@ -123,7 +124,6 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
     """Lanes, events and units that fit."""
     lanes: dict[str, int] = {}
     events: dict[str, int] = {}
-    units: dict[str, int] = {}
     stored = {INPUT: network.input.shape[0]}
     for layer in network.layers:
         name, channels = layer.name, network.shapes[layer.name][0]
@@ -136,11 +136,8 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
         events[name] = draw(st.sampled_from(fitting))
     time = draw(st.sampled_from(TimeMode))
     slots = draw(st.sampled_from((1, 2, 8, 64)))
-    for layer in plan(network, HardwareConfig(lanes, events, slots, time=time)).layers:
-        if layer.shareable:
-            fitting = [n for n in range(1, layer.lanes + 1) if layer.lanes % n == 0]
-            units[layer.layer.name] = draw(st.sampled_from(fitting))
-    return HardwareConfig(lanes, events, slots, units, time=time, debug=True, counters=True)
+    config = HardwareConfig(lanes, events, slots, time=time, debug=True, counters=True)
+    return with_units(network, config, lambda fitting: draw(st.sampled_from(fitting)))
 
 
 @functools.cache
