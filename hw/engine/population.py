@@ -55,9 +55,10 @@ class Population(wiring.Component):
     into fewer cycles. If the current comes from spikes, the sums serve one timestep each, and those
     of T timesteps follow one another.
 
-    There are U units. If these are fewer than the lanes, they serve the lowest U lanes first. Then
-    the sums move down by U lanes, and the results move down in the output register, so that units
-    always work on the same place of either.
+    There are U units. If these are fewer than the lanes, they serve the lowest U lanes first, then
+    the next. The results move down in the output register, where they come in at the top.
+
+    Sums are taken in the last cycle in which they are needed.
 
     Parameters
     ----------
@@ -84,14 +85,6 @@ class Population(wiring.Component):
 
     OUTPUT_LATENCY = 1
 
-    @staticmethod
-    def input_latency(plan: LayerPlan) -> int:
-        """Return the clock cycles from taking sums to running the first timestep that they serve.
-
-        Sums that are needed in one cycle only are taken in this cycle; others are copied.
-        """
-        return 1 if plan.served > 1 else 0
-
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
         sums = data.ArrayLayout(shape_of(plan.ranges.accumulator), plan.lanes)
@@ -111,31 +104,30 @@ class Population(wiring.Component):
         kind = NeuronUnit.of(plan.neurons)
         lane_groups = plan.target.lane_groups
         step = Signal(range(plan.cycles))
-        turn = Signal(range(plan.turns))
+        # One bit is set, that of the lanes which the units serve: a wide choice by a number takes
+        # half as much logic again.
+        turn = Signal(plan.turns, init=1)
         group = Signal(range(lane_groups))
-        last_step, last_turn = step == plan.cycles - 1, turn == plan.turns - 1
+        last_step, last_turn = step == plan.cycles - 1, turn[-1]
 
         # Units have a result at every timestep or only at the last. A full output register holds
         # the timestep back.
         results = Const(1) if plan.sends == Sends.SPIKES else last_step
-        loaded, full, enable = Signal(), Signal(), Signal()
+        ends = last_step & last_turn if plan.layer.constant else Const(1)
+        full, enable = Signal(), Signal()
         m.d.comb += [
             full.eq(results & self.o.valid & ~self.o.ready),
-            self.blocked.eq(loaded & full),
-            enable.eq(loaded & ~full),
-            self.busy.eq(loaded | self.o.valid),
+            self.blocked.eq(self.i.valid & full),
+            enable.eq(self.i.valid & ~full),
+            self.i.ready.eq(ends & ~full),
+            self.busy.eq(self.i.valid | self.o.valid),
         ]
         with m.If(enable):
             m.d.sync += step.eq(Mux(last_step, 0, step + 1))
             with m.If(last_step):
-                m.d.sync += turn.eq(Mux(last_turn, 0, turn + 1))
+                m.d.sync += turn.eq(turn.rotate_left(1))
                 with m.If(last_turn):
                     m.d.sync += group.eq(Mux(group == lane_groups - 1, 0, group + 1))
-        if self.input_latency(plan):
-            current = self._copied(m, loaded, enable & last_step, last_turn)
-        else:
-            current = self.i.payload
-            m.d.comb += [loaded.eq(self.i.valid), self.i.ready.eq(~full)]
         parameters = self._parameters(
             m, kind, enable if kind.per_step else enable & last_step, platform
         )
@@ -149,7 +141,7 @@ class Population(wiring.Component):
             m.submodules[f"unit{k}"] = unit = kind(plan.neurons)
             units.append(unit)
             m.d.comb += [
-                unit.current.eq(current[k]),
+                unit.current.eq(self._current(turn, k)),
                 unit.parameters.eq(parameters[k]),
                 unit.enable.eq(enable),
                 unit.first.eq(step == 0),
@@ -160,7 +152,7 @@ class Population(wiring.Component):
             used = plan.target.channels - (lane_groups - 1) * plan.lanes
             unused_from = -(-max(used - k, 0) // plan.units)
             if unused_from < plan.turns:
-                unused = (group == lane_groups - 1) & (turn >= unused_from)
+                unused = (group == lane_groups - 1) & turn[unused_from:].any()
                 value = Mux(unused, 0, value)
             values.append(value)
         payload = self.o.payload.as_value()
@@ -169,31 +161,16 @@ class Population(wiring.Component):
         self._drive_tap(m, units, enable & last_step if plan.folded else enable)
         return m
 
-    def _copied(
-        self, m: Module, loaded: Signal, ends: Value, last_turn: Value
-    ) -> data.View[data.ArrayLayout]:
-        """Return a copy of the sums, in which the lowest lanes are those that the units work on.
-
-        Parameters
-        ----------
-        m : Module
-        loaded : Signal
-            Driven here: whether there are sums.
-        ends : Value
-            Whether a turn ends in this cycle.
-        last_turn : Value
-            Whether the turn is the last.
-        """
-        current = Signal(self.i.payload.shape())
-        sums = current.as_value()
-        size = len(sums) // self.plan.turns
-        m.d.comb += self.i.ready.eq(~loaded | (ends & last_turn))
-        with m.If(self.i.ready):
-            m.d.sync += [loaded.eq(self.i.valid), current.eq(self.i.payload)]
-        with m.Elif(ends):
-            # The upper lanes may keep what they have: nothing reads it any more.
-            m.d.sync += sums[: len(sums) - size].eq(sums[size:])
-        return current
+    def _current(self, turn: Signal, unit: int) -> Value:
+        """Return the sum that one of the units works on."""
+        sums, units = self.i.payload, self.plan.units
+        if len(turn) == 1:
+            return sums[unit]
+        chosen: Value = Const(0)
+        for k, works in enumerate(turn):
+            bits = Value.cast(sums[k * units + unit])
+            chosen = chosen | (bits & works.replicate(len(bits)))
+        return chosen
 
     def _parameters(
         self, m: Module, kind: type[NeuronUnit], advance: Value, platform: object

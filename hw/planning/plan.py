@@ -134,8 +134,13 @@ class LayerPlan:
 
     @property
     def queue(self) -> int:
-        """Number of windows whose sums may wait for the neurons; 0 if these are fast enough."""
-        return _SUMS_WAITING if self.served > max(self.window_cycles, 1) else 0
+        """Number of windows whose sums may wait for the neurons, or are at work there.
+
+        0 if neurons need the sums for one cycle only, and 1 if they are fast enough.
+        """
+        if self.served == 1:
+            return 0
+        return _SUMS_WAITING if self.served > self.window_cycles else 1
 
     @property
     def weights(self) -> Range:

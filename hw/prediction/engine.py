@@ -119,12 +119,12 @@ class EngineClock:
         self._begun = False
         self._stalls = [(0, 0), (0, 0), (0, 0)]
         self._taken = _LONG_AGO
-        #: Cycles in which the last sums left the queue of sums, if there is one.
+        #: Cycles in which the last sums left each place where sums wait, and the place of the next.
         self._leaves = [_LONG_AGO] * self._queue
-        self._sums = 0
-        #: First cycle in which the neurons take the next sums; their timestep, and the cycle in
-        #: which their last transfer is taken.
-        self._ready = 0
+        self._place = 0
+        #: Last cycle in which the neurons were at work; their timestep, and the cycle in which
+        #: their last transfer is taken.
+        self._worked = _LONG_AGO
         self._step = 0
         self._sent = _LONG_AGO
         #: Spans of cycles in which events are taken, and in which neurons wait, with the image.
@@ -323,17 +323,12 @@ class EngineClock:
         summed = self._later(end) + _OFFERED
         self._open, self._begun = end + 1, False
         if self._queue:
-            slot = self._sums % self._queue
-            self._taken = max(summed, self._leaves[slot] + Engine.SUMS_LATENCY)
-            start = max(self._taken + Engine.SUMS_LATENCY, self._ready)
-            self._leaves[slot] = start
-            self._sums += 1
-        else:
-            start = self._taken = max(summed, self._ready)
+            space = Engine.SUMS_SPACE_LATENCY if self._queue > 1 else 0
+            self._taken = max(summed, self._leaves[self._place] + space)
+            summed = self._taken + Engine.SUMS_LATENCY
         every = self.plan.sends == Sends.SPIKES
-        # The first timestep follows the taking of the sums, the others one another.
-        latency = Population.input_latency(self.plan)
-        start += latency - 1
+        # The first timestep begins as soon as the sums are there; others follow one another.
+        start = max(summed, self._worked + 1) - 1
         for _ in range(self._rounds):
             start += self._round
             self._step = (self._step + self._round) % self._steps
@@ -346,10 +341,12 @@ class EngineClock:
                 for sink in self.sinks:
                     taken = max(taken, sink.take(offered))
                 self._sent = taken
-        if latency:
-            self._ready = start
+        if self._queue:
+            self._leaves[self._place] = start
+            self._place = (self._place + 1) % self._queue
         else:
-            self._taken, self._ready = start, start + 1
+            self._taken = start
+        self._worked = start
         self._active = max(self._active, start, self._sent)
 
 

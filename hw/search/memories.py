@@ -40,7 +40,7 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
         yield from [queue] * layer.events
     for reader in layer.readers:
         yield from _reader_memories(reader)
-    if layer.queue:
+    if layer.queue > 1:
         yield layer.queue, layer.lanes * layer.ranges.accumulator.width
     kind = NeuronUnit.of(layer.neurons)
     words = layer.target.lane_groups * layer.turns * (layer.cycles if kind.per_step else 1)
