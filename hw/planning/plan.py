@@ -136,11 +136,12 @@ class LayerPlan:
     def queue(self) -> int:
         """Number of windows whose sums may wait for the neurons, or are at work there.
 
-        0 if neurons need the sums for one cycle only, and 1 if they are fast enough.
+        0 if neurons need the sums for one cycle only, and 1 if they are fast enough, or would be
+        with a unit for each lane.
         """
         if self.served == 1:
             return 0
-        return _SUMS_WAITING if self.served > self.window_cycles else 1
+        return _SUMS_WAITING if self.cycles > self.window_cycles else 1
 
     @property
     def weights(self) -> Range:
@@ -348,7 +349,8 @@ def _timed(planned: LayerPlan, time: str) -> LayerPlan:
 def _shared(planned: LayerPlan, units: int | None) -> LayerPlan:
     """Return a layer's plan with a number of neuron units, by default the fewest fast enough.
 
-    Logits leave one by one, and only then are there new ones.
+    A unit for each lane is the better choice where neurons need one cycle and their parameters are
+    constants: then no sums have to wait. Logits leave one by one, and only then are there new ones.
     """
     lanes = planned.lanes
     fitting = [n for n in range(1, lanes + 1) if lanes % n == 0] if planned.shareable else [lanes]
@@ -363,6 +365,8 @@ def _shared(planned: LayerPlan, units: int | None) -> LayerPlan:
                 )
             )
         return replace(planned, units=units)
+    if planned.served == 1 and planned.target.lane_groups == 1:
+        return planned
     leaving = lanes if planned.sends == Sends.LOGITS else 0
     for number in fitting:
         shared = replace(planned, units=number)

@@ -71,7 +71,7 @@ class Load:
         # By image, step, line, column, lane group.
         elements = np.maximum(np.max(events, -1), 1)
         neurons = plan.served
-        if not plan.queue:
+        if plan.queue <= 1:
             elements = np.maximum(elements, neurons)
         adding = elements.sum((1, 3, 4))
         reading = words.sum((1, 3)) * groups

@@ -313,7 +313,7 @@ def test_ladders_take_several_timesteps_where_windows_are_small(
 
 
 @pytest.mark.parametrize(
-    ("timesteps", "window", "queue"), [(6, 120, 0), (6, 119, 16), (2, 39, 16), (1, 1, 0)]
+    ("timesteps", "window", "queue"), [(6, 120, 1), (6, 119, 16), (2, 39, 16), (1, 1, 0)]
 )
 def test_sums_wait_where_windows_are_small(timesteps: int, window: int, queue: int) -> None:
     neurons, options = silent(GROUPS), {"timesteps": timesteps, "lanes": 1}
@@ -360,6 +360,16 @@ class TestUnits:
         assert self.units(640, 4, 8, incoming="spikes") == 8
         assert self.units(640, 4, 8, outgoing="spikes") == 8
 
+    def test_one_for_each_lane_where_parameters_are_constants_and_no_sums_wait(self) -> None:
+        def units(channels: int, timesteps: int) -> int:
+            options: dict[str, Any] = {"lanes": 4, "timesteps": timesteps}
+            planned = plan_of((240,), dense(240, channels), silent(channels), **options)
+            return planned["layer"].units
+
+        assert units(channels=4, timesteps=1) == 4
+        assert units(channels=4, timesteps=2) == 1
+        assert units(channels=8, timesteps=1) == 1
+
     def test_logits_leave_before_there_are_others(self) -> None:
         def units(window: int) -> int:
             logits = Logits(np.zeros(4 * GROUPS, np.int64), 0)
@@ -372,7 +382,10 @@ class TestUnits:
 
     def test_as_chosen(self) -> None:
         for units in (1, 2, 4, 8):
-            assert self.units(40, 4, 8, units={"layer": units}) == units
+            assert self.units(80, 4, 8, units={"layer": units}) == units
+            options: dict[str, Any] = {"lanes": 8, "timesteps": 4, "units": {"layer": units}}
+            planned = plan_of((80,), dense(80), silent(GROUPS), **options)
+            assert planned["layer"].queue == 1, "a unit for each lane would be fast enough"
 
     def test_what_does_not_fit(self) -> None:
         with pytest.raises(
