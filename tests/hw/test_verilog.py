@@ -160,8 +160,8 @@ class TestGenerate:
             "events": 2,
             "groups": 3,
             "sends": "count",
-            "units": 2,
-            "steps_per_cycle": 3,
+            "units": 1,
+            "steps_per_cycle": 1,
             "folded": False,
             "buffers": [{"source": "conv", "rows": 4, "bits": 4 * 8 * 2}],
             "tap": {
