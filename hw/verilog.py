@@ -202,6 +202,7 @@ def _describe(layer: LayerPlan, network: Network) -> dict[str, Any]:
         "events": layer.events,
         "groups": layer.target.lane_groups,
         "sends": layer.sends,
+        "units": layer.units,
         "steps_per_cycle": layer.steps_per_cycle,
         "folded": layer.folded,
         "buffers": [

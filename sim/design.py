@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,6 +77,8 @@ class EngineInfo:
     sends : str
         Kind of the values that the layer passes on: a value of
         :class:`~spikeloom.hw.planning.streams.Sends`.
+    units : int
+        Neuron units, each of which serves ``lanes / units`` lanes, one after another.
     steps_per_cycle : int
         Timesteps that one strobe of the ``step`` tap shows; it divides T.
     folded : bool
@@ -94,6 +96,7 @@ class EngineInfo:
     events: int
     groups: int
     sends: str
+    units: int
     steps_per_cycle: int
     folded: bool
     taps: Taps | None
@@ -105,8 +108,17 @@ class EngineInfo:
 
     @property
     def steps_per_image(self) -> int:
-        """Records of the ``step`` tap for one image: one for each lane group and shown timestep."""
-        return self.positions * self.groups * self.shown_timesteps
+        """Records of the ``step`` tap for one image, each of all units at one shown timestep."""
+        return self.positions * self.at_work.groups * self.shown_timesteps
+
+    @property
+    def at_work(self) -> EngineInfo:
+        """The same with only those lanes that are served at the same time, in as many groups.
+
+        Values of the ``step`` tap come as from such a layer.
+        """
+        turns = self.lanes // self.units
+        return replace(self, lanes=self.units, groups=self.groups * turns)
 
     @property
     def shown_timesteps(self) -> int:
@@ -299,6 +311,8 @@ def _engine(entry: Any, debug: bool, where: str) -> EngineInfo:
         events=_get(entry, "events", int, where),
         groups=_get(entry, "groups", int, where),
         sends=_get(entry, "sends", str, where),
+        # Sidecars that are older than the field are of hardware with a unit for each lane.
+        units=_get(entry, "units" if "units" in entry else "lanes", int, where),
         steps_per_cycle=_get(entry, "steps_per_cycle", int, where),
         folded=_get(entry, "folded", bool, where),
         taps=taps,

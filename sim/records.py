@@ -85,7 +85,7 @@ class LayerRecords:
     def __init__(self, folder: Path, layer: EngineInfo) -> None:
         assert layer.taps is not None
         self.layer = layer
-        shown = layer.lanes * layer.steps_per_cycle
+        shown = layer.units * layer.steps_per_cycle
         self._potentials = [layer.taps.potential] * shown
         self._spikes = [layer.taps.spike] * shown
         self._values = [layer.taps.value] * layer.lanes
@@ -98,17 +98,17 @@ class LayerRecords:
         )
 
     def steps(self, which: slice) -> tuple[IntArray, IntArray]:
-        """Return spikes and potentials of some timesteps, each of shape (timesteps, lanes).
+        """Return spikes and potentials of some timesteps, each of shape (timesteps, units).
 
         The slice counts timesteps. Its ends must be multiples of ``steps_per_cycle``, the timesteps
         in one record.
         """
         first, last = which.start or 0, which.stop
-        each, lanes = self.layer.steps_per_cycle, self.layer.lanes
+        each, units = self.layer.steps_per_cycle, self.layer.units
         words = self._steps[first // each : None if last is None else last // each]
         spikes = unpack(words, self._spikes_at, self._spikes)
         potentials = unpack(words, 0, self._potentials)
-        return spikes.reshape(-1, lanes), potentials.reshape(-1, lanes)
+        return spikes.reshape(-1, units), potentials.reshape(-1, units)
 
     def sent(self, which: slice) -> IntArray:
         """Return some of the values that the layer passed on, shape (records, lanes)."""

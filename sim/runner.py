@@ -240,7 +240,7 @@ def _recorders(design: Design) -> str:
             (
                 "steps",
                 "step",
-                layer.lanes * layer.steps_per_cycle * (taps.potential.width + taps.spike.width),
+                layer.units * layer.steps_per_cycle * (taps.potential.width + taps.spike.width),
                 steps_file(name),
                 f"{{tap__{name}__spike, tap__{name}__potential}}",
             ),

@@ -138,15 +138,19 @@ class LayerScore:
             assert counts is not None, "only layers that fire are folded"
             values = {"counts": counts[None], "potentials": trace.potentials[-1:]}
             values["sent"] = counts[None]
-        shown = zip(values.items(), (spikes, potentials, sent), strict=True)
+        orders = (layer.at_work, layer.at_work, layer)
+        shown = zip(values.items(), orders, (spikes, potentials, sent), strict=True)
         self._compare(
             first,
-            {name: (len(x), in_hardware_order(layer, x), got) for (name, x), got in shown},
+            {
+                name: (order, len(x), in_hardware_order(order, x), got)
+                for (name, x), order, got in shown
+            },
         )
         if layer.sends == Sends.SPIKES:
             assert counts is not None, "logits are no spikes"
             sums = in_hardware_order(layer, counts[None])
-            self._compare(first, {"counts": (1, sums, self._sums(sent))})
+            self._compare(first, {"counts": (layer, 1, sums, self._sums(sent))})
 
     def counts(self, first: int, images: int) -> IntArray:
         """Return the hardware's spike counts of some images.
@@ -170,15 +174,17 @@ class LayerScore:
     def check_surplus(self, images: int) -> None:
         """Count the hardware's values after those of all ``images`` as surplus, which differ."""
         spikes, potentials, sent = self._shown(images, None)
-        nothing = np.zeros((0, self.layer.lanes), np.int64)
         layer = self.layer
+        work = layer.at_work
+        nothing = np.zeros((0, layer.lanes), np.int64)
+        none = np.zeros((0, work.lanes), np.int64)
         steps = layer.timesteps if layer.sends == Sends.SPIKES else 1
         self._compare(
             images,
             {
-                "counts" if layer.folded else "spikes": (layer.shown_timesteps, nothing, spikes),
-                "potentials": (layer.shown_timesteps, nothing, potentials),
-                "sent" if layer.folded else SENT[layer.sends]: (steps, nothing, sent),
+                "counts" if layer.folded else "spikes": (work, layer.shown_timesteps, none, spikes),
+                "potentials": (work, layer.shown_timesteps, none, potentials),
+                "sent" if layer.folded else SENT[layer.sends]: (layer, steps, nothing, sent),
             },
         )
 
@@ -199,33 +205,41 @@ class LayerScore:
         complete = len(sent) // steps
         return sent[: complete * steps].reshape(complete, steps, lanes).sum(axis=1)
 
-    def _compare(self, first: int, quantities: dict[str, tuple[int, IntArray, IntArray]]) -> None:
-        """Compare quantities, each given as (timesteps, expected records, the hardware's records).
+    def _compare(
+        self, first: int, quantities: dict[str, tuple[EngineInfo, int, IntArray, IntArray]]
+    ) -> None:
+        """Compare quantities, each given as (order, timesteps, expected records, hardware's).
 
-        ``first`` is the index of the image that the records begin with.
+        ``first`` is the index of the image that the records begin with, and an order is the layer
+        whose lanes a record has.
         """
         found = []
-        for quantity, (steps, expected, got) in quantities.items():
-            differs = differences(self.layer, steps, expected, got)
-            used = used_lanes(self.layer, steps, len(differs))
+        for quantity, (order, steps, expected, got) in quantities.items():
+            differs = differences(order, steps, expected, got)
+            used = used_lanes(order, steps, len(differs))
             tally = Tally(int(used.sum()), int(differs.sum()))
             self.tallies[quantity] = self.tallies.get(quantity, Tally()) + tally
             if tally.differing and self.divergence is None:
-                at = divmod(int(differs.argmax()), self.layer.lanes)
-                found.append(self._named(first, steps, quantity, at, expected, got))
+                at = divmod(int(differs.argmax()), order.lanes)
+                named = self._named(order, first, steps, quantity, at, expected, got)
+                found.append((self._place(named, order), named))
         if found:
             # If several values of one neuron differ, the first quantity wins: a wrong spike tells
             # more than a wrong potential.
-            self.divergence = min(found, key=self._place)
+            self.divergence = min(found, key=lambda one: one[0])[1]
 
-    def _place(self, divergence: Divergence) -> tuple[int, ...]:
+    def _place(self, divergence: Divergence, order: EngineInfo) -> tuple[int, ...]:
         """Return a key that sorts this layer's divergences by time."""
         channel, *position = divergence.neuron
+        lanes, units = self.layer.lanes, self.layer.units
+        # What is sent leaves after the last turn.
+        turn = (channel if order.lanes == units else lanes - 1) % lanes // units
         step = self.layer.timesteps if divergence.timestep is None else divergence.timestep
-        return (divergence.image, *position, channel // self.layer.lanes, step)
+        return (divergence.image, *position, channel // lanes, turn, step)
 
     def _named(
         self,
+        layer: EngineInfo,
         first: int,
         steps: int,
         quantity: str,
@@ -233,8 +247,8 @@ class LayerScore:
         expected: IntArray,
         got: IntArray,
     ) -> Divergence:
-        """Return the divergence of the value at ``at``, a record and a lane."""
-        layer, (record, lane) = self.layer, at
+        """Return the divergence of the value at ``at``, a record and a lane in a layer's order."""
+        record, lane = at
         rest, step = divmod(record, steps)
         rest, group = divmod(rest, layer.groups)
         image, position = divmod(rest, layer.positions)

@@ -39,13 +39,14 @@ def features(planned: Plan) -> tuple[float, ...]:
 
 def engine_features(layer: LayerPlan) -> tuple[float, float, float, float]:
     """Return an engine's part of :func:`features`: 1, and three numbers of bits."""
-    width = layer.ranges.accumulator.width + layer.ranges.potential.width
+    bits = layer.lanes * layer.ranges.accumulator.width
+    bits += layer.units * layer.ranges.potential.width
     words = sum(
         reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
         for reader in layer.readers
     )
     more = layer.lanes * (layer.events - 1) * layer.ranges.accumulator.width
-    return (1.0, float(layer.lanes * width), float(more), float(words))
+    return (1.0, float(bits), float(more), float(words))
 
 
 def luts(planned: Plan) -> int:

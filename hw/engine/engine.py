@@ -36,9 +36,11 @@ class Engine(wiring.Component):
     Attributes
     ----------
     SUMS_LATENCY : int
-        Where sums may wait for the neurons (``plan.queue``): clock cycles from storing the sums of
-        a window to handing them to the neurons, and from handing sums to the neurons to storing
-        others in their place.
+        Where sums wait for the neurons (``plan.queue``): clock cycles from storing the sums of a
+        window to showing them to the neurons.
+    SUMS_SPACE_LATENCY : int
+        Where the sums of several windows wait: clock cycles from the last in which the neurons need
+        sums to storing others in their place. A single place can be filled in this last cycle.
 
     Members
     -------
@@ -53,6 +55,7 @@ class Engine(wiring.Component):
     """
 
     SUMS_LATENCY = 1
+    SUMS_SPACE_LATENCY = 1
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
@@ -135,16 +138,22 @@ class Engine(wiring.Component):
         return gather
 
     def _connect_sums(self, m: Module, pes: PeArray, population: Population) -> Value:
-        """Connect the sums to the neurons, through a queue if one is planned.
+        """Connect the sums to the neurons, through a register or a queue as planned.
 
         Returns
         -------
         Value
-            Whether sums wait in the queue.
+            Whether sums wait there.
         """
         if not self.plan.queue:
             wiring.connect(m, pes.o, population.i)
             return Const(0)
+        if self.plan.queue == 1:
+            shown = population.i
+            m.d.comb += pes.o.ready.eq(~shown.valid | shown.ready)
+            with m.If(pes.o.ready):
+                m.d.sync += [shown.valid.eq(pes.o.valid), shown.payload.eq(pes.o.payload)]
+            return shown.valid
         m.submodules.sums = sums = fifo.SyncFIFO(
             width=pes.o.payload.shape().size, depth=self.plan.queue
         )

@@ -1,4 +1,4 @@
-"""A layer's neurons: M units, their parameters, and the layer's own timestep loop."""
+"""A layer's neurons: U units for M lanes, their parameters, and the layer's own timestep loop."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ SENT: dict[Sends, Callable[[NeuronUnit], Value]] = {
 def tap_signature(plan: LayerPlan) -> wiring.Signature:
     """Return the signature of one layer's debug signals.
 
-    ``step`` is high for one cycle per ``plan.steps_per_cycle`` timesteps of a group of M neurons.
-    In this cycle ``potential`` and ``spike`` hold the membrane potential after the soft reset and
-    the spike of each neuron: all lanes of one timestep before those of the next. ``sent`` is high
-    for one cycle per transfer that leaves the layer, and ``value`` is its payload.
+    ``step`` is high for one cycle per ``plan.steps_per_cycle`` timesteps of the neurons that the U
+    units serve at the same time. In this cycle ``potential`` and ``spike`` hold the membrane
+    potential after the soft reset and the spike of each of them: all units at one timestep before
+    those at the next. ``sent`` is high for one cycle per transfer that leaves the layer, and
+    ``value`` is its payload.
 
-    If the timesteps are folded, ``step`` is high once per group, after the last timestep, and
-    ``spike`` holds each neuron's count, in the width of counts.
+    If the timesteps are folded, ``step`` is high once for these neurons, after the last timestep,
+    and ``spike`` holds each neuron's count, in the width of counts.
     """
-    lanes = plan.lanes * plan.steps_per_cycle
+    shown = plan.units * plan.steps_per_cycle
     return wiring.Signature(
         {
             "step": Out(1),
-            "potential": Out(lanes * plan.ranges.potential.width),
-            "spike": Out(lanes * plan.neurons.shown_spike.width),
+            "potential": Out(shown * plan.ranges.potential.width),
+            "spike": Out(shown * plan.neurons.shown_spike.width),
             "sent": Out(1),
             "value": Out(plan.target.layout.size),
         }
@@ -54,16 +55,19 @@ class Population(wiring.Component):
     into fewer cycles. If the current comes from spikes, the sums serve one timestep each, and those
     of T timesteps follow one another.
 
+    There are U units. If these are fewer than the lanes, they serve the lowest U lanes first, then
+    the next. The results move down in the output register, where they come in at the top.
+
+    Sums are taken in the last cycle in which they are needed.
+
     Parameters
     ----------
     plan : LayerPlan
 
     Attributes
     ----------
-    INPUT_LATENCY : int
-        Clock cycles from taking sums to running the first timestep that they serve.
     OUTPUT_LATENCY : int
-        Clock cycles from running a timestep to offering what it sends.
+        Clock cycles from running the last timestep of a transfer to offering it.
 
     Members
     -------
@@ -79,7 +83,6 @@ class Population(wiring.Component):
         Whether a timestep waits because the last transfer is not taken.
     """
 
-    INPUT_LATENCY = 1
     OUTPUT_LATENCY = 1
 
     def __init__(self, plan: LayerPlan) -> None:
@@ -101,52 +104,73 @@ class Population(wiring.Component):
         kind = NeuronUnit.of(plan.neurons)
         lane_groups = plan.target.lane_groups
         step = Signal(range(plan.cycles))
+        # One bit is set, that of the lanes which the units serve: a wide choice by a number takes
+        # half as much logic again.
+        turn = Signal(plan.turns, init=1)
         group = Signal(range(lane_groups))
-        last_step = step == plan.cycles - 1
-        current = Signal(self.i.payload.shape())
-        loaded = Signal()
+        last_step, last_turn = step == plan.cycles - 1, turn[-1]
 
-        # A layer sends at every timestep or only at the last. A full output register holds the
-        # timestep back.
-        sends = Const(1) if plan.sends == Sends.SPIKES else last_step
-        enable = Signal()
+        # Units have a result at every timestep or only at the last. A full output register holds
+        # the timestep back.
+        results = Const(1) if plan.sends == Sends.SPIKES else last_step
+        ends = last_step & last_turn if plan.layer.constant else Const(1)
+        full, enable = Signal(), Signal()
         m.d.comb += [
-            self.blocked.eq(loaded & sends & self.o.valid & ~self.o.ready),
-            enable.eq(loaded & ~self.blocked),
-            self.i.ready.eq(~loaded | (enable & (last_step if plan.layer.constant else 1))),
-            self.busy.eq(loaded | self.o.valid),
+            full.eq(results & self.o.valid & ~self.o.ready),
+            self.blocked.eq(self.i.valid & full),
+            enable.eq(self.i.valid & ~full),
+            self.i.ready.eq(ends & ~full),
+            self.busy.eq(self.i.valid | self.o.valid),
         ]
         with m.If(enable):
             m.d.sync += step.eq(Mux(last_step, 0, step + 1))
             with m.If(last_step):
-                m.d.sync += group.eq(Mux(group == lane_groups - 1, 0, group + 1))
-        with m.If(self.i.ready):
-            m.d.sync += [loaded.eq(self.i.valid), current.eq(self.i.payload)]
-
+                m.d.sync += turn.eq(turn.rotate_left(1))
+                with m.If(last_turn):
+                    m.d.sync += group.eq(Mux(group == lane_groups - 1, 0, group + 1))
         parameters = self._parameters(
             m, kind, enable if kind.per_step else enable & last_step, platform
         )
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-        with m.If(enable & sends):
+        with m.If(enable & results & last_turn):
             m.d.sync += self.o.valid.eq(1)
-        units = []
-        for k in range(plan.lanes):
+        units, values = [], []
+        width = plan.target.values.width
+        for k in range(plan.units):
             m.submodules[f"unit{k}"] = unit = kind(plan.neurons)
             units.append(unit)
             m.d.comb += [
-                unit.current.eq(current[k]),
+                unit.current.eq(self._current(turn, k)),
                 unit.parameters.eq(parameters[k]),
                 unit.enable.eq(enable),
                 unit.first.eq(step == 0),
             ]
-            value = SENT[plan.sends](unit)
-            if (lane_groups - 1) * plan.lanes + k >= plan.target.channels:
-                value = Mux(group == lane_groups - 1, 0, value)
-            with m.If(enable & sends):
-                m.d.sync += self.o.payload[k].eq(value)
+            value = Signal(width, name=f"value{k}")
+            m.d.comb += value.eq(SENT[plan.sends](unit))
+            # Lanes past the last channel are 0, from some turn of the last lane group on.
+            used = plan.target.channels - (lane_groups - 1) * plan.lanes
+            unused_from = -(-max(used - k, 0) // plan.units)
+            if unused_from < plan.turns:
+                unused = (group == lane_groups - 1) & turn[unused_from:].any()
+                value = Mux(unused, 0, value)
+            values.append(value)
+        payload = self.o.payload.as_value()
+        with m.If(enable & results):
+            m.d.sync += payload.eq(Cat(payload[width * plan.units :], values))
         self._drive_tap(m, units, enable & last_step if plan.folded else enable)
         return m
+
+    def _current(self, turn: Signal, unit: int) -> Value:
+        """Return the sum that one of the units works on."""
+        sums, units = self.i.payload, self.plan.units
+        if len(turn) == 1:
+            return sums[unit]
+        chosen: Value = Const(0)
+        for k, works in enumerate(turn):
+            bits = Value.cast(sums[k * units + unit])
+            chosen = chosen | (bits & works.replicate(len(bits)))
+        return chosen
 
     def _parameters(
         self, m: Module, kind: type[NeuronUnit], advance: Value, platform: object
@@ -157,7 +181,7 @@ class Population(wiring.Component):
         """
         plan = self.plan
         steps = plan.cycles if kind.per_step else 1
-        layout = data.ArrayLayout(kind.cycle_layout(plan.neurons), plan.lanes)
+        layout = data.ArrayLayout(kind.cycle_layout(plan.neurons), plan.units)
         words = [layout.const(word).as_bits() for word in _parameter_words(plan, kind, steps)]
         if len(words) == 1:
             return data.View(layout, Const(words[0], layout.size))
@@ -169,7 +193,7 @@ class Population(wiring.Component):
         with m.If(advance):
             m.d.comb += next_word.eq(Mux(word == len(words) - 1, 0, word + 1))
         m.d.sync += word.eq(next_word)
-        # The first word is looked up during reset, so that it is there for the first timestep.
+        # The first word is looked up in the first cycle: no window has sums as early as that.
         return port.data
 
     def _drive_tap(self, m: Module, units: list[NeuronUnit], step: Value) -> None:
@@ -188,21 +212,26 @@ class Population(wiring.Component):
 
 
 def _parameter_words(plan: LayerPlan, kind: type[NeuronUnit], cycles: int) -> list[list[Any]]:
-    """Return the words of the memory of parameters: by lane group and cycle, each for M lanes."""
-    lane_groups, lanes = plan.target.lane_groups, plan.lanes
+    """Return the words of the memory of parameters, each for U units.
+
+    They come by lane group, turn and cycle.
+    """
+    lane_groups, turns, units = plan.target.lane_groups, plan.turns, plan.units
     stored = {}
     for name, values in kind.values(plan.neurons).items():
         table = values.reshape(plan.target.channels, -1)
         # Lanes past the last channel take the last channel's parameters: any that fit would do.
-        missing = lane_groups * lanes - len(table)
+        missing = plan.target.stored_channels - len(table)
         table = np.concatenate([table, np.repeat(table[-1:], missing, axis=0)])
-        stored[name] = table.reshape(lane_groups, lanes, cycles, -1)
+        stored[name] = table.reshape(lane_groups * turns, units, cycles, -1)
     parallel = plan.steps_per_cycle if kind.per_step else 1
 
-    def of_lane(g: int, k: int, t: int) -> Any:
+    def of_unit(g: int, k: int, t: int) -> Any:
         steps = [{name: int(v[g, k, t, s]) for name, v in stored.items()} for s in range(parallel)]
         return steps if parallel > 1 else steps[0]
 
     return [
-        [of_lane(g, k, t) for k in range(lanes)] for g in range(lane_groups) for t in range(cycles)
+        [of_unit(g, k, t) for k in range(units)]
+        for g in range(lane_groups * turns)
+        for t in range(cycles)
     ]

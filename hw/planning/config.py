@@ -10,7 +10,7 @@ from spikeloom.hw.options import MOST_WORD_VALUES, SLOTS, MemoryMode, TimeMode
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 
-#: Largest number of lanes, of events and of the budget.
+#: Largest number of lanes, of events, of units and of the budget.
 _MOST = 1 << 16
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -32,6 +32,11 @@ class HardwareConfig:
         where a word holds as many. With eight, reading ahead keeps it busy if one value in eight is
         not zero; fewer take less logic and narrower memories. Layers that are not named have the
         default.
+    units : int, mapping of layer name to int, or None
+        U, the number of neuron units of a layer's engine. It divides M: each unit serves M / U
+        lanes, one after another. Layers that are not named, and all layers if None, have as few as
+        are fast enough. Neurons that take or send spikes, timestep by timestep, have one for each
+        lane.
     budget : int
         Number of processing elements (the sum of M times E over all layers) that the planner may
         hand out. Every layer gets at least E, whatever the budget.
@@ -61,6 +66,7 @@ class HardwareConfig:
     lanes: int | Mapping[str, int] | None = None
     events: int | Mapping[str, int] | None = None
     slots: int | Mapping[str, int] = SLOTS
+    units: int | Mapping[str, int] | None = None
     budget: int = 64
     time: str = TimeMode.AUTO
     debug: bool = False
@@ -69,7 +75,8 @@ class HardwareConfig:
     memories: str = MemoryMode.AUTO
 
     def __post_init__(self) -> None:
-        for what, most in (("lanes", _MOST), ("events", _MOST), ("slots", MOST_WORD_VALUES)):
+        mosts = {"lanes": _MOST, "events": _MOST, "slots": MOST_WORD_VALUES, "units": _MOST}
+        for what, most in mosts.items():
             choice = getattr(self, what)
             numbers = choice.values() if isinstance(choice, Mapping) else [choice]
             for number in numbers:
@@ -86,7 +93,7 @@ class HardwareConfig:
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 
     def chosen(self, what: str, network: Network) -> dict[str, int]:
-        """Return the user's choice of ``"lanes"``, ``"events"`` or ``"slots"`` by layer.
+        """Return the user's choice of ``"lanes"``, ``"events"``, ``"slots"`` or ``"units"`` by layer.
 
         Layers that it does not cover are left out.
 

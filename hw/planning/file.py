@@ -21,8 +21,9 @@ FORMAT, VERSION = "spikeloom-plan", 1
 #: Bytes that a plan file has at most.
 _LARGEST = 1 << 22
 _WHAT = "plan file"
-#: Fields of a layer's entry.
+#: Fields of a layer's entry, and those that may be missing: the planner then chooses.
 _CHOICES = ("lanes", "events", "slots")
+_OPTIONAL = ("units",)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class PlanFile:
     digest : str
         Digest of that network.
     config : HardwareConfig
-        Lanes, events and slots of every layer by name, and the time mode.
+        Lanes, events and slots of every layer by name, units of some layers or none, and the time
+        mode.
     about : mapping of str to Any
         How it was found, as JSON values: not read by any command.
     """
@@ -59,13 +61,15 @@ class PlanFile:
     def content(self) -> dict[str, Any]:
         """Return the content as JSON values."""
         choices = {name: _by_layer(getattr(self.config, name), name) for name in _CHOICES}
+        if self.config.units is not None:
+            choices["units"] = _by_layer(self.config.units, "units")
         return {
             "format": FORMAT,
             "version": VERSION,
             "network": {"name": self.network, "digest": self.digest},
             "time": str(self.config.time),
             "layers": {
-                layer: {name: choices[name][layer] for name in _CHOICES}
+                layer: {name: chosen[layer] for name, chosen in choices.items() if layer in chosen}
                 for layer in choices["lanes"]
             },
             "about": dict(self.about),
@@ -90,18 +94,19 @@ class PlanFile:
         require_version(content, path, _WHAT, FORMAT, VERSION)
         network = require_field(content, "network", dict, str(path), cure)
         layers = require_field(content, "layers", dict, str(path), cure)
-        choices: dict[str, dict[str, int]] = {name: {} for name in _CHOICES}
+        choices: dict[str, dict[str, int]] = {name: {} for name in _CHOICES + _OPTIONAL}
         for layer, entry in layers.items():
             where = f"{path}, layer {layer!r}"
             if not isinstance(entry, dict):
                 raise FileFormatError(f"{where} must be an object, not {entry!r}: {cure}")
-            for name in _CHOICES:
+            for name in (*_CHOICES, *(name for name in _OPTIONAL if name in entry)):
                 choices[name][layer] = require_field(entry, name, int, where, cure)
         try:
             config = HardwareConfig(
                 choices["lanes"],
                 choices["events"],
                 choices["slots"],
+                choices["units"] or None,
                 time=require_field(content, "time", str, str(path), cure),
             )
         except ConfigError as error:

@@ -56,6 +56,12 @@ class LayerPlan:
         The meaning of the values in this stream.
     steps_per_cycle : int
         Number of timesteps that a neuron runs in one clock cycle; it divides T.
+    units : int
+        U, the number of neuron units; it divides M. If it is smaller, each unit serves several
+        lanes, one after another: all timesteps of one before those of the next.
+    window_cycles : float
+        Estimated clock cycles between the sums of two windows. Units that take longer keep the
+        elements waiting.
     folded : bool
         Whether the T timesteps under constant current are folded into one division, which takes a
         logarithmic number of cycles. Neurons then yield only their last potential and their count.
@@ -67,6 +73,8 @@ class LayerPlan:
     target: StreamPlan
     sends: Sends
     steps_per_cycle: int
+    units: int
+    window_cycles: float
     folded: bool = False
 
     @property
@@ -109,10 +117,34 @@ class LayerPlan:
         return self.layer.timesteps // self.steps_per_cycle
 
     @property
+    def turns(self) -> int:
+        """Number of lanes that each neuron unit serves, one after another."""
+        return self.lanes // self.units
+
+    @property
+    def served(self) -> int:
+        """Number of clock cycles for which the units need the sums of one window."""
+        return self.turns * self.cycles if self.layer.constant else 1
+
+    @property
+    def shareable(self) -> bool:
+        """Whether a unit can serve several lanes.
+
+        The current must not change, since the state of a neuron stays in its unit until the last
+        timestep, and lanes must not send their spikes together, one timestep after another.
+        """
+        return self.layer.constant and self.sends != Sends.SPIKES
+
+    @property
     def queue(self) -> int:
-        """Number of windows whose sums may wait for the neurons; 0 if these are fast enough."""
-        slow = self.layer.constant and self.cycles > _window_cycles(self.layer, self.events)
-        return _SUMS_WAITING if slow else 0
+        """Number of windows whose sums may wait for the neurons, or are at work there.
+
+        0 if neurons need the sums for one cycle only, and 1 if they are fast enough, or would be
+        with a unit for each lane.
+        """
+        if self.served == 1:
+            return 0
+        return _SUMS_WAITING if self.cycles > self.window_cycles else 1
 
     @property
     def stores(self) -> tuple[WeightStore, ...]:
@@ -182,12 +214,13 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
     UnsupportedError
         If the network has a structure that the hardware cannot run.
     ConfigError
-        If lanes or events do not fit a layer.
+        If lanes, events or units do not fit a layer.
     """
     config = config or HardwareConfig()
     lanes = config.chosen("lanes", network)
     events = config.chosen("events", network)
     slots = config.chosen("slots", network)
+    units = config.chosen("units", network)
     _balance(network, lanes, events, config.budget)
     inputs = input_stream(network)
     streams, layers = {INPUT: inputs}, []
@@ -195,7 +228,9 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
         name = layer.name
         chosen = lanes[name], events.get(name, 1), slots.get(name, SLOTS)
         try:
-            planned = layer_plan(network, layer, streams, *chosen, config.time)
+            planned = layer_plan(
+                network, layer, streams, *chosen, config.time, units.get(name)
+            )
         except (ConfigError, UnsupportedError) as error:
             raise type(error)(f"layer {name!r}: {error}") from None
         streams[name] = planned.target
@@ -218,6 +253,7 @@ def layer_plan(
     events: int,
     slots: int,
     time: str,
+    units: int | None = None,
 ) -> LayerPlan:
     """Return the plan of one layer, whose buffers hold the rows that one line of windows needs.
 
@@ -231,15 +267,18 @@ def layer_plan(
         M, E, and the values of a word for each of the E event generators.
     time : str
         One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+    units : int, optional
+        U; by default the fewest that are fast enough.
 
     Raises
     ------
     UnsupportedError
         If the hardware cannot run the layer.
     ConfigError
-        If lanes or events do not fit it.
+        If lanes, events or units do not fit it.
     """
-    return _timed(_layer(network, layer, streams, lanes, events, slots), time)
+    planned = _timed(_layer(network, layer, streams, lanes, events, slots), time)
+    return _shared(planned, units)
 
 
 def _layer(
@@ -271,7 +310,21 @@ def _layer(
         reader = connection_plan(network, layer, connection, source, target, events, slots)
         readers.append(replace(reader, first=first))
         first += target.lane_groups * reader.windows.kernel[0] * reader.windows.span
-    return LayerPlan(layer, ranges, tuple(readers), target, sends, steps_per_cycle=1)
+    # A window takes as long as its events, and a whole image as long as its pixels.
+    values = sum(connection.synapses.weight[0].size for connection in layer.connections)
+    windows = height * width * target.lane_groups
+    return LayerPlan(
+        layer,
+        ranges,
+        tuple(readers),
+        target,
+        sends,
+        steps_per_cycle=1,
+        units=lanes,
+        window_cycles=max(
+            values / events / _VALUES_PER_CYCLE, streams[INPUT].transfers / windows
+        ),
+    )
 
 
 def _sends(network: Network, layer: Layer) -> Sends:
@@ -289,7 +342,7 @@ def _timed(planned: LayerPlan, time: str) -> LayerPlan:
     can, or fold all of them into a division, which takes a logarithmic number of cycles.
     """
     layer, unit = planned.layer, NeuronUnit.of(planned.neurons)
-    available = _window_cycles(layer, planned.events)
+    available = planned.window_cycles
     steps = 1
     for candidate in range(1, layer.timesteps + 1):
         if layer.timesteps % candidate == 0 and candidate <= unit.most_steps:
@@ -304,13 +357,39 @@ def _timed(planned: LayerPlan, time: str) -> LayerPlan:
     return replace(planned, folded=time == TimeMode.FOLD or worth)
 
 
-def _window_cycles(layer: Layer, events: int) -> float:
-    """Return the estimated clock cycles that the elements take to add up an average window.
+def _shared(planned: LayerPlan, units: int | None) -> LayerPlan:
+    """Return a layer's plan with a number of neuron units, by default the fewest fast enough.
 
-    Neurons that take longer keep the elements waiting.
+    A unit for each lane is the better choice where neurons need one cycle and their parameters are
+    constants: then no sums have to wait. Logits leave one by one, and only then are there new ones.
     """
-    values = sum(connection.synapses.weight[0].size for connection in layer.connections)
-    return values / events / _VALUES_PER_CYCLE
+    lanes = planned.lanes
+    fitting = [n for n in range(1, lanes + 1) if lanes % n == 0] if planned.shareable else [lanes]
+    if units is not None:
+        if units not in fitting:
+            raise ConfigError(
+                f"units = {units} must be {_either(fitting)}: "
+                + (
+                    f"they divide its {lanes} lanes"
+                    if planned.shareable
+                    else "each lane keeps its own, since its neurons work in spikes"
+                )
+            )
+        return replace(planned, units=units)
+    if planned.served == 1 and planned.target.lane_groups == 1:
+        return planned
+    leaving = lanes if planned.sends == Sends.LOGITS else 0
+    for number in fitting:
+        shared = replace(planned, units=number)
+        if shared.served + leaving <= planned.window_cycles:
+            return shared
+    return planned
+
+
+def _either(numbers: list[int]) -> str:
+    """Return numbers in words, such as "1, 2 or 4"."""
+    *most, last = map(str, numbers)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, ...]:

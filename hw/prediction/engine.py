@@ -94,9 +94,14 @@ class EngineClock:
         self.starved = [0] * images
         self._images = images
         self._queue = plan.queue
-        #: Clock cycles of all timesteps, and how many of them the sums of one window serve.
+        #: Clock cycles of all timesteps of a neuron; how often the sums of one window yield
+        #: something to send, the cycles before each of it, and those from the first of the units'
+        #: turns to the last.
         self._steps = plan.cycles
-        self._served = plan.cycles if plan.layer.constant else 1
+        whole = plan.shareable
+        self._rounds = plan.cycles if plan.layer.constant and not whole else 1
+        self._round = plan.cycles if whole else 1
+        self._turns = plan.served - plan.cycles if whole else 0
         self._line = 0
         self._consumed = [0] * len(buffers)
         self._cells = [x.image(0) for x in words]
@@ -112,12 +117,12 @@ class EngineClock:
         self._open = 0
         self._stages = stages(plan)
         self._stalls = [(0, 0)] * (self._stages + 1)
-        #: Cycles in which the last sums left the queue of sums, if there is one.
+        #: Cycles in which the last sums left each place where sums wait, and the place of the next.
         self._leaves = [_LONG_AGO] * self._queue
-        self._sums = 0
-        #: First cycle in which the neurons take the next sums; their timestep, and the cycle in
-        #: which their last transfer is taken.
-        self._ready = 0
+        self._place = 0
+        #: Last cycle in which the neurons were at work; their timestep, and the cycle in which
+        #: their last transfer is taken.
+        self._worked = _LONG_AGO
         self._step = 0
         self._sent = _LONG_AGO
         #: Spans of cycles in which events are taken, and in which neurons wait, with the image.
@@ -312,29 +317,32 @@ class EngineClock:
         summed = self._later(end)
         self._open = end + 1
         if self._queue:
-            slot = self._sums % self._queue
-            taken = max(summed, self._leaves[slot] + Engine.SUMS_LATENCY)
-            start = max(taken + Engine.SUMS_LATENCY, self._ready)
-            self._leaves[slot] = start
-            self._sums += 1
+            space = Engine.SUMS_SPACE_LATENCY if self._queue > 1 else 0
+            taken = max(summed, self._leaves[self._place] + space)
+            ready = taken + Engine.SUMS_LATENCY
         else:
-            start = taken = max(summed, self._ready)
-        self._stalls = [*self._stalls[1:], (summed, taken)]
+            ready = summed
         every = self.plan.sends == Sends.SPIKES
-        # The first timestep follows the taking of the sums, the others one another.
-        start += Population.INPUT_LATENCY - 1
-        for _ in range(self._served):
-            start += 1
-            self._step = (self._step + 1) % self._steps
+        # The first timestep begins as soon as the sums are there; others follow one another.
+        start = max(ready, self._worked + 1) - 1
+        for _ in range(self._rounds):
+            start += self._round
+            self._step = (self._step + self._round) % self._steps
             if every or not self._step:
                 if self._sent > start:
                     self._waits.append((start, self._sent, image))
                     start = self._sent
-                taken = offered = start + Population.OUTPUT_LATENCY
+                start += self._turns
+                self._sent = offered = start + Population.OUTPUT_LATENCY
                 for sink in self.sinks:
-                    taken = max(taken, sink.take(offered))
-                self._sent = taken
-        self._ready = start
+                    self._sent = max(self._sent, sink.take(offered))
+        if self._queue:
+            self._leaves[self._place] = start
+            self._place = (self._place + 1) % self._queue
+        else:
+            taken = start
+        self._stalls = [*self._stalls[1:], (summed, taken)]
+        self._worked = start
         self._active = max(self._active, start, self._sent)
 
 

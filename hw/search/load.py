@@ -51,7 +51,7 @@ class Load:
         # Without shares, all lane groups read the same words.
         key = (
             plan.events,
-            plan.cycles,
+            plan.served,
             plan.queue,
             plan.lanes if shared else 0,
             *((r.windows.buffer.stream.lanes, r.windows.buffer.chunks) for r in plan.readers),
@@ -70,8 +70,8 @@ class Load:
         words: IntArray = np.sum([_words(*one) for one in read], 0)
         # By image, step, line, column, lane group.
         elements = np.maximum(np.max(events, -1), 1)
-        neurons = plan.cycles if plan.layer.constant else 1
-        if not plan.queue:
+        neurons = plan.served
+        if plan.queue <= 1:
             elements = np.maximum(elements, neurons)
         adding = elements.sum((1, 3, 4))
         reading = words.sum((1, 3)) * groups

@@ -40,12 +40,12 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
         yield from [queue] * layer.events
     for reader in layer.readers:
         yield from _reader_memories(reader)
-    if layer.queue:
+    if layer.queue > 1:
         yield layer.queue, layer.lanes * layer.ranges.accumulator.width
     kind = NeuronUnit.of(layer.neurons)
-    words = layer.target.lane_groups * (layer.cycles if kind.per_step else 1)
+    words = layer.target.lane_groups * layer.turns * (layer.cycles if kind.per_step else 1)
     if words > 1:
-        yield words, layer.lanes * kind.cycle_layout(layer.neurons).size
+        yield words, layer.units * kind.cycle_layout(layer.neurons).size
 
 
 def _reader_memories(reader: ConnectionPlan) -> Iterator[Memory]:

@@ -31,6 +31,8 @@ class HardwareOptions:
         M and E: a number, or numbers by layer.
     slots : int
         Values that each of the E event generators searches in one clock cycle.
+    units : str or None
+        U, the neuron units: a number, or numbers by layer.
     time : str
         One of the values of :class:`~spikeloom.hw.options.TimeMode`.
     plan : path, optional
@@ -40,6 +42,7 @@ class HardwareOptions:
     lanes: str | None = None
     events: str | None = None
     slots: int = SLOTS
+    units: str | None = None
     time: str = TimeMode.AUTO.value
     plan: Path | None = None
 
@@ -60,14 +63,15 @@ class HardwareOptions:
         if self.plan is not None:
             if replace(self, plan=None) != HardwareOptions():
                 raise ConfigError(
-                    "--plan has the choices for every layer: leave out --lanes, --events, --slots "
-                    "and --time"
+                    "--plan has the choices for every layer: leave out --lanes, --events, "
+                    "--slots, --units and --time"
                 )
             return PlanFile.load(self.plan).for_network(network, debug=debug, counters=counters)
         return HardwareConfig(
             lanes=None if self.lanes is None else parse_per_layer(self.lanes, "lanes"),
             events=None if self.events is None else parse_per_layer(self.events, "events"),
             slots=self.slots,
+            units=None if self.units is None else parse_per_layer(self.units, "units"),
             time=self.time,
             debug=debug,
             counters=counters,
@@ -75,7 +79,7 @@ class HardwareOptions:
 
 
 def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--plan``, ``--lanes``, ``--events``, ``--slots`` and ``--time``, as ``hardware``."""
+    """Add ``--plan`` and the options of :class:`HardwareOptions`, all together as ``hardware``."""
 
     @click.option(
         "--plan",
@@ -107,6 +111,13 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "fewer take less logic and memory, and perhaps more cycles.",
     )
     @click.option(
+        "--units",
+        metavar="U",
+        help="Neuron units of a layer, each of which serves as many of its lanes, one after "
+        "another: a number, or numbers by layer. Layers that are not named have as few as are "
+        "fast enough.",
+    )
+    @click.option(
         "--time",
         type=click.Choice([mode.value for mode in TimeMode]),
         default=TimeMode.AUTO.value,
@@ -121,11 +132,12 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         lanes: str | None,
         events: str | None,
         slots: int,
+        units: str | None,
         time: str,
         plan_file: Path | None,
         **options: Any,
     ) -> Any:
-        hardware = HardwareOptions(lanes, events, slots, time, plan_file)
+        hardware = HardwareOptions(lanes, events, slots, units, time, plan_file)
         return function(*arguments, hardware=hardware, **options)
 
     return chosen
@@ -140,6 +152,7 @@ def hardware_table(sidecar: dict[str, Any]) -> Table:
         "#T",
         "#lanes M",
         "#events E",
+        "#units U",
         "#groups",
         "#v bits",
         "sends",
@@ -151,7 +164,7 @@ def hardware_table(sidecar: dict[str, Any]) -> Table:
             layer["name"],
             shape_text(layer["shape"]),
             layer["neuron"],
-            *(str(layer[key]) for key in ("timesteps", "lanes", "events", "groups")),
+            *(str(layer[key]) for key in ("timesteps", "lanes", "events", "units", "groups")),
             str(layer["tap"]["potential"]["width"]),
             layer["sends"],
             _time_text(layer),

@@ -16,6 +16,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import Phase, given, seed, settings
+from support.hw.components import with_units
 from support.hw.pysim import differing, simulate
 from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 
@@ -72,6 +73,11 @@ class Case:
             if layer.layer.neuron.fires and not read[layer.layer.name]:
                 yield "unread"
             yield f"{kind} folded" if layer.folded else f"{kind} in a loop"
+            if layer.turns > 1:
+                yield f"{kind} shared"
+                yield "folded and shared" if layer.folded else "in a loop and shared"
+            if layer.queue:
+                yield "queue"
             yield f"{min(len(layer.readers), 2)} connections"
             for reader in layer.readers:
                 connection = reader.connection
@@ -115,7 +121,7 @@ def pool_features(reader: ConnectionPlan) -> Iterator[str]:
 
 @st.composite
 def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
-    """Lanes and events that fit."""
+    """Lanes, events and units that fit."""
     lanes: dict[str, int] = {}
     events: dict[str, int] = {}
     stored = {INPUT: network.input.shape[0]}
@@ -130,7 +136,8 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
         events[name] = draw(st.sampled_from(fitting))
     time = draw(st.sampled_from(TimeMode))
     slots = draw(st.sampled_from((1, 2, 8, 64)))
-    return HardwareConfig(lanes, events, slots, time=time, debug=True, counters=True)
+    config = HardwareConfig(lanes, events, slots, time=time, debug=True, counters=True)
+    return with_units(network, config, lambda fitting: draw(st.sampled_from(fitting)))
 
 
 @functools.cache
@@ -194,6 +201,8 @@ def expected_features() -> set[str]:
         *(f"{kind} by {t}" for kind, sent in senders.items() for t in TRANSPORTS if t in sent),
         *(f"{kind} in a loop" for kind in kinds),
         *(f"{kind} folded" for kind in foldable),
+        *(f"{kind} shared" for kind in kinds),
+        *("folded and shared", "in a loop and shared", "queue"),
         *(f"{kind} pool" for kind in Pool.kinds),
         *("overlapping pool", "padded pool", "pool beyond the source"),
         *("sliding pool in lane groups", "sliding pool of signed values"),

@@ -103,7 +103,7 @@ class TestGenerate:
         expected = ports(plain().verilog, "spikeloom_accelerator")
         for layer in debugged().sidecar["layers"]:
             name, lanes, tap = layer["name"], layer["lanes"], layer["tap"]
-            shown = lanes * layer["steps_per_cycle"]
+            shown = layer["units"] * layer["steps_per_cycle"]
             expected |= {
                 f"tap__{name}__step": ("output", 1),
                 f"tap__{name}__sent": ("output", 1),
@@ -160,7 +160,8 @@ class TestGenerate:
             "events": 2,
             "groups": 3,
             "sends": "count",
-            "steps_per_cycle": 3,
+            "units": 1,
+            "steps_per_cycle": 1,
             "folded": False,
             "buffers": [{"source": "conv", "rows": 4, "bits": 4 * 8 * 2}],
             "tap": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -30,16 +32,19 @@ def engine(
     shape: tuple[int, ...] = (3, 2, 2),
     timesteps: int = 2,
     folded: bool = False,
+    lanes: int = 2,
+    units: int = 2,
 ) -> EngineInfo:
     return EngineInfo(
         name="layer",
         neuron="if",
         shape=shape,
         timesteps=timesteps,
-        lanes=2,
+        lanes=lanes,
         events=1,
-        groups=-(-shape[0] // 2),
+        groups=-(-shape[0] // lanes),
         sends=sends,
+        units=units,
         steps_per_cycle=1,
         folded=folded,
         taps=None,
@@ -67,8 +72,9 @@ class Shown(LayerRecords):
         trace = expected.trace["layer"]
         self.layer = layer
         counts, last = trace.spikes.sum(0)[None], trace.potentials[-1:]
-        self.spikes = in_hardware_order(layer, counts if layer.folded else trace.spikes)
-        self.potentials = in_hardware_order(layer, last if layer.folded else trace.potentials)
+        work = layer.at_work
+        self.spikes = in_hardware_order(work, counts if layer.folded else trace.spikes)
+        self.potentials = in_hardware_order(work, last if layer.folded else trace.potentials)
         self.passed_on = in_hardware_order(
             layer,
             {
@@ -119,6 +125,62 @@ def test_hardware_order_is_the_specified_one() -> None:
         at = record(layer, image, y, x, group, t)
         assert records[at, lane] == values[t, image, group * 2 + lane, y, x]
     assert not records.reshape(-1, 3, 4, 2)[:, 2, :, 1].any(), "the unused lane is 0"
+
+
+class TestUnitsThatServeSeveralLanes:
+    layer = engine(shape=(7, 1, 2), timesteps=3, lanes=4, units=2)
+    #: Records of the ``step`` tap: image, column, lane group, turn, timestep.
+    order = list(itertools.product(range(IMAGES), range(2), range(2), range(2), range(3)))
+
+    def test_order_is_the_specified_one(self) -> None:
+        values = torch.arange(3 * IMAGES * 7 * 2).reshape(3, IMAGES, 7, 1, 2)
+        records = in_hardware_order(self.layer.at_work, values)
+        assert len(records) == len(self.order) == IMAGES * self.layer.steps_per_image
+        for at, (image, x, group, turn, t) in enumerate(self.order):
+            channels = [group * 4 + turn * 2, group * 4 + turn * 2 + 1]
+            wanted = [int(values[t, image, c, 0, x]) if c < 7 else 0 for c in channels]
+            assert records[at].tolist() == wanted
+
+    @pytest.mark.parametrize("folded", [False, True])
+    def test_all_values_are_compared(self, folded: bool) -> None:
+        layer = dataclasses.replace(self.layer, folded=folded)
+        score = scored(layer)
+        assert {tally.compared for name, tally in score.tallies.items() if name != "counts"} <= {
+            IMAGES * 14 * (1 if folded else 3)
+        }
+        assert score.tallies["counts"] == Tally(IMAGES * 14, 0)
+        assert score.divergence is None
+
+    def test_the_first_difference_is_that_of_the_first_turn(self) -> None:
+        def tamper(shown: Shown) -> None:
+            shown.potentials[self.order.index((1, 0, 1, 0, 2)), 1] = 1000
+            shown.spikes[self.order.index((1, 0, 1, 1, 0)), 0] = 7
+            shown.passed_on[(1 * 2 + 0) * 2 + 1, 0] = 9
+
+        divergence = scored(self.layer, tamper).divergence
+        assert divergence is not None
+        assert (divergence.image, divergence.quantity) == (1, "potentials")
+        assert (divergence.neuron, divergence.timestep) == ((5, 0, 0), 2)
+
+    def test_an_unused_lane_is_ignored(self) -> None:
+        def tamper(shown: Shown) -> None:
+            shown.potentials[self.order.index((0, 0, 1, 1, 0)), 1] = 1000
+
+        assert scored(self.layer, tamper).divergence is None
+
+    def test_missing_and_surplus(self) -> None:
+        def short(shown: Shown) -> None:
+            shown.spikes, shown.potentials = shown.spikes[:-4], shown.potentials[:-4]
+
+        score = scored(self.layer, short)
+        # The last turn serves one channel, and the one before it two: three timesteps and one.
+        assert score.tallies["spikes"] == Tally(IMAGES * 42, 3 + 2)
+
+        def long(shown: Shown) -> None:
+            shown.spikes = np.concatenate([shown.spikes, shown.spikes[:1]])
+            shown.potentials = np.concatenate([shown.potentials, shown.potentials[:1]])
+
+        assert scored(self.layer, long).tallies["spikes"] == Tally(IMAGES * 42 + 2, 2)
 
 
 @pytest.mark.parametrize("sends", ["count", "spikes", "logits"])

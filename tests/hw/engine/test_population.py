@@ -16,6 +16,8 @@ from spikeloom.hw.planning import LayerPlan
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Signed
 
 POSITIONS = 3
+#: First cycle with sums: elements have none before.
+EARLIEST = 1
 
 
 def neurons(kind: str, channels: int, timesteps: int) -> Neuron:
@@ -51,6 +53,7 @@ class Case:
         seed: int = 0,
         together: bool = False,
         folded: bool = False,
+        units: int | None = None,
     ) -> None:
         incoming, _, outgoing = way.partition(" to ")
         planned: LayerPlan = plan_of(
@@ -63,7 +66,10 @@ class Case:
             lanes=lanes,
         )["layer"]
         self.plan = dataclasses.replace(
-            planned, steps_per_cycle=timesteps if together else 1, folded=folded
+            planned,
+            steps_per_cycle=timesteps if together else 1,
+            folded=folded,
+            units=units or lanes,
         )
         plan, rng = self.plan, random.Random(seed)
         assert plan.sends == (outgoing or "logits")
@@ -87,6 +93,7 @@ class Case:
         used = [c for c in mine if c < plan.target.channels]
         state: dict[int, Any] = dict.fromkeys(used)
         counts = dict.fromkeys(used, 0)
+        steps = []
         for t, lanes in enumerate(currents):
             spikes = {}
             for lane, c in enumerate(used):
@@ -94,12 +101,16 @@ class Case:
                 counts[c] += spikes[c]
             potentials = {c: after[0] for c, after in state.items()}
             if not plan.folded:
-                self.steps.append((list(potentials.values()), list(spikes.values())))
+                steps.append((list(potentials.values()), list(spikes.values())))
             elif t == len(currents) - 1:
-                self.steps.append((list(potentials.values()), list(counts.values())))
+                steps.append((list(potentials.values()), list(counts.values())))
             sent = {"spikes": spikes, "count": counts, "logits": potentials}[plan.sends]
             if plan.sends == "spikes" or t == len(currents) - 1:
                 self.sent.append([sent.get(c, 0) for c in mine])
+        # Units serve some lanes through all timesteps before they serve the next.
+        for first in range(0, plan.lanes, plan.units):
+            some = slice(first, first + plan.units)
+            self.steps += [(potentials[some], spikes[some]) for potentials, spikes in steps]
 
 
 WAYS = [
@@ -144,11 +155,38 @@ def test_folded(kind: str, channels: int, lanes: int, timesteps: int, stall: flo
     compare(Case(kind, "count to count", channels, lanes, timesteps, folded=True), stall)
 
 
+@pytest.mark.parametrize(
+    ("kind", "folded", "together"),
+    [
+        *((kind, False, False) for kind in ("if", "signed", "ladder", "logits")),
+        *((kind, True, False) for kind in FOLDED),
+        ("ladder", False, True),
+    ],
+)
+@pytest.mark.parametrize(
+    ("channels", "lanes", "units", "timesteps"),
+    [(2, 2, 1, 3), (4, 4, 2, 1), (9, 6, 2, 3), (5, 4, 1, 4), (8, 8, 1, 2)],
+)
+@pytest.mark.parametrize("stall", STALLS)
+def test_units_that_serve_several_lanes(
+    kind: str,
+    folded: bool,
+    together: bool,
+    channels: int,
+    lanes: int,
+    units: int,
+    timesteps: int,
+    stall: float,
+) -> None:
+    way = "count" if kind == "logits" else "count to count"
+    compare(Case(kind, way, channels, lanes, timesteps, 0, together, folded, units), stall)
+
+
 def compare(case: Case, stall: float) -> None:
     plan = case.plan
     dut = Population(plan)
     bench = Bench(dut, seed=len(case.sums))
-    bench.put(dut.i, case.sums, stall)
+    bench.put(dut.i, case.sums, stall, EARLIEST)
     seen = bench.get(dut.o, len(case.sent), stall)
     cycles = bench.watch(
         dut.tap.step,
@@ -165,9 +203,9 @@ def compare(case: Case, stall: float) -> None:
     for index, name in ((1, "potential"), (2, "spike")):
         values = plan.neurons.shown_spike if name == "spike" else plan.ranges.potential
         shown = [c[index] for c in strobed]
-        together = plan.lanes * plan.steps_per_cycle
+        together = plan.units * plan.steps_per_cycle
         steps = unpack(shown, together, values.width, values.signed)
-        words = steps.reshape(-1, plan.lanes).tolist()
+        words = steps.reshape(-1, plan.units).tolist()
         wanted = [step[index - 1] for step in case.steps]
         # Lanes past the last channel show anything.
         assert [w[: len(v)] for w, v in zip(words, wanted, strict=True)] == wanted
@@ -183,7 +221,7 @@ def test_a_timestep_in_every_cycle(kind: str, way: str) -> None:
     case = Case(kind, way, channels=4, lanes=2, timesteps=3)
     dut = Population(case.plan)
     bench = Bench(dut)
-    bench.put(dut.i, case.sums)
+    bench.put(dut.i, case.sums, first=EARLIEST)
     bench.get(dut.o, len(case.sent))
     cycles = bench.watch(dut.tap.step, dut.blocked)
     bench.run()
@@ -193,12 +231,28 @@ def test_a_timestep_in_every_cycle(kind: str, way: str) -> None:
     assert not any(blocked for _, blocked in cycles)
 
 
+def test_turns_follow_one_another() -> None:
+    case = Case("if", "count to count", channels=8, lanes=4, timesteps=3, units=1)
+    dut = Population(case.plan)
+    assert case.plan.served == 4 * 3
+    bench = Bench(dut)
+    bench.put(dut.i, case.sums, first=EARLIEST)
+    bench.get(dut.o, len(case.sent))
+    cycles = bench.watch(dut.tap.step, dut.tap.sent)
+    bench.run()
+    first = [step for step, _ in cycles].index(1)
+    assert sum(step for step, _ in cycles) == 12 * len(case.sent)
+    assert all(step for step, _ in cycles[first : first + 12 * len(case.sent)])
+    sent = [k for k, (_, sent) in enumerate(cycles) if sent]
+    assert sent == [first + 12 * (k + 1) for k in range(len(case.sent))]
+
+
 @pytest.mark.parametrize("kind", FOLDED)
 def test_folded_time_takes_a_cycle_for_each_bit_of_the_count(kind: str) -> None:
     case = Case(kind, "count to count", channels=4, lanes=2, timesteps=8, folded=True)
     dut = Population(case.plan)
     bench = Bench(dut)
-    bench.put(dut.i, case.sums)
+    bench.put(dut.i, case.sums, first=EARLIEST)
     bench.get(dut.o, len(case.sent))
     cycles = bench.watch(dut.tap.step)
     bench.run()
@@ -212,7 +266,7 @@ def test_blocked_is_a_step_that_has_nowhere_to_send(kind: str, way: str) -> None
     case = Case(kind, way, channels=2, lanes=1, timesteps=3)
     dut = Population(case.plan)
     bench = Bench(dut)
-    bench.put(dut.i, case.sums)
+    bench.put(dut.i, case.sums, first=EARLIEST)
     cycles = bench.watch(dut.tap.step, dut.blocked, dut.i.ready, dut.o.valid)
 
     async def patient(ctx: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ def test_a_file_gives_the_configuration_back(network: Network, path: Path) -> No
     assert [layer.lanes for layer in planned.layers] == [1] * len(network.layers)
 
 
+def test_units_may_be_given_for_some_layers(network: Network, tmp_path: Path) -> None:
+    name = network.layers[0].name
+    chosen = dataclasses.replace(config(network), units={name: 1})
+    PlanFile(network.name, network.digest, chosen).save(tmp_path / "plan.json")
+    assert PlanFile.load(tmp_path / "plan.json").config == chosen
+    layers = json.loads((tmp_path / "plan.json").read_text())["layers"]
+    assert [layer for layer, entry in layers.items() if "units" in entry] == [name]
+
+
 def test_another_network_is_refused(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the plan is for .* not for .* `spikeloom plan`"):
         PlanFile.load(path).for_network(every_kind())
@@ -68,6 +78,10 @@ def changed(path: Path, **entries: Any) -> Path:
         ({"layers": {"fc": 3}}, "layer 'fc' must be an object"),
         ({"layers": {"fc": {"lanes": 0, "events": 1, "slots": 1}}}, "lanes must be a whole number"),
         ({"layers": {"fc": {"lanes": 1, "events": 1}}}, "'slots' must be of type int"),
+        (
+            {"layers": {"fc": {"lanes": 1, "events": 1, "slots": 1, "units": 0}}},
+            "units must be a whole number",
+        ),
         ({"about": []}, "'about' must be of type dict"),
     ],
 )

@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
+from support.hw.components import with_units
 from support.hw.pysim import simulate
 from support.networks.examples import every_kind, everything
 from support.networks.strategies import images_for, networks
@@ -160,6 +161,19 @@ def test_equals_the_counters(network: Network, lanes: Any, events: Any, time: st
     compare(network, images(network, 3), config)
 
 
+@pytest.mark.parametrize("choose", [min, max, lambda fitting: fitting[len(fitting) // 2]])
+@pytest.mark.parametrize("time", ["loop", "fold"])
+def test_equals_the_counters_with_units_that_serve_several_lanes(choose: Any, time: str) -> None:
+    wide = {"lanes": {"stem": 4, "inner": 4, "sum": 4, "out": 3}}
+    for network, options in [
+        (residual(), wide),
+        (sliding(), {"events": {"inner": 3}}),
+        (slow_neurons(), {"lanes": {"slow": 5, "out": 2}}),
+    ]:
+        config = HardwareConfig(**options, time=time, counters=True)
+        compare(network, images(network, 2), with_units(network, config, choose))
+
+
 @pytest.mark.parametrize("slots", [1, 2, 3, 5])
 def test_equals_the_counters_with_few_slots(slots: int) -> None:
     for network in (everything(), residual()):
@@ -182,6 +196,7 @@ def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
         plan(network, config)
     except ConfigError:
         config = HardwareConfig(lanes, None, slots, time=time, debug=True, counters=True)
+    config = with_units(network, config, lambda fitting: data.draw(st.sampled_from(fitting)))
     compare(network, data.draw(images_for(network, 2)), config)
 
 

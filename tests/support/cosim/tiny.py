@@ -58,6 +58,7 @@ def tiny_sidecar(network: Network) -> dict[str, Any]:
             "events": 1,
             "groups": -(-shape[0] // 2),
             "sends": sends,
+            "units": 2,
             "steps_per_cycle": 1,
             "folded": False,
             "tap": {

@@ -7,6 +7,7 @@ that is ``valid`` stays valid with the same payload until it is taken. And no co
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import random
 import textwrap
@@ -68,10 +69,17 @@ class Bench:
             if member.flow is wiring.Out and _is_stream(member):
                 self.simulator.add_process(self._hold_checker(name))
 
-    def put(self, port: stream.Interface, payloads: Iterable[Any], stall: float = 0.0) -> None:
-        """Send ``payloads`` to an input: integers, or nested lists and dicts for layouts."""
+    def put(
+        self, port: stream.Interface, payloads: Iterable[Any], stall: float = 0.0, first: int = 0
+    ) -> None:
+        """Send ``payloads`` to an input: integers, or nested lists and dicts for layouts.
+
+        Nothing is sent before the clock cycle ``first``.
+        """
 
         async def drive(ctx: Any) -> None:
+            for _ in range(first):
+                await ctx.tick()
             for payload in payloads:
                 ctx.set(port.payload, payload)
                 while self.random.random() < stall:
@@ -212,6 +220,21 @@ def plan_of(
         {name: given.get(name, 1) for name in names}, {"layer": events}, **choices
     )
     return plan(Network(DirectInput(shape, bits), tuple(layers)), config)
+
+
+def with_units(
+    network: Network, config: HardwareConfig, choose: Callable[[list[int]], int]
+) -> HardwareConfig:
+    """Return a configuration with the neuron units of each layer whose lanes can share them.
+
+    ``choose`` gets the numbers that fit, the smallest first.
+    """
+    units = {
+        layer.layer.name: choose([n for n in range(1, layer.lanes + 1) if layer.lanes % n == 0])
+        for layer in plan(network, config).layers
+        if layer.shareable
+    }
+    return dataclasses.replace(config, units=units)
 
 
 def plain_if(channels: int, threshold: int) -> If:

@@ -182,10 +182,14 @@ def differing(network: Network, images: np.ndarray, planned: Plan, seen: Observe
             values = shown[index]
             got = unpack(
                 [s[index] for s in seen.steps[name]],
-                target.lanes * layer.steps_per_cycle,
+                layer.units * layer.steps_per_cycle,
                 values.width,
                 values.signed,
             )
+            # Units serve some lanes through all timesteps before they serve the next.
+            if got.size % (steps * target.lanes) == 0:
+                turns = got.reshape(-1, layer.turns, steps, layer.units)
+                got = turns.transpose(0, 2, 1, 3)
             want = wanted[index]
             if got.size != target.height * target.width * target.stored_channels * steps * len(
                 images

@@ -23,8 +23,10 @@ def test_defaults_are_those_of_the_hardware(network: Network) -> None:
 
 
 def test_what_is_chosen_reaches_the_hardware(network: Network) -> None:
-    chosen = HardwareOptions("conv1=8,fc=4", "2", 3, "fold").config(network, counters=True)
-    assert chosen == HardwareConfig({"conv1": 8, "fc": 4}, 2, 3, time="fold", counters=True)
+    options = HardwareOptions("conv1=8,fc=4", "2", 3, "conv1=2", "fold")
+    assert options.config(network, counters=True) == HardwareConfig(
+        {"conv1": 8, "fc": 4}, 2, 3, {"conv1": 2}, time="fold", counters=True
+    )
 
 
 def test_a_plan_file_takes_the_place_of_all_choices(network: Network, tmp_path: Path) -> None:
