@@ -99,26 +99,17 @@ class Engine(wiring.Component):
         wiring.connect(m, population.o, wiring.flipped(self.o))
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
 
-        working = Signal()
-        blocked = Signal()
-        m.d.comb += [
-            working.eq(
-                ~gather.waits
-                | Cat(generator.busy for generator in generators).any()
-                | pes.busy
-                | waiting
-                | population.busy
-            ),
-            blocked.eq(population.blocked & (pes.stalled | ~(pes.issued.any()))),
-        ]
-        counters = self.counters
-        m.d.sync += counters.events.eq(counters.events + pes.issued)
-        with m.If(blocked):
-            m.d.sync += counters.blocked.eq(counters.blocked + 1)
-        with m.Elif(working):
-            m.d.sync += counters.cycles.eq(counters.cycles + 1)
-        with m.Else():
-            m.d.sync += counters.starved.eq(counters.starved + 1)
+        count_cycles(
+            m,
+            self.counters,
+            events=pes.issued,
+            working=~gather.waits
+            | Cat(generator.busy for generator in generators).any()
+            | pes.busy
+            | waiting
+            | population.busy,
+            blocked=population.blocked & (pes.stalled | ~(pes.issued.any())),
+        )
         return m
 
     def _gathered(self, m: Module, depth: int) -> Gather:
@@ -157,3 +148,28 @@ class Engine(wiring.Component):
             sums.r_en.eq(population.i.ready),
         ]
         return sums.level != 0
+
+
+def count_cycles(
+    m: Module, counters: wiring.PureInterface, *, events: Value, working: Value, blocked: Value
+) -> None:
+    """Drive an engine's counters.
+
+    Parameters
+    ----------
+    m : Module
+    counters : interface of :data:`COUNTERS`
+    events : Value
+        Number of additions to every lane in this cycle.
+    working : Value
+        Whether anything is at work or waits to be taken.
+    blocked : Value
+        Whether the engine stands still because its target takes nothing.
+    """
+    m.d.sync += counters.events.eq(counters.events + events)
+    with m.If(blocked):
+        m.d.sync += counters.blocked.eq(counters.blocked + 1)
+    with m.Elif(working):
+        m.d.sync += counters.cycles.eq(counters.cycles + 1)
+    with m.Else():
+        m.d.sync += counters.starved.eq(counters.starved + 1)
