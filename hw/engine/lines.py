@@ -39,8 +39,8 @@ class LineWindow(wiring.Component):
     o : Out(stream)
         Windows: values less the offset, in the order kernel row, column, channel, the last
         fastest. Padding is 0 less the offset.
-    moves : Out(1)
-        Whether a transfer is taken or a place in the padding follows.
+    working : Out(1)
+        Whether a window is offered, or one of this image is still to come and its values move.
     """
 
     LATENCY = 1
@@ -56,7 +56,7 @@ class LineWindow(wiring.Component):
             {
                 "i": In(source.signature),
                 "o": Out(stream.Signature(window)),
-                "moves": Out(1),
+                "working": Out(1),
             }
         )
 
@@ -75,20 +75,22 @@ class LineWindow(wiring.Component):
             inside = place < source.width * groups
         if rows > source.height:
             below = row >= source.height
-        given = Signal()
-        free = Signal()
+        given, free, moves = Signal(), Signal(), Signal()
         last = place == places - 1
         next_place = Signal.like(place)
         m.d.comb += [
             given.eq(inside & ~below),
             free.eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(free & given),
-            self.moves.eq(free & (self.i.valid | ~given)),
+            moves.eq(free & (self.i.valid | ~given)),
             next_place.eq(Mux(last, 0, place + 1)),
         ]
-        bottoms, rights = plan.ends
-        ends = _among(place, [(x + 1) * groups - 1 for x in rights]) & _among(row, bottoms)
-        with m.If(self.moves):
+        bottoms, rights = plan.ends[0], [(x + 1) * groups - 1 for x in plan.ends[1]]
+        ends = _among(place, rights) & _among(row, bottoms)
+        # Nothing is made of what lies behind the last window.
+        done = (row > bottoms[-1]) | ((row == bottoms[-1]) & (place > rights[-1]))
+        m.d.comb += self.working.eq(self.o.valid | (moves & ~done))
+        with m.If(moves):
             m.d.sync += [place.eq(next_place), self.o.valid.eq(ends)]
             with m.If(last):
                 m.d.sync += row.eq(Mux(row == rows - 1, 0, row + 1))
@@ -98,7 +100,7 @@ class LineWindow(wiring.Component):
         newest = Signal(source.lanes * self.bits)
         values = Cat((self.i.payload[k] - self.offset)[: self.bits] for k in range(source.lanes))
         m.d.comb += newest.eq(Mux(given, values, zero))
-        lines = self._above(m, newest, inside, place, next_place)
+        lines = self._above(m, newest, moves, inside, place, next_place)
         for k, line in enumerate(lines):
             # Above an image lies another one. Only windows with padding there see it.
             seen = k >= down - 1 - plan.padding[0]
@@ -113,13 +115,19 @@ class LineWindow(wiring.Component):
             if plan.padding[1]:
                 # What is left of the row ahead gives way to padding.
                 kept = Mux(place == 0, zero.replicate(across * groups - 1), kept)
-            with m.If(self.moves):
+            with m.If(moves):
                 m.d.sync += passed.eq(Cat(kept, line))
         m.d.comb += self.o.payload.as_value().eq(Cat(window))
         return m
 
     def _above(
-        self, m: Module, newest: Value, inside: Value, place: Value, next_place: Value
+        self,
+        m: Module,
+        newest: Value,
+        moves: Value,
+        inside: Value,
+        place: Value,
+        next_place: Value,
     ) -> list[Value]:
         """Return what lies above the newest values, row by row from the lowest, out of a memory.
 
@@ -139,9 +147,9 @@ class LineWindow(wiring.Component):
         above = [read.data.word_select(k, size) for k in range(number)]
         m.d.comb += [
             read.addr.eq(next_place),
-            read.en.eq(self.moves),
+            read.en.eq(moves),
             write.addr.eq(place),
-            write.en.eq(self.moves & inside),
+            write.en.eq(moves & inside),
             write.data.eq(Cat(newest, *above[:-1])),
         ]
         return above

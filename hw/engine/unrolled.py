@@ -70,7 +70,7 @@ class UnrolledEngine(wiring.Component):
             m,
             self.counters,
             events=planes.issued,
-            working=lines.moves | lines.o.valid | planes.busy | population.busy,
+            working=lines.working | planes.busy | population.busy,
             blocked=population.blocked & ~planes.issued,
         )
         return m

@@ -21,7 +21,7 @@ from spikeloom.hw.engine.queue import WordQueue
 from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
-from spikeloom.hw.prediction.sinks import Buffer, Sink
+from spikeloom.hw.prediction.sinks import Buffer, Sink, Target
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
 
@@ -67,7 +67,7 @@ class EngineClock:
         The buffer that each connection reads.
     sinks : sequence of Sink
         The parts that take its transfers.
-    targets : sequence of Buffer
+    targets : sequence of Target
         The buffers behind these sinks.
     images : int
         Number of images.
@@ -86,7 +86,7 @@ class EngineClock:
         words: Sequence[Words],
         buffers: Sequence[Buffer],
         sinks: Sequence[Sink],
-        targets: Sequence[Buffer],
+        targets: Sequence[Target],
         images: int,
     ) -> None:
         self.plan, self.words, self.buffers = plan, words, buffers
@@ -112,6 +112,7 @@ class EngineClock:
         #: any, and the spans in which they stand still, because sums are not taken.
         self._open = 0
         self._begun = False
+        self._stages = PeArray.STAGES
         self._stalls = [(0, 0), (0, 0), (0, 0)]
         self._taken = _LONG_AGO
         #: Cycles in which the last sums left the queue of sums, if there is one.
@@ -177,7 +178,7 @@ class EngineClock:
                             self.buffers[k].releases += [moved] * lines[k].release
                             self._consumed[k] += lines[k].release
                     self._close()
-                    self._integrate(image)
+                    self._integrate(self._sum(), image)
                     fresh = False
         self._line += 1
         for target in self.targets:
@@ -278,18 +279,26 @@ class EngineClock:
         first = self._unstalled(first)
         if not self._begun:
             self._begun = True
-            at_sums = self._later(first)
-            self._stalls = [*self._stalls[1:], (at_sums, max(self._taken, at_sums))]
+            self._stall(first)
         end = self._after(first, events)
         generator.popped = loaded if events == last else self._after(first, events - last)
         generator.last = end
         self._active = max(self._active, end + PeArray.STAGES)
         if not null:
-            for begin, until in self._stalls:
-                if first < begin <= end and until > begin:
-                    self._runs.append((first, begin))
-                    first = until
-            self._runs.append((first, end + 1))
+            self._issue(first, end)
+
+    def _stall(self, first: int) -> None:
+        """Note how long all stands still once the first event of a window would be accumulated."""
+        at_sums = self._later(first)
+        self._stalls = [*self._stalls[1:], (at_sums, max(self._taken, at_sums))]
+
+    def _issue(self, first: int, end: int) -> None:
+        """Note the cycles in which events are taken, the first and the last of some."""
+        for begin, until in self._stalls:
+            if first < begin <= end and until > begin:
+                self._runs.append((first, begin))
+                first = until
+        self._runs.append((first, end + 1))
 
     def _unstalled(self, time: int) -> int:
         """Return the first cycle from ``time`` on in which the elements do not stand still."""
@@ -308,15 +317,18 @@ class EngineClock:
 
     def _later(self, time: int) -> int:
         """Return the cycle in which an event that is taken at ``time`` is accumulated."""
-        for _ in range(PeArray.STAGES):
+        for _ in range(self._stages):
             time = self._unstalled(time + 1)
         return time
 
-    def _integrate(self, image: int) -> None:
-        """Offer the sums of a window to the neurons, run these, and send their results."""
+    def _sum(self) -> int:
+        """End a window in the elements; return the cycle in which its sums are offered."""
         end = max([generator.last for generator in self._generators])
-        summed = self._later(end) + _OFFERED
         self._open, self._begun = end + 1, False
+        return self._later(end) + _OFFERED
+
+    def _integrate(self, summed: int, image: int) -> None:
+        """Hand sums to the neurons that are offered from a cycle on, and send their results."""
         if self._queue:
             slot = self._sums % self._queue
             self._taken = max(summed, self._leaves[slot] + Engine.SUMS_LATENCY)
