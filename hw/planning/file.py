@@ -22,6 +22,8 @@ _LARGEST = 1 << 22
 _WHAT = "plan file"
 #: Fields of a layer's entry.
 _CHOICES = ("lanes", "events", "slots")
+#: Field of an unrolled layer's.
+_PLANES = "planes"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class PlanFile:
     digest : str
         Digest of that network.
     config : HardwareConfig
-        Lanes, events and slots of every layer by name, and the time mode.
+        Lanes, events and slots of every layer by name, planes of those that are unrolled, and the
+        time mode.
     about : mapping of str to Any
         How it was found, as JSON values: not read by any command.
     """
@@ -58,6 +61,7 @@ class PlanFile:
     def content(self) -> dict[str, Any]:
         """Return the content as JSON values."""
         choices = {name: _by_layer(getattr(self.config, name), name) for name in _CHOICES}
+        planes = self.config.planes or {}
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -65,6 +69,7 @@ class PlanFile:
             "time": str(self.config.time),
             "layers": {
                 layer: {name: choices[name][layer] for name in _CHOICES}
+                | ({_PLANES: planes[layer]} if layer in planes else {})
                 for layer in choices["lanes"]
             },
             "about": dict(self.about),
@@ -89,19 +94,22 @@ class PlanFile:
         require_version(content, path, _WHAT, FORMAT, VERSION)
         network = require_field(content, "network", dict, str(path), cure)
         layers = require_field(content, "layers", dict, str(path), cure)
-        choices: dict[str, dict[str, int]] = {name: {} for name in _CHOICES}
+        choices: dict[str, dict[str, int]] = {name: {} for name in (*_CHOICES, _PLANES)}
         for layer, entry in layers.items():
             where = f"{path}, layer {layer!r}"
             if not isinstance(entry, dict):
                 raise FileFormatError(f"{where} must be an object, not {entry!r}: {cure}")
             for name in _CHOICES:
                 choices[name][layer] = require_field(entry, name, int, where, cure)
+            if _PLANES in entry:
+                choices[_PLANES][layer] = require_field(entry, _PLANES, int, where, cure)
         try:
             config = HardwareConfig(
                 choices["lanes"],
                 choices["events"],
                 choices["slots"],
                 time=require_field(content, "time", str, str(path), cure),
+                planes=choices[_PLANES] or None,
             )
         except ConfigError as error:
             raise FileFormatError(f"{path}: {error}: {cure}") from None

@@ -115,3 +115,31 @@ class PlaneSumsPlan:
     def levels(self) -> int:
         """Number of adders, one behind the other, that add up the tables of all planes."""
         return self.table_levels + (self.planes - 1).bit_length()
+
+    @property
+    def table_bits(self) -> int:
+        """Number of bits that come out of all tables."""
+        return self.planes * sum(t.range.width for tables in self.tables for t in tables)
+
+    @property
+    def adder_bits(self) -> int:
+        """Number of bits of all adders, the accumulators apart."""
+        bits = 0
+        for tables in self.tables:
+            terms = [table.range for table in tables]
+            while len(terms) > 1:
+                terms, widths = _level(terms, 0)
+                bits += self.planes * widths
+            planes, shift = terms * self.planes, 1
+            while len(planes) > 1:
+                planes, widths = _level(planes, shift)
+                bits += widths
+                shift *= 2
+        return bits
+
+
+def _level(terms: list[Range], shift: int) -> tuple[list[Range], int]:
+    """Return the sums of neighbours, the second of which count 2^shift times, and adders' bits."""
+    pairs = zip(terms[::2], terms[1::2], strict=False)
+    added = [low + high.times(1 << shift) for low, high in pairs]
+    return added + terms[2 * len(added) :], sum(values.width - shift for values in added)

@@ -33,6 +33,8 @@ class HardwareOptions:
         Values that each of the E event generators searches in one clock cycle.
     time : str
         One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+    planes : str, optional
+        P of layers that are unrolled, by layer.
     plan : path, optional
         File with the choices for every layer, in place of the others.
     """
@@ -41,6 +43,7 @@ class HardwareOptions:
     events: str | None = None
     slots: int = SLOTS
     time: str = TimeMode.AUTO.value
+    planes: str | None = None
     plan: Path | None = None
 
     def config(
@@ -60,8 +63,8 @@ class HardwareOptions:
         if self.plan is not None:
             if replace(self, plan=None) != HardwareOptions():
                 raise ConfigError(
-                    "--plan has the choices for every layer: leave out --lanes, --events, --slots "
-                    "and --time"
+                    "--plan has the choices for every layer: leave out --lanes, --events, --slots, "
+                    "--time and --planes"
                 )
             return PlanFile.load(self.plan).for_network(network, debug=debug, counters=counters)
         return HardwareConfig(
@@ -69,13 +72,25 @@ class HardwareOptions:
             events=None if self.events is None else parse_per_layer(self.events, "events"),
             slots=self.slots,
             time=self.time,
+            planes=self._planes(),
             debug=debug,
             counters=counters,
         )
 
+    def _planes(self) -> dict[str, int] | None:
+        if self.planes is None:
+            return None
+        planes = parse_per_layer(self.planes, "planes")
+        if isinstance(planes, int):
+            raise ConfigError(
+                f"planes are given by layer, as in conv1=2, not {planes} for all of them: layers "
+                f"that are named are unrolled"
+            )
+        return planes
+
 
 def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--plan``, ``--lanes``, ``--events``, ``--slots`` and ``--time``, as ``hardware``."""
+    """Add ``--plan``, ``--lanes``, ``--events`` and the like, as ``hardware``."""
 
     @click.option(
         "--plan",
@@ -115,6 +130,13 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "into a division, which takes a logarithmic number of cycles; auto folds where the loop "
         "would be the slowest part.",
     )
+    @click.option(
+        "--planes",
+        metavar="LAYER=P,...",
+        help="Unroll layers: their weights become logic, and they add up P bit planes of the values "
+        "under a kernel in one clock cycle, whatever these are. For a layer of pixels that is the "
+        "slowest.",
+    )
     @functools.wraps(function)
     def chosen(
         *arguments: Any,
@@ -122,10 +144,11 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         events: str | None,
         slots: int,
         time: str,
+        planes: str | None,
         plan_file: Path | None,
         **options: Any,
     ) -> Any:
-        hardware = HardwareOptions(lanes, events, slots, time, plan_file)
+        hardware = HardwareOptions(lanes, events, slots, time, planes, plan_file)
         return function(*arguments, hardware=hardware, **options)
 
     return chosen
@@ -151,7 +174,9 @@ def hardware_table(sidecar: dict[str, Any]) -> Table:
             layer["name"],
             shape_text(layer["shape"]),
             layer["neuron"],
-            *(str(layer[key]) for key in ("timesteps", "lanes", "events", "groups")),
+            *(str(layer[key]) for key in ("timesteps", "lanes")),
+            f"{layer['planes']} planes" if "planes" in layer else str(layer["events"]),
+            str(layer["groups"]),
             str(layer["tap"]["potential"]["width"]),
             layer["sends"],
             _time_text(layer),
