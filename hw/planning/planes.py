@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from spikeloom.sw.network import Range
 from spikeloom.sw.network.record import IntArray
 
@@ -105,6 +107,12 @@ class PlaneSumsPlan:
                 tuple(Table(tuple(group), tuple(int(weights[k]) for k in group)) for group in groups)
             )
         return tuple(found)
+
+    @property
+    def number(self) -> int:
+        """Number of tables, of all planes."""
+        weights = np.count_nonzero(self.kernel, axis=1)
+        return self.planes * int((-(-weights // TABLE_INPUTS)).sum())
 
     @property
     def table_levels(self) -> int:

@@ -65,10 +65,9 @@ def require_fit(sums: PlaneSumsPlan) -> None:
             f"planes = {sums.planes} must not exceed the {sums.bits} bits of the values that it "
             f"reads"
         )
-    tables = sums.planes * sum(map(len, sums.tables))
-    if tables > _MOST_TABLES:
+    if sums.number > _MOST_TABLES:
         raise ConfigError(
-            f"unrolled, it would have {tables:,} tables of {TABLE_INPUTS} weights, which is more "
+            f"unrolled, it would have {sums.number:,} tables of {TABLE_INPUTS} weights, which is more "
             f"than {_MOST_TABLES:,}: {_CURE}, and give it lanes and events instead"
         )
 
