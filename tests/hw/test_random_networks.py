@@ -6,6 +6,8 @@ are drawn as well.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Iterator
@@ -21,8 +23,9 @@ from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.options import TimeMode
-from spikeloom.hw.planning import HardwareConfig, plan
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, UnrolledPlan, plan
 from spikeloom.hw.planning.connection import ConnectionPlan
+from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import (
     INPUT,
     TRANSPORTS,
@@ -72,6 +75,7 @@ class Case:
             if layer.layer.neuron.fires and not read[layer.layer.name]:
                 yield "unread"
             yield f"{kind} folded" if layer.folded else f"{kind} in a loop"
+            yield from unrolled_features(layer)
             yield f"{min(len(layer.readers), 2)} connections"
             for reader in layer.readers:
                 connection = reader.connection
@@ -93,6 +97,28 @@ class Case:
                     yield from pool_features(reader)
                 if reader.windows.buffer.marked:
                     yield "marks"
+
+
+def unrolled_features(layer: LayerPlan) -> Iterator[str]:
+    """Yield the features of an unrolled layer."""
+    if not isinstance(layer, UnrolledPlan):
+        return
+    (reader,), sums = layer.readers, layer.sums
+    windows, source = reader.windows, reader.stream
+    yield "unrolled pixels" if reader.connection.source == INPUT else "unrolled counts"
+    yield "unrolled in a step" if sums.steps == 1 else "unrolled in steps"
+    if layer.planes > 1:
+        yield "planes at once"
+    if sums.offset:
+        yield "unrolled signed values"
+    if source.lane_groups > 1:
+        yield "unrolled in lane groups"
+    if windows.extent != (source.height, source.width):
+        yield "unrolled beyond the source"
+    if windows.stride != (1, 1):
+        yield "unrolled with strides"
+    if windows.buffer.capacity:
+        yield "unrolled with rows"
 
 
 def pool_features(reader: ConnectionPlan) -> Iterator[str]:
@@ -133,6 +159,24 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
     return HardwareConfig(lanes, events, slots, time=time, debug=True, counters=True)
 
 
+@st.composite
+def unrolled(draw: st.DrawFn, network: Network, config: HardwareConfig) -> HardwareConfig:
+    """The same with some layers unrolled, of those that can be."""
+    for layer in network.layers:
+        planes = draw(st.sampled_from((None, 1, 2, 3)))
+        if planes is None:
+            continue
+        lanes, events = dict(config.chosen("lanes", network)), dict(config.chosen("events", network))
+        lanes.pop(layer.name)
+        events.pop(layer.name)
+        chosen = {**(config.planes or {}), layer.name: planes}
+        other = dataclasses.replace(config, lanes=lanes, events=events, planes=chosen)
+        with contextlib.suppress(ConfigError):
+            plan(network, other)
+            config = other
+    return config
+
+
 @functools.cache
 def cases(share: int) -> list[Case]:
     """Return the networks of one share, the same for every caller."""
@@ -156,6 +200,7 @@ def case(number: int, sizes: dict[str, Any]) -> Case:
         config = data.draw(configs(network))
         images = data.draw(images_for(network, 2))
         stalls = data.draw(st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5])))
+        config = data.draw(unrolled(network, config))
         drawn.append(Case(network, config, images, stalls))
 
     collect()
@@ -200,6 +245,9 @@ def expected_features() -> set[str]:
         *Synapses.kinds,
         *("1 connections", "2 connections", "fork", "unread", "grouped", "depthwise", "share"),
         *("sums timesteps", "drops timesteps", "marks"),
+        *("unrolled pixels", "unrolled counts", "unrolled in a step", "unrolled in steps"),
+        *("planes at once", "unrolled signed values", "unrolled in lane groups"),
+        *("unrolled beyond the source", "unrolled with strides", "unrolled with rows"),
     }
 
 
