@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given, settings
 from support.hw.components import Bench, plain_if, plan_of, transfers
 
 from spikeloom.hw.engine import COUNTERS, UnrolledEngine
@@ -84,6 +86,39 @@ def test_equals_golden_and_counts(
         assert values["events"] <= values["cycles"]
     windows = case.count * case.plan.target.height * case.plan.target.width
     assert counters[-1]["events"] == windows * case.plan.sums.steps
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Draw a convolution of pixels with any kernel, stride and padding."""
+    channels, outs = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    kernel, stride, padding, side = [], [], [], []
+    for _ in range(2):
+        size = draw(st.integers(1, 4))
+        kernel.append(size)
+        stride.append(draw(st.integers(1, 3)))
+        padding.append(draw(st.integers(0, size - 1)))
+        side.append(draw(st.integers(max(1, size - 2 * padding[-1]), 5)))
+    return plan_of(
+        (channels, side[0], side[1]),
+        Conv2d(
+            weight(outs, channels, *kernel), (stride[0], stride[1]), (padding[0], padding[1])
+        ),
+        plain_if(outs, draw(st.integers(1, 90))),
+        timesteps=draw(st.integers(1, 4)),
+        lanes=outs,
+        planes={"layer": draw(st.integers(1, 4))},
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    planned=plans(), stalls=st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5]))
+)
+def test_random_convolutions(planned: Plan, stalls: tuple[float, float]) -> None:
+    case = Case(planned)
+    seen, _ = run(case, *stalls)
+    assert seen == case.expected
 
 
 def test_starved_without_input() -> None:
