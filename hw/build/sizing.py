@@ -105,7 +105,9 @@ def candidates(
     candidate. With the fewest lanes, fewer slots are tried as well. The smallest plan is yielded
     whether it should fit or not.
     """
-    free = config.lanes is None or len(config.chosen("lanes", network)) < len(network.layers)
+    # Unrolled layers have all lanes.
+    given = config.chosen("lanes", network).keys() | config.chosen("planes", network).keys()
+    free = len(given) < len(network.layers)
     if not free:
         yield plan(network, config)
         return
