@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -20,7 +23,7 @@ from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import INPUT
 
 #: The engine of each kind of plan.
-_ENGINES: dict[type[LayerPlan], type[Engine] | type[UnrolledEngine]] = {
+_ENGINES: dict[type[LayerPlan], Callable[[Any], Engine | UnrolledEngine]] = {
     LayerPlan: Engine,
     UnrolledPlan: UnrolledEngine,
 }

@@ -107,7 +107,7 @@ class LineWindow(wiring.Component):
             lines[k] = Mux(inside & (row > k) if seen else inside, line, zero)
 
         # The newest row is the lowest of the kernel.
-        window = []
+        window: list[Signal] = []
         for line in [*reversed(lines), newest]:
             passed = Signal(across * groups * len(newest), name=f"passed{len(window)}")
             window.append(passed)

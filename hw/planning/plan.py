@@ -15,7 +15,7 @@ import numpy as np
 from spikeloom.hw.neurons import NeuronSpec, NeuronUnit
 from spikeloom.hw.options import SLOTS, TimeMode
 from spikeloom.hw.planning.balance import balance, spatial
-from spikeloom.hw.planning.capacity import PassingReader, RowLayer, RowReader, grow
+from spikeloom.hw.planning.capacity import PassingReader, Reader, RowLayer, RowReader, grow
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.connection import (
     ConnectionPlan,
@@ -385,7 +385,7 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
     depth = {INPUT: 0}
     flow = [RowLayer(INPUT, inputs.height)]
     for planned in layers:
-        rows = []
+        rows: list[Reader] = []
         for reader in planned.readers:
             windows, source = reader.windows, reader.connection.source
             if isinstance(planned, UnrolledPlan):
@@ -405,6 +405,7 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
             continue
         readers = []
         for reader, row in zip(planned.readers, layer.readers, strict=True):
+            assert isinstance(row, RowReader), "only unrolled layers have no buffer"
             between = depth[planned.layer.name] - depth[reader.connection.source] - 1
             capacity = row.capacity + spare_rows(reader) + between
             buffer = replace(reader.windows.buffer, capacity=capacity)

@@ -104,7 +104,9 @@ class PlaneSumsPlan:
             used = [int(k) for k in weights.nonzero()[0]]
             groups = [used[k : k + TABLE_INPUTS] for k in range(0, len(used), TABLE_INPUTS)]
             found.append(
-                tuple(Table(tuple(group), tuple(int(weights[k]) for k in group)) for group in groups)
+                tuple(
+                    Table(tuple(group), tuple(int(weights[k]) for k in group)) for group in groups
+                )
             )
         return tuple(found)
 

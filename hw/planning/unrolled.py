@@ -67,8 +67,8 @@ def require_fit(sums: PlaneSumsPlan) -> None:
         )
     if sums.number > _MOST_TABLES:
         raise ConfigError(
-            f"unrolled, it would have {sums.number:,} tables of {TABLE_INPUTS} weights, which is more "
-            f"than {_MOST_TABLES:,}: {_CURE}, and give it lanes and events instead"
+            f"unrolled, it would have {sums.number:,} tables of {TABLE_INPUTS} weights, which is "
+            f"more than {_MOST_TABLES:,}: {_CURE}, and give it lanes and events instead"
         )
 
 

@@ -133,9 +133,9 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--planes",
         metavar="LAYER=P,...",
-        help="Unroll layers: their weights become logic, and they add up P bit planes of the values "
-        "under a kernel in one clock cycle, whatever these are. For a layer of pixels that is the "
-        "slowest.",
+        help="Unroll layers: their weights become logic, and they add up P bit planes of the "
+        "values under a kernel in one clock cycle, whatever these are. For a layer of pixels that "
+        "is the slowest.",
     )
     @functools.wraps(function)
     def chosen(

@@ -166,7 +166,10 @@ def unrolled(draw: st.DrawFn, network: Network, config: HardwareConfig) -> Hardw
         if draw(st.integers(0, 3)) == 3:
             continue
         planes = draw(st.sampled_from((1, 2, 3)))
-        lanes, events = dict(config.chosen("lanes", network)), dict(config.chosen("events", network))
+        lanes, events = (
+            dict(config.chosen("lanes", network)),
+            dict(config.chosen("events", network)),
+        )
         lanes.pop(layer.name)
         events.pop(layer.name)
         for chosen in (planes, 1):

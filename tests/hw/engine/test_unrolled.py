@@ -1,4 +1,4 @@
-"""Unrolled engine: one layer against the golden model, and its counters against their definition."""
+"""Unrolled engine: one layer against the golden model; its counters against their definition."""
 
 from __future__ import annotations
 
@@ -54,8 +54,10 @@ class Case:
         images = np.random.default_rng(5).integers(0, 16, (count, *network.input.shape))
         result = Golden(network).run(images)
         sent = result.counts["layer"] if plan.layer.neuron.fires else result.logits
-        maps = sent.numpy().astype(np.int64).reshape(
-            count, plan.target.channels, plan.target.height, plan.target.width, 1
+        maps = (
+            sent.numpy()
+            .astype(np.int64)
+            .reshape(count, plan.target.channels, plan.target.height, plan.target.width, 1)
         )
         self.arriving = transfers(plan.readers[0].source, images[..., None])
         self.expected = transfers(plan.target, maps)
@@ -101,9 +103,7 @@ def plans(draw: st.DrawFn) -> Plan:
         side.append(draw(st.integers(max(1, size - 2 * padding[-1]), 5)))
     return plan_of(
         (channels, side[0], side[1]),
-        Conv2d(
-            weight(outs, channels, *kernel), (stride[0], stride[1]), (padding[0], padding[1])
-        ),
+        Conv2d(weight(outs, channels, *kernel), (stride[0], stride[1]), (padding[0], padding[1])),
         plain_if(outs, draw(st.integers(1, 90))),
         timesteps=draw(st.integers(1, 4)),
         lanes=outs,
@@ -112,9 +112,7 @@ def plans(draw: st.DrawFn) -> Plan:
 
 
 @settings(max_examples=15, deadline=None)
-@given(
-    planned=plans(), stalls=st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5]))
-)
+@given(planned=plans(), stalls=st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5])))
 def test_random_convolutions(planned: Plan, stalls: tuple[float, float]) -> None:
     case = Case(planned)
     seen, _ = run(case, *stalls)

@@ -43,7 +43,7 @@ def test_refuses_planes(number: Any) -> None:
 
 
 def test_refuses_planes_for_all_layers() -> None:
-    with pytest.raises(ConfigError, match="^planes must be given by layer, as in conv1=2, not 2 "):
+    with pytest.raises(ConfigError, match=r"^planes must be given by layer, as in conv1=2, not 2 "):
         HardwareConfig(planes=2)  # type: ignore[arg-type]
 
 

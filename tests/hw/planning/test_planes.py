@@ -42,7 +42,9 @@ def test_offset_leaves_no_value_negative(values: Range, offset: int, bits: int) 
     assert plan.constants == (5 * offset, -2 * offset)
 
 
-@pytest.mark.parametrize(("planes", "steps", "levels"), [(1, 8, 2), (2, 4, 3), (3, 3, 4), (8, 1, 5)])
+@pytest.mark.parametrize(
+    ("planes", "steps", "levels"), [(1, 8, 2), (2, 4, 3), (3, 3, 4), (8, 1, 5)]
+)
 def test_steps_and_levels(planes: int, steps: int, levels: int) -> None:
     plan = planned([[1] * 9], Range(0, 255), planes)
     assert (plan.steps, plan.levels) == (steps, levels)

@@ -30,7 +30,9 @@ def test_what_is_chosen_reaches_the_hardware(network: Network) -> None:
 def test_layers_to_unroll_are_named(network: Network) -> None:
     chosen = HardwareOptions(planes="conv=2,out=1").config(network)
     assert chosen == HardwareConfig(planes={"conv": 2, "out": 1})
-    with pytest.raises(ConfigError, match="planes are given by layer, as in conv1=2, not 4 for all"):
+    with pytest.raises(
+        ConfigError, match="planes are given by layer, as in conv1=2, not 4 for all"
+    ):
         HardwareOptions(planes="4").config(network)
 
 
