@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.engine import COUNTERS, Engine, Fork, ZeroPoint, tap_signature
-from spikeloom.hw.planning import Plan
+from spikeloom.hw.engine import (
+    COUNTERS,
+    Engine,
+    Fork,
+    UnrolledEngine,
+    ZeroPoint,
+    tap_signature,
+)
+from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import INPUT
+
+#: The engine of each kind of plan.
+_ENGINES: dict[type[LayerPlan], Callable[[Any], Engine | UnrolledEngine]] = {
+    LayerPlan: Engine,
+    UnrolledPlan: UnrolledEngine,
+}
 
 
 class Serializer(wiring.Component):
@@ -103,11 +119,11 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         plan = self.plan
-        engines: dict[str, Engine] = {}
+        engines: dict[str, Engine | UnrolledEngine] = {}
         readers: dict[str, list[stream.Interface]] = {INPUT: []}
         for layer in plan.layers:
             name = layer.layer.name
-            m.submodules[f"layer_{name}"] = engine = Engine(layer)
+            m.submodules[f"layer_{name}"] = engine = _ENGINES[type(layer)](layer)
             engines[name] = engine
             readers[name] = []
             for k, connection in enumerate(layer.layer.connections):

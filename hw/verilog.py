@@ -15,7 +15,7 @@ from amaranth.lib import wiring
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.engine.rom import INLINE_BITS
 from spikeloom.hw.options import MemoryMode
-from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, UnrolledPlan, plan
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import write_bytes, write_text
 from spikeloom.sw.network import Network, Range
@@ -200,6 +200,8 @@ def _describe(layer: LayerPlan, network: Network) -> dict[str, Any]:
         "timesteps": layer.layer.timesteps,
         "lanes": layer.lanes,
         "events": layer.events,
+        # Left out of other layers, whose sidecars are older than the field.
+        **({"planes": layer.planes} if isinstance(layer, UnrolledPlan) else {}),
         "groups": layer.target.lane_groups,
         "sends": layer.sends,
         "units": layer.units,

@@ -12,7 +12,7 @@ from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.family import Family
 from spikeloom.hw.engine import COUNTERS
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import LayerPlan, Plan, plan
+from spikeloom.hw.planning.plan import LayerPlan, Plan, UnrolledPlan, plan
 from spikeloom.sw.network import Network
 
 #: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and the
@@ -23,6 +23,10 @@ from spikeloom.sw.network import Network
 #: from the difference that a link made; the rate of further events is a guess. `python -m
 #: benchmarks.sizing ecp5` compares the sum with Yosys' count, and computes all of them anew.
 _DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER = 1600.0, 180.0, 0.9, 1.5, 25.0, 70.0
+#: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
+#: potential, for each bit that comes out of a table or an adder, and for each bit of a window whose
+#: planes follow one another. They come from engines alone, on ECP5.
+_UNROLLED, _UNROLLED_LANE_BIT, _SUM_BIT, _WINDOW_BIT = 350.0, 1.13, 0.96, 2.15
 #: Budgets of processing elements to try, the largest first.
 _BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
 
@@ -30,10 +34,12 @@ _BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
 def features(planned: Plan) -> tuple[float, ...]:
     """Return the amounts that the rates are multiplied by, in the order of the rates.
 
-    They are 1, the number of engines, three numbers of bits, and the number of counters.
+    They are 1, the number of engines, three numbers of bits, and the number of counters. Unrolled
+    engines have rates of their own, and no part in it.
     """
-    engines = [engine_features(layer) for layer in planned.layers]
-    counters = len(COUNTERS.members) * len(engines) if planned.config.counters else 0
+    engines = [engine_features(x) for x in planned.layers if not isinstance(x, UnrolledPlan)]
+    counters = len(COUNTERS.members) * len(planned.layers) if planned.config.counters else 0
+    engines = engines or [(0.0, 0.0, 0.0, 0.0)]
     return (1.0, *(sum(column) for column in zip(*engines, strict=True)), float(counters))
 
 
@@ -51,9 +57,8 @@ def engine_features(layer: LayerPlan) -> tuple[float, float, float, float]:
 
 def luts(planned: Plan) -> int:
     """Return an estimate of the look-up tables that a plan's design takes, link included."""
-    rates = (_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER)
-    amounts = features(planned)
-    return round(sum(rate * amount for rate, amount in zip(rates, amounts, strict=True)))
+    beside = device_luts(len(planned.layers), planned.config.counters)
+    return round(beside + sum(map(engine_luts, planned.layers)))
 
 
 def device_luts(engines: int, counters: bool) -> float:
@@ -63,8 +68,22 @@ def device_luts(engines: int, counters: bool) -> float:
 
 def engine_luts(layer: LayerPlan) -> float:
     """Return an estimate of the look-up tables that one engine takes, its counters apart."""
+    if isinstance(layer, UnrolledPlan):
+        return _unrolled_luts(layer)
     rates = (_ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT)
     return sum(rate * n for rate, n in zip(rates, engine_features(layer), strict=True))
+
+
+def _unrolled_luts(layer: UnrolledPlan) -> float:
+    sums = layer.sums
+    lane_bits = layer.lanes * (layer.ranges.accumulator.width + layer.ranges.potential.width)
+    window = sums.kernel.shape[1] * sums.bits if sums.steps > 1 else 0
+    return (
+        _UNROLLED
+        + _UNROLLED_LANE_BIT * lane_bits
+        + _SUM_BIT * (sums.table_bits + sums.adder_bits)
+        + _WINDOW_BIT * window
+    )
 
 
 def banks(planned: Plan, family: Family) -> int:
@@ -88,7 +107,9 @@ def candidates(
     candidate. With the fewest lanes, fewer slots are tried as well. The smallest plan is yielded
     whether it should fit or not.
     """
-    free = config.lanes is None or len(config.chosen("lanes", network)) < len(network.layers)
+    # Unrolled layers have all lanes.
+    given = config.chosen("lanes", network).keys() | config.chosen("planes", network).keys()
+    free = len(given) < len(network.layers)
     if not free:
         yield plan(network, config)
         return

@@ -5,7 +5,8 @@ in the values of the source and :mod:`scanner` reads windows of them; :mod:`read
 a connection.
 :mod:`gather` joins the connections, :mod:`events` turns values into events (with :mod:`queue` and
 :mod:`select`), :mod:`pe` adds these up, and :mod:`population` runs the neurons. :mod:`engine` is
-the whole layer; :mod:`fork` hands its output to several readers. :mod:`zero` stands before the
+the whole layer; :mod:`unrolled` is one whose weights are logic, made of :mod:`lines` and
+:mod:`planes`; :mod:`fork` hands its output to several readers. :mod:`zero` stands before the
 first layers, and subtracts the zero point of the input from its pixels.
 
 Clock cycles from input to output are constants of each component, ``LATENCY`` and the like;
@@ -15,6 +16,7 @@ Clock cycles from input to output are constants of each component, ``LATENCY`` a
 from spikeloom.hw.engine.engine import COUNTERS, Engine
 from spikeloom.hw.engine.fork import Fork
 from spikeloom.hw.engine.population import tap_signature
+from spikeloom.hw.engine.unrolled import UnrolledEngine
 from spikeloom.hw.engine.zero import ZeroPoint
 
-__all__ = ["COUNTERS", "Engine", "Fork", "ZeroPoint", "tap_signature"]
+__all__ = ["COUNTERS", "Engine", "Fork", "UnrolledEngine", "ZeroPoint", "tap_signature"]

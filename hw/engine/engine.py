@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import fifo, wiring
+from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.events import EventGenerator
@@ -98,30 +98,21 @@ class Engine(wiring.Component):
                 word = gather.o.payload.values
                 m.d.comb += generator.i.payload.values[slot].eq(word[slot * plan.events + e])
             wiring.connect(m, generator.o, getattr(pes, f"i{e}"))
-        waiting = self._connect_sums(m, pes, population)
+        waiting = connect_sums(m, plan, pes.o, population)
         wiring.connect(m, population.o, wiring.flipped(self.o))
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
 
-        working = Signal()
-        blocked = Signal()
-        m.d.comb += [
-            working.eq(
-                ~gather.waits
-                | Cat(generator.busy for generator in generators).any()
-                | pes.busy
-                | waiting
-                | population.busy
-            ),
-            blocked.eq(population.blocked & (pes.stalled | ~(pes.issued.any()))),
-        ]
-        counters = self.counters
-        m.d.sync += counters.events.eq(counters.events + pes.issued)
-        with m.If(blocked):
-            m.d.sync += counters.blocked.eq(counters.blocked + 1)
-        with m.Elif(working):
-            m.d.sync += counters.cycles.eq(counters.cycles + 1)
-        with m.Else():
-            m.d.sync += counters.starved.eq(counters.starved + 1)
+        count_cycles(
+            m,
+            self.counters,
+            events=pes.issued,
+            working=~gather.waits
+            | Cat(generator.busy for generator in generators).any()
+            | pes.busy
+            | waiting
+            | population.busy,
+            blocked=population.blocked & (pes.stalled | ~(pes.issued.any())),
+        )
         return m
 
     def _gathered(self, m: Module, depth: int) -> Gather:
@@ -137,32 +128,66 @@ class Engine(wiring.Component):
             m.d.comb += getattr(gather, f"waits{k}").eq(reader.waits)
         return gather
 
-    def _connect_sums(self, m: Module, pes: PeArray, population: Population) -> Value:
-        """Connect the sums to the neurons, through a register or a queue as planned.
 
-        Returns
-        -------
-        Value
-            Whether sums wait there.
-        """
-        if not self.plan.queue:
-            wiring.connect(m, pes.o, population.i)
-            return Const(0)
-        if self.plan.queue == 1:
-            shown = population.i
-            m.d.comb += pes.o.ready.eq(~shown.valid | shown.ready)
-            with m.If(pes.o.ready):
-                m.d.sync += [shown.valid.eq(pes.o.valid), shown.payload.eq(pes.o.payload)]
-            return shown.valid
-        m.submodules.sums = sums = fifo.SyncFIFO(
-            width=pes.o.payload.shape().size, depth=self.plan.queue
-        )
-        m.d.comb += [
-            sums.w_data.eq(pes.o.payload),
-            sums.w_en.eq(pes.o.valid),
-            pes.o.ready.eq(sums.w_rdy),
-            population.i.payload.eq(sums.r_data),
-            population.i.valid.eq(sums.r_rdy),
-            sums.r_en.eq(population.i.ready),
-        ]
-        return sums.level != 0
+def connect_sums(
+    m: Module, plan: LayerPlan, sums: stream.Interface, population: Population
+) -> Value:
+    """Connect sums to the neurons, through a register or a queue as planned.
+
+    Parameters
+    ----------
+    m : Module
+    plan : LayerPlan
+    sums : stream
+        The sums of each window, one for each lane.
+    population : Population
+
+    Returns
+    -------
+    Value
+        Whether sums wait there.
+    """
+    shown = population.i
+    if not plan.queue:
+        wiring.connect(m, sums, shown)
+        return Const(0)
+    if plan.queue == 1:
+        m.d.comb += sums.ready.eq(~shown.valid | shown.ready)
+        with m.If(sums.ready):
+            m.d.sync += [shown.valid.eq(sums.valid), shown.payload.eq(sums.payload)]
+        return shown.valid
+    m.submodules.sums = queue = fifo.SyncFIFO(width=sums.payload.shape().size, depth=plan.queue)
+    m.d.comb += [
+        queue.w_data.eq(sums.payload),
+        queue.w_en.eq(sums.valid),
+        sums.ready.eq(queue.w_rdy),
+        shown.payload.eq(queue.r_data),
+        shown.valid.eq(queue.r_rdy),
+        queue.r_en.eq(shown.ready),
+    ]
+    return queue.level != 0
+
+
+def count_cycles(
+    m: Module, counters: wiring.PureInterface, *, events: Value, working: Value, blocked: Value
+) -> None:
+    """Drive an engine's counters.
+
+    Parameters
+    ----------
+    m : Module
+    counters : interface of :data:`COUNTERS`
+    events : Value
+        Number of additions to every lane in this cycle.
+    working : Value
+        Whether anything is at work or waits to be taken.
+    blocked : Value
+        Whether the engine stands still because its target takes nothing.
+    """
+    m.d.sync += counters.events.eq(counters.events + events)
+    with m.If(blocked):
+        m.d.sync += counters.blocked.eq(counters.blocked + 1)
+    with m.Elif(working):
+        m.d.sync += counters.cycles.eq(counters.cycles + 1)
+    with m.Else():
+        m.d.sync += counters.starved.eq(counters.starved + 1)

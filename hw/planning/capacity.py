@@ -60,10 +60,80 @@ class RowReader:
         coming = self.completes[self.row]
         return coming > 0 and self.held + coming > self.capacity
 
+    def lacks(self, line: int) -> bool:
+        """Return whether it waits for rows that a line of windows needs."""
+        return self.held < self.lines[line].need
+
     def take(self) -> None:
         """Take the source's next row."""
         self.held += self.completes[self.row]
         self.row = (self.row + 1) % len(self.completes)
+
+    def release(self, line: int) -> None:
+        """Release the rows that a line of windows needs no longer."""
+        self.held -= self.lines[line].release
+
+
+@dataclass(eq=False)
+class PassingReader:
+    """The way into an unrolled layer, which takes a row only while it makes its line of windows.
+
+    So its source goes on only if there is room behind the layer. It has rows of a kernel, but none
+    in which a row could wait.
+
+    Parameters
+    ----------
+    source : str
+        Name of the layer that fills it.
+    ends : sequence of int
+        The last row under each line of windows; those behind the source are padding.
+    height : int
+        Number of the source's rows.
+
+    Attributes
+    ----------
+    owner : RowLayer
+        The layer that reads it; :func:`grow` sets it.
+    held : int
+        Number of lines that end behind the source and have not been made.
+    row : int
+        Index of the source's next row.
+    """
+
+    source: str
+    ends: Sequence[int]
+    height: int
+    owner: RowLayer = field(init=False)
+    held: int = 0
+    row: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether the source's next row has to wait for lines that cannot be made."""
+        blocked = self.row in self.ends and any(target.full for target in self.owner.targets)
+        return self.held > 0 or blocked
+
+    def lacks(self, line: int) -> bool:
+        """Return whether it waits for a row of its source."""
+        return not self.full
+
+    def take(self) -> None:
+        """Take the source's next row, and make the line that ends there."""
+        if self.row in self.ends:
+            self.held = 1
+            self.owner.run()
+        self.row += 1
+        if self.row == self.height:
+            self.row = 0
+            self.held = sum(end >= self.height for end in self.ends)
+
+    def release(self, line: int) -> None:
+        """Note that a line of windows has been made."""
+        self.held -= 1
+
+
+#: The way from a layer's rows into another layer.
+Reader = RowReader | PassingReader
 
 
 @dataclass(eq=False)
@@ -75,29 +145,29 @@ class RowLayer:
     name : str
     height : int
         Number of its rows.
-    readers : sequence of RowReader
+    readers : sequence of Reader
         The buffers that it reads; the input has none.
     line : int
         Index of its next row.
-    targets : list of RowReader
+    targets : list of Reader
         The buffers that it fills; :func:`grow` sets them.
     """
 
     name: str
     height: int
-    readers: Sequence[RowReader] = ()
+    readers: Sequence[Reader] = ()
     line: int = 0
-    targets: list[RowReader] = field(default_factory=list)
+    targets: list[Reader] = field(default_factory=list)
 
     @property
     def supplied(self) -> bool:
         """Whether all rows that the next line needs are there."""
-        return all(r.held >= r.lines[self.line].need for r in self.readers)
+        return not any(reader.lacks(self.line) for reader in self.readers)
 
     def run(self) -> None:
         """Make the next row."""
         for reader in self.readers:
-            reader.held -= reader.lines[self.line].release
+            reader.release(self.line)
         for target in self.targets:
             target.take()
         self.line = (self.line + 1) % self.height
@@ -113,6 +183,9 @@ def grow(layers: Sequence[RowLayer]) -> None:
     """
     readers = [reader for layer in layers for reader in layer.readers]
     for layer in layers:
+        for reader in layer.readers:
+            if isinstance(reader, PassingReader):
+                reader.owner = layer
         layer.targets = [reader for reader in readers if reader.source == layer.name]
     seen: set[tuple[int, ...]] = set()
     while True:
@@ -135,11 +208,11 @@ def _circle(layers: Sequence[RowLayer]) -> list[RowReader]:
     owners = {id(reader): layer for layer in layers for reader in layer.readers}
     names = {layer.name: layer for layer in layers}
     path: list[RowLayer] = []
-    full: list[RowReader | None] = []
+    full: list[Reader | None] = []
     layer = layers[-1]
     while layer not in path:
         path.append(layer)
-        lacking = [r for r in layer.readers if r.held < r.lines[layer.line].need]
+        lacking = [reader for reader in layer.readers if reader.lacks(layer.line)]
         if lacking:
             full.append(None)
             layer = names[lacking[0].source]
@@ -147,4 +220,4 @@ def _circle(layers: Sequence[RowLayer]) -> list[RowReader]:
             blocking = next(target for target in layer.targets if target.full)
             full.append(blocking)
             layer = owners[id(blocking)]
-    return [reader for reader in full[path.index(layer) :] if reader is not None]
+    return [reader for reader in full[path.index(layer) :] if isinstance(reader, RowReader)]

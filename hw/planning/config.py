@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from spikeloom.hw.options import MOST_WORD_VALUES, SLOTS, MemoryMode, TimeMode
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
+from spikeloom.sw.network.ranges import MAX_WIDTH
 
 #: Largest number of lanes, of events, of units and of the budget.
 _MOST = 1 << 16
@@ -55,6 +56,9 @@ class HardwareConfig:
         Where generated Verilog has the contents of memories: in files beside it (``"files"``), in
         itself (``"inline"``), or in files if they are large (``"auto"``). The hardware is the same.
         Designs for a board have large ones in files, whatever stands here.
+    planes : mapping of layer name to int, or None
+        P, the number of bit planes per clock cycle. Each layer that is named is unrolled: its
+        weights become logic, and it adds up windows by bit planes instead of events.
 
     Raises
     ------
@@ -73,6 +77,7 @@ class HardwareConfig:
     counters: bool = False
     top: str = "spikeloom_accelerator"
     memories: str = MemoryMode.AUTO
+    planes: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         mosts = {"lanes": _MOST, "events": _MOST, "slots": MOST_WORD_VALUES, "units": _MOST}
@@ -82,6 +87,13 @@ class HardwareConfig:
             for number in numbers:
                 if choice is not None or what == "slots":
                     _require_positive(number, what, most)
+        if not isinstance(self.planes, Mapping | None):
+            raise ConfigError(
+                f"planes must be given by layer, as in conv1=2, not {self.planes!r} for all: "
+                f"layers that are named are unrolled"
+            )
+        for number in (self.planes or {}).values():
+            _require_positive(number, "planes", MAX_WIDTH)
         _require_positive(self.budget, "budget")
         if self.time not in tuple(TimeMode):
             raise ConfigError(f"time must be {', '.join(TimeMode)}, not {self.time!r}")
@@ -93,7 +105,7 @@ class HardwareConfig:
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 
     def chosen(self, what: str, network: Network) -> dict[str, int]:
-        """Return the user's choice of ``"lanes"``, ``"events"``, ``"slots"`` or ``"units"`` by layer.
+        """Return the user's choice of lanes, events, slots, units or planes, by its name, by layer.
 
         Layers that it does not cover are left out.
 
@@ -107,7 +119,8 @@ class HardwareConfig:
             return {}
         names = [layer.name for layer in network.layers]
         if not isinstance(choice, Mapping):
-            return dict.fromkeys(names, choice)
+            # A number for all layers is not meant for those that are unrolled.
+            return dict.fromkeys((x for x in names if x not in (self.planes or {})), choice)
         unknown = sorted(str(name) for name in choice.keys() - set(names))
         if unknown:
             raise ConfigError(

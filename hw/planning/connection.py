@@ -18,7 +18,7 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.hw.options import MOST_WORD_VALUES
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.synapses import convolution
-from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan
+from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan, last_places
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import (
     Connection,
@@ -79,12 +79,9 @@ class PoolPlan:
 
         Of the windows at the bottom and on the right, these may lie behind the source.
         """
-        first = [n - p - 1 for n, p in zip(self.pool.size, self.pool.padding, strict=True)]
-        down, right = self.pool.stride
-        return (
-            tuple(first[0] + y * down for y in range(self.target.height)),
-            tuple(first[1] + x * right for x in range(self.target.width)),
-        )
+        pool, target = self.pool, self.target
+        shape = (target.height, target.width)
+        return last_places(pool.size, pool.stride, pool.padding, shape)
 
     @property
     def extent(self) -> tuple[int, int]:

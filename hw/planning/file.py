@@ -23,7 +23,7 @@ _LARGEST = 1 << 22
 _WHAT = "plan file"
 #: Fields of a layer's entry, and those that may be missing: the planner then chooses.
 _CHOICES = ("lanes", "events", "slots")
-_OPTIONAL = ("units",)
+_OPTIONAL = ("units", "planes")
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class PlanFile:
     digest : str
         Digest of that network.
     config : HardwareConfig
-        Lanes, events and slots of every layer by name, units of some layers or none, and the time
-        mode.
+        Lanes, events and slots of every layer by name, units of some layers or none, planes of
+        those that are unrolled, and the time mode.
     about : mapping of str to Any
         How it was found, as JSON values: not read by any command.
     """
@@ -61,8 +61,9 @@ class PlanFile:
     def content(self) -> dict[str, Any]:
         """Return the content as JSON values."""
         choices = {name: _by_layer(getattr(self.config, name), name) for name in _CHOICES}
-        if self.config.units is not None:
-            choices["units"] = _by_layer(self.config.units, "units")
+        for name in _OPTIONAL:
+            if getattr(self.config, name) is not None:
+                choices[name] = _by_layer(getattr(self.config, name), name)
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -108,6 +109,7 @@ class PlanFile:
                 choices["slots"],
                 choices["units"] or None,
                 time=require_field(content, "time", str, str(path), cure),
+                planes=choices["planes"] or None,
             )
         except ConfigError as error:
             raise FileFormatError(f"{path}: {error}: {cure}") from None

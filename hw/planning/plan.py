@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 
 import numpy as np
 
 from spikeloom.hw.neurons import NeuronSpec, NeuronUnit
 from spikeloom.hw.options import SLOTS, TimeMode
-from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
+from spikeloom.hw.planning.balance import balance, spatial
+from spikeloom.hw.planning.capacity import PassingReader, Reader, RowLayer, RowReader, grow
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.connection import (
     ConnectionPlan,
@@ -23,11 +24,13 @@ from spikeloom.hw.planning.connection import (
     spare_rows,
     value_range,
 )
+from spikeloom.hw.planning.planes import PlaneSumsPlan
 from spikeloom.hw.planning.streams import Sends, StreamPlan
+from spikeloom.hw.planning.unrolled import interval, passing, require_fit
 from spikeloom.hw.planning.weights import WeightMemory, WeightStore, weight_memories, weight_stores
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges, Shape
+from spikeloom.sw.network import INPUT, Layer, Network, Range, Ranges
 from spikeloom.sw.network.record import IntArray
 
 #: Number of source values under a window that are reckoned to take one clock cycle to add up: most
@@ -172,6 +175,48 @@ class LayerPlan:
 
 
 @dataclass(frozen=True)
+class UnrolledPlan(LayerPlan):
+    """The engine of a layer whose weights are logic: it adds up windows by bit planes.
+
+    It has M = all output channels and a single connection, of which it keeps all rows of a kernel
+    but one. Its clock cycles do not depend on the values.
+
+    Parameters
+    ----------
+    layer, ranges, readers, target, sends, steps_per_cycle, folded
+        As of every :class:`LayerPlan`.
+    planes : int
+        P, the number of bit planes that are added up in one clock cycle.
+    """
+
+    planes: int = 1
+
+    @cached_property
+    def sums(self) -> PlaneSumsPlan:
+        """The sums of a window."""
+        (reader,) = self.readers
+        kernel = reader.kernel.reshape(len(reader.kernel), -1)
+        return PlaneSumsPlan(kernel, self.values, self.ranges.accumulator, self.planes)
+
+    @property
+    def queue(self) -> int:
+        """Number of windows whose sums may be at work in the neurons, which all take as long."""
+        return min(super().queue, 1)
+
+    @property
+    def depth(self) -> int:
+        """Number of words in each weight bank, of which there is none."""
+        return 0
+
+    @property
+    def interval(self) -> int:
+        """Clock cycles from one image to the next, if nothing keeps the engine waiting."""
+        windows = self.readers[0].windows
+        number = self.target.height * self.target.width
+        return max(interval(windows, self.sums.steps), number * self.served)
+
+
+@dataclass(frozen=True)
 class Plan:
     """An accelerator: a graph of engines.
 
@@ -221,7 +266,10 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
     events = config.chosen("events", network)
     slots = config.chosen("slots", network)
     units = config.chosen("units", network)
-    _balance(network, lanes, events, config.budget)
+    planes = config.chosen("planes", network)
+    for name in planes:
+        lanes.setdefault(name, spatial(network.shapes[name])[0])
+    balance(network, lanes, events, config.budget, planes)
     inputs = input_stream(network)
     streams, layers = {INPUT: inputs}, []
     for layer in network.layers:
@@ -229,7 +277,13 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
         chosen = lanes[name], events.get(name, 1), slots.get(name, SLOTS)
         try:
             planned = layer_plan(
-                network, layer, streams, *chosen, config.time, units.get(name)
+                network,
+                layer,
+                streams,
+                *chosen,
+                config.time,
+                units=units.get(name),
+                planes=planes.get(name),
             )
         except (ConfigError, UnsupportedError) as error:
             raise type(error)(f"layer {name!r}: {error}") from None
@@ -241,7 +295,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
 def input_stream(network: Network) -> StreamPlan:
     """Return the stream of a network's input: one pixel, count or spike per transfer."""
     return StreamPlan(
-        1, network.input.values(), *_spatial(network.input.shape), network.input.steps or 1
+        1, network.input.values(), *spatial(network.input.shape), network.input.steps or 1
     )
 
 
@@ -254,6 +308,7 @@ def layer_plan(
     slots: int,
     time: str,
     units: int | None = None,
+    planes: int | None = None,
 ) -> LayerPlan:
     """Return the plan of one layer, whose buffers hold the rows that one line of windows needs.
 
@@ -269,16 +324,20 @@ def layer_plan(
         One of the values of :class:`~spikeloom.hw.options.TimeMode`.
     units : int, optional
         U; by default the fewest that are fast enough.
+    planes : int, optional
+        P of an unrolled layer, an :class:`UnrolledPlan`.
 
     Raises
     ------
     UnsupportedError
         If the hardware cannot run the layer.
     ConfigError
-        If lanes, events or units do not fit it.
+        If lanes, events, units or planes do not fit it.
     """
-    planned = _timed(_layer(network, layer, streams, lanes, events, slots), time)
-    return _shared(planned, units)
+    planned = _layer(network, layer, streams, lanes, events, slots)
+    if planes is not None:
+        planned = _unrolled(planned, planes)
+    return _shared(_timed(planned, time), units)
 
 
 def _layer(
@@ -291,7 +350,7 @@ def _layer(
 ) -> LayerPlan:
     """Return the plan of one layer, whose neurons run one timestep per clock cycle."""
     ranges = network.ranges[layer.name]
-    channels, height, width = _spatial(network.shapes[layer.name])
+    channels, height, width = spatial(network.shapes[layer.name])
     if lanes > channels:
         raise ConfigError(f"lanes = {lanes} must not exceed its {channels} output channels")
     sends = _sends(network, layer)
@@ -321,10 +380,24 @@ def _layer(
         sends,
         steps_per_cycle=1,
         units=lanes,
-        window_cycles=max(
-            values / events / _VALUES_PER_CYCLE, streams[INPUT].transfers / windows
-        ),
+        window_cycles=max(values / events / _VALUES_PER_CYCLE, streams[INPUT].transfers / windows),
     )
+
+
+def _unrolled(planned: LayerPlan, planes: int) -> UnrolledPlan:
+    """Return the plan of an unrolled layer.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    fields = {name: getattr(planned, name) for name in LayerPlan.__dataclass_fields__}
+    reader = passing(planned.readers)
+    unrolled = UnrolledPlan(**{**fields, "readers": (reader,)}, planes=planes)
+    require_fit(unrolled.sums)
+    # From one window to its neighbour.
+    return replace(unrolled, window_cycles=float(unrolled.sums.steps))
 
 
 def _sends(network: Network, layer: Layer) -> Sends:
@@ -402,9 +475,12 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
     depth = {INPUT: 0}
     flow = [RowLayer(INPUT, inputs.height)]
     for planned in layers:
-        rows = []
+        rows: list[Reader] = []
         for reader in planned.readers:
             windows, source = reader.windows, reader.connection.source
+            if isinstance(planned, UnrolledPlan):
+                rows.append(PassingReader(source, windows.ends[0], reader.source.height))
+                continue
             capacity = windows.buffer.capacity
             size = windows.buffer.bits // capacity
             rows.append(RowReader(source, windows.lines, reader.completed_rows, size, capacity))
@@ -412,58 +488,17 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
         depth[name] = 1 + max(depth[reader.connection.source] for reader in planned.readers)
         flow.append(RowLayer(name, planned.target.height, rows))
     grow(flow)
-    buffered = []
+    buffered: list[LayerPlan] = []
     for planned, layer in zip(layers, flow[1:], strict=True):
+        if isinstance(planned, UnrolledPlan):
+            buffered.append(planned)
+            continue
         readers = []
         for reader, row in zip(planned.readers, layer.readers, strict=True):
+            assert isinstance(row, RowReader), "only unrolled layers have no buffer"
             between = depth[planned.layer.name] - depth[reader.connection.source] - 1
             capacity = row.capacity + spare_rows(reader) + between
             buffer = replace(reader.windows.buffer, capacity=capacity)
             readers.append(replace(reader, windows=replace(reader.windows, buffer=buffer)))
         buffered.append(replace(planned, readers=tuple(readers)))
     return tuple(buffered)
-
-
-def _balance(network: Network, lanes: dict[str, int], events: dict[str, int], budget: int) -> None:
-    """Choose the lanes that are left open: double the slowest layer's while the budget lasts.
-
-    Parameters
-    ----------
-    network : Network
-    lanes : dict of str to int
-        M by layer name, as far as the user chose it; the others are added.
-    events : dict of str to int
-        E by layer name; 1 for layers that are not named.
-    budget : int
-        Largest sum of M times E over all layers.
-    """
-    work, most = {}, {}
-    for layer in network.layers:
-        channels, height, width = _spatial(network.shapes[layer.name])
-        fan_in = sum(
-            connection.synapses.weight[0].size * (1 if connection.constant else layer.timesteps)
-            for connection in layer.connections
-        )
-        work[layer.name] = channels * height * width * fan_in
-        most[layer.name] = channels
-    free = [name for name in work if name not in lanes]
-    lanes.update(dict.fromkeys(free, 1))
-
-    def cost(name: str) -> int:
-        return lanes[name] * events.get(name, 1)
-
-    while True:
-        slowest = max(work, key=lambda name: work[name] / cost(name))
-        grown = min(2 * lanes[slowest], most[slowest])
-        extra = (grown - lanes[slowest]) * events.get(slowest, 1)
-        if slowest not in free or extra == 0 or sum(map(cost, work)) + extra > budget:
-            return
-        lanes[slowest] = grown
-
-
-def _spatial(shape: Shape) -> tuple[int, int, int]:
-    """Return (channels, height, width), 1 by 1 for a fully connected layer."""
-    if len(shape) == 1:
-        return (shape[0], 1, 1)
-    channels, height, width = shape
-    return (channels, height, width)

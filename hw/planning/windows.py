@@ -22,6 +22,27 @@ from spikeloom.sw.errors import ConfigError
 _MOST_MARKS = 64
 
 
+def last_places(
+    size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], shape: tuple[int, int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the last row of each row of windows, and the last column of each column of them.
+
+    Of the windows at the bottom and on the right, these may lie behind the source.
+
+    Parameters
+    ----------
+    size, stride, padding : (int, int)
+        Of the windows, vertical and horizontal.
+    shape : (int, int)
+        Rows and columns of windows.
+    """
+    rows, columns = (
+        tuple(n - p - 1 + k * s for k in range(number))
+        for n, s, p, number in zip(size, stride, padding, shape, strict=True)
+    )
+    return rows, columns
+
+
 @dataclass(frozen=True)
 class BufferPlan:
     """The memory that holds rows of an engine's source.
@@ -273,6 +294,20 @@ class WindowPlan:
             )
             for y, top in enumerate(tops)
         )
+
+    @property
+    def ends(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The last row of each line of windows, and the last column of each column of them.
+
+        They may lie in the padding behind the source.
+        """
+        return last_places(self.kernel, self.stride, self.padding, self.shape)
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Number of rows and columns: those of the source, and those behind it with windows."""
+        stream, (rows, columns) = self.buffer.stream, self.ends
+        return (max(stream.height, rows[-1] + 1), max(stream.width, columns[-1] + 1))
 
     @property
     def aligned(self) -> bool:

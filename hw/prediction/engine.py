@@ -21,7 +21,7 @@ from spikeloom.hw.engine.queue import WordQueue
 from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
-from spikeloom.hw.prediction.sinks import Buffer, Sink
+from spikeloom.hw.prediction.sinks import Buffer, Sink, Target
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
 
@@ -65,7 +65,7 @@ class EngineClock:
         The buffer that each connection reads.
     sinks : sequence of Sink
         The parts that take its transfers.
-    targets : sequence of Buffer
+    targets : sequence of Target
         The buffers behind these sinks.
     images : int
         Number of images.
@@ -84,7 +84,7 @@ class EngineClock:
         words: Sequence[Words],
         buffers: Sequence[Buffer],
         sinks: Sequence[Sink],
-        targets: Sequence[Buffer],
+        targets: Sequence[Target],
         images: int,
     ) -> None:
         self.plan, self.words, self.buffers = plan, words, buffers
@@ -180,7 +180,9 @@ class EngineClock:
                             self.buffers[k].releases += [moved] * lines[k].release
                             self._consumed[k] += lines[k].release
                     self._close()
-                    self._integrate(image)
+                    summed = self._sum()
+                    taken = self._integrate(summed, image)
+                    self._stalls = [*self._stalls[1:], (summed, taken)]
                     fresh = False
         self._line += 1
         for target in self.targets:
@@ -284,11 +286,15 @@ class EngineClock:
         generator.last = end
         self._active = max(self._active, end + self._stages)
         if not null:
-            for begin, until in self._stalls:
-                if first < begin <= end and until > begin:
-                    self._runs.append((first, begin))
-                    first = until
-            self._runs.append((first, end + 1))
+            self._issue(first, end)
+
+    def _issue(self, first: int, end: int) -> None:
+        """Note the cycles in which events are taken, the first and the last of some."""
+        for begin, until in self._stalls:
+            if first < begin <= end and until > begin:
+                self._runs.append((first, begin))
+                first = until
+        self._runs.append((first, end + 1))
 
     def _unstalled(self, time: int) -> int:
         """Return the first cycle from ``time`` on in which the elements do not stand still."""
@@ -311,11 +317,20 @@ class EngineClock:
             time = self._unstalled(time + 1)
         return time
 
-    def _integrate(self, image: int) -> None:
-        """Offer the sums of a window to the neurons, run these, and send their results."""
+    def _sum(self) -> int:
+        """End a window in the elements; return the cycle in which its sums are offered."""
         end = max([generator.last for generator in self._generators])
-        summed = self._later(end)
         self._open = end + 1
+        return self._later(end)
+
+    def _integrate(self, summed: int, image: int) -> int:
+        """Hand sums to the neurons that are offered from a cycle on, and send their results.
+
+        Returns
+        -------
+        int
+            The cycle in which the sums are taken.
+        """
         if self._queue:
             space = Engine.SUMS_SPACE_LATENCY if self._queue > 1 else 0
             taken = max(summed, self._leaves[self._place] + space)
@@ -341,9 +356,9 @@ class EngineClock:
             self._place = (self._place + 1) % self._queue
         else:
             taken = start
-        self._stalls = [*self._stalls[1:], (summed, taken)]
         self._worked = start
         self._active = max(self._active, start, self._sent)
+        return taken
 
 
 def _union(spans: IntArray) -> tuple[IntArray, IntArray]:

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.hw.planning import Plan
+from spikeloom.hw.planning import Plan, UnrolledPlan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.prediction.engine import EngineClock
-from spikeloom.hw.prediction.sinks import Buffer, Output, Sink
+from spikeloom.hw.prediction.sinks import Buffer, Output, Sink, Target
+from spikeloom.hw.prediction.unrolled import UnrolledClock
 from spikeloom.hw.prediction.words import Words
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.network import INPUT
@@ -122,7 +123,7 @@ class Prediction:
 class _Source:
     """The input stream: a pixel in every clock cycle, from the second one after reset."""
 
-    def __init__(self, plan: StreamPlan, targets: list[Buffer], images: int) -> None:
+    def __init__(self, plan: StreamPlan, targets: list[Target], images: int) -> None:
         self._size = plan.width * plan.lane_groups * plan.steps
         self._rows = plan.height * images
         self._targets = targets
@@ -160,7 +161,7 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
         If an array is missing or does not fit the plan.
     """
     streams = {INPUT: plan.input} | {x.layer.name: x.target for x in plan.layers}
-    targets: dict[str, list[Buffer]] = {name: [] for name in streams}
+    targets: dict[str, list[Target]] = {name: [] for name in streams}
     sent = {
         reader.connection.source: _sent(plan, streams, reader.connection.source, activity)
         for layer in plan.layers
@@ -170,20 +171,22 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
     if len(numbers) != 1 or 0 in numbers:
         raise DataError(f"activity must be of the same images, at least one, not of {numbers}")
     (images,) = numbers
-    parts = []
-    for layer in plan.layers:
+    clocks: list[EngineClock] = []
+    for layer in reversed(plan.layers):
+        behind = targets[layer.layer.name]
+        sinks: list[Sink] = [target.inlet for target in behind]
+        if layer is plan.layers[-1]:
+            sinks.append(Output(layer.target))
+        if isinstance(layer, UnrolledPlan):
+            unrolled = UnrolledClock(layer, sinks, behind, images)
+            targets[layer.readers[0].connection.source].append(unrolled)
+            clocks.insert(0, unrolled)
+            continue
         buffers = [Buffer(reader) for reader in layer.readers]
         for buffer, reader in zip(buffers, layer.readers, strict=True):
             targets[reader.connection.source].append(buffer)
         words = [Words(layer, reader, sent[reader.connection.source]) for reader in layer.readers]
-        parts.append((layer, words, buffers))
-    clocks = []
-    for layer, words, buffers in parts:
-        behind = targets[layer.layer.name]
-        sinks: list[Sink] = [buffer.inlet for buffer in behind]
-        if layer is plan.layers[-1]:
-            sinks.append(Output(layer.target))
-        clocks.append(EngineClock(layer, words, buffers, sinks, behind, images))
+        clocks.insert(0, EngineClock(layer, words, buffers, sinks, behind, images))
     source = _Source(plan.input, targets[INPUT], images)
     nodes: list[_Source | EngineClock] = [source, *clocks]
     while not all(clock.done for clock in clocks):

@@ -24,6 +24,25 @@ class Sink(Protocol):
         """
 
 
+class Target(Protocol):
+    """A component that takes the rows of a layer.
+
+    Attributes
+    ----------
+    inlet : Sink
+        The sink that the layer sends to.
+    """
+
+    inlet: Sink
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known when there is a place for what the source's next row completes."""
+
+    def next_row(self) -> None:
+        """Note that the source has sent a row."""
+
+
 class Buffer:
     """A ring of rows; see :class:`~spikeloom.hw.engine.buffer.RowBuffer`.
 
@@ -50,12 +69,7 @@ class Buffer:
         self._size = stream.width * stream.lane_groups * stream.steps
         self._left = self._size
         self._completes, self._row = plan.completed_rows, 0
-        self.inlet: Sink = self
-        if plan.pool:
-            self.inlet = _Pool(plan.pool, self.inlet)
-        if plan.alignment:
-            summed = plan.alignment.summed
-            self.inlet = (_Sum if summed else _Truncation)(plan.alignment, self.inlet)
+        self.inlet: Sink = aligned(plan, _Pool(plan.pool, self) if plan.pool else self)
 
     @property
     def known(self) -> bool:
@@ -143,6 +157,13 @@ class _Truncation:
         used = self._step < self._used
         self._step = (self._step + 1) % self._steps
         return self._below.take(offered) if used else offered
+
+
+def aligned(plan: ConnectionPlan, below: Sink) -> Sink:
+    """Return a connection's aligner, which sends to a sink; that sink itself without one."""
+    if plan.alignment is None:
+        return below
+    return (_Sum if plan.alignment.summed else _Truncation)(plan.alignment, below)
 
 
 class Output:

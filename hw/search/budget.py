@@ -9,7 +9,7 @@ from typing import Self
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import sizing
 from spikeloom.hw.build.family import Family
-from spikeloom.hw.planning import LayerPlan, Plan
+from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
 from spikeloom.hw.search.memories import device_memories, engine_memories
 from spikeloom.sw.errors import ConfigError
 
@@ -180,6 +180,12 @@ def _flipflops(layer: LayerPlan) -> float:
     They are those of partial sums, sums, currents, potentials and results of the lanes; words in
     the scanner, the compactors and the queues; and events.
     """
+    if isinstance(layer, UnrolledPlan):
+        # Tables, adders and the bits of a window have a register each.
+        sums = layer.sums
+        width = layer.ranges.potential.width + 2 * layer.ranges.accumulator.width
+        window = sums.kernel.shape[1] * sums.bits
+        return 300.0 + layer.lanes * width + window + sums.table_bits + sums.adder_bits
     accumulator, potential = layer.ranges.accumulator.width, layer.ranges.potential.width
     lane = 3 * accumulator + potential + layer.target.values.width
     word = sum(

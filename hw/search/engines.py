@@ -1,4 +1,4 @@
-"""Engines: for each layer, the choices of M, E and slots, with their cycles and resources."""
+"""Engines: for each layer, the choices of M, E, slots and planes, with cycles and resources."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from spikeloom.hw.options import SLOTS, TimeMode
-from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, UnrolledPlan, plan
 from spikeloom.hw.planning.plan import layer_plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.search.budget import Amounts, Budget
@@ -18,6 +18,8 @@ from spikeloom.sw.network.record import IntArray
 #: Numbers of events per cycle and of slots to try.
 EVENTS = (1, 2, 3, 4, 6, 8, 12, 16)
 SLOT_NUMBERS = (1, 2, 4, 8, 16)
+#: Numbers of bit planes per cycle of unrolled layers to try.
+PLANES = (1, 2, 3, 4, 5, 6, 8, 16)
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,14 @@ class Choice:
     ----------
     lanes, events, slots : int
         M, E, and the values of a word for each of the E event generators.
+    planes : int or None
+        P of an unrolled layer.
     """
 
     lanes: int = 1
     events: int = 1
     slots: int = SLOTS
+    planes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,17 @@ class Engines:
             ]
         return self._options[key]
 
+    def unrolled(self, layer: Layer, state: State) -> list[Choice]:
+        """Return the choices of an unrolled layer, the smallest first; none if it is not to be one.
+
+        Only layers of pixels are: other layers have too many weights to be worth it.
+        """
+        if any(connection.source != INPUT for connection in layer.connections):
+            return []
+        lanes = self.lanes[layer.name][-1]
+        choices = [Choice(lanes, planes=planes) for planes in PLANES]
+        return [choice for choice in choices if self.cost(layer, choice, state) is not None]
+
     def config(self, state: State) -> HardwareConfig:
         """Return the configuration of a state."""
         return HardwareConfig(
@@ -161,6 +177,7 @@ class Engines:
             events={name: choice.events for name, choice in state.items()},
             slots={name: choice.slots for name, choice in state.items()},
             time=self.time,
+            planes={n: c.planes for n, c in state.items() if c.planes is not None} or None,
         )
 
     def plan(self, state: State) -> Plan:
@@ -191,6 +208,7 @@ class Engines:
                 choice.events,
                 choice.slots,
                 self.time,
+                planes=choice.planes,
             )
         except ConfigError:
             return None
@@ -217,6 +235,8 @@ def _better(one: EngineCost, other: EngineCost) -> bool:
 
 def _buffered(made: LayerPlan, known: LayerPlan) -> LayerPlan:
     """Return a plan with the rows that a known plan of the same layer has: lanes do not matter."""
+    if isinstance(made, UnrolledPlan):
+        return made
     readers = []
     for reader, other in zip(made.readers, known.readers, strict=True):
         capacity = other.windows.buffer.capacity

@@ -4,7 +4,7 @@
 that compares thousands of engines needs each one alone, and fast. So an engine is taken to need,
 for each line of windows, as many cycles as the slowest of its parts: the scanner reads a word in
 each, the elements take an event of every generator in each, and a neuron runs its timesteps. Waits
-for rows are left out.
+for rows are left out. An unrolled engine needs the same cycles for all images.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikeloom.hw.engine.pool import PoolUnit
-from spikeloom.hw.planning import LayerPlan
+from spikeloom.hw.planning import LayerPlan, UnrolledPlan
 from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.planning.windows import WindowPlan
 from spikeloom.hw.prediction.words import digit_counts, kept_values
@@ -47,6 +47,8 @@ class Load:
 
     def cycles(self, plan: LayerPlan) -> float:
         """Return the mean clock cycles per image of an engine, or of the pools ahead of it."""
+        if isinstance(plan, UnrolledPlan):
+            return max(float(plan.interval), float(plan.target.transfers))
         shared = any(reader.windows.share for reader in plan.readers)
         # Without shares, all lane groups read the same words.
         key = (

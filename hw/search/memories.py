@@ -13,7 +13,7 @@ from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.link.frames import CONTENT
 from spikeloom.hw.link.plan import BANKS
 from spikeloom.hw.neurons import NeuronUnit
-from spikeloom.hw.planning import LayerPlan, Plan
+from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
 from spikeloom.hw.planning.connection import ConnectionPlan, PoolPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import MaxPool
@@ -31,6 +31,23 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     registers : bool
         Whether its event queues are made of registers, as in families without small memories.
     """
+    if isinstance(layer, UnrolledPlan):
+        yield from _line_memories(layer)
+    else:
+        yield from _event_memories(layer, registers)
+    kind = NeuronUnit.of(layer.neurons)
+    words = layer.target.lane_groups * layer.turns * (layer.cycles if kind.per_step else 1)
+    if words > 1:
+        yield words, layer.units * kind.cycle_layout(layer.neurons).size
+
+
+def _line_memories(layer: UnrolledPlan) -> Iterator[Memory]:
+    source, rows = layer.readers[0].stream, layer.readers[0].windows.kernel[0] - 1
+    if rows:
+        yield source.width * source.lane_groups, rows * source.lanes * layer.sums.bits
+
+
+def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     bits = max((layer.depth - 1).bit_length(), 1)
     # One word is in the queue's output register.
     queue = QUEUE_DEPTH - 1, layer.slots * layer.values.width + bits + 1
@@ -42,10 +59,6 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
         yield from _reader_memories(reader)
     if layer.queue > 1:
         yield layer.queue, layer.lanes * layer.ranges.accumulator.width
-    kind = NeuronUnit.of(layer.neurons)
-    words = layer.target.lane_groups * layer.turns * (layer.cycles if kind.per_step else 1)
-    if words > 1:
-        yield words, layer.units * kind.cycle_layout(layer.neurons).size
 
 
 def _reader_memories(reader: ConnectionPlan) -> Iterator[Memory]:

@@ -140,6 +140,7 @@ class States:
             changes = [Choice(m, choice.events, choice.slots) for m in fewer]
             options = self.engines.options(layer, state)
             changes += [Choice(choice.lanes, e, s) for e, s in options]
+            changes += self.engines.unrolled(layer, state)
             for change in changes:
                 other = self._repaired({**state, layer.name: change}, layer)
                 if other:
@@ -247,6 +248,13 @@ class States:
                 weight = math.inf if cost is None else self.budget.weight(cost.amounts, memory)
                 if weight < least:
                     best, least = choice, weight
+        if lanes is None or lanes == self.engines.lanes[layer.name][-1]:
+            for choice in self.engines.unrolled(layer, state):
+                cost = self.engines.cost(layer, choice, state)
+                if cost is not None and cost.cycles <= goal / factor:
+                    weight = self.budget.weight(cost.amounts, memory)
+                    if weight < least:
+                        best, least = choice, weight
         return best
 
     def _fewest(

@@ -88,8 +88,8 @@ def command(
     images.require()
     if verilog is not None and hardware != HardwareOptions():
         raise ConfigError(
-            "--verilog is generated already: leave out --lanes, --events, --slots, --units, --time "
-            "and --plan"
+            "--verilog is generated already: leave out --lanes, --events, --slots, --units, "
+            "--time, --planes and --plan"
         )
     probabilities = parse_stalls(stalls)
     config = hardware.config(network, debug=True, counters=True)

@@ -35,6 +35,8 @@ class HardwareOptions:
         U, the neuron units: a number, or numbers by layer.
     time : str
         One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+    planes : str, optional
+        P of layers that are unrolled, by layer.
     plan : path, optional
         File with the choices for every layer, in place of the others.
     """
@@ -44,6 +46,7 @@ class HardwareOptions:
     slots: int = SLOTS
     units: str | None = None
     time: str = TimeMode.AUTO.value
+    planes: str | None = None
     plan: Path | None = None
 
     def config(
@@ -64,7 +67,7 @@ class HardwareOptions:
             if replace(self, plan=None) != HardwareOptions():
                 raise ConfigError(
                     "--plan has the choices for every layer: leave out --lanes, --events, "
-                    "--slots, --units and --time"
+                    "--slots, --units, --time and --planes"
                 )
             return PlanFile.load(self.plan).for_network(network, debug=debug, counters=counters)
         return HardwareConfig(
@@ -73,9 +76,21 @@ class HardwareOptions:
             slots=self.slots,
             units=None if self.units is None else parse_per_layer(self.units, "units"),
             time=self.time,
+            planes=self._planes(),
             debug=debug,
             counters=counters,
         )
+
+    def _planes(self) -> dict[str, int] | None:
+        if self.planes is None:
+            return None
+        planes = parse_per_layer(self.planes, "planes")
+        if isinstance(planes, int):
+            raise ConfigError(
+                f"planes are given by layer, as in conv1=2, not {planes} for all of them: layers "
+                f"that are named are unrolled"
+            )
+        return planes
 
 
 def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -126,6 +141,13 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "into a division, which takes a logarithmic number of cycles; auto folds where the loop "
         "would be the slowest part.",
     )
+    @click.option(
+        "--planes",
+        metavar="LAYER=P,...",
+        help="Unroll layers: their weights become logic, and they add up P bit planes of the "
+        "values under a kernel in one clock cycle, whatever these are. For a layer of pixels that "
+        "is the slowest.",
+    )
     @functools.wraps(function)
     def chosen(
         *arguments: Any,
@@ -134,10 +156,11 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         slots: int,
         units: str | None,
         time: str,
+        planes: str | None,
         plan_file: Path | None,
         **options: Any,
     ) -> Any:
-        hardware = HardwareOptions(lanes, events, slots, units, time, plan_file)
+        hardware = HardwareOptions(lanes, events, slots, units, time, planes, plan_file)
         return function(*arguments, hardware=hardware, **options)
 
     return chosen
@@ -164,7 +187,9 @@ def hardware_table(sidecar: dict[str, Any]) -> Table:
             layer["name"],
             shape_text(layer["shape"]),
             layer["neuron"],
-            *(str(layer[key]) for key in ("timesteps", "lanes", "events", "units", "groups")),
+            *(str(layer[key]) for key in ("timesteps", "lanes")),
+            f"{layer['planes']} planes" if "planes" in layer else str(layer["events"]),
+            *(str(layer[key]) for key in ("units", "groups")),
             str(layer["tap"]["potential"]["width"]),
             layer["sends"],
             _time_text(layer),

@@ -219,6 +219,7 @@ def _content(search: Search, found: Found, step: Found | None, mhz: float | None
                 "lanes": choice.lanes,
                 "events": choice.events,
                 "slots": choice.slots,
+                "planes": choice.planes,
                 "cycles": float(exact.cycles[1:].mean()),
                 "utilisation": exact.utilisation,
                 "luts": round(cost.amounts.luts),
@@ -251,6 +252,7 @@ def _point(found: Found, mhz: float | None) -> dict[str, Any]:
         "block_ram": found.amounts.block_ram,
         "choices": {
             name: [choice.lanes, choice.events, choice.slots]
+            + ([] if choice.planes is None else [choice.planes])
             for name, choice in found.state.items()
         },
     }
@@ -277,7 +279,9 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
         mark = "*" if layer["name"] == content["bottleneck"] else ""
         layers.add_row(
             layer["name"] + mark,
-            *(str(layer[key]) for key in ("lanes", "events", "slots")),
+            str(layer["lanes"]),
+            f"{layer['planes']} planes" if layer["planes"] else str(layer["events"]),
+            "-" if layer["planes"] else str(layer["slots"]),
             f"{layer['cycles']:,.0f}",
             f"{layer['utilisation']:.2f}",
             f"{layer['luts']:,}",

@@ -21,8 +21,10 @@ from amaranth.lib import data
 from formal.specifications import free, free_within
 from spikeloom.hw.engine.events import DigitSplitter
 from spikeloom.hw.engine.pe import PeArray
+from spikeloom.hw.engine.planes import PlaneSums
 from spikeloom.hw.engine.zero import ZeroPoint
 from spikeloom.hw.planning import LayerPlan
+from spikeloom.hw.planning.planes import PlaneSumsPlan
 from spikeloom.hw.values import DigitPlan, shape_of
 from spikeloom.sw.network import Range
 
@@ -205,6 +207,61 @@ class PeHarness(Elaboratable):
             expected = Array(Signal(shape, name=f"expected{k}_{s}") for s in range(slots))
             with m.If(complete):
                 m.d.sync += expected[pushed].eq(sum(row[k] for row in now_sums))
+            with m.If(unit.o.valid):
+                m.d.comb += Assert(unit.o.payload[k] == expected[popped])
+        return m
+
+
+class PlaneHarness(Elaboratable):
+    """For any windows and stalls, the dot products of the windows leave, in order.
+
+    Parameters
+    ----------
+    plan : PlaneSumsPlan
+    """
+
+    def __init__(self, plan: PlaneSumsPlan) -> None:
+        self.plan = plan
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += Assume(~ResetSignal())
+        plan, (outputs, number) = self.plan, self.plan.kernel.shape
+        m.submodules.unit = unit = PlaneSums(plan)
+        ready = free(m, Shape(1), "ready")
+        valid = free(m, Shape(1), "valid")
+        window = free(m, Shape(plan.bits * number), "window")
+        m.d.comb += [
+            unit.o.ready.eq(ready),
+            unit.i.valid.eq(valid),
+            unit.i.payload.as_value().eq(window),
+        ]
+        # A window stays until it is taken.
+        held = Signal(name="held")
+        before = Signal.like(window, name="before")
+        m.d.sync += [held.eq(unit.i.valid & ~unit.i.ready), before.eq(window)]
+        m.d.comb += Assume(~held | (valid & (window == before)))
+        values = [window.word_select(k, plan.bits) + plan.offset for k in range(number)]
+        m.d.comb += [Assume(value <= plan.values.high) for value in values]
+
+        # Windows that were taken but whose sums have not left: one for each stage and the sums.
+        slots = 8
+        pushed, popped = Signal(range(slots), name="pushed"), Signal(range(slots), name="popped")
+        waiting = Signal(range(slots + 1), name="waiting")
+        taken, left = unit.i.valid & unit.i.ready, unit.o.valid & unit.o.ready
+        m.d.sync += waiting.eq(waiting + taken - left)
+        m.d.comb += [Assert(waiting < slots), Assert(~unit.o.valid | (waiting > 0)), Cover(left)]
+        with m.If(taken):
+            m.d.sync += pushed.eq(pushed + 1)
+        with m.If(left):
+            m.d.sync += popped.eq(popped + 1)
+        shape = shape_of(plan.sums)
+        for k in range(outputs):
+            weights = plan.kernel[k].tolist()
+            product = sum(w * value for w, value in zip(weights, values, strict=True))
+            expected = Array(Signal(shape, name=f"expected{k}_{s}") for s in range(slots))
+            with m.If(taken):
+                m.d.sync += expected[pushed].eq(product)
             with m.If(unit.o.valid):
                 m.d.comb += Assert(unit.o.payload[k] == expected[popped])
         return m

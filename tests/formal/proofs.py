@@ -10,10 +10,11 @@ import numpy as np
 from support.hw.components import plan_of
 from support.hw.neuron_bench import layer
 
-from formal.datapath import DigitHarness, PeHarness, ZeroHarness
+from formal.datapath import DigitHarness, PeHarness, PlaneHarness, ZeroHarness
 from formal.neurons import LoopHarness, UnitHarness
 from formal.prover import Proof
 from spikeloom.hw.planning import LayerPlan
+from spikeloom.hw.planning.planes import PlaneSumsPlan
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Range, Signed
 
@@ -148,6 +149,15 @@ def _datapath() -> Iterator[Proof]:
             f"A {plan.ranges.accumulator.width} bits",
             partial(PeHarness, plan),
             depth=depth,
+        )
+    kernel = np.array([[3, -4, 1, 2, -3]])
+    for planes, values in ((1, Range(0, 3)), (2, Range(-2, 1))):
+        dot = PlaneSumsPlan(kernel, values, Range(-21, 20), planes)
+        yield Proof(
+            f"sums of {planes} plane{'s' if planes > 1 else ''}",
+            f"A {dot.sums.width} bits",
+            partial(PlaneHarness, dot),
+            depth=8,
         )
 
 

@@ -6,6 +6,8 @@ are drawn as well.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Iterator
@@ -22,8 +24,9 @@ from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.options import TimeMode
-from spikeloom.hw.planning import HardwareConfig, plan
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, UnrolledPlan, plan
 from spikeloom.hw.planning.connection import ConnectionPlan
+from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import (
     INPUT,
     TRANSPORTS,
@@ -78,6 +81,7 @@ class Case:
                 yield "folded and shared" if layer.folded else "in a loop and shared"
             if layer.queue:
                 yield "queue"
+            yield from unrolled_features(layer)
             yield f"{min(len(layer.readers), 2)} connections"
             for reader in layer.readers:
                 connection = reader.connection
@@ -99,6 +103,28 @@ class Case:
                     yield from pool_features(reader)
                 if reader.windows.buffer.marked:
                     yield "marks"
+
+
+def unrolled_features(layer: LayerPlan) -> Iterator[str]:
+    """Yield the features of an unrolled layer."""
+    if not isinstance(layer, UnrolledPlan):
+        return
+    (reader,), sums = layer.readers, layer.sums
+    windows, source = reader.windows, reader.stream
+    yield "unrolled pixels" if reader.connection.source == INPUT else "unrolled counts"
+    yield "unrolled in a step" if sums.steps == 1 else "unrolled in steps"
+    if layer.planes > 1:
+        yield "planes at once"
+    if sums.offset:
+        yield "unrolled signed values"
+    if source.lane_groups > 1:
+        yield "unrolled in lane groups"
+    if windows.extent != (source.height, source.width):
+        yield "unrolled beyond the source"
+    if windows.stride != (1, 1):
+        yield "unrolled with strides"
+    if windows.buffer.capacity:
+        yield "unrolled with rows"
 
 
 def pool_features(reader: ConnectionPlan) -> Iterator[str]:
@@ -140,6 +166,29 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
     return with_units(network, config, lambda fitting: draw(st.sampled_from(fitting)))
 
 
+@st.composite
+def unrolled(draw: st.DrawFn, network: Network, config: HardwareConfig) -> HardwareConfig:
+    """The same with some layers unrolled, of those that can be."""
+    for layer in network.layers:
+        if draw(st.integers(0, 3)) == 3:
+            continue
+        planes = draw(st.sampled_from((1, 2, 3)))
+        lanes, events = (
+            dict(config.chosen("lanes", network)),
+            dict(config.chosen("events", network)),
+        )
+        lanes.pop(layer.name)
+        events.pop(layer.name)
+        for chosen in (planes, 1):
+            all_planes = {**(config.planes or {}), layer.name: chosen}
+            other = dataclasses.replace(config, lanes=lanes, events=events, planes=all_planes)
+            with contextlib.suppress(ConfigError):
+                plan(network, other)
+                config = other
+                break
+    return config
+
+
 @functools.cache
 def cases(share: int) -> list[Case]:
     """Return the networks of one share, the same for every caller."""
@@ -163,6 +212,7 @@ def case(number: int, sizes: dict[str, Any]) -> Case:
         config = data.draw(configs(network))
         images = data.draw(images_for(network, 2))
         stalls = data.draw(st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5])))
+        config = data.draw(unrolled(network, config))
         drawn.append(Case(network, config, images, stalls))
 
     collect()
@@ -209,6 +259,9 @@ def expected_features() -> set[str]:
         *Synapses.kinds,
         *("1 connections", "2 connections", "fork", "unread", "grouped", "depthwise", "share"),
         *("sums timesteps", "drops timesteps", "marks"),
+        *("unrolled pixels", "unrolled counts", "unrolled in a step", "unrolled in steps"),
+        *("planes at once", "unrolled signed values", "unrolled in lane groups"),
+        *("unrolled beyond the source", "unrolled with strides", "unrolled with rows"),
     }
 
 

@@ -54,6 +54,7 @@ from spikeloom.hw.verilog import Generated, generate
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.network import (
     Burst,
+    Conv2d,
     DirectInput,
     Dual,
     If,
@@ -83,6 +84,13 @@ def ports(text: str, top: str) -> dict[str, tuple[str, int]]:
     (body,) = re.findall(rf"^module {top}\(.*?^endmodule", text, re.MULTILINE | re.DOTALL)
     found = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", body, re.MULTILINE)
     return {name: (direction, int(high or 0) + 1) for direction, high, name in found}
+
+
+def test_the_sidecar_has_the_planes_of_unrolled_layers() -> None:
+    first, *others = generate(showcase(), HardwareConfig(planes={"conv": 2})).sidecar["layers"]
+    assert (first["name"], first["planes"], first["events"]) == ("conv", 2, 1)
+    assert first["buffers"][0]["rows"] == 2, "those of its kernel but one"
+    assert not any("planes" in layer for layer in others)
 
 
 class TestGenerate:
@@ -302,6 +310,8 @@ def designs() -> Iterator[wiring.Component]:
     test = SelfTest(planned, np.zeros((1, 1, 2, 2), np.int64), np.zeros((1, 1), np.int64))
     yield Device(planned, link, test)
     yield Accelerator(plan(residual(), RESIDUAL))
+    unrolled = plan_of((1, 3, 3), Conv2d(np.ones((1, 1, 2, 2), int)), neuron, planes={"layer": 2})
+    yield Accelerator(unrolled)
     yield AxiAccelerator(small(pool=SumPool((2, 2)), counters=True))
     overlapping = MaxPool((2, 2), stride=(1, 1), padding=(1, 1))
     sliding = plan_of((2, 2, 2), Linear(np.ones((1, 18), int)), neuron, pool=overlapping)

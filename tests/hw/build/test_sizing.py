@@ -32,6 +32,24 @@ def test_the_estimate_is_near_what_yosys_counted(
     assert sizing.luts(plan(network, config)) == pytest.approx(luts, rel=0.15)
 
 
+#: Look-up tables that Yosys counted for single unrolled engines on an ECP5, by network and planes.
+UNROLLED = [
+    ("digits-conv", 1, 1589),
+    ("digits-conv", 5, 4592),
+    ("mnist-lenet5", 1, 1655),
+    ("mnist-lenet5", 2, 2362),
+    ("mnist-lenet5", 4, 3809),
+    ("mnist-lenet5", 8, 6496),
+]
+
+
+@pytest.mark.parametrize(("name", "planes", "luts"), UNROLLED)
+def test_the_estimate_of_an_unrolled_engine(name: str, planes: int, luts: int) -> None:
+    network = load(FOLDER / f"{name}.safetensors")
+    planned = plan(network, HardwareConfig(planes={"conv1": planes}))
+    assert sizing.engine_luts(planned["conv1"]) == pytest.approx(luts, rel=0.1)
+
+
 def test_more_lanes_and_events_take_more(network: Network) -> None:
     luts = [
         sizing.luts(plan(network, config))
@@ -85,6 +103,14 @@ def test_lanes_that_are_given_are_the_only_candidate() -> None:
     ):
         (planned,) = sizing.candidates(network, config, Family.find(board.family), board.resources)
         assert planned.config == config
+
+
+def test_all_other_lanes_that_are_given_are_enough(network: Network) -> None:
+    board = Board.find("ulx3s-85f")
+    config = HardwareConfig(lanes=2, planes={"conv1": 1})
+    family = Family.find(board.family)
+    (planned,) = sizing.candidates(network, config, family, board.resources)
+    assert planned.config == config
 
 
 def test_a_hopeless_board_is_tried_with_the_fewest_lanes(network: Network) -> None:

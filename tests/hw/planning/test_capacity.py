@@ -15,8 +15,8 @@ from support.hw.components import Bench
 from support.networks.examples import logits_layer
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.planning import Plan, plan
-from spikeloom.hw.planning.capacity import RowLayer, RowReader, grow
+from spikeloom.hw.planning import HardwareConfig, Plan, plan
+from spikeloom.hw.planning.capacity import PassingReader, RowLayer, RowReader, grow
 from spikeloom.hw.planning.connection import PoolPlan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, Line, WindowPlan
@@ -225,7 +225,7 @@ def test_the_cheaper_of_two_full_buffers_grows(ahead: int, behind: int, rows: li
     assert capacities(layers) == [3, rows[0], 3, rows[1]]
 
 
-def residual_network(side: int = 6) -> Network:
+def residual_network(side: int = 6, transport: str = "spikes") -> Network:
     rng = np.random.default_rng(3)
 
     def same() -> Conv2d:
@@ -237,7 +237,7 @@ def residual_network(side: int = 6) -> Network:
     shortcut = Connection(INPUT, "count", Identity(np.array([1, 2])))
     layers = (
         Layer("inner", 2, neurons(), (Connection(INPUT, "count", same()),)),
-        Layer("outer", 2, neurons(), (Connection("inner", "spikes", same()), shortcut)),
+        Layer("outer", 2, neurons(), (Connection("inner", transport, same()), shortcut)),
         logits_layer("outer", np.ones((3, 2 * side * side), np.int64)),
     )
     return Network(DirectInput((2, side, side), bits=2), layers)
@@ -258,11 +258,11 @@ def with_rows(planned: Plan, rows: list[int]) -> Plan:
     return dataclasses.replace(planned, layers=tuple(layers))
 
 
-def logits_of(planned: Plan, images: int) -> int:
+def logits_of(planned: Plan, images: int, idle_limit: int = 6000) -> int:
     """Return how many logits the hardware gives for some images before it halts."""
     network = planned.network
     dut = Accelerator(planned)
-    bench = Bench(dut, idle_limit=6000)
+    bench = Bench(dut, idle_limit=idle_limit)
     bench.put(dut.i, [1] * int(np.prod(network.input.shape)) * images)
     seen = bench.get(dut.o, network.classes * images)
     with contextlib.suppress(AssertionError):
@@ -281,3 +281,27 @@ def test_planned_rows_are_what_it_takes_and_some_to_go_on() -> None:
 def test_hardware_halts_where_rows_do(shortcut: int, logits: int) -> None:
     planned = with_rows(plan(residual_network()), [3, 3, shortcut, 6])
     assert logits_of(planned, 2) == logits
+
+
+def test_planned_rows_beside_an_unrolled_layer() -> None:
+    planned = plan(residual_network(transport="count"), HardwareConfig(planes={"inner": 1}))
+    rows = [r.windows.buffer.capacity for layer in planned.layers for r in layer.readers]
+    # The unrolled layer has two rows of its kernel; all others as if it were not.
+    assert rows == [2, 3 + 1, 3 + 1 + 1, 12]
+
+
+@pytest.mark.parametrize(("shortcut", "logits"), [(3, 6), (2, 0)])
+def test_unrolled_hardware_halts_where_rows_do(shortcut: int, logits: int) -> None:
+    planned = plan(residual_network(transport="count"), HardwareConfig(planes={"inner": 1}))
+    assert logits_of(with_rows(planned, [2, 3, shortcut, 6]), 2, idle_limit=1500) == logits
+
+
+def test_an_unrolled_layer_in_front_of_another() -> None:
+    """A row passes both at once, if there is room behind them."""
+    source = RowLayer(INPUT, 4)
+    first = RowLayer("first", 4, [PassingReader(INPUT, range(1, 5), 4)])
+    second = RowLayer("second", 4, [PassingReader("first", range(1, 5), 4)])
+    last = RowLayer("last", 4, [reader(second, PLAIN), reader(source, PLAIN)])
+    layers = [source, first, second, last]
+    grow(layers)
+    assert [r.capacity for r in last.readers if isinstance(r, RowReader)] == [1, 3]

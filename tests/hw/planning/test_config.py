@@ -34,6 +34,28 @@ def test_refuses_slots(number: Any) -> None:
         HardwareConfig(slots=number)
 
 
+@pytest.mark.parametrize("number", [*NOT_POSITIVE, 49, None])
+def test_refuses_planes(number: Any) -> None:
+    with pytest.raises(
+        ConfigError, match=f"^planes must be a whole number from 1 to 48, not {number!r}$"
+    ):
+        HardwareConfig(planes={"conv": number})
+
+
+def test_refuses_planes_for_all_layers() -> None:
+    with pytest.raises(ConfigError, match=r"^planes must be given by layer, as in conv1=2, not 2 "):
+        HardwareConfig(planes=2)  # type: ignore[arg-type]
+
+
+def test_a_number_for_all_is_not_for_unrolled_layers() -> None:
+    network = everything()
+    first, *others = (layer.name for layer in network.layers)
+    config = HardwareConfig(lanes=2, events=3, planes={first: 1})
+    assert config.chosen("lanes", network) == dict.fromkeys(others, 2)
+    assert config.chosen("events", network) == dict.fromkeys(others, 3)
+    assert config.chosen("planes", network) == {first: 1}
+
+
 def test_refuses_a_missing_budget() -> None:
     with pytest.raises(ConfigError, match=r"^budget must be a whole number .* not None$"):
         HardwareConfig(budget=None)  # type: ignore[arg-type]

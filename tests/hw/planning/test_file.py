@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.networks.examples import every_kind, everything
 
-from spikeloom.hw.planning import HardwareConfig, PlanFile, plan
+from spikeloom.hw.planning import HardwareConfig, PlanFile, UnrolledPlan, plan
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.network import Network
 
@@ -58,6 +58,18 @@ def test_units_may_be_given_for_some_layers(network: Network, tmp_path: Path) ->
     assert [layer for layer, entry in layers.items() if "units" in entry] == [name]
 
 
+def test_layers_that_are_unrolled_keep_their_planes(network: Network, tmp_path: Path) -> None:
+    first = network.layers[0].name
+    lanes = {layer.name: network.shapes[layer.name][0] for layer in network.layers}
+    chosen = dataclasses.replace(config(network), lanes=lanes, planes={first: 2})
+    PlanFile(network.name, network.digest, chosen).save(tmp_path / "plan.json")
+    found = PlanFile.load(tmp_path / "plan.json").for_network(network)
+    assert found == chosen
+    assert type(plan(network, found)[first]) is UnrolledPlan
+    layers = json.loads((tmp_path / "plan.json").read_text())["layers"]
+    assert [entry.get("planes") for entry in layers.values()] == [2] + [None] * (len(layers) - 1)
+
+
 def test_another_network_is_refused(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the plan is for .* not for .* `spikeloom plan`"):
         PlanFile.load(path).for_network(every_kind())
@@ -81,6 +93,10 @@ def changed(path: Path, **entries: Any) -> Path:
         (
             {"layers": {"fc": {"lanes": 1, "events": 1, "slots": 1, "units": 0}}},
             "units must be a whole number",
+        ),
+        (
+            {"layers": {"fc": {"lanes": 1, "events": 1, "slots": 1, "planes": "all"}}},
+            "'planes' must be of type int",
         ),
         ({"about": []}, "'about' must be of type dict"),
     ],

@@ -180,6 +180,34 @@ def test_equals_the_counters_with_few_slots(slots: int) -> None:
         compare(network, images(network, 2), HardwareConfig(slots=slots, counters=True))
 
 
+@pytest.mark.parametrize(
+    ("network", "lanes", "planes", "time"),
+    [
+        (residual(), {"sum": 1, "out": 1}, {"stem": 1, "inner": 2}, "auto"),
+        (residual(), {"sum": 4, "inner": 1}, {"stem": 3, "out": 1}, "loop"),
+        (slow_neurons(), {"out": 1}, {"slow": 2}, "loop"),
+        (slow_neurons(), {"out": 2}, {"slow": 1}, "fold"),
+        (sliding(), {"inner": 3, "out": 1}, {"stem": 1}, "auto"),
+        (everything(), None, {"conv": 2, "out": 1}, "loop"),
+        (every_kind(), None, {"steps": 1, "out": 2}, "auto"),
+    ],
+)
+def test_equals_the_counters_of_unrolled_layers(
+    network: Network, lanes: Any, planes: dict[str, int], time: str
+) -> None:
+    config = HardwareConfig(lanes, time=time, planes=planes, counters=True)
+    compare(network, images(network, 3), config)
+
+
+def test_unrolled_layers_take_the_same_cycles_for_all_images() -> None:
+    network = slow_neurons()
+    config = HardwareConfig(lanes={"out": 2}, planes={"slow": 1}, time="fold")
+    found = [predicted(network, images(network, 3, share), config) for share in (0.0, 1.0)]
+    assert found[0]["slow"].cycles.tolist() == found[1]["slow"].cycles.tolist()
+    assert found[0]["slow"].events.tolist() == [16 * 2] * 3
+    assert found[0].latency < found[1].latency, "the other layer has fewer events"
+
+
 @settings(max_examples=8, phases=[Phase.generate])
 @given(data=st.data())
 def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:

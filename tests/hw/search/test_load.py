@@ -25,8 +25,9 @@ from spikeloom.sw.datasets import first_images
             events={"conv2": 2, "conv3": 4},
             slots={"conv1": 4, "conv2": 1, "conv3": 1},
         ),
+        HardwareConfig(lanes={"conv2": 32, "conv3": 32, "fc": 5}, planes={"conv1": 1}),
     ],
-    ids=["default", "many lanes", "events"],
+    ids=["default", "many lanes", "events", "unrolled"],
 )
 def test_estimates_are_near_the_cycles_of_a_trained_network(config: HardwareConfig) -> None:
     network = open_network("digits-conv")

@@ -29,6 +29,15 @@ def test_what_is_chosen_reaches_the_hardware(network: Network) -> None:
     )
 
 
+def test_layers_to_unroll_are_named(network: Network) -> None:
+    chosen = HardwareOptions(planes="conv=2,out=1").config(network)
+    assert chosen == HardwareConfig(planes={"conv": 2, "out": 1})
+    with pytest.raises(
+        ConfigError, match="planes are given by layer, as in conv1=2, not 4 for all"
+    ):
+        HardwareOptions(planes="4").config(network)
+
+
 def test_a_plan_file_takes_the_place_of_all_choices(network: Network, tmp_path: Path) -> None:
     ones = {layer.name: 1 for layer in network.layers}
     config = HardwareConfig(lanes=ones, events=ones, slots=ones, time="loop")
