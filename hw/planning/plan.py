@@ -217,9 +217,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
         name = layer.name
         chosen = lanes[name], events.get(name, 1), slots.get(name, SLOTS)
         try:
-            planned = layer_plan(
-                network, layer, streams, *chosen, config.time, units.get(name)
-            )
+            planned = layer_plan(network, layer, streams, *chosen, config.time, units.get(name))
         except (ConfigError, UnsupportedError) as error:
             raise type(error)(f"layer {name!r}: {error}") from None
         streams[name] = planned.target
@@ -310,9 +308,7 @@ def _layer(
         sends,
         steps_per_cycle=1,
         units=lanes,
-        window_cycles=max(
-            values / events / _VALUES_PER_CYCLE, streams[INPUT].transfers / windows
-        ),
+        window_cycles=max(values / events / _VALUES_PER_CYCLE, streams[INPUT].transfers / windows),
     )
 
 
