@@ -105,7 +105,7 @@ class HardwareConfig:
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 
     def chosen(self, what: str, network: Network) -> dict[str, int]:
-        """Return the user's choice of lanes, events, slots, units or planes, by its name, by layer.
+        """Return the user's choice of lanes, events, slots, units or planes (``what``) by layer.
 
         Layers that it does not cover are left out.
 

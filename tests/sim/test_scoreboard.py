@@ -130,7 +130,7 @@ def test_hardware_order_is_the_specified_one() -> None:
 class TestUnitsThatServeSeveralLanes:
     layer = engine(shape=(7, 1, 2), timesteps=3, lanes=4, units=2)
     #: Records of the ``step`` tap: image, column, lane group, turn, timestep.
-    order = list(itertools.product(range(IMAGES), range(2), range(2), range(2), range(3)))
+    order = tuple(itertools.product(range(IMAGES), range(2), range(2), range(2), range(3)))
 
     def test_order_is_the_specified_one(self) -> None:
         values = torch.arange(3 * IMAGES * 7 * 2).reshape(3, IMAGES, 7, 1, 2)

@@ -389,10 +389,10 @@ class TestUnits:
 
     def test_what_does_not_fit(self) -> None:
         with pytest.raises(
-            ConfigError, match="layer 'layer': units = 3 must be 1, 2, 4 or 8: .* its 8 lanes"
+            ConfigError, match=r"layer 'layer': units = 3 must be 1, 2, 4 or 8: .* its 8 lanes"
         ):
             self.units(40, 4, 8, units={"layer": 3})
-        with pytest.raises(ConfigError, match="units = 1 must be 8: each lane keeps its own"):
+        with pytest.raises(ConfigError, match=r"units = 1 must be 8: each lane keeps its own"):
             self.units(40, 4, 8, units={"layer": 1}, incoming="spikes")
 
 
