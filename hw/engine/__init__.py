@@ -9,8 +9,8 @@ the whole layer; :mod:`unrolled` is one whose weights are logic, made of :mod:`l
 :mod:`planes`; :mod:`fork` hands its output to several readers. :mod:`zero` stands before the
 first layers, and subtracts the zero point of the input from its pixels.
 
-Clock cycles from input to output are constants of each component, ``LATENCY`` and the like;
-:mod:`spikeloom.hw.prediction` reads them.
+Clock cycles from input to output are constants of each component, ``LATENCY`` and the like, or
+functions of the plan; :mod:`spikeloom.hw.prediction` reads them.
 """
 
 from spikeloom.hw.engine.engine import COUNTERS, Engine
