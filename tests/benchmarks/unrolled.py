@@ -17,7 +17,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from spikeloom.hw.build import flow
-from spikeloom.hw.build.family import YOSYS
+from spikeloom.hw.build.family import CELLS, YOSYS
 from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.engine import Engine, UnrolledEngine
@@ -43,7 +43,7 @@ def cells(component: wiring.Component) -> Mapping[str, int]:
         folder = Path(name)
         text = without_brackets(rtlil.convert(component, name="alone", emit_src=False))
         (folder / "alone.il").write_text(text)
-        script = f"read_rtlil alone.il\nsynth_ecp5\ntee -q -o {flow.CELLS} stat -json\n"
+        script = f"read_rtlil alone.il\nsynth_ecp5\ntee -q -o {CELLS} stat -json\n"
         (folder / "alone.ys").write_text(script)
         Toolset.find([YOSYS], "yowasp").run(["yosys", "alone.ys"], folder, "yosys.log")
         return flow.read_cells(folder)

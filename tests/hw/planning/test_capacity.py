@@ -65,8 +65,13 @@ def reader(
     return RowReader(source.name, own, completes, size, need)
 
 
+def buffers(layer: RowLayer) -> list[RowReader]:
+    """Return the buffers that a layer reads, which are all of its readers if it is not unrolled."""
+    return [r for r in layer.readers if isinstance(r, RowReader)]
+
+
 def capacities(layers: Sequence[RowLayer]) -> list[int]:
-    return [r.capacity for layer in layers for r in layer.readers]
+    return [r.capacity for layer in layers for r in buffers(layer)]
 
 
 def set_back(layers: Sequence[RowLayer]) -> None:
@@ -95,12 +100,12 @@ def rows_made(layers: Sequence[RowLayer], images: int, seed: int) -> dict[str, i
         return whole * sum(r.completes) + sum(r.completes[:rest])
 
     def possible(layer: RowLayer) -> bool:
-        for r in layer.readers:
+        for r in buffers(layer):
             held = arrived(r, done[r.source]) - given_back(layer, r)
             if held < r.lines[done[layer.name] % layer.height].need:
                 return False
         for owner in layers:
-            for r in owner.readers:
+            for r in buffers(owner):
                 if r.source == layer.name:
                     after = arrived(r, done[layer.name] + 1) - given_back(owner, r)
                     if after > r.capacity:
@@ -208,7 +213,7 @@ def test_two_convolutions_beside_an_identity() -> None:
 def test_a_row_less_halts() -> None:
     layers = residual_rows()
     grow(layers)
-    shortcut = layers[-1].readers[1]
+    shortcut = buffers(layers[-1])[1]
     assert not halts(layers)
     shortcut.capacity -= 1
     assert halts(layers)
@@ -304,4 +309,4 @@ def test_an_unrolled_layer_in_front_of_another() -> None:
     last = RowLayer("last", 4, [reader(second, PLAIN), reader(source, PLAIN)])
     layers = [source, first, second, last]
     grow(layers)
-    assert [r.capacity for r in last.readers if isinstance(r, RowReader)] == [1, 3]
+    assert capacities([last]) == [1, 3]
