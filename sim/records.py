@@ -1,4 +1,8 @@
-"""Readers of the records that the simulation writes: bit fields in little-endian 32-bit words."""
+"""Records that the simulation writes: bit fields in little-endian 32-bit words.
+
+Values are read from records, and expected values are packed into words, to be compared with those of
+the records without taking them apart.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from spikeloom.sw.network.record import IntArray
 
 #: Records as 32-bit words, the lowest first, shape (records, words).
 Words = npt.NDArray[np.uint32]
+BoolArray = npt.NDArray[np.bool_]
 
 _WORD = 32
 
@@ -71,6 +76,55 @@ def _field(words: Words, offset: int, field: Field) -> IntArray:
     )
 
 
+def pack(values: IntArray, fields: Sequence[Field]) -> Words:
+    """Return records that hold values in adjacent fields, from bit 0 up; inverts :func:`unpack`.
+
+    Parameters
+    ----------
+    values : array of int64, shape (records, fields)
+    fields : sequence of Field
+        The fields, of at most 64 bits each.
+
+    Returns
+    -------
+    array of uint32, shape (records, words)
+    """
+    words = -(-sum(field.width for field in fields) // _WORD)
+    # Word by word, so that each operation runs over adjacent numbers.
+    packed = np.zeros((words, len(values)), np.uint32)
+    columns = np.ascontiguousarray(values.T).view(np.uint64)
+    offset = 0
+    for column, field in zip(columns, fields, strict=True):
+        kept = column & np.uint64((1 << field.width) - 1)
+        first, shift = divmod(offset, _WORD)
+        last = (offset + field.width - 1) // _WORD
+        for word in range(first, last + 1):
+            place = (word - first) * _WORD - shift
+            part = kept << np.uint64(-place) if place <= 0 else kept >> np.uint64(place)
+            packed[word] |= part.astype(np.uint32)
+        offset += field.width
+    return packed.T
+
+
+def _fits(values: IntArray, field: Field) -> bool:
+    """Return whether a field can hold values: one that is cut off is no value that agrees."""
+    low, high = (-1 << field.width - 1, (1 << field.width - 1) - 1) if field.signed else (
+        0, (1 << field.width) - 1
+    )
+    return len(values) == 0 or bool(values.min() >= low and values.max() <= high)
+
+
+def _equal(words: Words, expected: Words, mask: Words) -> bool:
+    """Return whether records are equal where the mask of one image's records has bits."""
+    if len(words) != len(expected):
+        return False
+    for word in range(expected.shape[1]):
+        differing = (words[:, word] ^ expected[:, word]).reshape(-1, len(mask)) & mask[:, word]
+        if differing.any():
+            return False
+    return True
+
+
 class LayerRecords:
     """Records of one layer's debug taps, in the order in which the hardware showed them.
 
@@ -95,6 +149,56 @@ class LayerRecords:
         )
         self._sent = read_words(
             folder / sent_file(layer.name), layer.lanes * layer.taps.value.width
+        )
+        self._masks: tuple[Words, Words] | None = None
+
+    def agree(
+        self,
+        first: int,
+        images: int,
+        spikes: IntArray,
+        potentials: IntArray,
+        sent: IntArray,
+        used: tuple[BoolArray, BoolArray],
+    ) -> bool:
+        """Return whether the records of some images are there, and hold what is expected.
+
+        This is much faster than taking the records apart.
+
+        Parameters
+        ----------
+        first, images : int
+            Index of the first image, and number of images.
+        spikes, potentials : array of int64, shape (timesteps, lanes)
+            Expected values of :meth:`steps`.
+        sent : array of int64, shape (records, lanes)
+            Expected values of :meth:`sent`.
+        used : (array of bool, array of bool)
+            Lanes that hold a channel, in the timesteps and in the sent records of one image.
+        """
+        for values, field in (
+            (spikes, self._spikes[0]),
+            (potentials, self._potentials[0]),
+            (sent, self._values[0]),
+        ):
+            if not _fits(values, field):
+                return False
+        of_steps = self._potentials + self._spikes
+        records = self.layer.steps_per_image // self.layer.steps_per_cycle
+
+        def joined(low: IntArray, high: IntArray) -> IntArray:
+            rows = len(low) // self.layer.steps_per_cycle
+            return np.hstack([low.reshape(rows, -1), high.reshape(rows, -1)])
+
+        if self._masks is None:
+            shown, passed = (-x.astype(np.int64) for x in used)
+            self._masks = pack(joined(shown, shown), of_steps), pack(passed, self._values)
+        return all(
+            _equal(words[first * count : (first + images) * count], expected, mask)
+            for words, count, expected, mask in (
+                (self._steps, records, pack(joined(potentials, spikes), of_steps), self._masks[0]),
+                (self._sent, self.layer.sent_per_image, pack(sent, self._values), self._masks[1]),
+            )
         )
 
     def steps(self, which: slice) -> tuple[IntArray, IntArray]:

@@ -10,17 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from spikeloom.hw.planning.streams import Sends
 from spikeloom.sim.design import EngineInfo
-from spikeloom.sim.records import LayerRecords
+from spikeloom.sim.records import BoolArray, LayerRecords
 from spikeloom.sw.golden import LayerTrace, Result
 from spikeloom.sw.golden.streams import counts_of, in_stream_order
 from spikeloom.sw.network.record import IntArray
-
-BoolArray = npt.NDArray[np.bool_]
 
 #: Name of the values that a layer passes on, by :attr:`~spikeloom.sim.design.EngineInfo.sends`.
 SENT: dict[str, str] = {Sends.COUNT: "counts", Sends.SPIKES: "sent", Sends.LOGITS: "logits"}
@@ -98,6 +95,8 @@ class LayerScore:
     layer : EngineInfo
     records : LayerRecords
         The hardware's values.
+    offset : int
+        Index that divergences give to the records' first image.
 
     Attributes
     ----------
@@ -107,8 +106,9 @@ class LayerScore:
         The first difference in time.
     """
 
-    def __init__(self, layer: EngineInfo, records: LayerRecords) -> None:
+    def __init__(self, layer: EngineInfo, records: LayerRecords, offset: int = 0) -> None:
         self.layer = layer
+        self.offset = offset
         self.tallies: dict[str, Tally] = {}
         self.divergence: Divergence | None = None
         self._records = records
@@ -127,7 +127,6 @@ class LayerScore:
         assert expected.trace is not None, "the scoreboard needs the golden model's trace"
         trace = expected.trace[layer.name]
         images = trace.spikes.shape[1]
-        spikes, potentials, sent = self._shown(first, first + images)
         counts = expected.counts.get(layer.name)
         values = {
             "spikes": trace.spikes,
@@ -138,15 +137,40 @@ class LayerScore:
             assert counts is not None, "only layers that fire are folded"
             values = {"counts": counts[None], "potentials": trace.potentials[-1:]}
             values["sent"] = counts[None]
-        shown = zip(values.items(), (spikes, potentials, sent), strict=True)
-        self._compare(
-            first,
-            {name: (len(x), in_hardware_order(layer, x), got) for (name, x), got in shown},
-        )
+        wanted = {name: (len(x), in_hardware_order(layer, x)) for name, x in values.items()}
+        sums = None
         if layer.sends == Sends.SPIKES:
             assert counts is not None, "logits are no spikes"
             sums = in_hardware_order(layer, counts[None])
-            self._compare(first, {"counts": (1, sums, self._sums(sent))})
+        if self._agree(first, images, [records for _, records in wanted.values()]):
+            # The sums of equal values are equal.
+            for quantity, (steps, records) in {
+                **wanted,
+                **({} if sums is None else {"counts": (1, sums)}),
+            }.items():
+                self._tally(quantity, int(used_lanes(layer, steps, len(records)).sum()), 0)
+            return
+        shown = self._shown(first, first + images)
+        self._compare(
+            first,
+            {
+                name: (steps, records, got)
+                for (name, (steps, records)), got in zip(wanted.items(), shown, strict=True)
+            },
+        )
+        if sums is not None:
+            self._compare(first, {"counts": (1, sums, self._sums(shown[2]))})
+
+    def _agree(self, first: int, images: int, wanted: list[IntArray]) -> bool:
+        """Return whether all records of a batch are there, and equal."""
+        layer = self.layer
+        spikes, potentials, sent = wanted
+        steps = layer.timesteps if layer.sends == Sends.SPIKES else 1
+        used = (
+            used_lanes(layer, layer.shown_timesteps, layer.steps_per_image),
+            used_lanes(layer, steps, layer.sent_per_image),
+        )
+        return self._records.agree(first, images, spikes, potentials, sent, used)
 
     def counts(self, first: int, images: int) -> IntArray:
         """Return the hardware's spike counts of some images.
@@ -208,15 +232,19 @@ class LayerScore:
         for quantity, (steps, expected, got) in quantities.items():
             differs = differences(self.layer, steps, expected, got)
             used = used_lanes(self.layer, steps, len(differs))
-            tally = Tally(int(used.sum()), int(differs.sum()))
-            self.tallies[quantity] = self.tallies.get(quantity, Tally()) + tally
-            if tally.differing and self.divergence is None:
+            differing = int(differs.sum())
+            self._tally(quantity, int(used.sum()), differing)
+            if differing and self.divergence is None:
                 at = divmod(int(differs.argmax()), self.layer.lanes)
                 found.append(self._named(first, steps, quantity, at, expected, got))
         if found:
             # If several values of one neuron differ, the first quantity wins: a wrong spike tells
             # more than a wrong potential.
             self.divergence = min(found, key=self._place)
+
+    def _tally(self, quantity: str, compared: int, differing: int) -> None:
+        tally = Tally(compared, differing)
+        self.tallies[quantity] = self.tallies.get(quantity, Tally()) + tally
 
     def _place(self, divergence: Divergence) -> tuple[int, ...]:
         """Return a key that sorts this layer's divergences by time."""
@@ -243,7 +271,7 @@ class LayerScore:
         if len(layer.shape) == 3:
             neuron = (channel, *divmod(position, layer.shape[2]))
         return Divergence(
-            image=first + image,
+            image=self.offset + first + image,
             layer=layer.name,
             quantity=quantity,
             neuron=neuron,
