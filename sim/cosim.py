@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sim.design import Design
@@ -215,6 +217,21 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
+def _single() -> None:
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _single_torch() -> Iterator[None]:
+    """Let torch use one thread: several wait for each other beside simulators that compute."""
+    before = torch.get_num_threads()
+    _single()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _in_parallel(
     parts: Sequence[Job],
     one: Callable[[Job, Callable[[str, int], object]], Part],
@@ -244,7 +261,7 @@ def _in_parallel(
             if stage == "simulate" or any(images):
                 report(stage, sum(images), total)
 
-    with ThreadPoolExecutor(workers) as pool:
+    with _single_torch(), ThreadPoolExecutor(workers, initializer=_single) as pool:
         futures: list[Future[Part]] = [pool.submit(work, index) for index in range(len(parts))]
         try:
             waiting = set(futures)

@@ -24,7 +24,7 @@ module spikeloom_harness;
   logic [63:0] taken /*verilator public_flat_rd*/;  // pixels that the accelerator took
   logic [63:0] given /*verilator public_flat_rd*/;  // logits that it gave
   logic [63:0] broken /*verilator public_flat_rd*/;  // cycles that broke the output stream's rules
-  wire finished /*verilator public_flat_rd*/ = !rst && given >= logits;
+  logic finished /*verilator public_flat_rd*/ = 0;  // the last logit has come
 
   logic i_valid, o_ready;
   wire i_ready, o_valid;
@@ -102,7 +102,9 @@ module spikeloom_harness;
     if (rst) begin
       given  <= 0;
       broken <= 0;
+      finished <= 0;
     end else begin
+      finished <= given + (o_valid && o_ready ? 1 : 0) >= logits;
       if (was_waiting && (!o_valid || o_payload != waiting_payload)) broken <= broken + 1;
       if (o_valid && o_ready) begin
         given <= given + 1;

@@ -52,6 +52,7 @@ class NativeSimulator:
             root,
             headers={"shown.h": _names(design)},
             name=design.top,
+            optimise="-O2",
             poll=poll,
         )
         return cls(design, built.parent)

@@ -76,12 +76,13 @@ def _field(words: Words, offset: int, field: Field) -> IntArray:
     )
 
 
-def pack(values: IntArray, fields: Sequence[Field]) -> Words:
-    """Return records that hold values in adjacent fields, from bit 0 up; inverts :func:`unpack`.
+def pack(values: Sequence[IntArray], fields: Sequence[Field]) -> Words:
+    """Return records of adjacent fields, from bit 0 up, as :func:`unpack` reads them.
 
     Parameters
     ----------
-    values : array of int64, shape (records, fields)
+    values : sequence of arrays of int64, shape (records,)
+        Values of each field. Bits that a field has no room for are lost.
     fields : sequence of Field
         The fields, of at most 64 bits each.
 
@@ -91,14 +92,12 @@ def pack(values: IntArray, fields: Sequence[Field]) -> Words:
     """
     words = -(-sum(field.width for field in fields) // _WORD)
     # Word by word, so that each operation runs over adjacent numbers.
-    packed = np.zeros((words, len(values)), np.uint32)
-    columns = np.ascontiguousarray(values.T).view(np.uint64)
+    packed = np.zeros((words, len(values[0])), np.uint32)
     offset = 0
-    for column, field in zip(columns, fields, strict=True):
-        kept = column & np.uint64((1 << field.width) - 1)
+    for column, field in zip(values, fields, strict=True):
+        kept = column.astype(np.uint64) & np.uint64((1 << field.width) - 1)
         first, shift = divmod(offset, _WORD)
-        last = (offset + field.width - 1) // _WORD
-        for word in range(first, last + 1):
+        for word in range(first, (offset + field.width - 1) // _WORD + 1):
             place = (word - first) * _WORD - shift
             part = kept << np.uint64(-place) if place <= 0 else kept >> np.uint64(place)
             packed[word] |= part.astype(np.uint32)
@@ -156,8 +155,7 @@ class LayerRecords:
         self,
         first: int,
         images: int,
-        spikes: IntArray,
-        potentials: IntArray,
+        steps: tuple[IntArray, IntArray],
         sent: IntArray,
         used: tuple[BoolArray, BoolArray],
     ) -> bool:
@@ -169,37 +167,40 @@ class LayerRecords:
         ----------
         first, images : int
             Index of the first image, and number of images.
-        spikes, potentials : array of int64, shape (timesteps, lanes)
-            Expected values of :meth:`steps`.
+        steps : (array of int64, array of int64), each of shape (timesteps, lanes)
+            Expected spikes and potentials.
         sent : array of int64, shape (records, lanes)
-            Expected values of :meth:`sent`.
+            Expected values that are passed on.
         used : (array of bool, array of bool)
             Lanes that hold a channel, in the timesteps and in the sent records of one image.
         """
-        for values, field in (
-            (spikes, self._spikes[0]),
-            (potentials, self._potentials[0]),
-            (sent, self._values[0]),
+        spikes, potentials = steps
+        if not all(
+            _fits(values, field)
+            for values, field in (
+                (spikes, self._spikes[0]),
+                (potentials, self._potentials[0]),
+                (sent, self._values[0]),
+            )
         ):
-            if not _fits(values, field):
-                return False
-        of_steps = self._potentials + self._spikes
-        records = self.layer.steps_per_image // self.layer.steps_per_cycle
-
-        def joined(low: IntArray, high: IntArray) -> IntArray:
-            rows = len(low) // self.layer.steps_per_cycle
-            return np.hstack([low.reshape(rows, -1), high.reshape(rows, -1)])
-
+            return False
         if self._masks is None:
             shown, passed = (-x.astype(np.int64) for x in used)
-            self._masks = pack(joined(shown, shown), of_steps), pack(passed, self._values)
+            self._masks = self._packed_steps(shown, shown), pack(passed.T, self._values)
+        records = self.layer.steps_per_image // self.layer.steps_per_cycle
         return all(
             _equal(words[first * count : (first + images) * count], expected, mask)
             for words, count, expected, mask in (
-                (self._steps, records, pack(joined(potentials, spikes), of_steps), self._masks[0]),
-                (self._sent, self.layer.sent_per_image, pack(sent, self._values), self._masks[1]),
+                (self._steps, records, self._packed_steps(spikes, potentials), self._masks[0]),
+                (self._sent, self.layer.sent_per_image, pack(sent.T, self._values), self._masks[1]),
             )
         )
+
+    def _packed_steps(self, spikes: IntArray, potentials: IntArray) -> Words:
+        """Return the records of some timesteps' values, each of shape (timesteps, lanes)."""
+        shown = len(self._spikes)
+        columns = [*potentials.reshape(-1, shown).T, *spikes.reshape(-1, shown).T]
+        return pack(columns, self._potentials + self._spikes)
 
     def steps(self, which: slice) -> tuple[IntArray, IntArray]:
         """Return spikes and potentials of some timesteps, each of shape (timesteps, lanes).

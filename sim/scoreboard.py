@@ -7,6 +7,7 @@ also the first in time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,6 +113,11 @@ class LayerScore:
         self.tallies: dict[str, Tally] = {}
         self.divergence: Divergence | None = None
         self._records = records
+        steps = layer.timesteps if layer.sends == Sends.SPIKES else 1
+        self._used = (
+            used_lanes(layer, layer.shown_timesteps, layer.steps_per_image),
+            used_lanes(layer, steps, layer.sent_per_image),
+        )
 
     def check(self, first: int, expected: Result) -> None:
         """Compare one batch of images.
@@ -142,13 +148,12 @@ class LayerScore:
         if layer.sends == Sends.SPIKES:
             assert counts is not None, "logits are no spikes"
             sums = in_hardware_order(layer, counts[None])
-        if self._agree(first, images, [records for _, records in wanted.values()]):
-            # The sums of equal values are equal.
-            for quantity, (steps, records) in {
-                **wanted,
-                **({} if sums is None else {"counts": (1, sums)}),
-            }.items():
-                self._tally(quantity, int(used_lanes(layer, steps, len(records)).sum()), 0)
+        spikes, potentials, passed = (records for _, records in wanted.values())
+        if self._records.agree(first, images, (spikes, potentials), passed, self._used):
+            for quantity, (steps, _) in wanted.items():
+                self._tally(quantity, images * steps * math.prod(layer.shape), 0)
+            if sums is not None:  # of equal values, and so equal
+                self._tally("counts", images * math.prod(layer.shape), 0)
             return
         shown = self._shown(first, first + images)
         self._compare(
@@ -160,17 +165,6 @@ class LayerScore:
         )
         if sums is not None:
             self._compare(first, {"counts": (1, sums, self._sums(shown[2]))})
-
-    def _agree(self, first: int, images: int, wanted: list[IntArray]) -> bool:
-        """Return whether all records of a batch are there, and equal."""
-        layer = self.layer
-        spikes, potentials, sent = wanted
-        steps = layer.timesteps if layer.sends == Sends.SPIKES else 1
-        used = (
-            used_lanes(layer, layer.shown_timesteps, layer.steps_per_image),
-            used_lanes(layer, steps, layer.sent_per_image),
-        )
-        return self._records.agree(first, images, spikes, potentials, sent, used)
 
     def counts(self, first: int, images: int) -> IntArray:
         """Return the hardware's spike counts of some images.
