@@ -202,12 +202,91 @@ def test_an_interrupt_ends_the_simulation(tiny: Cosimulator) -> None:
 
 
 def test_batches_compare_all_images(tiny: Cosimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spikeloom.sim.cosim._BATCH_VALUES", 4 * 38)
+    monkeypatch.setattr("spikeloom.sim.part._BATCH_VALUES", 4 * 38)
     report = tiny.run(tiny_images(11))
     assert report.equal
     assert report.layers[0].tallies["counts"].compared == 11 * 12
     assert report.output["logits"].compared == 22
     assert report.output["labels"].compared == 11
+
+
+DEFECTS = (0, POTENTIAL, HANG, SURPLUS, MISSING, LAST, UNSTABLE, COUNT)
+
+
+@pytest.mark.parametrize("stalls", [(0.0, 0.0), (0.4, 0.7)])
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_both_engines_report_the_same(
+    tiny: Cosimulator, tiny_in_cocotb: Cosimulator, defect: int, stalls: tuple[float, float]
+) -> None:
+    native, cocotb = (
+        engine.run(
+            tiny_images(IMAGES),
+            stalls=stalls,
+            seed=3,
+            stuck_after=2000,
+            plusargs=[f"+defect={defect}"],
+            counts=["hidden"],
+        )
+        for engine in (tiny, tiny_in_cocotb)
+    )
+    assert native.equal is (defect in (0, UNSTABLE)[: 1 if stalls[1] else 2])
+    assert native.as_dict() == cocotb.as_dict()
+    assert native.logits.tolist() == cocotb.logits.tolist()
+    assert native.counts["hidden"].tolist() == cocotb.counts["hidden"].tolist()
+
+
+def test_parts_are_put_together(tiny: Cosimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = tiny_images(11)
+    whole = tiny.run(images, counts=["hidden"])
+    monkeypatch.setattr("spikeloom.sim.cosim.PART_IMAGES", 4)
+    seen: list[tuple[str, int, int]] = []
+    parts = [
+        tiny.run(
+            images, counts=["hidden"], jobs=jobs, progress=lambda *args: seen.append(args)
+        )
+        for jobs in (1, 2)
+    ]
+    assert parts[0].as_dict() == parts[1].as_dict()
+    for report in parts:
+        assert report.equal
+        assert report.compared == whole.compared
+        assert report.logits.tolist() == whole.logits.tolist()
+        assert report.counts["hidden"].tolist() == whole.counts["hidden"].tolist()
+        # 31 cycles for each image, and one more at each start.
+        assert (whole.cycles, report.cycles) == (11 * 31 + 1, 11 * 31 + 3)
+        assert (report.interval, report.latency) == (31, 32)
+        assert report.layers[0].counters["cycles"] == whole.layers[0].counters["cycles"]
+    assert {total for _, _, total in seen} == {11}
+    assert ("simulate", 11, 11) in seen
+    assert ("compare", 11, 11) in seen
+
+
+def test_a_part_names_images_of_the_whole_run(
+    tiny: Cosimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikeloom.sim.cosim.PART_IMAGES", 3)
+    report = tiny.run(
+        tiny_images(6), stuck_after=2000, plusargs=[f"+defect={HANG}"], labels=[0] * 6
+    )
+    # Both parts hang at their second image.
+    assert report.labels.tolist()[1:3] == [-1, -1]
+    assert report.labels[3] >= 0
+    assert report.layers[0].tallies["spikes"] == Tally(36 * 6, 36 * 4)
+    assert report.stuck is not None
+    assert "waited for logit 0 of image 1 (2 of 6 given)" in report.stuck
+    wrong = tiny.run(tiny_images(6), plusargs=[f"+defect={POTENTIAL}"])
+    assert wrong.divergence is not None
+    assert wrong.divergence.image == 2
+    monkeypatch.setattr("spikeloom.sim.cosim.PART_IMAGES", 2)
+    assert tiny.run(tiny_images(6), plusargs=[f"+defect={POTENTIAL}"]).equal
+
+
+def test_a_failure_in_one_part_ends_the_others(
+    tiny: Cosimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikeloom.sim.cosim.PART_IMAGES", 2)
+    with pytest.raises(ToolError, match=r"simulation\.log says:(.|\n)*a crash was asked for"):
+        tiny.run(tiny_images(20), plusargs=[f"+defect={CRASH}"], jobs=2)
 
 
 def test_the_report_is_json(tiny: Cosimulator) -> None:
@@ -226,6 +305,8 @@ def test_the_report_is_json(tiny: Cosimulator) -> None:
 def test_wrong_arguments_are_named(tiny: Cosimulator) -> None:
     with pytest.raises(ConfigError, match=r"probability of output stalls .* 0 to 0\.999, not 1"):
         tiny.run(tiny_images(1), stalls=(0.0, 1.0))
+    with pytest.raises(ConfigError, match="jobs must be at least 1, not 0"):
+        tiny.run(tiny_images(1), jobs=0)
     with pytest.raises(DataError, match="labels must be 2 integers, one for each image, not int"):
         tiny.run(tiny_images(2), labels=[1])
     with pytest.raises(DataError, match="image 1 holds 16"):
