@@ -1,7 +1,7 @@
 """The course of a simulation, whichever engine simulates: start, watch, drain, outcome.
 
-An engine is a :class:`Bench`, which lets clock cycles pass in the harness (``harness.sv``) and reads
-what it shows. :func:`conduct` asks it for many cycles at a time.
+An engine is a :class:`Bench`, which lets clock cycles pass in the harness (``harness.sv``), and
+reads what it shows. :func:`conduct` asks it for many cycles at a time.
 """
 
 from __future__ import annotations

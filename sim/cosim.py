@@ -195,9 +195,7 @@ class Cosimulator:
 
         def one(part: Job, report: Callable[[str, int], object]) -> Part:
             images = pixels[part.first : part.first + part.images]
-            return simulate(
-                self.network, self.simulator, part, images, counts, plusargs, report
-            )
+            return simulate(self.network, self.simulator, part, images, counts, plusargs, report)
 
         with reported(progress) as report:
             done = _in_parallel(parts, one, min(workers, len(parts)), report)

@@ -1,4 +1,4 @@
-"""The Verilog around a simulated accelerator: the harness, and what is bound into the accelerator."""
+"""The Verilog around a simulated accelerator: the harness, and what it binds into it."""
 
 from __future__ import annotations
 

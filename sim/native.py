@@ -89,7 +89,7 @@ class NativeSimulator:
         _LOG.info("running %s", shlex.join(command))
         with open(log, "w", encoding="utf-8") as output, open(replies, encoding="ascii") as answers:
             try:
-                # In a session of its own: Ctrl-C must reach this process alone, which then kills it.
+                # In a session of its own: Ctrl-C must reach this process alone, which kills it.
                 process = subprocess.Popen(
                     command,
                     cwd=folder,

@@ -1,12 +1,12 @@
 """Records that the simulation writes: bit fields in little-endian 32-bit words.
 
-Values are read from records, and expected values are packed into words, to be compared with those of
-the records without taking them apart.
+Values are read from records, and expected values are packed into words, to be compared with the
+records without taking them apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +76,12 @@ def _field(words: Words, offset: int, field: Field) -> IntArray:
     )
 
 
-def pack(values: Sequence[IntArray], fields: Sequence[Field]) -> Words:
+def pack(values: Iterable[IntArray], fields: Sequence[Field]) -> Words:
     """Return records of adjacent fields, from bit 0 up, as :func:`unpack` reads them.
 
     Parameters
     ----------
-    values : sequence of arrays of int64, shape (records,)
+    values : iterable of arrays of int64, shape (records,)
         Values of each field. Bits that a field has no room for are lost.
     fields : sequence of Field
         The fields, of at most 64 bits each.
@@ -90,6 +90,7 @@ def pack(values: Sequence[IntArray], fields: Sequence[Field]) -> Words:
     -------
     array of uint32, shape (records, words)
     """
+    values = list(values)
     words = -(-sum(field.width for field in fields) // _WORD)
     # Word by word, so that each operation runs over adjacent numbers.
     packed = np.zeros((words, len(values[0])), np.uint32)
@@ -107,8 +108,10 @@ def pack(values: Sequence[IntArray], fields: Sequence[Field]) -> Words:
 
 def _fits(values: IntArray, field: Field) -> bool:
     """Return whether a field can hold values: one that is cut off is no value that agrees."""
-    low, high = (-1 << field.width - 1, (1 << field.width - 1) - 1) if field.signed else (
-        0, (1 << field.width) - 1
+    low, high = (
+        (-1 << field.width - 1, (1 << field.width - 1) - 1)
+        if field.signed
+        else (0, (1 << field.width) - 1)
     )
     return len(values) == 0 or bool(values.min() >= low and values.max() <= high)
 

@@ -242,10 +242,10 @@ def _added(parts: Iterable[Mapping[str, Tally]]) -> dict[str, Tally]:
 
 def _first(parts: Sequence[Part]) -> Divergence | None:
     """Return the divergence of the earliest image, in the earliest layer that has one there."""
-    found = [
-        score.divergence
+    scored = [
+        divergence
         for part in parts
-        for score in (*part.scores, part.output)
-        if score.divergence is not None
+        for divergence in (*(score.divergence for score in part.scores), part.output.divergence)
     ]
+    found = [divergence for divergence in scored if divergence is not None]
     return min(found, key=lambda divergence: divergence.image, default=None)

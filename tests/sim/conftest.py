@@ -23,6 +23,4 @@ def tiny(build_dir: Path) -> Cosimulator:
 @pytest.fixture(scope="session")
 def tiny_in_cocotb(build_dir: Path) -> Cosimulator:
     network = tiny_network()
-    return Cosimulator(
-        network, design=tiny_design(network), build_dir=build_dir, engine="cocotb"
-    )
+    return Cosimulator(network, design=tiny_design(network), build_dir=build_dir, engine="cocotb")
