@@ -1,7 +1,7 @@
 """Builds with Verilator: running its tools, and keeping their results for the next build.
 
-Shared by the cosimulation (:mod:`spikeloom.sim.runner`) and by simulated boards
-(:mod:`spikeloom.sim.board.program`).
+Shared by cocotb's simulators (:mod:`spikeloom.sim.runner`) and programs of our own
+(:mod:`spikeloom.sim.program`).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ BUILD_LOG = "build.log"
 _LOG = logging.getLogger(__name__)
 
 #: Verilator's flags. The generator's own tests lint its Verilog, which relies on the language's
-#: rules for widths; here, warnings only go to the log.
-VERILATOR_FLAGS = ("-Wno-fatal", "-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC")
+#: rules for widths. Here, thousands of warnings would only fill the log.
+VERILATOR_FLAGS = ("-Wno-fatal", "-Wno-lint", "-Wno-style")
 #: Variables for make, besides those that name the tools (:func:`make_variables`).
 MAKE_FLAGS = (
     # The wheel was configured without a way to include a precompiled header, so that a design
@@ -40,6 +40,9 @@ MAKE_FLAGS = (
 )
 #: Environment variables of a make that started us: its jobs and flags must not reach our builds.
 OUTER_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+
+#: Most bytes of C++ that :func:`unite` makes one file of: the compiler's memory grows with it.
+_UNITED = 8 << 20
 
 #: Number of lines of a log that an error message shows.
 _TAIL = 12
@@ -156,6 +159,40 @@ def workshop(folder: Path, product: str) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def unite(work: Path, model: str, main: str = "") -> list[str]:
+    """Make one file of the C++ of a model, so that the compiler reads its headers only once.
+
+    Reading them takes a second for each of a dozen files, which is most of the compiler's time for
+    a small design. Functions that run only once, at the start, are compiled without optimisation.
+
+    Parameters
+    ----------
+    work : Path
+        Folder with the model's C++, after Verilator and before make.
+    model : str
+        Verilator's name of the model.
+    main : str
+        File with the function ``main``, if it is to be compiled with the model.
+
+    Returns
+    -------
+    list of str
+        Variables for make.
+    """
+    files = sorted(path.name for path in work.glob(f"{model}*.cpp"))
+    if sum((work / name).stat().st_size for name in files) > _UNITED:
+        return []
+    slow = [name for name in files if name.endswith("__Slow.cpp")]
+    fast = [name for name in files if name not in slow]
+    lines = [f'#include "{name}"' for name in [*fast, *filter(None, [main])]]
+    lines += ["#ifdef __clang__", "#pragma clang optimize off", "#else"]
+    lines += ['#pragma GCC diagnostic ignored "-Wattributes"', '#pragma GCC optimize ("O0")']
+    lines += ["#endif", *(f'#include "{name}"' for name in slow)]
+    # The name of Verilator's own file of this kind, which make takes as up to date.
+    (work / f"{model}__ALL.cpp").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ["VM_PARALLEL_BUILDS=0", *(["VM_USER_CLASSES="] if main else [])]
 
 
 class Runtime:

@@ -1,16 +1,19 @@
 """Cosimulation: run images through the generated Verilog and compare with the golden model.
 
 :class:`Cosimulator` is the entry point, with :func:`cosimulate` for a single run. They generate
-with :mod:`spikeloom.hw.verilog`, build and run with :mod:`spikeloom.sim.runner`, and compare with
-:mod:`spikeloom.sim.scoreboard`.
+with :mod:`spikeloom.sim.generated`, build with :mod:`spikeloom.sim.native` or
+:mod:`spikeloom.sim.runner`, and simulate and compare with :mod:`spikeloom.sim.part`.
 """
 
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
-from collections.abc import Sequence
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +21,14 @@ import numpy.typing as npt
 import torch
 
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.verilog import generate
-from spikeloom.sim.design import Design, EngineInfo
-from spikeloom.sim.job import PIXELS, Job, Outcome
-from spikeloom.sim.job import Progress as SimulatorProgress
-from spikeloom.sim.records import LayerRecords, OutputRecords
-from spikeloom.sim.report import CosimReport, LayerReport
-from spikeloom.sim.runner import Simulator, build
-from spikeloom.sim.scoreboard import Divergence, LayerScore, OutputScore
+from spikeloom.sim.design import Design
+from spikeloom.sim.engines import builder
+from spikeloom.sim.generated import generated
+from spikeloom.sim.job import Job
+from spikeloom.sim.part import Interrupted, Part, Simulator, simulate
+from spikeloom.sim.report import CosimReport, assembled
 from spikeloom.sw.errors import ConfigError, DataError
-from spikeloom.sw.golden import Golden, check_images, lowest_argmax
-from spikeloom.sw.golden.streams import in_network_order, pixel_stream
+from spikeloom.sw.golden import check_images
 from spikeloom.sw.network import Connection, Layer, Network
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.progress import Report, reported
@@ -38,14 +38,16 @@ from spikeloom.sw.progress import Report, reported
 Progress = Report
 
 #: Configuration with debug taps and counters: every layer is compared, and its cycles are counted.
-FULL = HardwareConfig(debug=True, counters=True)
+#: Weights are in files, which takes the compiler less time than weights in Verilog.
+FULL = HardwareConfig(debug=True, counters=True, memories="files")
 
-#: Most golden values in one batch of the comparison, which bounds its memory: a few arrays of this
-#: many 8-byte integers.
-_BATCH_VALUES = 1 << 21
-#: Most images in one batch.
-_MOST_PER_BATCH = 1024
+#: Most images that are simulated in one go, and most bytes of their records. They depend on nothing
+#: else, so that a run's figures do not depend on the computer.
+PART_IMAGES = 500
+_PART_BYTES = 1 << 28
 _HIGHEST_STALL = 0.999
+#: Seconds between two looks at the parts under way.
+_INTERVAL = 0.1
 
 
 class Cosimulator:
@@ -61,7 +63,10 @@ class Cosimulator:
     design : Design, optional
         Hardware that was generated before, in place of ``config``.
     build_dir : path
-        Folder that keeps built simulators. The same hardware is not built twice.
+        Folder that keeps generated hardware and built simulators. The same is not built twice.
+    engine : {"native", "cocotb"}
+        Program that clocks the hardware: one in C++ of our own, or a test bench in Python. Both
+        give the same report; cocotb takes longer to build and to run.
     progress : callable or bool, optional
         See :data:`Progress`; by default bars on stderr, False for none.
 
@@ -69,14 +74,14 @@ class Cosimulator:
     ----------
     design : Design
         The simulated hardware.
-    simulator : Simulator
+    simulator : NativeSimulator or CocotbSimulator
         The built simulator.
 
     Raises
     ------
     ConfigError
-        If the design was generated from another network, or both a design and a configuration are
-        given.
+        If the design was generated from another network, both a design and a configuration are
+        given, or there is no such engine.
     UnsupportedError
         If the hardware does not support the network's structure.
     ToolError
@@ -90,16 +95,12 @@ class Cosimulator:
         config: HardwareConfig | None = None,
         design: Design | None = None,
         build_dir: str | Path = "build/sim",
+        engine: str = "native",
         progress: Progress | bool | None = None,
     ) -> None:
+        build = builder(engine)
         if design is None:
-            generated = generate(network, config or FULL)
-            design = Design.from_sidecar(
-                generated.verilog,
-                generated.sidecar,
-                "the sidecar",
-                lambda name: generated.memories[name].encode(),
-            )
+            design = generated(network, config or FULL, build_dir)
         elif config is not None:
             raise ConfigError("give either a design or a configuration to generate one with")
         design.require_network(network)
@@ -120,9 +121,14 @@ class Cosimulator:
         stuck_after: int | None = None,
         counts: Sequence[str] = (),
         plusargs: Sequence[str] = (),
+        jobs: int | None = None,
         progress: Progress | bool | None = None,
     ) -> CosimReport:
         """Send images through the hardware and compare its values with the golden model's.
+
+        More than 500 images (less, where their records would take more than 256 MiB) are simulated
+        in parts of as many. Each part begins with a reset, and so fills the hardware anew; clock
+        cycles are added up.
 
         Parameters
         ----------
@@ -141,6 +147,9 @@ class Cosimulator:
             Layers whose spike counts are put into the report. They are held in memory.
         plusargs : sequence of str
             ``+name=value`` arguments for ``$value$plusargs`` in the Verilog.
+        jobs : int, optional
+            Parts that are simulated at the same time; by default one for each processor. The report
+            does not depend on it.
         progress : callable or bool, optional
             See :data:`Progress`; by default bars on stderr, False for none.
 
@@ -149,8 +158,8 @@ class Cosimulator:
         DataError
             If images or labels do not fit the network.
         ConfigError
-            If a probability is out of range, or ``counts`` names a layer that does not exist or has
-            no taps.
+            If a probability or ``jobs`` is out of range, or ``counts`` names a layer that does not
+            exist or has no taps.
         ToolError
             If the simulator fails.
         """
@@ -158,6 +167,9 @@ class Cosimulator:
         for name in counts:
             if name not in [layer.name for layer in self.design.layers if layer.taps]:
                 raise ConfigError(f"counts: there is no layer {name!r} with taps")
+        workers = _processors() if jobs is None else jobs
+        if workers < 1:
+            raise ConfigError(f"jobs must be at least 1, not {jobs}")
         job = Job(
             images=len(pixels),
             pixels=self.design.input_transfers,
@@ -170,93 +182,97 @@ class Cosimulator:
             counters=self.design.counters,
             layers=[layer.name for layer in self.design.layers],
         )
-        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.simulator.folder))
-        job.save(folder)
-        pixel_stream(self.network.input, pixels).astype("<u2").tofile(folder / PIXELS)
-
-        # The folder is removed, unless the simulator fails: its message names a log in there.
-        try:
-            with reported(progress) as report:
-
-                def poll() -> None:
-                    done = SimulatorProgress.load(folder)
-                    report("simulate", 0 if done is None else done.images, len(pixels))
-
-                self.simulator.run(folder, plusargs=plusargs, poll=poll)
-                report("simulate", len(pixels), len(pixels))
-                result = self._compare(folder, job, pixels, targets, counts, report)
-        except KeyboardInterrupt:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        shutil.rmtree(folder, ignore_errors=True)
-        return result
-
-    def _compare(
-        self,
-        folder: Path,
-        job: Job,
-        pixels: npt.NDArray[np.integer],
-        targets: IntArray | None,
-        counts: Sequence[str],
-        report: Progress,
-    ) -> CosimReport:
-        outcome = Outcome.load(folder)
-        assert outcome is not None, "a simulation that ends well leaves its outcome"
-        design, count = self.design, len(pixels)
-        golden = Golden(self.network)
-        scores = [
-            LayerScore(layer, LayerRecords(folder, layer))
-            for layer in design.layers
-            if design.debug
-        ]
-        output = OutputRecords(folder, design)
-        output_score = OutputScore(design.layers[-1])
-        logits, labels = _assemble(design, output.logits, count)
-        size = self._batch_size()
-        for start in range(0, count, size):
-            report("compare", start, count)
-            batch = slice(start, min(start + size, count))
-            expected = golden.run(pixels[batch], trace=design.debug)
-            for score in scores:
-                score.check(start, expected)
-            transfers = slice(
-                start * job.logits, None if batch.stop == count else batch.stop * job.logits
+        size = part_size(self.design)
+        parts = [
+            replace(
+                job,
+                images=min(size, len(pixels) - first),
+                seed=seed + first // size,
+                first=first,
             )
-            output_score.check(start, expected, output.logits[transfers], output.last[transfers])
-            output_score.check_labels(expected.labels.numpy(), labels[batch])
-        for score in scores:
-            score.check_surplus(count)
-        kept = {s.layer.name: s.counts(0, count) for s in scores if s.layer.name in counts}
-        report("compare", count, count)
-        ends = output.cycles[job.logits - 1 :: job.logits][:count]
-        return CosimReport(
-            images=count,
-            layers=tuple(
-                _layer_report(layer, scores[index] if scores else None, outcome)
-                for index, layer in enumerate(design.layers)
-            ),
-            output=output_score.tallies,
-            logits=logits,
-            labels=labels,
-            counts=kept,
-            accuracy=None if targets is None else float(np.mean(labels == targets)),
-            cycles=outcome.cycles,
-            latency=int(ends[0]) + 1 if len(ends) else None,
-            interval=float(ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else None,
-            broken=outcome.broken,
-            stuck=outcome.stuck,
-            divergence=_first([*(score.divergence for score in scores), output_score.divergence]),
-            stalls=(job.input_stall, job.output_stall),
-            seed=job.seed,
-        )
+            for first in range(0, len(pixels), size)
+        ]
 
-    def _batch_size(self) -> int:
-        """Return the number of images that are compared at a time."""
-        values = sum(
-            layer.timesteps * math.prod(self.network.shapes[layer.name])
-            for layer in self.network.layers
-        )
-        return max(1, min(_MOST_PER_BATCH, _BATCH_VALUES // values))
+        def one(part: Job, report: Callable[[str, int], object]) -> Part:
+            images = pixels[part.first : part.first + part.images]
+            return simulate(self.network, self.simulator, part, images, counts, plusargs, report)
+
+        with reported(progress) as report:
+            done = _in_parallel(parts, one, min(workers, len(parts)), report)
+        return assembled(self.design, job, done, targets)
+
+
+def part_size(design: Design) -> int:
+    """Return the number of images that are simulated in one go."""
+    taken = sum(layer.record_bytes for layer in design.layers)
+    return max(1, min(PART_IMAGES, _PART_BYTES // max(1, taken)))
+
+
+def _processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _single() -> None:
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _single_torch() -> Iterator[None]:
+    """Let torch use one thread: several wait for each other beside simulators that compute."""
+    before = torch.get_num_threads()
+    _single()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _in_parallel(
+    parts: Sequence[Job],
+    one: Callable[[Job, Callable[[str, int], object]], Part],
+    workers: int,
+    report: Progress,
+) -> list[Part]:
+    """Return the results of all parts, of which some are worked on at the same time.
+
+    Threads suffice: the simulator is a process of its own, and numpy and torch let go of Python's
+    lock. Progress is told from this thread. If anything fails, or this is interrupted, the other
+    parts end.
+    """
+    over = threading.Event()
+    stages = {stage: [0] * len(parts) for stage in ("simulate", "compare")}
+    total = sum(part.images for part in parts)
+
+    def work(index: int) -> Part:
+        def note(stage: str, images: int) -> None:
+            if over.is_set():
+                raise Interrupted
+            stages[stage][index] = images
+
+        return one(parts[index], note)
+
+    def tell() -> None:
+        for stage, images in stages.items():
+            if stage == "simulate" or any(images):
+                report(stage, sum(images), total)
+
+    with _single_torch(), ThreadPoolExecutor(workers, initializer=_single) as pool:
+        futures: list[Future[Part]] = [pool.submit(work, index) for index in range(len(parts))]
+        try:
+            waiting = set(futures)
+            while waiting:
+                done, waiting = wait(waiting, _INTERVAL)
+                tell()
+                for future in done:
+                    future.result()
+        except BaseException:
+            over.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
 
 
 def cosimulate(
@@ -267,8 +283,10 @@ def cosimulate(
     config: HardwareConfig | None = None,
     design: Design | None = None,
     build_dir: str | Path = "build/sim",
+    engine: str = "native",
     stalls: tuple[float, float] = (0.0, 0.0),
     seed: int = 0,
+    jobs: int | None = None,
     progress: Progress | bool | None = None,
 ) -> CosimReport:
     """Generate a network's hardware, simulate images on it, and compare with the golden model.
@@ -280,9 +298,16 @@ def cosimulate(
     _check_run(network, images, labels, stalls)
     with reported(progress) as report:
         cosimulator = Cosimulator(
-            network, config=config, design=design, build_dir=build_dir, progress=report
+            network,
+            config=config,
+            design=design,
+            build_dir=build_dir,
+            engine=engine,
+            progress=report,
         )
-        return cosimulator.run(images, labels=labels, stalls=stalls, seed=seed, progress=report)
+        return cosimulator.run(
+            images, labels=labels, stalls=stalls, seed=seed, jobs=jobs, progress=report
+        )
 
 
 def default_stuck_after(network: Network) -> int:
@@ -307,38 +332,6 @@ def _work(network: Network, layer: Layer, connection: Connection) -> int:
     fan_in = math.prod(connection.synapses.weight.shape[1:]) * groups
     steps = 1 if connection.constant else layer.timesteps
     return math.prod(network.shapes[layer.name]) * fan_in * area * digits * steps
-
-
-def _layer_report(layer: EngineInfo, score: LayerScore | None, outcome: Outcome) -> LayerReport:
-    # The counters have 32 bits. After a longer run they have wrapped around, and are left out.
-    counters = outcome.counters.get(layer.name, {}) if outcome.cycles < 1 << 32 else {}
-    utilisation = None
-    if counters.get("cycles"):
-        utilisation = counters["events"] / (layer.events * counters["cycles"])
-    return LayerReport(layer.name, score.tallies if score else {}, counters, utilisation)
-
-
-def _assemble(design: Design, stream: IntArray, count: int) -> tuple[IntArray, IntArray]:
-    """Return the logits, shape (N, K), and labels, shape (N,), that an output stream holds.
-
-    If the stream ended early, the logits of images that are not complete are 0, and their labels
-    are -1.
-    """
-    classes = design.output_transfers
-    logits = np.zeros((count, classes), np.int64)
-    labels = np.full(count, -1, np.int64)
-    complete = min(len(stream) // classes, count)
-    if complete:
-        whole = stream[: complete * classes].reshape(complete, classes)
-        logits[:complete] = in_network_order(design.layers[-1].shape, whole)
-        labels[:complete] = lowest_argmax(torch.from_numpy(logits[:complete])).numpy()
-    return logits, labels
-
-
-def _first(found: Sequence[Divergence | None]) -> Divergence | None:
-    """Return the divergence of the earliest image, or the first in the list of several such."""
-    divergences = [divergence for divergence in found if divergence is not None]
-    return min(divergences, key=lambda divergence: divergence.image, default=None)
 
 
 def _check_run(

@@ -130,6 +130,17 @@ class EngineInfo:
         """Records of the ``sent`` tap for one image."""
         return self.positions * self.groups * (self.timesteps if self.sends == Sends.SPIKES else 1)
 
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of both taps' records of one image; 0 without taps."""
+        if self.taps is None:
+            return 0
+        step = self.steps_per_cycle * (self.taps.potential.width + self.taps.spike.width)
+        return 4 * (
+            -(-self.lanes * step // 32) * (self.steps_per_image // self.steps_per_cycle)
+            + -(-self.lanes * self.taps.value.width // 32) * self.sent_per_image
+        )
+
 
 @dataclass(frozen=True)
 class Design:

@@ -1,24 +1,30 @@
-// What happens at every clock cycle, kept out of Python: driving the accelerator's streams, and
-// writing down what it shows. Python (testbench.py) sets this up, starts it, and watches it.
+// What happens at every clock cycle: driving the accelerator's streams, and writing down what it
+// shows. Outside of it there are only a clock, and whoever sets this up and watches it: main.cpp,
+// or Python by cocotb (testbench.py).
 
 // The simulated accelerator between a source that stalls and a sink that holds back. Macros give
 // the accelerator's module name (ACCELERATOR) and its streams' widths (PIXEL, PAYLOAD).
 module spikeloom_harness;
-  // Set by Python while rst is high.
+  // Set before the first edge of the clock.
   logic clk /*verilator public_flat_rw*/ = 0;
-  logic rst /*verilator public_flat_rw*/ = 1;
   logic [63:0] pixels /*verilator public_flat_rw*/ = 0;  // to send, over all images
   logic [63:0] logits /*verilator public_flat_rw*/ = 0;  // to receive, over all images
   logic [31:0] input_stall /*verilator public_flat_rw*/ = 0;  // probability times 2^32
   logic [31:0] output_stall /*verilator public_flat_rw*/ = 0;  // probability times 2^32
   logic [63:0] seed /*verilator public_flat_rw*/ = 1;  // not 0 in either half
 
-  // Read by Python.
+  // The reset is counted in here. If it were set from outside, Verilator would compute all logic
+  // that depends on it once more at every edge, which doubles the time of a cycle.
+  logic [2:0] resetting = '1;
+  wire rst = resetting[2];
+  always_ff @(posedge clk) resetting <= resetting << 1;
+
+  // Read from outside.
   logic [63:0] cycle /*verilator public_flat_rd*/;  // since reset
   logic [63:0] taken /*verilator public_flat_rd*/;  // pixels that the accelerator took
   logic [63:0] given /*verilator public_flat_rd*/;  // logits that it gave
   logic [63:0] broken /*verilator public_flat_rd*/;  // cycles that broke the output stream's rules
-  wire finished /*verilator public_flat_rd*/ = !rst && given >= logits;
+  logic finished /*verilator public_flat_rd*/ = 0;  // the last logit has come
 
   logic i_valid, o_ready;
   wire i_ready, o_valid;
@@ -96,7 +102,9 @@ module spikeloom_harness;
     if (rst) begin
       given  <= 0;
       broken <= 0;
+      finished <= 0;
     end else begin
+      finished <= given + (o_valid && o_ready ? 1 : 0) >= logits;
       if (was_waiting && (!o_valid || o_payload != waiting_payload)) broken <= broken + 1;
       if (o_valid && o_ready) begin
         given <= given + 1;
@@ -107,7 +115,8 @@ module spikeloom_harness;
 endmodule
 
 // Writes `data` to FILE at every cycle in which `strobe` is high, as little-endian 32-bit words.
-// Bound into the accelerator, one for each of its debug taps.
+// Bound into the accelerator, one for each of its debug taps. Each record is written by C++, as
+// $fwrite interprets its format every time, which makes a tenth of the simulation.
 module spikeloom_recorder #(
     parameter int WIDTH = 1,
     parameter string FILE = ""
@@ -117,14 +126,30 @@ module spikeloom_recorder #(
     input wire strobe,
     input wire [WIDTH-1:0] data
 );
+  localparam int WORDS = (WIDTH + 31) / 32;
   logic [63:0] records /*verilator public_flat_rd*/ = 0;
-  int file;
-  initial file = $fopen(FILE, "wb");
-  final $fclose(file);
+  logic [32*WORDS-1:0] words;
+  longint file;
+  initial file = $c64("(QData)std::fopen((", FILE, ").c_str(), \"wb\")");
+  final $c("std::fclose((FILE *)", file, ");");
 
   always_ff @(posedge clk)
     if (strobe && !rst) begin
       records <= records + 1;
-      $fwrite(file, "%u", data);
+      words = (32 * WORDS)'(data);
+      $c("std::fwrite(&", words, ", 4, ", WORDS, ", (FILE *)", file, ");");
     end
+endmodule
+
+// Shows a layer's counters to whoever watches. Bound into the accelerator, one for each layer.
+module spikeloom_counters (
+    input wire [31:0] cycles,
+    input wire [31:0] events,
+    input wire [31:0] starved,
+    input wire [31:0] blocked
+);
+  wire [31:0] shown_cycles /*verilator public_flat_rd*/ = cycles;
+  wire [31:0] shown_events /*verilator public_flat_rd*/ = events;
+  wire [31:0] shown_starved /*verilator public_flat_rd*/ = starved;
+  wire [31:0] shown_blocked /*verilator public_flat_rd*/ = blocked;
 endmodule

@@ -1,9 +1,9 @@
 """Files by which Spikeloom and the simulator's process communicate.
 
-All are in the folder that the simulator runs in. It reads ``job.json`` and ``pixels.bin``, keeps
-``progress.json`` up to date, and writes ``outcome.json``, ``logits.bin`` and, for a design with
-debug taps, two files of records for each layer. Binary files are little-endian: 16-bit words in
-``pixels.bin``, 32-bit words in the others.
+All are in the folder that the simulator runs in. It reads ``pixels.bin``, and writes ``logits.bin``
+and, for a design with debug taps, two files of records for each layer. The cocotb testbench also
+reads ``job.json``, keeps ``progress.json`` up to date and writes ``outcome.json``. Binary files are
+little-endian: 16-bit words in ``pixels.bin``, 32-bit words in the others.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _JsonFile:
 
 @dataclass(frozen=True)
 class Job(_JsonFile):
-    """The simulation to run, written by Spikeloom.
+    """The simulation to run.
 
     Parameters
     ----------
@@ -72,6 +72,8 @@ class Job(_JsonFile):
         Whether the design has debug taps, and counters.
     layers : list of str
         Names of the layers, in order.
+    first : int
+        Index of the first image, for messages.
     """
 
     images: int
@@ -84,11 +86,12 @@ class Job(_JsonFile):
     debug: bool
     counters: bool
     layers: list[str]
+    first: int = 0
 
 
 @dataclass(frozen=True)
 class Progress(_JsonFile):
-    """Progress of the running simulation, written by the simulator.
+    """Progress of the running simulation.
 
     Parameters
     ----------
@@ -104,7 +107,7 @@ class Progress(_JsonFile):
 
 @dataclass(frozen=True)
 class Outcome(_JsonFile):
-    """Result of a finished simulation, written by the simulator.
+    """Result of a finished simulation.
 
     Parameters
     ----------

@@ -1,8 +1,12 @@
-"""Readers of the records that the simulation writes: bit fields in little-endian 32-bit words."""
+"""Records that the simulation writes: bit fields in little-endian 32-bit words.
+
+Values are read from records, and expected values are packed into words, to be compared with the
+records without taking them apart.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,7 @@ from spikeloom.sw.network.record import IntArray
 
 #: Records as 32-bit words, the lowest first, shape (records, words).
 Words = npt.NDArray[np.uint32]
+BoolArray = npt.NDArray[np.bool_]
 
 _WORD = 32
 
@@ -71,6 +76,57 @@ def _field(words: Words, offset: int, field: Field) -> IntArray:
     )
 
 
+def pack(values: Iterable[IntArray], fields: Sequence[Field]) -> Words:
+    """Return records of adjacent fields, from bit 0 up, as :func:`unpack` reads them.
+
+    Parameters
+    ----------
+    values : iterable of arrays of int64, shape (records,)
+        Values of each field. Bits that a field has no room for are lost.
+    fields : sequence of Field
+        The fields, of at most 64 bits each.
+
+    Returns
+    -------
+    array of uint32, shape (records, words)
+    """
+    values = list(values)
+    words = -(-sum(field.width for field in fields) // _WORD)
+    # Word by word, so that each operation runs over adjacent numbers.
+    packed = np.zeros((words, len(values[0])), np.uint32)
+    offset = 0
+    for column, field in zip(values, fields, strict=True):
+        kept = column.astype(np.uint64) & np.uint64((1 << field.width) - 1)
+        first, shift = divmod(offset, _WORD)
+        for word in range(first, (offset + field.width - 1) // _WORD + 1):
+            place = (word - first) * _WORD - shift
+            part = kept << np.uint64(-place) if place <= 0 else kept >> np.uint64(place)
+            packed[word] |= part.astype(np.uint32)
+        offset += field.width
+    return packed.T
+
+
+def _fits(values: IntArray, field: Field) -> bool:
+    """Return whether a field can hold values: one that is cut off is no value that agrees."""
+    low, high = (
+        (-1 << field.width - 1, (1 << field.width - 1) - 1)
+        if field.signed
+        else (0, (1 << field.width) - 1)
+    )
+    return len(values) == 0 or bool(values.min() >= low and values.max() <= high)
+
+
+def _equal(words: Words, expected: Words, mask: Words) -> bool:
+    """Return whether records are equal where the mask of one image's records has bits."""
+    if len(words) != len(expected):
+        return False
+    for word in range(expected.shape[1]):
+        differing = (words[:, word] ^ expected[:, word]).reshape(-1, len(mask)) & mask[:, word]
+        if differing.any():
+            return False
+    return True
+
+
 class LayerRecords:
     """Records of one layer's debug taps, in the order in which the hardware showed them.
 
@@ -96,6 +152,58 @@ class LayerRecords:
         self._sent = read_words(
             folder / sent_file(layer.name), layer.lanes * layer.taps.value.width
         )
+        self._masks: tuple[Words, Words] | None = None
+
+    def agree(
+        self,
+        first: int,
+        images: int,
+        steps: tuple[IntArray, IntArray],
+        sent: IntArray,
+        used: tuple[BoolArray, BoolArray],
+    ) -> bool:
+        """Return whether the records of some images are there, and hold what is expected.
+
+        This is much faster than taking the records apart.
+
+        Parameters
+        ----------
+        first, images : int
+            Index of the first image, and number of images.
+        steps : (array of int64, array of int64), each of shape (timesteps, units)
+            Expected spikes and potentials.
+        sent : array of int64, shape (records, lanes)
+            Expected values that are passed on.
+        used : (array of bool, array of bool)
+            Lanes that hold a channel, in the timesteps and in the sent records of one image.
+        """
+        spikes, potentials = steps
+        if not all(
+            _fits(values, field)
+            for values, field in (
+                (spikes, self._spikes[0]),
+                (potentials, self._potentials[0]),
+                (sent, self._values[0]),
+            )
+        ):
+            return False
+        if self._masks is None:
+            shown, passed = (-x.astype(np.int64) for x in used)
+            self._masks = self._packed_steps(shown, shown), pack(passed.T, self._values)
+        records = self.layer.steps_per_image // self.layer.steps_per_cycle
+        return all(
+            _equal(words[first * count : (first + images) * count], expected, mask)
+            for words, count, expected, mask in (
+                (self._steps, records, self._packed_steps(spikes, potentials), self._masks[0]),
+                (self._sent, self.layer.sent_per_image, pack(sent.T, self._values), self._masks[1]),
+            )
+        )
+
+    def _packed_steps(self, spikes: IntArray, potentials: IntArray) -> Words:
+        """Return the records of some timesteps' values, each of shape (timesteps, units)."""
+        shown = len(self._spikes)
+        columns = [*potentials.reshape(-1, shown).T, *spikes.reshape(-1, shown).T]
+        return pack(columns, self._potentials + self._spikes)
 
     def steps(self, which: slice) -> tuple[IntArray, IntArray]:
         """Return spikes and potentials of some timesteps, each of shape (timesteps, units).

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spikeloom.sim.job import COUNTERS
+import numpy as np
+
+from spikeloom.sim.design import Design, EngineInfo
+from spikeloom.sim.job import COUNTERS, Job
+from spikeloom.sim.part import Part
 from spikeloom.sim.scoreboard import Divergence, Tally
 from spikeloom.sw.network.record import IntArray
 
@@ -169,3 +173,79 @@ def _plain(tallies: Mapping[str, Tally]) -> dict[str, dict[str, int]]:
         name: {"compared": tally.compared, "differing": tally.differing}
         for name, tally in tallies.items()
     }
+
+
+def assembled(
+    design: Design, job: Job, parts: Sequence[Part], labels: IntArray | None
+) -> CosimReport:
+    """Return the report of a run that was made in parts.
+
+    Parameters
+    ----------
+    design : Design
+    job : Job
+        Of the whole run.
+    parts : sequence of Part
+        In the order of their images.
+    labels : array of int64, shape (images,), optional
+        The right labels.
+    """
+    logits, found = (
+        np.concatenate(arrays)
+        for arrays in ([part.logits for part in parts], [part.labels for part in parts])
+    )
+    spans = [int(part.ends[-1] - part.ends[0]) for part in parts if len(part.ends) > 1]
+    intervals = sum(len(part.ends) - 1 for part in parts if len(part.ends) > 1)
+    first = parts[0].ends
+    return CosimReport(
+        images=job.images,
+        layers=tuple(_layer(layer, k, parts) for k, layer in enumerate(design.layers)),
+        output=_added(part.output.tallies for part in parts),
+        logits=logits,
+        labels=found,
+        counts={
+            name: np.concatenate([part.counts[name] for part in parts]) for name in parts[0].counts
+        },
+        accuracy=None if labels is None else float(np.mean(found == labels)),
+        cycles=sum(part.outcome.cycles for part in parts),
+        latency=int(first[0]) + 1 if len(first) else None,
+        interval=sum(spans) / intervals if intervals else None,
+        broken=sum(part.outcome.broken for part in parts),
+        stuck=next((part.outcome.stuck for part in parts if part.outcome.stuck), None),
+        divergence=_first(parts),
+        stalls=(job.input_stall, job.output_stall),
+        seed=job.seed,
+    )
+
+
+def _layer(layer: EngineInfo, index: int, parts: Sequence[Part]) -> LayerReport:
+    outcomes = [part.outcome for part in parts]
+    counters: dict[str, int] = {}
+    # The counters have 32 bits. After a longer run they have wrapped around, and are left out.
+    if all(layer.name in x.counters and x.cycles < 1 << 32 for x in outcomes):
+        counters = {name: sum(x.counters[layer.name][name] for x in outcomes) for name in COUNTERS}
+    utilisation = None
+    if counters.get("cycles"):
+        utilisation = counters["events"] / (layer.events * counters["cycles"])
+    tallies = _added(part.scores[index].tallies for part in parts if part.scores)
+    return LayerReport(layer.name, tallies, counters, utilisation)
+
+
+def _added(parts: Iterable[Mapping[str, Tally]]) -> dict[str, Tally]:
+    """Return sums of tallies, by quantity."""
+    total: dict[str, Tally] = {}
+    for tallies in parts:
+        for name, tally in tallies.items():
+            total[name] = total.get(name, Tally()) + tally
+    return total
+
+
+def _first(parts: Sequence[Part]) -> Divergence | None:
+    """Return the divergence of the earliest image, in the earliest layer that has one there."""
+    scored = [
+        divergence
+        for part in parts
+        for divergence in (*(score.divergence for score in part.scores), part.output.divergence)
+    ]
+    found = [divergence for divergence in scored if divergence is not None]
+    return min(found, key=lambda divergence: divergence.image, default=None)

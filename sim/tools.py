@@ -61,13 +61,17 @@ class Tools:
                 "the simulator needs make, and it is not on PATH: install it, for example with: "
                 "apt install make"
             )
+        return cls(root, compiler, make, _which("ccache"))
+
+    @staticmethod
+    def require_python() -> None:
+        """Raise `ToolError` unless there is a library of Python, which cocotb needs."""
         if find_libpython.find_libpython() is None:
             raise ToolError(
-                f"the simulator needs Python as a shared library, and {sys.executable} has none: "
+                f"cocotb needs Python as a shared library, and {sys.executable} has none: "
                 f"install it (on Debian and Ubuntu: apt install libpython3-dev), or use a Python "
                 f"that was built with --enable-shared"
             )
-        return cls(root, compiler, make, _which("ccache"))
 
     @property
     def identity(self) -> tuple[str, ...]:

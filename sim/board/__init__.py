@@ -1,8 +1,7 @@
 """Simulated boards: a board's whole design in Verilator, its UART on a pseudo-terminal.
 
 :class:`SimulatedBoard` builds and runs the design for a network. It uses :mod:`platform`, which
-stands in for the board's pins, :mod:`program`, which compiles a design to a program, and
-:mod:`process`, which runs the program.
+stands in for the board's pins, and :mod:`process`, which runs the compiled program.
 """
 
 from spikeloom.sim.board.platform import SimulationPlatform

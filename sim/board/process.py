@@ -65,7 +65,7 @@ class BoardProcess:
         Parameters
         ----------
         program : Path
-            Program that :func:`~spikeloom.sim.board.program.build` made with ``main.cpp``.
+            Program that :func:`~spikeloom.sim.program.build` made with ``main.cpp``.
         bit : (int, int)
             Rate of the UART in bits per clock cycle, as the fraction that
             :func:`~spikeloom.hw.link.uart.ratio` returns.

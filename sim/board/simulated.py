@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +17,7 @@ from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sim.board.platform import TOP, SimulationPlatform
 from spikeloom.sim.board.process import BoardProcess, LightChange
-from spikeloom.sim.board.program import build, pins_main
+from spikeloom.sim.program import build
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
@@ -131,6 +132,11 @@ class SimulatedBoard(BoardProcess):
         manifest = Manifest(content, Path(path))
         manifest.save()
         return manifest
+
+
+def pins_main() -> str:
+    """Return the C++ that connects the pins of a module ``board`` to a pseudo-terminal."""
+    return resources.files("spikeloom.sim.board").joinpath("main.cpp").read_text("utf-8")
 
 
 def _harness(names: Sequence[str]) -> str:

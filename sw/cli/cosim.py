@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,27 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the stalls."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["native", "cocotb"]),
+    default="native",
+    show_default=True,
+    help="Program that clocks the hardware: one in C++, or a cocotb test bench, which is slower. "
+    "Their reports are the same.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Simulators that run at the same time, on 500 images each.  [default: one for each "
+    "processor]",
+)
+@click.option(
+    "--everything",
+    is_flag=True,
+    help="Simulate the whole test split, with every layer compared: refused with --limit, and with "
+    "Verilog that has no taps.",
+)
 @build_dir_option()
 @click.option(
     "--report",
@@ -67,6 +89,9 @@ def command(
     verilog: Path | None,
     stalls: str,
     seed: int,
+    engine: str,
+    jobs: int | None,
+    everything: bool,
     build_dir: Path,
     report_file: Path | None,
     as_json: bool,
@@ -83,16 +108,18 @@ def command(
         spikeloom cosim net.safetensors --data digits
         spikeloom cosim net.safetensors --data digits --limit 20 --lanes 4 --stalls 0.3,0.5
         spikeloom cosim net.safetensors --images mine.npy --verilog build/net.v
-        spikeloom cosim net.safetensors --data mnist --data-root ~/mnist --report report.json
+        spikeloom cosim net.safetensors --data mnist --data-root ~/mnist --everything
     """
     images.require()
+    if everything and images.limit is not None:
+        raise ConfigError("--everything is the whole test split: leave out --limit")
     if verilog is not None and hardware != HardwareOptions():
         raise ConfigError(
             "--verilog is generated already: leave out --lanes, --events, --slots, --units, "
             "--time, --planes and --plan"
         )
     probabilities = parse_stalls(stalls)
-    config = hardware.config(network, debug=True, counters=True)
+    config = replace(hardware.config(network, debug=True, counters=True), memories="files")
 
     from spikeloom.sw.tasks import of_network
 
@@ -103,7 +130,10 @@ def command(
     from spikeloom.sim.design import Design
     from spikeloom.sw.golden import check_images
 
-    # Both before the build, which takes half a minute.
+    design = Design.load(verilog) if verilog else None
+    if everything and design is not None and not design.debug:
+        raise ConfigError(f"--everything compares every layer: generate {verilog} with --debug")
+    # Before the build, which takes a while.
     check_images(network, pixels)
     shape = (len(pixels), network.classes)
     score = None if task is None or labels is None else _scorer(task, labels, shape)
@@ -114,10 +144,12 @@ def command(
             pixels,
             labels=labels if task is None else None,
             config=None if verilog else config,
-            design=Design.load(verilog) if verilog else None,
+            design=design,
             build_dir=build_dir,
+            engine=engine,
             stalls=probabilities,
             seed=seed,
+            jobs=jobs,
             progress=StageBars(progress),
         )
     accuracy = report.accuracy if score is None else score(report.logits)

@@ -188,8 +188,8 @@ class SimTarget(Target, name="sim"):
         from spikeloom.sw.golden import check_images
 
         network = _require_network(source, self.name)
-        pixels = check_images(network, images)  # ahead of half a minute's build
-        config = self.config or HardwareConfig(counters=True)
+        pixels = check_images(network, images)  # ahead of the build
+        config = self.config or HardwareConfig(counters=True, memories="files")
         if counts:
             config = dataclasses.replace(config, debug=True)
         simulator = Cosimulator(network, config=config, build_dir=self.build_dir, progress=progress)

@@ -18,3 +18,9 @@ def build_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(build_dir: Path) -> Cosimulator:
     network = tiny_network()
     return Cosimulator(network, design=tiny_design(network), build_dir=build_dir)
+
+
+@pytest.fixture(scope="session")
+def tiny_in_cocotb(build_dir: Path) -> Cosimulator:
+    network = tiny_network()
+    return Cosimulator(network, design=tiny_design(network), build_dir=build_dir, engine="cocotb")

@@ -202,7 +202,7 @@ def test_an_interrupt_ends_the_simulation(tiny: Cosimulator) -> None:
 
 
 def test_batches_compare_all_images(tiny: Cosimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spikeloom.sim.cosim._BATCH_VALUES", 4 * 38)
+    monkeypatch.setattr("spikeloom.sim.part._BATCH_VALUES", 4 * 38)
     report = tiny.run(tiny_images(11))
     assert report.equal
     assert report.layers[0].tallies["counts"].compared == 11 * 12
@@ -226,6 +226,8 @@ def test_the_report_is_json(tiny: Cosimulator) -> None:
 def test_wrong_arguments_are_named(tiny: Cosimulator) -> None:
     with pytest.raises(ConfigError, match=r"probability of output stalls .* 0 to 0\.999, not 1"):
         tiny.run(tiny_images(1), stalls=(0.0, 1.0))
+    with pytest.raises(ConfigError, match="jobs must be at least 1, not 0"):
+        tiny.run(tiny_images(1), jobs=0)
     with pytest.raises(DataError, match="labels must be 2 integers, one for each image, not int"):
         tiny.run(tiny_images(2), labels=[1])
     with pytest.raises(DataError, match="image 1 holds 16"):

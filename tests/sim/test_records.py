@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeloom.sim.design import Field
-from spikeloom.sim.records import read_words, unpack
+from spikeloom.sim.design import EngineInfo, Field, Taps
+from spikeloom.sim.records import LayerRecords, pack, read_words, unpack
 
 fields = st.builds(Field, st.integers(1, 48), st.booleans())
 
@@ -42,6 +42,9 @@ def test_unpack_inverts_packing(data: st.DataObject, layout: list[Field], offset
     )
     words = packed(records, offset, layout)
     assert unpack(words, offset, layout).tolist() == records
+    if records:
+        columns = np.array(records, np.int64).T
+        assert pack(columns, layout).tolist() == packed(records, 0, layout).tolist()
 
 
 def test_unpack_ignores_what_is_beside_the_fields() -> None:
@@ -58,3 +61,45 @@ def test_an_incomplete_record_is_left_out(tmp_path: Path) -> None:
 
 def test_a_file_that_was_never_written_holds_nothing(tmp_path: Path) -> None:
     assert read_words(tmp_path / "x.bin", 65).shape == (0, 3)
+
+
+def test_records_agree_only_if_every_bit_with_a_meaning_does(tmp_path: Path) -> None:
+    layer = EngineInfo(
+        name="layer",
+        neuron="if",
+        shape=(3,),
+        timesteps=2,
+        lanes=2,
+        events=1,
+        groups=2,
+        sends="count",
+        steps_per_cycle=1,
+        folded=False,
+        taps=Taps(Field(20, signed=True), Field(1, signed=False), Field(2, signed=False)),
+    )
+    rng = np.random.default_rng(0)
+    potentials, spikes = rng.integers(-500, 500, (8, 2)), rng.integers(0, 2, (8, 2))
+    counts = rng.integers(0, 3, (4, 2))
+    used = (np.array([[True, True]] * 2 + [[True, False]] * 2), np.array([[True, True], [True, 0]]))
+    steps = layer.taps and [layer.taps.potential] * 2 + [layer.taps.spike] * 2
+    assert steps
+    words = pack([*potentials.T, *spikes.T], steps)
+    passed = pack(counts.T, [Field(2, signed=False)] * 2)
+
+    def agree(words: np.ndarray, passed: np.ndarray, counts: np.ndarray = counts) -> bool:
+        np.ascontiguousarray(words).astype("<u4").tofile(tmp_path / "layer.steps.bin")
+        np.ascontiguousarray(passed).astype("<u4").tofile(tmp_path / "layer.sent.bin")
+        records = LayerRecords(tmp_path, layer)
+        return records.agree(0, 2, (spikes, potentials), counts, used)
+
+    assert agree(words, passed)
+    assert not agree(words[:-1], passed)
+    assert not agree(words, passed[:-1])
+    # A value that is too large for its field is not what the field holds.
+    assert not agree(words, passed, counts + 4)
+    for record in range(8):
+        for bit in range(42):
+            flipped = words.copy()
+            flipped[record, bit // 32] ^= np.uint32(1 << bit % 32)
+            lane = bit // 20 if bit < 40 else bit - 40
+            assert agree(flipped, passed) == (lane == 1 and record % 4 >= 2)

@@ -10,64 +10,84 @@ import pytest
 from support.cosim.tiny import tiny_design, tiny_network
 
 from spikeloom.hw.planning import HardwareConfig
-from spikeloom.sim import building, runner
+from spikeloom.sim import building, program, runner
+from spikeloom.sim.bench import HARNESS
 from spikeloom.sim.cosim import Cosimulator
-from spikeloom.sim.runner import Simulator, build
-from spikeloom.sw.errors import FileFormatError, ToolError
+from spikeloom.sim.engines import ENGINES, builder
+from spikeloom.sim.job import Job
+from spikeloom.sim.native import NativeSimulator
+from spikeloom.sim.runner import CocotbSimulator
+from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 
 pytestmark = pytest.mark.xdist_group("tiny")
 
 
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def built(engine: str, request: pytest.FixtureRequest) -> Cosimulator:
+    name = "tiny" if engine == "native" else "tiny_in_cocotb"
+    found: Cosimulator = request.getfixturevalue(name)
+    return found
+
+
 def test_the_same_design_is_built_once(
-    tiny: Cosimulator, build_dir: Path, monkeypatch: pytest.MonkeyPatch
+    built: Cosimulator, engine: str, build_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(building, "execute", lambda *_: pytest.fail("a tool was run"))
-    assert build(tiny_design(tiny_network()), build_dir).folder == tiny.simulator.folder
+    again = builder(engine)(tiny_design(tiny_network()), build_dir, None)
+    assert again.folder == built.simulator.folder
 
 
-def test_a_build_leaves_what_is_worth_keeping(tiny: Cosimulator) -> None:
-    left = {file.name for file in tiny.simulator.folder.iterdir() if file.is_file()}
-    sources = {"accelerator.v", "harness.sv", "taps.sv", "public.vlt"}
-    assert left == {runner.HARNESS, building.BUILD_LOG, *sources}
+def test_a_build_leaves_what_is_worth_keeping(built: Cosimulator, engine: str) -> None:
+    left = {file.name for file in built.simulator.folder.iterdir() if file.is_file()}
+    files = {"accelerator.v", "harness.sv", "bound.sv"}
+    if engine == "native":
+        files |= {"main.cpp", "shown.h"}
+    assert left == {HARNESS, building.BUILD_LOG, *files}
 
 
 def test_other_verilog_or_flags_are_built_anew(
-    tiny: Cosimulator, build_dir: Path, monkeypatch: pytest.MonkeyPatch
+    built: Cosimulator, engine: str, build_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(building, "execute", _started)
     design = tiny_design(tiny_network())
     changed = dataclasses.replace(design, verilog=design.verilog + "\n// changed\n")
     with pytest.raises(_Started):
-        build(changed, build_dir)
-    monkeypatch.setattr(runner, "VERILATOR_FLAGS", (*building.VERILATOR_FLAGS, "-Wno-DECLFILENAME"))
+        builder(engine)(changed, build_dir, None)
+    for module in (program, runner):
+        monkeypatch.setattr(module, "VERILATOR_FLAGS", (*building.VERILATOR_FLAGS, "-Wno-UNUSED"))
     with pytest.raises(_Started):
-        build(design, build_dir)
+        builder(engine)(design, build_dir, None)
 
 
-def test_bad_verilog_is_reported_with_the_end_of_the_log(tmp_path: Path) -> None:
+def test_bad_verilog_is_reported_with_the_end_of_the_log(engine: str, tmp_path: Path) -> None:
     design = dataclasses.replace(tiny_design(tiny_network()), verilog="module tiny (; endmodule")
     with pytest.raises(
-        ToolError, match=r"building the simulator failed(.|\n)*syntax error"
+        ToolError, match=r"building the (simulator|program) (.|\n)*syntax error"
     ) as info:
-        build(design, tmp_path)
+        builder(engine)(design, tmp_path, None)
     (log,) = tmp_path.glob("tiny-*.log")
     assert str(log) in str(info.value)
     assert "syntax error" in log.read_text()
     assert [file for file in tmp_path.iterdir() if file.is_dir()] == []
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(engine: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileFormatError, match=r"cannot write .*file/simulators: "):
-        build(tiny_design(tiny_network()), tmp_path / "file" / "simulators")
+        builder(engine)(tiny_design(tiny_network()), tmp_path / "file" / "simulators", None)
 
 
 def test_an_interrupted_build_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(building, "execute", _started)
     with pytest.raises(_Started):
-        build(tiny_design(tiny_network()), tmp_path)
+        builder(engine)(tiny_design(tiny_network()), tmp_path, None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -87,7 +107,7 @@ def test_a_simulator_reads_memories_and_stops_at_a_wrong_one(build_dir: Path) ->
     assert swapped != text
     for wrong in (tuple(rest), ((name, swapped), *rest)):
         design = dataclasses.replace(built.design, memories=wrong)
-        cosimulator.simulator = Simulator(design, built.folder)
+        cosimulator.simulator = NativeSimulator(design, built.folder)
         with pytest.raises(ToolError, match=rf"memory file {name} is missing or damaged: generate"):
             cosimulator.run(images)
 
@@ -111,9 +131,35 @@ def test_an_interrupt_kills_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [process.wait(5) for process in started] == [-9]
 
 
-def test_a_job_that_is_missing_fails_with_the_log(tiny: Cosimulator, tmp_path: Path) -> None:
+def test_a_program_ends_with_the_process_that_asks_it(tiny: Cosimulator, tmp_path: Path) -> None:
+    (tmp_path / "pixels.bin").touch()
+    command = [tiny.simulator.folder / HARNESS, "1", "pixels=0", "logits=1"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("10 0\n")
+        process.stdin.flush()
+        # 4 of the cycles are the reset's, and the next is the first after it.
+        finished, cycle, *_ = process.stdout.readline().split()
+        assert (finished, cycle) == ("0", "7")
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+
+def test_a_testbench_without_a_job_fails_with_the_log(
+    tiny_in_cocotb: Cosimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Job, "save", lambda *_: None)
+    simulator = CocotbSimulator(tiny_in_cocotb.design, tiny_in_cocotb.simulator.folder)
     with pytest.raises(ToolError, match=r"the simulation failed(.|\n)*runs in a folder with a job"):
-        Simulator(tiny.design, tiny.simulator.folder).run(tmp_path)
+        simulator.run(tmp_path, Job(1, 4, 2, 0.0, 0.0, 0, 99, True, True, []))
+
+
+def test_an_engine_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ConfigError, match="no engine 'verilog': the engines are native, cocotb"):
+        builder("verilog")
 
 
 class _Started(BaseException):

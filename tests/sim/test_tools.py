@@ -38,12 +38,10 @@ def test_a_missing_make_is_named(path: Path) -> None:
         Tools.find()
 
 
-def test_a_missing_python_library_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(path, "c++")
-    program(path, "make")
+def test_a_missing_python_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find_libpython, "find_libpython", lambda: None)
     with pytest.raises(ToolError, match=r"Python as a shared library, and .* has none"):
-        Tools.find()
+        Tools.require_python()
 
 
 def test_the_users_compiler_and_ccache_are_taken(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spikeloom.sim.board import program
+from spikeloom.sim import program
+from spikeloom.sim.board.simulated import pins_main
 
 #: Sends what it receives. One LED shows the pin, for a while; the other one shines from cycle 9 on.
 ECHO = """
@@ -27,4 +28,4 @@ def build_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def echo(build_dir: Path) -> Path:
     """A program without a design between its pins."""
-    return program.build("board", SOURCES, program.pins_main(), build_dir)
+    return program.build("board", SOURCES, pins_main(), build_dir)

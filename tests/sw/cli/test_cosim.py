@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from spikeloom.hw.verilog import generate
 from spikeloom.sim.report import CosimReport
 from spikeloom.sim.scoreboard import Tally
 from spikeloom.sw.cli import main
@@ -26,13 +27,20 @@ def network(size: int, task: dict[str, Any] | None) -> Network:
     return Network(DirectInput((size,), bits=4), layers, name="less", about=about)
 
 
+@pytest.fixture
+def chosen() -> list[dict[str, Any]]:
+    """Options that the simulator was given."""
+    return []
+
+
 @pytest.fixture(autouse=True)
-def simulated(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def simulated(chosen: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Put the golden model in place of the simulator; return the labels that it was given."""
     given = []
 
     def cosimulate(network: Network, images: Any, *, labels: Any, **options: Any) -> CosimReport:
         given.append(labels)
+        chosen.append({name: options[name] for name in ("engine", "jobs")})
         found = Golden(network).run(images)
         return CosimReport(
             images=len(images),
@@ -127,3 +135,25 @@ def test_labels_of_another_number_are_refused_before_the_simulation(
     assert result.exit_code == 2
     assert "there are 4 images, but labels of shape (4, 3), not (4, 2)" in result.output
     assert not simulated
+
+
+def test_engine_and_jobs_reach_the_simulator(chosen: list[dict[str, Any]], tmp_path: Path) -> None:
+    net, pixels = network(2, None), np.zeros((4, 2), int)
+    for options in ((), ("--engine", "cocotb", "--jobs", "2", "--everything")):
+        assert cosim(tmp_path, net, pixels, None, *options).exit_code == 0
+    assert chosen == [{"engine": "native", "jobs": None}, {"engine": "cocotb", "jobs": 2}]
+
+
+def test_everything_leaves_nothing_out(simulated: list[Any], tmp_path: Path) -> None:
+    net, pixels = network(2, None), np.zeros((4, 2), int)
+    result = cosim(tmp_path, net, pixels, None, "--everything", "--limit", "2")
+    assert result.exit_code == 2
+    assert "--everything is the whole test split: leave out --limit" in result.output
+    generate(net).save(tmp_path / "net.v")
+    verilog = str(tmp_path / "net.v")
+    assert cosim(tmp_path, net, pixels, None, "--verilog", verilog).exit_code == 0
+    assert len(simulated) == 1
+    result = cosim(tmp_path, net, pixels, None, "--everything", "--verilog", verilog)
+    assert result.exit_code == 2
+    assert "net.v with --debug" in result.output
+    assert len(simulated) == 1

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spikeloom.sim import building
-from spikeloom.sim.board import program
+from spikeloom.sim import building, program
+from spikeloom.sim.board.simulated import pins_main
 from spikeloom.sw.errors import ToolError
 
 pytestmark = pytest.mark.xdist_group("board")
@@ -23,7 +23,7 @@ def test_the_same_is_built_once(
 
     monkeypatch.setattr(building, "execute", started)
     sources = {"board.v": (echo.parent / "board.v").read_text()}
-    main = program.pins_main()
+    main = pins_main()
     assert program.build("board", sources, main, build_dir) == echo
     with pytest.raises(_Started):
         program.build("board", sources, main + "\n", build_dir)

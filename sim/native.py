@@ -1,0 +1,159 @@
+"""Simulators without Python in the loop: Verilator's model of the harness with a C++ ``main``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from spikeloom.sim import program
+from spikeloom.sim.bench import HARNESS, Bench, conduct, parameters, shown
+from spikeloom.sim.building import failure
+from spikeloom.sim.design import Design
+from spikeloom.sim.harness import sources
+from spikeloom.sim.job import Job, Outcome, Progress
+
+SIMULATION_LOG = "simulation.log"
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class NativeSimulator:
+    """A built simulator, which is a program of its own.
+
+    Parameters
+    ----------
+    design : Design
+        The hardware that it simulates.
+    folder : Path
+        Folder with the program, the Verilog and the build's log.
+    """
+
+    design: Design
+    folder: Path
+
+    @classmethod
+    def build(
+        cls, design: Design, root: str | Path, poll: Callable[[], object] | None = None
+    ) -> NativeSimulator:
+        """Return a simulator of ``design``; see :func:`spikeloom.sim.program.build`."""
+        main = resources.files("spikeloom.sim").joinpath("main.cpp").read_text(encoding="utf-8")
+        built = program.build(
+            HARNESS,
+            sources(design),
+            main,
+            root,
+            headers={"shown.h": _names(design)},
+            name=design.top,
+            optimise="-O2",
+            poll=poll,
+        )
+        return cls(design, built.parent)
+
+    def run(
+        self,
+        folder: Path,
+        job: Job,
+        *,
+        plusargs: Sequence[str] = (),
+        report: Callable[[Progress], object] = lambda progress: None,
+    ) -> Outcome:
+        """Simulate a job.
+
+        Parameters
+        ----------
+        folder : Path
+            Folder with the job's files (:mod:`spikeloom.sim.job`); the results are written there.
+        job : Job
+        plusargs : sequence of str
+            ``+name=value`` arguments for ``$value$plusargs`` in the Verilog.
+        report : callable
+            Is told the progress a few times a second. An exception ends the simulator.
+
+        Raises
+        ------
+        ToolError
+            If the simulator fails.
+        """
+        log = folder / SIMULATION_LOG
+        values = [f"{name}={value}" for name, value in parameters(job).items()]
+        replies, end = os.pipe()
+        command = [str(self.folder / HARNESS), str(end), *values, *plusargs]
+        _LOG.info("running %s", shlex.join(command))
+        with open(log, "w", encoding="utf-8") as output, open(replies, encoding="ascii") as answers:
+            try:
+                # In a session of its own: Ctrl-C must reach this process alone, which kills it.
+                process = subprocess.Popen(
+                    command,
+                    cwd=folder,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[end],
+                    start_new_session=True,
+                    text=True,
+                )
+            finally:
+                os.close(end)
+            with process:
+                assert process.stdin is not None
+                bench = _NativeBench(process.stdin, answers)
+                try:
+                    outcome = _finished(conduct(bench, job, report))
+                except (EOFError, BrokenPipeError):
+                    process.kill()
+                    raise failure("the simulation failed", log) from None
+                except BaseException:
+                    process.kill()
+                    raise
+        if process.returncode != 0:
+            raise failure("the simulation failed", log)
+        return outcome
+
+
+class _NativeBench(Bench):
+    """A program made of ``main.cpp``, asked over pipes."""
+
+    def __init__(self, requests: IO[str], replies: IO[str]) -> None:
+        self._requests = requests
+        self._replies = replies
+        self._values: list[int] = []
+
+    async def advance(self, cycles: int, *, past_last: bool = False) -> None:
+        self._requests.write(f"{cycles} {past_last:d}\n")
+        self._requests.flush()
+        reply = self._replies.readline()
+        if not reply:
+            raise EOFError("the program has ended")
+        self._values = [int(word) for word in reply.split()]
+
+    def read(self) -> list[int]:
+        return self._values
+
+
+def _finished(course: Coroutine[Any, Any, _T]) -> _T:
+    """Return the result of a coroutine that never waits for another one."""
+    try:
+        course.send(None)
+    except StopIteration as end:
+        result: _T = end.value
+        return result
+    raise AssertionError("a program answers at once")
+
+
+def _names(design: Design) -> str:
+    """Return the header that tells ``main.cpp`` which variables the model has."""
+    paths = shown(len(design.layers), design.debug, design.counters)
+    variables = [f"root->{HARNESS}.{path}".replace(".", "__DOT__") for path in paths]
+    settable = parameters(Job(0, 0, 0, 0, 0, 0, 0, False, False, []))
+    return (
+        f"#define SPIKELOOM_PARAMETERS(SET) {' '.join(f'SET({name})' for name in settable)}\n"
+        f"#define SPIKELOOM_SHOWN(root) {', '.join(f'uint64_t({name})' for name in variables)}\n"
+    )
