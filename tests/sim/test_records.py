@@ -73,6 +73,7 @@ def test_records_agree_only_if_every_bit_with_a_meaning_does(tmp_path: Path) -> 
         events=1,
         groups=2,
         sends="count",
+        units=2,
         steps_per_cycle=1,
         folded=False,
         taps=Taps(Field(20, signed=True), Field(1, signed=False), Field(2, signed=False)),
