@@ -84,7 +84,8 @@ class RowBuffer(wiring.Component):
         row_end = Signal()
         transfer = Signal()
         m.d.comb += [
-            self.i.ready.eq(self.rows < plan.capacity),
+            # There are never more: a comparison for equality is the shorter way to ready.
+            self.i.ready.eq(self.rows != plan.capacity),
             transfer.eq(self.i.valid & self.i.ready),
             write.addr.eq(base + plane),
             write.data.eq(self.i.payload.as_value().replicate(plan.chunks)),

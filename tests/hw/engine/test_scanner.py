@@ -163,7 +163,9 @@ def test_a_word_in_every_cycle_once_the_rows_are_there() -> None:
     first = valid.index(1)
     assert valid[first : first + len(expected)] == [1] * len(expected)
     assert not any(valid[first + len(expected) :])
-    assert [w for _, w in cycles[:first]] == [1] * (first - 1) + [0], "waits for its rows alone"
+    marked = Scanner.MARKED_LATENCY if plan.buffer.marked else 0
+    ahead = [1] * (first - Scanner.LATENCY - marked) + [0] * (Scanner.LATENCY + marked)
+    assert [w for _, w in cycles[:first]] == ahead, "waits for its rows alone"
 
 
 def test_word_and_flags_hold_while_not_taken() -> None:
