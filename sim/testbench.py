@@ -18,6 +18,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, First, RisingEdge, Timer
 
+from spikeloom.hw.options import COUNTERS_LATENCY
 from spikeloom.sim.job import COUNTERS, Job, Outcome, Progress
 
 #: Length of a clock cycle, in nanoseconds of simulated time.
@@ -186,8 +187,10 @@ async def simulate(dut: Any) -> None:
     monitor = Monitor(dut, job)
     await Driver(dut, job).start()
     stuck = await until_finished(monitor, dut.finished, job, folder)
-    # Read immediately, as the counters go on counting.
-    cycles, counters = monitor.cycles, monitor.counters()
+    # Read as soon as they include the last logit, as the counters go on counting.
+    cycles = monitor.cycles
+    await Timer(COUNTERS_LATENCY * PERIOD, "ns")
+    counters = monitor.counters()
     if stuck is None:
         # A surplus logit would follow the last one about as fast as the others followed each other.
         await Timer(max(DRAIN, cycles // job.images) * PERIOD, "ns")

@@ -20,7 +20,7 @@ COUNTER_BITS = 32
 #: Signature of the counters of one engine. Every clock cycle counts in exactly one of ``cycles``
 #: (the engine works), ``starved`` (it has nothing to do, because its source has not sent enough)
 #: and ``blocked`` (it stands still, because its target takes nothing); ``events`` counts the
-#: additions to every lane.
+#: additions to every lane. They lag behind by :data:`~spikeloom.hw.options.COUNTERS_LATENCY`.
 COUNTERS = wiring.Signature(
     {name: Out(COUNTER_BITS) for name in ("cycles", "events", "starved", "blocked")}
 )
@@ -77,7 +77,9 @@ class Engine(wiring.Component):
         value = shape_of(plan.values)
         generators = []
         for e in range(plan.events):
-            generator = EventGenerator(value, plan.slots, plan.digits, address_bits(pes.depth))
+            generator = EventGenerator(
+                value, plan.slots, plan.digits, address_bits(pes.depth), plan.event_queue
+            )
             m.submodules[f"events{e}"] = generator
             generators.append(generator)
         all_ready = Signal()
@@ -111,14 +113,18 @@ class Engine(wiring.Component):
             ),
             blocked.eq(population.blocked & (pes.stalled | ~(pes.issued.any()))),
         ]
+        # Nothing waits for a counter: a register ahead of each keeps it off the longest paths.
         counters = self.counters
-        m.d.sync += counters.events.eq(counters.events + pes.issued)
-        with m.If(blocked):
-            m.d.sync += counters.blocked.eq(counters.blocked + 1)
-        with m.Elif(working):
-            m.d.sync += counters.cycles.eq(counters.cycles + 1)
-        with m.Else():
-            m.d.sync += counters.starved.eq(counters.starved + 1)
+        counted = {
+            "events": pes.issued,
+            "blocked": blocked,
+            "cycles": working & ~blocked,
+            "starved": ~working & ~blocked,
+        }
+        for name, number in counted.items():
+            counter = getattr(counters, name)
+            more = Signal(len(number), name=f"more_{name}")
+            m.d.sync += [more.eq(number), counter.eq(counter + more)]
         return m
 
     def _gathered(self, m: Module, depth: int) -> Gather:

@@ -10,12 +10,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.queue import WordQueue
-from spikeloom.hw.engine.select import selected
+from spikeloom.hw.engine.select import lowest, selected
 from spikeloom.hw.values import DigitPlan
-
-#: Words that the queue of an event generator holds: it lets generators with unequal work run ahead
-#: of each other, so that they even out.
-QUEUE_DEPTH = 8
 
 
 def word_layout(value: Shape, slots: int, address_bits: int) -> data.StructLayout:
@@ -153,20 +149,22 @@ class ValuePicker(wiring.Component):
         word = self.i.payload
         done = Signal(self.slots)
         left = Signal(self.slots)
-        lowest = Signal(self.slots)
+        next_slot = Signal(self.slots)
         m.d.comb += [
             left.eq(Cat(word.values[k].any() for k in range(self.slots)) & ~done),
-            lowest.eq(left & -left),
-            self.o.payload.value.eq(selected(lowest, [word.values[k] for k in range(self.slots)])),
-            self.o.payload.address.eq(
-                word.base + selected(lowest, [Const(k) for k in range(self.slots)])
+            next_slot.eq(lowest(left)),
+            self.o.payload.value.eq(
+                selected(next_slot, [word.values[k] for k in range(self.slots)])
             ),
-            self.o.payload.last.eq(word.last & (left == lowest)),
+            self.o.payload.address.eq(
+                word.base + selected(next_slot, [Const(k) for k in range(self.slots)])
+            ),
+            self.o.payload.last.eq(word.last & (left == next_slot)),
             self.o.valid.eq(self.i.valid),
-            self.i.ready.eq(self.o.ready & (left == lowest)),
+            self.i.ready.eq(self.o.ready & (left == next_slot)),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += done.eq(Mux(left == lowest, 0, done | lowest))
+            m.d.sync += done.eq(Mux(left == next_slot, 0, done | next_slot))
         return m
 
 
@@ -216,19 +214,19 @@ class DigitSplitter(wiring.Component):
         last = Signal()
         full = Signal()
 
-        lowest = Signal(positions)
+        digit = Signal(positions)
         m.d.comb += [
-            lowest.eq(left & -left),
+            digit.eq(lowest(left)),
             self.o.valid.eq(full),
             self.o.payload.address.eq(address),
-            self.o.payload.shift.eq(selected(lowest, [Const(k) for k in range(positions)])),
-            self.o.payload.negative.eq((lowest & negative).any()),
+            self.o.payload.shift.eq(selected(digit, [Const(k) for k in range(positions)])),
+            self.o.payload.negative.eq((digit & negative).any()),
             self.o.payload.null.eq(~left.any()),
-            self.o.payload.last.eq(last & (left == lowest)),
-            self.i.ready.eq(~full | (self.o.ready & (left == lowest))),
+            self.o.payload.last.eq(last & (left == digit)),
+            self.i.ready.eq(~full | (self.o.ready & (left == digit))),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(left & ~lowest), full.eq(left != lowest)]
+            m.d.sync += [left.eq(left & ~digit), full.eq(left != digit)]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 full.eq(1),
@@ -259,6 +257,8 @@ class EventGenerator(wiring.Component):
         The digits that a value can have.
     address_bits : int
         Width of weight addresses.
+    depth : int
+        Number of words that its queue holds.
 
     Members
     -------
@@ -270,7 +270,10 @@ class EventGenerator(wiring.Component):
         Whether a word or an event waits inside.
     """
 
-    def __init__(self, value: Shape, slots: int, digits: DigitPlan, address_bits: int) -> None:
+    def __init__(
+        self, value: Shape, slots: int, digits: DigitPlan, address_bits: int, depth: int
+    ) -> None:
+        self.depth = depth
         self.value = value
         self.slots = slots
         self.digits = digits
@@ -287,7 +290,7 @@ class EventGenerator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.compactor = compactor = Compactor(self.layout)
-        m.submodules.queue = queue = WordQueue(self.layout, QUEUE_DEPTH)
+        m.submodules.queue = queue = WordQueue(self.layout, self.depth)
         m.submodules.picker = picker = ValuePicker(
             self.layout, self.value, self.slots, self.address_bits
         )

@@ -9,7 +9,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.engine.select import selected
+from spikeloom.hw.engine.select import lowest, selected
 from spikeloom.hw.planning.windows import WindowPlan
 
 
@@ -346,7 +346,7 @@ class Scanner(wiring.Component):
         loaded = Signal()
         left = Signal(rows * words)
         fresh = Signal(rows * words)
-        lowest = Signal(rows * words)
+        mark = Signal(rows * words)
         masks = [((1 << c.words) - 1) << c.first for c in plan.columns]
         columns = place.columns
         follows = loaded & place.groups.last
@@ -359,11 +359,11 @@ class Scanner(wiring.Component):
             m.d.comb += fresh.word_select(k, words).eq(marks & covered & beneath.replicate(words))
             addresses.append(_table([slot * words for slot in slots])[place.head])
         blank = left == 0
-        end = left == lowest
-        m.d.comb += lowest.eq(left & -left)
+        end = left == mark
+        m.d.comb += mark.eq(lowest(left))
         self._follow(m, place, Const(0), Const(0))
         with m.If(move):
-            m.d.sync += left.eq(left & ~lowest)
+            m.d.sync += left.eq(left & ~mark)
         with m.If(~loaded | (move & end)):
             m.d.sync += left.eq(fresh)
         with m.If(~loaded):
@@ -372,8 +372,8 @@ class Scanner(wiring.Component):
             m.d.sync += loaded.eq(0)
 
         # Of a window without a marked word, the first word is read: all its values are 0.
-        at_row = Cat(lowest.word_select(k, words).any() for k in range(rows)) | blank
-        at_word = Cat(lowest[j::words].any() for j in range(words))
+        at_row = Cat(mark.word_select(k, words).any() for k in range(rows)) | blank
+        at_word = Cat(mark[j::words].any() for j in range(words))
         first = columns.known(c.first for c in plan.columns)
         word = Mux(blank, first, selected(at_word, [Const(j) for j in range(words)]))
         return _Word(

@@ -14,7 +14,7 @@ import numpy as np
 
 from spikeloom.hw.engine import Engine
 from spikeloom.hw.engine.buffer import RowBuffer
-from spikeloom.hw.engine.events import QUEUE_DEPTH, Compactor, DigitSplitter
+from spikeloom.hw.engine.events import Compactor, DigitSplitter
 from spikeloom.hw.engine.gather import Gather
 from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.engine.population import Population
@@ -26,8 +26,7 @@ from spikeloom.hw.prediction.sinks import Buffer, Sink
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
 
-#: Words that fit into a queue besides the one in its output register, through which all of them go.
-_QUEUED = QUEUE_DEPTH - 1
+#: All words go through the output register of a queue.
 _OUTPUT_REGISTER = 1
 _STORED = WordQueue.LATENCY - _OUTPUT_REGISTER
 #: An event is in the pipeline until it has gone through all stages of the processing elements.
@@ -38,13 +37,15 @@ _LONG_AGO = -(1 << 40)
 class _Generator:
     """An event generator: its held word, its queue, and the value and digit that come next."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
+        #: Words that fit into the queue besides the one in its output register.
+        self.queued = depth - 1
         #: Number of events of the held word, and of its last value; 0 if it holds none.
         self.held: tuple[int, int] = (0, 0)
         #: First cycle in which it takes a word, if it holds none.
         self.free = 0
         #: Cycles in which the last words moved to the queue's output register.
-        self.moves = [_LONG_AGO] * _QUEUED
+        self.moves = [_LONG_AGO] * self.queued
         self.index = 0
         #: Cycles in which the last word left that register, and in which its last event was taken.
         self.popped = _LONG_AGO
@@ -103,7 +104,7 @@ class EngineClock:
         self._line = 0
         self._consumed = [0] * len(buffers)
         self._cells = [x.image(0) for x in words]
-        self._generators = [_Generator() for _ in range(plan.events)]
+        self._generators = [_Generator(plan.event_queue) for _ in range(plan.events)]
         #: Cycle in which the last word of all connections was accepted by the generators, and that
         #: in which the last word of each connection was taken from it.
         self._accepted = -1
@@ -293,7 +294,7 @@ class EngineClock:
         """
         moved = max(time + _STORED, generator.popped)
         generator.moves[generator.index] = moved
-        generator.index = (generator.index + 1) % _QUEUED
+        generator.index = (generator.index + 1) % generator.queued
         loaded = max(moved + _OUTPUT_REGISTER, generator.last)
         first = max(loaded + DigitSplitter.LATENCY, self._open, generator.last + 1)
         first = self._unstalled(first)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spikeloom.hw.engine.events import QUEUE_DEPTH
 from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.link.frames import CONTENT
 from spikeloom.hw.link.plan import BANKS
@@ -34,7 +33,7 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     bits = max((layer.depth - 1).bit_length(), 1)
     bank = layer.depth, layer.lanes * layer.weights.width
     # One word is in the queue's output register.
-    queue = QUEUE_DEPTH - 1, layer.slots * layer.values.width + bits + 1
+    queue = layer.event_queue - 1, layer.slots * layer.values.width + bits + 1
     yield from [bank] * layer.events
     if not registers:
         yield from [queue] * layer.events
