@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 #: Device families, by their name in Amaranth's platforms, that have no memory but block RAM. A
@@ -62,30 +62,10 @@ class WordQueue(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if getattr(platform, "family", None) in _NO_SMALL_MEMORY:
-            self._of_registers(m)
-        else:
-            self._of_memory(m)
-        return m
-
-    def _of_memory(self, m: Module) -> None:
-        m.submodules.fifo = words = fifo.SyncFIFOBuffered(width=self.layout.size, depth=self.depth)
-        m.d.comb += [
-            words.w_data.eq(self.i.payload),
-            words.w_en.eq(self.i.valid),
-            self.i.ready.eq(words.w_rdy),
-            self.o.payload.eq(words.r_data),
-            self.o.valid.eq(words.r_rdy),
-            words.r_en.eq(self.o.ready & words.r_rdy),
-            self.filled.eq(words.level != 0),
-        ]
-
-    def _of_registers(self, m: Module) -> None:
-        # The last word is in the output register. A word that comes in is written to all free
-        # places, so that only one bit, whether the next place is taken, decides what a place loads.
+        # The last word is in the output register. The others take up places from the first on, so
+        # that whether there is a word, or space for one, is a single bit.
         places = self.depth - 1
         taken = Signal(places)
-        words = [Signal(self.layout.size, name=f"word{k}") for k in range(places)]
         comes, goes = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~taken[-1]),
@@ -93,15 +73,47 @@ class WordQueue(wiring.Component):
             goes.eq(taken[0] & (~self.o.valid | self.o.ready)),
             self.filled.eq(taken[0] | self.o.valid),
         ]
-        with m.If(goes):
-            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(words[0])]
-        with m.Elif(self.o.ready):
+        with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
+        with m.If(goes):
+            m.d.sync += self.o.valid.eq(1)
         with m.If(comes & ~goes):
             m.d.sync += taken.eq(Cat(1, taken[:-1]))
         with m.If(goes & ~comes):
             m.d.sync += taken.eq(taken >> 1)
+        if getattr(platform, "family", None) in _NO_SMALL_MEMORY:
+            first = self._of_registers(m, taken, goes)
+        else:
+            first = self._of_memory(m, comes, goes)
+        with m.If(goes):
+            m.d.sync += self.o.payload.eq(first)
+        return m
+
+    def _of_memory(self, m: Module, comes: Value, goes: Value) -> Value:
+        """Return the word that leaves the memory next."""
+        places = self.depth - 1
+        m.submodules.words = words = memory.Memory(shape=self.layout.size, depth=places, init=[])
+        write, read = words.write_port(), words.read_port(domain="comb")
+        into, out = Signal(range(places)), Signal(range(places))
+        m.d.comb += [
+            write.addr.eq(into),
+            write.data.eq(self.i.payload),
+            write.en.eq(comes),
+            read.addr.eq(out),
+        ]
+        for place, moves in ((into, comes), (out, goes)):
+            with m.If(moves):
+                m.d.sync += place.eq(Mux(place == places - 1, 0, place + 1))
+        return read.data
+
+    def _of_registers(self, m: Module, taken: Signal, goes: Value) -> Value:
+        """Return the word that leaves the registers next."""
+        # A word that comes in is written to all free places, so that only one bit, whether the next
+        # place is taken, decides what a place loads.
+        places = self.depth - 1
+        words = [Signal(self.layout.size, name=f"word{k}") for k in range(places)]
         for k, word in enumerate(words):
             behind, follows = (words[k + 1], taken[k + 1]) if k + 1 < places else (word, 0)
             with m.If(goes | ~taken[k]):
                 m.d.sync += word.eq(Mux(follows, behind, self.i.payload.as_value()))
+        return words[0]

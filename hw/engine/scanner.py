@@ -144,7 +144,7 @@ class Scanner(wiring.Component):
 
     Members
     -------
-    rows : In, marks : In, release : Out, address : Out, enable : Out
+    rows : In, marks : In, release : Out, releases : Out, address : Out, enable : Out
         Connect these to the :class:`~spikeloom.hw.engine.buffer.RowBuffer`.
     o : Out(stream)
         One transfer per word, in the cycle in which the buffer shows the word: ``base``, the
@@ -176,6 +176,7 @@ class Scanner(wiring.Component):
         members = {
             "rows": In(range(buffer.capacity + 1)),
             "release": Out(range(buffer.capacity + 1)),
+            "releases": Out(1),
             "address": Out(range(buffer.depth)),
             "enable": Out(1),
             "o": Out(stream.Signature(self.layout)),
@@ -234,8 +235,10 @@ class Scanner(wiring.Component):
                 m.d.sync += plane.eq(plane + buffer.row_words)
         with m.If(step_end):
             m.d.sync += [step.eq(0), plane.eq(0)]
-        with m.If(line_end):
-            m.d.comb += self.release.eq(place.lines.known(line.release for line in plan.lines))
+        m.d.comb += [
+            self.release.eq(place.lines.known(line.release for line in plan.lines)),
+            self.releases.eq(line_end),
+        ]
         return m
 
     def _offer_base(
