@@ -5,7 +5,7 @@ Zeros are skipped, and every other value is split into its signed digits; each d
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -127,6 +127,12 @@ class ValuePicker(wiring.Component):
     address_bits : int
         Width of weight addresses.
 
+    Attributes
+    ----------
+    LATENCY : int
+        Clock cycles from taking a word to offering its first value. Words follow each other without
+        a pause.
+
     Members
     -------
     i : In(stream)
@@ -135,6 +141,8 @@ class ValuePicker(wiring.Component):
         A ``value``, the ``address`` of its weights, and ``last``, which is set for the last value
         of a window. A word of zeros yields one value of 0.
     """
+
+    LATENCY = 1
 
     def __init__(
         self, layout: data.StructLayout, value: Shape, slots: int, address_bits: int
@@ -146,13 +154,13 @@ class ValuePicker(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        word = self.i.payload
-        done = Signal(self.slots)
+        word = Signal(self.layout)
+        full = Signal()
         left = Signal(self.slots)
         next_slot = Signal(self.slots)
         m.d.comb += [
-            left.eq(Cat(word.values[k].any() for k in range(self.slots)) & ~done),
             next_slot.eq(lowest(left)),
+            self.o.valid.eq(full),
             self.o.payload.value.eq(
                 selected(next_slot, [word.values[k] for k in range(self.slots)])
             ),
@@ -160,11 +168,16 @@ class ValuePicker(wiring.Component):
                 word.base + selected(next_slot, [Const(k) for k in range(self.slots)])
             ),
             self.o.payload.last.eq(word.last & (left == next_slot)),
-            self.o.valid.eq(self.i.valid),
-            self.i.ready.eq(self.o.ready & (left == next_slot)),
+            self.i.ready.eq(~full | (self.o.ready & (left == next_slot))),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += done.eq(Mux(left == next_slot, 0, done | next_slot))
+            m.d.sync += [left.eq(left & ~next_slot), full.eq(left != next_slot)]
+        with m.If(self.i.ready):
+            m.d.sync += [
+                word.eq(self.i.payload),
+                full.eq(self.i.valid),
+                left.eq(Cat(self.i.payload.values[k].any() for k in range(self.slots))),
+            ]
         return m
 
 
@@ -258,7 +271,7 @@ class EventGenerator(wiring.Component):
     address_bits : int
         Width of weight addresses.
     depth : int
-        Number of words that its queue holds.
+        Number of words that wait in it, that of its :class:`ValuePicker` included; at least 2.
 
     Members
     -------
@@ -290,7 +303,7 @@ class EventGenerator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.compactor = compactor = Compactor(self.layout)
-        m.submodules.queue = queue = WordQueue(self.layout, self.depth)
+        m.submodules.queue = queue = WordQueue(self.layout, self.depth - 1)
         m.submodules.picker = picker = ValuePicker(
             self.layout, self.value, self.slots, self.address_bits
         )
@@ -302,5 +315,7 @@ class EventGenerator(wiring.Component):
         wiring.connect(m, queue.o, picker.i)
         wiring.connect(m, picker.o, splitter.i)
         wiring.connect(m, splitter.o, wiring.flipped(self.o))
-        m.d.comb += self.busy.eq(compactor.o.valid | queue.filled | splitter.o.valid)
+        m.d.comb += self.busy.eq(
+            compactor.o.valid | queue.o.valid | picker.o.valid | splitter.o.valid
+        )
         return m

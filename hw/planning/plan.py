@@ -116,7 +116,7 @@ class LayerPlan:
 
     @property
     def event_queue(self) -> int:
-        """Number of words that the queue of each event generator holds.
+        """Number of words that wait in each event generator.
 
         It bridges words that have no events, and lets generators with unequal work run ahead of
         each other. With few slots, which save logic, a single generator has a short one.

@@ -14,7 +14,7 @@ import numpy as np
 
 from spikeloom.hw.engine import Engine
 from spikeloom.hw.engine.buffer import RowBuffer
-from spikeloom.hw.engine.events import Compactor, DigitSplitter
+from spikeloom.hw.engine.events import Compactor, DigitSplitter, ValuePicker
 from spikeloom.hw.engine.gather import Gather
 from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.engine.population import Population
@@ -26,9 +26,6 @@ from spikeloom.hw.prediction.sinks import Buffer, Sink
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
 
-#: All words go through the output register of a queue.
-_OUTPUT_REGISTER = 1
-_STORED = WordQueue.LATENCY - _OUTPUT_REGISTER
 #: An event is in the pipeline until it has gone through all stages of the processing elements.
 _OFFERED = PeArray.LATENCY - PeArray.STAGES
 _LONG_AGO = -(1 << 40)
@@ -38,16 +35,16 @@ class _Generator:
     """An event generator: its held word, its queue, and the value and digit that come next."""
 
     def __init__(self, depth: int) -> None:
-        #: Words that fit into the queue besides the one in its output register.
+        #: Words that fit into the queue besides the one whose values are picked.
         self.queued = depth - 1
         #: Number of events of the held word, and of its last value; 0 if it holds none.
         self.held: tuple[int, int] = (0, 0)
         #: First cycle in which it takes a word, if it holds none.
         self.free = 0
-        #: Cycles in which the last words moved to the queue's output register.
+        #: Cycles in which the last words left the queue.
         self.moves = [_LONG_AGO] * self.queued
         self.index = 0
-        #: Cycles in which the last word left that register, and in which its last event was taken.
+        #: Cycles in which the last word's last value was picked, and its last event taken.
         self.popped = _LONG_AGO
         self.last = _LONG_AGO
 
@@ -292,10 +289,10 @@ class EngineClock:
         null : bool
             Whether the only event is one that adds nothing.
         """
-        moved = max(time + _STORED, generator.popped)
+        moved = max(time + WordQueue.LATENCY, generator.popped)
         generator.moves[generator.index] = moved
         generator.index = (generator.index + 1) % generator.queued
-        loaded = max(moved + _OUTPUT_REGISTER, generator.last)
+        loaded = max(moved + ValuePicker.LATENCY, generator.last)
         first = max(loaded + DigitSplitter.LATENCY, self._open, generator.last + 1)
         first = self._unstalled(first)
         if not self._begun:

@@ -32,7 +32,7 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     """
     bits = max((layer.depth - 1).bit_length(), 1)
     bank = layer.depth, layer.lanes * layer.weights.width
-    # One word is in the queue's output register.
+    # One of the words that wait is in a register.
     queue = layer.event_queue - 1, layer.slots * layer.values.width + bits + 1
     yield from [bank] * layer.events
     if not registers:
