@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
@@ -10,58 +9,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.select import lowest, selected
+from spikeloom.hw.engine.walk import Walk, table
 from spikeloom.hw.planning.windows import WindowPlan
-
-
-class _Walk:
-    """Walks along a sequence of places, such as the columns of the output, again and again.
-
-    What is known of a place is looked up while the walk is still at the place before, so that it
-    comes from registers.
-
-    Parameters
-    ----------
-    m : Module
-    name : str
-        For signals.
-    length : int
-        Number of places.
-    go : Signal
-        Whether to go on to the next place; the first one follows the last.
-
-    Attributes
-    ----------
-    last : Value
-        Whether this is the last place.
-    """
-
-    def __init__(self, m: Module, name: str, length: int, go: Signal) -> None:
-        self._m, self._name, self._go = m, name, go
-        self._known: dict[tuple[int, ...], Value] = {}
-        self._next = Signal(range(length), init=1 % length, name=f"{name}_next")
-        with m.If(go):
-            m.d.sync += self._next.eq(Mux(self._next == length - 1, 0, self._next + 1))
-        self.last = self.known(int(k == length - 1) for k in range(length))
-
-    def known(self, values: Iterable[int]) -> Value:
-        """Return the one of ``values``, which are given by place, for this place."""
-        listed = tuple(values)
-        if listed not in self._known:
-            self._known[listed] = self._register(listed)
-        return self._known[listed]
-
-    def ahead(self, values: Iterable[int]) -> Value:
-        """Return the one of ``values`` for the place that comes next."""
-        return _table(list(values))[self._next]
-
-    def _register(self, values: tuple[int, ...]) -> Value:
-        width = max(max(values).bit_length(), 1)
-        if len(set(values)) == 1:
-            return Const(values[0], width)
-        here = Signal(width, init=values[0], name=f"{self._name}_known{len(self._known)}")
-        with self._m.If(self._go):
-            self._m.d.sync += here.eq(self.ahead(values))
-        return here
 
 
 @dataclass(frozen=True)
@@ -70,18 +19,21 @@ class _Place:
 
     Parameters
     ----------
-    columns, lines, groups : _Walk
+    columns, lines, groups : Walk
     head, slot : Signal
         Ring slot of the window's first row, and of the row that is read.
+    last_here : Signal
+        Whether no lane group or timestep is left at its column and row.
     line_end : Signal
         Whether the last word of the last window in a line is read.
     """
 
-    columns: _Walk
-    lines: _Walk
-    groups: _Walk
+    columns: Walk
+    lines: Walk
+    groups: Walk
     head: Signal
     slot: Signal
+    last_here: Signal
     line_end: Signal
 
 
@@ -191,14 +143,16 @@ class Scanner(wiring.Component):
         plan, buffer = self.plan, self.plan.buffer
         window_end, step_end, group_end, line_end = Signal(), Signal(), Signal(), Signal()
         place = _Place(
-            columns=_Walk(m, "column", len(plan.columns), group_end),
-            lines=_Walk(m, "line", len(plan.lines), line_end),
-            groups=_Walk(m, "group", self.lane_groups, step_end),
+            columns=Walk(m, "column", len(plan.columns), group_end),
+            lines=Walk(m, "line", len(plan.lines), line_end),
+            groups=Walk(m, "group", self.lane_groups, step_end),
             head=Signal(range(buffer.capacity), name="head"),
             slot=Signal(range(buffer.capacity), name="slot"),
+            last_here=Signal(name="last_here"),
             line_end=line_end,
         )
         step = Signal(range(len(plan.steps)))
+        last_step = step == len(plan.steps) - 1
         plane = Signal(range(buffer.row_depth))
         enough = Signal()
         move = Signal()
@@ -210,8 +164,9 @@ class Scanner(wiring.Component):
             self.waiting.eq(~current.there & ~enough),
             move.eq(current.there & (~self.o.valid | self.o.ready)),
             window_end.eq(move & current.end),
-            step_end.eq(window_end & (step == len(plan.steps) - 1)),
-            group_end.eq(step_end & place.groups.last),
+            step_end.eq(window_end & last_step),
+            place.last_here.eq(place.groups.last & last_step),
+            group_end.eq(window_end & place.last_here),
             line_end.eq(group_end & place.columns.last),
             self.enable.eq(move),
         ]
@@ -231,7 +186,7 @@ class Scanner(wiring.Component):
         with m.If(window_end):
             m.d.sync += step.eq(step + 1)
             rises = [int(b > a) for a, b in zip(plan.steps, plan.steps[1:], strict=False)]
-            with m.If(_table([*rises, 0])[step]):
+            with m.If(table([*rises, 0])[step]):
                 m.d.sync += plane.eq(plane + buffer.row_words)
         with m.If(step_end):
             m.d.sync += [step.eq(0), plane.eq(0)]
@@ -314,7 +269,7 @@ class Scanner(wiring.Component):
                 m.d.sync += [row.eq(0), base.eq(0)]
         return _Word(
             there=enough,
-            row_address=_table([k * buffer.row_depth for k in range(buffer.capacity)])[place.slot],
+            row_address=table([k * buffer.row_depth for k in range(buffer.capacity)])[place.slot],
             word=place.columns.known(c.first for c in plan.columns) + word + skipped,
             base=base,
             first=word == 0,
@@ -352,7 +307,7 @@ class Scanner(wiring.Component):
         mark = Signal(rows * words)
         masks = [((1 << c.words) - 1) << c.first for c in plan.columns]
         columns = place.columns
-        follows = loaded & place.groups.last
+        follows = loaded & place.last_here
         covered = Mux(follows, columns.ahead(masks), columns.known(masks))
         addresses = []
         for k in range(rows):
@@ -360,7 +315,7 @@ class Scanner(wiring.Component):
             marks = Array(self.marks.word_select(slot, words) for slot in slots)[place.head]
             beneath = place.lines.known(int(line.rows > k) for line in plan.lines)
             m.d.comb += fresh.word_select(k, words).eq(marks & covered & beneath.replicate(words))
-            addresses.append(_table([slot * words for slot in slots])[place.head])
+            addresses.append(table([slot * words for slot in slots])[place.head])
         blank = left == 0
         end = left == mark
         m.d.comb += mark.eq(lowest(left))
@@ -384,7 +339,7 @@ class Scanner(wiring.Component):
             row_address=selected(at_row, addresses),
             word=word,
             base=selected(at_row, [Const(k * plan.span) for k in range(rows)])
-            + _table([j * plan.slots for j in range(words)])[word],
+            + table([j * plan.slots for j in range(words)])[word],
             first=word == first,
             last=word == columns.known(c.first + c.words - 1 for c in plan.columns),
             end=end,
@@ -400,12 +355,6 @@ class Scanner(wiring.Component):
         head = place.columns.known(full & ~((1 << c.head) - 1) for c in columns)
         tail = place.columns.known((1 << c.tail) - 1 for c in columns)
         return (head | (~word.first).replicate(size)) & (tail | (~word.last).replicate(size))
-
-
-def _table(values: list[int]) -> Array:
-    """Return ``values`` as constants of one common width, to be indexed by a signal."""
-    width = max(max(values).bit_length(), 1)
-    return Array(Const(value, width) for value in values)
 
 
 def _wrapped(m: Module, address: Value, depth: int) -> Signal:

@@ -179,3 +179,18 @@ def test_word_and_flags_hold_while_not_taken() -> None:
     seen = bench.get(dut.o, len(expected), stall=0.9)
     bench.run()
     assert seen == expected
+
+
+def test_marked_windows_are_read_again_in_every_timestep() -> None:
+    # One stored timestep serves three, and two lane groups: the next window is the same one until
+    # both are through.
+    plan = dataclasses.replace(square(4, 5, 2, 1, 0, capacity=3), steps=(0, 0, 0))
+    assert plan.buffer.marked
+    images = random_values(plan.buffer.stream, 2, seed=4)
+    expected = expected_words(plan, 2, images)
+    dut = Scanned(plan, 2)
+    bench = Bench(dut)
+    bench.put(dut.i, transfers(plan.buffer.stream, images))
+    seen = bench.get(dut.o, len(expected), stall=0.3)
+    bench.run()
+    assert seen == expected
