@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from spikeloom.hw.options import COUNTERS_LATENCY
 from spikeloom.sim.job import COUNTERS, Job, Outcome, Progress
 
 HARNESS = "spikeloom_harness"
@@ -155,13 +156,15 @@ async def conduct(bench: Bench, job: Job, report: Callable[[Progress], object]) 
                 f"nothing moved for {state.cycle - since} clock cycles, at cycle {state.cycle}: "
                 f"{waiting_for(job, state)}"
             )
-    broken = state.broken
+    # Read as soon as they include the last logit, as the counters go on counting.
+    await bench.advance(COUNTERS_LATENCY, past_last=True)
+    counted = State.of(job, bench.read())
+    counters, broken = counted.counters, counted.broken
     if stuck is None:
         # A surplus logit would follow the last one about as fast as the others followed each other.
         await bench.advance(max(DRAIN, state.cycle // job.images), past_last=True)
         broken = State.of(job, bench.read()).broken
-    # The counters go on counting: those at the last logit are told.
-    return Outcome(state.cycle, broken, state.counters, stuck)
+    return Outcome(state.cycle, broken, counters, stuck)
 
 
 def waiting_for(job: Job, state: State) -> str:

@@ -1,8 +1,8 @@
 """The hardware of one layer: from its source's values to the spikes, counts or logits it sends.
 
 In the order of the data: :mod:`alignment`, :mod:`pool` (with :mod:`sliding`) and :mod:`buffer` take
-in the values of the source and :mod:`scanner` reads windows of them; :mod:`reader` joins these for
-a connection.
+in the values of the source and :mod:`scanner` (with :mod:`walk`) reads windows of them;
+:mod:`reader` joins these for a connection.
 :mod:`gather` joins the connections, :mod:`events` turns values into events (with :mod:`queue` and
 :mod:`select`), :mod:`pe` adds these up, and :mod:`population` runs the neurons. :mod:`engine` is
 the whole layer; :mod:`unrolled` is one whose weights are logic, made of :mod:`lines` and

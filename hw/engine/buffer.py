@@ -32,8 +32,8 @@ class RowBuffer(wiring.Component):
         Transfers of ``plan.stream``; refused while the ring is full.
     rows : Out(range(capacity + 1))
         Complete rows that have not been released.
-    release : In(range(capacity + 1))
-        Number of rows to release in this cycle, at most ``rows``.
+    release : In(range(capacity + 1)), releases : In(1)
+        Number of rows to release, at most ``rows``, and whether to release them in this cycle.
     address : In(range(depth)), enable : In(1)
         Address of the word to read, and whether to read it.
     word : Out(word bits)
@@ -52,6 +52,7 @@ class RowBuffer(wiring.Component):
             "i": In(plan.stream.signature),
             "rows": Out(range(plan.capacity + 1)),
             "release": In(range(plan.capacity + 1)),
+            "releases": In(1),
             "address": In(range(plan.depth)),
             "enable": In(1),
             "word": Out(_word_bits(plan)),
@@ -84,7 +85,8 @@ class RowBuffer(wiring.Component):
         row_end = Signal()
         transfer = Signal()
         m.d.comb += [
-            self.i.ready.eq(self.rows < plan.capacity),
+            # There are never more: a comparison for equality is the shorter way to ready.
+            self.i.ready.eq(self.rows != plan.capacity),
             transfer.eq(self.i.valid & self.i.ready),
             write.addr.eq(base + plane),
             write.data.eq(self.i.payload.as_value().replicate(plan.chunks)),
@@ -107,7 +109,10 @@ class RowBuffer(wiring.Component):
                     behind = base + 1 + plan.row_depth - plan.row_words
                     m.d.comb += row_end.eq(1)
                     m.d.sync += [column.eq(0), base.eq(Mux(behind == plan.depth, 0, behind))]
-        m.d.sync += self.rows.eq(self.rows + row_end - self.release)
+        # Whether rows are released is known late, their number early.
+        m.d.sync += self.rows.eq(
+            Mux(self.releases, self.rows - self.release + row_end, self.rows + row_end)
+        )
         return m
 
 

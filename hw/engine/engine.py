@@ -20,7 +20,7 @@ COUNTER_BITS = 32
 #: Signature of the counters of one engine. Every clock cycle counts in exactly one of ``cycles``
 #: (the engine works), ``starved`` (it has nothing to do, because its source has not sent enough)
 #: and ``blocked`` (it stands still, because its target takes nothing); ``events`` counts the
-#: additions to every lane.
+#: additions to every lane. They lag behind by :data:`~spikeloom.hw.options.COUNTERS_LATENCY`.
 COUNTERS = wiring.Signature(
     {name: Out(COUNTER_BITS) for name in ("cycles", "events", "starved", "blocked")}
 )
@@ -80,7 +80,9 @@ class Engine(wiring.Component):
         value = shape_of(plan.values)
         generators = []
         for e in range(plan.events):
-            generator = EventGenerator(value, plan.slots, plan.digits, address_bits(pes.depth))
+            generator = EventGenerator(
+                value, plan.slots, plan.digits, address_bits(pes.depth), plan.event_queue
+            )
             m.submodules[f"events{e}"] = generator
             generators.append(generator)
         all_ready = Signal()
@@ -184,10 +186,16 @@ def count_cycles(
     blocked : Value
         Whether the engine stands still because its target takes nothing.
     """
-    m.d.sync += counters.events.eq(counters.events + events)
-    with m.If(blocked):
-        m.d.sync += counters.blocked.eq(counters.blocked + 1)
-    with m.Elif(working):
-        m.d.sync += counters.cycles.eq(counters.cycles + 1)
-    with m.Else():
-        m.d.sync += counters.starved.eq(counters.starved + 1)
+    works, stands = Signal(), Signal()
+    m.d.comb += [works.eq(working), stands.eq(blocked)]
+    # Nothing waits for a counter: a register ahead of each keeps it off the longest paths.
+    counted = {
+        "events": events,
+        "blocked": stands,
+        "cycles": works & ~stands,
+        "starved": ~works & ~stands,
+    }
+    for name, number in counted.items():
+        counter = getattr(counters, name)
+        more = Signal(len(number), name=f"more_{name}")
+        m.d.sync += [more.eq(number), counter.eq(counter + more)]

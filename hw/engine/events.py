@@ -5,17 +5,13 @@ Zeros are skipped, and every other value is split into its signed digits; each d
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.queue import WordQueue
-from spikeloom.hw.engine.select import selected
+from spikeloom.hw.engine.select import lowest, selected
 from spikeloom.hw.values import DigitPlan
-
-#: Words that the queue of an event generator holds: it lets generators with unequal work run ahead
-#: of each other, so that they even out.
-QUEUE_DEPTH = 8
 
 
 def word_layout(value: Shape, slots: int, address_bits: int) -> data.StructLayout:
@@ -131,6 +127,12 @@ class ValuePicker(wiring.Component):
     address_bits : int
         Width of weight addresses.
 
+    Attributes
+    ----------
+    LATENCY : int
+        Clock cycles from taking a word to offering its first value. Words follow each other without
+        a pause.
+
     Members
     -------
     i : In(stream)
@@ -139,6 +141,8 @@ class ValuePicker(wiring.Component):
         A ``value``, the ``address`` of its weights, and ``last``, which is set for the last value
         of a window. A word of zeros yields one value of 0.
     """
+
+    LATENCY = 1
 
     def __init__(
         self, layout: data.StructLayout, value: Shape, slots: int, address_bits: int
@@ -150,23 +154,30 @@ class ValuePicker(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        word = self.i.payload
-        done = Signal(self.slots)
+        word = Signal(self.layout)
+        full = Signal()
         left = Signal(self.slots)
-        lowest = Signal(self.slots)
+        next_slot = Signal(self.slots)
         m.d.comb += [
-            left.eq(Cat(word.values[k].any() for k in range(self.slots)) & ~done),
-            lowest.eq(left & -left),
-            self.o.payload.value.eq(selected(lowest, [word.values[k] for k in range(self.slots)])),
-            self.o.payload.address.eq(
-                word.base + selected(lowest, [Const(k) for k in range(self.slots)])
+            next_slot.eq(lowest(left)),
+            self.o.valid.eq(full),
+            self.o.payload.value.eq(
+                selected(next_slot, [word.values[k] for k in range(self.slots)])
             ),
-            self.o.payload.last.eq(word.last & (left == lowest)),
-            self.o.valid.eq(self.i.valid),
-            self.i.ready.eq(self.o.ready & (left == lowest)),
+            self.o.payload.address.eq(
+                word.base + selected(next_slot, [Const(k) for k in range(self.slots)])
+            ),
+            self.o.payload.last.eq(word.last & (left == next_slot)),
+            self.i.ready.eq(~full | (self.o.ready & (left == next_slot))),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += done.eq(Mux(left == lowest, 0, done | lowest))
+            m.d.sync += [left.eq(left & ~next_slot), full.eq(left != next_slot)]
+        with m.If(self.i.ready):
+            m.d.sync += [
+                word.eq(self.i.payload),
+                full.eq(self.i.valid),
+                left.eq(Cat(self.i.payload.values[k].any() for k in range(self.slots))),
+            ]
         return m
 
 
@@ -216,19 +227,19 @@ class DigitSplitter(wiring.Component):
         last = Signal()
         full = Signal()
 
-        lowest = Signal(positions)
+        digit = Signal(positions)
         m.d.comb += [
-            lowest.eq(left & -left),
+            digit.eq(lowest(left)),
             self.o.valid.eq(full),
             self.o.payload.address.eq(address),
-            self.o.payload.shift.eq(selected(lowest, [Const(k) for k in range(positions)])),
-            self.o.payload.negative.eq((lowest & negative).any()),
+            self.o.payload.shift.eq(selected(digit, [Const(k) for k in range(positions)])),
+            self.o.payload.negative.eq((digit & negative).any()),
             self.o.payload.null.eq(~left.any()),
-            self.o.payload.last.eq(last & (left == lowest)),
-            self.i.ready.eq(~full | (self.o.ready & (left == lowest))),
+            self.o.payload.last.eq(last & (left == digit)),
+            self.i.ready.eq(~full | (self.o.ready & (left == digit))),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(left & ~lowest), full.eq(left != lowest)]
+            m.d.sync += [left.eq(left & ~digit), full.eq(left != digit)]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 full.eq(1),
@@ -259,6 +270,8 @@ class EventGenerator(wiring.Component):
         The digits that a value can have.
     address_bits : int
         Width of weight addresses.
+    depth : int
+        Number of words that wait in it, that of its :class:`ValuePicker` included; at least 2.
 
     Members
     -------
@@ -270,7 +283,10 @@ class EventGenerator(wiring.Component):
         Whether a word or an event waits inside.
     """
 
-    def __init__(self, value: Shape, slots: int, digits: DigitPlan, address_bits: int) -> None:
+    def __init__(
+        self, value: Shape, slots: int, digits: DigitPlan, address_bits: int, depth: int
+    ) -> None:
+        self.depth = depth
         self.value = value
         self.slots = slots
         self.digits = digits
@@ -287,7 +303,7 @@ class EventGenerator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.compactor = compactor = Compactor(self.layout)
-        m.submodules.queue = queue = WordQueue(self.layout, QUEUE_DEPTH)
+        m.submodules.queue = queue = WordQueue(self.layout, self.depth - 1)
         m.submodules.picker = picker = ValuePicker(
             self.layout, self.value, self.slots, self.address_bits
         )
@@ -299,5 +315,7 @@ class EventGenerator(wiring.Component):
         wiring.connect(m, queue.o, picker.i)
         wiring.connect(m, picker.o, splitter.i)
         wiring.connect(m, splitter.o, wiring.flipped(self.o))
-        m.d.comb += self.busy.eq(compactor.o.valid | queue.filled | splitter.o.valid)
+        m.d.comb += self.busy.eq(
+            compactor.o.valid | queue.o.valid | picker.o.valid | splitter.o.valid
+        )
         return m

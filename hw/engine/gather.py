@@ -25,6 +25,11 @@ class Gather(wiring.Component):
         Layout that can hold a word of any of them: as many values as in the longest, each as wide
         as in the widest.
 
+    Attributes
+    ----------
+    LATENCY : int
+        Clock cycles from taking a word to offering it.
+
     Members
     -------
     i0, i1, ... : In(stream)
@@ -32,10 +37,13 @@ class Gather(wiring.Component):
     waits0, waits1, ... : In(1)
         Whether a connection waits for rows.
     o : Out(stream)
-        Words of all connections. Values that a connection's shorter words do not have are 0.
+        Words of all connections, from registers: what follows need not wait for the memory that a
+        word comes from. Values that a connection's shorter words do not have are 0.
     waits : Out(1)
-        Whether the connection whose turn it is waits for rows.
+        Whether the connection whose turn it is waits for rows, and no word is offered.
     """
+
+    LATENCY = 1
 
     def __init__(self, sources: Sequence[data.StructLayout], target: data.StructLayout) -> None:
         self.sources = tuple(sources)
@@ -49,22 +57,27 @@ class Gather(wiring.Component):
         m = Module()
         number = len(self.sources)
         turn = Signal(range(number))
-        ends = Signal()
+        word = Signal(self.target)
+        valid, free = Signal(), Signal()
+        waits, ends = Signal(), Signal()
+        m.d.comb += free.eq(~self.o.valid | self.o.ready)
         with m.Switch(turn):
             for k, layout in enumerate(self.sources):
                 source = getattr(self, f"i{k}")
                 with m.Case(k):
                     m.d.comb += [
-                        self.o.valid.eq(source.valid),
-                        self.o.payload.base.eq(source.payload.base),
-                        source.ready.eq(self.o.ready),
+                        valid.eq(source.valid),
+                        word.base.eq(source.payload.base),
+                        source.ready.eq(free),
                         ends.eq(source.payload.last),
-                        self.waits.eq(getattr(self, f"waits{k}")),
+                        waits.eq(getattr(self, f"waits{k}")),
                     ]
                     for place in range(layout["values"].shape.length):
-                        m.d.comb += self.o.payload.values[place].eq(source.payload.values[place])
+                        m.d.comb += word.values[place].eq(source.payload.values[place])
         last = turn == number - 1
-        m.d.comb += self.o.payload.last.eq(ends & last)
-        with m.If(self.o.valid & self.o.ready & ends):
-            m.d.sync += turn.eq(Mux(last, 0, turn + 1))
+        m.d.comb += [word.last.eq(ends & last), self.waits.eq(waits & ~self.o.valid)]
+        with m.If(free):
+            m.d.sync += [self.o.valid.eq(valid), self.o.payload.eq(word)]
+            with m.If(valid & ends):
+                m.d.sync += turn.eq(Mux(last, 0, turn + 1))
         return m

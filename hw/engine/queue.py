@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 #: Device families, by their name in Amaranth's platforms, that have no memory but block RAM. A
@@ -15,7 +15,7 @@ _NO_SMALL_MEMORY = ("iCE40",)
 
 
 class WordQueue(wiring.Component):
-    """First in, first out: a queue of words that ends in an output register.
+    """First in, first out: a queue of words.
 
     It is built as a memory or, on platforms without small memories, as a shift register whose words
     move up by one place whenever one is taken. Both behave the same in every cycle.
@@ -25,83 +25,77 @@ class WordQueue(wiring.Component):
     layout : data.StructLayout
         Layout of a word.
     depth : int
-        Number of words that it holds, the output register included; at least 2.
+        Number of words that it holds.
 
     Attributes
     ----------
     LATENCY : int
-        Clock cycles from taking a word to offering it, if the queue is empty: one to store it, one
-        to move it into the output register.
+        Clock cycles from taking a word to offering it, if the queue is empty.
     SPACE_LATENCY : int
-        Clock cycles from the move of a word into the output register to taking a word into the
-        place that it leaves, if the queue is full.
+        Clock cycles from giving a word to taking one into its place, if the queue is full.
 
     Members
     -------
     i : In(stream)
         Words to store.
     o : Out(stream)
-        The same words, from the output register.
-    filled : Out(1)
-        Whether the queue holds a word.
+        The same words. They may come out of a memory, so store them before you compute with them.
     """
 
-    LATENCY = 2
+    LATENCY = 1
     SPACE_LATENCY = 1
 
     def __init__(self, layout: data.StructLayout, depth: int) -> None:
         self.layout = layout
         self.depth = depth
-        super().__init__(
-            {
-                "i": In(stream.Signature(layout)),
-                "o": Out(stream.Signature(layout)),
-                "filled": Out(1),
-            }
-        )
+        super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if getattr(platform, "family", None) in _NO_SMALL_MEMORY:
-            self._of_registers(m)
-        else:
-            self._of_memory(m)
-        return m
-
-    def _of_memory(self, m: Module) -> None:
-        m.submodules.fifo = words = fifo.SyncFIFOBuffered(width=self.layout.size, depth=self.depth)
-        m.d.comb += [
-            words.w_data.eq(self.i.payload),
-            words.w_en.eq(self.i.valid),
-            self.i.ready.eq(words.w_rdy),
-            self.o.payload.eq(words.r_data),
-            self.o.valid.eq(words.r_rdy),
-            words.r_en.eq(self.o.ready & words.r_rdy),
-            self.filled.eq(words.level != 0),
-        ]
-
-    def _of_registers(self, m: Module) -> None:
-        # The last word is in the output register. A word that comes in is written to all free
-        # places, so that only one bit, whether the next place is taken, decides what a place loads.
-        places = self.depth - 1
-        taken = Signal(places)
-        words = [Signal(self.layout.size, name=f"word{k}") for k in range(places)]
+        # Words take up places from the first on, so that whether there is a word, or space for one,
+        # is a single bit.
+        taken = Signal(self.depth)
         comes, goes = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~taken[-1]),
+            self.o.valid.eq(taken[0]),
             comes.eq(self.i.valid & self.i.ready),
-            goes.eq(taken[0] & (~self.o.valid | self.o.ready)),
-            self.filled.eq(taken[0] | self.o.valid),
+            goes.eq(self.o.valid & self.o.ready),
         ]
-        with m.If(goes):
-            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(words[0])]
-        with m.Elif(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
         with m.If(comes & ~goes):
             m.d.sync += taken.eq(Cat(1, taken[:-1]))
         with m.If(goes & ~comes):
             m.d.sync += taken.eq(taken >> 1)
+        if getattr(platform, "family", None) in _NO_SMALL_MEMORY:
+            self._of_registers(m, taken, goes)
+        else:
+            self._of_memory(m, comes, goes)
+        return m
+
+    def _of_memory(self, m: Module, comes: Value, goes: Value) -> None:
+        m.submodules.words = words = memory.Memory(
+            shape=self.layout.size, depth=self.depth, init=[]
+        )
+        write, read = words.write_port(), words.read_port(domain="comb")
+        into, out = Signal(range(self.depth)), Signal(range(self.depth))
+        m.d.comb += [
+            write.addr.eq(into),
+            write.data.eq(self.i.payload),
+            write.en.eq(comes),
+            read.addr.eq(out),
+            self.o.payload.eq(read.data),
+        ]
+        for place, moves in ((into, comes), (out, goes)):
+            with m.If(moves):
+                m.d.sync += place.eq(Mux(place == self.depth - 1, 0, place + 1))
+
+    def _of_registers(self, m: Module, taken: Signal, goes: Value) -> None:
+        # A word that comes in is written to all free places, so that only one bit, whether the next
+        # place is taken, decides what a place loads.
+        words = [Signal(self.layout.size, name=f"word{k}") for k in range(self.depth)]
+        m.d.comb += self.o.payload.eq(words[0])
         for k, word in enumerate(words):
-            behind, follows = (words[k + 1], taken[k + 1]) if k + 1 < places else (word, 0)
+            last = k + 1 == self.depth
+            behind, follows = (word, 0) if last else (words[k + 1], taken[k + 1])
             with m.If(goes | ~taken[k]):
                 m.d.sync += word.eq(Mux(follows, behind, self.i.payload.as_value()))

@@ -97,6 +97,7 @@ class Reader(wiring.Component):
         m.d.comb += [
             scanner.rows.eq(buffer.rows),
             buffer.release.eq(scanner.release),
+            buffer.releases.eq(scanner.releases),
             buffer.address.eq(scanner.address),
             buffer.enable.eq(scanner.enable),
             scanner.o.ready.eq(self.o.ready),

@@ -8,25 +8,33 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.engine.select import selected
+from spikeloom.hw.engine.select import lowest, selected
+from spikeloom.hw.engine.walk import Walk, table
 from spikeloom.hw.planning.windows import WindowPlan
 
 
 @dataclass(frozen=True)
 class _Place:
-    """The place of a window: column and row of the output, and ring slot of its first row."""
+    """The place of a window: column and row of the output, lane group, and its rows in the ring.
 
-    x: Signal
-    y: Signal
+    Parameters
+    ----------
+    columns, lines, groups : Walk
+    head, slot : Signal
+        Ring slot of the window's first row, and of the row that is read.
+    last_here : Signal
+        Whether no lane group or timestep is left at its column and row.
+    line_end : Signal
+        Whether the last word of the last window in a line is read.
+    """
+
+    columns: Walk
+    lines: Walk
+    groups: Walk
     head: Signal
-
-    def line(self, values: list[int]) -> Value:
-        """Return the one of ``values``, which are given by output row, for this place."""
-        return _table(values)[self.y]
-
-    def column(self, values: list[int]) -> Value:
-        """Return the one of ``values``, which are given by output column, for this place."""
-        return _table(values)[self.x]
+    slot: Signal
+    last_here: Signal
+    line_end: Signal
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class _Word:
 
     Parameters
     ----------
+    there : Value
+        Whether its row is there, and where it lies is known.
     row_address : Value
         Address at which its row begins in the ring.
     word : Value
@@ -47,6 +57,7 @@ class _Word:
         Whether it is the last word of the window.
     """
 
+    there: Value
     row_address: Value
     word: Value
     base: Value
@@ -77,11 +88,15 @@ class Scanner(wiring.Component):
     Attributes
     ----------
     LATENCY : int
-        Clock cycles from a window's rows being there (``rows``) to offering its first word.
+        Clock cycles from reading a word from the buffer to offering it. The first word of a line is
+        read as soon as its rows are there (``rows``).
+    MARKED_LATENCY : int
+        Clock cycles by which the first word of a line is read later where the buffer marks words:
+        they are counted from the last word of the line before, or from its rows being there.
 
     Members
     -------
-    rows : In, marks : In, release : Out, address : Out, enable : Out
+    rows : In, marks : In, release : Out, releases : Out, address : Out, enable : Out
         Connect these to the :class:`~spikeloom.hw.engine.buffer.RowBuffer`.
     o : Out(stream)
         One transfer per word, in the cycle in which the buffer shows the word: ``base``, the
@@ -93,6 +108,7 @@ class Scanner(wiring.Component):
     """
 
     LATENCY = 1
+    MARKED_LATENCY = 1
 
     def __init__(
         self, plan: WindowPlan, lane_groups: int, first: int = 0, depth: int | None = None
@@ -112,6 +128,7 @@ class Scanner(wiring.Component):
         members = {
             "rows": In(range(buffer.capacity + 1)),
             "release": Out(range(buffer.capacity + 1)),
+            "releases": Out(1),
             "address": Out(range(buffer.depth)),
             "enable": Out(1),
             "o": Out(stream.Signature(self.layout)),
@@ -124,92 +141,137 @@ class Scanner(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         plan, buffer = self.plan, self.plan.buffer
-        modulus = 1 << self.o.payload.base.shape().width
+        window_end, step_end, group_end, line_end = Signal(), Signal(), Signal(), Signal()
         place = _Place(
-            x=Signal(range(len(plan.columns)), name="x"),
-            y=Signal(range(len(plan.lines)), name="y"),
+            columns=Walk(m, "column", len(plan.columns), group_end),
+            lines=Walk(m, "line", len(plan.lines), line_end),
+            groups=Walk(m, "group", self.lane_groups, step_end),
             head=Signal(range(buffer.capacity), name="head"),
+            slot=Signal(range(buffer.capacity), name="slot"),
+            last_here=Signal(name="last_here"),
+            line_end=line_end,
         )
-        group = Signal(range(self.lane_groups))
         step = Signal(range(len(plan.steps)))
-        group_base = Signal(range(max(self.weight_depth, 2)), init=self.first)
+        last_step = step == len(plan.steps) - 1
         plane = Signal(range(buffer.row_depth))
-
+        enough = Signal()
         move = Signal()
         words = self._marked_words if buffer.marked else self._all_words
-        current = words(m, place, move)
-        share = _table(list(plan.share.firsts))[group] if plan.share else Const(0)
-        step_end = current.end & (step == len(plan.steps) - 1)
-        group_end = step_end & (group == self.lane_groups - 1)
-        line_end = group_end & (place.x == len(plan.columns) - 1)
+        current = words(m, place, move, enough)
 
         m.d.comb += [
-            self.waiting.eq(self.rows < place.line([line.need for line in plan.lines])),
-            move.eq(~self.waiting & (~self.o.valid | self.o.ready)),
+            enough.eq(self.rows >= place.lines.known(line.need for line in plan.lines)),
+            self.waiting.eq(~current.there & ~enough),
+            move.eq(current.there & (~self.o.valid | self.o.ready)),
+            window_end.eq(move & current.end),
+            step_end.eq(window_end & last_step),
+            place.last_here.eq(place.groups.last & last_step),
+            group_end.eq(window_end & place.last_here),
+            line_end.eq(group_end & place.columns.last),
             self.enable.eq(move),
-            self.address.eq(current.row_address + plane + current.word + share),
         ]
+        address = current.row_address + plane + current.word
+        if plan.share:
+            address = address + place.groups.known(plan.share.firsts)
+        m.d.comb += self.address.eq(address)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(move):
-            kernel_row = place.line([line.kernel_row * plan.span for line in plan.lines])
-            offset = place.column([c.offset % modulus for c in plan.columns])
             m.d.sync += [
                 self.o.valid.eq(1),
-                self.o.payload.base.eq(group_base + kernel_row + offset + current.base),
                 self.o.payload.keep.eq(self._keep(place, current)),
                 self.o.payload.last.eq(current.end),
             ]
-            with m.If(current.end):
-                m.d.sync += step.eq(step + 1)
-                rises = [int(b > a) for a, b in zip(plan.steps, plan.steps[1:], strict=False)]
-                with m.If(_table([*rises, 0])[step]):
-                    m.d.sync += plane.eq(plane + buffer.row_words)
-            with m.If(step_end):
-                m.d.sync += [step.eq(0), plane.eq(0), group.eq(group + 1)]
-                m.d.sync += group_base.eq(group_base + plan.kernel[0] * plan.span)
-            with m.If(group_end):
-                m.d.sync += [group.eq(0), group_base.eq(self.first), place.x.eq(place.x + 1)]
-            with m.If(line_end):
-                below = place.line([line.release % buffer.capacity for line in plan.lines])
-                m.d.comb += self.release.eq(place.line([line.release for line in plan.lines]))
-                m.d.sync += [
-                    place.x.eq(0),
-                    place.y.eq(Mux(place.y == len(plan.lines) - 1, 0, place.y + 1)),
-                    place.head.eq(_wrapped(m, place.head + below, buffer.capacity)),
-                ]
+        self._offer_base(m, place, current, move, step_end, group_end)
+        with m.If(window_end):
+            m.d.sync += step.eq(step + 1)
+            rises = [int(b > a) for a, b in zip(plan.steps, plan.steps[1:], strict=False)]
+            with m.If(table([*rises, 0])[step]):
+                m.d.sync += plane.eq(plane + buffer.row_words)
+        with m.If(step_end):
+            m.d.sync += [step.eq(0), plane.eq(0)]
+        m.d.comb += [
+            self.release.eq(place.lines.known(line.release for line in plan.lines)),
+            self.releases.eq(line_end),
+        ]
         return m
 
-    def _all_words(self, m: Module, place: _Place, move: Signal) -> _Word:
+    def _offer_base(
+        self,
+        m: Module,
+        place: _Place,
+        current: _Word,
+        move: Value,
+        step_end: Value,
+        group_end: Value,
+    ) -> None:
+        """Offer the address of the word's weights, which is a sum of up to four.
+
+        The part that belongs to the window is added up separately, unless it is a single one, so
+        that no two additions follow each other in a clock cycle.
+        """
+        plan, base = self.plan, self.o.payload.base
+        modulus = 1 << base.shape().width
+        group_base = Signal(range(max(self.weight_depth, 2)), init=self.first)
+        with m.If(step_end):
+            m.d.sync += group_base.eq(group_base + plan.kernel[0] * plan.span)
+        with m.If(group_end):
+            m.d.sync += group_base.eq(self.first)
+        # Marked words count from the beginning of their row, others from that of the window.
+        skipped = plan.slots if plan.buffer.marked else 0
+        parts = [
+            place.lines.known(line.kernel_row * plan.span for line in plan.lines),
+            place.columns.known((c.offset - c.first * skipped) % modulus for c in plan.columns),
+        ]
+        parts = [part for part in parts if not (isinstance(part, Const) and part.value == 0)]
+        if not parts:
+            with m.If(move):
+                m.d.sync += base.eq(group_base + current.base)
+            return
+        of_window, of_word = Signal.like(base), Signal.like(base)
+        m.d.comb += base.eq(of_window + of_word)
+        with m.If(move):
+            m.d.sync += [of_window.eq(sum(parts, group_base)), of_word.eq(current.base)]
+
+    def _follow(self, m: Module, place: _Place, row_end: Value, window_end: Value) -> None:
+        """Go on to the ring slot of the next row of the window, or of the next window."""
+        plan, capacity = self.plan, self.plan.buffer.capacity
+        with m.If(row_end):
+            m.d.sync += place.slot.eq(_wrapped(m, place.slot + 1, capacity))
+        with m.If(window_end):
+            m.d.sync += place.slot.eq(place.head)
+        with m.If(place.line_end):
+            released = place.lines.known(line.release % capacity for line in plan.lines)
+            below = _wrapped(m, place.head + released, capacity)
+            m.d.sync += [place.head.eq(below), place.slot.eq(below)]
+
+    def _all_words(self, m: Module, place: _Place, move: Signal, enough: Value) -> _Word:
         """Go through all words of a window, row by row; ``move`` goes on to the next word."""
         plan, buffer = self.plan, self.plan.buffer
         row = Signal(range(plan.kernel[0]))
         word = Signal(range(max(c.words for c in plan.columns)))
-        slot = Signal(range(buffer.capacity))
-        row_base = Signal(range(max(plan.kernel[0] * plan.span, 2)))
-        word_base = Signal(range(max(plan.span, 2) + plan.slots))
-        begun = Signal()
-        current = Mux(begun, slot, place.head)
-        word_end = word == place.column([c.words - 1 for c in plan.columns])
+        base = Signal(range(max(plan.kernel[0] * plan.span, 2) + plan.slots))
+        word_end = word == place.columns.known(c.words - 1 for c in plan.columns)
         skipped = self._skipped(m, move, word_end)
-        end = word_end & (row == place.line([line.rows - 1 for line in plan.lines]))
+        end = word_end & (row == place.lines.known(line.rows - 1 for line in plan.lines))
+        self._follow(m, place, move & word_end, move & end)
         with m.If(move):
-            m.d.sync += [begun.eq(1), slot.eq(current)]
-            m.d.sync += [word.eq(word + 1), word_base.eq(word_base + plan.slots)]
+            m.d.sync += [word.eq(word + 1), base.eq(base + plan.slots)]
             with m.If(word_end):
-                m.d.sync += [
-                    word.eq(0),
-                    word_base.eq(0),
-                    row.eq(row + 1),
-                    row_base.eq(row_base + plan.span),
-                    slot.eq(_wrapped(m, current + 1, buffer.capacity)),
-                ]
+                m.d.sync += [word.eq(0), row.eq(row + 1)]
+                # Rows whose words take up all of the kernel's row follow each other by themselves.
+                if any(c.words * plan.slots != plan.span for c in plan.columns):
+                    row_base = Signal(range(plan.kernel[0] * plan.span + 1), init=plan.span)
+                    m.d.sync += [base.eq(row_base), row_base.eq(row_base + plan.span)]
+                    with m.If(end):
+                        m.d.sync += row_base.eq(plan.span)
             with m.If(end):
-                m.d.sync += [row.eq(0), row_base.eq(0), begun.eq(0)]
+                m.d.sync += [row.eq(0), base.eq(0)]
         return _Word(
-            row_address=_table([k * buffer.row_depth for k in range(buffer.capacity)])[current],
-            word=place.column([c.first for c in plan.columns]) + word + skipped,
-            base=row_base + word_base,
+            there=enough,
+            row_address=table([k * buffer.row_depth for k in range(buffer.capacity)])[place.slot],
+            word=place.columns.known(c.first for c in plan.columns) + word + skipped,
+            base=base,
             first=word == 0,
             last=word_end,
             end=end,
@@ -231,62 +293,68 @@ class Scanner(wiring.Component):
                 m.d.sync += [inside.eq(0), skipped.eq(0)]
         return skipped
 
-    def _marked_words(self, m: Module, place: _Place, move: Signal) -> _Word:
-        """Go through the marked words of a window, in the same order."""
+    def _marked_words(self, m: Module, place: _Place, move: Signal, enough: Value) -> _Word:
+        """Go through the marked words of a window, in the same order.
+
+        The marks that are left of a window are in registers. Those of the next one are loaded with
+        the last word of a window, but at the end of a line only when their rows are there.
+        """
         plan, buffer = self.plan, self.plan.buffer
         words, rows = buffer.row_words, plan.kernel[0]
-        modulus = 1 << self.o.payload.base.shape().width
-        covered = place.column([((1 << c.words) - 1) << c.first for c in plan.columns])
-        beneath = place.line([line.rows for line in plan.lines])
+        loaded = Signal()
         left = Signal(rows * words)
-        done = Signal(rows * words)
-        lowest = Signal(rows * words)
+        fresh = Signal(rows * words)
+        mark = Signal(rows * words)
+        masks = [((1 << c.words) - 1) << c.first for c in plan.columns]
+        columns = place.columns
+        follows = loaded & place.last_here
+        covered = Mux(follows, columns.ahead(masks), columns.known(masks))
         addresses = []
         for k in range(rows):
             slots = [(head + k) % buffer.capacity for head in range(buffer.capacity)]
             marks = Array(self.marks.word_select(slot, words) for slot in slots)[place.head]
-            under = covered & (beneath > k).replicate(words)
-            m.d.comb += left.word_select(k, words).eq(marks & under & ~done.word_select(k, words))
-            addresses.append(_table([slot * words for slot in slots])[place.head])
+            beneath = place.lines.known(int(line.rows > k) for line in plan.lines)
+            m.d.comb += fresh.word_select(k, words).eq(marks & covered & beneath.replicate(words))
+            addresses.append(table([slot * words for slot in slots])[place.head])
         blank = left == 0
-        end = left == lowest
-        m.d.comb += lowest.eq(left & -left)
+        end = left == mark
+        m.d.comb += mark.eq(lowest(left))
+        self._follow(m, place, Const(0), Const(0))
         with m.If(move):
-            m.d.sync += done.eq(Mux(end, 0, done | lowest))
+            m.d.sync += left.eq(left & ~mark)
+        with m.If(~loaded | (move & end)):
+            m.d.sync += left.eq(fresh)
+        with m.If(~loaded):
+            m.d.sync += loaded.eq(enough)
+        with m.If(place.line_end):
+            m.d.sync += loaded.eq(0)
 
         # Of a window without a marked word, the first word is read: all its values are 0.
-        at_row = Cat(lowest.word_select(k, words).any() for k in range(rows)) | blank
-        at_word = Cat(lowest[j::words].any() for j in range(words))
-        first = place.column([c.first for c in plan.columns])
+        at_row = Cat(mark.word_select(k, words).any() for k in range(rows)) | blank
+        at_word = Cat(mark[j::words].any() for j in range(words))
+        first = columns.known(c.first for c in plan.columns)
         word = Mux(blank, first, selected(at_word, [Const(j) for j in range(words)]))
-        ahead = place.column([-c.first * plan.slots % modulus for c in plan.columns])
         return _Word(
+            there=loaded,
             row_address=selected(at_row, addresses),
             word=word,
             base=selected(at_row, [Const(k * plan.span) for k in range(rows)])
-            + _table([j * plan.slots for j in range(words)])[word]
-            + ahead,
+            + table([j * plan.slots for j in range(words)])[word],
             first=word == first,
-            last=word == place.column([c.first + c.words - 1 for c in plan.columns]),
+            last=word == columns.known(c.first + c.words - 1 for c in plan.columns),
             end=end,
         )
 
     def _keep(self, place: _Place, word: _Word) -> Value:
         """Return a bit for each value of the word: whether it lies under the window."""
-        plan = self.plan
+        plan, columns = self.plan, self.plan.columns
         size = plan.buffer.word_values
         full = (1 << size) - 1
         if plan.aligned:
             return Const(full, size)
-        head = place.column([full & ~((1 << c.head) - 1) for c in plan.columns])
-        tail = place.column([(1 << c.tail) - 1 for c in plan.columns])
+        head = place.columns.known(full & ~((1 << c.head) - 1) for c in columns)
+        tail = place.columns.known((1 << c.tail) - 1 for c in columns)
         return (head | (~word.first).replicate(size)) & (tail | (~word.last).replicate(size))
-
-
-def _table(values: list[int]) -> Array:
-    """Return ``values`` as constants of one common width, to be indexed by a signal."""
-    width = max(max(values).bit_length(), 1)
-    return Array(Const(value, width) for value in values)
 
 
 def _wrapped(m: Module, address: Value, depth: int) -> Signal:

@@ -1,10 +1,13 @@
-"""Selection of one of several values by a one-hot signal."""
+"""Selection of one of several values by a one-hot signal, and of the lowest of several bits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Const, Mux, Value
+from amaranth.hdl import Cat, Const, Mux, Value
+
+#: Bits that are looked at together: as many as a look-up table takes.
+_TOGETHER = 4
 
 
 def selected(one_hot: Value, choices: Iterable[Value]) -> Value:
@@ -13,3 +16,19 @@ def selected(one_hot: Value, choices: Iterable[Value]) -> Value:
     for bit, choice in enumerate(choices):
         result = result | Mux(one_hot[bit], choice, 0)
     return result
+
+
+def lowest(bits: Value) -> Value:
+    """Return a one-hot value: the lowest bit that is set in ``bits``; 0 if none is.
+
+    It equals ``bits & -bits``, but is made without a carry chain, which takes longer to enter and
+    leave than all of this takes.
+    """
+    bits = Value.cast(bits)
+    parts = [bits[k : k + _TOGETHER] for k in range(0, len(bits), _TOGETHER)]
+    open_parts = lowest(Cat(part.any() for part in parts)) if len(parts) > 1 else Const(1, 1)
+    return Cat(
+        part[k] & ~part[:k].any() & chosen if k else part[k] & chosen
+        for part, chosen in zip(parts, open_parts, strict=True)
+        for k in range(len(part))
+    )

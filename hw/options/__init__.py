@@ -35,9 +35,21 @@ SLOTS = 8
 #: it saves cycles.
 MOST_WORD_VALUES = 64
 
+#: Clock cycles by which the counters of an engine lag behind: they include those before the last
+#: one, so that whoever stops to read them waits as long.
+COUNTERS_LATENCY = 1
+
 #: Module of a memory whose contents are in a file, in designs for a board.
 ROM_MODULE = "spikeloom_rom"
 #: Name of a file with contents, which a sidecar may name: no part of a path but a name.
 MEMORY_FILE = re.compile(r"[a-z][a-z0-9_]{0,127}\.mem")
 
-__all__ = ["MEMORY_FILE", "MOST_WORD_VALUES", "ROM_MODULE", "SLOTS", "MemoryMode", "TimeMode"]
+__all__ = [
+    "COUNTERS_LATENCY",
+    "MEMORY_FILE",
+    "MOST_WORD_VALUES",
+    "ROM_MODULE",
+    "SLOTS",
+    "MemoryMode",
+    "TimeMode",
+]

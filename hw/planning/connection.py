@@ -21,6 +21,7 @@ from spikeloom.hw.planning.synapses import convolution
 from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan, last_places
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import (
+    INPUT,
     Connection,
     Layer,
     Network,
@@ -224,8 +225,16 @@ def connection_plan(
 
 
 def spare_rows(plan: ConnectionPlan) -> int:
-    """Return how many more rows the source needs to be able to write while a line is read."""
-    return convolution(plan.connection.synapses, plan.stream).spare_rows
+    """Return how many more rows the source needs to be able to write while a line is read.
+
+    They are as many as a line releases. The last line of an image releases all rows that are left
+    at once, and the next image's first line needs several: a layer, which takes long for a row, has
+    room to send them before. The input sends a row so fast that this would not pay.
+    """
+    released = convolution(plan.connection.synapses, plan.stream).spare_rows
+    if plan.connection.source == INPUT:
+        return released
+    return max(released, plan.windows.lines[0].need)
 
 
 def _steps(network: Network, layer: Layer, connection: Connection) -> tuple[int, ...]:

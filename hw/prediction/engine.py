@@ -14,7 +14,8 @@ import numpy as np
 
 from spikeloom.hw.engine import Engine
 from spikeloom.hw.engine.buffer import RowBuffer
-from spikeloom.hw.engine.events import QUEUE_DEPTH, Compactor, DigitSplitter
+from spikeloom.hw.engine.events import Compactor, DigitSplitter, ValuePicker
+from spikeloom.hw.engine.gather import Gather
 from spikeloom.hw.engine.pe import stages
 from spikeloom.hw.engine.population import Population
 from spikeloom.hw.engine.queue import WordQueue
@@ -25,25 +26,23 @@ from spikeloom.hw.prediction.sinks import Buffer, Sink, Target
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
 
-#: Words that fit into a queue besides the one in its output register, through which all of them go.
-_QUEUED = QUEUE_DEPTH - 1
-_OUTPUT_REGISTER = 1
-_STORED = WordQueue.LATENCY - _OUTPUT_REGISTER
 _LONG_AGO = -(1 << 40)
 
 
 class _Generator:
     """An event generator: its held word, its queue, and the value and digit that come next."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
+        #: Words that fit into the queue besides the one whose values are picked.
+        self.queued = depth - 1
         #: Number of events of the held word, and of its last value; 0 if it holds none.
         self.held: tuple[int, int] = (0, 0)
         #: First cycle in which it takes a word, if it holds none.
         self.free = 0
-        #: Cycles in which the last words moved to the queue's output register.
-        self.moves = [_LONG_AGO] * _QUEUED
+        #: Cycles in which the last words left the queue.
+        self.moves = [_LONG_AGO] * self.queued
         self.index = 0
-        #: Cycles in which the last word left that register, and in which its last event was taken.
+        #: Cycles in which the last word's last value was picked, and its last event taken.
         self.popped = _LONG_AGO
         self.last = _LONG_AGO
 
@@ -105,10 +104,13 @@ class EngineClock:
         self._line = 0
         self._consumed = [0] * len(buffers)
         self._cells = [x.image(0) for x in words]
-        self._generators = [_Generator() for _ in range(plan.events)]
-        #: Cycle in which the last word was accepted, of all connections and of each.
+        self._generators = [_Generator(plan.event_queue) for _ in range(plan.events)]
+        #: Cycle in which the last word of all connections was accepted by the generators, and that
+        #: in which the last word of each connection was taken from it.
         self._accepted = -1
         self._own = [-1] * len(buffers)
+        #: Cycle in which the last word of a line was read, of each connection.
+        self._read = [-1] * len(buffers)
         #: Last cycle in which anything was busy.
         self._active = -1
         #: First cycle in which the elements take events of this window, the number of their stages,
@@ -156,6 +158,12 @@ class EngineClock:
             buffer.arrivals[consumed + line.need - 1] + RowBuffer.LATENCY
             for buffer, consumed, line in zip(self.buffers, self._consumed, lines, strict=True)
         ]
+        begins = [
+            max(arrival, read + 1) + Scanner.MARKED_LATENCY
+            if reader.windows.buffer.marked
+            else arrival
+            for arrival, read, reader in zip(arrivals, self._read, readers, strict=True)
+        ]
         steps = len(readers[0].windows.steps)
         final = (plan.target.width - 1, plan.target.lane_groups - 1, steps - 1)
         fresh = True
@@ -173,10 +181,9 @@ class EngineClock:
                             window += row[x][share]
                         if not window:  # of a window without a marked word, one word is read
                             window = [[[0, 0]] * plan.events]
-                        moved = self._scan(window, k, image)
+                        moved = self._scan(window, k, image, begins[k] if fresh else -1)
                         if ends:
-                            if len(window) == 1 and fresh:
-                                moved = max(moved, arrivals[k])
+                            self._read[k] = moved
                             self.buffers[k].releases += [moved] * lines[k].release
                             self._consumed[k] += lines[k].release
                     self._close()
@@ -220,16 +227,29 @@ class EngineClock:
         """Wait for a connection's rows, which are there from the cycle ``arrival`` on."""
         if arrival > self._active + 1:
             self.starved[image] += arrival - self._active - 1
-        # The first word is accepted a cycle after this, as each word is after the one before.
-        self._accepted = max(self._accepted, arrival + Scanner.LATENCY - 1)
 
-    def _scan(self, window: Sequence[Word], connection: int, image: int) -> int:
-        """Accept the words of a window from one connection; return when the last one was read."""
+    def _scan(self, window: Sequence[Word], connection: int, image: int, begin: int) -> int:
+        """Accept the words of a window from one connection.
+
+        Parameters
+        ----------
+        window : sequence of Word
+        connection, image : int
+        begin : int
+            First clock cycle in which the window can be read.
+
+        Returns
+        -------
+        int
+            Clock cycle in which the last word was read from the buffer.
+        """
         generators, accepted = self._generators, self._accepted
         own = self._own[connection]
         for word in window:
-            moved = own
-            accepted += 1
+            # A word is read as the one before moves on, and moves on as that one is accepted.
+            read = max(own, begin)
+            own = max(read + Scanner.LATENCY, accepted)
+            accepted = own + Gather.LATENCY
             for generator in generators:
                 ready = generator.space if generator.held[0] else generator.free
                 if ready > accepted:
@@ -240,10 +260,9 @@ class EngineClock:
                     if generator.held[0]:
                         self._push(generator, accepted, *generator.held)
                     generator.held = (events, last)
-            own = accepted
-        self._accepted = self._own[connection] = accepted
+        self._accepted, self._own[connection] = accepted, own
         self._active = max(self._active, accepted)
-        return moved
+        return read
 
     def _close(self) -> None:
         """End a window: held words go to their queues, or a word of zeros where none is held."""
@@ -275,10 +294,10 @@ class EngineClock:
         null : bool
             Whether the only event is one that adds nothing.
         """
-        moved = max(time + _STORED, generator.popped)
+        moved = max(time + WordQueue.LATENCY, generator.popped)
         generator.moves[generator.index] = moved
-        generator.index = (generator.index + 1) % _QUEUED
-        loaded = max(moved + _OUTPUT_REGISTER, generator.last)
+        generator.index = (generator.index + 1) % generator.queued
+        loaded = max(moved + ValuePicker.LATENCY, generator.last)
         first = max(loaded + DigitSplitter.LATENCY, self._open, generator.last + 1)
         first = self._unstalled(first)
         end = self._after(first, events)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spikeloom.hw.engine.events import QUEUE_DEPTH
 from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.link.frames import CONTENT
 from spikeloom.hw.link.plan import BANKS
@@ -49,8 +48,8 @@ def _line_memories(layer: UnrolledPlan) -> Iterator[Memory]:
 
 def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     bits = max((layer.depth - 1).bit_length(), 1)
-    # One word is in the queue's output register.
-    queue = QUEUE_DEPTH - 1, layer.slots * layer.values.width + bits + 1
+    # One of the words that wait is in a register.
+    queue = layer.event_queue - 1, layer.slots * layer.values.width + bits + 1
     for memory in layer.memories:
         yield from [(memory.depth, memory.width)] * layer.events
     if not registers:

@@ -253,7 +253,7 @@ COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
     ),
     "WordQueue": lambda p: WordQueue(bank_layout(p), 8),
     "EventGenerator": lambda p: EventGenerator(
-        shape_of(p.values), p.slots, p.digits, weight_bits(p)
+        shape_of(p.values), p.slots, p.digits, weight_bits(p), p.event_queue
     ),
     "Reader": lambda p: Reader(sole(p), p.target.lane_groups, p.depth),
     "PeArray": PeArray,

@@ -85,7 +85,9 @@ def test_is_a_ring_of_rows(plan: BufferPlan, seed: int, hurry: float) -> None:
                 assert values_of(plan, ctx.get(dut.word), len(shown)) == shown
             release = rng.randint(0, complete) if rng.random() < hurry else 0
             enable = complete > 0 and rng.random() < 0.7
-            ctx.set(dut.release, release)
+            # Without ``releases``, ``release`` has no effect.
+            ctx.set(dut.release, release or rng.randint(0, plan.capacity))
+            ctx.set(dut.releases, release > 0)
             ctx.set(dut.enable, enable)
             if enable:
                 # Also a row that is given back in the same cycle: the scanner does just that.
@@ -121,8 +123,9 @@ def test_takes_what_fits_and_no_more(plan: BufferPlan, seed: int) -> None:
             _, _, ready = await ctx.tick().sample(dut.i.ready)
             assert not ready
         ctx.set(dut.release, plan.capacity)
+        ctx.set(dut.releases, 1)
         await ctx.tick()
-        ctx.set(dut.release, 0)
+        ctx.set(dut.releases, 0)
         assert ctx.get(dut.rows) == 0
         _, _, ready = await ctx.tick().sample(dut.i.ready)
         assert ready

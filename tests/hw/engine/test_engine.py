@@ -10,6 +10,7 @@ import pytest
 from support.hw.components import Bench, plain_if, plan_of, pooled, transfers
 
 from spikeloom.hw.engine import COUNTERS, Engine
+from spikeloom.hw.options import COUNTERS_LATENCY
 from spikeloom.hw.planning import LayerPlan, Plan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Conv2d, Ladder, Linear, Logits, MaxPool, SumPool
@@ -133,7 +134,9 @@ def test_equals_golden_and_counts(
     seen, counters = run(case, stall_in, stall_out)
     assert seen == case.expected
     for cycle, values in enumerate(counters):
-        assert values["cycles"] + values["starved"] + values["blocked"] == cycle
+        assert values["cycles"] + values["starved"] + values["blocked"] == max(
+            cycle - COUNTERS_LATENCY, 0
+        )
         assert values["events"] <= case.plan.events * values["cycles"]
     assert counters[-1]["events"] == case.events()
 
@@ -145,7 +148,8 @@ def test_starved_without_input(make: Callable[[], Plan]) -> None:
     bench.get(dut.o, 0)
     cycles = bench.watch(dut.counters.starved, dut.counters.cycles, dut.counters.blocked)
     bench.run()
-    assert cycles == [(n, 0, 0) for n in range(len(cycles))]
+    counted = [max(n - COUNTERS_LATENCY, 0) for n in range(len(cycles))]
+    assert cycles == [(n, 0, 0) for n in counted]
 
 
 @pytest.mark.parametrize("make", [linear_plan, spikes_plan])
@@ -181,8 +185,9 @@ def test_works_from_the_last_value_in_to_the_last_value_out() -> None:
     last_in = max(n for n, (taken, *_) in enumerate(cycles) if taken)
     last_out = max(n for n, (_, sent, _) in enumerate(cycles) if sent)
     assert last_out - last_in > 2 * 12, "two digits of six values, for two groups"
-    for n in range(len(cycles) - 1):
-        starved = cycles[n + 1][2] - cycles[n][2]
+    late = COUNTERS_LATENCY
+    for n in range(len(cycles) - 1 - late):
+        starved = cycles[n + 1 + late][2] - cycles[n + late][2]
         assert starved == (not last_in < n <= last_out)
 
 

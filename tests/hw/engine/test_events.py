@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from support.hw.components import STALLS, Bench, through
 
 from spikeloom.hw.engine.events import (
-    QUEUE_DEPTH,
     Compactor,
     DigitSplitter,
     EventGenerator,
@@ -78,10 +77,15 @@ def without_null_addresses(events: list[dict[str, int]]) -> list[dict[str, int]]
 def test_bank(low: int, high: int, slots: int) -> None:
     value, digits = shape_of(Range(low, high)), DigitPlan.of(Range(low, high))
 
-    @given(drawn=windows(high, slots, low), stall=stalls, seed=st.integers(0, 99))
+    @given(
+        drawn=windows(high, slots, low),
+        depth=st.sampled_from([4, 8]),
+        stall=stalls,
+        seed=st.integers(0, 99),
+    )
     @settings(max_examples=15)
-    def check(drawn: list[list[Word]], stall: tuple[float, float], seed: int) -> None:
-        dut = EventGenerator(value, slots, digits, ADDRESS_BITS)
+    def check(drawn: list[list[Word]], depth: int, stall: tuple[float, float], seed: int) -> None:
+        dut = EventGenerator(value, slots, digits, ADDRESS_BITS, depth)
         expected = expected_events(drawn, digits)
         bench = Bench(dut, seed)
         bench.put(dut.i, payloads(drawn), stall[0])
@@ -179,7 +183,7 @@ class TestDigitSplitter:
 
     def test_an_event_in_every_cycle(self) -> None:
         digits, value = DigitPlan.of(Range(0, 7)), shape_of(Range(0, 7))
-        dut = EventGenerator(value, 2, digits, ADDRESS_BITS)
+        dut = EventGenerator(value, 2, digits, ADDRESS_BITS, depth=4)
         drawn = [[(0, [5, 7]), (2, [0, 3])], [(0, [1, 0])]] * 4
         expected = expected_events(drawn, digits)
         bench = Bench(dut)
@@ -193,9 +197,10 @@ class TestDigitSplitter:
         assert valid[first : first + len(expected)] == [1] * len(expected)
 
 
-def test_bank_queues_while_its_events_are_not_taken() -> None:
+@pytest.mark.parametrize("depth", [4, 8])
+def test_bank_queues_while_its_events_are_not_taken(depth: int) -> None:
     digits, value = DigitPlan.of(Range(0, 1)), shape_of(Range(0, 1))
-    dut = EventGenerator(value, 1, digits, ADDRESS_BITS)
+    dut = EventGenerator(value, 1, digits, ADDRESS_BITS, depth)
     bench = Bench(dut)
     bench.put(dut.i, payloads([[(0, [1])]] * 40))
     cycles = bench.watch(dut.i.valid, dut.i.ready)
@@ -208,7 +213,7 @@ def test_bank_queues_while_its_events_are_not_taken() -> None:
     bench.run()
     taken = sum(valid & ready for valid, ready in cycles)
     # One in the splitter, one in the compactor.
-    assert taken == QUEUE_DEPTH + 2
+    assert taken == depth + 2
 
 
 def test_event_shift_is_as_wide_as_the_positions() -> None:

@@ -84,7 +84,9 @@ def test_waits_for_the_connection_whose_turn_it_is() -> None:
             (1, 0, 0, 1),
             (0, 1, 1, 0),
             (0, 1, 0, 0),
+            (0, 1, 0, 0),
             (0, 0, 1, 1),
+            (1, 0, 0, 0),
             (1, 0, 0, 0),
         ]:
             ctx.set(dut.waits0, waits0)
@@ -102,8 +104,10 @@ def test_waits_for_the_connection_whose_turn_it_is() -> None:
     first, second = (1, 0), (0, 1)
     assert seen == [
         (1, 0, first),
-        (0, 1, first),
-        (1, 0, second),
+        (0, 0, first),
         (0, 1, second),
+        (1, 0, second),
+        (0, 0, second),
+        (0, 1, first),
         (1, 0, first),
     ]

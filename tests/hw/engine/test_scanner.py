@@ -48,6 +48,7 @@ class Scanned(wiring.Component):
         m.d.comb += [
             scanner.rows.eq(buffer.rows),
             buffer.release.eq(scanner.release),
+            buffer.releases.eq(scanner.releases),
             buffer.address.eq(scanner.address),
             buffer.enable.eq(scanner.enable),
             scanner.o.ready.eq(self.o.ready),
@@ -163,7 +164,9 @@ def test_a_word_in_every_cycle_once_the_rows_are_there() -> None:
     first = valid.index(1)
     assert valid[first : first + len(expected)] == [1] * len(expected)
     assert not any(valid[first + len(expected) :])
-    assert [w for _, w in cycles[:first]] == [1] * (first - 1) + [0], "waits for its rows alone"
+    marked = Scanner.MARKED_LATENCY if plan.buffer.marked else 0
+    ahead = [1] * (first - Scanner.LATENCY - marked) + [0] * (Scanner.LATENCY + marked)
+    assert [w for _, w in cycles[:first]] == ahead, "waits for its rows alone"
 
 
 def test_word_and_flags_hold_while_not_taken() -> None:
@@ -174,5 +177,20 @@ def test_word_and_flags_hold_while_not_taken() -> None:
     bench = Bench(dut, seed=3)
     bench.put(dut.i, transfers(plan.buffer.stream, images))
     seen = bench.get(dut.o, len(expected), stall=0.9)
+    bench.run()
+    assert seen == expected
+
+
+def test_marked_windows_are_read_again_in_every_timestep() -> None:
+    # One stored timestep serves three, and two lane groups: the next window is the same one until
+    # both are through.
+    plan = dataclasses.replace(square(4, 5, 2, 1, 0, capacity=3), steps=(0, 0, 0))
+    assert plan.buffer.marked
+    images = random_values(plan.buffer.stream, 2, seed=4)
+    expected = expected_words(plan, 2, images)
+    dut = Scanned(plan, 2)
+    bench = Bench(dut)
+    bench.put(dut.i, transfers(plan.buffer.stream, images))
+    seen = bench.get(dut.o, len(expected), stall=0.3)
     bench.run()
     assert seen == expected

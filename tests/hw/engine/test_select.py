@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from amaranth.hdl import Const, Module, Signal, signed
 from amaranth.sim import Simulator
 
-from spikeloom.hw.engine.select import selected
+from spikeloom.hw.engine.select import lowest, selected
 
 
 def test_the_choice_whose_bit_is_set() -> None:
@@ -20,6 +21,37 @@ def test_the_choice_whose_bit_is_set() -> None:
         for bits, expected in ((0, 0), (1, 5), (2, -3), (4, 9)):
             ctx.set(one_hot, bits)
             assert ctx.get(out) == expected
+
+    simulator = Simulator(m)
+    simulator.add_testbench(check)
+    simulator.run()
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 5, 9])
+def test_the_lowest_bit_that_is_set(width: int) -> None:
+    m = Module()
+    bits, out = Signal(width), Signal(width)
+    m.d.comb += out.eq(lowest(bits))
+
+    async def check(ctx: Any) -> None:
+        for value in range(1 << width):
+            ctx.set(bits, value)
+            assert ctx.get(out) == value & -value
+
+    simulator = Simulator(m)
+    simulator.add_testbench(check)
+    simulator.run()
+
+
+def test_the_lowest_of_many_bits() -> None:
+    m = Module()
+    bits, out = Signal(64), Signal(64)
+    m.d.comb += out.eq(lowest(bits))
+
+    async def check(ctx: Any) -> None:
+        for k in range(64):
+            ctx.set(bits, (1 << k) | (1 << 63) | (0xB7 << k & (1 << 63) - 1))
+            assert ctx.get(out) == 1 << k
 
     simulator = Simulator(m)
     simulator.add_testbench(check)
