@@ -237,3 +237,11 @@ def test_spare_rows(synapses: Synapses, spare: int) -> None:
     reader = plan_of((1, 5, 4), synapses)["layer"].readers[0]
     assert spare_rows(reader) == spare
     assert reader.windows.buffer.capacity == max(x.need for x in reader.windows.lines) + spare
+
+
+def test_spare_rows_behind_a_layer_are_those_that_its_next_map_begins_with() -> None:
+    # Three rows of the first window; of the input, which sends fast, only what a line releases.
+    conv = Conv2d(np.ones((1, 1, 3, 3), np.int64))
+    behind = plan_of((1, 5, 4), conv, incoming="spikes", timesteps=2)["layer"].readers[0]
+    assert spare_rows(behind) == 3
+    assert spare_rows(plan_of((1, 5, 4), conv)["layer"].readers[0]) == 1
