@@ -316,7 +316,8 @@ def test_ladders_take_several_timesteps_where_windows_are_small(
     ("timesteps", "window", "queue"), [(6, 120, 1), (6, 119, 16), (2, 39, 16), (1, 1, 0)]
 )
 def test_sums_wait_where_windows_are_small(timesteps: int, window: int, queue: int) -> None:
-    neurons, options = silent(GROUPS), {"timesteps": timesteps, "lanes": 1}
+    neurons = silent(GROUPS)
+    options: dict[str, Any] = {"timesteps": timesteps, "lanes": 1}
     looped = plan_of((window,), dense(window), neurons, time="loop", **options)
     assert looped["layer"].queue == queue
     spiking = plan_of((window,), dense(window), neurons, incoming="spikes", **options)

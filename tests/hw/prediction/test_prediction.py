@@ -165,11 +165,12 @@ def test_equals_the_counters(network: Network, lanes: Any, events: Any, time: st
 @pytest.mark.parametrize("time", ["loop", "fold"])
 def test_equals_the_counters_with_units_that_serve_several_lanes(choose: Any, time: str) -> None:
     wide = {"lanes": {"stem": 4, "inner": 4, "sum": 4, "out": 3}}
-    for network, options in [
+    cases: list[tuple[Network, dict[str, Any]]] = [
         (residual(), wide),
         (sliding(), {"events": {"inner": 3}}),
         (slow_neurons(), {"lanes": {"slow": 5, "out": 2}}),
-    ]:
+    ]
+    for network, options in cases:
         config = HardwareConfig(**options, time=time, counters=True)
         compare(network, images(network, 2), with_units(network, config, choose))
 
