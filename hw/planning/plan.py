@@ -158,6 +158,10 @@ class UnrolledPlan(LayerPlan):
 
     planes: int = 1
 
+    #: There is neither a queue of sums nor a weight bank.
+    queue = 0
+    depth = 0
+
     @cached_property
     def sums(self) -> PlaneSumsPlan:
         """The sums of a window."""
@@ -171,21 +175,10 @@ class UnrolledPlan(LayerPlan):
         return float(self.sums.steps)
 
     @property
-    def queue(self) -> int:
-        """Number of windows whose sums may wait for the neurons: none."""
-        return 0
-
-    @property
-    def depth(self) -> int:
-        """Number of words in each weight bank, of which there is none."""
-        return 0
-
-    @property
     def interval(self) -> int:
         """Clock cycles from one image to the next, if nothing keeps the engine waiting."""
-        windows = self.readers[0].windows
         number = self.target.height * self.target.width
-        return max(interval(windows, self.sums.steps), number * self.cycles)
+        return max(interval(self.readers[0].windows, self.sums.steps), number * self.cycles)
 
 
 @dataclass(frozen=True)
@@ -331,16 +324,9 @@ def _layer(
 
 
 def _unrolled(planned: LayerPlan, planes: int) -> UnrolledPlan:
-    """Return the plan of an unrolled layer.
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
-    fields = {name: getattr(planned, name) for name in LayerPlan.__dataclass_fields__}
-    reader = passing(planned.readers)
-    unrolled = UnrolledPlan(**{**fields, "readers": (reader,)}, planes=planes)
+    """Return the plan of a layer that is unrolled, if it can be."""
+    fields = vars(planned) | {"readers": (passing(planned.readers),)}
+    unrolled = UnrolledPlan(**fields, planes=planes)
     require_fit(unrolled.sums)
     return unrolled
 
