@@ -69,7 +69,7 @@ def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
             "events": {layer.layer.name: layer.events for layer in planned.layers},
             "slots": slots if isinstance(slots, int) else dict(slots),
             "time": planned.config.time,
-            **({"planes": dict(planned.config.planes)} if planned.config.planes else {}),
+            "planes": dict(planned.config.planes or {}),
         },
         "hardware": describe(planned),
         "tools": {},

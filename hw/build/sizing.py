@@ -12,7 +12,8 @@ from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.family import Family
 from spikeloom.hw.engine import COUNTERS
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import LayerPlan, Plan, UnrolledPlan, plan
+from spikeloom.hw.planning.layer import LayerPlan, UnrolledPlan
+from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
 #: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and the

@@ -312,7 +312,7 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
 
 
 def _show_front(front: Sequence[dict[str, Any]]) -> None:
-    points = table("#cycles", "#images/s", "#LUTs", "#RAMs", "M x E by layer")
+    points = table("#cycles", "#images/s", "#LUTs", "#RAMs", "M x E, or P, by layer")
     for point in front:
         pace = point["images_per_second"]
         points.add_row(
@@ -320,9 +320,15 @@ def _show_front(front: Sequence[dict[str, Any]]) -> None:
             "-" if pace is None else f"{pace:,.0f}",
             f"{point['luts']:,}",
             str(point["block_ram"]),
-            " ".join(f"{m}x{e}" for m, e, _ in point["choices"].values()),
+            " ".join(map(_choice_text, point["choices"].values())),
         )
     console().print(points)
+
+
+def _choice_text(choice: Sequence[int]) -> str:
+    """Return lanes and events of a layer, or its planes if it is unrolled."""
+    lanes, events, _, *planes = choice
+    return f"P={planes[0]}" if planes else f"{lanes}x{events}"
 
 
 def _text(point: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 from support.hw.components import pooled
 
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.planning.plan import LayerPlan, plan
+from spikeloom.hw.planning.layer import LayerPlan
+from spikeloom.hw.planning.plan import plan
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sim.cosim import Cosimulator
 from spikeloom.sw.golden import Golden, Result
