@@ -29,7 +29,7 @@ from spikeloom.sw.network.record import IntArray
 
 #: Most golden values in one batch of the comparison, which bounds its memory: a few arrays of this
 #: many 8-byte integers.
-_BATCH_VALUES = 1 << 21
+_BATCH_VALUES = 1 << 19
 #: Most images in one batch.
 _MOST_PER_BATCH = 1024
 

@@ -27,8 +27,8 @@ generate(load(sys.argv[1]), HardwareConfig(memories=sys.argv[3])).save(sys.argv[
 _BUILD = """
 import sys
 from spikeloom.sim.design import Design
-from spikeloom.sim.runner import build
-build(Design.load(sys.argv[1]), sys.argv[2])
+from spikeloom.sim.native import NativeSimulator
+NativeSimulator.build(Design.load(sys.argv[1]), sys.argv[2])
 """
 #: Runs a program, and prints the processor time and the largest memory of all that it started.
 _MEASURE = """

@@ -133,7 +133,7 @@ def test_an_interrupt_kills_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_program_ends_with_the_process_that_asks_it(tiny: Cosimulator, tmp_path: Path) -> None:
     (tmp_path / "pixels.bin").touch()
-    command = [tiny.simulator.folder / HARNESS, "1", "pixels=0", "logits=1"]
+    command = [str(tiny.simulator.folder / HARNESS), "1", "pixels=0", "logits=1"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

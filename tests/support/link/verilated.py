@@ -18,7 +18,7 @@ from pathlib import Path
 from amaranth.back import verilog
 from amaranth.lib import wiring
 
-from spikeloom.sim.board import program
+from spikeloom.sim import program
 from spikeloom.sw.errors import LinkError
 from spikeloom.sw.link import Client, State, unpack_words
 from support.link.board import damaged
