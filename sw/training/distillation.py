@@ -43,6 +43,15 @@ class Teaching(NamedTuple):
     weight: float = TEACHER_WEIGHT
     temperature: float = TEMPERATURE
 
+    @classmethod
+    def of(cls, task: Task, weight: float | None, temperature: float | None) -> Teaching:
+        """Return the part of a teacher, where None stands for the default."""
+        return cls(
+            task,
+            TEACHER_WEIGHT if weight is None else weight,
+            TEMPERATURE if temperature is None else temperature,
+        )
+
     def loss(self, of_labels: Tensor, outputs: Tensor, teachers: Tensor) -> Tensor:
         """Return the loss of a batch, a scalar.
 
@@ -125,14 +134,14 @@ def distillation(
     return Distillation(teacher, named, Teaching(Task.kinds[task](), weight, temperature))
 
 
-def require_teaching(weight: float, temperature: float) -> None:
-    """Refuse a weight or a temperature that is out of range.
+def require_teaching(weight: float | None, temperature: float | None) -> None:
+    """Refuse a weight or a temperature that is out of range; None stands for the default.
 
     Raises
     ------
     ConfigError
     """
-    if not 0 <= weight <= 1:
+    if weight is not None and not 0 <= weight <= 1:
         raise ConfigError(f"teacher_weight must be from 0 to 1, not {weight}")
-    if not 0 < temperature < math.inf:
+    if temperature is not None and not 0 < temperature < math.inf:
         raise ConfigError(f"temperature must be positive and finite, not {temperature}")

@@ -150,7 +150,7 @@ class Loop:
         self.engine.place(model)
         if self.layout is not None:
             model.to(memory_format=self.layout)  # type: ignore[call-overload]
-        self.teaching = Teaching(self.task, options.teacher_weight, options.temperature)
+        self.teaching = Teaching.of(self.task, options.teacher_weight, options.temperature)
         self.teacher = None
         if teacher is not None:
             frozen = copied(teacher).eval().requires_grad_(False)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.tasks.task import TEMPERATURE
-from spikeloom.sw.training.distillation import TEACHER_WEIGHT, require_teaching
+from spikeloom.sw.training.distillation import require_teaching
 from spikeloom.sw.training.groups import LAMBDA_LR_FACTOR, TIMESTEP_LR_FACTOR
 from spikeloom.sw.training.losses import require_loss
 
@@ -57,12 +56,12 @@ class FitOptions:
         Exponent of the focal loss, at least 0; by default 2.
     label_smoothing : float
         Share of the target that is spread over all classes, 0 to below 1.
-    teacher_weight : float
+    teacher_weight : float, optional
         Share of the loss that compares the outputs with those of the teacher, 0 to 1, where there
-        is a teacher; the labels make the rest.
-    temperature : float
+        is a teacher; the labels make the rest. By default 0.5.
+    temperature : float, optional
         Divisor of the logits of model and teacher before they are compared, above 0; of classes and
-        labels only.
+        labels only. By default 2.
     shift : int, or (int, int)
         Largest movement of an image in each direction, or along its height and its width, in
         pixels; zeros come in. An axis of length 1, or of less than twice the shift, is never moved
@@ -106,8 +105,8 @@ class FitOptions:
     class_weights: str | tuple[float, ...] | None = None
     focal_gamma: float | None = None
     label_smoothing: float = 0.0
-    teacher_weight: float = TEACHER_WEIGHT
-    temperature: float = TEMPERATURE
+    teacher_weight: float | None = None
+    temperature: float | None = None
     shift: int | tuple[int, ...] = 0
     flip: bool = False
     cutout: int = 0
