@@ -40,7 +40,7 @@ class CocotbBench(Bench):
         self._handles = [reduce(getattr, name.split("."), dut) for name in names]
         for name, value in parameters(job).items():
             getattr(dut, name).value = value
-        self._started = False
+        self._started = self._at_edge = False
 
     async def advance(self, cycles: int, *, past_last: bool = False) -> None:
         """Let clock cycles pass."""
@@ -52,7 +52,14 @@ class CocotbBench(Bench):
             cycles -= 1
         if cycles:
             passed = Timer(cycles * PERIOD, "ns")
-            await (passed if past_last else First(RisingEdge(self.dut.finished), passed))
+            if past_last:
+                if self._at_edge:  # of the clock, where the last logit came
+                    self._at_edge = False
+                    await FallingEdge(self.dut.clk)
+                await passed
+            else:
+                await First(RisingEdge(self.dut.finished), passed)
+                self._at_edge = bool(self.dut.finished.value)
 
     def read(self) -> list[int]:
         """Return the values of all that the harness shows."""

@@ -119,9 +119,9 @@ class EngineClock:
         self._open = 0
         self._stages = stages(plan)
         self._stalls = [(0, 0)] * (self._stages + 1)
-        #: Cycles in which the last sums left each place where sums wait, and the place of the next.
+        #: Cycles in which the last sums left each place where sums wait, and the index of the next one.
         self._leaves = [_LONG_AGO] * self._queue
-        self._place = 0
+        self._slot = 0
         #: Last cycle in which the neurons were at work; their timestep, and the cycle in which
         #: their last transfer is taken.
         self._worked = _LONG_AGO
@@ -352,7 +352,7 @@ class EngineClock:
         """
         if self._queue:
             space = Engine.SUMS_SPACE_LATENCY if self._queue > 1 else 0
-            taken = max(summed, self._leaves[self._place] + space)
+            taken = max(summed, self._leaves[self._slot] + space)
             ready = taken + Engine.SUMS_LATENCY
         else:
             ready = summed
@@ -371,8 +371,8 @@ class EngineClock:
                 for sink in self.sinks:
                     self._sent = max(self._sent, sink.take(offered))
         if self._queue:
-            self._leaves[self._place] = start
-            self._place = (self._place + 1) % self._queue
+            self._leaves[self._slot] = start
+            self._slot = (self._slot + 1) % self._queue
         else:
             taken = start
         self._worked = start

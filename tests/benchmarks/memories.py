@@ -17,7 +17,7 @@ import numpy as np
 
 from spikeloom.sw.network import Connection, DirectInput, If, Layer, Linear, Logits, Network, save
 
-_GENERATE = """
+GENERATE = """
 import sys
 from spikeloom.hw.planning import HardwareConfig
 from spikeloom.hw.verilog import generate
@@ -70,7 +70,7 @@ def main(features: int) -> None:
         network, verilog = folder / "net.safetensors", folder / "net.v"
         save(wide(features), network)
         for memories in ("inline", "files", "auto"):
-            seconds, megabytes = measured(_GENERATE, network, verilog, memories)
+            seconds, megabytes = measured(GENERATE, network, verilog, memories)
             print(f"generate, memories {memories}: {seconds:.1f} s, {megabytes:.0f} MB")
         seconds, megabytes = measured(_BUILD, verilog, folder / "sim")
         print(f"Verilator and compiler, of the last: {seconds:.1f} s, {megabytes:.0f} MB")

@@ -293,7 +293,7 @@ def test_planned_rows_beside_an_unrolled_layer() -> None:
     planned = plan(residual_network(transport="count"), HardwareConfig(planes={"inner": 1}))
     rows = [r.windows.buffer.capacity for layer in planned.layers for r in layer.readers]
     # The unrolled layer has two rows of its kernel; all others as if it were not.
-    assert rows == [2, 3 + 1, 3 + 1 + 1, 12]
+    assert rows == [2, 3 + 2, 3 + 1 + 1, 12]
 
 
 @pytest.mark.parametrize(("shortcut", "logits"), [(3, 6), (2, 0)])

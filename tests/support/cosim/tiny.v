@@ -148,20 +148,21 @@ module tiny (
       endcase
   end
 
-  // Working, waiting for input, waiting for the consumer: one of them at every cycle.
+  // Working, waiting for input, waiting for the consumer: one of them at every cycle. The counters lag
+  // behind by a cycle, as those of real accelerators do.
   reg [31:0] cycles[0:1], starved[0:1], blocked[0:1], events[0:1];
+  reg worked[0:1], waited[0:1], stood[0:1], added[0:1];
   always @(posedge clk)
-    for (m = 0; m < 2; m = m + 1)
-      if (rst) begin
-        cycles[m] <= 0;
-        starved[m] <= 0;
-        blocked[m] <= 0;
-        events[m] <= 0;
-      end else if (state == SEND) blocked[m] <= blocked[m] + 1;
-      else if (state == (m == 0 ? HIDDEN : OUTPUT)) begin
-        cycles[m] <= cycles[m] + 1;
-        events[m] <= events[m] + (t != 2);
-      end else starved[m] <= starved[m] + 1;
+    for (m = 0; m < 2; m = m + 1) begin
+      stood[m] <= !rst && state == SEND;
+      worked[m] <= !rst && state == (m == 0 ? HIDDEN : OUTPUT);
+      added[m] <= !rst && state == (m == 0 ? HIDDEN : OUTPUT) && t != 2;
+      waited[m] <= !rst && state != SEND && state != (m == 0 ? HIDDEN : OUTPUT);
+      cycles[m] <= rst ? 0 : cycles[m] + worked[m];
+      events[m] <= rst ? 0 : events[m] + added[m];
+      starved[m] <= rst ? 0 : starved[m] + waited[m];
+      blocked[m] <= rst ? 0 : blocked[m] + stood[m];
+    end
   assign counters__hidden__cycles = cycles[0];
   assign counters__hidden__events = events[0];
   assign counters__hidden__starved = starved[0];

@@ -255,7 +255,7 @@ async def resets(dut: Any) -> None:
     steady(dut)
     await bench.start()
     seen: set[str] = set()
-    for k in range(20):
+    for k in range(40):
         # During an image, or during its logits.
         await bench.send(JOB["images"][0])
         await bench.send(JOB["images"][1])
