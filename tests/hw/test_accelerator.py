@@ -245,11 +245,11 @@ MUTANTS = {
         "accumulator.eq(self.o.payload[k])",
         "conv",
     ),
-    "stays in the first kernel row": (
+    "stays at the first word's weights": (
         Scanner,
         "_all_words",
-        "row_base.eq(row_base + plan.span)",
-        "row_base.eq(0)",
+        "base.eq(base + plan.slots)",
+        "base.eq(base)",
         "steps",
     ),
     "stays in the first kernel row of marked words": (
@@ -262,8 +262,8 @@ MUTANTS = {
     "passes over words without marks": (
         Scanner,
         "_marked_words",
-        "left == lowest",
-        "left == left",
+        "end = left == mark",
+        "end = left == left",
         "conv",
     ),
     "swaps two banks": (
