@@ -153,9 +153,9 @@ def test_interruption_is_told_in_one_word(
 def test_the_demo_asks_for_missing_tools_before_it_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spikeloom.sim.tools.find_libpython.find_libpython", lambda: None)
+    monkeypatch.setattr("spikeloom.sim.tools.shutil.which", lambda name: None)
     message = error_of("demo", "--out", tmp_path / "out")
-    assert "needs Python as a shared library" in message
+    assert "the simulator needs a C++ compiler" in message
     assert not (tmp_path / "out").exists()
 
 
