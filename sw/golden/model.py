@@ -60,8 +60,6 @@ class LayerTrace:
     @staticmethod
     def cat(batches: Sequence[LayerTrace]) -> LayerTrace:
         """Join traces of several batches along the axis of images."""
-        if len(batches) == 1:
-            return batches[0]
         return LayerTrace(
             torch.cat([b.currents for b in batches], 1),
             torch.cat([b.spikes for b in batches], 1),
