@@ -17,13 +17,13 @@ from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
 #: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and the
-#: LEDs together; for each engine, lanes apart; for each bit of a lane's accumulator and potential;
-#: for each bit of an accumulator and each further event in the same cycle; for each bit of a word
-#: of values, which is searched for non-zeros; and for each counter, with its way to the link. The
-#: rates of engines and bits come from designs without a link, those of the device and the counters
-#: from the difference that a link made; the rate of further events is a guess. `python -m
-#: benchmarks.sizing ecp5` compares the sum with Yosys' count, and computes all of them anew.
-_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER = 1600.0, 180.0, 0.9, 1.5, 25.0, 70.0
+#: LEDs together; for each engine, lanes apart; for each bit of an accumulator and of a neuron unit's
+#: potential; for each bit of an accumulator and each further event in the same cycle; for each bit
+#: of a word of values, which is searched for non-zeros; and for each counter, with its way to the
+#: link. `python -m benchmarks.sizing ecp5` compares the sum with Yosys' count, and computes all of
+#: them anew: all but one fit its eight designs within 2 %. That of further events is a guess: an
+#: adder more is made up for by shallower memories in some designs, and costs twice this in others.
+_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER = 1876.0, 190.0, 1.2, 1.5, 18.4, 50.0
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
 #: potential, for each bit that comes out of a table or an adder, and for each bit of a window whose
 #: planes follow one another. They come from engines alone, on ECP5.

@@ -310,7 +310,7 @@ class Search:
                     return found
                 tried += 1
                 other = self._rated(state)
-                if better(other, found):
+                if self.budget.fits(other.amounts) and better(other, found):
                     found = other
                     break
             else:
