@@ -21,7 +21,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards prove prove-netlist sweep
-.PHONY: fire bitstreams neurons timesteps calibration results models examples format clean moved
+.PHONY: fire bitstreams neurons timesteps calibration results models examples bench format clean moved
 
 ## Use
 
@@ -128,6 +128,13 @@ examples: .venv/.dev  ## run docs/examples.md, from data to simulated hardware: 
 	$(SAY) 'examples: three tasks by commands alone, into docs/examples.md'
 	@$(INSTALL) --no-deps --upgrade --target build/examples/packages aeon
 	@PYTHONPATH='tests:$(CURDIR)/build/examples/packages' $(BIN)/python -m benchmarks.examples $(ARGS)
+
+# da4ml is only measured: its Verilog of the same weights is synthesised beside ours.
+bench: .venv/.dev  ## measure area, cycles and growth for docs/benchmarks.md: make bench [DATA=folder]
+	$(SAY) 'benchmarks: beside peers, over events, growth, into docs/benchmarks.md'
+	@$(INSTALL) --no-deps --upgrade --target build/peers/packages da4ml quantizers
+	@PYTHONPATH='tests:$(CURDIR)/build/peers/packages' $(BIN)/python -m benchmarks.bench \
+		$(if $(DATA),--data='$(DATA)') $(ARGS)
 
 ## Tidy
 

@@ -17,7 +17,7 @@ from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
 #: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and the
-#: LEDs together; for each engine, lanes apart; for each bit of an accumulator and of a neuron unit's
+#: LEDs together; for each engine, lanes apart; for each bit of an accumulator and of a unit's
 #: potential; for each bit of an accumulator and each further event in the same cycle; for each bit
 #: of a word of values, which is searched for non-zeros; and for each counter, with its way to the
 #: link. `python -m benchmarks.sizing ecp5` compares the sum with Yosys' count, and computes all of

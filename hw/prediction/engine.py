@@ -119,7 +119,7 @@ class EngineClock:
         self._open = 0
         self._stages = stages(plan)
         self._stalls = [(0, 0)] * (self._stages + 1)
-        #: Cycles in which the last sums left each place where sums wait, and the index of the next one.
+        #: Cycles in which the last sums left each place where sums wait, and the next place.
         self._leaves = [_LONG_AGO] * self._queue
         self._slot = 0
         #: Last cycle in which the neurons were at work; their timestep, and the cycle in which

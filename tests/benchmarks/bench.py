@@ -215,7 +215,7 @@ def _peer(name: str, peer: Unrolled) -> list[str]:
 def zoo(root: Path | None) -> str:
     """Return the table of the networks that come with Spikeloom, as the planner chooses lanes."""
     rows = []
-    for name in ("digits-conv", "mnist-small", "mnist-mlp", "mnist-lenet5"):
+    for name in ("digits-conv", "mnist-small", "mnist-lenet5"):
         data = name.split("-")[0]
         if data != "digits" and root is None:
             continue
@@ -236,27 +236,6 @@ def zoo(root: Path | None) -> str:
     return page.table(head, rows)
 
 
-def lanes() -> str:
-    """Draw the front over lanes for the digits, and return its table."""
-    net = network.load(ZOO / "digits-conv.safetensors")
-    images = np.asarray(datasets.load("digits", "test").images[:IMAGES])
-    search = Search(net, Budget.of_numbers(1 << 20, None), activity(net, images[:4]))
-    goals = [search.fastest().cycles * 2**k for k in (5, 4, 3, 2, 1, 0)]
-    found = [
-        measure(net, images, search.engines.config(search.reaching(goal).state)) for goal in goals
-    ]
-    figure, axes = _figure("look-up tables (LUT-eq), by Yosys", "clock cycles per image")
-    axes.plot([one.resources.luts for one in found], [one.cycles for one in found], "o-")
-    for one in found:
-        axes.annotate(one.lanes, (one.resources.luts, one.cycles), (4, 4), **_LABEL)
-    _save(figure, "lanes")
-    rows = [
-        [one.lanes, f"{one.resources.luts:,}", str(one.resources.block_ram), f"{one.cycles:,.0f}"]
-        for one in found
-    ]
-    return page.table(("lanes M by layer", "#LUT-eq", "#block RAMs", "#cycles/image"), rows)
-
-
 def events() -> str:
     """Draw cycles against the share of values that are not zero, and return their table."""
     net = network.load(ZOO / "digits-conv.safetensors")
@@ -270,7 +249,7 @@ def events() -> str:
         number = float(sum(layer.events.mean() for layer in found.layers))
         points.append((number, found.interval or 0.0))
         rows.append([f"{share:.0%}".replace("%", " %"), *(f"{n:,.0f}" for n in points[-1])])
-    figure, axes = _figure("events per image, all layers", "clock cycles per image", log=False)
+    figure, axes = _figure("events per image, all layers", "clock cycles per image")
     axes.plot(*zip(*points, strict=True), "o-")
     _save(figure, "events")
     return page.table(("pixels kept", "#events/image", "#cycles/image"), rows)
@@ -290,16 +269,10 @@ def growth(folder: Path = CACHE) -> str:
     return page.table(("#weights", "#processor time / that of the first", "#memory, MB"), rows)
 
 
-_LABEL: Mapping[str, Any] = {"textcoords": "offset points", "fontsize": 7}
-
-
-def _figure(across: str, up: str, log: bool = True) -> tuple[Figure, Any]:
+def _figure(across: str, up: str) -> tuple[Figure, Any]:
     figure = Figure(figsize=(7.0, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    if log:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     axes.grid(visible=True, which="both", alpha=0.3)
@@ -316,12 +289,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write the parts of the page that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with mnist/")
-    parser.add_argument("--only", choices=("peers", "zoo", "lanes", "events", "growth"))
+    parser.add_argument("--only", choices=("peers", "zoo", "events", "growth"))
     options = parser.parse_args(arguments)
     root = None if options.data is None else options.data / "mnist"
     parts: dict[str, Any] = {
         "zoo": lambda: zoo(root),
-        "lanes": lanes,
         "events": events,
         "growth": growth,
     }

@@ -16,11 +16,10 @@ from spikeloom.sw.datasets import Dataset
 
 def test_every_part_has_its_place_on_the_page() -> None:
     content = bench.PAGE.read_text(encoding="utf-8")
-    for part in ("peers", "zoo", "lanes", "events", "growth"):
+    for part in ("peers", "zoo", "events", "growth"):
         _, between, _ = page.parts(content, part)
         assert between.startswith("| "), part
-    for name in ("lanes", "events"):
-        assert (bench.PICTURES / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert (bench.PICTURES / "events.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_images_are_averaged_and_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
