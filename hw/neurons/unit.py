@@ -13,7 +13,7 @@ from spikeloom.hw.neurons.spec import NeuronSpec
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Layer, Range
-from spikeloom.sw.network.neurons import Integrator
+from spikeloom.sw.network.neuron import Integrator
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.registry import Registered
 

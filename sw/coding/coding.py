@@ -18,7 +18,8 @@ from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph import Pooling
 from spikeloom.sw.network import INPUT, Input, Logits, Neuron, Transport
 from spikeloom.sw.network.inputs import MAX_TIMESTEPS
-from spikeloom.sw.network.neurons import MAX_LEAK, MAX_SPIKE
+from spikeloom.sw.network.leaks import MAX_LEAK
+from spikeloom.sw.network.neurons import MAX_SPIKE
 from spikeloom.sw.quantized import Activation
 from spikeloom.sw.quantized.prepare import per_layer
 

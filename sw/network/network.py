@@ -16,7 +16,7 @@ from spikeloom.sw.errors import ContractError
 from spikeloom.sw.names import shortened
 from spikeloom.sw.network.connections import Connection
 from spikeloom.sw.network.inputs import INPUT, MAX_TIMESTEPS, Input
-from spikeloom.sw.network.neurons import Neuron
+from spikeloom.sw.network.neuron import Neuron
 from spikeloom.sw.network.ranges import Range
 from spikeloom.sw.network.record import IntArray, Shape, named, require_int
 from spikeloom.sw.network.transports import source_steps
