@@ -127,6 +127,8 @@ class Accelerator(wiring.Component):
             engines[name] = engine
             readers[name] = []
             for k, connection in enumerate(layer.layer.connections):
+                if layer.layer.recurs(connection):
+                    continue  # inside the engine
                 readers[connection.source].append(getattr(engine, f"i{k}"))
             if plan.config.debug:
                 tap = getattr(self, f"tap__{name}")
