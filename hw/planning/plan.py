@@ -178,7 +178,8 @@ def _layer(
     target = StreamPlan(lanes, values, channels, height, width, steps)
     readers: list[ConnectionPlan] = []
     first = 0
-    for connection in layer.connections:
+    # A layer's own spikes come last: what the others bring can be read before they are there.
+    for connection in sorted(layer.connections, key=layer.recurs):
         source = target if layer.recurs(connection) else streams[connection.source]
         reader = connection_plan(network, layer, connection, source, target, events, slots)
         readers.append(replace(reader, first=first))

@@ -94,7 +94,7 @@ def test_equals_golden_and_the_prediction(
     planned, seen = simulate(made, given, config)
     assert differing(made, given, planned, seen) == []
     sent = activity(made, given)
-    assert sent["second"].any(), "the layer has spikes to read"
+    assert sent["first"].any(), "the layer has spikes to read"
     found = predict(planned, sent)
     for layer in found.layers:
         for name in ("cycles", "events", "blocked"):
