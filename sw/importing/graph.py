@@ -105,6 +105,11 @@ def shape(value: Any, what: str) -> tuple[int, ...] | None:
     return sizes
 
 
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """Return a mapping; anything else is no metadata, and is left out."""
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
 def _as(convert: Callable[[Any, str], Any], **options: Any) -> Any:
     return field(metadata={"convert": convert}, **options)
 
@@ -115,6 +120,11 @@ class Node(Registered):
 
     kinds: ClassVar[dict[str, type[Node]]] = {}
     kind: ClassVar[str]
+
+    #: What the exporter added for people and for itself.
+    metadata: Mapping[str, Any] = _as(
+        mapping, default_factory=dict, kw_only=True
+    )
 
     @staticmethod
     def build(kind: Any, given: Mapping[str, Any], where: str) -> Node:
@@ -144,7 +154,7 @@ class Node(Registered):
             what = f"{one.name} of {where}"
             if one.name in given:
                 values[one.name] = one.metadata["convert"](given[one.name], what)
-            elif one.default is dataclasses.MISSING:
+            elif (one.default, one.default_factory) == (dataclasses.MISSING, dataclasses.MISSING):
                 present = shortened([_short(name) for name in given]) or "nothing"
                 raise FileFormatError(
                     f"{where}, of type {kind}, has no {one.name!r} but {present}: the export broke "

@@ -19,7 +19,7 @@ from spikeloom.sw.importing.hdf5 import read_tree
 #: Graphs within graphs, and nodes of all of them.
 MAX_DEPTH, MAX_NODES = 8, 4096
 #: Fields of NIR's nodes in memory that are no parameters.
-_NO_FIELDS = {"metadata", "output_type"}
+_NO_FIELDS = {"output_type"}
 
 
 def read_nir(path: str | Path) -> Graph:
