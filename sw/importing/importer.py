@@ -93,7 +93,7 @@ def from_nir(
     largest: int | None = None,
     input: Input | None = None,
     input_shape: Sequence[int] | None = None,
-    input_bits: int = 8,
+    input_bits: int | None = None,
     input_scale: float | Sequence[float] | None = None,
     name: str | None = None,
     progress: Progress | None = None,
@@ -128,8 +128,8 @@ def from_nir(
         Of the network. By default as the images: spikes if they have a time axis, else pixels.
     input_shape : sequence of int, optional
         Shape of one image, without batch and time; by default the graph's.
-    input_bits : int
-        Of pixels.
+    input_bits : int, optional
+        Of pixels; by default those of a data set, or 8.
     input_scale : float or sequence of float, optional
         Real value of one unit of a pixel; by default the largest pixel stands for 1, and a spike
         for 1.
@@ -165,6 +165,8 @@ def from_nir(
         raise ConfigError(f"bits of weights must be from 2 to 16, not {bits!r}")
     rules, assumed = rules_of(read, origin, dt, reset)
     first, labels_found, scale = _images(images, timesteps)
+    if input_bits is None:
+        input_bits = getattr(images, "bits", 8)
     if input_scale is None:
         input_scale = scale
     source_shape = input_shape if input is None else input.shape

@@ -33,7 +33,7 @@ class Options:
     fraction_bits: int | None = None
     largest: int | None = None
     input_shape: tuple[int, ...] | None = None
-    input_bits: int = 8
+    input_bits: int | None = None
     input_scale: float | None = None
     name: str | None = None
     images: Any = None
