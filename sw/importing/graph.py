@@ -264,6 +264,19 @@ class Scale(Node, kind="Scale"):
 
 
 @dataclass(frozen=True, eq=False)
+class Passage(Node):
+    """Values pass it unchanged: the border of a graph within a graph, or a module that does nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Norm(Node):
+    """A factor and a summand for each channel: batch normalisation, as a module is read."""
+
+    factor: Reals = _as(finite)
+    summand: Reals = _as(finite)
+
+
+@dataclass(frozen=True, eq=False)
 class IF(Node, kind="IF"):
     """Integrate and fire."""
 

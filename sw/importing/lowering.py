@@ -23,6 +23,7 @@ from spikeloom.sw.importing.graph import (
     Input,
     Linear,
     Node,
+    Norm,
     Output,
     Reals,
     Scale,
@@ -298,6 +299,11 @@ class _Lowering:
             means = value.bias.reshape(len(value.bias), -1)[:, :1] * (1 if mean else area)
             shape = ways[0].shape
             return _Value(ways, np.broadcast_to(means[:, :, None], shape).copy())
+        if isinstance(node, Norm):
+            ways = tuple(way.scaled(node.factor, where) for way in value.ways)
+            each = (-1, *[1] * (len(value.shape) - 1))
+            bias = value.bias * node.factor.reshape(each) + node.summand.reshape(each)
+            return replace(value, ways=ways, bias=bias)
         if isinstance(node, Scale):
             ways = tuple(way.scaled(node.scale, where) for way in value.ways)
             scale = node.scale

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from spikeloom.sw.errors import FileFormatError
-from spikeloom.sw.importing.graph import Graph, Input, Node, Output
+from spikeloom.sw.importing.graph import Graph, Node, Passage
 from spikeloom.sw.importing.hdf5 import read_tree
 
 #: Graphs within graphs, and nodes of all of them.
@@ -181,9 +181,3 @@ def _edges(root: Mapping[str, Any], where: str) -> list[tuple[str, str]]:
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
-
-class Passage(Node):
-    """An input or output of a graph within a graph: values pass it unchanged."""
-
-
-__all__ = ["Input", "Output", "Passage", "graph_in_memory", "read_nir"]
