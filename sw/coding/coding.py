@@ -318,7 +318,7 @@ class _Coder:
 def kinds_having(option: str) -> list[str]:
     """Return the kinds of neurons that have ``largest`` or ``tau``: a field that it decides."""
     field = _FIELDS[option]
-    return [kind for kind, neuron in Neuron.firing().items() if neuron.has(field)]
+    return [kind for kind, neuron in Neuron.firing().items() if field in neuron.decided]
 
 
 def _check_pool(layer: str, source: str, pooling: Pooling | None, transport: str) -> None:

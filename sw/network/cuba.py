@@ -32,6 +32,8 @@ class Cuba(If, kind="cuba"):
 
     current_leak: Leak = field(default=(), metadata=OMITTED)
 
+    converted = False
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "current_leak", checked_leak(self.current_leak, "current_leak"))
         super().__post_init__()

@@ -27,6 +27,10 @@ class Neuron(Record):
     ----------
     fires : bool
         Whether they emit spikes; those of a network's last layer do not.
+    converted : bool
+        Whether models can be converted to them; networks of other toolkits have the others.
+    decided : frozenset of str
+        Fields that a user decides when a model is converted.
     signed : bool
         Whether their counts can be negative, so that they stand for activations with negative
         values.
@@ -36,14 +40,17 @@ class Neuron(Record):
 
     kinds: ClassVar[dict[str, type[Neuron]]] = {}
     fires: ClassVar[bool] = True
+    converted: ClassVar[bool] = True
+    decided: ClassVar[frozenset[str]] = frozenset()
     signed: ClassVar[bool] = False
     incoming: ClassVar[frozenset[str]] = frozenset(Transport)
     outgoing: ClassVar[frozenset[str]] = frozenset(Transport)
 
     @classmethod
     def firing(cls) -> dict[str, type[Neuron]]:
-        """Return the kinds that emit spikes: those that a hidden layer can have."""
-        return {kind: neuron for kind, neuron in cls.kinds.items() if neuron.fires}
+        """Return the kinds that a hidden layer of a converted model can have."""
+        kinds = cls.kinds.items()
+        return {kind: neuron for kind, neuron in kinds if neuron.fires and neuron.converted}
 
     @property
     def channels(self) -> int:

@@ -253,6 +253,8 @@ class Burst(Integrator, kind="burst"):
     largest: int
     leak: Leak = None
 
+    decided = frozenset({"largest", "leak"})
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "leak", checked_leak(self.leak))
         super().__post_init__()

@@ -124,11 +124,6 @@ class Record(Registered):
         return {"kind": self.kind, **kept}
 
     @classmethod
-    def has(cls, name: str) -> bool:
-        """Return whether the class has a field called ``name``."""
-        return any(f.name == name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
-
-    @classmethod
     def build(cls, header: Any, tensors: Mapping[str, Any], what: str) -> Self:
         """Return the member of the family that ``header`` and ``tensors`` describe.
 

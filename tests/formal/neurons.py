@@ -94,6 +94,8 @@ class UnitHarness(Elaboratable):
             registers.append(kept["potential"] == state[0])
         if "count" in kept:
             registers.append(kept["count"] == count)
+        if "driving" in kept:
+            registers.append(kept["driving"] == state[1])
         m.d.comb += [Assert(claim) for claim in registers]
 
         claims = []
@@ -195,13 +197,14 @@ class LoopHarness(Elaboratable):
 
 
 def watched(unit: NeuronUnit) -> dict[str, Value]:
-    """Elaborate ``unit``; return its registers, by the name of the output that each one holds."""
+    """Elaborate ``unit``; return its registers, by the name of the signal that each one holds."""
     seen: dict[str, Value] = {}
     keep = unit._keep
 
     def watching(m: Module, value: Value, start: Value | int = 0) -> Signal:
         kept = keep(m, value, start)
-        seen.update({name: kept for name in ("potential", "count") if value is getattr(unit, name)})
+        outputs = ("potential", "count", "driving")
+        seen.update({name: kept for name in outputs if value is getattr(unit, name, None)})
         return kept
 
     unit._keep = watching  # type: ignore[method-assign]

@@ -35,7 +35,7 @@ from support.networks.random_neurons import Lively, Wide
 Array = np.ndarray[Any, Any]
 
 #: All kinds of neurons that fire, and all kinds of inputs.
-NEURONS = ("if", "ladder", "dual", "signed", "burst")
+NEURONS = ("if", "ladder", "dual", "signed", "burst", "cuba")
 INPUTS = ("direct", "count", "spikes")
 
 _SEEDS = st.integers(0, (1 << 32) - 1)
