@@ -237,7 +237,7 @@ class IfSpecification(_Threshold, kind="if"):
 
 
 class CubaSpecification(IfSpecification, kind="cuba"):
-    """As ``if``, of the current ``i = i - current_leak(i) + A*2^F`` instead of A*2^F."""
+    """As ``if``, of the current ``i = i - current_leak(i) + A*2^F + B`` instead of A*2^F + B."""
 
     def choose(self) -> None:
         super().choose()
@@ -264,9 +264,9 @@ class CubaSpecification(IfSpecification, kind="cuba"):
     def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
         v, i = state
         leaked = self.leaked(i, self.neuron.current_shifts, "i")
-        i = self.kept(leaked + current * 2**self.neuron.fraction_bits, "i")
+        i = self.kept(leaked + self.input(current), "i")
         leaked = self.leaked(v, self.neuron.shifts, "v")
-        fires, after = self.fired(self.kept(leaked + i + self.bias, "v"))
+        fires, after = self.fired(self.kept(leaked + i, "v"))
         return fires, (after, i), []
 
 
