@@ -113,9 +113,9 @@ class UnitHarness(Elaboratable):
                 (unit.potential[k] if together > 1 else unit.potential) == state[0],
             ]
         claims += [unit.count == count] if plan.layer.neuron.fires else []
-        if self.assume_ranges and state:
-            reach = plan.ranges.potential
-            m.d.comb += [Assume(state[0] >= reach.low), Assume(state[0] <= reach.high)]
+        if self.assume_ranges:
+            for value, reach in zip(state, specification.bounds(), strict=False):
+                m.d.comb += [Assume(value >= reach.low), Assume(value <= reach.high)]
         with m.If(unit.enable):
             m.d.comb += [Assert(claim) for claim in claims]
             m.d.sync += [register.eq(s) for (_, register), s in zip(begun, state, strict=False)]

@@ -118,6 +118,10 @@ class Specification(Registered, ABC):
         terms = [Mux(factor[k], value << k, 0) for k in bits]
         return self.kept(sum(terms, Value.cast(0)), "product")
 
+    def bounds(self) -> list[Range]:
+        """Return the ranges of the state after any timestep, as far as the contract proves them."""
+        return [self.plan.ranges.potential]
+
     def reach(self) -> list[Range]:
         """Return the potential's range before each timestep, and after the last."""
         return [
@@ -250,6 +254,9 @@ class CubaSpecification(IfSpecification, kind="cuba"):
         reach = self.plan.ranges.accumulator
         steps = range(self.plan.layer.timesteps + 1)
         return [self.neuron.current(t, reach) for t in steps]
+
+    def bounds(self) -> list[Range]:
+        return [*super().bounds(), self.currents()[-1]]
 
     def start(self) -> State:
         return (*super().start(), Signal(self.wide, name="no_current"))
