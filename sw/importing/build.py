@@ -134,10 +134,7 @@ def build(
             neuron = replace(neuron, largest=max(1, min(most, MAX_SPIKE)))
         layers.append(Layer(population.name, timesteps, neuron, connections))
         fits[population.name] = fit
-    try:
-        return Network(source, tuple(layers), name, about), fits
-    except ContractError as error_:
-        raise ContractError(f"{error_}; fewer timesteps, bits or fraction_bits may help") from None
+    return Network(source, tuple(layers), name, about), fits
 
 
 def _reached(
