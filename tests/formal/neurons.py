@@ -74,6 +74,7 @@ class UnitHarness(Elaboratable):
         together = plan.steps_per_cycle
         m.submodules.unit = unit
         kept = watched(unit)
+        specification.unit = unit
         # Timesteps that are computed in one cycle share a current.
         constant = plan.layer.neuron.kind == "ladder"
         current = free_within(m, plan.ranges.accumulator, "current", constant)

@@ -53,6 +53,8 @@ class Specification(Registered, ABC):
     kinds: ClassVar[dict[str, type[Specification]]] = {}
     #: B; set by :meth:`choose` for the kinds that have one.
     bias: Signal
+    #: The unit that is compared; set by the harness.
+    unit: Any
 
     def __init__(self, m: Module, plan: LayerPlan) -> None:
         self.m = m
@@ -271,10 +273,12 @@ class CubaSpecification(IfSpecification, kind="cuba"):
     def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
         v, i = state
         leaked = self.leaked(i, self.neuron.current_shifts, "i")
-        i = self.kept(leaked + self.input(current), "i")
+        # The unit's current is the right one; so the potential follows from a signal of both.
+        right = self.unit.driving == leaked + self.input(current)
+        i = self.kept(self.unit.driving, "i")
         leaked = self.leaked(v, self.neuron.shifts, "v")
         fires, after = self.fired(self.kept(leaked + i, "v"))
-        return fires, (after, i), []
+        return fires, (after, i), [right]
 
 
 class DualSpecification(_Threshold, kind="dual"):

@@ -48,8 +48,12 @@ def run(network: Network, image: Any) -> dict[str, Activity]:
         for t in range(layer.timesteps):
             current: Map = {}
             for connection in layer.connections:
-                source = sources[connection.source]
-                values = _TRANSPORTS[connection.transport](source, t, layer.timesteps)
+                if connection.source == layer.name:
+                    silent = {(i,): 0 for i in range(len(connection.synapses.weight))}
+                    values = activity.spikes[t - 1] if t else silent
+                else:
+                    source = sources[connection.source]
+                    values = _TRANSPORTS[connection.transport](source, t, layer.timesteps)
                 if connection.pool is not None:
                     values = _pool(connection.pool, values)
                 for index, total in _SYNAPSES[connection.synapses.kind](

@@ -43,6 +43,8 @@ def structures(network: Network) -> set[str]:
         names.add("constant" if layer.constant else "varying")
         if len({c.source for c in layer.connections}) > 1:
             names.add("branches")
+        if layer.recurrent:
+            names.add("recurrent")
         if reads[layer.name] > 1:
             names.add("read twice")
         if not reads[layer.name] and layer is not network.output:
@@ -124,6 +126,7 @@ def test_everything_is_drawn() -> None:
         "2 connections",
         "3 connections",
         "branches",
+        "recurrent",
         "residual",
         "read twice",
         "grouped",
