@@ -15,6 +15,8 @@ from spikeloom.sw.network.record import IntArray
 
 #: Shares of the largest weight that are tried as the largest integer's worth.
 SHARES = np.linspace(1.0, 0.4, 25)
+#: Largest integer of the ways with larger weights than others.
+WIDEST = (1 << 15) - 1
 #: Values of a source, images times timesteps, that errors are measured on.
 SAMPLES = 256
 
@@ -34,7 +36,7 @@ def quantized(
     sources : mapping of str to Tensor of float64, shape (T, N, *shape), optional
         Values of each source for sample images.
     bits : int
-        Of the weights, 2 to 16.
+        Of the weights, 2 to 16. Of several ways into a layer, those with larger weights have more.
 
     Returns
     -------
@@ -43,25 +45,50 @@ def quantized(
     """
     largest = (1 << (bits - 1)) - 1
     rows = [way.weights.reshape(population.shape[0], -1) for way in population.ways]
-    tops = np.max([np.abs(row).max(1) for row in rows], axis=0)
+    tops = np.array([np.abs(row).max(1) for row in rows])
     if population.rule is None:
-        tops = np.full_like(tops, tops.max())
+        tops = np.broadcast_to(tops.max(1, keepdims=True), tops.shape)
         exact = _plain(rows, largest)
         if exact is not None:
-            units = np.full(len(tops), exact)
-            return units, [_rounded(way.weights, units, largest) for way in population.ways]
-    # A channel without weights takes what another one has.
-    some = tops[tops > 0]
-    tops = np.where(tops > 0, tops, some.mean() if some.size else 1.0)
-    best, least = tops / largest, np.full(len(tops), np.inf)
+            units = np.full(tops.shape[1], exact)
+            most = np.full(tops.shape, largest)
+            return units, _all_rounded(population, units, most)
+    whole = _whole_units(tops, largest)
+    most = np.maximum(np.rint(tops / whole), 1)
+    best, least = whole, np.full(len(whole), np.inf)
     for share in SHARES:
-        units = tops * share / largest
-        errors = sum(_error(way, units, largest, sources) for way in population.ways)
+        units = whole * share
+        errors = sum(
+            _error(way, units, limit, sources)
+            for way, limit in zip(population.ways, most, strict=True)
+        )
         if population.rule is None:
-            errors = np.full(len(tops), np.sum(errors))
+            errors = np.full(len(whole), np.sum(errors))
         better = errors < least
         best, least = np.where(better, units, best), np.where(better, errors, least)
-    return best, [_rounded(way.weights, best, largest) for way in population.ways]
+    return best, _all_rounded(population, best, most)
+
+
+def _whole_units(tops: Reals, largest: int) -> Reals:
+    """Return the units in which the largest weights of each channel are the largest integers.
+
+    Of several ways, those with the smallest weights have ``largest``, and the others more: beside
+    the spikes of a recurrent way, a pixel's single step is small.
+    """
+    present = np.where(tops > 0, tops, np.inf).min(0)
+    units = np.maximum(present / largest, tops.max(0) / WIDEST)
+    known = units[np.isfinite(units)]
+    # A channel without weights takes what others have.
+    rest = known.mean() if known.size else 1.0
+    found: Reals = np.where(np.isfinite(units), units, rest)
+    return found
+
+
+def _all_rounded(population: Population, units: Reals, most: Reals) -> list[IntArray]:
+    return [
+        _rounded(way.weights, units, limit)
+        for way, limit in zip(population.ways, most, strict=True)
+    ]
 
 
 def _plain(rows: list[Reals], largest: int) -> float | None:
@@ -75,19 +102,21 @@ def _plain(rows: list[Reals], largest: int) -> float | None:
     return unit if np.array_equal(steps, np.rint(steps)) and sizes.max() / unit <= largest else None
 
 
-def _rounded(weight: Reals, units: Reals, largest: int) -> IntArray:
-    scaled = weight / units.reshape(-1, *[1] * (weight.ndim - 1))
-    integers: IntArray = np.clip(np.rint(scaled), -largest, largest).astype(np.int64)
+def _rounded(weight: Reals, units: Reals, most: Reals) -> IntArray:
+    each = (-1, *[1] * (weight.ndim - 1))
+    limit = most.reshape(each)
+    scaled = weight / units.reshape(each)
+    integers: IntArray = np.clip(np.rint(scaled), -limit, limit).astype(np.int64)
     return integers
 
 
 def _error(
-    way: Way, units: Reals, largest: int, sources: Mapping[str, Tensor] | None
+    way: Way, units: Reals, most: Reals, sources: Mapping[str, Tensor] | None
 ) -> Reals:
     """Return the mean squared error of each channel's currents."""
     weight = way.weights
     shaped = units.reshape(-1, *[1] * (weight.ndim - 1))
-    off = _rounded(weight, units, largest) * shaped - weight
+    off = _rounded(weight, units, most) * shaped - weight
     if sources is None or way.source not in sources:
         found: Reals = (off.reshape(len(off), -1) ** 2).sum(1)
         return found
