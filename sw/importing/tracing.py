@@ -144,4 +144,3 @@ class _Graph:
             f"{type(self.root).__name__}.forward calls {name}, which is no module that is known: use "
             f"modules, additions and flatten"
         )
-
