@@ -1,12 +1,13 @@
 """Networks from other toolkits: read, recognised, turned into integers, and compared.
 
 In the order of their use: :mod:`.hdf5` reads a file without trust, :mod:`.nir_graph` makes a
-:mod:`.graph` of it or of one in memory, and :mod:`.modules` of the modules of a toolkit.
+:mod:`.graph` (whose :mod:`.fields` are checked) of it or of one in memory, and :mod:`.modules` with
+:mod:`.tracing` of the modules of a toolkit.
 :mod:`.origins` knows what each toolkit means by a node, and says so by a rule (:mod:`.rules`).
 :mod:`.lowering` turns a graph into populations (:mod:`.model`), which :mod:`.simulation` runs in
-real numbers. :mod:`.weights` and :mod:`.leaks` choose integers, :mod:`.build` makes the network, and
-:mod:`.agreement` compares both. :mod:`.importer` is the whole way; :mod:`.readers` finds the reader of
-a file. :mod:`.exported` goes the other way.
+real numbers. :mod:`.weights` and :mod:`.leaks` choose integers, :mod:`.build` makes the network,
+and :mod:`.agreement` compares both. :mod:`.importer` is the whole way; :mod:`.readers` finds the
+reader of a file. :mod:`.exported` goes the other way.
 """
 
 from typing import TYPE_CHECKING

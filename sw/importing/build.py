@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from spikeloom.sw.errors import ContractError, UnsupportedError
-from spikeloom.sw.importing.graph import Reals
+from spikeloom.sw.importing.fields import Reals
 from spikeloom.sw.importing.leaks import decay_of, shifts_for
 from spikeloom.sw.importing.model import Model, Population
 from spikeloom.sw.importing.rules import Rule
@@ -166,7 +166,7 @@ def _transport(origin: str, source: Input, population: Population) -> str:
 def _readout(
     population: Population, units: Reals, connections: tuple[Connection, ...], timesteps: int
 ) -> Layer:
-    """Return the layer of the logits: all its currents are sums over time, taken in one timestep."""
+    """Return the layer of the logits: its currents are sums over time, taken in one timestep."""
     biases = [
         Fraction(b) * timesteps / Fraction(u) for b, u in zip(population.bias, units, strict=True)
     ]
@@ -215,8 +215,8 @@ def _neuron(
     if rule.current_decay is not None and offset.any():
         # The bias is the current's. Potentials are counted from where they rest instead.
         raise UnsupportedError(
-            f"node {population.node!r} rests at a potential other than its reset's behind a synaptic "
-            f"current: use v_leak = v_reset = 0"
+            f"node {population.node!r} rests at a potential other than its reset's behind a "
+            f"synaptic current: use v_leak = v_reset = 0"
         )
     common: dict[str, Any] = {
         "threshold": np.array(edge, np.int64),

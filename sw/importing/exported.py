@@ -35,8 +35,9 @@ _DECIMALS = np.float64
 def to_nir(network: Network) -> _Tree:
     """Return a network as a graph of NIR, in nested dicts as a NIR file holds it.
 
-    Neurons are IF, LIF or CubaLIF nodes with r such that a current of 1 adds 1, in timesteps of 1 s.
-    Their node's metadata say what NIR cannot: ``reset``, ``comparison``, ``v0`` and ``scale`` (2^F).
+    Neurons are IF, LIF or CubaLIF nodes with r such that a current of 1 adds 1, in timesteps of
+    1 s. Their node's metadata say what NIR cannot: ``reset``, ``comparison``, ``v0`` and ``scale``
+    (2^F).
     Other readers see no difference between counts and spikes, or between kinds of pools; the
     metadata of the graph keeps it.
 
@@ -132,7 +133,7 @@ def _synapses_node(synapses: Synapses, source: tuple[int, ...], bias: npt.NDArra
 
 
 def _neuron_node(network: Network, layer: Layer) -> _Tree:
-    """Return a node that computes about what the layer's neurons do, with all else in its metadata."""
+    """Return a node that computes about what the neurons do, with all else in its metadata."""
     shape = network.shapes[layer.name]
     neuron: Any = layer.neuron
     scale = 1 << getattr(neuron, "fraction_bits", 0)

@@ -7,111 +7,35 @@ reader builds it, and everything behind the readers knows no other form.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
 from spikeloom.sw.errors import FileFormatError, SpikeloomError, UnsupportedError
+from spikeloom.sw.importing.fields import (
+    Reals,
+    finite,
+    in_short,
+    integer,
+    mapping,
+    padding,
+    pair,
+    reals,
+    shape,
+    stored,
+)
 from spikeloom.sw.names import shortened
 from spikeloom.sw.registry import Registered
 
-Reals = npt.NDArray[np.float64]
-#: Largest size of one axis, and of a whole shape.
-MAX_SIZE = 1 << 20
+_SILENT = " that never fires: let the last layer be linear or spiking instead"
 #: Nodes that NIR has and Spikeloom does not take, each with the remedy.
 REFUSED = {
-    "LI": "a leaky integrator that never fires: let the last layer be linear or spiking instead",
-    "CubaLI": "a leaky integrator that never fires: let the last layer be linear or spiking instead",
-    "I": "an integrator that never fires: let the last layer be linear or spiking instead",
+    "LI": f"a leaky integrator{_SILENT}",
+    "CubaLI": f"a leaky integrator{_SILENT}",
+    "I": f"an integrator{_SILENT}",
     "Delay": "a delay, for which the contract has no place: leave it out",
     "Threshold": "a threshold without a neuron: use IF",
 }
-
-
-def reals(value: Any, what: str) -> Reals:
-    """Return ``value`` as an array of float64; infinities are kept, and NaN is refused."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
-        raise FileFormatError(f"{what} must hold real numbers, not {array.dtype}")
-    array = array.astype(np.float64)
-    if array.size == 0 or np.isnan(array).any():
-        found = "nothing" if array.size == 0 else "NaN"
-        raise FileFormatError(f"{what} must hold real numbers, not {found}")
-    array.flags.writeable = False
-    return array
-
-
-def finite(value: Any, what: str) -> Reals:
-    """Return ``value`` as an array of float64, none of them infinite."""
-    array = reals(value, what)
-    if np.isinf(array).any():
-        raise FileFormatError(f"{what} must be finite, not inf")
-    return array
-
-
-def integer(value: Any, what: str) -> int:
-    """Return the one integer that ``value`` holds."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu" or array.size != 1:
-        raise FileFormatError(f"{what} must be one integer, not {_short(value)}")
-    return int(array.reshape(())[()])
-
-
-def pair(value: Any, what: str) -> tuple[int, int]:
-    """Return the two integers, vertical and horizontal, that ``value`` holds; one stands for both.
-
-    A sequence of one stands for both, too.
-    """
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu" or array.size not in (1, 2) or array.ndim > 1:
-        raise FileFormatError(f"{what} must be one or two integers, not {_short(value)}")
-    numbers = [int(number) for number in array.reshape(-1)]
-    for number in numbers:
-        if not 0 <= number <= MAX_SIZE:
-            raise FileFormatError(f"{what} must be from 0 to {MAX_SIZE}, not {number}")
-    return (numbers[0], numbers[-1])
-
-
-def padding(value: Any, what: str) -> tuple[int, int] | str:
-    """Return the padding of both axes, or ``"same"`` or ``"valid"``."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str):
-        if value in ("same", "valid"):
-            return value
-        raise FileFormatError(f"{what} must be numbers, 'same' or 'valid', not {_short(value)}")
-    return pair(value, what)
-
-
-def shape(value: Any, what: str) -> tuple[int, ...] | None:
-    """Return a shape, or None where the exporter did not know it."""
-    if isinstance(value, Mapping):  # NIR's {"input": shape}
-        value = next(iter(value.values()), None)
-    if value is None:
-        return None
-    array = np.asarray(value)
-    if array.dtype == object and all(item is None for item in array.reshape(-1)):
-        return None
-    if array.size == 0:
-        return None
-    if array.dtype.kind not in "iu" or array.ndim > 1:
-        raise FileFormatError(f"{what} must be a shape, not {_short(value)}")
-    sizes = tuple(int(size) for size in array.reshape(-1))
-    if len(sizes) > 8 or min(sizes) < 1 or max(sizes) > MAX_SIZE:
-        raise FileFormatError(f"{what} must be a shape of sizes from 1 to {MAX_SIZE}, not {sizes}")
-    return sizes
-
-
-def mapping(value: Any, what: str) -> Mapping[str, Any]:
-    """Return a mapping; anything else is no metadata, and is left out."""
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
-def _as(convert: Callable[[Any, str], Any], **options: Any) -> Any:
-    return field(metadata={"convert": convert}, **options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +46,7 @@ class Node(Registered):
     kind: ClassVar[str]
 
     #: What the exporter added for people and for itself.
-    metadata: Mapping[str, Any] = _as(mapping, default_factory=dict, kw_only=True)
+    metadata: Mapping[str, Any] = stored(mapping, default_factory=dict, kw_only=True)
 
     @staticmethod
     def build(kind: Any, given: Mapping[str, Any], where: str) -> Node:
@@ -145,7 +69,9 @@ class Node(Registered):
         """
         if kind in REFUSED:
             raise UnsupportedError(f"{where} is of type {kind}, {REFUSED[kind]}")
-        message = f"{where} is of the type {_short(kind)}, which Spikeloom does not take; it takes"
+        message = (
+            f"{where} is of the type {in_short(kind)}, which Spikeloom does not take; it takes"
+        )
         chosen = Node.member(kind if isinstance(kind, str) else None, UnsupportedError, message)
         values = {}
         for one in dataclasses.fields(chosen):
@@ -153,7 +79,7 @@ class Node(Registered):
             if one.name in given:
                 values[one.name] = one.metadata["convert"](given[one.name], what)
             elif (one.default, one.default_factory) == (dataclasses.MISSING, dataclasses.MISSING):
-                present = shortened([_short(name) for name in given]) or "nothing"
+                present = shortened([in_short(name) for name in given]) or "nothing"
                 raise FileFormatError(
                     f"{where}, of type {kind}, has no {one.name!r} but {present}: the export broke "
                     f"off or the file is damaged; export it again"
@@ -168,21 +94,21 @@ class Node(Registered):
 class Input(Node, kind="Input"):
     """Where values enter; the shape may be unknown, or have axes for batch and time in front."""
 
-    shape: tuple[int, ...] | None = _as(shape, default=None)
+    shape: tuple[int, ...] | None = stored(shape, default=None)
 
 
 @dataclass(frozen=True, eq=False)
 class Output(Node, kind="Output"):
     """Where values leave."""
 
-    shape: tuple[int, ...] | None = _as(shape, default=None)
+    shape: tuple[int, ...] | None = stored(shape, default=None)
 
 
 @dataclass(frozen=True, eq=False)
 class Linear(Node, kind="Linear"):
     """Fully connected, weights of shape (out, in)."""
 
-    weight: Reals = _as(finite)
+    weight: Reals = stored(finite)
 
     def __post_init__(self) -> None:
         _require_axes(self.weight, 2, "weight")
@@ -192,7 +118,7 @@ class Linear(Node, kind="Linear"):
 class Affine(Linear, kind="Affine"):
     """Fully connected with a bias of shape (out,)."""
 
-    bias: Reals = _as(finite)
+    bias: Reals = stored(finite)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -203,13 +129,13 @@ class Affine(Linear, kind="Affine"):
 class Conv1d(Node, kind="Conv1d"):
     """Cross-correlation over one axis, weights of shape (out, in / groups, length)."""
 
-    weight: Reals = _as(finite)
-    bias: Reals = _as(finite)
-    stride: tuple[int, int] = _as(pair, default=(1, 1))
-    padding: tuple[int, int] | str = _as(padding, default=(0, 0))
-    dilation: tuple[int, int] = _as(pair, default=(1, 1))
-    groups: int = _as(integer, default=1)
-    input_shape: tuple[int, ...] | None = _as(shape, default=None)
+    weight: Reals = stored(finite)
+    bias: Reals = stored(finite)
+    stride: tuple[int, int] = stored(pair, default=(1, 1))
+    padding: tuple[int, int] | str = stored(padding, default=(0, 0))
+    dilation: tuple[int, int] = stored(pair, default=(1, 1))
+    groups: int = stored(integer, default=1)
+    input_shape: tuple[int, ...] | None = stored(shape, default=None)
 
     axes: ClassVar[int] = 3
 
@@ -235,9 +161,9 @@ class Conv2d(Conv1d, kind="Conv2d"):
 class SumPool2d(Node, kind="SumPool2d"):
     """Sum over windows."""
 
-    kernel_size: tuple[int, int] = _as(pair)
-    stride: tuple[int, int] = _as(pair)
-    padding: tuple[int, int] = _as(pair, default=(0, 0))
+    kernel_size: tuple[int, int] = stored(pair)
+    stride: tuple[int, int] = stored(pair)
+    padding: tuple[int, int] = stored(pair, default=(0, 0))
 
     def __post_init__(self) -> None:
         if min(*self.kernel_size, *self.stride) < 1:
@@ -258,29 +184,29 @@ class Flatten(Node, kind="Flatten"):
 class Scale(Node, kind="Scale"):
     """A factor for each value."""
 
-    scale: Reals = _as(finite)
+    scale: Reals = stored(finite)
 
 
 @dataclass(frozen=True, eq=False)
 class Passage(Node):
-    """Values pass it unchanged: the border of a graph within a graph, or a module that does nothing."""
+    """Values pass it unchanged: the border of an inner graph, or a module that does nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Norm(Node):
     """A factor and a summand for each channel: batch normalisation, as a module is read."""
 
-    factor: Reals = _as(finite)
-    summand: Reals = _as(finite)
+    factor: Reals = stored(finite)
+    summand: Reals = stored(finite)
 
 
 @dataclass(frozen=True, eq=False)
 class IF(Node, kind="IF"):
     """Integrate and fire."""
 
-    v_threshold: Reals = _as(finite)
-    r: Reals = _as(reals, default=None)
-    v_reset: Reals | None = _as(finite, default=None)
+    v_threshold: Reals = stored(finite)
+    r: Reals = stored(reals, default=None)
+    v_reset: Reals | None = stored(finite, default=None)
 
     neuron: ClassVar[bool] = True
 
@@ -289,20 +215,20 @@ class IF(Node, kind="IF"):
 class LIF(IF, kind="LIF"):
     """Leaky integrate and fire."""
 
-    tau: Reals = _as(reals, kw_only=True)
-    r: Reals = _as(reals, kw_only=True)
-    v_leak: Reals | None = _as(finite, default=None)
+    tau: Reals = stored(reals, kw_only=True)
+    r: Reals = stored(reals, kw_only=True)
+    v_leak: Reals | None = stored(finite, default=None)
 
 
 @dataclass(frozen=True, eq=False)
 class CubaLIF(IF, kind="CubaLIF"):
     """Leaky integrate and fire behind a synaptic current that decays, too."""
 
-    tau_mem: Reals = _as(reals, kw_only=True)
-    tau_syn: Reals = _as(reals, kw_only=True)
-    r: Reals = _as(reals, kw_only=True)
-    w_in: Reals | None = _as(reals, default=None)
-    v_leak: Reals | None = _as(finite, default=None)
+    tau_mem: Reals = stored(reals, kw_only=True)
+    tau_syn: Reals = stored(reals, kw_only=True)
+    r: Reals = stored(reals, kw_only=True)
+    w_in: Reals | None = stored(reals, default=None)
+    v_leak: Reals | None = stored(finite, default=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -343,8 +269,8 @@ class Graph:
             for end in edge:
                 if end not in self.nodes:
                     raise FileFormatError(
-                        f"{self.name} has an edge {_short(edge[0])} -> {_short(edge[1])}, but no "
-                        f"node {_short(end)}: export it again"
+                        f"{self.name} has an edge {in_short(edge[0])} -> {in_short(edge[1])}, but "
+                        f"no node {in_short(end)}: export it again"
                     )
 
     def sources(self, name: str) -> list[str]:
@@ -358,11 +284,6 @@ class Graph:
     def of(self, kind: type[Node]) -> list[str]:
         """Return the names of the nodes of a class or below."""
         return [name for name, node in self.nodes.items() if isinstance(node, kind)]
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _require_axes(weight: Reals, axes: int, what: str) -> None:

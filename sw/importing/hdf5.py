@@ -2,8 +2,8 @@
 
 HDF5 can describe more than it holds (arrays without storage, chunks that expand a thousandfold,
 links in circles and to other files, texts that are referred to a million times). So links are
-followed only inside the file, arrays need storage of their own, and all that is decoded comes out of
-one budget, which the file's size gives.
+followed only inside the file, arrays need storage of their own, and all that is decoded comes out
+of one budget, which the file's size gives.
 """
 
 from __future__ import annotations

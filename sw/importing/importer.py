@@ -173,7 +173,12 @@ def from_nir(
     if input is not None:
         timed = input.steps is not None
     else:
-        timed = _is_timed(first, lower(read, rules, source_shape).shape, timesteps)
+        found = lower(read, rules, source_shape).shape
+        timed = _is_timed(first, found, timesteps)
+        if source_shape is None and first is not None and len(found) == 1:
+            # A vector of a map's values: weights flatten it by themselves.
+            own = tuple(first.shape[2:] if timed else first.shape[1:])
+            source_shape = own if len(own) == 3 else None
     if input_scale is None:
         input_scale = 1.0 if timed or isinstance(input, CountInput) else 1 / ((1 << input_bits) - 1)
     model = lower(read, rules, source_shape, input_scale)
@@ -211,7 +216,7 @@ def from_nir(
 
 
 def simulate_input(images: npt.NDArray[Any], source: Input) -> Any:
-    """Return images as the values of a source: (T, N, *shape), with T = 1 where they are constant."""
+    """Return images as the values of a source: (T, N, *shape), with T = 1 if they are constant."""
     import torch
 
     values = torch.from_numpy(np.ascontiguousarray(images)).double()
@@ -231,8 +236,8 @@ def _images(given: Any, timesteps: int) -> tuple[Any, Any, Any]:
         array = array.detach().cpu().numpy()
     if array.dtype.kind not in "iub":
         raise DataError(
-            f"images must be integers, pixels or spikes, not {array.dtype}: scale them, and give the "
-            f"real value of one unit as input_scale"
+            f"images must be integers, pixels or spikes, not {array.dtype}: scale them, and give "
+            f"the real value of one unit as input_scale"
         )
     return array, None, None
 

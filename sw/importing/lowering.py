@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.importing.fields import Reals
 from spikeloom.sw.importing.graph import (
     Affine,
     AvgPool2d,
@@ -24,7 +25,6 @@ from spikeloom.sw.importing.graph import (
     Node,
     Norm,
     Output,
-    Reals,
     Scale,
     SumPool2d,
 )

@@ -1,8 +1,8 @@
 """Populations of neurons and the linear ways between them: a graph without its other nodes.
 
-A *way* leads from a population, or from the input, to another one: an optional sum-pool, and weights,
-as a connection of the contract has them, but in real numbers. Averages, scales and the worth of a
-pixel are factors of the weights.
+A *way* leads from a population, or from the input, to another one: an optional sum-pool, and
+weights, as a connection of the contract has them, but in real numbers. Averages, scales and the
+worth of a pixel are factors of the weights.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spikeloom.sw.errors import ContractError, UnsupportedError
-from spikeloom.sw.importing.graph import Reals
+from spikeloom.sw.importing.fields import Reals
 from spikeloom.sw.importing.rules import Rule
 from spikeloom.sw.network import Conv2d, Identity, SumPool, Synapses
 from spikeloom.sw.network import Linear as LinearSynapses
@@ -203,8 +203,8 @@ class Way:
 
 def _two_weights(where: str) -> str:
     return (
-        f"{where} follows other weights without neurons between, where one of both is a convolution: "
-        f"multiply them into one beforehand"
+        f"{where} follows other weights without neurons between, where one of both is a "
+        f"convolution: multiply them into one beforehand"
     )
 
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from spikeloom.sw.errors import SpikeloomError, UnsupportedError
 from spikeloom.sw.importing import graph as g
+from spikeloom.sw.importing.fields import Reals, padding, pair
 from spikeloom.sw.importing.importer import Imported, from_nir
 from spikeloom.sw.importing.rules import Rule, from_zero
 from spikeloom.sw.importing.tracing import trace
@@ -104,7 +105,8 @@ def read_modules(module: nn.Module, origin: str) -> g.Graph:
     if not rules:
         known = ", ".join(toolkit.neurons)
         raise UnsupportedError(
-            f"there are no neurons of {toolkit.package} in {type(module).__name__}; known are {known}"
+            f"there are no neurons of {toolkit.package} in {type(module).__name__}; known are "
+            f"{known}"
         )
     what = type(module).__name__
     return g.Graph(nodes, tuple(edges), what, origin=toolkit.package, rules=rules)
@@ -114,7 +116,7 @@ def _number(value: Any) -> float:
     return float(value.detach()) if isinstance(value, torch.Tensor) else float(value)
 
 
-def _array(value: Any) -> g.Reals:
+def _array(value: Any) -> Reals:
     array = value.detach().cpu().double().numpy() if isinstance(value, torch.Tensor) else value
     found = np.atleast_1d(np.asarray(array, np.float64))
     return found.copy()
@@ -124,8 +126,8 @@ def _one(value: Any, what: str, where: str) -> float:
     values = _array(value)
     if values.size and np.ptp(values) > 1e-6 * max(abs(values).max(), 1e-12):
         raise UnsupportedError(
-            f"{where} has {what} from {values.min():.6g} to {values.max():.6g}, but a layer has one "
-            f"leak for all its neurons: give them one {what}"
+            f"{where} has {what} from {values.min():.6g} to {values.max():.6g}, but a layer has "
+            f"one leak for all its neurons: give them one {what}"
         )
     return float(values.flat[0])
 
@@ -148,9 +150,9 @@ def _plain(module: nn.Module, where: str) -> g.Node:
                 return node(
                     weight=_array(made.weight),
                     bias=zeros if made.bias is None else _array(made.bias),
-                    stride=g.pair(made.stride, "stride"),
-                    padding=g.padding(made.padding, "padding"),
-                    dilation=g.pair(made.dilation, "dilation"),
+                    stride=pair(made.stride, "stride"),
+                    padding=padding(made.padding, "padding"),
+                    dilation=pair(made.dilation, "dilation"),
                     groups=made.groups,
                 )
         if "AvgPool2d" in names or "SumPool2d" in names:
@@ -165,8 +167,8 @@ def _plain(module: nn.Module, where: str) -> g.Node:
         return g.Passage()
     if any(name.startswith("MaxPool") for name in names):
         raise UnsupportedError(
-            f"{where} takes the maximum of single spikes, which the contract has not: use an average "
-            f"pool, or stride 2 in the convolution"
+            f"{where} takes the maximum of single spikes, which the contract has not: use an "
+            f"average pool, or stride 2 in the convolution"
         )
     raise UnsupportedError(
         f"{where} is neither linear nor a neuron that is known: docs/import.md lists what is taken"
@@ -178,9 +180,9 @@ def _pool(module: Any, where: str, total: bool) -> g.Node:
         raise UnsupportedError(
             f"{where} has ceil_mode or divisor_override: leave them at their default"
         )
-    size = g.pair(module.kernel_size, "kernel_size")
-    stride = size if module.stride is None else g.pair(module.stride, "stride")
-    pad = g.pair(getattr(module, "padding", 0), "padding")
+    size = pair(module.kernel_size, "kernel_size")
+    stride = size if module.stride is None else pair(module.stride, "stride")
+    pad = pair(getattr(module, "padding", 0), "padding")
     if any(pad) and not getattr(module, "count_include_pad", True):
         raise UnsupportedError(f"{where} leaves padding out of its averages: use count_include_pad")
     kind = g.SumPool2d if total else g.AvgPool2d
@@ -294,10 +296,8 @@ class SpikingJellyModules(Toolkit, package="spikingjelly"):
             return Rule(
                 float(module.v_decay), np.ones(1), current_decay=float(module.c_decay), **common
             )
-        if kind == "ParametricLIFNode":
-            part = _number(module.w.sigmoid())
-        else:
-            part = 1 / float(module.tau)
+        learned = kind == "ParametricLIFNode"
+        part = _number(module.w.sigmoid()) if learned else 1 / float(module.tau)
         gain = part if module.decay_input else 1.0
         return Rule(1 - part, np.full(1, gain), offset=np.full(1, part * rest), **common)
 
@@ -310,8 +310,8 @@ class SinabsModules(Toolkit, package="sinabs"):
     def rule(self, module: Any, where: str) -> Rule:
         if module.min_v_mem is not None:
             raise UnsupportedError(
-                f"{where} keeps its potential above {_number(module.min_v_mem):g}, which the contract "
-                f"has not: train with min_v_mem=None"
+                f"{where} keeps its potential above {_number(module.min_v_mem):g}, which the "
+                f"contract has not: train with min_v_mem=None"
             )
         decay = _one(module.alpha_mem_calculated, "tau_mem", where)
         gain = 1 - decay if module.norm_input else 1.0
@@ -335,8 +335,8 @@ class SinabsModules(Toolkit, package="sinabs"):
         if several and (hard or current is not None):
             what = "a hard reset" if hard else "tau_syn"
             raise UnsupportedError(
-                f"{where} has {what} and several spikes in one timestep, for which the contract has no "
-                f"neuron: use spike_fn=SingleSpike"
+                f"{where} has {what} and several spikes in one timestep, for which the contract has "
+                f"no neuron: use spike_fn=SingleSpike"
             )
         return Rule(
             decay,

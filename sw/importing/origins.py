@@ -1,7 +1,7 @@
 """Toolkits that write NIR: what each of them means by a node, and how its files are recognised.
 
-NIR leaves out the reset's kind, the length of a timestep, whether a neuron fires at its threshold or
-only above, and whether it can fire several times in one timestep. `docs/import.md` has a table.
+NIR leaves out the reset's kind, the length of a timestep, whether a neuron fires at its threshold
+or only above, and whether it can fire several times in one timestep. `docs/import.md` has a table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.importing.graph import IF, LIF, AvgPool2d, CubaLIF, Graph, Input, Reals, SumPool2d
+from spikeloom.sw.importing.fields import Reals
+from spikeloom.sw.importing.graph import IF, LIF, AvgPool2d, CubaLIF, Graph, Input, SumPool2d
 from spikeloom.sw.importing.rules import Rule, from_zero, uniform
 from spikeloom.sw.registry import Registered
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.importing.graph import Reals
+from spikeloom.sw.importing.fields import Reals
 from spikeloom.sw.network.record import Shape
 
 
@@ -121,8 +121,8 @@ def uniform(values: Reals, what: str, where: str) -> float:
         return low
     if high - low > 1e-6 * max(abs(low), abs(high)):
         raise UnsupportedError(
-            f"{where} has {what} from {low:.6g} to {high:.6g}, but a layer has one leak for all its "
-            f"neurons: give them one {what}"
+            f"{where} has {what} from {low:.6g} to {high:.6g}, but a layer has one leak for all "
+            f"its neurons: give them one {what}"
         )
     return low
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spikeloom.sw.importing.graph import Reals
+from spikeloom.sw.importing.fields import Reals
 from spikeloom.sw.importing.model import Model, Population, Way
 from spikeloom.sw.importing.rules import Rule
 from spikeloom.sw.network import INPUT

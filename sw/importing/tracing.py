@@ -141,6 +141,6 @@ class _Graph:
         if name in ("size", "zeros_like", "zeros", "getattr", "shape"):
             return ()
         raise UnsupportedError(
-            f"{type(self.root).__name__}.forward calls {name}, which is no module that is known: use "
-            f"modules, additions and flatten"
+            f"{type(self.root).__name__}.forward calls {name}, which is no module that is known: "
+            f"use modules, additions and flatten"
         )

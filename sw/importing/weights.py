@@ -1,4 +1,4 @@
-"""Integer weights: for each channel the unit in which its currents come nearest to the real ones."""
+"""Integer weights: for each channel the unit in which its currents are nearest to the real ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikeloom.sw.importing.graph import Reals
+from spikeloom.sw.importing.fields import Reals
 from spikeloom.sw.importing.model import Population, Way
 from spikeloom.sw.importing.simulation import along
 from spikeloom.sw.network.record import IntArray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def chain(
     return {
         "type": "NIRGraph",
         "nodes": {first: start, **inner, **others, "output": {"type": "Output"}},
-        "edges": list(zip(names, names[1:], strict=False)),
+        "edges": list(itertools.pairwise(names)),
     }
 
 

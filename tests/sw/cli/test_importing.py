@@ -48,7 +48,7 @@ def test_a_data_set_is_fitted_to_and_compared_on(digits: Path, tmp_path: Path) -
     assert "50 images: " in done.stdout
     assert "accuracy: float " in done.stdout
     network = load(out)
-    assert network.input == DirectInput((64,), 5)
+    assert network.input == DirectInput((1, 8, 8), 5)
     assert network.about["imported"]["from"] == "net.nir"
     found = json.loads(run("import", digits, *options, "--json").stdout)
     assert found["digest"] == network.digest

@@ -225,7 +225,7 @@ def test_what_has_no_place_is_named(tmp_path: Path) -> None:
     ]:
         with pytest.raises(UnsupportedError, match=message):
             _ways(tmp_path, *nodes, shape=shape, images=np.zeros((1, 1)))
-    with pytest.raises(ConfigError, match="how large its input is.*--input-shape"):
+    with pytest.raises(ConfigError, match=r"how large its input is.*--input-shape"):
         _ways(tmp_path, conv, shape=None, images=np.zeros((1, 1)))
 
 

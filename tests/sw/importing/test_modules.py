@@ -1,4 +1,4 @@
-"""Modules in memory, by classes that look like the toolkits': the toolkits themselves are not needed.
+"""Modules in memory, by classes that look like the toolkits', which are not needed.
 
 `test_toolkits.py` compares with the toolkits.
 """

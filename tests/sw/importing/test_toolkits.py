@@ -48,7 +48,7 @@ def pixels() -> Tensor:
 
 
 def differing(imported: Imported, sent: Tensor) -> float:
-    """Return the share of the last neurons' spikes that the simulation has otherwise, of (T, N, 10)."""
+    """Return the share of the last neurons' spikes, (T, N, 10), that the simulation has not."""
     assert imported.report.model is not None
     spikes = list(simulate(imported.report.model, IMAGES, T).spikes.values())[-1]
     assert float(sent.mean()) > 0.005
