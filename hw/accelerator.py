@@ -126,8 +126,10 @@ class Accelerator(wiring.Component):
             m.submodules[f"layer_{name}"] = engine = _ENGINES[type(layer)](layer)
             engines[name] = engine
             readers[name] = []
-            for k, connection in enumerate(layer.layer.connections):
-                readers[connection.source].append(getattr(engine, f"i{k}"))
+            for k, reader in enumerate(layer.readers):
+                # Its own spikes stay inside the engine.
+                if not reader.feedback:
+                    readers[reader.connection.source].append(getattr(engine, f"i{k}"))
             if plan.config.debug:
                 tap = getattr(self, f"tap__{name}")
                 wiring.connect(m, engine.tap, wiring.flipped(tap))

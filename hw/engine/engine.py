@@ -7,6 +7,8 @@ from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.events import EventGenerator
+from spikeloom.hw.engine.feedback import Feedback
+from spikeloom.hw.engine.fork import Fork
 from spikeloom.hw.engine.gather import Gather
 from spikeloom.hw.engine.pe import PeArray, address_bits
 from spikeloom.hw.engine.population import Population, tap_signature
@@ -45,7 +47,7 @@ class Engine(wiring.Component):
     Members
     -------
     i0, i1, ... : In(stream)
-        Transfers from the source of each connection.
+        Transfers from the source of each connection, but one that reads the layer itself.
     o : Out(stream)
         Transfers of ``plan.target``.
     tap : Out
@@ -59,8 +61,9 @@ class Engine(wiring.Component):
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
+        sources = {k: x.source.signature for k, x in enumerate(plan.readers) if not x.feedback}
         super().__init__(
-            {f"i{k}": In(reader.source.signature) for k, reader in enumerate(plan.readers)}
+            {f"i{k}": In(signature) for k, signature in sources.items()}
             | {
                 "o": Out(plan.target.signature),
                 "tap": Out(tap_signature(plan)),
@@ -73,7 +76,7 @@ class Engine(wiring.Component):
         plan = self.plan
         m.submodules.pes = pes = PeArray(plan)
         m.submodules.population = population = Population(plan)
-        m.submodules.gather = gather = self._gathered(m, pes.depth)
+        m.submodules.gather = gather = self._gathered(m, pes.depth, population)
 
         # All event generators get their share of a word at the same time. Value k of a word belongs
         # to generator k mod E, so that neighbouring channels go to different ones.
@@ -101,7 +104,6 @@ class Engine(wiring.Component):
                 m.d.comb += generator.i.payload.values[slot].eq(word[slot * plan.events + e])
             wiring.connect(m, generator.o, getattr(pes, f"i{e}"))
         waiting = connect_sums(m, plan, pes.o, population)
-        wiring.connect(m, population.o, wiring.flipped(self.o))
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
 
         count_cycles(
@@ -117,17 +119,30 @@ class Engine(wiring.Component):
         )
         return m
 
-    def _gathered(self, m: Module, depth: int) -> Gather:
-        """Return a component that sends the words of all connections, window by window."""
+    def _gathered(self, m: Module, depth: int, population: Population) -> Gather:
+        """Return a component that sends the words of all connections, window by window.
+
+        The transfers of ``population`` are sent on, and to the connection that reads them here.
+        """
         plan = self.plan
         readers = [Reader(reader, plan.target.lane_groups, depth) for reader in plan.readers]
         layout = reader_layout(plan.values, plan.slots * plan.events, depth)
         gather = Gather([reader.layout for reader in readers], layout)
         for k, reader in enumerate(readers):
             m.submodules[f"reader{k}"] = reader
-            wiring.connect(m, wiring.flipped(getattr(self, f"i{k}")), reader.i)
+            if reader.plan.feedback:
+                m.submodules.fork = fork = Fork(plan.target.signature, 2)
+                m.submodules.feedback = feedback = Feedback(plan.target)
+                wiring.connect(m, population.o, fork.i)
+                wiring.connect(m, fork.o0, wiring.flipped(self.o))
+                wiring.connect(m, fork.o1, feedback.i)
+                wiring.connect(m, feedback.o, reader.i)
+            else:
+                wiring.connect(m, wiring.flipped(getattr(self, f"i{k}")), reader.i)
             wiring.connect(m, reader.o, getattr(gather, f"i{k}"))
             m.d.comb += getattr(gather, f"waits{k}").eq(reader.waits)
+        if not plan.layer.recurrent:
+            wiring.connect(m, population.o, wiring.flipped(self.o))
         return gather
 
 

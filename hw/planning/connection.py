@@ -119,6 +119,9 @@ class ConnectionPlan:
         The stream that the layer sends.
     first : int
         Address of its first weights in each bank.
+    feedback : bool
+        Whether the source is the layer itself. Each of its timesteps is then stored, and read, as
+        an image of its own.
     """
 
     connection: Connection
@@ -128,6 +131,26 @@ class ConnectionPlan:
     windows: WindowPlan
     target: StreamPlan
     first: int = 0
+    feedback: bool = False
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The timestep to read of the values that it carries, for each window of a place.
+
+        Those are values as the golden model has them: of the layer itself, all timesteps.
+        """
+        return tuple(range(self.target.steps)) if self.feedback else self.windows.steps
+
+    def carried(self, sent: IntArray) -> IntArray:
+        """Return the values that it carries, by timestep, of those that its source sends.
+
+        Parameters
+        ----------
+        sent : array of int64, shape (steps, ...)
+        """
+        if not self.feedback:
+            return sent
+        return np.concatenate([np.zeros_like(sent[:1]), sent[:-1]])
 
     @cached_property
     def kernel(self) -> IntArray:
@@ -197,7 +220,7 @@ def connection_plan(
     connection : Connection
         One of the layer's connections.
     source : StreamPlan
-        The stream that its source sends.
+        The stream that its source sends; of the layer itself, ``target``.
     target : StreamPlan
         The stream that the layer sends.
     events : int
@@ -212,6 +235,12 @@ def connection_plan(
     ConfigError
         If E does not fit the channels of the source.
     """
+    if layer.recurs(connection):
+        own = replace(target, steps=1)
+        windows = _windows(connection.synapses, own, target, events, slots)
+        # A timestep can be stored as soon as the one before has been read.
+        windows = replace(windows, buffer=replace(windows.buffer, capacity=2))
+        return ConnectionPlan(connection, own, None, None, windows, target, feedback=True)
     alignment = _alignment(network, layer, connection, source)
     arriving = alignment.target if alignment else source
     pool = _pool(connection, arriving)

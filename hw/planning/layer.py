@@ -40,7 +40,7 @@ class LayerPlan:
     ranges : Ranges
         Its proven value ranges.
     readers : tuple of ConnectionPlan
-        Its connections, and how they are read.
+        Its connections, and how they are read; one that reads the layer itself is the last.
     target : StreamPlan
         The stream that it sends.
     sends : Sends

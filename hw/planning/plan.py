@@ -79,6 +79,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
     planes = config.chosen("planes", network)
     for name in planes:
         lanes.setdefault(name, spatial(network.shapes[name])[0])
+    lanes |= {x.name: spatial(network.shapes[x.name])[0] for x in network.layers if x.recurrent}
     balance(network, lanes, events, config.budget, planes)
     inputs = input_stream(network)
     streams, layers = {INPUT: inputs}, []
@@ -159,12 +160,11 @@ def _layer(
     slots: int,
 ) -> LayerPlan:
     """Return the plan of one layer, whose neurons run one timestep per clock cycle."""
-    if layer.recurrent:
-        raise UnsupportedError(
-            "it reads its own spikes, which the hardware cannot yet: run it on the golden model"
-        )
     ranges = network.ranges[layer.name]
     channels, height, width = spatial(network.shapes[layer.name])
+    if layer.recurrent:
+        # All spikes of a timestep are needed for the next, so all potentials have to be kept.
+        lanes = channels
     if lanes > channels:
         raise ConfigError(f"lanes = {lanes} must not exceed its {channels} output channels")
     sends = _sends(network, layer)
@@ -178,8 +178,9 @@ def _layer(
     target = StreamPlan(lanes, values, channels, height, width, steps)
     readers: list[ConnectionPlan] = []
     first = 0
-    for connection in layer.connections:
-        source = streams[connection.source]
+    # A layer's own spikes come last: what the others bring can be read before they are there.
+    for connection in sorted(layer.connections, key=layer.recurs):
+        source = target if layer.recurs(connection) else streams[connection.source]
         reader = connection_plan(network, layer, connection, source, target, events, slots)
         readers.append(replace(reader, first=first))
         first += target.lane_groups * reader.windows.kernel[0] * reader.windows.span
@@ -200,6 +201,8 @@ def _layer(
 
 def _unrolled(planned: LayerPlan, planes: int) -> UnrolledPlan:
     """Return the plan of a layer that is unrolled, if it can be."""
+    if planned.layer.recurrent:
+        raise ConfigError("a layer that reads its own spikes cannot be unrolled: leave planes out")
     fields = vars(planned) | {"readers": (passing(planned.readers),)}
     unrolled = UnrolledPlan(**fields, planes=planes)
     require_fit(unrolled.sums)
@@ -283,7 +286,7 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
     flow = [RowLayer(INPUT, inputs.height)]
     for planned in layers:
         rows: list[Reader] = []
-        for reader in planned.readers:
+        for reader in _outer(planned):
             windows, source = reader.windows, reader.connection.source
             if isinstance(planned, UnrolledPlan):
                 rows.append(PassingReader(source, windows.ends[0], reader.source.height))
@@ -292,7 +295,7 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
             size = windows.buffer.bits // capacity
             rows.append(RowReader(source, windows.lines, reader.completed_rows, size, capacity))
         name = planned.layer.name
-        depth[name] = 1 + max(depth[reader.connection.source] for reader in planned.readers)
+        depth[name] = 1 + max(depth[reader.connection.source] for reader in _outer(planned))
         flow.append(RowLayer(name, planned.target.height, rows))
     grow(flow)
     buffered: list[LayerPlan] = []
@@ -300,12 +303,18 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
         if isinstance(planned, UnrolledPlan):
             buffered.append(planned)
             continue
-        readers = []
-        for reader, row in zip(planned.readers, layer.readers, strict=True):
+        readers = {reader.first: reader for reader in planned.readers}
+        for reader, row in zip(_outer(planned), layer.readers, strict=True):
             assert isinstance(row, RowReader), "only unrolled layers have no buffer"
             between = depth[planned.layer.name] - depth[reader.connection.source] - 1
             capacity = row.capacity + spare_rows(reader) + between
             buffer = replace(reader.windows.buffer, capacity=capacity)
-            readers.append(replace(reader, windows=replace(reader.windows, buffer=buffer)))
-        buffered.append(replace(planned, readers=tuple(readers)))
+            windows = replace(reader.windows, buffer=buffer)
+            readers[reader.first] = replace(reader, windows=windows)
+        buffered.append(replace(planned, readers=tuple(readers.values())))
     return tuple(buffered)
+
+
+def _outer(planned: LayerPlan) -> list[ConnectionPlan]:
+    """Return the connections that read the input or another layer."""
+    return [reader for reader in planned.readers if not reader.feedback]

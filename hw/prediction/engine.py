@@ -142,7 +142,8 @@ class EngineClock:
         if self.done or not all(target.known for target in self.targets):
             return False
         return all(
-            len(buffer.arrivals) >= consumed + reader.windows.lines[self._line].need
+            reader.feedback
+            or len(buffer.arrivals) >= consumed + reader.windows.lines[self._line].need
             for buffer, reader, consumed in zip(
                 self.buffers, self.plan.readers, self._consumed, strict=True
             )
@@ -154,17 +155,7 @@ class EngineClock:
         readers = plan.readers
         lines = [reader.windows.lines[self._line] for reader in readers]
         tops = [sum(x.release for x in reader.windows.lines[: self._line]) for reader in readers]
-        arrivals = [
-            buffer.arrivals[consumed + line.need - 1] + RowBuffer.LATENCY
-            for buffer, consumed, line in zip(self.buffers, self._consumed, lines, strict=True)
-        ]
-        begins = [
-            max(arrival, read + 1) + Scanner.MARKED_LATENCY
-            if reader.windows.buffer.marked
-            else arrival
-            for arrival, read, reader in zip(arrivals, self._read, readers, strict=True)
-        ]
-        steps = len(readers[0].windows.steps)
+        steps = len(readers[0].steps)
         final = (plan.target.width - 1, plan.target.lane_groups - 1, steps - 1)
         fresh = True
         for x in range(plan.target.width):
@@ -172,17 +163,18 @@ class EngineClock:
                 for step in range(steps):
                     ends = (x, group, step) == final
                     for k, reader in enumerate(readers):
-                        if fresh:
-                            self._await(arrivals[k], image)
-                        plane = self._cells[k][reader.windows.steps[step]]
+                        begin = -1
+                        if fresh or reader.feedback:
+                            begin = self._begin(k, lines[k].need, image)
+                        plane = self._cells[k][reader.steps[step]]
                         share = group if reader.windows.share else 0
                         window: list[Word] = []
                         for row in plane[tops[k] : tops[k] + lines[k].rows]:
                             window += row[x][share]
                         if not window:  # of a window without a marked word, one word is read
                             window = [[[0, 0]] * plan.events]
-                        moved = self._scan(window, k, image, begins[k] if fresh else -1)
-                        if ends:
+                        moved = self._scan(window, k, image, begin)
+                        if ends or reader.feedback:
                             self._read[k] = moved
                             self.buffers[k].releases += [moved] * lines[k].release
                             self._consumed[k] += lines[k].release
@@ -223,10 +215,15 @@ class EngineClock:
         spans = np.diff(np.array([-1, *self.ends]))
         return spans - np.array(self.starved) - blocked, blocked
 
-    def _await(self, arrival: int, image: int) -> None:
-        """Wait for a connection's rows, which are there from the cycle ``arrival`` on."""
+    def _begin(self, connection: int, need: int, image: int) -> int:
+        """Wait for the rows that a connection needs; return the cycle in which it can be read."""
+        arrivals = self.buffers[connection].arrivals
+        arrival = arrivals[self._consumed[connection] + need - 1] + RowBuffer.LATENCY
         if arrival > self._active + 1:
             self.starved[image] += arrival - self._active - 1
+        if self.plan.readers[connection].windows.buffer.marked:
+            return max(arrival, self._read[connection] + 1) + Scanner.MARKED_LATENCY
+        return arrival
 
     def _scan(self, window: Sequence[Word], connection: int, image: int, begin: int) -> int:
         """Accept the words of a window from one connection.

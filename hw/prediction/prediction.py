@@ -184,8 +184,16 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
             continue
         buffers = [Buffer(reader) for reader in layer.readers]
         for buffer, reader in zip(buffers, layer.readers, strict=True):
-            targets[reader.connection.source].append(buffer)
-        words = [Words(layer, reader, sent[reader.connection.source]) for reader in layer.readers]
+            if reader.feedback:
+                # The 0 that the first image begins with is there from the first cycle on.
+                sinks.append(buffer)
+                buffer.take(0)
+            else:
+                targets[reader.connection.source].append(buffer)
+        words = [
+            Words(layer, reader, reader.carried(sent[reader.connection.source]))
+            for reader in layer.readers
+        ]
         clocks.insert(0, EngineClock(layer, words, buffers, sinks, behind, images))
     source = _Source(plan.input, targets[INPUT], images)
     nodes: list[_Source | EngineClock] = [source, *clocks]

@@ -113,8 +113,9 @@ class Engines:
         self.readers: dict[str, list[str]] = {name: [] for name in self._layers}
         for layer in network.layers:
             for connection in layer.connections:
-                if connection.source != INPUT and layer.name not in self.readers[connection.source]:
-                    self.readers[connection.source].append(layer.name)
+                source = connection.source
+                if source not in (INPUT, layer.name) and layer.name not in self.readers[source]:
+                    self.readers[source].append(layer.name)
 
     @property
     def floor(self) -> float:

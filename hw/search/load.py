@@ -38,8 +38,8 @@ class Load:
         #: Of each connection, digits by image, step, row, column and channel.
         self._digits = []
         for reader in plan.readers:
-            sent = activity[reader.connection.source]
-            if reader.source.steps == 1 and len(sent) > 1:
+            sent = reader.carried(activity[reader.connection.source])
+            if not reader.feedback and reader.source.steps == 1 and len(sent) > 1:
                 sent = sent.sum(0, keepdims=True)
             kept = digit_counts(kept_values(reader, sent), recoded)
             self._digits.append(np.ascontiguousarray(kept.transpose(1, 0, 3, 4, 2)))
@@ -117,7 +117,7 @@ def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8], groups: int) 
     ahead = _ahead(across, 2)
     low, high = _rows(windows)
     found = ahead[:, :, high] - ahead[:, :, low]
-    result: IntArray = found[:, list(windows.steps)]
+    result: IntArray = found[:, list(reader.steps)]
     return result if share else np.repeat(result, groups, 4)
 
 
@@ -130,7 +130,7 @@ def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
     counts = np.array([column.words for column in windows.columns])
     if not buffer.marked:
         words = (high - low)[:, None] * counts
-        return np.broadcast_to(words, (images, len(windows.steps), *words.shape))
+        return np.broadcast_to(words, (images, len(reader.steps), *words.shape))
     stored = np.zeros((images, steps, height, buffer.row_words * buffer.word_values), bool)
     stream = buffer.stream
     rows = np.zeros((images, steps, height, width, stream.stored_channels), bool)
@@ -141,7 +141,7 @@ def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
     left = np.array([column.first for column in windows.columns])
     lines: IntArray = ahead[:, :, high] - ahead[:, :, low]
     found = lines[..., left + counts] - lines[..., left]
-    result: IntArray = np.maximum(found, 1)[:, list(windows.steps)]
+    result: IntArray = np.maximum(found, 1)[:, list(reader.steps)]
     return result
 
 

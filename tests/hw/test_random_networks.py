@@ -81,6 +81,8 @@ class Case:
                 yield "folded and shared" if layer.folded else "in a loop and shared"
             if layer.queue:
                 yield "queue"
+            if layer.layer.recurrent:
+                yield f"recurrent {kind}"
             yield from unrolled_features(layer)
             yield f"{min(len(layer.readers), 2)} connections"
             for reader in layer.readers:
@@ -153,7 +155,7 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
     stored = {INPUT: network.input.shape[0]}
     for layer in network.layers:
         name, channels = layer.name, network.shapes[layer.name][0]
-        lanes[name] = draw(st.integers(1, min(channels, 4)))
+        lanes[name] = channels if layer.recurrent else draw(st.integers(1, min(channels, 4)))
         stored[name] = -(-channels // lanes[name]) * lanes[name]
         # Windows that move keep their banks only if positions are a multiple of E; one of a fully
         # connected layer does not move.
@@ -208,7 +210,7 @@ def case(number: int, sizes: dict[str, Any]) -> Case:
     @settings(max_examples=2, phases=[Phase.generate], database=None)
     @given(data=st.data())
     def collect(data: st.DataObject) -> None:
-        network = data.draw(networks(**sizes, recurrence=False))
+        network = data.draw(networks(**sizes))
         config = data.draw(configs(network))
         images = data.draw(images_for(network, 2))
         stalls = data.draw(st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5])))
@@ -252,6 +254,7 @@ def expected_features() -> set[str]:
         *(f"{kind} in a loop" for kind in kinds),
         *(f"{kind} folded" for kind in foldable),
         *(f"{kind} shared" for kind in kinds),
+        *(f"recurrent {kind}" for kind in ("if", "cuba", "dual", "signed", "burst")),
         *("folded and shared", "in a loop and shared", "queue"),
         *(f"{kind} pool" for kind in Pool.kinds),
         *("overlapping pool", "padded pool", "pool beyond the source"),
