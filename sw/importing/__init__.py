@@ -3,7 +3,8 @@
 In the order of their use: :mod:`.hdf5` reads a file without trust, :mod:`.nir_graph` makes a
 :mod:`.graph` (whose :mod:`.fields` are checked) of it or of one in memory, and :mod:`.modules` with
 :mod:`.tracing` of the modules of a toolkit.
-:mod:`.origins` knows what each toolkit means by a node, and says so by a rule (:mod:`.rules`).
+:mod:`.origins` recognises the toolkit; :mod:`.toolkits` knows what each means by a node
+(:mod:`.origin` is their base), and says so by a rule (:mod:`.rules`).
 :mod:`.lowering` turns a graph into populations (:mod:`.model`), which :mod:`.simulation` runs in
 real numbers. :mod:`.weights` and :mod:`.leaks` choose integers, :mod:`.build` makes the network,
 and :mod:`.agreement` compares both. :mod:`.importer` is the whole way; :mod:`.readers` finds the

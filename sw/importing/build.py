@@ -123,8 +123,9 @@ def build(
         error = _weight_error(population, units, weights)
         if population.rule is None:
             layers.append(_readout(population, units, connections, timesteps))
-            neuron = layers[-1].neuron
-            fits[population.name] = Fit("adds up", neuron.kind, neuron.fraction_bits, error)
+            read = layers[-1].neuron
+            assert isinstance(read, Logits)
+            fits[population.name] = Fit("adds up", read.kind, read.fraction_bits, error)
             continue
         neuron, fit = _neuron(population, units, timesteps, fraction_bits, error, largest)
         if isinstance(neuron, Burst) and largest is None:

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -367,7 +368,7 @@ class _Lowering:
         shape, rule = value.shape, self.rules.get(node)
         bias = by_channel(value.bias, shape, "bias", where)
         if rule is not None:
-            fields = {
+            fields: dict[str, Any] = {
                 part: by_channel(getattr(rule, part), shape, part, where)
                 for part in ("gain", "threshold", "offset", "start")
             }

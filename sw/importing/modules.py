@@ -335,8 +335,8 @@ class SinabsModules(Toolkit, package="sinabs"):
         if several and (hard or current is not None):
             what = "a hard reset" if hard else "tau_syn"
             raise UnsupportedError(
-                f"{where} has {what} and several spikes in one timestep, for which the contract has "
-                f"no neuron: use spike_fn=SingleSpike"
+                f"{where} has {what} and several spikes in one timestep, for which the contract "
+                f"has no neuron: use spike_fn=SingleSpike"
             )
         return Rule(
             decay,
