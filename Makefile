@@ -91,7 +91,8 @@ build/toolkits/.made: .venv/.dev Makefile
 	@$(BIN)/python -m venv --clear build/toolkits
 	@build/toolkits/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
 		--no-deps $(TOOLKITS) loguru pbr
-	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	@$(BIN)/python -c 'import sysconfig; site = sysconfig.get_path("purelib"); \
+		print(f"import site; site.addsitedir({site!r})")' > \
 		"$$(build/toolkits/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@touch $@
 
