@@ -12,7 +12,7 @@ from spikeloom.sw.network import Cuba
 
 
 class CubaUnit(IfUnit, kind=Cuba.kind):
-    """As ``if``, but v integrates i, which leaks: ``i -= current_leak(i); i += A*2^F``.
+    """As ``if``, but v integrates i, which leaks: ``i -= current_leak(i); i += A*2^F + B``.
 
     Attributes
     ----------
@@ -29,5 +29,6 @@ class CubaUnit(IfUnit, kind=Cuba.kind):
     def _driven(self, m: Module) -> Value:
         neuron = neuron_of(self.spec, Cuba)
         before = self._leaked(self._keep(m, self.driving), neuron.current_shifts)
-        m.d.comb += self.driving.eq(before + (self.current << neuron.fraction_bits))
-        return self.driving + self.parameters.bias
+        given = (self.current << neuron.fraction_bits) + self.parameters.bias
+        m.d.comb += self.driving.eq(before + given)
+        return self.driving

@@ -138,7 +138,7 @@ class IfDynamics(IntegratorDynamics, kind="if"):
 
 
 class CubaDynamics(IfDynamics, kind="cuba"):
-    """As IF, of a leaky current i: ``i += A*2^F; v += i + B``."""
+    """As IF, of a leaky current i: ``i += A*2^F + B; v += i``."""
 
     def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
         """Put the neuron's parameters on the device."""
@@ -152,8 +152,8 @@ class CubaDynamics(IfDynamics, kind="cuba"):
     def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the spikes of timestep ``t`` and the state after it."""
         potential, i = state
-        i = leaked(i, self._current_shifts) + current * self._scale
-        spikes, potential = self._fired(leaked(potential, self._shifts) + i + self._bias)
+        i = leaked(i, self._current_shifts) + current * self._scale + self._bias
+        spikes, potential = self._fired(leaked(potential, self._shifts) + i)
         return spikes, (potential, i)
 
 

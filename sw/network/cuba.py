@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from spikeloom.sw.network.leaks import Leak, checked_leak, reach
 from spikeloom.sw.network.neurons import If
+from spikeloom.sw.network.parameters import current_range
 from spikeloom.sw.network.ranges import Range
 from spikeloom.sw.network.record import OMITTED
 
@@ -14,7 +15,7 @@ from spikeloom.sw.network.record import OMITTED
 class Cuba(If, kind="cuba"):
     """Leaky integrate-and-fire behind a leaky current (CubaLIF): two states.
 
-    ``i -= current_leak(i); i += A*2^F; v -= leak(v); v += i + B``; then it fires and is reset as
+    ``i -= current_leak(i); i += A*2^F + B; v -= leak(v); v += i``; then it fires and is reset as
     :class:`If`. i starts from 0.
 
     Parameters
@@ -56,12 +57,11 @@ class Cuba(If, kind="cuba"):
         return self._currents(timesteps, accumulator)[-1]
 
     def potential(self, timesteps: int, accumulator: Range) -> Range:
-        bias = Range(int(self.bias.min()), int(self.bias.max())) | Range(0, 0)
-        return self.reach([i + bias for i in self._currents(timesteps, accumulator)[1:]])
+        return self.reach(self._currents(timesteps, accumulator)[1:])
 
     def _currents(self, timesteps: int, accumulator: Range) -> list[Range]:
         """Return the range of i before the first timestep, and up to each."""
-        added = accumulator.times(1 << self.fraction_bits) | Range(0, 0)
+        added = current_range(accumulator, self.fraction_bits, self.bias)
         ranges = [Range(0, 0)]
         for _ in range(timesteps):
             ranges.append(reach(ranges[-1], [added], self.current_shifts))

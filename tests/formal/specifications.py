@@ -243,7 +243,7 @@ class IfSpecification(_Threshold, kind="if"):
 
 
 class CubaSpecification(IfSpecification, kind="cuba"):
-    """As ``if``, of the current ``i = i - current_leak(i) + A*2^F`` instead of A*2^F."""
+    """As ``if``, of the current ``i = i - current_leak(i) + A*2^F + B`` instead of A*2^F + B."""
 
     def choose(self) -> None:
         super().choose()
@@ -274,10 +274,10 @@ class CubaSpecification(IfSpecification, kind="cuba"):
         v, i = state
         leaked = self.leaked(i, self.neuron.current_shifts, "i")
         # The unit's current is the right one; so the potential follows from a signal of both.
-        right = self.unit.driving == leaked + current * 2**self.neuron.fraction_bits
+        right = self.unit.driving == leaked + self.input(current)
         i = self.kept(self.unit.driving, "i")
         leaked = self.leaked(v, self.neuron.shifts, "v")
-        fires, after = self.fired(self.kept(leaked + i + self.bias, "v"))
+        fires, after = self.fired(self.kept(leaked + i, "v"))
         return fires, (after, i), [right]
 
 

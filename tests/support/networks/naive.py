@@ -132,8 +132,8 @@ def _if(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[i
 
 def _cuba(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
     v, i = (int(neuron.initial[c]), 0) if state is None else state
-    i = _leaked(i, neuron.current_leak) + total * 2**neuron.fraction_bits
-    spike, v = _fired(neuron, c, _leaked(v, neuron.leak) + i + int(neuron.bias[c]))
+    i = _leaked(i, neuron.current_leak) + _current(neuron, c, total)
+    spike, v = _fired(neuron, c, _leaked(v, neuron.leak) + i)
     return spike, (v, i)
 
 
