@@ -91,7 +91,7 @@ def prepare(
     model: nn.Module,
     *,
     input_shape: tuple[int, ...],
-    timesteps: LayerChoice = DEFAULT_TIMESTEPS,
+    timesteps: LayerChoice | None = None,
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
     learn: str | None = None,
     input_scale: float | None = None,
@@ -102,8 +102,8 @@ def prepare(
     """Return a copy of ``model`` with quantized activations and weights.
 
     ReLU becomes :class:`~spikeloom.sw.quantized.QCFS`, LeakyReLU becomes
-    :class:`~spikeloom.sw.quantized.SignedQCFS`. Quantized activations that the model has already
-    are kept, but for their levels.
+    :class:`~spikeloom.sw.quantized.SignedQCFS`. Quantized activations and weights that the model has
+    already are kept.
 
     Parameters
     ----------
@@ -111,9 +111,10 @@ def prepare(
         Trained or not; left as it is.
     input_shape : tuple of int
         Shape of one image: (channels, height, width), (channels, length) or (features,).
-    timesteps : int or mapping
+    timesteps : int or mapping, optional
         T, the levels of each activation. A mapping goes from layer name to T; ``"first"``,
-        ``"last"`` (of those that fire) and ``"default"`` are understood, and other layers get 4.
+        ``"last"`` (of those that fire) and ``"default"`` are understood. Other layers get the
+        levels of the model's own quantized activation, and 4 without one.
     weight_bits : int or mapping
         2 to 16. A mapping goes from layer name to bits; ``"first"``, ``"last"`` and
         ``"default"`` are understood, and other layers get 8.
@@ -163,20 +164,26 @@ def prepare(
         insert_grid(module, described.to(device_of(module)), layers, analysis.normalising)
     sources: dict[str, Activation | float | None] = {INPUT: input_scale}
     names = [layer.name for layer in layers]
-    defaults = dict.fromkeys(names, DEFAULT_TIMESTEPS), dict.fromkeys(names, DEFAULT_WEIGHT_BITS)
-    levels = per_layer(timesteps, names[:-1], "timesteps", defaults[0])
-    bits = per_layer(weight_bits, names, "weight_bits", defaults[1])
+    nodes = {node.name: node for node in module.graph.nodes}
+    made = {
+        layer.name: _activation(module, nodes[layer.activation], layer.rectifier)
+        for layer in layers
+        if layer.activation is not None
+    }
+    own = {name: activation.levels for name, activation in made.items()}
+    levels = per_layer({} if timesteps is None else timesteps, names[:-1], "timesteps", own)
+    usual = dict.fromkeys(names, DEFAULT_WEIGHT_BITS)
+    bits = per_layer(weight_bits, names, "weight_bits", usual)
     for value in bits.values():
         largest(value)  # refuses bits out of range before anything is built
     activations = _container(module, "activations")
-    nodes = {node.name: node for node in module.graph.nodes}
     shortcuts = _insert_shortcuts(analysis, nodes, bits)
     for layer in layers:
         _quantize(module, layer, bits[layer.name])
         if layer.activation is not None:
             path = f"{activations}.{layer.name}"
             node = nodes[layer.activation]
-            activation = _activation(module, node, layer.rectifier)
+            activation = made[layer.name]
             _set_levels(activation, levels[layer.name], learn)
             activation.to(device_of(module))
             module.add_submodule(path, activation)
@@ -310,13 +317,16 @@ def _quantize(module: fx.GraphModule, layer: LayerSpec, bits: int) -> None:
             columns.setdefault(synapse.target, []).append(synapse.columns)
     for target, chosen in columns.items():
         original = module.get_submodule(target)
-        if type(original) not in _QUANTIZED:
-            continue  # the user has quantized it
-        kind = _QUANTIZED[type(original)]
         # Logits are compared with each other, so the output layer has one scale for all.
         per_channel = layer.activation is not None
-        if chosen == [()]:
-            quantized: nn.Module = kind.of(original, bits, per_channel)
+        if isinstance(original, QuantizedWeights) and chosen != [()]:
+            quantized: nn.Module = QuantParts.of(
+                original, original.bits, per_channel, chosen, original.scale
+            )
+        elif type(original) not in _QUANTIZED:
+            continue  # the user has quantized it
+        elif chosen == [()]:
+            quantized = _QUANTIZED[type(original)].of(original, bits, per_channel)
         else:
             quantized = QuantParts.of(original, bits, per_channel, chosen)
         parent, _, name = target.rpartition(".")
