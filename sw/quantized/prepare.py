@@ -32,6 +32,7 @@ from spikeloom.sw.network import INPUT
 from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.additions import Addition, Branch
+from spikeloom.sw.quantized.choices import LayerChoice, per_layer
 from spikeloom.sw.quantized.input_grid import InputGrid, insert_grid
 from spikeloom.sw.quantized.prepared import META, device_of
 from spikeloom.sw.quantized.summary import summary
@@ -49,9 +50,6 @@ from spikeloom.sw.tasks import CLASSES, require_task
 
 DEFAULT_TIMESTEPS = 4
 DEFAULT_WEIGHT_BITS = 8
-
-#: One value for all layers, or one per layer name.
-LayerChoice = int | Mapping[str, int]
 
 #: Quantized form of each module with weights.
 _QUANTIZED: dict[type[nn.Module], Any] = {
@@ -102,8 +100,8 @@ def prepare(
     """Return a copy of ``model`` with quantized activations and weights.
 
     ReLU becomes :class:`~spikeloom.sw.quantized.QCFS`, LeakyReLU becomes
-    :class:`~spikeloom.sw.quantized.SignedQCFS`. Quantized activations and weights that the model has
-    already are kept.
+    :class:`~spikeloom.sw.quantized.SignedQCFS`. Quantized activations and weights that the model
+    has already are kept.
 
     Parameters
     ----------
@@ -242,43 +240,6 @@ def _input_grid(
     elif input_scale is not None:
         raise ConfigError("pixels have a scale already: leave input_scale out")
     return InputGrid(pixels.channels(input_shape[0]), affine)
-
-
-def per_layer(
-    choice: LayerChoice, names: list[str], what: str, defaults: Mapping[str, int]
-) -> dict[str, int]:
-    """Return one value per layer from a user's choice.
-
-    Parameters
-    ----------
-    choice : int or mapping
-        One value for all, or values by layer name, ``"first"``, ``"last"`` and ``"default"``.
-    names : list of str
-        Layers, in order.
-    what : str
-        Name of the choice in messages.
-    defaults : mapping
-        Values of the layers that are left out.
-
-    Raises
-    ------
-    ConfigError
-        If a layer is named that does not exist.
-    """
-    if not isinstance(choice, Mapping):
-        return dict.fromkeys(names, choice)
-    given: dict[str, int] = dict(choice)
-    default = given.pop("default", None)
-    values = {name: defaults[name] if default is None else default for name in names}
-    for alias, position in (("first", 0), ("last", -1)):
-        if alias in given and alias not in names and names:
-            values[names[position]] = given.pop(alias)
-    unknown = sorted(given.keys() - values.keys())
-    if unknown:
-        raise ConfigError(
-            f"{what} names {', '.join(map(repr, unknown))}, but the layers are {', '.join(names)}"
-        )
-    return values | given
 
 
 def _activation(module: fx.GraphModule, node: fx.Node, rectifier: Rectifier | None) -> Activation:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,10 +66,10 @@ class _Arithmetic(Operator):
         """Return the result for two constants."""
         a, b = first.value, second.value
         try:
-            shape = torch.broadcast_shapes(a.shape, b.shape)
-        except RuntimeError:
+            shape = np.broadcast_shapes(tuple(a.shape), tuple(b.shape))
+        except ValueError:
             raise call.refusal("its two constants differ in shape: export it again") from None
-        if shape.numel() > max(MAX_COMPUTED, a.numel(), b.numel()):
+        if math.prod(shape) > max(MAX_COMPUTED, a.numel(), b.numel()):
             raise call.refusal("makes a large tensor of small ones: let the exporter fold it")
         return Constant(self.of_constants(call, a, b), first.kind)
 

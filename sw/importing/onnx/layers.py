@@ -216,7 +216,7 @@ def unquantized(layer: Any) -> nn.Module:
         options = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
         made = kind(layer.in_channels, layer.out_channels, *options, device="meta")
     made.weight, made.bias = layer.weight, layer.bias
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def _with_weights(
@@ -253,4 +253,5 @@ def _quantized(call: Call, module: nn.Module, grid: Grid) -> nn.Module:
         bits += 1
     if bits > MAX_BITS:
         raise call.refusal(f"its integer weights reach {top:,}: use up to {MAX_BITS} bits")
-    return _QUANTIZED[type(module)].of(module, bits, scale=grid.scale)  # type: ignore[no-any-return]
+    quantized: nn.Module = _QUANTIZED[type(module)].of(module, bits, scale=grid.scale)
+    return quantized

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -82,7 +83,7 @@ class AveragePool(_Pool):
 class _Global(Operator):
     """Base of pools over the whole feature map."""
 
-    functions: ClassVar[dict[int, Callable[..., Any]]]
+    functions: ClassVar[Mapping[int, Callable[..., Any]]]
 
     def read(self, call: Call) -> Signal:
         read = call.signal()
@@ -98,7 +99,9 @@ class GlobalAveragePool(_Global):
 
     op_type = "GlobalAveragePool"
     becomes = "`adaptive_avg_pool2d(x, 1)`"
-    functions = {3: functional.adaptive_avg_pool1d, 4: functional.adaptive_avg_pool2d}
+    functions = MappingProxyType(
+        {3: functional.adaptive_avg_pool1d, 4: functional.adaptive_avg_pool2d}
+    )
 
 
 class GlobalMaxPool(_Global):
@@ -106,7 +109,9 @@ class GlobalMaxPool(_Global):
 
     op_type = "GlobalMaxPool"
     becomes = "`adaptive_max_pool2d(x, 1)`"
-    functions = {3: functional.adaptive_max_pool1d, 4: functional.adaptive_max_pool2d}
+    functions = MappingProxyType(
+        {3: functional.adaptive_max_pool1d, 4: functional.adaptive_max_pool2d}
+    )
 
 
 class ReduceMean(Operator):

@@ -224,7 +224,9 @@ def _needed(file: OnnxFile) -> list[NodeProto]:
 
 def _image(file: OnnxFile, nodes: Sequence[NodeProto]) -> ValueInfoProto:
     """Return the one input of a model."""
-    inputs = [value for value in file.graph.input if value.name not in file.initialisers]
+    inputs: list[ValueInfoProto] = [
+        value for value in file.graph.input if value.name not in file.initialisers
+    ]
     if len(inputs) > 1:
         read = {name for node in nodes for name in node.input}
         inputs = [value for value in inputs if value.name in read]

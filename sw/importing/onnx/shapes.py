@@ -1,4 +1,4 @@
-"""Layout: flattening, axes of size 1, slices, concatenations, padding, and nodes that do nothing."""
+"""Layout: flattening, slices, concatenations, padding, and nodes that do nothing."""
 
 from __future__ import annotations
 
