@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional
 
-from spikeloom.sw.importing.onnx.calls import Call, shortest
+from spikeloom.sw.importing.onnx.calls import Call
 from spikeloom.sw.importing.onnx.operators import Operator
 from spikeloom.sw.importing.onnx.values import Signal
 
@@ -32,7 +32,7 @@ class LeakyRelu(Operator):
     becomes = "`leaky_relu`"
 
     def read(self, call: Call) -> Signal:
-        slope = shortest(call.option("alpha", 0.01))
+        slope = call.real("alpha", 0.01)
         return call.apply(functional.leaky_relu, call.signal(), slope)
 
 
@@ -56,9 +56,7 @@ class _Bound(Operator):
         index = 0 if isinstance(call.value(0), Signal) else 1
         signal = call.signal(index)
         if isinstance(call.value(1 - index), Signal):
-            raise call.refusal(
-                "takes the larger or smaller of two values: use ReLU, or add the two branches"
-            )
+            raise call.refusal("compares two values of the network: use ReLU, or add the two")
         bound = call.number("bound", None, 1 - index)
         if bound is None:
             raise call.refusal("has no bound: export the model again")
@@ -100,7 +98,7 @@ class _AtTheEnd(Operator):
 
     def read(self, call: Call) -> Signal:
         read = call.signal()
-        axis = call.axis(int(call.option("axis", 1 if call.opset < 13 else -1)), read.rank)
+        axis = call.axis(call.integer("axis", 1 if call.opset < 13 else -1), read.rank)
         if call.opset < 13 and read.rank != 2:
             raise call.refusal("is over several axes: put Flatten ahead of it")
         return call.apply(type(self).function, read, dim=axis)

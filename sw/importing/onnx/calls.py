@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -123,6 +124,27 @@ class Call:
             raise self.refusal(f"{name} has {found.value.numel():,} numbers: export it again")
         return found.value.tolist()
 
+    def integer(self, name: str, default: int) -> int:
+        """Return an attribute that is one integer."""
+        found = self.attributes.get(name, default)
+        if not isinstance(found, int):
+            raise self.refusal(f"{name} must be an integer: export the model again")
+        return found
+
+    def real(self, name: str, default: float) -> float:
+        """Return an attribute that is one number, as :func:`shortest` writes it."""
+        found = self.attributes.get(name, default)
+        if not isinstance(found, (int, float)) or not math.isfinite(found):
+            raise self.refusal(f"{name} must be a finite number: export the model again")
+        return shortest(found)
+
+    def text(self, name: str, default: str) -> str:
+        """Return an attribute that is a word."""
+        found = self.attributes.get(name, default)
+        if not isinstance(found, str) or not found.isprintable():
+            raise self.refusal(f"{name} must be a word: export the model again")
+        return found
+
     def number(self, name: str, default: float | None, index: int) -> float | None:
         """Return an option that is one number."""
         found = self.option(name, None, index)
@@ -130,7 +152,7 @@ class Call:
             found = found[0]
         if found is None:
             return default
-        if isinstance(found, list):
+        if not isinstance(found, (int, float)):
             raise self.refusal(f"{name} must be one number: use one for all channels")
         return shortest(found)
 

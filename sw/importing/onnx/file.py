@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spikeloom.sw.errors import FileFormatError, UnsupportedError
 from spikeloom.sw.files import read_bytes
@@ -80,6 +80,8 @@ def read(source: str | Path | bytes) -> OnnxFile:
             f"{name} has functions of its own ({model.functions[0].name}): replace them by their "
             f"operators, with onnx.inliner.inline_local_functions"
         )
+    if not all(map(_is_text, _texts(model.graph))):
+        raise FileFormatError(f"{name} is damaged: it has names that are no text; export it again")
     return OnnxFile(
         name,
         model.graph,
@@ -99,3 +101,20 @@ def _opset(name: str, versions: Mapping[str, int]) -> int:
             f"export it with opset_version=18"
         )
     return version
+
+
+def _texts(graph: GraphProto) -> Iterator[Any]:
+    """Return all names in a graph, which are bytes where they are no UTF-8."""
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    for value in (*graph.input, *graph.output):
+        yield value.name
+    for tensor in graph.initializer:
+        yield tensor.name
+        for entry in tensor.external_data:
+            yield from (entry.key, entry.value)
+
+
+def _is_text(name: Any) -> bool:
+    return isinstance(name, str) and name.isprintable()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikeloom.sw.importing.onnx.calls import Call, module_name, shortest
+from spikeloom.sw.importing.onnx.calls import Call, module_name
 from spikeloom.sw.importing.onnx.operators import Operator
 from spikeloom.sw.importing.onnx.values import Constant, Grid, Signal
 from spikeloom.sw.quantized import QuantConv1d, QuantConv2d, QuantLinear
@@ -47,7 +47,7 @@ class Conv(Operator):
             read = call.apply(functional.pad, read, interleaved(before, after))
             before = [0] * len(sizes)
         kind = nn.Conv1d if len(sizes) == 1 else nn.Conv2d
-        groups = int(call.option("group", 1))
+        groups = call.integer("group", 1)
 
         def make() -> nn.Module:
             return kind(
@@ -72,12 +72,12 @@ class Gemm(Operator):
     becomes = "`Linear`"
 
     def read(self, call: Call) -> Signal:
-        if call.option("transA", 0):
+        if call.integer("transA", 0):
             raise call.refusal("transposes its input: put Flatten ahead of it instead")
         found = call.needed(1)
-        if not call.option("transB", 0):
+        if not call.integer("transB", 0):
             found = transposed(call, found)
-        factors = [float(call.option(name, 1.0)) for name in ("alpha", "beta")]
+        factors = [call.real(name, 1.0) for name in ("alpha", "beta")]
         bias = call.constant(2)
         if factors[0] != 1:
             if found.grid is not None:
@@ -111,11 +111,11 @@ class BatchNormalization(Operator):
 
     def read(self, call: Call) -> Signal:
         read = call.signal()
-        if call.option("training_mode", 0):
+        if call.integer("training_mode", 0):
             raise call.refusal("is exported for training: call model.eval() before the export")
         tensors = [call.weights(i) for i in (1, 2, 3, 4)]
         kind = nn.BatchNorm2d if read.rank == 4 else nn.BatchNorm1d
-        eps = shortest(call.option("epsilon", 1e-5))
+        eps = call.real("epsilon", 1e-5)
         channels = tensors[0].numel()
         made, result = call.module(
             lambda: kind(channels, eps, device="meta").eval(),
@@ -133,7 +133,9 @@ class BatchNormalization(Operator):
 
 def linear(call: Call, weight: Constant, bias: Constant | None) -> Signal:
     """Return the result of a fully connected layer with weights (out, in)."""
-    outs, ins = call.floats(weight).shape
+    if call.floats(weight).ndim != 2:
+        raise call.refusal(f"has weights of {weight.value.ndim} axes, not of two: use Linear")
+    outs, ins = weight.value.shape
 
     def make() -> nn.Module:
         return nn.Linear(ins, outs, bias is not None, device="meta")
@@ -166,7 +168,7 @@ def paddings(
         Values from the first to the last of a window.
     stride : list of int
     """
-    auto = call.option("auto_pad", "NOTSET")
+    auto = call.text("auto_pad", "NOTSET")
     number = len(reach)
     if auto == "NOTSET":
         pads = call.whole("pads", [0] * 2 * number)

@@ -49,7 +49,7 @@ class MaxPool(_Pool):
                 f"padding into the convolution before it"
             )
         kind: Any = nn.MaxPool1d if len(size) == 1 else nn.MaxPool2d
-        ceil = bool(call.option("ceil_mode", 0))
+        ceil = bool(call.integer("ceil_mode", 0))
         options = [_option(values) for values in (size, stride, before, dilation)]
         return call.module(lambda: kind(*options, ceil_mode=ceil), call.signal())[1]
 
@@ -66,7 +66,7 @@ class AveragePool(_Pool):
             raise call.refusal(f"dilations must be 1, not {dilation}: leave them out")
         read = call.signal()
         before, after = paddings(call, read, size, stride)
-        counted = bool(call.option("count_include_pad", 0)) or not any(before + after)
+        counted = bool(call.integer("count_include_pad", 0)) or not any(before + after)
         if before != after:
             if not counted:
                 raise call.refusal(
@@ -75,7 +75,7 @@ class AveragePool(_Pool):
             read = call.apply(functional.pad, read, interleaved(before, after))
             before = [0] * len(size)
         kind: Any = nn.AvgPool1d if len(size) == 1 else nn.AvgPool2d
-        ceil = bool(call.option("ceil_mode", 0))
+        ceil = bool(call.integer("ceil_mode", 0))
         options = [_option(values) for values in (size, stride, before)]
         return call.module(lambda: kind(*options, ceil, counted), read)[1]
 
@@ -123,14 +123,14 @@ class ReduceMean(Operator):
     def read(self, call: Call) -> Signal:
         read = call.signal()
         axes = sorted(call.axis(axis, read.rank) for axis in call.whole("axes", [], 1))
-        if not axes and call.option("noop_with_empty_axes", 0):
+        if not axes and call.integer("noop_with_empty_axes", 0):
             return read
         if axes != list(range(2, read.rank)) or not axes:
             raise call.refusal(
                 f"is over the axes {axes or 'of the batch, too'}, and only the mean over the whole "
                 f"feature map can be taken: use mean((2, 3))"
             )
-        return call.apply(torch.mean, read, axes, bool(call.option("keepdims", 1)))
+        return call.apply(torch.mean, read, axes, bool(call.integer("keepdims", 1)))
 
 
 def _option(values: list[int]) -> int | tuple[int, ...]:

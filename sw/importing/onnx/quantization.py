@@ -48,10 +48,10 @@ class Quant(Operator):
             raise call.refusal("its zero point must be 0: quantize symmetrically")
         if bits is None or bits != int(bits) or not 1 <= bits <= 16:
             raise call.refusal(f"has {bits} bits: use a whole number from 1 to 16")
-        mode = call.option("rounding_mode", "ROUND")
+        mode = call.text("rounding_mode", "ROUND")
         if mode.upper() not in ("ROUND", "HALF_EVEN"):
             raise call.refusal(f"rounds by {mode}: use ROUND")
-        signed, narrow = bool(call.option("signed", 1)), bool(call.option("narrow", 0))
+        signed, narrow = bool(call.integer("signed", 1)), bool(call.integer("narrow", 0))
         high = (1 << (int(bits) - 1)) - 1 if signed else (1 << int(bits)) - 1 - narrow
         low = -high - (not narrow) if signed else 0
         value = call.value(0)
@@ -236,11 +236,11 @@ def _along(call: Call, weight: Tensor) -> tuple[Tensor, int]:
     """Return the scales of a QDQ operator, and the axis of the weights that they go with."""
     scale = call.weights(1)
     _require_positive(call, scale)
-    if call.option("block_size", 0):
+    if call.integer("block_size", 0):
         raise call.refusal("has scales for blocks of weights: use one per output channel")
     if scale.numel() == 1:
         return scale.reshape(1), 0
-    axis = call.axis(int(call.option("axis", 1)), max(1, weight.ndim))
+    axis = call.axis(call.integer("axis", 1), max(1, weight.ndim))
     if scale.ndim != 1 or not weight.ndim or weight.shape[axis] != len(scale):
         raise call.refusal("its scales are not one per output channel: quantize the weights so")
     return scale, axis
@@ -255,7 +255,7 @@ def _zero(call: Call) -> tuple[int, int]:
     """Return the type of a QDQ operator's integers, and its zero point, 0 if any is."""
     found = call.constant(2)
     if found is None:
-        return int(call.option("output_dtype", 0)) or 2, 0
+        return call.integer("output_dtype", 0) or 2, 0
     if found.value.is_floating_point() or found.value.numel() > max(
         MAX_COMPUTED, call.weights(1).numel()
     ):

@@ -158,7 +158,7 @@ class _Reader:
             title,
             node.name or node.output[0],
             [self._value(name, title) for name in node.input],
-            {attribute.name: self._attribute(attribute) for attribute in node.attribute},
+            {each.name: self._attribute(each, title) for each in node.attribute},
             list(node.output)[: last + 1],
             self.file.opset,
             self.builder,
@@ -187,16 +187,23 @@ class _Reader:
             f"export the model again, with its weights"
         )
 
-    def _attribute(self, attribute: AttributeProto) -> Any:
+    def _attribute(self, attribute: AttributeProto, title: str) -> Any:
         """Return an attribute as a number, a string, a list or a constant."""
         from onnx import AttributeProto, helper
 
         if attribute.type == AttributeProto.TENSOR:
             return self.tensors.constant(attribute.t, attribute.name)
-        try:
-            value = helper.get_attribute_value(attribute)
-        except ValueError:
-            return None
+        if attribute.type not in (
+            AttributeProto.FLOAT,
+            AttributeProto.FLOATS,
+            AttributeProto.INT,
+            AttributeProto.INTS,
+            AttributeProto.STRING,
+        ):
+            raise FileFormatError(
+                f"{title}: {attribute.name} is of a type that no option has: export the model again"
+            )
+        value = helper.get_attribute_value(attribute)
         if isinstance(value, bytes):
             return value.decode("utf-8", "replace")
         return value if isinstance(value, (int, float)) else list(value)

@@ -16,6 +16,7 @@ _STATE = (
 )
 _VALUES = "multiplies values by values, which no connection does: use convolutions"
 _BRANCH = "chooses what is computed at run time: export one path, by torch.export or tracing"
+_COMPARE = "compares values, or chooses by a comparison, as Threshold does: use ReLU or Clip"
 _INTEGERS = (
     "computes with integers in a format of its own: export with QuantizeLinear and "
     "DequantizeLinear (QDQ), or as QONNX"
@@ -47,7 +48,11 @@ REFUSED: Final[dict[str, str]] = {
     **dict.fromkeys(("ConvTranspose", "MaxUnpool", "Resize", "Upsample"), _LARGER),
     **dict.fromkeys(("GRU", "LSTM", "RNN"), _STATE),
     **dict.fromkeys(("Attention", "Einsum"), _VALUES),
-    **dict.fromkeys(("If", "Loop", "Scan", "Where"), _BRANCH),
+    **dict.fromkeys(("If", "Loop", "Scan"), _BRANCH),
+    **dict.fromkeys(
+        ("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or", "Where"),
+        _COMPARE,
+    ),
     **dict.fromkeys(
         (
             "ConvInteger", "DynamicQuantizeLinear", "MatMulInteger", "MultiThreshold",

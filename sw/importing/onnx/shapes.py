@@ -23,7 +23,7 @@ class Flatten(Operator):
 
     def read(self, call: Call) -> Signal:
         read = call.signal()
-        axis = int(call.option("axis", 1))
+        axis = call.integer("axis", 1)
         if axis not in (1, 1 - read.rank):
             raise call.refusal(f"flattens from axis {axis} on, not from 1: use nn.Flatten()")
         return arranged(call, read, [read.probe.shape[0], read.probe[0].numel()])
@@ -37,7 +37,7 @@ class Reshape(Operator):
 
     def read(self, call: Call) -> Value:
         sizes = call.whole("shape", None, 1)
-        if not call.option("allowzero", 0):
+        if not call.integer("allowzero", 0):
             value = call.value(0)
             known = _shape(value)
             sizes = [known[i] if n == 0 and i < len(known) else n for i, n in enumerate(sizes)]
@@ -123,7 +123,7 @@ class Concat(Operator):
     becomes = "`cat`, of channels"
 
     def read(self, call: Call) -> Value:
-        axis = int(call.option("axis", 1))
+        axis = call.integer("axis", 1)
         constants = call.constants()
         if constants is not None:
             joined = [constant.value for constant in constants]
@@ -146,9 +146,9 @@ class Split(Operator):
 
     def read(self, call: Call) -> tuple[Value, ...]:
         read = call.signal()
-        axis = call.axis(int(call.option("axis", 0)), read.rank)
+        axis = call.axis(call.integer("axis", 0), read.rank)
         size, number = read.probe.shape[axis], len(call.outputs)
-        each = -(-size // int(call.option("num_outputs", number)))
+        each = -(-size // call.integer("num_outputs", number))
         even = [min(each, size - first) for first in range(0, size, max(1, each))]
         sizes = call.whole("split", even, 1)
         if axis == 0 or sum(sizes) != size or min(sizes) < 1:
@@ -199,7 +199,7 @@ class Pad(Operator):
 
     def read(self, call: Call) -> Signal:
         read = call.signal()
-        mode, value = call.option("mode", "constant"), call.number("value", 0.0, 2)
+        mode, value = call.text("mode", "constant"), call.number("value", 0.0, 2)
         if mode != "constant" or value:
             raise call.refusal(f"pads with {value if value else mode}: pad with zeros")
         given = call.whole("pads", None, 1)

@@ -64,7 +64,8 @@ class Shape(Operator):
             sizes = list(call.signal().probe.shape)
             if call.builder.batch is None:
                 sizes[0] = BATCH
-        picked = sizes[slice(int(call.option("start", 0)), call.attributes.get("end"))]
+        end = call.integer("end", len(sizes))
+        picked = sizes[slice(call.integer("start", 0), end)]
         return Constant(torch.tensor(picked, dtype=torch.int64), _INT64)
 
 
@@ -78,7 +79,7 @@ class Gather(Operator):
         if isinstance(call.value(0), Signal):
             raise call.refusal("picks values of the network: use slices, x[:, a:b]")
         data, chosen = call.needed(0).value, call.needed(1).value
-        axis = call.axis(int(call.option("axis", 0)), max(1, data.ndim))
+        axis = call.axis(call.integer("axis", 0), max(1, data.ndim))
         try:
             size = data.shape[axis]
             picked = data.index_select(axis, chosen.reshape(-1) % max(1, size))
@@ -99,7 +100,7 @@ class Cast(Operator):
     becomes = "nothing: values stay float32; constants are computed at once"
 
     def read(self, call: Call) -> Value:
-        kind = int(call.option("to", 0))
+        kind = call.integer("to", 0)
         value = call.value(0)
         if isinstance(value, Constant):
             whole = kind not in _FLOATS

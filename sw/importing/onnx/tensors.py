@@ -55,6 +55,8 @@ class Tensors:
         if proto.data_location == TensorProto.EXTERNAL:
             proto = self._with_numbers(proto, name)
         try:
+            if min(proto.dims, default=0) < 0:
+                raise ValueError(f"of shape {tuple(proto.dims)}")
             array = numpy_helper.to_array(proto)
             if array.dtype.kind not in "fiub":  # bfloat16 and narrow integers are numpy's guests
                 array = array.astype(np.float32 if "float" in str(array.dtype) else np.int64)

@@ -1,8 +1,8 @@
 """ONNX files of models, as torch's two exporters write them.
 
 The older exporter needs the package ``onnx`` alone, and tests call it. The newer one,
-``dynamo=True``, needs ``onnxscript`` and takes seconds for each model, so that its files are kept in
-`FOLDER`. To write them anew, install ``onnxscript``, and from the repository's root run
+``dynamo=True``, needs ``onnxscript`` and takes seconds for each model, so that its files are kept
+in `FOLDER`. To write them anew, install ``onnxscript``, and from the repository's root run
 
     PYTHONPATH=tests python -m support.models.onnx_files
 """
@@ -44,7 +44,7 @@ KEPT = (
     "SqueezeNet",
     "shuffle_by_view",
     "signals",
-    "clips",
+    "inception",
     "(x - mean) / std inside, by buffers",
 )
 
