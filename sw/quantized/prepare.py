@@ -100,8 +100,8 @@ def prepare(
     """Return a copy of ``model`` with quantized activations and weights.
 
     ReLU becomes :class:`~spikeloom.sw.quantized.QCFS`, LeakyReLU becomes
-    :class:`~spikeloom.sw.quantized.SignedQCFS`. Quantized activations and weights that the model
-    has already are kept.
+    :class:`~spikeloom.sw.quantized.SignedQCFS`. Quantized weights and activations that the
+    model has already are kept, but for the levels of activations that do not come with a file.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def prepare(
         Shape of one image: (channels, height, width), (channels, length) or (features,).
     timesteps : int or mapping, optional
         T, the levels of each activation. A mapping goes from layer name to T; ``"first"``,
-        ``"last"`` (of those that fire) and ``"default"`` are understood. Other layers get the
-        levels of the model's own quantized activation, and 4 without one.
+        ``"last"`` (of those that fire) and ``"default"`` are understood. Other layers get 4, or
+        the levels that a file of another toolkit states.
     weight_bits : int or mapping
         2 to 16. A mapping goes from layer name to bits; ``"first"``, ``"last"`` and
         ``"default"`` are understood, and other layers get 8.
@@ -168,7 +168,7 @@ def prepare(
         for layer in layers
         if layer.activation is not None
     }
-    own = {name: activation.levels for name, activation in made.items()}
+    own = {name: x.levels if x.given else DEFAULT_TIMESTEPS for name, x in made.items()}
     levels = per_layer({} if timesteps is None else timesteps, names[:-1], "timesteps", own)
     usual = dict.fromkeys(names, DEFAULT_WEIGHT_BITS)
     bits = per_layer(weight_bits, names, "weight_bits", usual)

@@ -48,8 +48,9 @@ class Activation(nn.Module):
     limit : float or None
         Largest λ that :meth:`initialise_from` sets: the clip of the activation that it stands for.
     given : bool
-        Whether λ comes with the model, as in a file with quantized activations, so that
-        :func:`~spikeloom.sw.quantized.initialise` leaves it.
+        Whether L and λ come from a file of another toolkit, so that by default
+        :func:`~spikeloom.sw.quantized.prepare` and :func:`~spikeloom.sw.quantized.initialise`
+        leave them.
     default_neuron : mapping of str to str
         Kind of neuron that it becomes unless the user chooses one, by transport: "count" or
         "spikes".
