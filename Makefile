@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest coverage test-data test-boards prove prove-netlist sweep
+.PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits prove prove-netlist sweep
 .PHONY: fire bitstreams neurons timesteps calibration results models examples bench format clean moved
 
 ## Use
@@ -77,6 +77,23 @@ test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=fold
 test-boards: .venv/.dev  ## bitstreams with the real tools, built twice and compared: some minutes
 	$(SAY) 'pytest: bitstreams'
 	@$(PYTEST) -m boards $(ARGS)
+
+# The toolkits demand other versions of what we have (and CUDA's torch), so they are installed without
+# what they depend on, beside the project's environment and not into it.
+TOOLKITS := snntorch==1.0.0 spikingjelly==2.0.0 sinabs==3.1.3 norse==1.1.0 nir==1.0.8 nirtorch==2.6
+
+test-toolkits: build/toolkits/.made  ## imported networks beside the toolkits that they come from
+	$(SAY) 'pytest: snnTorch, SpikingJelly, sinabs, norse'
+	@build/toolkits/bin/python -m pytest -m toolkits $(ARGS)
+
+build/toolkits/.made: .venv/.dev Makefile
+	$(SAY) 'installing the toolkits into build/toolkits'
+	@$(BIN)/python -m venv --clear build/toolkits
+	@build/toolkits/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--no-deps $(TOOLKITS) loguru pbr
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		"$$(build/toolkits/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	@touch $@
 
 ## Prove
 

@@ -5,6 +5,7 @@ need only be imported, as the modules of this package are here.
 """
 
 from spikeloom.hw.neurons.burst import BurstUnit, FoldedBurst
+from spikeloom.hw.neurons.cuba import CubaUnit
 from spikeloom.hw.neurons.fire import DualUnit, FoldedDual, FoldedIf, IfUnit
 from spikeloom.hw.neurons.folded import FoldedUnit
 from spikeloom.hw.neurons.signed import FoldedSigned, SignedUnit
@@ -14,6 +15,7 @@ from spikeloom.hw.neurons.unit import NeuronUnit
 
 __all__ = [
     "BurstUnit",
+    "CubaUnit",
     "DualUnit",
     "FoldedBurst",
     "FoldedDual",

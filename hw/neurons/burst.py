@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from spikeloom.hw.neurons.folded import FoldedUnit
 from spikeloom.hw.neurons.unit import IntegratorUnit, neuron_of
-from spikeloom.sw.network import Burst, Layer
+from spikeloom.sw.network import Burst
 
 
 class BurstUnit(IntegratorUnit, kind=Burst.kind):
-    """``v -= v >> leak; v += A*2^F + B; s = clip(floor(v / threshold), 0, largest)``.
+    """``v -= leak(v); v += A*2^F + B; s = clip(floor(v / threshold), 0, largest)``.
 
     The division is restoring, a stage for each bit of ``largest``, all in one cycle.
     """
@@ -22,8 +20,7 @@ class BurstUnit(IntegratorUnit, kind=Burst.kind):
         neuron = neuron_of(self.spec, Burst)
         before = self._keep(m, self.potential, self.parameters.initial)
         integrated = Signal.like(self.potential)
-        leaked = before if neuron.leak is None else before - (before >> neuron.leak)
-        m.d.comb += integrated.eq(leaked + self._current())
+        m.d.comb += integrated.eq(self._leaked(before, neuron.shifts) + self._current())
         rest: Value = integrated
         # Whether all bits so far equal those of ``largest``: then a 0 in it must stay 0.
         tight: Value = Const(1)
@@ -49,11 +46,6 @@ class BurstUnit(IntegratorUnit, kind=Burst.kind):
 
 
 class FoldedBurst(FoldedUnit, kind=Burst.kind):
-    """Without a leak, ``n = clip(floor((v0 + T*I) / threshold), 0, T * largest)``."""
+    """``n = clip(floor((v0 + T*I) / threshold), 0, T * largest)``."""
 
     step_unit = BurstUnit
-
-    @classmethod
-    def most_quanta(cls, layer: Layer) -> int | None:
-        leaks = cast(Burst, layer.neuron).leak is not None
-        return None if leaks else super().most_quanta(layer)

@@ -70,7 +70,6 @@ class FoldedUnit(NeuronUnit):
         bit in every cycle. A negative dividend never reaches the divisor.
         """
         most = self.most_quanta(self.spec.layer)
-        assert most is not None, "the plan folds only what can be folded"
         below = most.bit_length() - 1
         shape = dividend.shape()
         following = Signal(Shape(shape.width + below, shape.signed))

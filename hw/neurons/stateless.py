@@ -39,7 +39,7 @@ class LadderUnit(NeuronUnit, kind=Ladder.kind):
 
 
 class LogitsUnit(NeuronUnit, kind=Logits.kind):
-    """``v += A*2^F + B``; never fires."""
+    """``v -= leak(v); v += A*2^F + B``; never fires."""
 
     @classmethod
     def values(cls, spec: NeuronSpec) -> dict[str, IntArray]:
@@ -47,5 +47,7 @@ class LogitsUnit(NeuronUnit, kind=Logits.kind):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.comb += self.potential.eq(self._keep(m, self.potential) + self._current())
+        shifts = neuron_of(self.spec, Logits).shifts
+        before = self._leaked(self._keep(m, self.potential), shifts)
+        m.d.comb += self.potential.eq(before + self._current())
         return m

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from spikeloom.hw.neurons.spec import NeuronSpec
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.network import Layer, Range
-from spikeloom.sw.network.neurons import Integrator
+from spikeloom.sw.network.neuron import Integrator
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.registry import Registered
 
@@ -105,15 +106,15 @@ class NeuronUnit(Registered, wiring.Component):
         has no closed form.
         """
         folded = NeuronUnit.folded_kinds.get(layer.neuron.kind)
-        most = folded.most_quanta(layer) if folded and layer.constant else None
-        return None if most is None else most.bit_length()
+        if folded is None or not layer.constant or not layer.neuron.foldable:
+            return None
+        return folded.most_quanta(layer).bit_length()
 
     @classmethod
-    def most_quanta(cls, layer: Layer) -> int | None:
+    def most_quanta(cls, layer: Layer) -> int:
         """Return the most thresholds that all timesteps together can take from the potential.
 
-        None if the count has no closed form under a constant current. Only units that fold the
-        timesteps are asked.
+        Only units that fold the timesteps are asked.
         """
         return layer.timesteps * layer.neuron.most_quanta
 
@@ -144,6 +145,13 @@ class NeuronUnit(Registered, wiring.Component):
         """Return ``A*2^F + B``."""
         neuron: Any = self.spec.layer.neuron
         return (self.current << neuron.fraction_bits) + self.parameters.bias
+
+    def _leaked(self, value: Value, shifts: Sequence[int]) -> Value:
+        """Return what a leak leaves of a value; as the contract's, it rounds down in each shift."""
+        rest = value
+        for shift in shifts:
+            rest = rest - (value >> shift) if shift > 0 else rest + (value >> -shift)
+        return rest
 
     def _keep(self, m: Module, value: Value, start: Value | int = 0) -> Signal:
         """Return ``value`` of the last enabled cycle; in the first cycle, ``start``."""

@@ -159,6 +159,10 @@ def _layer(
     slots: int,
 ) -> LayerPlan:
     """Return the plan of one layer, whose neurons run one timestep per clock cycle."""
+    if layer.recurrent:
+        raise UnsupportedError(
+            "it reads its own spikes, which the hardware cannot yet: run it on the golden model"
+        )
     ranges = network.ranges[layer.name]
     channels, height, width = spatial(network.shapes[layer.name])
     if lanes > channels:

@@ -25,6 +25,8 @@ COMMANDS = {
     "diagnose": "Say per layer how training goes, and what is wrong.",
     "convert": "Turn a trained model into an integer spiking network.",
     "calibrate": "Convert, and let neurons learn when to fire.",
+    "import": "Take in a network of another toolkit, from NIR or ONNX.",
+    "export": "Write a network as NIR, for other toolkits.",
     "inspect": "Print a network: layers, weights, thresholds, widths.",
     "plan": "Find the best lanes, events and slots for a board.",
     "area": "Measure look-up tables and the like, component by component.",
@@ -37,6 +39,9 @@ COMMANDS = {
     "run": "Run images on a board, in simulation, or on the golden model.",
     "demo": "All of it on handwritten digits, in a few minutes.",
 }
+
+#: Modules of commands whose names are words of Python's.
+_MODULES = {"import": "importing"}
 
 #: Exit status of an error that the user can mend; click's own usage errors have the same.
 USER_ERROR = 2
@@ -53,7 +58,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"spikeloom.sw.cli.{cmd_name}")
+        module = importlib.import_module(f"spikeloom.sw.cli.{_MODULES.get(cmd_name, cmd_name)}")
         return with_verbosity(module.command)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -114,10 +114,10 @@ def _own(
     from spikeloom.sw.datasets.images import load_images
 
     images, labels = load_images(image_file, source.image_shape, source.pixels(), task)
-    return images, labels if label_file is None else _read_labels(label_file, len(images), task)
+    return images, labels if label_file is None else read_labels(label_file, len(images), task)
 
 
-def _read_labels(path: Path, count: int, task: str | None) -> npt.NDArray[Any]:
+def read_labels(path: Path, count: int, task: str | None) -> npt.NDArray[Any]:
     """Return the ``count`` labels in a ``.npy`` file, or the targets of another task."""
     from spikeloom.sw import numpy_file
 

@@ -18,7 +18,8 @@ from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.graph import Pooling
 from spikeloom.sw.network import INPUT, Input, Logits, Neuron, Transport
 from spikeloom.sw.network.inputs import MAX_TIMESTEPS
-from spikeloom.sw.network.neurons import MAX_LEAK, MAX_SPIKE
+from spikeloom.sw.network.leaks import MAX_LEAK
+from spikeloom.sw.network.neurons import MAX_SPIKE
 from spikeloom.sw.quantized import Activation
 from spikeloom.sw.quantized.choices import per_layer
 
@@ -317,7 +318,7 @@ class _Coder:
 def kinds_having(option: str) -> list[str]:
     """Return the kinds of neurons that have ``largest`` or ``tau``: a field that it decides."""
     field = _FIELDS[option]
-    return [kind for kind, neuron in Neuron.firing().items() if neuron.has(field)]
+    return [kind for kind, neuron in Neuron.firing().items() if field in neuron.decided]
 
 
 def _check_pool(layer: str, source: str, pooling: Pooling | None, transport: str) -> None:

@@ -180,7 +180,7 @@ def _promises_equal_counts(network: Network, prepared: nn.Module) -> bool:
     }
     return all(
         layer.constant
-        and getattr(layer.neuron, "leak", None) is None
+        and not layer.neuron.shifts
         and (
             not layer.neuron.fires
             or layer.neuron.count(layer.timesteps).high == highest[layer.name]

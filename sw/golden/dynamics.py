@@ -7,7 +7,7 @@ A new kind is a :class:`~spikeloom.sw.network.Neuron` (its parameters and ranges
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.network import Burst, Ladder, Layer, Logits, Neuron, Signed
-from spikeloom.sw.network.neurons import Integrator
+from spikeloom.sw.network import Burst, Cuba, If, Ladder, Layer, Logits, Neuron, Signed
+from spikeloom.sw.network.neuron import Integrator
 from spikeloom.sw.registry import Registered
 
 #: A neuron's state between timesteps; its first tensor is the membrane potential.
@@ -101,24 +101,60 @@ class IntegratorDynamics(Dynamics):
         self._initial = per_channel(neuron.initial)
         self._bias = per_channel(neuron.bias)
         self._scale = 1 << neuron.fraction_bits
+        self._shifts = neuron.shifts
 
     def start(self, current: Tensor) -> State:
         """Return the initial potential."""
         return (self._initial.expand_as(current),)
 
     def _integrated(self, potential: Tensor, current: Tensor) -> Tensor:
-        """Return ``v + A*2^F + B``."""
-        return potential + current * self._scale + self._bias
+        """Return ``v - leak(v) + A*2^F + B``."""
+        return leaked(potential, self._shifts) + current * self._scale + self._bias
 
 
 class IfDynamics(IntegratorDynamics, kind="if"):
-    """``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``."""
+    """``v += A*2^F + B; s = [v >= threshold]``, and a reset by an amount or to a value."""
+
+    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
+        """Put the neuron's parameters on the device."""
+        super().__init__(neuron, per_channel)
+        neuron = cast(If, neuron)
+        amount, value = neuron.reset_amount, neuron.reset_value
+        self._amount = self._threshold if amount is None else per_channel(amount)
+        self._value = None if value is None else per_channel(value)
 
     def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the spikes of timestep ``t`` and the state after it."""
-        potential = self._integrated(state[0], current)
-        spikes = (potential >= self._threshold).to(torch.int64)
-        return spikes, (potential - spikes * self._threshold,)
+        spikes, potential = self._fired(self._integrated(state[0], current))
+        return spikes, (potential,)
+
+    def _fired(self, potential: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the spikes of a potential, and what their reset leaves of it."""
+        fires = potential >= self._threshold
+        spikes = fires.to(torch.int64)
+        if self._value is not None:
+            return spikes, torch.where(fires, self._value, potential)
+        return spikes, potential - spikes * self._amount
+
+
+class CubaDynamics(IfDynamics, kind="cuba"):
+    """As IF, of a leaky current i: ``i += A*2^F + B; v += i``."""
+
+    def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
+        """Put the neuron's parameters on the device."""
+        super().__init__(neuron, per_channel)
+        self._current_shifts = cast(Cuba, neuron).current_shifts
+
+    def start(self, current: Tensor) -> State:
+        """Return the initial potential, and i = 0."""
+        return (*super().start(current), torch.zeros_like(current))
+
+    def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the spikes of timestep ``t`` and the state after it."""
+        potential, i = state
+        i = leaked(i, self._current_shifts) + current * self._scale + self._bias
+        spikes, potential = self._fired(leaked(potential, self._shifts) + i)
+        return spikes, (potential, i)
 
 
 class DualDynamics(IntegratorDynamics, kind="dual"):
@@ -171,20 +207,16 @@ class SignedDynamics(Dynamics, kind="signed"):
 
 
 class BurstDynamics(IntegratorDynamics, kind="burst"):
-    """``v -= v >> k; v += A*2^F + B; s = clip(floor(v / threshold), 0, largest)``."""
+    """``v -= leak(v); v += A*2^F + B; s = clip(floor(v / threshold), 0, largest)``."""
 
     def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
         """Put the neuron's parameters on the device."""
         super().__init__(neuron, per_channel)
-        neuron = cast(Burst, neuron)
-        self._largest, self._leak = neuron.largest, neuron.leak
+        self._largest = cast(Burst, neuron).largest
 
     def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the spikes of timestep ``t`` and the state after it."""
-        potential = state[0]
-        if self._leak is not None:
-            potential = potential - (potential >> self._leak)
-        potential = self._integrated(potential, current)
+        potential = self._integrated(state[0], current)
         spikes = potential.div(self._threshold, rounding_mode="floor").clamp(0, self._largest)
         return spikes, (potential - spikes * self._threshold,)
 
@@ -206,13 +238,14 @@ class LadderDynamics(Dynamics, kind="ladder"):
 
 
 class LogitsDynamics(Dynamics, kind="logits"):
-    """``v += A*2^F + B`` from 0, without spikes."""
+    """``v -= leak(v); v += A*2^F + B`` from 0, without spikes."""
 
     def __init__(self, neuron: Neuron, per_channel: PerChannel) -> None:
         """Put the neuron's parameters on the device."""
         neuron = cast(Logits, neuron)
         self._bias = per_channel(neuron.bias)
         self._scale = 1 << neuron.fraction_bits
+        self._shifts = neuron.shifts
 
     def start(self, current: Tensor) -> State:
         """Return the initial potential."""
@@ -220,7 +253,14 @@ class LogitsDynamics(Dynamics, kind="logits"):
 
     def step(self, t: int, current: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the spikes of timestep ``t`` and the state after it."""
-        return torch.zeros_like(current), (state[0] + current * self._scale + self._bias,)
+        potential = leaked(state[0], self._shifts) + current * self._scale + self._bias
+        return torch.zeros_like(current), (potential,)
+
+
+def leaked(state: Tensor, shifts: Sequence[int]) -> Tensor:
+    """Return what a leak leaves: ``v >> k`` less for each shift k, or more if k is negative."""
+    terms = [state >> k if k > 0 else -(state >> -k) for k in shifts]
+    return state - sum(terms)
 
 
 def on_device(values: npt.NDArray[Any], device: torch.device) -> Tensor:

@@ -197,19 +197,35 @@ class Golden:
             currents = currents.expand(layer.timesteps, *currents.shape[1:])
             dynamics = self._dynamics[layer.name]
             state = dynamics.start(currents[0])
-            spikes, potentials = [], []
-            for t, current in enumerate(currents):
+            spikes, potentials, sums = [], [], []
+            for t, given in enumerate(currents):
+                current = given
+                if layer.recurrent and t:
+                    current = given + self._recurrent(layer, spikes[-1])
                 fired, state = dynamics.step(t, current, state)
+                sums.append(current)
                 spikes.append(fired)
                 potentials.append(state[0])
             kept = potentials if trace else potentials[-1:]
+            if layer.recurrent:
+                currents = torch.stack(sums)
             done[layer.name] = LayerTrace(currents, torch.stack(spikes), torch.stack(kept))
         return done
 
+    def _recurrent(self, layer: Layer, spikes: Tensor) -> Tensor:
+        """Return the sums that a layer's spikes of the timestep before add to its accumulators."""
+        (index,) = (k for k, x in enumerate(layer.connections) if layer.recurs(x))
+        return self._synapses[layer.name, index].sums(spikes.double()).to(torch.int64)
+
     def _currents(self, layer: Layer, images: Tensor, done: dict[str, LayerTrace]) -> Tensor:
-        """Return the layer's accumulators, (T, N, *shape), or (1, N, *shape) if constant."""
+        """Return the layer's accumulators, (T, N, *shape), or (1, N, *shape) if constant.
+
+        They are without its own spikes.
+        """
         total: Tensor | None = None
         for index, connection in enumerate(layer.connections):
+            if layer.recurs(connection):
+                continue
             values = images if connection.source == INPUT else done[connection.source].spikes
             if connection.constant:
                 values = values.sum(0, keepdim=True)

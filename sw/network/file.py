@@ -18,7 +18,7 @@ from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.network.connections import Connection, Synapses
 from spikeloom.sw.network.inputs import Input
 from spikeloom.sw.network.network import Layer, Network, neuron_prefix, synapses_prefix
-from spikeloom.sw.network.neurons import Neuron
+from spikeloom.sw.network.neuron import Neuron
 from spikeloom.sw.network.pools import Pool
 from spikeloom.sw.network.record import IntArray, named
 from spikeloom.sw.sealed import require_intact, sealed, split

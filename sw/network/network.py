@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -14,12 +14,12 @@ from typing import Any
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.names import shortened
-from spikeloom.sw.network.connections import Connection
+from spikeloom.sw.network.connections import Connection, Linear
 from spikeloom.sw.network.inputs import INPUT, MAX_TIMESTEPS, Input
-from spikeloom.sw.network.neurons import Neuron
+from spikeloom.sw.network.neuron import Neuron
 from spikeloom.sw.network.ranges import Range
 from spikeloom.sw.network.record import IntArray, Shape, named, require_int
-from spikeloom.sw.network.transports import source_steps
+from spikeloom.sw.network.transports import Transport, source_steps
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -74,6 +74,15 @@ class Layer:
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 
     @property
+    def recurrent(self) -> bool:
+        """Whether it reads its own spikes of the timestep before."""
+        return any(self.recurs(connection) for connection in self.connections)
+
+    def recurs(self, connection: Connection) -> bool:
+        """Return whether a connection carries the layer's own spikes."""
+        return connection.source == self.name
+
+    @property
     def constant(self) -> bool:
         """Whether its current is the same at every timestep: all connections carry counts."""
         return all(connection.constant for connection in self.connections)
@@ -107,8 +116,8 @@ class Network:
     ----------
     input : Input
     layers : tuple of Layer
-        In order of evaluation; each connection's source is the input or an earlier layer. The
-        last layer, and no other, is of a kind that does not fire.
+        In order of evaluation; each connection's source is the input, an earlier layer, or the
+        layer itself. The last layer, and no other, is of a kind that does not fire.
     name : str
         For people; it does not affect the arithmetic.
     about : mapping of str to JSON values
@@ -199,13 +208,16 @@ class Network:
             with named(f"layer {layer.name!r}"):
                 outs = set()
                 for connection in layer.connections:
+                    if layer.recurs(connection):
+                        continue
                     if connection.source not in shapes:
                         raise ContractError(
                             f"source {connection.source!r} is neither the input nor an earlier "
-                            f"layer ({', '.join(shapes)})"
+                            f"layer ({', '.join(shapes)}), nor the layer itself"
                         )
                     source = shapes[connection.source]
                     outs.add(connection.synapses.shape(connection.pooled_shape(source)))
+                outs |= _recurrent_shapes(layer, outs)
                 if len(outs) > 1:
                     raise ContractError(f"its connections give different shapes {sorted(outs)}")
                 (shape,) = outs
@@ -337,6 +349,27 @@ class Network:
 
 def _sizes(shape: Shape) -> str:
     return "x".join(map(str, shape))
+
+
+def _recurrent_shapes(layer: Layer, outs: Collection[Shape]) -> set[Shape]:
+    """Return the shape that a layer's own spikes give, which has ``outs`` without them."""
+    own = [connection for connection in layer.connections if layer.recurs(connection)]
+    if not own:
+        return set()
+    if not outs:
+        raise ContractError("it reads nothing but its own spikes: connect it with another source")
+    if not layer.neuron.fires:
+        raise ContractError(f"neurons of kind {layer.neuron.kind!r} have no spikes to read")
+    if len(own) > 1:
+        raise ContractError(f"it reads its own spikes {len(own)} times: add the weights up")
+    (connection,) = own
+    if connection.transport != Transport.SPIKES or connection.pool is not None:
+        raise ContractError("its own spikes need spikes transport, without a pool")
+    if not isinstance(connection.synapses, Linear) or any(len(shape) != 1 for shape in outs):
+        raise ContractError(
+            "only a fully connected layer reads its own spikes, and by linear synapses"
+        )
+    return {connection.synapses.shape(shape) for shape in outs}
 
 
 def synapses_prefix(layer: str, index: int) -> str:

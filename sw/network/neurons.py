@@ -7,155 +7,119 @@ Amaranth (:mod:`spikeloom.hw.neurons`); both classes are found by the ``kind`` t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 
 from spikeloom.sw.errors import ContractError
+from spikeloom.sw.network.leaks import Leak, checked_leak, reach
+from spikeloom.sw.network.neuron import Integrator, Neuron
 from spikeloom.sw.network.parameters import (
     check_fraction_bits,
-    check_initial,
     check_threshold,
     current_range,
     freeze_channels,
     require_magnitude,
 )
 from spikeloom.sw.network.ranges import Range
-from spikeloom.sw.network.record import TENSOR, IntArray, Record, freeze, require_int
+from spikeloom.sw.network.record import OMITTED, TENSOR, IntArray, freeze, require_int
 from spikeloom.sw.network.transports import Transport
 
 #: Largest value of one spike.
 MAX_SPIKE = 1 << 12
-#: Largest shift of a leak.
-MAX_LEAK = 31
-
-
-class Neuron(Record):
-    """The neurons of one layer, with parameters for each output channel.
-
-    Attributes
-    ----------
-    fires : bool
-        Whether they emit spikes; those of a network's last layer do not.
-    signed : bool
-        Whether their counts can be negative, so that they stand for activations with negative
-        values.
-    incoming, outgoing : frozenset of Transport
-        Transports that connections to and from these neurons may use.
-    """
-
-    kinds: ClassVar[dict[str, type[Neuron]]] = {}
-    fires: ClassVar[bool] = True
-    signed: ClassVar[bool] = False
-    incoming: ClassVar[frozenset[str]] = frozenset(Transport)
-    outgoing: ClassVar[frozenset[str]] = frozenset(Transport)
-
-    @classmethod
-    def firing(cls) -> dict[str, type[Neuron]]:
-        """Return the kinds that emit spikes: those that a hidden layer can have."""
-        return {kind: neuron for kind, neuron in cls.kinds.items() if neuron.fires}
-
-    @property
-    def channels(self) -> int:
-        """Number of output channels."""
-        raise NotImplementedError
-
-    def check(self, timesteps: int, accumulator: Range) -> None:
-        """Raise `ContractError` unless the parameters fit ``timesteps`` and the accumulator."""
-        self.potential(timesteps, accumulator).require_width("the membrane potential")
-
-    def spike(self) -> Range:
-        """Return the range of the spike value of one timestep."""
-        return Range(0, 1)
-
-    @property
-    def most_quanta(self) -> int:
-        """Most quanta that a neuron can fire in one timestep."""
-        return 1
-
-    @property
-    def amplitudes(self) -> tuple[int, int]:
-        """Spike values of a positive and of a negative quantum."""
-        return (1, 1)
-
-    def count(self, timesteps: int) -> Range:
-        """Return the range of the count, the sum of ``timesteps`` spikes."""
-        return self.spike().times(timesteps)
-
-    def potential(self, timesteps: int, accumulator: Range) -> Range:
-        """Return the range of the membrane potential before and after firing.
-
-        Parameters
-        ----------
-        timesteps : int
-            T of the layer.
-        accumulator : Range
-            Range of the accumulated weights A of one timestep, over all channels.
-        """
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, eq=False)
-class Integrator(Neuron):
-    """Base of the neurons that have one threshold, an initial potential and a bias.
-
-    Parameters
-    ----------
-    threshold : array of int64, shape (channels,)
-        Positive.
-    initial : array of int64, shape (channels,)
-        Membrane potential before the first timestep, ``0 <= initial < threshold``.
-    bias : array of int64, shape (channels,)
-        Added to the potential at every timestep.
-    fraction_bits : int
-        F, the fraction bits that threshold, initial and bias have in common, 0 to 16.
-
-    Raises
-    ------
-    ContractError
-        If a parameter is outside its range or the shapes differ.
-    """
-
-    threshold: IntArray = field(metadata=TENSOR)
-    initial: IntArray = field(metadata=TENSOR)
-    bias: IntArray = field(metadata=TENSOR)
-    fraction_bits: int
-
-    def __post_init__(self) -> None:
-        freeze_channels(self, "threshold", "initial", "bias")
-        check_fraction_bits(self)
-        check_threshold(self)
-        check_initial(self)
-
-    @property
-    def channels(self) -> int:
-        return len(self.threshold)
-
-    def potential(self, timesteps: int, accumulator: Range) -> Range:
-        # A spike leaves v >= 0, so v falls below zero by at most T steps of the lowest current;
-        # it may rise past the threshold by T steps of the highest, since one step takes away only
-        # so much.
-        drift = current_range(accumulator, self.fraction_bits, self.bias).times(timesteps)
-        return drift + Range(0, int(self.initial.max()))
 
 
 @dataclass(frozen=True, eq=False)
 class If(Integrator, kind="if"):
-    """Integrate-and-fire with soft reset.
+    """Integrate-and-fire with soft or hard reset, and a leak.
 
-    ``v += A*2^F + B; s = [v >= threshold]; v -= s*threshold``. Parameters and errors are those of
-    :class:`Integrator`.
+    ``v -= leak(v); v += A*2^F + B; s = [v >= threshold]; v -= s*reset_amount``, or
+    ``v = reset_value`` where s is 1.
+
+    Parameters
+    ----------
+    threshold, initial, bias, fraction_bits
+        As of :class:`Integrator`; with a leak or a reset of its own, ``initial`` may be any
+        integer.
+    leak : sequence of int, optional
+        Up to three shifts k, 1 to 31 or -31 to -1: the leak takes away ``v >> k``, or adds
+        ``v >> -k`` if k is negative, all of the same v. No leak, by default.
+    reset_amount : array of int64, shape (channels,), optional
+        Taken from the potential when it fires; positive. By default the threshold.
+    reset_value : array of int64, shape (channels,), optional
+        Potential after it has fired, instead of a reset by an amount.
+
+    Raises
+    ------
+    ContractError
+        If a parameter is outside its range, the shapes differ, or both resets are given.
     """
+
+    leak: Leak = field(default=(), metadata=OMITTED)
+    reset_amount: IntArray | None = field(default=None, metadata=TENSOR)
+    reset_value: IntArray | None = field(default=None, metadata=TENSOR)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "leak", checked_leak(self.leak))
+        super().__post_init__()
+        if self.reset_amount is not None and self.reset_value is not None:
+            raise ContractError("a neuron has a reset_amount or a reset_value, not both")
+        for name in ("reset_amount", "reset_value"):
+            if getattr(self, name) is not None:
+                freeze_channels(self, name, "threshold")
+        if self.reset_amount is not None:
+            check_threshold(self, "reset_amount")
+
+    def _check_initial(self) -> None:
+        if self.foldable:
+            super()._check_initial()
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        return checked_leak(self.leak)
+
+    @property
+    def foldable(self) -> bool:
+        return not self.shifts and self.reset_amount is None and self.reset_value is None
+
+    def potential(self, timesteps: int, accumulator: Range) -> Range:
+        if self.foldable:
+            return super().potential(timesteps, accumulator)
+        drift = current_range(accumulator, self.fraction_bits, self.bias)
+        return self.reach([drift] * timesteps)
+
+    def reach(self, drifts: list[Range]) -> Range:
+        """Return the range of a potential to which values of these ranges are added."""
+        start = Range(int(self.initial.min()), int(self.initial.max())) | Range(0, 0)
+        resets = None
+        if self.reset_value is not None:
+            resets = Range(int(self.reset_value.min()), int(self.reset_value.max()))
+        elif self.reset_amount is not None:
+            # Of a v from the threshold on; what a smaller amount leaves is not below 0.
+            resets = Range(min(0, int((self.threshold - self.reset_amount).min())), 0)
+        return reach(start, drifts, self.shifts, resets)
 
 
 @dataclass(frozen=True, eq=False)
 class Dual(Integrator, kind="dual"):
     """Dual threshold: an IF neuron that takes back spikes which later currents do not justify.
 
-    ``v += A*2^F + B; s = 1 if v >= threshold, else -1 if v < 0 and m > 0, else 0;
-    v -= s*threshold; m += s``, with m the net number of spikes so far. Parameters and errors are
-    those of :class:`Integrator`. So is the range of the potential: as m >= 0, it is bounded from
-    above as without negative spikes, and a negative spike only raises a potential below zero.
+    ``v -= leak(v); v += A*2^F + B; s = 1 if v >= threshold, else -1 if v < 0 and m > 0, else 0;
+    v -= s*threshold; m += s``, with m the net number of spikes so far. The range of the potential
+    is that of :class:`Integrator`: as m >= 0, it is bounded from above as without negative spikes,
+    and a negative spike only raises a potential below zero.
+
+    Parameters
+    ----------
+    threshold, initial, bias, fraction_bits
+        As of :class:`Integrator`.
+    leak : sequence of int, optional
+        Up to three shifts, as of :class:`If`.
+
+    Raises
+    ------
+    ContractError
+        If a parameter is outside its range or the shapes differ.
 
     References
     ----------
@@ -163,6 +127,16 @@ class Dual(Integrator, kind="dual"):
     with the net count in place of "has fired before" and ``v < 0`` for its small negative
     threshold.
     """
+
+    leak: Leak = field(default=(), metadata=OMITTED)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "leak", checked_leak(self.leak))
+        super().__post_init__()
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        return checked_leak(self.leak)
 
     def spike(self) -> Range:
         return Range(-1, 1)
@@ -252,8 +226,8 @@ class Signed(Neuron, kind="signed"):
 class Burst(Integrator, kind="burst"):
     """Several spikes in one timestep, with a leak: quantized burst LIF.
 
-    ``v -= v >> leak`` (no leak if it is None), then ``v += A*2^F + B;
-    s = clip(floor(v / threshold), 0, largest); v -= s*threshold``.
+    ``v -= leak(v)``, then ``v += A*2^F + B; s = clip(floor(v / threshold), 0, largest);
+    v -= s*threshold``.
 
     Parameters
     ----------
@@ -261,9 +235,9 @@ class Burst(Integrator, kind="burst"):
         As of :class:`Integrator`.
     largest : int
         Most spikes of one timestep, 1 to 4096.
-    leak : int, optional
-        k of the leak by ``2^-k`` in every timestep (tau = 2^k), 1 to 31. The shift is arithmetic:
-        it rounds toward minus infinity.
+    leak : int or sequence of int, optional
+        k of a leak by ``2^-k`` in every timestep (tau = 2^k), 1 to 31; or up to three shifts, as
+        of :class:`If`. Shifts are arithmetic: they round toward minus infinity.
 
     Raises
     ------
@@ -277,13 +251,24 @@ class Burst(Integrator, kind="burst"):
     """
 
     largest: int
-    leak: int | None = None
+    leak: Leak = None
+
+    decided = frozenset({"largest", "leak"})
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "leak", checked_leak(self.leak))
         super().__post_init__()
         object.__setattr__(self, "largest", require_int(self.largest, "largest", 1, MAX_SPIKE))
-        if self.leak is not None:
-            object.__setattr__(self, "leak", require_int(self.leak, "leak", 1, MAX_LEAK))
+
+    def header(self) -> dict[str, Any]:
+        # As it was before there were several shifts, so that files and digests stay.
+        shifts = self.shifts
+        plain = len(shifts) == 1 and shifts[0] > 0
+        return super().header() | {"leak": shifts[0] if plain else shifts or None}
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        return checked_leak(self.leak)
 
     @property
     def most_quanta(self) -> int:
@@ -291,18 +276,6 @@ class Burst(Integrator, kind="burst"):
 
     def spike(self) -> Range:
         return Range(0, self.largest)
-
-    def potential(self, timesteps: int, accumulator: Range) -> Range:
-        if self.leak is None:
-            return super().potential(timesteps, accumulator)
-        drift = current_range(accumulator, self.fraction_bits, self.bias)
-        # The leak keeps the order of potentials, so the extremes stay extremes. They are reached
-        # where nothing fires; a spike leaves v >= 0.
-        low, high = 0, int(self.initial.max())
-        for _ in range(timesteps):
-            low = min(low, low - (low >> self.leak) + drift.low)
-            high = max(high, high - (high >> self.leak) + drift.high)
-        return Range(low, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,7 +328,9 @@ class Ladder(Neuron, kind="ladder"):
 
 @dataclass(frozen=True, eq=False)
 class Logits(Neuron, kind="logits"):
-    """The output layer: ``v += A*2^F + B`` at every timestep, without spikes; v ends as the logit.
+    """The output layer: ``v -= leak(v); v += A*2^F + B`` at every timestep, without spikes.
+
+    v ends as the logit.
 
     Parameters
     ----------
@@ -363,10 +338,13 @@ class Logits(Neuron, kind="logits"):
         Added at every timestep.
     fraction_bits : int
         F, the fraction bits of the bias, 0 to 16.
+    leak : sequence of int, optional
+        Up to three shifts, as of :class:`If`.
     """
 
     bias: IntArray = field(metadata=TENSOR)
     fraction_bits: int
+    leak: Leak = field(default=(), metadata=OMITTED)
 
     fires = False
     outgoing = frozenset()
@@ -374,6 +352,11 @@ class Logits(Neuron, kind="logits"):
     def __post_init__(self) -> None:
         freeze_channels(self, "bias")
         check_fraction_bits(self)
+        object.__setattr__(self, "leak", checked_leak(self.leak))
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        return checked_leak(self.leak)
 
     @property
     def channels(self) -> int:
@@ -383,4 +366,7 @@ class Logits(Neuron, kind="logits"):
         return Range(0, 0)
 
     def potential(self, timesteps: int, accumulator: Range) -> Range:
-        return current_range(accumulator, self.fraction_bits, self.bias).times(timesteps)
+        drift = current_range(accumulator, self.fraction_bits, self.bias)
+        if not self.shifts:
+            return drift.times(timesteps)
+        return reach(Range(0, 0), [drift] * timesteps, self.shifts)

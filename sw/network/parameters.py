@@ -48,17 +48,6 @@ def check_threshold(neuron: Any, name: str = "threshold") -> None:
         )
 
 
-def check_initial(neuron: Any) -> None:
-    """Refuse initial potentials that are negative, or not below the threshold."""
-    off = np.flatnonzero((neuron.initial < 0) | (neuron.initial >= neuron.threshold))
-    if off.size:
-        c = int(off[0])
-        raise ContractError(
-            f"initial potential of channel {c} must be from 0 to threshold - 1 = "
-            f"{neuron.threshold[c] - 1}, not {neuron.initial[c]}"
-        )
-
-
 def check_fraction_bits(neuron: Any) -> None:
     """Refuse a number of fraction bits that is not an integer from 0 to 16."""
     bits = require_int(neuron.fraction_bits, "fraction_bits", 0, MAX_FRACTION_BITS)

@@ -21,6 +21,9 @@ Shape = tuple[int, ...]
 
 #: Metadata of a dataclass field that holds an integer tensor (stored outside the JSON metadata).
 TENSOR: Mapping[str, Any] = MappingProxyType({"tensor": True})
+#: Metadata of a JSON field that is left out where it has its default: a later one, without which
+#: files and digests are as they were before it.
+OMITTED: Mapping[str, Any] = MappingProxyType({"omitted": True})
 
 
 def freeze(value: Any, what: str, ndim: int) -> IntArray:
@@ -89,7 +92,8 @@ class Record(Registered):
 
     ``Neuron``, ``Synapses``, ``Pool`` and ``Input`` open a family each, and a class below joins
     with ``class Name(Family, kind="name")``. Fields marked :data:`TENSOR` are integer tensors, all
-    others are JSON values; saving and loading need to know no more than that.
+    others are JSON values, of which those marked :data:`OMITTED` are left out where they have their
+    default; saving and loading need to know no more than that.
     """
 
     kind: ClassVar[str]
@@ -98,27 +102,26 @@ class Record(Registered):
         if not isinstance(other, Record) or type(other) is not type(self):
             return NotImplemented
         mine, theirs = self.tensors(), other.tensors()
-        return self.header() == other.header() and all(
-            np.array_equal(mine[name], theirs[name]) for name in mine
+        return (
+            self.header() == other.header()
+            and mine.keys() == theirs.keys()
+            and all(np.array_equal(mine[name], theirs[name]) for name in mine)
         )
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 
     def tensors(self) -> dict[str, IntArray]:
-        """Return the integer tensors, by the name of their field."""
+        """Return the integer tensors, by the name of their field; those that are None left out."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        return {f.name: getattr(self, f.name) for f in fields if f.metadata.get("tensor")}
+        given = {f.name: getattr(self, f.name) for f in fields if f.metadata.get("tensor")}
+        return {name: value for name, value in given.items() if value is not None}
 
     def header(self) -> dict[str, Any]:
         """Return the JSON part: the kind, and every field that is not a tensor."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        rest = {f.name: getattr(self, f.name) for f in fields if not f.metadata.get("tensor")}
-        return {"kind": self.kind, **rest}
-
-    @classmethod
-    def has(cls, name: str) -> bool:
-        """Return whether the class has a field called ``name``."""
-        return any(f.name == name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
+        rest = [(f, getattr(self, f.name)) for f in fields if not f.metadata.get("tensor")]
+        kept = {f.name: v for f, v in rest if not (f.metadata.get("omitted") and v == f.default)}
+        return {"kind": self.kind, **kept}
 
     @classmethod
     def build(cls, header: Any, tensors: Mapping[str, Any], what: str) -> Self:

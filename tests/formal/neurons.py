@@ -74,6 +74,7 @@ class UnitHarness(Elaboratable):
         together = plan.steps_per_cycle
         m.submodules.unit = unit
         kept = watched(unit)
+        specification.unit = unit
         # Timesteps that are computed in one cycle share a current.
         constant = plan.layer.neuron.kind == "ladder"
         current = free_within(m, plan.ranges.accumulator, "current", constant)
@@ -94,6 +95,8 @@ class UnitHarness(Elaboratable):
             registers.append(kept["potential"] == state[0])
         if "count" in kept:
             registers.append(kept["count"] == count)
+        if "driving" in kept:
+            registers.append(kept["driving"] == state[1])
         m.d.comb += [Assert(claim) for claim in registers]
 
         claims = []
@@ -111,9 +114,9 @@ class UnitHarness(Elaboratable):
                 (unit.potential[k] if together > 1 else unit.potential) == state[0],
             ]
         claims += [unit.count == count] if plan.layer.neuron.fires else []
-        if self.assume_ranges and state:
-            reach = plan.ranges.potential
-            m.d.comb += [Assume(state[0] >= reach.low), Assume(state[0] <= reach.high)]
+        if self.assume_ranges:
+            for value, reach in zip(state, specification.bounds(), strict=False):
+                m.d.comb += [Assume(value >= reach.low), Assume(value <= reach.high)]
         with m.If(unit.enable):
             m.d.comb += [Assert(claim) for claim in claims]
             m.d.sync += [register.eq(s) for (_, register), s in zip(begun, state, strict=False)]
@@ -195,13 +198,14 @@ class LoopHarness(Elaboratable):
 
 
 def watched(unit: NeuronUnit) -> dict[str, Value]:
-    """Elaborate ``unit``; return its registers, by the name of the output that each one holds."""
+    """Elaborate ``unit``; return its registers, by the name of the signal that each one holds."""
     seen: dict[str, Value] = {}
     keep = unit._keep
 
     def watching(m: Module, value: Value, start: Value | int = 0) -> Signal:
         kept = keep(m, value, start)
-        seen.update({name: kept for name in ("potential", "count") if value is getattr(unit, name)})
+        outputs = ("potential", "count", "driving")
+        seen.update({name: kept for name in outputs if value is getattr(unit, name, None)})
         return kept
 
     unit._keep = watching  # type: ignore[method-assign]

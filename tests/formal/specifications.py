@@ -7,6 +7,7 @@ smallest and the largest value among a layer's channels.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from amaranth.hdl import Array, Assume, Instance, Module, Mux, Shape, Signal, Va
 
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
-from spikeloom.sw.network import Range
+from spikeloom.sw.network import If, Range
 from spikeloom.sw.registry import Registered
 
 #: A neuron's state between timesteps: its potential, and any other state in the contract.
@@ -52,6 +53,8 @@ class Specification(Registered, ABC):
     kinds: ClassVar[dict[str, type[Specification]]] = {}
     #: B; set by :meth:`choose` for the kinds that have one.
     bias: Signal
+    #: The unit that is compared; set by the harness.
+    unit: Any
 
     def __init__(self, m: Module, plan: LayerPlan) -> None:
         self.m = m
@@ -117,6 +120,10 @@ class Specification(Registered, ABC):
         terms = [Mux(factor[k], value << k, 0) for k in bits]
         return self.kept(sum(terms, Value.cast(0)), "product")
 
+    def bounds(self) -> list[Range]:
+        """Return the ranges of the state after any timestep, as far as the contract proves them."""
+        return [self.plan.ranges.potential]
+
     def reach(self) -> list[Range]:
         """Return the potential's range before each timestep, and after the last."""
         return [
@@ -138,6 +145,14 @@ class Specification(Registered, ABC):
         """Return ``A*2^F + B``."""
         return current * 2**self.neuron.fraction_bits + self.bias
 
+    def leaked(self, value: Value, shifts: Sequence[int], name: str) -> Value:
+        """Return the value less its leak, each shift a division that rounds down."""
+        taken = [
+            self.kept(value // 2 ** abs(k), f"{name}_by_{n}_{abs(k)}") for n, k in enumerate(shifts)
+        ]
+        lost = sum((s if k > 0 else -s for s, k in zip(taken, shifts, strict=True)), Value.cast(0))
+        return self.kept(value - lost, f"{name}_leaked")
+
 
 class _Threshold(Specification):
     """The parameters that ``if``, ``dual`` and ``burst`` share."""
@@ -146,7 +161,8 @@ class _Threshold(Specification):
         self.threshold = self.constant("threshold", self.neuron.threshold)
         self.initial = self.constant("initial", self.neuron.initial)
         self.bias = self.constant("bias", self.neuron.bias)
-        self.m.d.comb += Assume(self.initial < self.threshold)
+        if not isinstance(self.neuron, If) or self.neuron.foldable:
+            self.m.d.comb += Assume(self.initial < self.threshold)
 
     def unit_parameters(self, t: Value) -> dict[str, Value]:
         # Thresholds beyond reach are clipped to just out of reach, which may change no result.
@@ -189,12 +205,80 @@ class _Threshold(Specification):
 
 
 class IfSpecification(_Threshold, kind="if"):
-    """``v = v + A*2^F + B; s = [v >= threshold]; v = v - s*threshold``."""
+    """``v = v - leak(v) + A*2^F + B; s = [v >= threshold]``, and then the reset."""
+
+    def choose(self) -> None:
+        super().choose()
+        neuron = self.neuron
+        self.reset: Signal | None = None
+        if neuron.reset_value is not None:
+            self.reset = self.constant("reset", neuron.reset_value)
+        elif neuron.reset_amount is not None:
+            self.reset = self.constant("reset", neuron.reset_amount)
+            least = int((neuron.threshold - neuron.reset_amount).min())
+            self.m.d.comb += Assume(self.threshold - self.reset >= least)
+
+    def unit_parameters(self, t: Value) -> dict[str, Value]:
+        parameters = super().unit_parameters(t)
+        if self.reset is not None:
+            # Of a neuron that never fires, it may change no result.
+            never = self.threshold > self.plan.ranges.potential.high
+            unused = 0 if self.neuron.reset_value is not None else 1
+            parameters["reset"] = Mux(never, unused, self.reset)
+        return parameters
 
     def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
-        v = self.kept(state[0] + self.input(current), "v")
+        leaked = self.leaked(state[0], self.neuron.shifts, "v")
+        fires, after = self.fired(self.kept(leaked + self.input(current), "v"))
+        return fires, (after,), []
+
+    def fired(self, v: Value) -> tuple[Value, Value]:
+        """Return the spike of a potential, and what its reset leaves."""
         fires = v >= self.threshold
-        return fires, (self.kept(Mux(fires, v - self.threshold, v), "after"),), []
+        left = v - (self.threshold if self.reset is None else self.reset)
+        if self.neuron.reset_value is not None:
+            assert self.reset is not None
+            left = self.reset
+        return fires, self.kept(Mux(fires, left, v), "after")
+
+
+class CubaSpecification(IfSpecification, kind="cuba"):
+    """As ``if``, of the current ``i = i - current_leak(i) + A*2^F + B`` instead of A*2^F + B."""
+
+    def choose(self) -> None:
+        super().choose()
+        # The current has a range of its own, which may be wider than that of the potential.
+        widest = max(r.width for r in self.currents())
+        self.wide = signed(max(len(Signal(self.wide)), widest + 3))
+
+    def currents(self) -> list[Range]:
+        """Return the current's range before each timestep, and after the last."""
+        reach = self.plan.ranges.accumulator
+        steps = range(self.plan.layer.timesteps + 1)
+        return [self.neuron.current(t, reach) for t in steps]
+
+    def bounds(self) -> list[Range]:
+        return [*super().bounds(), self.currents()[-1]]
+
+    def start(self) -> State:
+        return (*super().start(), Signal(self.wide, name="no_current"))
+
+    def invariants(self, t: Value, state: State, count: Value) -> list[Value]:
+        return [
+            *super().invariants(t, state, count),
+            state[1] >= Array(r.low for r in self.currents())[t],
+            state[1] <= Array(r.high for r in self.currents())[t],
+        ]
+
+    def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
+        v, i = state
+        leaked = self.leaked(i, self.neuron.current_shifts, "i")
+        # The unit's current is the right one; so the potential follows from a signal of both.
+        right = self.unit.driving == leaked + self.input(current)
+        i = self.kept(self.unit.driving, "i")
+        leaked = self.leaked(v, self.neuron.shifts, "v")
+        fires, after = self.fired(self.kept(leaked + i, "v"))
+        return fires, (after, i), [right]
 
 
 class DualSpecification(_Threshold, kind="dual"):
@@ -206,8 +290,11 @@ class DualSpecification(_Threshold, kind="dual"):
     def invariants(self, t: Value, state: State, count: Value) -> list[Value]:
         v, net = state
         low, high, *held = super().invariants(t, state, count)
-        # Spikes that are taken back do not raise v too far: each of those sent could be.
         most = Array(r.high for r in self.reach())[t]
+        if self.neuron.shifts:
+            # A spike that is taken back raises v to less than the threshold, which it had reached.
+            return [low, high, *held, net == count, (net <= 0) | (self.threshold <= most)]
+        # Spikes that are taken back do not raise v too far: each of those sent could be.
         fits = [
             (net < k) | (v + k * self.threshold <= most)
             for k in range(1, self.plan.layer.timesteps + 1)
@@ -215,7 +302,8 @@ class DualSpecification(_Threshold, kind="dual"):
         return [low, high, *held, net == count, *fits]
 
     def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
-        v = self.kept(state[0] + self.input(current), "v")
+        leaked = self.leaked(state[0], self.neuron.shifts, "v")
+        v = self.kept(leaked + self.input(current), "v")
         net = state[1]
         rises = v >= self.threshold
         falls = ~rises & (v < 0) & (net > 0)
@@ -231,9 +319,7 @@ class BurstSpecification(_Threshold, kind="burst"):
     """
 
     def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
-        before = state[0]
-        if self.neuron.leak is not None:
-            before = self.kept(before - (before >> self.neuron.leak), "leaked")
+        before = self.leaked(state[0], self.neuron.shifts, "v")
         v = self.kept(before + self.input(current), "v")
         bits = [Mux(shown[k], self.threshold << k, 0) for k in range(len(shown))]
         after = self.kept(v - self.kept(sum(bits, Value.cast(0)), "taken"), "after")
@@ -360,7 +446,7 @@ class LadderSpecification(Specification, kind="ladder"):
 
 
 class LogitsSpecification(Specification, kind="logits"):
-    """``v = v + A*2^F + B``; no spikes."""
+    """``v = v - leak(v) + A*2^F + B``; no spikes."""
 
     def choose(self) -> None:
         self.bias = self.constant("bias", self.neuron.bias)
@@ -372,4 +458,5 @@ class LogitsSpecification(Specification, kind="logits"):
         return (Signal(self.wide, name="zero"),)
 
     def step(self, t: Value | int, state: State, current: Value, shown: Value) -> Step:
-        return Value.cast(0), (self.kept(state[0] + self.input(current), "after"),), []
+        leaked = self.leaked(state[0], self.neuron.shifts, "v")
+        return Value.cast(0), (self.kept(leaked + self.input(current), "after"),), []

@@ -99,10 +99,8 @@ MORE: dict[str, Callable[[], Proof]] = {
         planned("burst", 2, 1, largest=5), broken(BurstUnit, "reached & ~tight", "reached")
     ),
     "a leak that rounds to zero": lambda: step_proof(
-        planned("burst", 2, 1, largest=3, leak=1),
-        broken(
-            BurstUnit, "before - (before >> neuron.leak)", "before - ((before + 1) >> neuron.leak)"
-        ),
+        planned("burst", 2, 1, largest=3, leak=(1,)),
+        broken(BurstUnit, "rest - (value >> shift)", "rest - ((value + 1) >> shift)", "_leaked"),
     ),
     "a level is passed, not reached": lambda: step_proof(
         planned("ladder", 2, 3),

@@ -208,7 +208,7 @@ def case(number: int, sizes: dict[str, Any]) -> Case:
     @settings(max_examples=2, phases=[Phase.generate], database=None)
     @given(data=st.data())
     def collect(data: st.DataObject) -> None:
-        network = data.draw(networks(**sizes))
+        network = data.draw(networks(**sizes, recurrence=False))
         config = data.draw(configs(network))
         images = data.draw(images_for(network, 2))
         stalls = data.draw(st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5])))

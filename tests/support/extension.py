@@ -26,7 +26,7 @@ from spikeloom.sw.conversion.fitting import Fit
 from spikeloom.sw.golden import GoldenPool, GoldenSynapses
 from spikeloom.sw.golden.dynamics import IntegratorDynamics, State
 from spikeloom.sw.network import Neuron, Pool, Range, Shape, Synapses
-from spikeloom.sw.network.neurons import Integrator
+from spikeloom.sw.network.neuron import Integrator
 from spikeloom.sw.network.record import TENSOR, IntArray, freeze
 from spikeloom.sw.spiking import SpikingNeuron
 from spikeloom.sw.spiking.neurons import burst

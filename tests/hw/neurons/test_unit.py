@@ -13,9 +13,9 @@ from support.hw.neuron_bench import HUGE, layer
 
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.network import Burst, Dual, If, Ladder, Linear, Logits, Neuron, Signed
+from spikeloom.sw.network import Burst, Cuba, Dual, If, Ladder, Linear, Logits, Neuron, Signed
 
-KINDS = "burst, dual, if, ladder, logits, signed"
+KINDS = "burst, cuba, dual, if, ladder, logits, signed"
 
 
 def neurons(kind: str, timesteps: int = 2) -> Neuron:
@@ -23,6 +23,7 @@ def neurons(kind: str, timesteps: int = 2) -> Neuron:
     made: dict[str, Neuron] = {
         "if": If(huge, zero, zero, fraction_bits=0),
         "dual": Dual(huge, zero, zero, fraction_bits=0),
+        "cuba": Cuba(huge, zero, zero, 0, reset_amount=huge, current_leak=1),
         "signed": Signed(huge, huge, zero, fraction_bits=0),
         "burst": Burst(huge, zero, zero, fraction_bits=0, largest=3),
         "ladder": Ladder(np.array([[-HUGE] + [HUGE] * (timesteps - 1)])),
@@ -37,6 +38,8 @@ def neurons(kind: str, timesteps: int = 2) -> Neuron:
     [
         ("if", {"threshold": 5}),
         ("dual", {"threshold": 5}),
+        # i is 15, then 8 + 15, and v their sum.
+        ("cuba", {"threshold": 6, "reset": 1}),
         ("burst", {"threshold": 5}),
         ("signed", {"positive": 6, "negative": 6}),
         ("ladder", {"level": 5}),
@@ -46,7 +49,7 @@ def test_parameters_are_no_wider_than_what_makes_a_difference(
     kind: str, widths: dict[str, int]
 ) -> None:
     plan = layer([[1]], neurons(kind), 2)
-    assert plan.ranges.potential.high == (15 if kind == "ladder" else 30)
+    assert plan.ranges.potential.high == {"ladder": 15, "cuba": 38}.get(kind, 30)
     layout = NeuronUnit.of(plan.neurons).layout(plan.neurons)
     assert {name: layout[name].width for name in widths} == widths
 
@@ -75,6 +78,7 @@ def test_kinds_without_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
         ("burst", 6, 5),
         ("ladder", 4, None),
         ("logits", 4, None),
+        ("cuba", 4, None),
     ],
 )
 def test_cycles_of_folded_time(kind: str, timesteps: int, cycles: int | None) -> None:
@@ -87,8 +91,13 @@ def test_cycles_of_folded_time(kind: str, timesteps: int, cycles: int | None) ->
 
 
 def test_what_cannot_be_folded() -> None:
-    leaky = dataclasses.replace(neurons("burst"), leak=3)  # type: ignore[type-var]
-    assert NeuronUnit.of_kind("burst").folded_cycles(layer([[1]], leaky, 4).layer) is None
+    one = np.array([1])
+    for kind, option in (
+        *(("burst", {"leak": 3}), ("dual", {"leak": (3,)}), ("if", {"leak": (3,)})),
+        *(("if", {"reset_amount": one}), ("if", {"reset_value": one})),
+    ):
+        other = dataclasses.replace(neurons(kind), **option)  # type: ignore[type-var]
+        assert NeuronUnit.of_kind(kind).folded_cycles(layer([[1]], other, 4).layer) is None
     changing = plan_of(
         (1,), Linear(np.array([[1]])), neurons("if"), timesteps=4, incoming="spikes"
     )["layer"].layer
@@ -105,7 +114,7 @@ COSTLY = {"mul", "div", "mod", "divfloor", "modfloor", "pow"}
 @pytest.mark.parametrize("kind", KINDS.split(", "))
 def test_converts_alone_and_without_multipliers(kind: str, folded: bool, timesteps: int) -> None:
     if folded and kind not in NeuronUnit.folded_kinds:
-        assert kind in ("ladder", "logits")
+        assert kind in ("cuba", "ladder", "logits")
         return
     plan = layer([[127], [-128]], two_channels(kind, timesteps), timesteps, folded)
     unit = NeuronUnit.of(plan.neurons)
@@ -122,6 +131,7 @@ def two_channels(kind: str, timesteps: int) -> Neuron:
     made: dict[str, Neuron] = {
         "if": If(thresholds, small, bias, 3),
         "dual": Dual(thresholds, small, bias, 3),
+        "cuba": Cuba(thresholds, small, bias, 3, (3, -4, 5), reset_value=bias, current_leak=(2,)),
         "signed": Signed(thresholds, thresholds[::-1], bias, 3, 8, 2),
         "burst": Burst(thresholds, small, bias, 3, largest=6),
         "ladder": Ladder(np.array([range(timesteps)] * 2)),

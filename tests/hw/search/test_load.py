@@ -43,7 +43,7 @@ def test_estimates_are_near_the_cycles_of_a_trained_network(config: HardwareConf
 @settings(max_examples=40)
 @given(st.data())
 def test_no_engine_adds_fewer_events_than_are_estimated(data: st.DataObject) -> None:
-    network = data.draw(networks(max_timesteps=2))
+    network = data.draw(networks(max_timesteps=2, recurrence=False))
     images = data.draw(images_for(network, 2))
     lanes = data.draw(st.sampled_from((1, 2)))
     lanes_of = {layer.name: min(lanes, network.shapes[layer.name][0]) for layer in network.layers}

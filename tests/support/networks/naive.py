@@ -15,7 +15,8 @@ from spikeloom.sw.network import Network
 
 #: A feature map: a value for each index (c, y, x) or (i,).
 Map = dict[tuple[int, ...], int]
-#: A neuron between timesteps: its potential v and its net number of spikes (or quanta) m.
+#: A neuron between timesteps: its potential v and its net number of spikes (or quanta) m, or
+#: instead of that its current i.
 State = tuple[int, int]
 
 
@@ -47,8 +48,12 @@ def run(network: Network, image: Any) -> dict[str, Activity]:
         for t in range(layer.timesteps):
             current: Map = {}
             for connection in layer.connections:
-                source = sources[connection.source]
-                values = _TRANSPORTS[connection.transport](source, t, layer.timesteps)
+                if connection.source == layer.name:
+                    silent = {(i,): 0 for i in range(len(connection.synapses.weight))}
+                    values = activity.spikes[t - 1] if t else silent
+                else:
+                    source = sources[connection.source]
+                    values = _TRANSPORTS[connection.transport](source, t, layer.timesteps)
                 if connection.pool is not None:
                     values = _pool(connection.pool, values)
                 for index, total in _SYNAPSES[connection.synapses.kind](
@@ -106,15 +111,35 @@ def _current(neuron: Any, c: int, total: int) -> int:
     return int(total * 2**neuron.fraction_bits + int(neuron.bias[c]))
 
 
+def _leaked(v: int, shifts: tuple[int, ...]) -> int:
+    return v - sum(v // 2**k if k > 0 else -(v // 2**-k) for k in shifts)
+
+
+def _fired(neuron: Any, c: int, v: int) -> tuple[int, int]:
+    if v < int(neuron.threshold[c]):
+        return 0, v
+    if neuron.reset_value is not None:
+        return 1, int(neuron.reset_value[c])
+    amount = neuron.threshold if neuron.reset_amount is None else neuron.reset_amount
+    return 1, v - int(amount[c])
+
+
 def _if(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
-    v = (int(neuron.initial[c]) if state is None else state[0]) + _current(neuron, c, total)
-    spike = 1 if v >= int(neuron.threshold[c]) else 0
-    return spike, (v - spike * int(neuron.threshold[c]), 0)
+    v = int(neuron.initial[c]) if state is None else state[0]
+    spike, v = _fired(neuron, c, _leaked(v, neuron.leak) + _current(neuron, c, total))
+    return spike, (v, 0)
+
+
+def _cuba(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
+    v, i = (int(neuron.initial[c]), 0) if state is None else state
+    i = _leaked(i, neuron.current_leak) + _current(neuron, c, total)
+    spike, v = _fired(neuron, c, _leaked(v, neuron.leak) + i)
+    return spike, (v, i)
 
 
 def _dual(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
     v, m = (int(neuron.initial[c]), 0) if state is None else state
-    v += _current(neuron, c, total)
+    v = _leaked(v, neuron.leak) + _current(neuron, c, total)
     spike = 0
     if v >= int(neuron.threshold[c]):
         spike = 1
@@ -139,9 +164,7 @@ def _signed(neuron: Any, c: int, t: int, state: State | None, total: int) -> tup
 
 def _burst(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
     v = int(neuron.initial[c]) if state is None else state[0]
-    if neuron.leak is not None:
-        v -= v // 2**neuron.leak
-    v += _current(neuron, c, total)
+    v = _leaked(v, neuron.leak) + _current(neuron, c, total)
     spike = min(max(v // int(neuron.threshold[c]), 0), neuron.largest)
     return spike, (v - spike * int(neuron.threshold[c]), 0)
 
@@ -151,11 +174,13 @@ def _ladder(neuron: Any, c: int, t: int, state: State | None, total: int) -> tup
 
 
 def _logits(neuron: Any, c: int, t: int, state: State | None, total: int) -> tuple[int, State]:
-    return 0, ((0 if state is None else state[0]) + _current(neuron, c, total), 0)
+    v = _leaked(0 if state is None else state[0], neuron.leak)
+    return 0, (v + _current(neuron, c, total), 0)
 
 
 _NEURONS: dict[str, Callable[[Any, int, int, State | None, int], tuple[int, State]]] = {
     "if": _if,
+    "cuba": _cuba,
     "dual": _dual,
     "signed": _signed,
     "burst": _burst,

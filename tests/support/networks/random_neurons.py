@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spikeloom.sw.golden import Dynamics, Golden
-from spikeloom.sw.network import Burst, Dual, If, Ladder, Logits, Network, Neuron, Signed
+from spikeloom.sw.network import Burst, Cuba, Dual, If, Ladder, Logits, Network, Neuron, Signed
 
 Array = np.ndarray[Any, Any]
 
@@ -95,18 +95,53 @@ class Lively:
         # The square root gives rare values more weight.
         return float(np.sqrt(numbers / numbers.sum()).sum())
 
+    def resets(self, style: str, threshold: Array) -> dict[str, Array]:
+        """Draw the reset of a style; potentials after a hard one are of either sign."""
+        if style == "value":
+            return {"reset_value": self.uniform(-self.size, self.size)}
+        if style == "amount":
+            return {"reset_amount": self.uniform(np.maximum(threshold // 2, 1), 2 * threshold)}
+        return {} if style == "threshold" else {"reset_amount": np.maximum(threshold - 1, 1)}
+
     def if_neuron(self) -> Neuron:
-        return self.liveliest(lambda: If(*self.rectified(2, 12), fraction_bits=self.bits))
+        shifts, style = leak(self.drawing), reset(self.drawing)
+
+        def build() -> If:
+            threshold, initial, bias = self.rectified(2, 12)
+            resets = self.resets(style, threshold)
+            return If(threshold, initial, bias, self.bits, shifts, **resets)
+
+        return self.liveliest(build)
+
+    def cuba_neuron(self) -> Neuron:
+        shifts, style = leak(self.drawing), reset(self.drawing)
+        current_shifts = leak(self.drawing)
+
+        def build() -> Cuba:
+            threshold, initial, bias = self.rectified(3, 24)
+            resets = self.resets(style, threshold)
+            return Cuba(
+                threshold,
+                initial - self.size // 2,
+                bias,
+                self.bits,
+                shifts,
+                current_leak=current_shifts,
+                **resets,
+            )
+
+        return self.liveliest(build)
 
     def dual_neuron(self) -> Neuron:
-        return self.liveliest(lambda: Dual(*self.rectified(1, 6), fraction_bits=self.bits))
+        shifts = leak(self.drawing)
+        return self.liveliest(lambda: Dual(*self.rectified(1, 6), self.bits, shifts))
 
     def burst_neuron(self) -> Neuron:
-        most, shift = largest(self.drawing), leak(self.drawing)
+        most, shifts = largest(self.drawing), leak(self.drawing)
 
         def build() -> Burst:
             threshold, initial, bias = self.rectified(1, 6)
-            return Burst(threshold, initial, bias, self.bits, most, shift)
+            return Burst(threshold, initial, bias, self.bits, most, shifts)
 
         return self.liveliest(build)
 
@@ -129,7 +164,7 @@ class Lively:
     def logits_neuron(self) -> Logits:
         # All channels get the same mean, so that the label depends on the image.
         bias = self.uniform(-self.size // 2, self.size // 2) - self.mean
-        return Logits(bias, fraction_bits=self.bits)
+        return Logits(bias, self.bits, leak(self.drawing))
 
 
 class Wide:
@@ -165,15 +200,31 @@ class Wide:
             initials.append(self.drawing.one_of(*choices))
         return np.array(thresholds), np.array(initials), self.bias()
 
+    def resets(self) -> dict[str, Array]:
+        style = reset(self.drawing)
+        if style == "threshold":
+            return {}
+        if style == "value":
+            return {"reset_value": self.drawing.array(-self.top, self.top, self.channels)}
+        return {"reset_amount": self.drawing.array(1, 2 * self.top, self.channels)}
+
     def if_neuron(self) -> If:
-        return If(*self.rectified(), fraction_bits=self.bits)
+        return If(*self.rectified(), self.bits, leak(self.drawing), **self.resets())
+
+    def cuba_neuron(self) -> Cuba:
+        threshold, _, bias = self.rectified()
+        initial = self.drawing.array(-self.top, self.top, self.channels)
+        shifts, current = leak(self.drawing), leak(self.drawing)
+        return Cuba(
+            threshold, initial, bias, self.bits, shifts, current_leak=current, **self.resets()
+        )
 
     def dual_neuron(self) -> Dual:
-        return Dual(*self.rectified(), fraction_bits=self.bits)
+        return Dual(*self.rectified(), self.bits, leak(self.drawing))
 
     def burst_neuron(self) -> Burst:
-        most, shift = largest(self.drawing), leak(self.drawing)
-        return Burst(*self.rectified(), fraction_bits=self.bits, largest=most, leak=shift)
+        most, shifts = largest(self.drawing), leak(self.drawing)
+        return Burst(*self.rectified(), self.bits, most, shifts)
 
     def signed_neuron(self) -> Signed:
         positive, negative = (
@@ -191,7 +242,7 @@ class Wide:
         return Ladder(np.sort(levels, axis=1))
 
     def logits_neuron(self) -> Logits:
-        return Logits(self.bias(), fraction_bits=self.bits)
+        return Logits(self.bias(), self.bits, leak(self.drawing))
 
 
 def amplitude(drawing: Drawing) -> int:
@@ -203,6 +254,15 @@ def largest(drawing: Drawing) -> int:
     return drawn
 
 
-def leak(drawing: Drawing) -> int | None:
-    drawn: int | None = drawing.one_of(None, None, 1, 2, 3, drawing.integer(1, 31))
+def leak(drawing: Drawing) -> tuple[int, ...]:
+    """Draw the shifts of a leak: most often none, and positive ones more often than negative."""
+    number = drawing.one_of(0, 0, 0, 0, 1, 1, 2, 3)
+    return tuple(
+        drawing.one_of(1, 2, 3, 4, -2, -3, -5, drawing.integer(1, 31)) for _ in range(number)
+    )
+
+
+def reset(drawing: Drawing) -> str:
+    """Draw a reset: by the threshold, by another amount, by the amount of a strict ``>``, hard."""
+    drawn: str = drawing.one_of("threshold", "threshold", "threshold", "amount", "strict", "value")
     return drawn

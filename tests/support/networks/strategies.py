@@ -35,7 +35,7 @@ from support.networks.random_neurons import Lively, Wide
 Array = np.ndarray[Any, Any]
 
 #: All kinds of neurons that fire, and all kinds of inputs.
-NEURONS = ("if", "ladder", "dual", "signed", "burst")
+NEURONS = ("if", "ladder", "dual", "signed", "burst", "cuba")
 INPUTS = ("direct", "count", "spikes")
 
 _SEEDS = st.integers(0, (1 << 32) - 1)
@@ -61,6 +61,7 @@ def networks(
     identities: bool = True,
     pools: bool = True,
     branches: bool = True,
+    recurrence: bool = True,
     extremes: bool = True,
 ) -> st.SearchStrategy[Network]:
     """Return a strategy of small valid networks.
@@ -90,6 +91,8 @@ def networks(
     branches : bool
         Whether layers may have several connections, and read other layers than the one before.
         Layers that no other layer reads then occur, but rarely.
+    recurrence : bool
+        Whether layers may read their own spikes.
     extremes : bool
         Whether thresholds and levels may lie at the limits of the contract's 48 bits.
     """
@@ -225,8 +228,17 @@ class _Drawing:
                 connections += self.another(source, kind, timesteps, out)
         neuron = self.neuron(kind, timesteps, tuple(connections))
         name = "out" if last else f"hidden{index}"
+        if not last and len(out) == 1 and self.recurs(kind):
+            # Its neurons are drawn for the other connections.
+            own = Linear(self.weight(out[0], out[0]))
+            connections.insert(self.integer(0, len(connections)), Connection(name, "spikes", own))
         self.layers.append(Layer(name, timesteps, neuron, tuple(connections)))
         self.shapes[name] = out
+
+    def recurs(self, kind: str) -> bool:
+        """Draw whether a layer of a kind reads its own spikes, if it can."""
+        able = self.settings["recurrence"] and "spikes" in self.transports
+        return able and "spikes" in _KINDS[kind].incoming and self.integer(0, 2) == 2
 
     def steps(self, source: str) -> int | None:
         if source == INPUT:

@@ -16,6 +16,7 @@ from spikeloom.sw.network import (
     TRANSPORTS,
     Burst,
     Conv2d,
+    If,
     Input,
     Layer,
     Network,
@@ -42,6 +43,8 @@ def structures(network: Network) -> set[str]:
         names.add("constant" if layer.constant else "varying")
         if len({c.source for c in layer.connections}) > 1:
             names.add("branches")
+        if layer.recurrent:
+            names.add("recurrent")
         if reads[layer.name] > 1:
             names.add("read twice")
         if not reads[layer.name] and layer is not network.output:
@@ -67,8 +70,13 @@ def activities(layer: Layer, spikes: np.ndarray[Any, Any]) -> set[str]:
     """Return names of the kinds of behaviour in a layer's spikes, whose first axis is time."""
     neuron, seen = layer.neuron, set(np.unique(spikes).tolist())
     names = {f"{neuron.kind} {value:+d}" for value in seen}
+    if len(seen) > 1 and neuron.shifts:
+        names.add(f"{neuron.kind} that leaks")
+    if len(seen) > 1 and isinstance(neuron, If):
+        own = [name for name in ("reset_amount", "reset_value") if name in neuron.tensors()]
+        names.update(f"{neuron.kind} with {name}" for name in own)
     if isinstance(neuron, Burst):
-        leaks = neuron.leak is not None and neuron.leak < 4
+        leaks = any(0 < k < 4 for k in neuron.shifts)
         if max(seen) > 1:
             names.add(f"burst of several, {'leaking' if leaks else 'tight'}")
         if max(seen) == neuron.largest > 1:
@@ -118,6 +126,7 @@ def test_everything_is_drawn() -> None:
         "2 connections",
         "3 connections",
         "branches",
+        "recurrent",
         "residual",
         "read twice",
         "grouped",
@@ -128,6 +137,8 @@ def test_everything_is_drawn() -> None:
         "ladder +1",
         "burst of several, tight",
         "burst of several, leaking",
+        *(f"{kind} that leaks" for kind in ("if", "cuba", "dual")),
+        *(f"{kind} with reset_{what}" for kind in ("if", "cuba") for what in ("amount", "value")),
         "burst at its largest",
         "dual -1",
         "signed takes P back",

@@ -252,4 +252,4 @@ def test_the_command_line_offers_the_same() -> None:
     assert tuple(ALIGNMENTS) == command.ALIGNMENTS
     assert command.INPUTS == INPUT_CHOICES
     assert command.TRANSPORTS == TRANSPORT_CHOICES
-    assert sorted(command.NEURONS) == sorted(k for k, n in Neuron.kinds.items() if n.fires)
+    assert sorted(command.NEURONS) == sorted(Neuron.firing())

@@ -35,7 +35,7 @@ from spikeloom.sw.network import (
     Range,
     Signed,
 )
-from spikeloom.sw.network.neurons import Integrator
+from spikeloom.sw.network.neuron import Integrator
 from spikeloom.sw.spiking.population import Population, leak_grid
 
 REALS = st.floats(-8, 8, allow_nan=False).map(Fraction)

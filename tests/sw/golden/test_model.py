@@ -77,10 +77,11 @@ def test_values_stay_in_the_proven_ranges(data: st.DataObject, network: Network)
     for layer in network.layers:
         proven, trace = network.ranges[layer.name], result.trace[layer.name]
         before = trace.potentials
-        if isinstance(layer.neuron, (If, Dual, Burst)):
+        given = layer.neuron.tensors()
+        if isinstance(layer.neuron, (If, Dual, Burst)) and "reset_value" not in given:
             axes = [1] * (len(network.shapes[layer.name]) - 1)
-            threshold = torch.tensor(layer.neuron.threshold).reshape(-1, *axes)
-            before = trace.potentials + trace.spikes * threshold
+            taken = torch.tensor(given.get("reset_amount", given["threshold"])).reshape(-1, *axes)
+            before = trace.potentials + trace.spikes * taken
         for values, limits in [
             (trace.currents, proven.accumulator),
             (trace.potentials, proven.potential),

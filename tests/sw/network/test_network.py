@@ -15,6 +15,7 @@ from spikeloom.sw.network import (
     Conv2d,
     CountInput,
     DirectInput,
+    Identity,
     If,
     Ladder,
     Layer,
@@ -39,6 +40,59 @@ def layer(name: str, source: str, transport: str = "count", **options: Any) -> L
     timesteps = options.pop("timesteps", 2)
     weight = options.pop("weight", ONE)
     return Layer(name, timesteps, neuron, (Connection(source, transport, Linear(weight)),))
+
+
+def recurrent(*own: Connection, neuron: Any = None, source: str = "input") -> Network:
+    """Return a network whose layer reads itself by the connections given."""
+    before = (Connection(source, "count", Linear(ONE)),) if source else ()
+    loop = Layer("loop", 2, neuron or firing(), (*before, *own))
+    return Network(INPUT, (loop, logits_layer("loop", ONE)))
+
+
+OWN = Connection("loop", "spikes", Linear(ONE))
+
+
+def test_recurrent_layers() -> None:
+    network = recurrent(OWN)
+    assert [layer.recurrent for layer in network.layers] == [True, False]
+    assert not network["loop"].constant
+    # Pixels of 0 to 3 and a spike, each with the weight 1.
+    assert network.ranges["loop"].accumulator == Range(0, 4)
+    other = recurrent(Connection("loop", "spikes", Linear(ints([-1]))))
+    assert other.ranges["loop"].accumulator == Range(-1, 3)
+    assert other.digest != network.digest
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: recurrent(OWN, source=""), "it reads nothing but its own spikes: connect it wi"),
+        (lambda: recurrent(OWN, OWN), "it reads its own spikes 2 times: add the weights up"),
+        (
+            lambda: recurrent(Connection("loop", "count", Linear(ONE))),
+            "its own spikes need spikes transport, without a pool",
+        ),
+        (
+            lambda: recurrent(Connection("loop", "spikes", Identity(ints(1)))),
+            "only a fully connected layer reads its own spikes, and by linear synapses",
+        ),
+        (
+            lambda: recurrent(Connection("loop", "spikes", Linear(ints([1, 1])))),
+            r"linear weights \(1, 2\) need 2 source values, but the source has 1",
+        ),
+        (
+            lambda: recurrent(OWN, neuron=Logits(ints(0), fraction_bits=0)),
+            "layer 'loop' of kind 'logits' does not fire, so it must be the last",
+        ),
+        (
+            lambda: recurrent(OWN, neuron=Ladder(ints([1, 2]))),
+            "neurons of kind 'ladder' take no spikes transport",
+        ),
+    ],
+)
+def test_recurrent_layers_that_are_refused(build: Any, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        build()
 
 
 #: An output layer, for networks that are refused before it.
@@ -232,7 +286,7 @@ def test_names_that_are_refused(name: Any) -> None:
         ),
         (
             lambda: Network(INPUT, (layer("a", "out"), logits_layer("a", ONE))),
-            r"layer 'a': source 'out' is neither the input nor an earlier layer \(input\)",
+            r"layer 'a': source 'out' is neither the input nor an earlier layer \(input\), nor",
         ),
         (
             lambda: Network(INPUT, (logits_layer("input", ints([1, 2])),)),

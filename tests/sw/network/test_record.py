@@ -88,7 +88,7 @@ def test_a_member_is_built_from_its_parts() -> None:
         (
             {"kind": "izhikevich"},
             {},
-            "unknown kind 'izhikevich'; this version knows: burst, dual, if, ladder, logits, ",
+            "unknown kind 'izhikevich'; this version knows: burst, cuba, dual, if, ladder, log",
         ),
         ({"kind": "linear"}, {}, "it has the unknown kind 'linear'"),
         ({"kind": "if"}, {}, "it of kind 'if' lacks the field 'fraction_bits'"),

@@ -32,7 +32,7 @@ def run(neuron: SpikingNeuron, *currents: float) -> list[float]:
 
 
 def test_every_kind_that_fires_can_be_trained() -> None:
-    assert SpikingNeuron.kinds.keys() == {k for k, n in Neuron.kinds.items() if n.fires}
+    assert SpikingNeuron.kinds.keys() == Neuron.firing().keys()
 
 
 def test_worked_examples() -> None:
