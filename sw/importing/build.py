@@ -150,9 +150,7 @@ def _reached(
     for connection in connections:
         if connection.source not in spikes:  # its own spikes
             return MAX_SPIKE
-        ranges = connection.synapses.accumulator(
-            connection.pooled_values(spikes[connection.source])
-        )
+        ranges = connection.synapses.accumulator(connection.pooled_values(spikes[connection.source]))
         total += Range(min(r.low for r in ranges), max(r.high for r in ranges))
     return neuron.potential(timesteps, total).high // int(neuron.threshold.min())
 
@@ -167,9 +165,7 @@ def _readout(
     population: Population, units: Reals, connections: tuple[Connection, ...], timesteps: int
 ) -> Layer:
     """Return the layer of the logits: all its currents are sums over time, taken in one timestep."""
-    biases = [
-        Fraction(b) * timesteps / Fraction(u) for b, u in zip(population.bias, units, strict=True)
-    ]
+    biases = [Fraction(b) * timesteps / Fraction(u) for b, u in zip(population.bias, units, strict=True)]
     # A pixel is constant over time: its sum is that of all timesteps.
     if any(c.source == INPUT and c.constant for c in connections):
         raise UnsupportedError(
@@ -255,9 +251,7 @@ def _neuron(
     try:
         return kind(**common), fit
     except ContractError as problem:
-        raise ContractError(
-            f"layer {population.name!r} (node {population.node!r}): {problem}"
-        ) from None
+        raise ContractError(f"layer {population.name!r} (node {population.node!r}): {problem}") from None
 
 
 def _fraction_bits(

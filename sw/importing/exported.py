@@ -65,11 +65,7 @@ def to_nir(network: Network) -> _Tree:
                 }
                 edges.append((last, pool))
                 last = pool
-            source = (
-                network.shapes[connection.source]
-                if connection.source != INPUT
-                else network.input.shape
-            )
+            source = network.shapes[connection.source] if connection.source != INPUT else network.input.shape
             seen = connection.pooled_shape(source)
             if connection.synapses.kind == "linear" and len(seen) == 3:
                 flat = f"{layer.name}.{index}.flatten"
@@ -245,9 +241,7 @@ def network_of(graph: Graph) -> Network:
         header = parse_json(text if isinstance(text, str) else bytes(text).decode())
         version, digest = header.pop("version"), header.pop("digest")
         if version != VERSION:
-            raise FileFormatError(
-                f"{graph.name} was exported by version {version!r}: update Spikeloom"
-            )
+            raise FileFormatError(f"{graph.name} was exported by version {version!r}: update Spikeloom")
         network = rebuild(header, _tensors(graph, header))
     except (SpikeloomError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileFormatError(

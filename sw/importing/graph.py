@@ -122,7 +122,9 @@ class Node(Registered):
     kind: ClassVar[str]
 
     #: What the exporter added for people and for itself.
-    metadata: Mapping[str, Any] = _as(mapping, default_factory=dict, kw_only=True)
+    metadata: Mapping[str, Any] = _as(
+        mapping, default_factory=dict, kw_only=True
+    )
 
     @staticmethod
     def build(kind: Any, given: Mapping[str, Any], where: str) -> Node:

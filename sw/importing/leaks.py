@@ -25,10 +25,7 @@ def shifts_for(decay: float) -> tuple[int, ...]:
     """
     best: tuple[int, ...] = ()
     for count in range(MAX_SHIFTS + 1):
-        nearest = min(
-            _leaks(count),
-            key=lambda shifts: (_off(shifts, decay), max(map(abs, shifts), default=0)),
-        )
+        nearest = min(_leaks(count), key=lambda shifts: (_off(shifts, decay), max(map(abs, shifts), default=0)))
         if _off(nearest, decay) < _off(best, decay):
             best = nearest
         if _off(best, decay) <= NEAR:

@@ -146,9 +146,7 @@ class _Lowering:
             )
         unused = sorted(set(self.graph.nodes) - found)
         if unused:
-            self.repairs.append(
-                f"left out {shortened(unused)}, from which no way leads to the output"
-            )
+            self.repairs.append(f"left out {shortened(unused)}, from which no way leads to the output")
         return found
 
     def loops(self, kept: set[str]) -> list[tuple[str, str]]:
@@ -244,9 +242,7 @@ class _Lowering:
             if math.prod(rest) == features:
                 return rest if len(rest) in (1, 3) else (features,)
         # A pool may lie between; the node itself says so if the shape does not fit.
-        return (
-            shape if len(shape) in (1, 3) else shape[-3:] if len(shape) > 3 else (math.prod(shape),)
-        )
+        return shape if len(shape) in (1, 3) else shape[-3:] if len(shape) > 3 else (math.prod(shape),)
 
     def for_maps(self, shape: Shape | None, first: Conv1d, axes: int) -> Shape:
         channels = first.weight.shape[1] * first.groups
@@ -296,9 +292,7 @@ class _Lowering:
             part = np.full(1, 1 / area if mean else 1.0)
             size, stride, pad = node.kernel_size, node.stride, node.padding
             if value.bias.any() and pad != (0, 0):
-                raise UnsupportedError(
-                    f"{where} is a padded pool behind a bias: put it behind neurons"
-                )
+                raise UnsupportedError(f"{where} is a padded pool behind a bias: put it behind neurons")
             ways = tuple(
                 way.pooled(size, stride, pad, where).scaled(part, where) for way in value.ways
             )
@@ -340,9 +334,7 @@ class _Lowering:
         elif isinstance(pad, str):
             totals = (spread.shape[2] - 1, spread.shape[3] - 1)
             if any(total % 2 for total in totals) or stride != (1, 1):
-                raise UnsupportedError(
-                    f"{where} has the padding 'same' of an even kernel: give numbers"
-                )
+                raise UnsupportedError(f"{where} has the padding 'same' of an even kernel: give numbers")
             pad = (totals[0] // 2, totals[1] // 2)
         elif node.weight.ndim == 3:
             pad = (0, pad[1])
@@ -353,9 +345,7 @@ class _Lowering:
     def looped(self, value: _Value, own: _Value, name: str, source: str) -> _Value:
         where = self.where(source)
         if any(way.source != name for way in own.ways):
-            raise UnsupportedError(
-                f"{where} mixes a loop with other values: give each its own node"
-            )
+            raise UnsupportedError(f"{where} mixes a loop with other values: give each its own node")
         if own.bias.shape != value.bias.shape:
             raise UnsupportedError(
                 f"{where} sends values of shape {own.shape} back to neurons of shape {value.shape}"
@@ -379,7 +369,5 @@ class _Lowering:
                     f"must be positive"
                 )
             if (rule.gain <= 0).any() or not np.isfinite(rule.gain).all():
-                raise UnsupportedError(
-                    f"{where} has the gain {rule.gain.min():.6g}, not a positive one"
-                )
+                raise UnsupportedError(f"{where} has the gain {rule.gain.min():.6g}, not a positive one")
         return Population(name, node, shape, rule, value.ways, bias)

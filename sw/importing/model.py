@@ -135,9 +135,7 @@ class Way:
             ones = np.ones((len(self.factor), 1, *size))
             return self.conv(ones, stride, pad, len(self.factor), where)
         if self.weight.ndim != 4 or pad != (0, 0):
-            raise UnsupportedError(
-                f"{where} is a padded pool behind weights: put it behind neurons"
-            )
+            raise UnsupportedError(f"{where} is a padded pool behind weights: put it behind neurons")
         return self._merged(size, stride, where)
 
     def _merged(self, size: tuple[int, int], stride: tuple[int, int], where: str) -> Way:

@@ -73,9 +73,7 @@ def read_modules(module: nn.Module, origin: str) -> g.Graph:
     module : torch.nn.Module
     origin : {"snntorch", "spikingjelly", "sinabs"}
     """
-    toolkit = Toolkit.member(
-        origin, UnsupportedError, f"no toolkit is called {origin!r}; there are"
-    )()
+    toolkit = Toolkit.member(origin, UnsupportedError, f"no toolkit is called {origin!r}; there are")()
     traced = trace(module, toolkit.package)
     nodes: dict[str, g.Node] = {}
     edges = list(traced.edges)
@@ -175,9 +173,7 @@ def _plain(module: nn.Module, where: str) -> g.Node:
 
 def _pool(module: Any, where: str, total: bool) -> g.Node:
     if getattr(module, "ceil_mode", False) or getattr(module, "divisor_override", None) is not None:
-        raise UnsupportedError(
-            f"{where} has ceil_mode or divisor_override: leave them at their default"
-        )
+        raise UnsupportedError(f"{where} has ceil_mode or divisor_override: leave them at their default")
     size = g.pair(module.kernel_size, "kernel_size")
     stride = size if module.stride is None else g.pair(module.stride, "stride")
     pad = g.pair(getattr(module, "padding", 0), "padding")
@@ -194,9 +190,7 @@ def _norm(module: Any, where: str) -> g.Node:
     if module.weight is not None:
         scale = scale * _array(module.weight)
     shift = -_array(module.running_mean) * scale
-    return g.Norm(
-        factor=scale, summand=shift if module.bias is None else shift + _array(module.bias)
-    )
+    return g.Norm(factor=scale, summand=shift if module.bias is None else shift + _array(module.bias))
 
 
 class Toolkit(Registered, ABC):
@@ -232,16 +226,12 @@ class SnnTorchModules(Toolkit, package="snntorch"):
     def rule(self, module: Any, where: str) -> Rule:
         for part, what in (("inhibition", "inhibition"), ("state_quant", "a quantized state")):
             if getattr(module, part, False):
-                raise UnsupportedError(
-                    f"{where} has {what}, which the contract has not: leave it out"
-                )
+                raise UnsupportedError(f"{where} has {what}, which the contract has not: leave it out")
         if not getattr(module, "reset_delay", True):
             raise UnsupportedError(f"{where} has reset_delay=False: use the default, True")
         factor = getattr(module, "graded_spikes_factor", 1.0)
         if _one(factor, "graded_spikes_factor", where) != 1:
-            raise UnsupportedError(
-                f"{where} has graded spikes: scale the next layer's weights instead"
-            )
+            raise UnsupportedError(f"{where} has graded spikes: scale the next layer's weights instead")
         decay = min(max(_one(module.beta, "beta", where), 0.0), 1.0)
         current = None
         if hasattr(module, "alpha"):
@@ -327,9 +317,7 @@ class SinabsModules(Toolkit, package="sinabs"):
         reset = module.reset_fn
         hard = type(reset).__name__ == "MembraneReset"
         amount = getattr(reset, "subtract_value", None)
-        if (hard and reset.reset_value) or (
-            amount is not None and _number(amount) != threshold.flat[0]
-        ):
+        if (hard and reset.reset_value) or (amount is not None and _number(amount) != threshold.flat[0]):
             raise UnsupportedError(f"{where} resets by {reset}: use its default")
         several = fires == "MultiSpike"
         if several and (hard or current is not None):
@@ -346,3 +334,4 @@ class SinabsModules(Toolkit, package="sinabs"):
             value=0.0 if hard else None,
             current_decay=current,
         )
+

@@ -180,3 +180,4 @@ def _edges(root: Mapping[str, Any], where: str) -> list[tuple[str, str]]:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets import Dataset
@@ -17,18 +17,30 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.importing.agreement import Agreement
 from spikeloom.sw.importing.importer import Imported, Report
-from spikeloom.sw.importing.onnx import from_onnx
-from spikeloom.sw.importing.readers import Options
+from spikeloom.sw.importing.onnx import OnnxModel, from_onnx
 from spikeloom.sw.network import Network
 from spikeloom.sw.quantized import activations_of, initialise, prepare
 
-#: Options that only networks of spiking neurons have.
-_OF_NEURONS = ("origin", "dt", "reset", "largest")
 #: Images that the network and the float model are run on at a time.
 _BATCH = 256
 
 
-def network_from_onnx(path: Path, options: Options) -> Imported:
+def network_from_onnx(
+    path: str | Path,
+    *,
+    timesteps: int | None = None,
+    bits: int = 8,
+    fraction_bits: int | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    input_bits: int | None = None,
+    input_scale: float | None = None,
+    name: str | None = None,
+    images: Any = None,
+    compared: Any = None,
+    labels: Any = None,
+    progress: Callable[[int, int], None] | None = None,
+    **of_neurons: Any,
+) -> Imported:
     """Return the integer network of an ONNX file, and a report that compares it with the file.
 
     Thresholds are those of the file or, of rectifiers without levels, those with the least squared
@@ -37,8 +49,28 @@ def network_from_onnx(path: Path, options: Options) -> Imported:
     Parameters
     ----------
     path : path
-    options : Options
-        ``timesteps`` are the levels of each activation; by default those of the file, or 4.
+    timesteps : int, optional
+        Levels of each activation; by default those of the file, or 4.
+    bits : int
+        Of weights that are not integers in the file.
+    fraction_bits : int, optional
+        F of the neurons; by default the fewest that are exact.
+    input_shape : tuple of int, optional
+        Shape of one image, where the file leaves it open.
+    input_bits, input_scale : int and float, optional
+        Bits of a pixel and real value of one of its units, by default those of the images, or 8
+        bits and 1/255. A file that rounds its input says both.
+    name : str, optional
+        Of the network; by default that of the file.
+    images, compared : Dataset, or array of integers of shape (N, *shape), optional
+        Images that thresholds are fitted to, and those that the network is compared on; by default
+        the same.
+    labels : array of integers, shape (N,), optional
+        Of an array to compare on.
+    progress : callable, optional
+        Is told how many images have been compared, and of how many.
+    **of_neurons
+        Options of networks of spiking neurons, which must be None.
 
     Raises
     ------
@@ -48,43 +80,47 @@ def network_from_onnx(path: Path, options: Options) -> Imported:
         As :func:`~spikeloom.sw.importing.onnx.from_onnx`, :func:`~spikeloom.sw.quantized.prepare`
         and :func:`~spikeloom.sw.conversion.convert` raise them.
     """
-    for name in _OF_NEURONS:
-        if getattr(options, name) is not None:
-            raise ConfigError(
-                f"{path} has no spiking neurons, so that {name} says nothing: omit it"
-            )
-    model = from_onnx(path, input_shape=options.input_shape)
-    pixels = model.pixels or _pixels(options)
+    path = Path(path)
+    for option, value in of_neurons.items():
+        if value is not None:
+            raise ConfigError(f"{path} has no spiking neurons: leave out the option {option}")
+    model = from_onnx(path, input_shape=input_shape)
+    pixels = model.pixels or _pixels(images, input_bits, input_scale)
     prepared = prepare(
         model,
         input_shape=model.input_shape,
-        timesteps=options.timesteps,
-        weight_bits=options.bits,
+        timesteps=timesteps,
+        weight_bits=bits,
         pixels=pixels,
     )
-    if options.images is not None:
-        images = pixels.real(_integers(options.images)).reshape(-1, *model.input_shape)
-        initialise(prepared, images, method="mse")
-    elif not all(activation.given for activation in activations_of(prepared).values()):
+    activations = activations_of(prepared)
+    if images is not None:
+        seen = pixels.real(_integers(images)).reshape(-1, *model.input_shape)
+        initialise(prepared, seen, method="mse")
+    elif not all(activation.given for activation in activations.values()):
         raise ConfigError(
             f"the thresholds of {path} follow from images: give some, by --data or --images"
         )
-    network = convert(prepared, fraction_bits=options.fraction_bits, name=options.name or path.stem)
-    levels = {name: x.levels for name, x in activations_of(prepared).items() if x.given}
+    network = convert(prepared, fraction_bits=fraction_bits, name=name or path.stem)
+    levels = {layer: x.levels for layer, x in activations.items() if x.given}
     assumed = {"pixels": f"{pixels.bits} bits, of the file" if model.pixels else "of the images"}
     if levels:
-        assumed["levels of the file"] = ", ".join(f"{name} {n}" for name, n in levels.items())
-    compared = options.images if options.compared is None else options.compared
-    found = None if compared is None else _compare(network, model, pixels, compared, options)
-    return Imported(network, Report(assumed, agreement=found))
+        assumed["levels of the file"] = ", ".join(f"{layer} {n}" for layer, n in levels.items())
+    tested = images if compared is None else compared
+    if tested is None:
+        return Imported(network, Report(assumed))
+    labels = tested.labels if isinstance(tested, Dataset) else labels
+    return Imported(
+        network,
+        Report(assumed, agreement=_compare(network, model, pixels, tested, labels, progress)),
+    )
 
 
-def _pixels(options: Options) -> Pixels:
+def _pixels(images: Any, bits: int | None, scale: float | None) -> Pixels:
     """Return the grid of the images."""
-    given = options.images
-    if isinstance(given, Dataset) and options.input_bits is None and options.input_scale is None:
-        return given.format
-    return Pixels(options.input_bits or 8, options.input_scale)
+    if isinstance(images, Dataset) and bits is None and scale is None:
+        return images.format
+    return Pixels(bits or 8, scale)
 
 
 def _integers(images: Any) -> Tensor:
@@ -93,31 +129,38 @@ def _integers(images: Any) -> Tensor:
 
 
 def _compare(
-    network: Network, model: nn.Module, pixels: Pixels, compared: Any, options: Options
+    network: Network,
+    model: OnnxModel,
+    pixels: Pixels,
+    compared: Any,
+    labels: Any,
+    progress: Callable[[int, int], None] | None,
 ) -> Agreement:
     """Run the network and the model of the file on the same images."""
-    labels = compared.labels if isinstance(compared, Dataset) else options.labels
     golden = Golden(network)
     found: list[tuple[Tensor, Tensor]] = []
     number = 0
     for images in _batches(compared):
-        shape = getattr(model, "input_shape", images.shape[1:])
         with torch.no_grad():
-            real = model(pixels.real(images).reshape(-1, *shape)).argmax(1)
+            outputs = model(pixels.real(images).reshape(-1, *model.input_shape))
         result = golden.run(images.reshape(-1, *network.input.image_shape))
-        found.append((real, result.labels))
+        found.append((outputs.argmax(1), result.labels))
         number += len(images)
-        if options.progress is not None:
-            options.progress(number, len(compared))
+        if progress is not None:
+            progress(number, len(compared))
     real, own = (torch.cat(each) for each in zip(*found, strict=True))
     right = None if labels is None else torch.as_tensor(np.asarray(labels))
     return Agreement(
         images=number,
-        labels=float((real == own).double().mean()),
+        labels=_share(real == own),
         layers={},
-        float_accuracy=None if right is None else float((real == right).double().mean()),
-        accuracy=None if right is None else float((own == right).double().mean()),
+        float_accuracy=None if right is None else _share(real == right),
+        accuracy=None if right is None else _share(own == right),
     )
+
+
+def _share(equal: Tensor) -> float:
+    return float(equal.double().mean())
 
 
 def _batches(images: Any) -> Iterator[Tensor]:

@@ -217,9 +217,7 @@ class SnnTorch(Origin, name="snntorch"):
                 and (np.isinf(node.w_in).all() or _equal(node.w_in, node.tau_syn / DT))
             )
 
-        if not (
-            _named_input(graph) and _every(graph, LIF, of_lif) and _every(graph, CubaLIF, of_cuba)
-        ):
+        if not (_named_input(graph) and _every(graph, LIF, of_lif) and _every(graph, CubaLIF, of_cuba)):
             return None
         plain = all(
             _zero(node.v_reset) and _zero(getattr(node, "v_leak", None))
@@ -249,9 +247,7 @@ class SnnTorch(Origin, name="snntorch"):
             )
             return _late(Rule(decay, current_decay=current, **strict), where)
         if not isinstance(node, LIF):
-            raise UnsupportedError(
-                f"{where} is an IF node, which snnTorch does not write: see origin"
-            )
+            raise UnsupportedError(f"{where} is an IF node, which snnTorch does not write: see origin")
         decay = _kept(_steps(node.tau, node.r, where), where)
         if reset == "hard":
             return Rule(decay, value=0.0, **strict)
@@ -296,11 +292,7 @@ class SpikingJelly(Origin, name="spikingjelly"):
             return _zero(node.v_leak if node.v_reset is None else leak_of(node) - node.v_reset)
 
         found = _every(graph, LIF, of_lif) and _every(graph, IF, lambda node: node.r is not None)
-        return (
-            "inputs have the names of torch.fx's trace, as SpikingJelly writes them"
-            if found
-            else None
-        )
+        return "inputs have the names of torch.fx's trace, as SpikingJelly writes them" if found else None
 
     def said_of_dt(self, graph: Graph) -> str:
         seen = self.seen_dt(graph)
@@ -385,9 +377,7 @@ class Norse(Origin, name="norse"):
             and _every(
                 graph,
                 CubaLIF,
-                lambda n: (
-                    _equal(n.r, 1) and small(n.tau_mem) and (n.w_in is None or _equal(n.w_in, 1))
-                ),
+                lambda n: _equal(n.r, 1) and small(n.tau_mem) and (n.w_in is None or _equal(n.w_in, 1)),
             )
         )
         if not _named_input(graph) or not fits or graph.of(SumPool2d):

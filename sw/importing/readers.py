@@ -69,7 +69,7 @@ class OnnxReader(Reader, suffix=".onnx"):
     def network(self, path: Path, options: Options) -> Imported:
         from spikeloom.sw.importing.onnx_network import network_from_onnx
 
-        return network_from_onnx(path, options)
+        return network_from_onnx(path, **vars(options))
 
 
 def reader_for(path: str | Path) -> Reader:

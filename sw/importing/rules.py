@@ -74,9 +74,7 @@ class Rule:
         current = "I" if self.current_decay is None else "i"
         gain = float(self.gain.flat[0])
         leak = "v" if self.decay == 1 else f"{self.decay:.6g} v"
-        parts.append(
-            f"v = {leak} + {current}" if gain == 1 else f"v = {leak} + {gain:.6g} {current}"
-        )
+        parts.append(f"v = {leak} + {current}" if gain == 1 else f"v = {leak} + {gain:.6g} {current}")
         threshold = float(self.threshold.flat[0])
         if self.several:
             parts.append(f"s = floor(v / {threshold:.6g})")
@@ -147,9 +145,7 @@ def by_channel(values: Reals, shape: Shape, what: str, where: str) -> Reals:
         full = values[:, None, :]
     while full.ndim > len(shape) and full.shape[0] == 1:
         full = full[0]
-    if full.ndim != len(shape) or any(
-        a not in (1, b) for a, b in zip(full.shape, shape, strict=True)
-    ):
+    if full.ndim != len(shape) or any(a not in (1, b) for a, b in zip(full.shape, shape, strict=True)):
         if full.size == int(np.prod(shape)):
             full = full.reshape(shape)
         else:

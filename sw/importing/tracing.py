@@ -144,3 +144,4 @@ class _Graph:
             f"{type(self.root).__name__}.forward calls {name}, which is no module that is known: use "
             f"modules, additions and flatten"
         )
+

@@ -81,7 +81,9 @@ def _rounded(weight: Reals, units: Reals, largest: int) -> IntArray:
     return integers
 
 
-def _error(way: Way, units: Reals, largest: int, sources: Mapping[str, Tensor] | None) -> Reals:
+def _error(
+    way: Way, units: Reals, largest: int, sources: Mapping[str, Tensor] | None
+) -> Reals:
     """Return the mean squared error of each channel's currents."""
     weight = way.weights
     shaped = units.reshape(-1, *[1] * (weight.ndim - 1))

@@ -60,7 +60,9 @@ def test_the_page_s_python_and_command_run(tmp_path: Path, monkeypatch: pytest.M
         exec(block, names)
     agreement = names["network"].about["agreement"]
     assert agreement["network_as_prepared"] == agreement["images"] == 200
-    assert "net.onnx can be converted" in run_commands(PAGE)[0]
+    checked, imported = run_commands(PAGE)
+    assert "net.onnx can be converted" in checked
+    assert "have the label of the float simulation" in imported
 
 
 if __name__ == "__main__":

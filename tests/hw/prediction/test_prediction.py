@@ -212,9 +212,7 @@ def test_unrolled_layers_take_the_same_cycles_for_all_images() -> None:
 @settings(max_examples=8, phases=[Phase.generate])
 @given(data=st.data())
 def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
-    network = data.draw(
-        networks(max_side=3, max_layers=3, max_channels=4, max_timesteps=4, recurrence=False)
-    )
+    network = data.draw(networks(max_side=3, max_layers=3, max_channels=4, max_timesteps=4, recurrence=False))
     lanes = {
         layer.name: data.draw(st.integers(1, min(network.shapes[layer.name][0], 4)))
         for layer in network.layers

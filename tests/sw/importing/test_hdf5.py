@@ -56,9 +56,7 @@ def _nothing_stored(file: h5py.File) -> None:
 
 
 def _chunks_missing(file: h5py.File) -> None:
-    more = file["node/nodes/0"].create_dataset(
-        "more", (1 << 22,), "f4", chunks=(1024,), compression=1
-    )
+    more = file["node/nodes/0"].create_dataset("more", (1 << 22,), "f4", chunks=(1024,), compression=1)
     more[:8] = 1
 
 
@@ -133,9 +131,7 @@ def test_values_are_read_as_they_were_written(tmp_path: Path) -> None:
         assert tree["node"]["edges"].tolist() == [["input", "0"], ["0", "1"], ["1", "output"]]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" * 99]
-)
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" * 99])
 def test_what_is_no_hdf5(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "net.nir"
     path.write_bytes(content)

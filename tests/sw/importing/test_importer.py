@@ -120,10 +120,7 @@ def test_inputs(tmp_path: Path) -> None:
     assert found.input == DirectInput((8,), 3)
     assert from_nir(path, origin="norse", timesteps=4).network.input == DirectInput((8,), 8)
     counts = CountInput((8,), 5)
-    assert (
-        from_nir(path, origin="norse", timesteps=4, images=still, input=counts).network.input
-        == counts
-    )
+    assert from_nir(path, origin="norse", timesteps=4, images=still, input=counts).network.input == counts
     for problem, options in [
         ("no number of timesteps", {}),
         ("bits of weights must be from 2", {"timesteps": 5, "bits": 1}),
@@ -195,10 +192,7 @@ def test_signals_are_maps_of_one_row(tmp_path: Path) -> None:
         conv["input_shape"] = np.int64(9)
         found, model = _ways(tmp_path, conv, shape=shape, images=signals)
         expected = functional.conv1d(
-            torch.from_numpy(signals).double(),
-            torch.from_numpy(weight).double(),
-            stride=2,
-            padding=1,
+            torch.from_numpy(signals).double(), torch.from_numpy(weight).double(), stride=2, padding=1
         )
         assert torch.allclose(found[:, :, 0], expected)
         assert model.shape == (2, 1, 9)
@@ -230,9 +224,7 @@ def test_what_has_no_place_is_named(tmp_path: Path) -> None:
 
 
 def test_loops_lead_through_one_population(tmp_path: Path) -> None:
-    tree = nir.chain(
-        nir.affine(np.eye(2)), nir.fire(2), nir.affine(np.eye(2)), nir.fire(2), shape=(2,)
-    )
+    tree = nir.chain(nir.affine(np.eye(2)), nir.fire(2), nir.affine(np.eye(2)), nir.fire(2), shape=(2,))
     tree["nodes"]["back"] = nir.affine(np.full((2, 2), 0.5), [1, 2])
     edges = tree["edges"]
     tree["edges"] = [*edges, ("1", "back"), ("back", "1")]

@@ -88,9 +88,7 @@ def test_a_half_written_graph_is_named_with_its_node(number: int, tmp_path: Path
     assert str(tmp_path / "net.nir") in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("kind", "why"), [("LI", "never fires"), ("Delay", "a delay"), ("Zap", "takes")]
-)
+@pytest.mark.parametrize(("kind", "why"), [("LI", "never fires"), ("Delay", "a delay"), ("Zap", "takes")])
 def test_a_kind_without_a_place_is_named(kind: str, why: str, tmp_path: Path) -> None:
     tree = nir.chain(nir.affine([[1]]), {"type": kind})
     with pytest.raises(UnsupportedError, match=f"node '1' is of .*{kind}.*{why}"):

@@ -132,10 +132,7 @@ def test_an_exporter_is_recognised_with_its_reason(
 
 def test_pools_of_sums_are_sinabs(tmp_path: Path) -> None:
     tree = nir.chain(
-        nir.conv(np.ones((1, 1, 1, 1))),
-        nir.fire((1, 4, 4)),
-        nir.pool("SumPool2d", 2),
-        shape=(1, 4, 4),
+        nir.conv(np.ones((1, 1, 1, 1))), nir.fire((1, 4, 4)), nir.pool("SumPool2d", 2), shape=(1, 4, 4)
     )
     assert recognise(read_nir(nir.write(tmp_path / "net.nir", tree)))[0] == "sinabs"
 
