@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spikeloom.sw import network as contract
+from spikeloom.sw.cli.common import parse_shape
 from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.output import bars, json_option, print_json, say
 from spikeloom.sw.errors import ConfigError

@@ -76,14 +76,14 @@ def file_of(name: str) -> Path:
 
 def exported(model: nn.Module, images: Tensor, *, open_batch: bool = True, **options: Any) -> bytes:
     """Return an ONNX file by the older exporter."""
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # which the older exporter takes, whatever its annotation says
     axes = {"x": {0: "batch"}} if open_batch else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it announces its end
         torch.onnx.export(
             model, (images,), file, dynamo=False, input_names=["x"], dynamic_axes=axes, **options
         )
-    return file.getvalue()
+    return bytes(file.getvalue())
 
 
 def _exported_by_dynamo(model: nn.Module, images: Tensor) -> bytes:

@@ -53,7 +53,7 @@ def test_a_network_agrees_with_the_file_s_model() -> None:
 def test_data_sets_describe_their_pixels() -> None:
     data = Dataset.from_arrays(IMAGES // 16, np.arange(80) % 10, bits=4, scale=1 / 15)
     network, report = reader_for(LENET).network(LENET, Options(images=data))
-    assert network.input.pixels().high == 15  # type: ignore[union-attr]
+    assert network.input.pixels().high == 15
     assert report.agreement is not None
     assert report.agreement.accuracy is not None
 
@@ -90,7 +90,7 @@ def test_a_file_with_levels_needs_no_images(tmp_path: Path) -> None:
         ({"origin": "norse"}, "has no spiking neurons: leave out the option origin"),
     ],
 )
-def test_options_that_do_not_fit(options: dict[str, str], message: str) -> None:
+def test_options_that_do_not_fit(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         reader_for(LENET).network(LENET, Options(**options))
 

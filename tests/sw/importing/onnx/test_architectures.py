@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from support.models.onnx_files import KEPT, MODELS, exported, file_of, images_for, model_named
@@ -27,7 +29,10 @@ CHOSEN = (
     "(x - mean) / std inside, by buffers",
 )
 #: As it is, without folding batch-norm into the weights before it.
-AS_IT_IS = {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False}
+AS_IT_IS: dict[str, Any] = {
+    "training": torch.onnx.TrainingMode.PRESERVE,
+    "do_constant_folding": False,
+}
 #: Largest error, relative to the largest output, where an exporter has folded batch-norms, each of
 #: which rounds its weights once more.
 FOLDED = 1e-6

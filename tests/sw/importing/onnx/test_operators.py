@@ -296,6 +296,7 @@ def test_an_operator_computes_as_the_reference(name: str) -> None:
     nodes, shape, tensors, opset = CASES[name]
     model = proto(nodes, shape, tensors, opset=opset)
     images = ints(3, *shape)
+    expected: Any
     (expected,) = ReferenceEvaluator(model).run(None, {"x": images})
     read = from_onnx(model.SerializeToString())
     with torch.no_grad():
