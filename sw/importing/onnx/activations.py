@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from spikeloom.sw.importing.onnx.calls import Call
 from spikeloom.sw.importing.onnx.operators import Operator
-from spikeloom.sw.importing.onnx.values import Signal
+from spikeloom.sw.importing.onnx.values import Constant, Levels, Signal, Value
 
 
 class Relu(Operator):
@@ -40,10 +41,18 @@ class Clip(Operator):
     """ReLU6, Hardtanh, clamp."""
 
     op_type = "Clip"
-    becomes = "`clamp`: from 0, or on both sides alike"
+    becomes = "`clamp`: from 0, or on both sides alike; of integers, fewer of them"
 
-    def read(self, call: Call) -> Signal:
+    def read(self, call: Call) -> Value:
         low, high = call.number("min", None, 1), call.number("max", None, 2)
+        value = call.value(0)
+        if isinstance(value, Constant) and (low, high) != (None, None):
+            kept = value.value.clamp(low, high).to(value.value.dtype)
+            return replace(value, value=kept, grid=None)
+        if isinstance(value, Levels):  # fewer bits than the integers' type has
+            least = value.low if low is None else max(value.low, int(low) - value.zero)
+            most = value.high if high is None else min(value.high, int(high) - value.zero)
+            return replace(value, low=least, high=most)
         return clipped(call, call.signal(), low, high)
 
 

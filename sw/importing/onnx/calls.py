@@ -33,6 +33,8 @@ class Call:
         Numbers, strings, lists and constants.
     outputs : sequence of str
         Names of the results that are read.
+    final : bool
+        Whether its first result is the model's.
     opset : int
     builder : Builder
     """
@@ -44,6 +46,7 @@ class Call:
         inputs: Sequence[Value | None],
         attributes: Mapping[str, Any],
         outputs: Sequence[str],
+        final: bool,
         opset: int,
         builder: Builder,
     ) -> None:
@@ -52,6 +55,7 @@ class Call:
         self.inputs = inputs
         self.attributes = attributes
         self.outputs = outputs
+        self.final = final
         self.opset = opset
         self.builder = builder
 

@@ -6,6 +6,7 @@ has integers, whose λ is the largest of them; rounded half up where the file ro
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -135,6 +136,12 @@ class DequantizeLinear(Operator):
 def levelled(call: Call, levels: Levels) -> Signal:
     """Return values as multiples of a scale: an activation, or the input on its grid."""
     read = levels.source
+    if call.final:
+        warnings.warn(
+            f"{call.title}: rounds the outputs, which no network does; it is left out",
+            stacklevel=6,
+        )
+        return read
     if read.node.op == "placeholder":
         return _pixels(call, levels)
     low = levels.low

@@ -160,6 +160,7 @@ class _Reader:
             [self._value(name, title) for name in node.input],
             {each.name: self._attribute(each, title) for each in node.attribute},
             list(node.output)[: last + 1],
+            node.output[0] in {output.name for output in self.file.graph.output},
             self.file.opset,
             self.builder,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,10 @@ from torch import nn
 
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets.pixels import Pixels
-from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.importing.onnx import from_onnx
 from spikeloom.sw.network import Network
-from spikeloom.sw.quantized import QCFS, SignedQCFS, initialise, prepare
+from spikeloom.sw.quantized import QCFS, initialise, prepare
 from spikeloom.sw.quantized.activations import Activation
 from spikeloom.sw.quantized.weights import QuantConv2d, QuantLinear
 
@@ -263,138 +261,94 @@ def test_side_by_side_sources_keep_the_scale() -> None:
     assert np.array_equal(np.concatenate([part.int_weight() for part in parts], 1), whole)
 
 
-def activations(nodes: Sequence[onnx.NodeProto], tensors: dict[str, Any]) -> list[Activation]:
-    graph = content(nodes, (2, 4, 4), {"w": f(integers(3, 2, 1, 1, top=3)), **tensors})
-    model = from_onnx(graph)
-    return [part for part in model.modules() if isinstance(part, Activation)]
-
-
-FOUR = {"s": f(0.5), "zero": f(0), "bits": f(4)}
-
-
-def test_levels_on_both_sides_become_signed() -> None:
-    nodes = [node("Conv", "x w", "c"), quant("c s zero bits", "y", signed=1, narrow=1)]
-    (found,) = activations(nodes, FOUR)
-    assert isinstance(found, SignedQCFS)
-    assert (found.levels, found.threshold, found.slope) == (7, pytest.approx(3.5), 1.0)
-
-
-def test_levels_that_values_have_already_are_left_out() -> None:
-    nodes = [
-        node("Conv", "x w", "c"),
-        quant("c s zero bits", "a", signed=0, narrow=0),
-        node("MaxPool", "a", "m", kernel_shape=[2, 2], strides=[2, 2]),
-        quant("m s zero bits", "y", signed=0, narrow=0),
-    ]
-    (found,) = activations(nodes, FOUR)
-    assert (found.levels, found.given) == (15, True)
-
-
-def test_zero_points_at_the_end_of_the_range_are_levels_from_0() -> None:
-    nodes = [
-        node("Conv", "x w", "c"),
-        node("QuantizeLinear", "c s z", "q"),
-        node("DequantizeLinear", "q s z", "y"),
-    ]
-    (found,) = activations(nodes, {"s": f(0.5), "z": np.array(-128, np.int8)})
-    assert (found.levels, found.threshold) == (255, pytest.approx(127.5))
-
-
-@pytest.mark.parametrize(
-    ("zero", "pixels"),
-    [
-        (np.array(0, np.uint8), Pixels(8, 0.125)),
-        (np.array(12, np.uint8), Pixels(8, 0.125, 12.0)),
-        (np.array(0, np.int8), Pixels(8, 0.125, 0.0, signed=True)),
-    ],
-)
-def test_a_rounded_input_describes_the_pixels(zero: Array, pixels: Pixels) -> None:
+def test_all_of_a_network_in_qdq() -> None:
+    """As ONNX Runtime writes it: input, biases, activations, pools and outputs."""
+    small, zero = np.array(0, np.uint8), np.array(0, np.int32)
+    conv, head = integers(3, 1, 3, 3, top=127), integers(5, 3, top=127, seed=1)
+    biases = {"cb": integers(3, top=4000), "hb": integers(5, top=4000)}
     graph = content(
         [
-            node("QuantizeLinear", "x s z", "q"),
-            node("DequantizeLinear", "q s z", "a"),
-            node("Gemm", "a w", transB=1),
+            node("QuantizeLinear", "x px small", "xq"),
+            node("DequantizeLinear", "xq px small", "xd"),
+            node("DequantizeLinear", "w ws", "wd", axis=0),
+            node("DequantizeLinear", "cb bs zero", "cbd", axis=0),
+            node("Conv", "xd wd cbd", "c"),
+            node("QuantizeLinear", "c as small", "q"),
+            node("DequantizeLinear", "q as small", "r"),
+            node("MaxPool", "r", "m", kernel_shape=[2, 2], strides=[2, 2]),
+            node("QuantizeLinear", "m as small", "mq"),
+            node("DequantizeLinear", "mq as small", "md"),
+            node("GlobalAveragePool", "md", "g"),
+            node("QuantizeLinear", "g gs small", "gq"),
+            node("DequantizeLinear", "gq gs small", "gd"),
+            node("Flatten", "gd", "flat"),
+            node("DequantizeLinear", "v vs", "vd"),
+            node("DequantizeLinear", "hb hs", "hbd"),
+            node("Gemm", "flat vd hbd", "l", transB=1),
+            node("QuantizeLinear", "l ls lz", "lq"),
+            node("DequantizeLinear", "lq ls lz", "y"),
         ],
-        (3,),
-        {"s": f(0.125), "z": zero, "w": f(integers(2, 3, top=3))},
+        SHAPE,
+        {
+            "px": f(1 / 255),
+            "w": conv.astype(np.int8),
+            "ws": CONV_SCALE,
+            "cb": biases["cb"].astype(np.int32),
+            "bs": CONV_SCALE / f(255),
+            "as": STEP,
+            "gs": STEP / f(2),
+            "v": head.astype(np.int8),
+            "vs": HEAD_SCALE,
+            "hb": biases["hb"].astype(np.int32),
+            "hs": HEAD_SCALE * STEP / f(2),
+            "ls": f(0.1),
+            "lz": np.array(128, np.uint8),
+            "small": small,
+            "zero": zero,
+        },
     )
-    assert from_onnx(graph).pixels == pixels
+    with pytest.warns(UserWarning, match="rounds the outputs, which no network does"):
+        model = from_onnx(graph)
+    assert model.pixels == Pixels(8, float(f(1 / 255)))
+    prepared = prepare(model, input_shape=SHAPE, pixels=model.pixels)
+    images = np.random.default_rng(2).integers(0, 256, (40, *SHAPE))
+    network = convert(prepared, check=images)
+    assert [layer.timesteps for layer in network.layers[:-1]] == [255, 255]
+    found = weights(network)
+    assert np.array_equal(found[0], conv)
+    assert np.array_equal(found[-1].reshape(5, 3), head)
+    agreement = network.about["agreement"]
+    assert agreement["network_as_prepared"] == agreement["images"] == 40
 
 
-LAYER = [node("Conv", "x w", "c"), node("Relu", "c", "r")]
-REFUSED = {
-    "levels that are not alike": (
-        [LAYER[0], quant("c s zero bits", "y", signed=1, narrow=0)],
-        FOUR,
-        "has levels from -8 to 7, and spikes need levels from 0, or as many",
-    ),
-    "zero point": (
-        [*LAYER, quant("r s one bits", "y", signed=0)],
-        FOUR | {"one": f(1)},
-        "its zero point must be 0: quantize symmetrically",
-    ),
-    "rounding": (
-        [*LAYER, quant("r s zero bits", "y", signed=0, rounding_mode="FLOOR")],
-        FOUR,
-        "rounds by FLOOR: use ROUND",
-    ),
-    "bits": ([*LAYER, quant("r s zero s", "y", signed=0)], FOUR, "has 0.5 bits: use a whole"),
-    "a scale for each channel": (
-        [*LAYER, quant("r ss zero bits", "y", signed=0)],
-        FOUR | {"ss": f([[[[1]], [[2]], [[3]]]])},
-        "has a scale for each channel: activations need one for all",
-    ),
-    "another scale behind": (
+def test_integers_that_are_clipped_to_fewer_bits() -> None:
+    """As Brevitas writes it in QCDQ."""
+    weight = f(integers(3, 2, 1, 1, top=9)) * f(0.25)
+    graph = content(
         [
-            *LAYER,
-            node("QuantizeLinear", "r s z", "q"),
-            node("DequantizeLinear", "q s2 z", "y"),
+            node("QuantizeLinear", "w s zero", "wq"),
+            node("Clip", "wq low high", "wc"),
+            node("DequantizeLinear", "wc s zero", "wd"),
+            node("Conv", "x wd", "c"),
+            node("QuantizeLinear", "c s small", "q"),
+            node("Clip", "q none most", "qc"),
+            node("DequantizeLinear", "qc s small", "r"),
+            node("Flatten", "r"),
         ],
-        {"s": f(1), "s2": f(2), "z": np.array(0, np.uint8)},
-        "has another scale than its QuantizeLinear: use the same",
-    ),
-    "integers": (
-        [*LAYER, node("QuantizeLinear", "r s z", "q"), node("Relu", "q", "y")],
-        {"s": f(1), "z": np.array(0, np.uint8)},
-        "reads the integers of a QuantizeLinear: put the DequantizeLinear right behind it",
-    ),
-    "binary activations": (
-        [*LAYER, node("BipolarQuant", "r s", "y", domain=QONNX)],
-        FOUR,
-        "makes values -1 or 1, which spike counts cannot follow: use ReLU with a Quant",
-    ),
-    "scale of 0": (
-        [node("DequantizeLinear", "i s", "w2"), node("Conv", "x w2", "y")],
-        {"i": np.ones((3, 2, 1, 1), np.int8), "s": f(0)},
-        "has a scale that is not positive",
-    ),
-    "zero point of weights": (
-        [node("DequantizeLinear", "i s z", "w2"), node("Conv", "x w2", "y")],
-        {"i": np.ones((3, 2, 1, 1), np.int8), "s": f(1), "z": np.array(3, np.int8)},
-        "its zero point must be 0: quantize weights symmetrically",
-    ),
-    "scales of input channels": (
-        [node("DequantizeLinear", "i s", "w2", axis=1), node("Conv", "x w2", "y")],
-        {"i": np.ones((3, 2, 1, 1), np.int8), "s": f([1, 2])},
-        "quantize the weights per output channel or per tensor",
-    ),
-    "wide weights": (
-        [node("DequantizeLinear", "i s", "w2"), node("Conv", "x w2", "y")],
-        {"i": np.full((3, 2, 1, 1), 1 << 20, np.int32), "s": f(1)},
-        "its integer weights reach 1,048,576: use up to 16 bits",
-    ),
-    "a narrow range of pixels": (
-        [quant("x s zero bits", "q", signed=1, narrow=1), node("Conv", "q w", "y")],
-        FOUR,
-        "rounds the input to -7 to 7 times its scale",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_kept_is_refused(name: str) -> None:
-    nodes, tensors, message = REFUSED[name]
-    with pytest.raises(UnsupportedError) as caught:
-        activations(nodes, tensors)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+        (2, 2, 2),
+        {
+            "w": weight,
+            "s": f(0.25),
+            "zero": np.array(0, np.int8),
+            "low": np.array(-7, np.int8),
+            "high": np.array(7, np.int8),
+            "small": np.array(0, np.uint8),
+            "none": np.array(0, np.uint8),
+            "most": np.array(15, np.uint8),
+        },
+    )
+    modules = list(from_onnx(graph).modules())
+    (conv,) = (part for part in modules if isinstance(part, QuantConv2d))
+    assert conv.int_weight().tolist() == (weight * 4).clip(-7, 7).astype(int).tolist()
+    (activation,) = (part for part in modules if isinstance(part, QCFS))
+    assert (activation.levels, activation.threshold) == (15, pytest.approx(3.75))
