@@ -25,7 +25,7 @@ COMMANDS = {
     "diagnose": "Say per layer how training goes, and what is wrong.",
     "convert": "Turn a trained model into an integer spiking network.",
     "calibrate": "Convert, and let neurons learn when to fire.",
-    "import": "Take in a network of another toolkit, from NIR.",
+    "import": "Take in a network of another toolkit, from NIR or ONNX.",
     "export": "Write a network as NIR, for other toolkits.",
     "inspect": "Print a network: layers, weights, thresholds, widths.",
     "plan": "Find the best lanes, events and slots for a board.",

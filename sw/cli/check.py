@@ -33,9 +33,9 @@ def command(
 ) -> None:
     """Say, node by node, whether MODEL can be converted, and what stands in the way.
 
-    MODEL is a model of the zoo ({zoo}), or FILE.py:NAME, a torch.nn.Module
-    class or a function that returns a model. FILE.py is run as Python. The exit status is 1 if the
-    model cannot be converted.
+    MODEL is a model of the zoo ({zoo}), FILE.py:NAME, a torch.nn.Module class
+    or a function that returns a model, or FILE.onnx. FILE.py is run as Python. The exit status is 1
+    if the model cannot be converted.
 
     \b
         spikeloom check digits-conv

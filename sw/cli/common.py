@@ -60,14 +60,14 @@ class DataSet(click.ParamType[str]):
 
 
 def require_model(spec: str) -> None:
-    """Require that ``spec`` is a name of the zoo or may be FILE.py:NAME, without importing torch.
+    """Require that ``spec`` is of the zoo, FILE.py:NAME or FILE.onnx, without importing torch.
 
     Raises
     ------
     ConfigError
-        If it is neither.
+        If it is none of these.
     """
-    if ":" not in spec and spec not in ZOO:
+    if ":" not in spec and not spec.lower().endswith(".onnx") and spec not in ZOO:
         raise ConfigError(unknown_model(spec, ZOO))
 
 

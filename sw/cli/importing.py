@@ -83,8 +83,11 @@ def command(
             --data-root ~/data --out net.safetensors
         spikeloom import net.nir --origin sinabs --timesteps 20 --images mine.npz \\
             --out net.safetensors
+        spikeloom import net.onnx --timesteps 16 --data mnist --data-root ~/data \\
+            --out net.safetensors
 
-    FILE can also be what `spikeloom export` wrote.
+    Of ONNX, a network of ReLUs is read, whose thresholds follow from the images. FILE can also be
+    what `spikeloom export` wrote.
     """
     reader = reader_for(file)
     shape = None if input_shape is None else parse_shape(input_shape)

@@ -194,8 +194,8 @@ def command(
 ) -> None:
     """Train a model so that it can be converted without loss.
 
-    MODEL is a model of the zoo ({zoo}), or FILE.py:NAME, a torch.nn.Module
-    class or a function that returns a model. It is an ordinary model with ReLU or LeakyReLU
+    MODEL is a model of the zoo ({zoo}), FILE.py:NAME, a torch.nn.Module class
+    or a function that returns a model, or FILE.onnx. It is an ordinary model with ReLU or LeakyReLU
     activations. It is first trained as it is, and then with activations of T levels and weights of
     a few bits.
 

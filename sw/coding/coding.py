@@ -21,7 +21,7 @@ from spikeloom.sw.network.inputs import MAX_TIMESTEPS
 from spikeloom.sw.network.leaks import MAX_LEAK
 from spikeloom.sw.network.neurons import MAX_SPIKE
 from spikeloom.sw.quantized import Activation
-from spikeloom.sw.quantized.prepare import per_layer
+from spikeloom.sw.quantized.choices import per_layer
 
 #: Transports that a user can choose; an alignment adds the others.
 TRANSPORT_CHOICES = (Transport.COUNT, Transport.SPIKES)

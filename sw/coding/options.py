@@ -11,7 +11,7 @@ from spikeloom.sw.datasets.pixels import Pixels, seen_message
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.graph import map_shape
 from spikeloom.sw.network import CountInput, DirectInput, Input, SpikeInput
-from spikeloom.sw.quantized.prepare import LayerChoice
+from spikeloom.sw.quantized.choices import LayerChoice
 
 #: One kind of neuron for all layers, or one per layer name; None for the default.
 NeuronChoice = str | Mapping[str, str] | None

@@ -101,6 +101,8 @@ def _line() -> str:
         if path != __file__ and not path.startswith(_TORCH):
             found = found or (path, frame.f_lineno)
             if name == "forward":
+                if found[0].startswith("<"):
+                    return ""  # generated code, of which the user has no file
                 code = linecache.getline(*found).strip()
                 return f"{Path(found[0]).name}, line {found[1]}: {code}"
         frame = frame.f_back

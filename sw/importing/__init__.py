@@ -8,7 +8,8 @@ In the order of their use: :mod:`.hdf5` reads a file without trust, :mod:`.nir_g
 :mod:`.lowering` turns a graph into populations (:mod:`.model`), which :mod:`.simulation` runs in
 real numbers. :mod:`.weights` and :mod:`.leaks` choose integers, :mod:`.build` makes the network,
 and :mod:`.agreement` compares both. :mod:`.importer` is the whole way; :mod:`.readers` finds the
-reader of a file. :mod:`.exported` goes the other way.
+reader of a file. :mod:`.exported` goes the other way. The room :mod:`.onnx` reads ONNX files as
+torch models, and :mod:`.onnx_network` makes a network of one.
 """
 
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from spikeloom.sw.importing.importer import Imported, Report, from_nir
     from spikeloom.sw.importing.modules import from_sinabs, from_snntorch, from_spikingjelly
     from spikeloom.sw.importing.nir_graph import read_nir
+    from spikeloom.sw.importing.onnx import from_onnx
 
 __all__ = [
     "Agreement",
@@ -32,6 +34,7 @@ __all__ = [
     "Reader",
     "Report",
     "from_nir",
+    "from_onnx",
     "from_sinabs",
     "from_snntorch",
     "from_spikingjelly",
@@ -51,5 +54,6 @@ __getattr__ = deferred(
         f"{__name__}.importer": ("Imported", "Report", "from_nir"),
         f"{__name__}.modules": ("from_sinabs", "from_snntorch", "from_spikingjelly"),
         f"{__name__}.nir_graph": ("read_nir",),
+        f"{__name__}.onnx": ("from_onnx",),
     },
 )

@@ -63,6 +63,15 @@ class NirReader(Reader, suffix=".nir"):
         return from_nir(path, **vars(options))
 
 
+class OnnxReader(Reader, suffix=".onnx"):
+    """ONNX: a network of rectifiers, which become neurons with thresholds from images."""
+
+    def network(self, path: Path, options: Options) -> Imported:
+        from spikeloom.sw.importing.onnx_network import network_from_onnx
+
+        return network_from_onnx(path, **vars(options))
+
+
 def reader_for(path: str | Path) -> Reader:
     """Return the reader of a file.
 

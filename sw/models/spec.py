@@ -1,7 +1,8 @@
-"""Models by name, from the zoo or from a user's file: ``path/to/file.py:Net``."""
+"""Models by name: from the zoo, from a user's file, ``file.py:Net``, or from an ONNX file."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from spikeloom.sw import python_file
-from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.errors import ConfigError, SpikeloomError, UnsupportedError
 from spikeloom.sw.models.registry import MODELS
 from spikeloom.sw.names import unknown_model
 
@@ -23,7 +24,8 @@ def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]
     Parameters
     ----------
     spec : str
-        A name in the zoo, or ``path/to/file.py:Net``. The file is run as Python.
+        A name in the zoo, or ``path/to/file.py:Net``, which is run as Python, or
+        ``path/to/file.onnx``.
     folder : path, optional
         A second place to look for a file with a relative path.
 
@@ -34,13 +36,15 @@ def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]
     UnsupportedError
         If the file raises an error when it is run.
     """
+    if spec.lower().endswith(".onnx"):
+        return functools.partial(_read_onnx, spec, folder)
     place, colon, name = spec.rpartition(":")
     if not colon:
         if spec not in MODELS:
             raise ConfigError(unknown_model(spec, MODELS))
         return MODELS[spec]
     if not place.endswith(".py") or not name.isidentifier():
-        raise ConfigError(f"a model is a name of the zoo or FILE.py:NAME, not {spec!r}")
+        raise ConfigError(f"a model is a name of the zoo, FILE.py:NAME or FILE.onnx, not {spec!r}")
     module = _run_file(place, folder)
     if not hasattr(module, name):
         found = ", ".join(_models_in(module)) or "none"
@@ -67,6 +71,8 @@ def build_model(spec: str, folder: Path | None = None) -> nn.Module:
     maker = load_model_class(spec, folder)
     try:
         model = maker()
+    except SpikeloomError:
+        raise
     except Exception as error:
         raise UnsupportedError(
             f"{spec} cannot be built without arguments: {type(error).__name__}: {error}. Give its "
@@ -77,11 +83,23 @@ def build_model(spec: str, folder: Path | None = None) -> nn.Module:
     return model
 
 
-def _run_file(place: str, folder: Path | None) -> ModuleType:
+def _read_onnx(place: str, folder: Path | None) -> nn.Module:
+    from spikeloom.sw.importing.onnx import from_onnx
+
+    return from_onnx(_path(place, folder))
+
+
+def _path(place: str, folder: Path | None) -> Path:
+    """Return the path of a model's file."""
     candidates = [Path(place), *([folder / place] if folder else [])]
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         raise ConfigError(f"the model's file {place} does not exist: check the path")
+    return path
+
+
+def _run_file(place: str, folder: Path | None) -> ModuleType:
+    path = _path(place, folder)
     return python_file.run(path, "spikeloom_model")
 
 

@@ -1,9 +1,10 @@
 """Quantized models: ordinary torch modules that compute exactly as the hardware will.
 
 :func:`prepare` makes one of a user's model, with the layers of :mod:`.activations` and
-:mod:`.weights`. :mod:`.additions` gives all connections of a sum one unit, :mod:`.initialisation`
-sets the thresholds from images, :mod:`.prepared` tells the layers of a prepared model, and
-:mod:`.rules` lets one be analysed as its original is.
+:mod:`.weights`. :mod:`.choices` has what a user chooses for each layer, :mod:`.additions` gives all
+connections of a sum one unit, :mod:`.initialisation` sets the thresholds from images,
+:mod:`.prepared` tells the layers of a prepared model, and :mod:`.rules` lets one be analysed as its
+original is.
 """
 
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS

@@ -162,7 +162,8 @@ def initialise(
 
     def set_threshold(activation: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(activation, Activation)
-        rule.set(activation, inputs[0].detach())
+        if not activation.given:
+            rule.set(activation, inputs[0].detach())
 
     hooks = [
         module.register_forward_pre_hook(set_threshold)

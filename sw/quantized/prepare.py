@@ -32,6 +32,7 @@ from spikeloom.sw.network import INPUT
 from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.additions import Addition, Branch
+from spikeloom.sw.quantized.choices import LayerChoice, per_layer
 from spikeloom.sw.quantized.input_grid import InputGrid, insert_grid
 from spikeloom.sw.quantized.prepared import META, device_of
 from spikeloom.sw.quantized.summary import summary
@@ -49,9 +50,6 @@ from spikeloom.sw.tasks import CLASSES, require_task
 
 DEFAULT_TIMESTEPS = 4
 DEFAULT_WEIGHT_BITS = 8
-
-#: One value for all layers, or one per layer name.
-LayerChoice = int | Mapping[str, int]
 
 #: Quantized form of each module with weights.
 _QUANTIZED: dict[type[nn.Module], Any] = {
@@ -91,7 +89,7 @@ def prepare(
     model: nn.Module,
     *,
     input_shape: tuple[int, ...],
-    timesteps: LayerChoice = DEFAULT_TIMESTEPS,
+    timesteps: LayerChoice | None = None,
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
     learn: str | None = None,
     input_scale: float | None = None,
@@ -102,8 +100,8 @@ def prepare(
     """Return a copy of ``model`` with quantized activations and weights.
 
     ReLU becomes :class:`~spikeloom.sw.quantized.QCFS`, LeakyReLU becomes
-    :class:`~spikeloom.sw.quantized.SignedQCFS`. Quantized activations that the model has already
-    are kept, but for their levels.
+    :class:`~spikeloom.sw.quantized.SignedQCFS`. Quantized weights and activations that the
+    model has already are kept, but for the levels of activations that do not come with a file.
 
     Parameters
     ----------
@@ -111,9 +109,10 @@ def prepare(
         Trained or not; left as it is.
     input_shape : tuple of int
         Shape of one image: (channels, height, width), (channels, length) or (features,).
-    timesteps : int or mapping
+    timesteps : int or mapping, optional
         T, the levels of each activation. A mapping goes from layer name to T; ``"first"``,
-        ``"last"`` (of those that fire) and ``"default"`` are understood, and other layers get 4.
+        ``"last"`` (of those that fire) and ``"default"`` are understood. Other layers get 4, or
+        the levels that a file of another toolkit states.
     weight_bits : int or mapping
         2 to 16. A mapping goes from layer name to bits; ``"first"``, ``"last"`` and
         ``"default"`` are understood, and other layers get 8.
@@ -163,20 +162,26 @@ def prepare(
         insert_grid(module, described.to(device_of(module)), layers, analysis.normalising)
     sources: dict[str, Activation | float | None] = {INPUT: input_scale}
     names = [layer.name for layer in layers]
-    defaults = dict.fromkeys(names, DEFAULT_TIMESTEPS), dict.fromkeys(names, DEFAULT_WEIGHT_BITS)
-    levels = per_layer(timesteps, names[:-1], "timesteps", defaults[0])
-    bits = per_layer(weight_bits, names, "weight_bits", defaults[1])
+    nodes = {node.name: node for node in module.graph.nodes}
+    made = {
+        layer.name: _activation(module, nodes[layer.activation], layer.rectifier)
+        for layer in layers
+        if layer.activation is not None
+    }
+    own = {name: x.levels if x.given else DEFAULT_TIMESTEPS for name, x in made.items()}
+    levels = per_layer({} if timesteps is None else timesteps, names[:-1], "timesteps", own)
+    usual = dict.fromkeys(names, DEFAULT_WEIGHT_BITS)
+    bits = per_layer(weight_bits, names, "weight_bits", usual)
     for value in bits.values():
         largest(value)  # refuses bits out of range before anything is built
     activations = _container(module, "activations")
-    nodes = {node.name: node for node in module.graph.nodes}
     shortcuts = _insert_shortcuts(analysis, nodes, bits)
     for layer in layers:
         _quantize(module, layer, bits[layer.name])
         if layer.activation is not None:
             path = f"{activations}.{layer.name}"
             node = nodes[layer.activation]
-            activation = _activation(module, node, layer.rectifier)
+            activation = made[layer.name]
             _set_levels(activation, levels[layer.name], learn)
             activation.to(device_of(module))
             module.add_submodule(path, activation)
@@ -237,43 +242,6 @@ def _input_grid(
     return InputGrid(pixels.channels(input_shape[0]), affine)
 
 
-def per_layer(
-    choice: LayerChoice, names: list[str], what: str, defaults: Mapping[str, int]
-) -> dict[str, int]:
-    """Return one value per layer from a user's choice.
-
-    Parameters
-    ----------
-    choice : int or mapping
-        One value for all, or values by layer name, ``"first"``, ``"last"`` and ``"default"``.
-    names : list of str
-        Layers, in order.
-    what : str
-        Name of the choice in messages.
-    defaults : mapping
-        Values of the layers that are left out.
-
-    Raises
-    ------
-    ConfigError
-        If a layer is named that does not exist.
-    """
-    if not isinstance(choice, Mapping):
-        return dict.fromkeys(names, choice)
-    given: dict[str, int] = dict(choice)
-    default = given.pop("default", None)
-    values = {name: defaults[name] if default is None else default for name in names}
-    for alias, position in (("first", 0), ("last", -1)):
-        if alias in given and alias not in names and names:
-            values[names[position]] = given.pop(alias)
-    unknown = sorted(given.keys() - values.keys())
-    if unknown:
-        raise ConfigError(
-            f"{what} names {', '.join(map(repr, unknown))}, but the layers are {', '.join(names)}"
-        )
-    return values | given
-
-
 def _activation(module: fx.GraphModule, node: fx.Node, rectifier: Rectifier | None) -> Activation:
     """Return the activation to train with at a node: a copy of the user's own, or a new one."""
     assert rectifier is not None, "a layer that fires has one"
@@ -310,13 +278,16 @@ def _quantize(module: fx.GraphModule, layer: LayerSpec, bits: int) -> None:
             columns.setdefault(synapse.target, []).append(synapse.columns)
     for target, chosen in columns.items():
         original = module.get_submodule(target)
-        if type(original) not in _QUANTIZED:
-            continue  # the user has quantized it
-        kind = _QUANTIZED[type(original)]
         # Logits are compared with each other, so the output layer has one scale for all.
         per_channel = layer.activation is not None
-        if chosen == [()]:
-            quantized: nn.Module = kind.of(original, bits, per_channel)
+        if isinstance(original, QuantizedWeights) and chosen != [()]:
+            quantized: nn.Module = QuantParts.of(
+                original, original.bits, per_channel, chosen, original.scale
+            )
+        elif type(original) not in _QUANTIZED:
+            continue  # the user has quantized it
+        elif chosen == [()]:
+            quantized = _QUANTIZED[type(original)].of(original, bits, per_channel)
         else:
             quantized = QuantParts.of(original, bits, per_channel, chosen)
         parent, _, name = target.rpartition(".")

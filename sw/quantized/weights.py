@@ -151,10 +151,18 @@ class QuantizedWeights(nn.Module):
     addition: Addition | None = None
     mask: Tensor | None
 
-    def _quantize_with(self, bits: int, per_channel: bool, mask: Tensor | None = None) -> None:
+    def _quantize_with(
+        self,
+        bits: int,
+        per_channel: bool,
+        mask: Tensor | None = None,
+        scale: Tensor | None = None,
+    ) -> None:
         self.bits = bits
         self.register_buffer("mask", mask, persistent=False)
-        self.register_buffer("scale", best_scale(self.weight, bits, per_channel))
+        if scale is None:  # otherwise the weights are integers times a scale already
+            scale = best_scale(self.weight, bits, per_channel)
+        self.register_buffer("scale", scale.clone())
 
     def _real(self) -> Tensor:
         """Return the weights, 0 where there are none."""
@@ -210,8 +218,10 @@ class _QuantConv(QuantizedWeights):
     """Base of convolutions with quantized weights."""
 
     @classmethod
-    def of(cls, conv: Any, bits: int, per_channel: bool = True) -> Self:
-        """Return the quantized form of ``conv``, whose parameters it takes over."""
+    def of(
+        cls, conv: Any, bits: int, per_channel: bool = True, scale: Tensor | None = None
+    ) -> Self:
+        """Return the quantized form of ``conv``, whose parameters it takes over, on ``scale``."""
         layer = cls(
             conv.in_channels,
             conv.out_channels,
@@ -225,7 +235,7 @@ class _QuantConv(QuantizedWeights):
             device="meta",  # no memory and no random numbers for weights that are replaced
         )
         layer.weight, layer.bias = conv.weight, conv.bias
-        layer._quantize_with(bits, per_channel, mask_of(conv))
+        layer._quantize_with(bits, per_channel, mask_of(conv), scale)
         return layer.train(conv.training)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -252,11 +262,13 @@ class QuantLinear(QuantizedWeights, nn.Linear):
     """A fully connected layer with quantized weights; see :class:`QuantConv2d`."""
 
     @classmethod
-    def of(cls, linear: nn.Linear, bits: int, per_channel: bool = True) -> Self:
-        """Return the quantized form of ``linear``, whose parameters it takes over."""
+    def of(
+        cls, linear: nn.Linear, bits: int, per_channel: bool = True, scale: Tensor | None = None
+    ) -> Self:
+        """Return the quantized form of ``linear``, whose parameters it takes over, on ``scale``."""
         layer = cls(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
         layer.weight, layer.bias = linear.weight, linear.bias
-        layer._quantize_with(bits, per_channel, mask_of(linear))
+        layer._quantize_with(bits, per_channel, mask_of(linear), scale)
         return layer.train(linear.training)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -318,7 +330,14 @@ class QuantParts(nn.Module):
         return self.parts[0]
 
     @classmethod
-    def of(cls, module: Any, bits: int, per_channel: bool, columns: Sequence[Any]) -> Self:
+    def of(
+        cls,
+        module: Any,
+        bits: int,
+        per_channel: bool,
+        columns: Sequence[Any],
+        scale: Tensor | None = None,
+    ) -> Self:
         """Return the quantized parts of ``module``, whose parameters they take over."""
         weight, mask = _dense(module)
         parts = []
@@ -337,7 +356,7 @@ class QuantParts(nn.Module):
                 kind = QuantConv1d if isinstance(module, nn.Conv1d) else QuantConv2d
             else:
                 part.in_features = len(chosen)
-            quantized = kind.of(part, bits, per_channel)
+            quantized = kind.of(part, bits, per_channel, scale)
             if mask is not None:
                 quantized.mask = mask.index_select(1, picked).contiguous()
             parts.append(quantized)

@@ -14,8 +14,9 @@ from spikeloom.sw.errors import DataError
 from spikeloom.sw.graph import copyable, taking_rows, without_end
 from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.quantized import initialise, prepare
+from spikeloom.sw.quantized.choices import LayerChoice
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Percentile, staged
-from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS, LayerChoice
+from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS
 from spikeloom.sw.quantized.prepared import META, device_of
 from spikeloom.sw.tasks import CLASSES
 from spikeloom.sw.training.loop import Epoch, Loop

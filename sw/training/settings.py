@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.quantized.choices import LayerChoice
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Method
-from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS, LayerChoice
+from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS
 from spikeloom.sw.tables import plain, require_known
 from spikeloom.sw.tasks import require_task
 from spikeloom.sw.training.engine import EngineOptions

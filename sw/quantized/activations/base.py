@@ -47,6 +47,10 @@ class Activation(nn.Module):
         Slope of the activation below zero; 0 unless it is signed.
     limit : float or None
         Largest λ that :meth:`initialise_from` sets: the clip of the activation that it stands for.
+    given : bool
+        Whether L and λ come from a file of another toolkit, so that by default
+        :func:`~spikeloom.sw.quantized.prepare` and :func:`~spikeloom.sw.quantized.initialise`
+        leave them.
     default_neuron : mapping of str to str
         Kind of neuron that it becomes unless the user chooses one, by transport: "count" or
         "spikes".
@@ -60,6 +64,7 @@ class Activation(nn.Module):
     signed: ClassVar[bool] = False
     slope: float = 0.0
     limit: float | None = None
+    given: bool = False
     default_neuron: ClassVar[Mapping[str, str]]
 
     timesteps: Timesteps

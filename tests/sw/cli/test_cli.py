@@ -340,11 +340,11 @@ def test_check_names_what_stands_in_the_way(model_file: Path) -> None:
         ("nothing", "no model is called 'nothing': the zoo has "),
         ("{folder}/no.py:Net", "no.py does not exist"),
         ("{file}:Other", "has no 'Other'; the models in it: Net, Leaky, Smooth, NeedsArguments"),
-        ("{file}:", "a model is a name of the zoo or FILE.py:NAME"),
+        ("{file}:", "a model is a name of the zoo, FILE.py:NAME or FILE.onnx"),
         ("{file}:number", "number is .*int.*: name a class"),
         ("{file}:NeedsArguments", "cannot be built without arguments: TypeError: .*'width'"),
         ("{folder}/broken.py:Net", "fails: SyntaxError"),
-        ("no.such.module:Net", "a model is a name of the zoo or FILE.py:NAME"),
+        ("no.such.module:Net", "a model is a name of the zoo, FILE.py:NAME or FILE.onnx"),
     ],
 )
 def test_check_of_no_model(model_file: Path, spec: str, message: str) -> None:

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.models.onnx_files import file_of
 from torch import nn
 
-from spikeloom.sw.errors import ConfigError, UnsupportedError
+from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
 from spikeloom.sw.models.digits import DigitsConv
 from spikeloom.sw.models.spec import build_model, load_model_class
 
@@ -60,6 +61,16 @@ def test_files_are_looked_for_in_another_folder(file: str) -> None:
     assert isinstance(build_model("mynet.py:Net", folder), nn.Linear)
 
 
+def test_a_model_of_an_onnx_file(tmp_path: Path) -> None:
+    copied = tmp_path / "lenet.onnx"
+    copied.write_bytes(file_of("LeNet-5").read_bytes())
+    for spec, folder in ((str(copied), None), ("lenet.onnx", tmp_path)):
+        assert getattr(build_model(spec, folder), "input_shape", None) == (1, 12, 12)
+    copied.write_bytes(b"damaged")
+    with pytest.raises(FileFormatError, match=r"lenet\.onnx is damaged, or no ONNX file"):
+        build_model(str(copied))
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -67,9 +78,10 @@ def test_files_are_looked_for_in_another_folder(file: str) -> None:
             "digits-vgg",
             "no model is called 'digits-vgg': did you mean .*he zoo has digits-mlp, .*FILE.py:NAME",
         ),
-        ("mynet:Net", "FILE.py:NAME, not 'mynet:Net'"),
-        ("mynet.py:", "FILE.py:NAME, not 'mynet.py:'"),
+        ("mynet:Net", "FILE.py:NAME or FILE.onnx, not 'mynet:Net'"),
+        ("mynet.py:", "FILE.py:NAME or FILE.onnx, not 'mynet.py:'"),
         ("gone.py:Net", "file gone.py does not exist"),
+        ("gone.onnx", "file gone.onnx does not exist"),
         ("{file}:Nett", "has no 'Nett'; the models in it: Net, Needs"),
         ("{file}:number", "is a int, not a model"),
         ("{file}:nothing", r"nothing\(\) returns NoneType, not a torch.nn.Module"),

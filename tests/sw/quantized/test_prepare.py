@@ -257,6 +257,19 @@ def test_the_users_own_activations_learn_as_they_were_told() -> None:
     assert activation_of(prepared, layers_of(prepared)[0]).levels == 4
 
 
+def test_levels_that_come_with_a_file_are_kept() -> None:
+    given = QCFS(9, 0.5)
+    given.given = True
+    model = nn.Sequential(nn.Linear(3, 4), given, nn.Linear(4, 5), QCFS(9), nn.Linear(5, 2))
+    prepared = prepare(model, input_shape=(3,))
+    made = [activation_of(prepared, layer) for layer in layers_of(prepared)[:2]]
+    assert [activation.levels for activation in made] == [9, 4]
+    initialise(prepared, torch.rand(20, 3))
+    assert (made[0].threshold, made[1].threshold == 1) == (pytest.approx(0.5), False)
+    prepared = prepare(model, input_shape=(3,), timesteps=7)
+    assert [activation_of(prepared, x).levels for x in layers_of(prepared)[:2]] == [7, 7]
+
+
 def test_learning_that_cannot_be() -> None:
     for options, message in (
         ({"learn": "alpha"}, "cannot be learned as 'alpha': use one of"),

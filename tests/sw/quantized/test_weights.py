@@ -166,3 +166,16 @@ def test_the_parameters_are_taken_over_without_random_numbers() -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
     assert layer.weight is original.weight
     assert "bits=8" in repr(layer)
+
+
+@pytest.mark.parametrize("kind", [QuantConv2d, QuantLinear])
+def test_weights_that_are_multiples_of_a_scale_stay_so(kind: Any) -> None:
+    # No channel reaches the largest integer, so that the best scale would be another one.
+    integers = torch.randint(-5, 6, (4, 3), generator=torch.Generator().manual_seed(0))
+    scale = torch.tensor([0.01, 0.3, 1.7, 1e-6])
+    shape = (4, 3, 1, 1) if kind is QuantConv2d else (4, 3)
+    original: Any = nn.Conv2d(3, 4, 1) if kind is QuantConv2d else nn.Linear(3, 4)
+    original.weight = nn.Parameter((integers * scale[:, None]).reshape(shape))
+    layer = kind.of(original, 8, scale=scale)
+    assert layer.int_weight().reshape(4, 3).tolist() == integers.tolist()
+    assert layer.channel_scale() == scale.double().tolist()
