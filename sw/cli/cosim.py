@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     "layer are not known.",
 )
 @click.option(
+    "--trust",
+    is_flag=True,
+    help="Simulate the file of --verilog even if it has more than generated Verilog has: a "
+    "simulator runs programs and C++ that Verilog names.",
+)
+@click.option(
     "--stalls",
     metavar="P",
     default="0",
@@ -87,6 +93,7 @@ def command(
     images: ImageOptions,
     hardware: HardwareOptions,
     verilog: Path | None,
+    trust: bool,
     stalls: str,
     seed: int,
     engine: str,
@@ -130,7 +137,7 @@ def command(
     from spikeloom.sim.design import Design
     from spikeloom.sw.golden import check_images
 
-    design = Design.load(verilog) if verilog else None
+    design = Design.load(verilog, network, trust=trust) if verilog else None
     if everything and design is not None and not design.debug:
         raise ConfigError(f"--everything compares every layer: generate {verilog} with --debug")
     # Before the build, which takes a while.

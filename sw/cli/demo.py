@@ -218,7 +218,7 @@ class Demo:
         start = time.monotonic()
         cosimulator = Cosimulator(
             network,
-            design=Design.load(self.files["Verilog"]),
+            design=Design.load(self.files["Verilog"], network),
             build_dir=self.out / "sim",
             progress=StageBars(progress),
         )
