@@ -40,6 +40,8 @@ COMMANDS = {
 
 #: Exit status of an error that the user can mend; click's own usage errors have the same.
 USER_ERROR = 2
+#: Most characters of an error's message that are shown.
+_LONGEST = 4000
 #: Exit status after Ctrl-C: 128 + SIGINT, as in shells.
 INTERRUPTED = 130
 
@@ -86,7 +88,7 @@ class _Commands(click.Group):
         except SpikeloomError as error:
             if verbose():
                 click.echo(traceback.format_exc(), err=True)
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {_readable(str(error))}", err=True)
             ctx.exit(USER_ERROR)
         except OSError as error:
             # A full disk or a missing permission is the user's to mend; an error without a file
@@ -98,6 +100,17 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _readable(message: str) -> str:
+    """Return a message without characters that steer a terminal, and of bounded length.
+
+    Values from files stand in messages, and a file may come from anywhere.
+    """
+    shown = "".join(x if x.isprintable() or x == "\n" else repr(x)[1:-1] for x in message)
+    if len(shown) <= _LONGEST:
+        return shown
+    return f"{shown[: _LONGEST // 2]} [...] {shown[-_LONGEST // 2 :]}"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
