@@ -12,18 +12,18 @@ import logging
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from spikeloom.sim.tools import Tools
+from spikeloom.sw.children import Child
 from spikeloom.sw.errors import FileFormatError, ToolError
+from spikeloom.sw.locks import workplace
 
 BUILD_LOG = "build.log"
 _LOG = logging.getLogger(__name__)
@@ -76,7 +76,8 @@ def execute(
 ) -> None:
     """Run a command and wait until it ends.
 
-    Any exception while waiting, such as Ctrl-C, kills the command and its children.
+    Any exception while waiting, such as Ctrl-C, kills the command and its children, as does the
+    end of this process.
 
     Parameters
     ----------
@@ -96,27 +97,20 @@ def execute(
         If the command fails.
     """
     _LOG.info("running %s", shlex.join(command))
-    # The command gets a session of its own, so that all its processes can be killed at once, and
-    # so that Ctrl-C reaches this process alone, which then kills them.
-    with subprocess.Popen(
+    with Child(
         command,
         cwd=cwd,
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        try:
-            while process.poll() is None:
-                if poll is not None:
-                    poll()
-                time.sleep(_INTERVAL)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    if process.returncode != 0:
-        raise RuntimeError(f"{command[0]} ended with {process.returncode}")
+    ) as child:
+        while child.process.poll() is None:
+            if poll is not None:
+                poll()
+            time.sleep(_INTERVAL)
+    if child.process.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with {child.process.returncode}")
 
 
 @contextmanager
@@ -145,10 +139,9 @@ def workshop(folder: Path, product: str) -> Iterator[Path]:
     root = folder.parent
     try:
         root.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=root))
     except OSError as error:
         raise FileFormatError(f"cannot write {root}: {error.strerror or error}") from None
-    try:
+    with workplace(root, ".work-") as work:
         yield work
         work.chmod(0o755)
         try:
@@ -157,8 +150,6 @@ def workshop(folder: Path, product: str) -> Iterator[Path]:
             # Another process built the same at the same time.
             if not (folder / product).exists():
                 raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def unite(work: Path, model: str, main: str = "") -> list[str]:
@@ -221,13 +212,11 @@ class Runtime:
         """Keep the object files of a finished build, unless there are kept ones already."""
         if self.folder.is_dir():
             return
-        copy = Path(tempfile.mkdtemp(prefix=".runtime-", dir=self.folder.parent))
-        for path in work.glob("verilated*.o"):
-            shutil.copyfile(path, copy / path.name)
-        try:
-            copy.rename(self.folder)
-        except OSError:  # another process was first
-            shutil.rmtree(copy, ignore_errors=True)
+        with workplace(self.folder.parent, ".work-") as copy:
+            for path in work.glob("verilated*.o"):
+                shutil.copyfile(path, copy / path.name)
+            with suppress(OSError):  # another process was first
+                copy.rename(self.folder)
 
 
 def failure(what: str, log: Path) -> ToolError:

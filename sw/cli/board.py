@@ -162,7 +162,7 @@ def _print_change(change: LightChange) -> None:
 def _stopped() -> Iterator[threading.Event]:
     """Give an event that Ctrl-C or a request to end sets, in place of ending the process."""
     stop = threading.Event()
-    asked = (signal.SIGINT, signal.SIGTERM)
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in asked}
     try:
         for number in asked:
