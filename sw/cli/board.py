@@ -18,6 +18,7 @@ from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import say, working
+from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.simulation import build_dir_option
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 
@@ -52,13 +53,13 @@ _LOOK = 0.5
 @device_options
 @click.option(
     "--manifest",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     metavar="FILE",
     help="Write what the board holds to this file, for `spikeloom run`.",
 )
 @click.option(
     "--link",
-    type=click.Path(path_type=Path),
+    type=Output(folder=True),
     metavar="PATH",
     help="A name for the port that is always the same: a symbolic link.",
 )

@@ -16,6 +16,7 @@ from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import bars, json_option, print_json, say
+from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.scores import score_text
 from spikeloom.sw.cli.simulation import build_dir_option, show
 from spikeloom.sw.errors import ConfigError
@@ -82,7 +83,7 @@ if TYPE_CHECKING:
 @click.option(
     "--report",
     "report_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     help="JSON file to write the figures to.",
 )
 @json_option
