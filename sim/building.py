@@ -14,13 +14,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from spikeloom.sim.tools import Tools
+from spikeloom.sim.tools import SPLITTING, Tools
 from spikeloom.sw.children import Child
 from spikeloom.sw.errors import FileFormatError, ToolError
 from spikeloom.sw.locks import workplace
@@ -142,7 +143,8 @@ def workshop(folder: Path, product: str) -> Iterator[Path]:
     except OSError as error:
         raise FileFormatError(f"cannot write {root}: {error.strerror or error}") from None
     with workplace(root, ".work-") as work:
-        yield work
+        with _plain(work) as place:
+            yield place
         work.chmod(0o755)
         try:
             work.rename(folder)
@@ -150,6 +152,33 @@ def workshop(folder: Path, product: str) -> Iterator[Path]:
             # Another process built the same at the same time.
             if not (folder / product).exists():
                 raise
+
+
+@contextmanager
+def _plain(work: Path) -> Iterator[Path]:
+    """Give a folder in which make works, whose files are in ``work`` afterwards.
+
+    make takes a path with a space for two. Then the work is done in the system's folder for
+    temporary files.
+
+    Raises
+    ------
+    ToolError
+        If that has a space, too.
+    """
+    if not SPLITTING.search(str(work)):
+        yield work
+        return
+    elsewhere = Path(tempfile.gettempdir()).resolve()
+    if SPLITTING.search(str(elsewhere)):
+        raise ToolError(
+            f"make cannot build in {str(work.parent)!r}, nor in {str(elsewhere)!r}: name a folder "
+            f"without spaces by --build-dir"
+        )
+    with workplace(elsewhere, "spikeloom-build-") as place:
+        yield place
+        for path in place.iterdir():
+            shutil.move(path, work / path.name)
 
 
 def unite(work: Path, model: str, main: str = "") -> list[str]:
@@ -225,7 +254,8 @@ def failure(what: str, log: Path) -> ToolError:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    lines = [line for line in lines if " **" not in line]  # cocotb's table of one test
+    # Without cocotb's table of one test, but with make's reasons, which follow three asterisks.
+    lines = [line for line in lines if " ** " not in line and " ****" not in line]
     tail = "\n".join(f"  {line}" for line in lines[-_TAIL:])
     return ToolError(f"{what}; the end of {log} says:\n{tail}")
 

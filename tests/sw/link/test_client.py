@@ -223,7 +223,7 @@ class TestClient:
         next(results)
         board.identity = b"\xa5" * 32 + board.identity[32:]
         board.reset()
-        with pytest.raises(LinkError, match="^the board was programmed or exchanged"):
+        with pytest.raises(LinkError, match=r"^the board was programmed or exchanged"):
             next(results)
 
     @pytest.mark.parametrize(
