@@ -12,18 +12,19 @@ import logging
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from spikeloom.sim.tools import Tools
+from spikeloom.sim.tools import SPLITTING, Tools
+from spikeloom.sw.children import Child
 from spikeloom.sw.errors import FileFormatError, ToolError
+from spikeloom.sw.locks import workplace
 
 BUILD_LOG = "build.log"
 _LOG = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ def execute(
 ) -> None:
     """Run a command and wait until it ends.
 
-    Any exception while waiting, such as Ctrl-C, kills the command and its children.
+    Any exception while waiting, such as Ctrl-C, kills the command and its children, as does the
+    end of this process.
 
     Parameters
     ----------
@@ -96,27 +98,20 @@ def execute(
         If the command fails.
     """
     _LOG.info("running %s", shlex.join(command))
-    # The command gets a session of its own, so that all its processes can be killed at once, and
-    # so that Ctrl-C reaches this process alone, which then kills them.
-    with subprocess.Popen(
+    with Child(
         command,
         cwd=cwd,
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        try:
-            while process.poll() is None:
-                if poll is not None:
-                    poll()
-                time.sleep(_INTERVAL)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    if process.returncode != 0:
-        raise RuntimeError(f"{command[0]} ended with {process.returncode}")
+    ) as child:
+        while child.process.poll() is None:
+            if poll is not None:
+                poll()
+            time.sleep(_INTERVAL)
+    if child.process.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with {child.process.returncode}")
 
 
 @contextmanager
@@ -145,11 +140,11 @@ def workshop(folder: Path, product: str) -> Iterator[Path]:
     root = folder.parent
     try:
         root.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=root))
     except OSError as error:
         raise FileFormatError(f"cannot write {root}: {error.strerror or error}") from None
-    try:
-        yield work
+    with workplace(root, ".work-") as work:
+        with _plain(work) as place:
+            yield place
         work.chmod(0o755)
         try:
             work.rename(folder)
@@ -157,8 +152,33 @@ def workshop(folder: Path, product: str) -> Iterator[Path]:
             # Another process built the same at the same time.
             if not (folder / product).exists():
                 raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _plain(work: Path) -> Iterator[Path]:
+    """Give a folder in which make works, whose files are in ``work`` afterwards.
+
+    make takes a path with a space for two. Then the work is done in the system's folder for
+    temporary files.
+
+    Raises
+    ------
+    ToolError
+        If that has a space, too.
+    """
+    if not SPLITTING.search(str(work)):
+        yield work
+        return
+    elsewhere = Path(tempfile.gettempdir()).resolve()
+    if SPLITTING.search(str(elsewhere)):
+        raise ToolError(
+            f"make cannot build in {str(work.parent)!r}, nor in {str(elsewhere)!r}: name a folder "
+            f"without spaces by --build-dir"
+        )
+    with workplace(elsewhere, "spikeloom-build-") as place:
+        yield place
+        for path in place.iterdir():
+            shutil.move(path, work / path.name)
 
 
 def unite(work: Path, model: str, main: str = "") -> list[str]:
@@ -221,13 +241,11 @@ class Runtime:
         """Keep the object files of a finished build, unless there are kept ones already."""
         if self.folder.is_dir():
             return
-        copy = Path(tempfile.mkdtemp(prefix=".runtime-", dir=self.folder.parent))
-        for path in work.glob("verilated*.o"):
-            shutil.copyfile(path, copy / path.name)
-        try:
-            copy.rename(self.folder)
-        except OSError:  # another process was first
-            shutil.rmtree(copy, ignore_errors=True)
+        with workplace(self.folder.parent, ".work-") as copy:
+            for path in work.glob("verilated*.o"):
+                shutil.copyfile(path, copy / path.name)
+            with suppress(OSError):  # another process was first
+                copy.rename(self.folder)
 
 
 def failure(what: str, log: Path) -> ToolError:
@@ -236,7 +254,8 @@ def failure(what: str, log: Path) -> ToolError:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    lines = [line for line in lines if " **" not in line]  # cocotb's table of one test
+    # Without cocotb's table of one test, but with make's reasons, which follow three asterisks.
+    lines = [line for line in lines if " ** " not in line and " ****" not in line]
     tail = "\n".join(f"  {line}" for line in lines[-_TAIL:])
     return ToolError(f"{what}; the end of {log} says:\n{tail}")
 

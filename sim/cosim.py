@@ -27,6 +27,7 @@ from spikeloom.sim.generated import generated
 from spikeloom.sim.job import Job
 from spikeloom.sim.part import Interrupted, Part, Simulator, simulate
 from spikeloom.sim.report import CosimReport, assembled
+from spikeloom.sim.tools import Tools
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.golden import check_images
 from spikeloom.sw.network import Connection, Layer, Network
@@ -99,6 +100,7 @@ class Cosimulator:
         progress: Progress | bool | None = None,
     ) -> None:
         build = builder(engine)
+        Tools.find()  # before anything that takes a while
         if design is None:
             design = generated(network, config or FULL, build_dir)
         elif config is not None:

@@ -1,26 +1,27 @@
-"""The accelerator to simulate: its Verilog, and its sidecar file as typed values."""
+"""The accelerator to simulate: its Verilog, and what follows from its plan, as typed values."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from spikeloom.hw.options import MEMORY_FILE
+from spikeloom.hw.planning import LayerPlan, Plan
 from spikeloom.hw.planning.streams import Sends
-from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sim.inert import powers
+from spikeloom.sim.sidecar import planned
+from spikeloom.sw.documents import parse_json
+from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
 from spikeloom.sw.files import read_bytes, require_field
-from spikeloom.sw.network import Network, Shape
+from spikeloom.sw.network import Network, Range, Shape
 
-FORMAT = "spikeloom-hardware"
-#: Newest sidecar version that this code reads.
-VERSION = 1
-
-_T = TypeVar("_T")
+#: Bytes that a sidecar has at most.
+_LARGEST = 1 << 24
+_CURE = "generate the hardware again"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Field:
 
     width: int
     signed: bool
+
+    @classmethod
+    def of(cls, values: Range) -> Field:
+        """Return the format that holds a range of values."""
+        return cls(values.width, values.signed)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,41 @@ class EngineInfo:
     steps_per_cycle: int
     folded: bool
     taps: Taps | None
+
+    @classmethod
+    def of(cls, layer: LayerPlan, network: Network, debug: bool) -> EngineInfo:
+        """Return what a layer's plan says of its hardware."""
+        name = layer.layer.name
+        return cls(
+            name=name,
+            neuron=layer.layer.neuron.kind,
+            shape=network.shapes[name],
+            timesteps=layer.layer.timesteps,
+            lanes=layer.lanes,
+            events=layer.events,
+            groups=layer.target.lane_groups,
+            sends=layer.sends,
+            units=layer.units,
+            steps_per_cycle=layer.steps_per_cycle,
+            folded=layer.folded,
+            taps=Taps(
+                potential=Field.of(layer.ranges.potential),
+                spike=Field.of(layer.neurons.shown_spike),
+                value=Field.of(layer.target.values),
+            )
+            if debug
+            else None,
+        )
+
+    @property
+    def values_per_image(self) -> int:
+        """Values of the taps that are to be compared for one image; 0 without taps."""
+        if self.taps is None:
+            return 0
+        # Spikes or the count, potentials, and what is sent; the sums of spikes that are sent, too.
+        steps = 2 * self.shown_timesteps
+        steps += self.timesteps + 1 if self.sends == Sends.SPIKES else 1
+        return math.prod(self.shape) * steps
 
     @property
     def positions(self) -> int:
@@ -182,88 +223,78 @@ class Design:
     memories: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def from_sidecar(
-        cls,
-        verilog: str,
-        sidecar: Mapping[str, Any],
-        where: str,
-        read: Callable[[str], bytes] | None = None,
-    ) -> Design:
-        """Return the design that a sidecar describes.
+    def of(cls, plan: Plan, verilog: str, memories: Mapping[str, str]) -> Design:
+        """Return the design of a plan.
 
         Parameters
         ----------
+        plan : Plan
         verilog : str
             Source text of the accelerator.
-        sidecar : mapping
-            Content of the sidecar file, as read from JSON.
-        where : str
-            Name of the sidecar in error messages.
-        read : callable, optional
-            Returns the content of a memory's file by its name.
-
-        Raises
-        ------
-        FileFormatError
-            If ``sidecar`` is not a sidecar, has a newer version, or lacks a value, or if a file of
-            a memory is missing or not the one that it names.
+        memories : mapping of str to str
+            Content of each file that the Verilog reads, by name.
         """
-        if not isinstance(sidecar, Mapping) or sidecar.get("format") != FORMAT:
-            raise FileFormatError(f"{where} does not describe generated hardware ({FORMAT})")
-        version = sidecar.get("version")
-        if not isinstance(version, int) or not 1 <= version <= VERSION:
-            raise FileFormatError(
-                f"{where} has the version {version!r}; this Spikeloom reads versions up to "
-                f"{VERSION}: update Spikeloom or generate the hardware again"
-            )
-        network = _get(sidecar, "network", dict, where)
-        stream_in = _get(sidecar, "input", dict, where)
-        stream_out = _get(sidecar, "output", dict, where)
-        debug = _get(sidecar, "debug", bool, where)
-        layers = [_engine(entry, debug, where) for entry in _get(sidecar, "layers", list, where)]
-        if not layers:
-            raise FileFormatError(f"{where}: there is no layer: generate the hardware again")
+        network, config = plan.network, plan.config
+        logits = plan.layers[-1].target.values
         return cls(
             verilog=verilog,
-            top=_get(sidecar, "top", str, where),
-            digest=_get(network, "digest", str, where),
-            debug=debug,
-            counters=_get(sidecar, "counters", bool, where),
-            input_bits=_get(stream_in, "bits", int, where),
-            input_transfers=_get(stream_in, "transfers", int, where),
-            output_transfers=_get(stream_out, "transfers", int, where),
-            payload_width=_get(stream_out, "payload_width", int, where),
-            logit=Field(
-                _get(stream_out, "logit_width", int, where), _get(stream_out, "signed", bool, where)
-            ),
-            layers=tuple(layers),
-            memories=_memories(sidecar, where, read),
+            top=config.top,
+            digest=network.digest,
+            debug=config.debug,
+            counters=config.counters,
+            input_bits=network.input.pixels().width,
+            input_transfers=plan.input.transfers,
+            output_transfers=network.classes,
+            payload_width=logits.width + 1,
+            logit=Field.of(logits),
+            layers=tuple(EngineInfo.of(layer, network, config.debug) for layer in plan.layers),
+            memories=tuple(memories.items()),
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> Design:
+    def load(cls, path: str | Path, network: Network, *, trust: bool = False) -> Design:
         """Read a ``.v`` file, the ``.json`` sidecar beside it, and the files of its memories.
+
+        Nothing but the choices that it was generated with is taken from the sidecar; see
+        :mod:`spikeloom.sim.sidecar`.
+
+        Parameters
+        ----------
+        path : path
+            The Verilog file.
+        network : Network
+            The network that it was generated from.
+        trust : bool
+            Whether the Verilog may do more than generated Verilog does, such as run programs.
 
         Raises
         ------
         FileFormatError
-            If one of them is missing or damaged.
+            If one of them is missing or damaged, or the sidecar says what does not follow from the
+            network.
+        ConfigError
+            If the Verilog was generated from another network.
+        UnsupportedError
+            If it could do more than compute, and is not trusted.
         """
         verilog = read_bytes(path, "Verilog file")
         beside = Path(path).with_suffix(".json")
-        text = read_bytes(beside, "hardware sidecar")
+        text = read_bytes(beside, "hardware sidecar", _LARGEST)
         try:
-            sidecar = json.loads(text)
-            return cls.from_sidecar(
-                verilog.decode(),
-                sidecar,
-                str(beside),
-                lambda name: read_bytes(Path(path).parent / name, "memory file"),
-            )
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            source, sidecar = verilog.decode(), parse_json(text)
+        except ValueError as error:
             raise FileFormatError(
                 f"{path} and {beside} are damaged ({error}): generate them again"
             ) from None
+        plan = planned(sidecar, network, str(beside))
+        memories = _memories(sidecar, str(beside), Path(path).parent)
+        power = None if trust else powers(source)
+        if power is not None:
+            raise UnsupportedError(
+                f"{path} has {power}, which generated Verilog has not: simulating it could run "
+                f"programs or write files. Read it, and add --trust if it may"
+            )
+        return cls.of(plan, source, memories)
 
     def require_network(self, network: Network) -> None:
         """Raise `ConfigError` unless the design was generated from ``network``."""
@@ -275,60 +306,31 @@ class Design:
             )
 
 
-def _memories(
-    sidecar: Mapping[str, Any], where: str, read: Callable[[str], bytes] | None
-) -> tuple[tuple[str, str], ...]:
-    """Return name and content of each file that a sidecar lists, as far as it lists any."""
-    found = []
-    for entry in _get(sidecar, "memories", list, where) if "memories" in sidecar else []:
+def _memories(sidecar: Mapping[str, Any], where: str, folder: Path) -> dict[str, str]:
+    """Return the content of each file that a sidecar lists, if it lists any, by name."""
+    found = {}
+    entries = sidecar.get("memories", [])
+    if not isinstance(entries, list):
+        raise FileFormatError(f"{where}: 'memories' must be of type list: {_CURE}")
+    for entry in entries:
         if not isinstance(entry, Mapping):
             raise FileFormatError(f"{where}: a memory must be an object, not {entry!r}")
-        name = _get(entry, "file", str, where)
+        name = require_field(entry, "file", str, where, _CURE)
         # A sidecar may come from anywhere: it names files beside it, and no others.
         if not MEMORY_FILE.fullmatch(name):
-            raise FileFormatError(
-                f"{where}: {name!r} cannot be a memory file's name: generate the hardware again"
-            )
-        content = b"" if read is None else read(name)
-        if hashlib.sha256(content).hexdigest() != _get(entry, "sha256", str, where):
+            raise FileFormatError(f"{where}: {name!r} cannot be a memory file's name: {_CURE}")
+        wanted = require_field(entry, "sha256", str, where, _CURE)
+        content = read_bytes(folder / name, "memory file")
+        if hashlib.sha256(content).hexdigest() != wanted:
             raise FileFormatError(
                 f"memory file {name} is not the one that {where} names: generate both again"
             )
-        found.append((name, content.decode("ascii")))
-    return tuple(found)
+        found[name] = _ascii(content, name)
+    return found
 
 
-def _engine(entry: Any, debug: bool, where: str) -> EngineInfo:
-    if not isinstance(entry, Mapping):
-        raise FileFormatError(f"{where}: a layer must be an object, not {entry!r}")
-    name = _get(entry, "name", str, where)
-    where = f"{where}, layer {name!r}"
-    taps = None
-    if debug:
-        tap = _get(entry, "tap", dict, where)
-        fields = {}
-        for part in ("potential", "spike", "value"):
-            field = _get(tap, part, dict, where)
-            fields[part] = Field(
-                _get(field, "width", int, where), _get(field, "signed", bool, where)
-            )
-        taps = Taps(**fields)
-    return EngineInfo(
-        name=name,
-        neuron=_get(entry, "neuron", str, where),
-        shape=tuple(_get(entry, "shape", list, where)),
-        timesteps=_get(entry, "timesteps", int, where),
-        lanes=_get(entry, "lanes", int, where),
-        events=_get(entry, "events", int, where),
-        groups=_get(entry, "groups", int, where),
-        sends=_get(entry, "sends", str, where),
-        # Sidecars that are older than the field are of hardware with a unit for each lane.
-        units=_get(entry, "units" if "units" in entry else "lanes", int, where),
-        steps_per_cycle=_get(entry, "steps_per_cycle", int, where),
-        folded=_get(entry, "folded", bool, where),
-        taps=taps,
-    )
-
-
-def _get(entry: Mapping[str, Any], key: str, kind: type[_T], where: str) -> _T:
-    return require_field(entry, key, kind, where, "generate the hardware again")
+def _ascii(content: bytes, name: str) -> str:
+    try:
+        return content.decode("ascii")
+    except UnicodeDecodeError:
+        raise FileFormatError(f"memory file {name} is no text: {_CURE}") from None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import spikeloom.hw
 import spikeloom.sw.network
-from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.sim.building import fingerprint, workshop
 from spikeloom.sim.design import Design
 from spikeloom.sw.network import Layer, Network, Neuron, Synapses
@@ -49,7 +49,7 @@ def generated(network: Network, config: HardwareConfig, root: str | Path) -> Des
     if not (folder / _FILE).exists():
         design = _generate(network, config, folder)
     else:
-        design = Design.load(folder / _FILE)
+        design = Design.load(folder / _FILE, network)
     return design
 
 
@@ -60,9 +60,7 @@ def _generate(network: Network, config: HardwareConfig, folder: Path | None = No
     if folder is not None:
         with workshop(folder, _FILE) as work:
             made.save(work / _FILE)
-    return Design.from_sidecar(
-        made.verilog, made.sidecar, "the sidecar", lambda name: made.memories[name].encode()
-    )
+    return Design.of(plan(network, config), made.verilog, made.memories)
 
 
 def _own(layer: Layer) -> bool:

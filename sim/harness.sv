@@ -90,9 +90,13 @@ module spikeloom_harness;
   logic [31:0] o_draw;
   logic was_waiting;
   logic [`PAYLOAD-1:0] waiting_payload;
-  int logit_file;
-  initial logit_file = $fopen("logits.bin", "wb");
-  final $fclose(logit_file);
+
+  spikeloom_recorder #(.WIDTH(64 + `PAYLOAD), .FILE("logits.bin")) record_logits (
+    .clk(clk),
+    .rst(rst),
+    .strobe(o_valid && o_ready),
+    .data({o_payload, cycle})
+  );
 
   always_ff @(posedge clk) begin
     o_draw <= rst ? seed[63:32] : shuffled(o_draw);
@@ -106,17 +110,16 @@ module spikeloom_harness;
     end else begin
       finished <= given + (o_valid && o_ready ? 1 : 0) >= logits;
       if (was_waiting && (!o_valid || o_payload != waiting_payload)) broken <= broken + 1;
-      if (o_valid && o_ready) begin
-        given <= given + 1;
-        $fwrite(logit_file, "%u%u", cycle, o_payload);
-      end
+      if (o_valid && o_ready) given <= given + 1;
     end
   end
 endmodule
 
 // Writes `data` to FILE at every cycle in which `strobe` is high, as little-endian 32-bit words.
-// Bound into the accelerator, one for each of its debug taps. Each record is written by C++, as
-// $fwrite interprets its format every time, which makes a tenth of the simulation.
+// One has the output stream, and one for each debug tap is bound into the accelerator. Each record
+// is written by C++: $fwrite interprets its format every time, which makes a tenth of the
+// simulation, and does not say if the disk is full. Then the simulation ends with status 74
+// (WRITE_FAILED in job.py).
 module spikeloom_recorder #(
     parameter int WIDTH = 1,
     parameter string FILE = ""
@@ -131,13 +134,14 @@ module spikeloom_recorder #(
   logic [32*WORDS-1:0] words;
   longint file;
   initial file = $c64("(QData)std::fopen((", FILE, ").c_str(), \"wb\")");
-  final $c("std::fclose((FILE *)", file, ");");
+  final $c("if (std::fclose((FILE *)", file, ")) std::_Exit(74);");
 
   always_ff @(posedge clk)
     if (strobe && !rst) begin
       records <= records + 1;
       words = (32 * WORDS)'(data);
-      $c("std::fwrite(&", words, ", 4, ", WORDS, ", (FILE *)", file, ");");
+      $c("if (std::fwrite(&", words, ", 4, ", WORDS, ", (FILE *)", file, ") != ", WORDS,
+         ") std::_Exit(74);");
     end
 endmodule
 

@@ -19,6 +19,9 @@ from spikeloom.sw.files import write_text
 PIXELS = "pixels.bin"
 LOGITS = "logits.bin"
 
+#: Exit status of a simulator that cannot write its records.
+WRITE_FAILED = 74
+
 #: Names of each layer's counters, in the order of the report.
 COUNTERS = ("cycles", "events", "starved", "blocked")
 

@@ -17,7 +17,9 @@ from spikeloom.sim.bench import HARNESS, Bench, conduct, parameters, shown
 from spikeloom.sim.building import failure
 from spikeloom.sim.design import Design
 from spikeloom.sim.harness import sources
-from spikeloom.sim.job import Job, Outcome, Progress
+from spikeloom.sim.job import WRITE_FAILED, Job, Outcome, Progress
+from spikeloom.sw.children import Child
+from spikeloom.sw.errors import FileFormatError
 
 SIMULATION_LOG = "simulation.log"
 _LOG = logging.getLogger(__name__)
@@ -89,31 +91,31 @@ class NativeSimulator:
         _LOG.info("running %s", shlex.join(command))
         with open(log, "w", encoding="utf-8") as output, open(replies, encoding="ascii") as answers:
             try:
-                # In a session of its own: Ctrl-C must reach this process alone, which kills it.
-                process = subprocess.Popen(
+                child = Child(
                     command,
+                    [end],
                     cwd=folder,
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    pass_fds=[end],
-                    start_new_session=True,
                     text=True,
                 )
             finally:
                 os.close(end)
-            with process:
+            outcome = None
+            with child, child.process as process:
                 assert process.stdin is not None
                 bench = _NativeBench(process.stdin, answers)
                 try:
                     outcome = _finished(conduct(bench, job, report))
                 except (EOFError, BrokenPipeError):
-                    process.kill()
-                    raise failure("the simulation failed", log) from None
+                    pass  # the program has ended
                 except BaseException:
-                    process.kill()
+                    child.end()
                     raise
-        if process.returncode != 0:
+        if process.returncode == WRITE_FAILED:
+            raise FileFormatError(f"cannot write the simulation's records in {folder}: disk full?")
+        if process.returncode != 0 or outcome is None:
             raise failure("the simulation failed", log)
         return outcome
 

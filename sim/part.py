@@ -7,8 +7,6 @@ the records take on disk, and several processors can work on them.
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +20,11 @@ from spikeloom.sim.design import Design
 from spikeloom.sim.job import PIXELS, Job, Outcome, Progress
 from spikeloom.sim.records import LayerRecords, OutputRecords
 from spikeloom.sim.scoreboard import LayerScore, OutputScore
+from spikeloom.sw.errors import ToolError
+from spikeloom.sw.files import write_bytes, write_text
 from spikeloom.sw.golden import Golden, lowest_argmax
 from spikeloom.sw.golden.streams import in_network_order, pixel_stream
+from spikeloom.sw.locks import workplace
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
 
@@ -116,14 +117,16 @@ def simulate(
     ------
     ToolError
         If the simulator fails. Its message names a log, in a folder that remains; else nothing is
-        left behind.
+        left behind, or only until the next run, if this process is killed.
+    FileFormatError
+        If the disk is full.
     """
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=simulator.folder))
-    for name, text in simulator.design.memories:
-        # The Verilog looks for them in the folder that the simulator runs in.
-        (folder / name).write_text(text, encoding="ascii")
-    pixel_stream(network.input, pixels).astype("<u2").tofile(folder / PIXELS)
-    try:
+    with workplace(simulator.folder, "run-", kept_after=ToolError) as folder:
+        for name, text in simulator.design.memories:
+            # The Verilog looks for them in the folder that the simulator runs in.
+            write_text(folder / name, text)
+        stream = pixel_stream(network.input, pixels).astype("<u2")
+        write_bytes(folder / PIXELS, stream.tobytes())
         outcome = simulator.run(
             folder,
             job,
@@ -131,12 +134,7 @@ def simulate(
             report=lambda progress: report("simulate", progress.images),
         )
         report("simulate", job.images)
-        part = compare(network, simulator.design, folder, job, outcome, pixels, counts, report)
-    except (KeyboardInterrupt, Interrupted):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    return part
+        return compare(network, simulator.design, folder, job, outcome, pixels, counts, report)
 
 
 class Interrupted(BaseException):

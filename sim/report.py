@@ -100,6 +100,9 @@ class CosimReport:
         ready. Speeds are meaningful only if both are 0; see :attr:`measures`.
     seed : int
         Seed of the random stalls.
+    due : int
+        Number of values that had to be compared, known before the run from the network, the
+        number of images, and whether the hardware has debug taps.
     """
 
     images: int
@@ -117,6 +120,7 @@ class CosimReport:
     divergence: Divergence | None
     stalls: tuple[float, float]
     seed: int
+    due: int = 0
 
     @property
     def measures(self) -> bool:
@@ -140,8 +144,12 @@ class CosimReport:
 
     @property
     def equal(self) -> bool:
-        """Whether all values agree, and the hardware neither got stuck nor broke its stream."""
-        return self.differing == 0 and self.broken == 0 and self.stuck is None
+        """Whether all values agree, and the hardware neither got stuck nor broke its stream.
+
+        A run that compared fewer values than it had to does not count as equal.
+        """
+        whole = self.compared >= self.due
+        return whole and self.differing == 0 and self.broken == 0 and self.stuck is None
 
     def _tallies(self) -> list[Tally]:
         return [*self.output.values(), *(t for x in self.layers for t in x.tallies.values())]
@@ -151,6 +159,7 @@ class CosimReport:
         return {
             "images": self.images,
             "equal": self.equal,
+            "due": self.due,
             "compared": self.compared,
             "differing": self.differing,
             "divergence": None if self.divergence is None else str(self.divergence),
@@ -215,7 +224,15 @@ def assembled(
         divergence=_first(parts),
         stalls=(job.input_stall, job.output_stall),
         seed=job.seed,
+        due=job.images * values_per_image(design),
     )
+
+
+def values_per_image(design: Design) -> int:
+    """Return the number of values that are to be compared for one image."""
+    # Logits, each with its mark of the last one, and a label.
+    output = 2 * design.output_transfers + 1
+    return output + sum(layer.values_per_image for layer in design.layers)
 
 
 def _layer(layer: EngineInfo, index: int, parts: Sequence[Part]) -> LayerReport:

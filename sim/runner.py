@@ -31,9 +31,10 @@ from spikeloom.sim.building import (
 )
 from spikeloom.sim.design import Design
 from spikeloom.sim.harness import sources
-from spikeloom.sim.job import Job, Outcome, Progress
+from spikeloom.sim.job import WRITE_FAILED, Job, Outcome, Progress
 from spikeloom.sim.native import SIMULATION_LOG
 from spikeloom.sim.tools import Tools
+from spikeloom.sw.errors import FileFormatError
 
 #: Flags of cocotb that we drop. cocotb makes all signals public, which prevents most of Verilator's
 #: optimisations (on a small conv net about a quarter of the speed). The harness makes
@@ -140,7 +141,11 @@ class CocotbSimulator:
                 log_file=log,
             )
         # cocotb's runner ends the whole process if a simulation fails under pytest.
-        except (RuntimeError, SystemExit):
+        except (RuntimeError, SystemExit) as error:
+            if str(error).endswith(f"ended with {WRITE_FAILED}"):
+                raise FileFormatError(
+                    f"cannot write the simulation's records in {folder}: disk full?"
+                ) from None
             raise failure("the simulation failed", log) from None
         outcome = Outcome.load(folder)
         assert outcome is not None, "a simulation that ends well leaves its outcome"

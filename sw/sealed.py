@@ -67,7 +67,7 @@ def require_intact(header: Mapping[str, Any], data: memoryview, path: str | Path
     """
     seal = header[_METADATA].get(KEY)
     if seal is None:
-        _LOG.info("%s has no digest of its content, so damage would not be seen: it is older", path)
+        _LOG.warning("%s is older than digests of content: damage would not be seen", path)
     elif seal != _digest(header, data):
         raise FileFormatError(
             f"{path} is damaged: its content is another than the digest in it says; get or write "

@@ -215,7 +215,8 @@ def _lights(section: Any, kind: type[Any]) -> dict[str, Any]:
 
 def _attributes(table: Mapping[str, Any]) -> Attributes:
     section = table.get("attributes", {})
-    return tables.values_of(section, dict.fromkeys(section, str | int | bool), "attributes")
+    keys = section if isinstance(section, Mapping) else ()
+    return tables.values_of(section, dict.fromkeys(keys, str | int | bool), "attributes")
 
 
 def _options(table: Mapping[str, Any], chips: Chips) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikeloom.sw.children import Child
 from spikeloom.sw.errors import ConfigError, ToolError
 
 #: Sources of programs: ``"auto"`` means native ones if all are installed and new enough.
@@ -112,15 +113,18 @@ class Toolset:
             If it fails.
         """
         _LOG.info("running %s", shlex.join([self.programs[command[0]], *command[1:]]))
-        with open(folder / log, "w", encoding="utf-8") as output:
-            done = subprocess.run(
+        with (
+            open(folder / log, "w", encoding="utf-8") as output,
+            Child(
                 [self.programs[command[0]], *command[1:]],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-            )
-        if done.returncode:
+            ) as child,
+        ):
+            status = child.process.wait()
+        if status:
             lines = (folder / log).read_text(encoding="utf-8", errors="replace").splitlines()
             tail = "\n".join(f"  {line}" for line in lines[-_TAIL:])
             raise ToolError(f"{command[0]} failed; the end of {folder / log} says:\n{tail}")

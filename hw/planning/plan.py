@@ -214,7 +214,7 @@ def _sends(network: Network, layer: Layer) -> Sends:
     """Return the kind of values that a layer sends: spikes if any of its readers needs them."""
     if not layer.neuron.fires:
         return Sends.LOGITS
-    reading = [c for x in network.layers for c in x.connections if c.source == layer.name]
+    reading = network.reading[layer.name]
     return Sends.COUNT if all(connection.constant for connection in reading) else Sends.SPIKES
 
 

@@ -8,11 +8,12 @@ import subprocess
 import threading
 import tty
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from spikeloom.sw.children import Child
 from spikeloom.sw.errors import LinkError
 
 #: Seconds after which a program that does not end by itself is killed.
@@ -90,16 +91,14 @@ class BoardProcess:
         master, self._line = os.openpty()
         try:
             tty.setraw(self._line)
-            # In a session of its own: Ctrl-C must reach this process alone, which then ends the
-            # program.
-            self._process = subprocess.Popen(
-                [program, *map(str, (master, *bit, mask))],
+            self._child = Child(
+                [str(program), *map(str, (master, *bit, mask))],
+                [master],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                pass_fds=[master],
-                start_new_session=True,
                 text=True,
             )
+            self._process = self._child.process
         except BaseException:
             os.close(self._line)
             raise
@@ -157,11 +156,9 @@ class BoardProcess:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_KILL_AFTER)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._child.end()
         self._thread.join()
         self._process.stdout.close()
         os.close(self._line)

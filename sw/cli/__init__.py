@@ -6,7 +6,10 @@ Each command is a module of this package and is imported only when it is asked f
 
 from __future__ import annotations
 
+import errno
 import importlib
+import signal
+import threading
 import traceback
 from typing import Any
 
@@ -45,8 +48,36 @@ _MODULES = {"import": "importing"}
 
 #: Exit status of an error that the user can mend; click's own usage errors have the same.
 USER_ERROR = 2
+#: Most characters of an error's message that are shown.
+_LONGEST = 4000
 #: Exit status after Ctrl-C: 128 + SIGINT, as in shells.
 INTERRUPTED = 130
+
+
+#: Numbers of errors that say that nothing more can be written.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class _Signal(KeyboardInterrupt):
+    """A signal has asked the process to end, as Ctrl-C does: what is at work is cleaned up."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _listen() -> None:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, unless somebody else handles them."""
+
+    def end(number: int, _: object) -> None:
+        raise _Signal(signal.Signals(number))
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 class _Commands(click.Group):
@@ -86,23 +117,39 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         if verbose():
             show_log(ctx)
+        _listen()
         try:
             return super().invoke(ctx)
         except SpikeloomError as error:
             if verbose():
                 click.echo(traceback.format_exc(), err=True)
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {_readable(str(error))}", err=True)
             ctx.exit(USER_ERROR)
         except OSError as error:
             # A full disk or a missing permission is the user's to mend; an error without a file
             # is not.
-            if error.filename is None:
+            if error.filename is None and error.errno not in _FULL:
                 raise
-            click.echo(f"error: {error.filename}: {error.strerror}", err=True)
+            what = "cannot write" if error.filename is None else str(error.filename)
+            click.echo(f"error: {_readable(what)}: {error.strerror}", err=True)
             ctx.exit(USER_ERROR)
+        except _Signal as error:
+            click.echo(f"ended by {error.number.name}", err=True)
+            ctx.exit(128 + error.number)
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _readable(message: str) -> str:
+    """Return a message without characters that steer a terminal, and of bounded length.
+
+    Values from files stand in messages, and a file may come from anywhere.
+    """
+    shown = "".join(x if x.isprintable() or x == "\n" else repr(x)[1:-1] for x in message)
+    if len(shown) <= _LONGEST:
+        return shown
+    return f"{shown[: _LONGEST // 2]} [...] {shown[-_LONGEST // 2 :]}"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

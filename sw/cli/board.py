@@ -18,6 +18,7 @@ from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import say, working
+from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.simulation import build_dir_option
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 
@@ -52,13 +53,13 @@ _LOOK = 0.5
 @device_options
 @click.option(
     "--manifest",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     metavar="FILE",
     help="Write what the board holds to this file, for `spikeloom run`.",
 )
 @click.option(
     "--link",
-    type=click.Path(path_type=Path),
+    type=Output(folder=True),
     metavar="PATH",
     help="A name for the port that is always the same: a symbolic link.",
 )
@@ -162,7 +163,7 @@ def _print_change(change: LightChange) -> None:
 def _stopped() -> Iterator[threading.Event]:
     """Give an event that Ctrl-C or a request to end sets, in place of ending the process."""
     stop = threading.Event()
-    asked = (signal.SIGINT, signal.SIGTERM)
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in asked}
     try:
         for number in asked:

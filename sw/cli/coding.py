@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from spikeloom.sw.cli.common import parse_per_layer
+from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Neuron, Transport
 
@@ -104,7 +104,7 @@ def network_options(function: _Command) -> _Command:
     function = click.option(
         "--out",
         required=True,
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=Output(),
         help="Network file to write (.safetensors).",
     )(function)
     function = click.option(

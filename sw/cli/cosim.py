@@ -16,6 +16,7 @@ from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import bars, json_option, print_json, say
+from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.scores import score_text
 from spikeloom.sw.cli.simulation import build_dir_option, show
 from spikeloom.sw.errors import ConfigError
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     help="Simulate this file, which `spikeloom generate` wrote, instead of generating anew. "
     "Without --debug there, logits and labels alone are compared; without --counters, cycles per "
     "layer are not known.",
+)
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Simulate the file of --verilog even if it has more than generated Verilog has: a "
+    "simulator runs programs and C++ that Verilog names.",
 )
 @click.option(
     "--stalls",
@@ -76,7 +83,7 @@ if TYPE_CHECKING:
 @click.option(
     "--report",
     "report_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     help="JSON file to write the figures to.",
 )
 @json_option
@@ -87,6 +94,7 @@ def command(
     images: ImageOptions,
     hardware: HardwareOptions,
     verilog: Path | None,
+    trust: bool,
     stalls: str,
     seed: int,
     engine: str,
@@ -130,7 +138,7 @@ def command(
     from spikeloom.sim.design import Design
     from spikeloom.sw.golden import check_images
 
-    design = Design.load(verilog) if verilog else None
+    design = Design.load(verilog, network, trust=trust) if verilog else None
     if everything and design is not None and not design.debug:
         raise ConfigError(f"--everything compares every layer: generate {verilog} with --debug")
     # Before the build, which takes a while.

@@ -16,6 +16,7 @@ from spikeloom.sw.cli.hardware import HardwareOptions, hardware_table
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
 from spikeloom.sw.cli.simulation import show, verdict
 from spikeloom.sw.files import write_text
+from spikeloom.sw.locks import locked
 from spikeloom.sw.progress import StageBars
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def command(
     Tools.find()
     test = datasets.load(DATA, "test")
     demo = Demo(out, test if limit is None else test.head(limit), seed)
-    with bars() as progress:
+    with locked(out, "demo"), bars() as progress:
         trained = demo.train(datasets.load(DATA, "train"), epochs, tune_epochs, progress)
         network = demo.convert(trained, progress)
         demo.generate(network, progress)
@@ -218,7 +219,7 @@ class Demo:
         start = time.monotonic()
         cosimulator = Cosimulator(
             network,
-            design=Design.load(self.files["Verilog"]),
+            design=Design.load(self.files["Verilog"], network),
             build_dir=self.out / "sim",
             progress=StageBars(progress),
         )

@@ -10,6 +10,7 @@ import click
 
 from spikeloom.sw.cli.common import DATASETS, data_options, table
 from spikeloom.sw.cli.output import console, json_option, print_json, say
+from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes
 from spikeloom.sw.network.file import FORMAT, METADATA_KEY, read_metadata
@@ -35,7 +36,7 @@ FOUND = 1
 )
 @click.option(
     "--draw",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     metavar="FILE.png",
     help="Draw λ, the rate of spikes and the clipped share of each layer over the epochs.",
 )

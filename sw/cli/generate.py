@@ -12,6 +12,7 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options, hardware_table
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import console, json_option, print_json, say, working
+from spikeloom.sw.cli.outputs import Output
 
 
 @click.command()
@@ -19,7 +20,7 @@ from spikeloom.sw.cli.output import console, json_option, print_json, say, worki
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     help="Verilog file to write; what it is (ports, lanes, widths) goes beside it as .json.",
 )
 @hardware_options

@@ -14,6 +14,7 @@ from spikeloom.sw.cli.device import board_option
 from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import console, json_option, print_json, say, working
+from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,13 +70,13 @@ _IMAGES, _LARGE = 4, 10_000_000
 @image_options
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     metavar="FILE",
     help="Plan file to write, for --plan of `generate`, `cosim`, `build`, `board` and `inspect`.",
 )
 @click.option(
     "--pareto",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     metavar="PNG",
     help="Picture of the plans of which none is both slower and larger than another; they are "
     "printed, too.",
@@ -116,8 +117,6 @@ def command(
         raise ConfigError("how much room is there? Give --board, --max-luts or --max-rams")
     if cycles is not None and fps is not None:
         raise ConfigError("--cycles and --fps are both goals: give one of them")
-    if out is not None and pareto is not None and out.absolute() == pareto.absolute():
-        raise ConfigError(f"--out and --pareto are the same file, {out}: give each its own")
     if images.data is not None or images.file is not None or images.labels is not None:
         images.require()
     elif images.root is not None or images.limit is not None:

@@ -13,6 +13,7 @@ from spikeloom.sw.cli.completion import completing
 from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import committed, networks_in_help, open_network
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.scores import score_text, show_report
 from spikeloom.sw.cli.simulation import build_dir_option
 from spikeloom.sw.errors import ConfigError, LinkError
@@ -77,7 +78,7 @@ _SHOWN = 20
 @build_dir_option("for --target sim")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     metavar="FILE",
     help="Write labels, logits, cycles and counts to this .npz file; of a network that was made "
     "for several labels, values, or two classes by one logit, its decisions, too.",

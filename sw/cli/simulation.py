@@ -64,6 +64,8 @@ def verdict(report: CosimReport) -> str:
     )
     if report.divergence is not None:
         text += f"\nfirst: {report.divergence}"
+    if report.compared < report.due:
+        text += f"\nonly {report.compared:,} of {report.due:,} values were compared"
     if report.stuck is not None:
         text += f"\nthe hardware got stuck: {report.stuck}"
     if report.broken:

@@ -22,6 +22,7 @@ from spikeloom.sw.cli.common import (
 )
 from spikeloom.sw.cli.completion import completing
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.recipe import is_recipe, list_recipes, train_by_recipe
 from spikeloom.sw.cli.scores import score_text, show_report
 from spikeloom.sw.errors import ConfigError
@@ -151,7 +152,7 @@ LOSSES = ("cross_entropy", "focal", "bce", "mse")
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path),
+    type=Output(folder=True),
     help="File to write the trained model to (.safetensors); for a recipe, a folder.",
 )
 @click.option(

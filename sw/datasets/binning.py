@@ -103,7 +103,12 @@ def bin_events(
     for index in range(len(binned)):
         events = slice(int(offsets[index]), int(offsets[index + 1]))
         since = t[events].astype(np.int64)
-        since -= since.min()
+        first, last = int(since.min()), int(since.max())
+        if (last - first) * timesteps >= 1 << 62:
+            raise DataError(
+                f"recording {index} is from {first} to {last}: no sensor records so long"
+            )
+        since -= first
         step = since * timesteps // (since.max() + 1)
         counts = np.bincount(step * area + place[events], minlength=timesteps * area)
         binned[index] = np.minimum(counts, highest).reshape(timesteps, *shape)

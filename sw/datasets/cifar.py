@@ -67,7 +67,9 @@ class CIFAR10(Loader):
 
     def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
         del binning  # still images
-        records = np.concatenate([_records(content) for content in self.contents(split, root)])
+        records = np.concatenate(
+            [_records(content) for content in self.known_contents(split, root)]
+        )
         images = np.ascontiguousarray(records[:, 1:]).reshape(-1, *SHAPE)
         return Dataset(self.name, images, records[:, 0].astype(np.int64), 8, 10, 1 / 255)
 
@@ -98,6 +100,10 @@ class CIFAR10(Loader):
         )
 
 
+#: Bytes that a file in the archive has at most; each of CIFAR-10's has 30,730,000.
+_LARGEST = 1 << 26
+
+
 def _records(content: Content) -> PixelArray:
     """Return the images with their labels, shape (N, RECORD)."""
     if not content.data or len(content.data) % RECORD:
@@ -116,6 +122,8 @@ def _packed(path: Path, names: tuple[str, ...]) -> Iterator[Content]:
             for member in archive:
                 name = Path(member.name).name
                 if name in names and member.isfile():
+                    if member.size > _LARGEST:
+                        raise tarfile.TarError(f"{name} has {member.size:,} bytes")
                     opened = archive.extractfile(member)
                     assert opened is not None, "a regular file can be opened"
                     found[name] = opened.read()

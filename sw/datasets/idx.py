@@ -25,7 +25,7 @@ class IdxFiles(Loader):
 
     def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
         del binning  # still images
-        image_file, label_file = self.contents(split, root)
+        image_file, label_file = self.known_contents(split, root)
         images, labels = decode_idx(image_file, 3), decode_idx(label_file, 1)
         if len(images) != len(labels):
             raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from spikeloom.sw.network import Input
 from spikeloom.sw.registry import Registered
 from spikeloom.sw.tasks import CLASSES
 
+_LOG = logging.getLogger(__name__)
 SPLITS = ("train", "test")
 
 
@@ -88,6 +90,21 @@ class Loader(Registered, ABC):
         del split, root
         yield from ()
 
+    def known_contents(self, split: str, root: str | Path | None) -> Iterator[Content]:
+        """Yield the original files of one split, and say of those that are not as published.
+
+        They may be damaged, or another data set in the same format, which is none of our business.
+        """
+        for content in self.contents(split, root):
+            if self.published and not _known(self, content):
+                _LOG.warning(
+                    "%s in %s is not as published for %s: it is damaged, or another data set",
+                    content.name,
+                    content.path,
+                    self.name,
+                )
+            yield content
+
     def is_published(self, content: Content) -> bool:
         """Return whether a file has the content that was published under its name."""
         return self.published.get(content.name) == content.sha256
@@ -108,6 +125,19 @@ class Loader(Registered, ABC):
     def advice(self) -> str:
         """Return advice on missing files, for error messages."""
         return f"name the folder that holds {self.needs} (from {self.origin})"
+
+
+#: Files that were found to be as published, by name, path, size, and time of their last change.
+_FOUND: set[tuple[str, str, int, int]] = set()
+
+
+def _known(found: Loader, content: Content) -> bool:
+    """Return whether a file is as published; each is hashed once, unless it has changed since."""
+    about = content.path.stat()
+    key = (content.name, str(content.path.resolve()), about.st_size, about.st_mtime_ns)
+    if key not in _FOUND and found.is_published(content):
+        _FOUND.add(key)
+    return key in _FOUND
 
 
 def loader(name: str) -> Loader:

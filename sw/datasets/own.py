@@ -19,6 +19,7 @@ from spikeloom.sw.datasets.folder import image_folder
 from spikeloom.sw.datasets.images import read_numpy
 from spikeloom.sw.datasets.lazy import LazyImages
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError, UnsupportedError
+from spikeloom.sw.files import require_file
 from spikeloom.sw.tasks import CLASSES
 
 #: Share of the images that is the test split, of data that come without one.
@@ -207,6 +208,7 @@ def _splits(arrays: Mapping[str, Any]) -> dict[str, _Pair]:
 def _mapped(path: Path) -> Array:
     """Return the array in a ``.npy`` file without reading it."""
     try:
+        require_file(path, "array file")
         with open(path, "rb") as file:
             if file.read(2) == b"PK":
                 raise FileFormatError(f"{path} holds several arrays: give it the ending .npz")

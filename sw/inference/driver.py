@@ -157,6 +157,7 @@ class BoardDriver:
             if self.contents.counters:
                 for name, value in zip(self.contents.counters, self.client.counters(), strict=True):
                     counters[name] = (counters.get(name, 0) + value) % _WRAP
+        self.client.confirm()
         seconds = self.client.clock() - start
         size = self.client.identity.logit_bytes
         stream = np.array([result.logits(size) for result in found], np.int64)

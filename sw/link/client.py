@@ -120,10 +120,37 @@ class Client:
 
     @property
     def identity(self) -> Identity:
-        """Identity of the device, which is asked for once."""
+        """Identity of the device, which is asked for once, and has been checked.
+
+        Raises
+        ------
+        LinkError
+            If it has numbers that no device can have.
+        """
         if self._identity is None:
-            self._identity = self._ask(Identify(), Identity)
+            identity = self._ask(Identify(), Identity)
+            fault = identity.fault()
+            if fault:
+                raise LinkError(f"the board's identity cannot be: {fault}: program it anew")
+            self._identity = identity
         return self._identity
+
+    def confirm(self) -> None:
+        """Ask for the identity again: whatever came since the first time is of the same network.
+
+        Raises
+        ------
+        LinkError
+            If it is another one: the board was programmed or exchanged in between.
+        """
+        before = self.identity
+        found = self._ask(Identify(), Identity)
+        if found != before:
+            raise LinkError(
+                f"the board was programmed or exchanged while it computed: it holds the network "
+                f"{found.digest.hex()[:12]} now, and had {before.digest.hex()[:12]}. Its results "
+                f"are of no use: run them again"
+            )
 
     def require(self, digest: str) -> None:
         """Require that the device holds a certain network.
@@ -208,14 +235,17 @@ class Client:
         """Compute packed images one after the other, and yield their results in order.
 
         While one image is computed, the next one is sent. The CRC-32 in each result, which the
-        device forms over the image that it computes, is compared with that of the image sent.
+        device forms over the image that it computes, is compared with that of the image sent. After
+        the last one, and whenever an image was lost, the identity is asked for again: do not use
+        results before the last one has come.
 
         Raises
         ------
         DataError
             If an image has another size than the device's.
         LinkError
-            If the device stops answering, or an image cannot be computed.
+            If the device stops answering, an image cannot be computed, or the device is another
+            one at the end.
         """
         self.reset()
         running: list[tuple[int, bytes]] = []
@@ -227,6 +257,7 @@ class Client:
             running.append((bank, image))
         for bank, image in running:
             yield self._finished(bank, image)
+        self.confirm()
 
     def exchange(self, requests: Sequence[Message]) -> list[Message]:
         """Send requests, as many at once as the device can hold, and return their replies.
@@ -373,6 +404,7 @@ class Client:
             if result.state == State.DONE and result.crc == zlib.crc32(image):
                 return result
             self.traffic.repeated += 1
+            self.confirm()  # a board that was programmed anew has lost its images
             self._start(bank, image)
         raise LinkError(f"the board has lost an image {self.attempts} times: check its supply")
 

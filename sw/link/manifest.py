@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,13 @@ from spikeloom.sw.files import read_bytes, require_field, require_version, write
 FORMAT = "spikeloom-bitstream"
 VERSION = 1
 
+#: Bytes that a manifest has at most.
+_LARGEST = 1 << 24
+#: Key of the digest of all else in the file.
+SEAL = "sha256"
+
 _CURE = "build again"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,9 @@ class Manifest:
         return f"`vivado -mode batch -source {script}` in {self.path.parent / 'work'}"
 
     def save(self) -> None:
-        """Write the manifest. The same content gives the same bytes."""
-        write_text(self.path, json.dumps(self.content, indent=1, sort_keys=True) + "\n")
+        """Write the manifest, with a digest of it. The same content gives the same bytes."""
+        sealed = {**self.content, SEAL: _seal(self.content)}
+        write_text(self.path, json.dumps(sealed, indent=1, sort_keys=True) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> Manifest:
@@ -68,9 +76,10 @@ class Manifest:
         Raises
         ------
         FileFormatError
-            If the file is missing, damaged, of another kind, or of a newer version.
+            If the file is missing, damaged, of another kind, or of a newer version, or if its
+            content is another than the digest in it says. Older ones have no digest.
         """
-        raw = read_bytes(path, "manifest")
+        raw = read_bytes(path, "manifest", _LARGEST)
         try:
             content = parse_json(raw)
         except ValueError as error:
@@ -78,6 +87,14 @@ class Manifest:
         if not isinstance(content, dict):
             raise FileFormatError(f"{path} is no manifest, but {type(content).__name__}")
         require_version(content, path, "manifest", FORMAT, VERSION)
+        seal = content.pop(SEAL, None)
+        if seal is None:
+            _LOG.warning("%s is older than digests of manifests: damage would not be seen", path)
+        elif seal != _seal(content):
+            raise FileFormatError(
+                f"manifest {path} is damaged: its content is another than the digest in it says: "
+                f"{_CURE}"
+            )
         for key in ("board", "network", "bitstream"):
             if key not in content:
                 raise FileFormatError(f"manifest {path} lacks {key!r}: build again")
@@ -120,6 +137,11 @@ class Manifest:
         if digest(read_bytes(path, "bitstream")) != self.content["bitstream"]["sha256"]:
             raise FileFormatError(f"{path} is not the bitstream of its manifest: build it again")
         return path
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    """Return the digest of a manifest: of its JSON with sorted keys and without blanks."""
+    return digest(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 
 
 def digest(content: bytes) -> str:

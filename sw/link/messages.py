@@ -251,6 +251,28 @@ class Identity(Message, kind=Identify.kind | REPLY, layout="32sIIIBHBBHHH", tail
     counters: int
     table: bytes = b""
 
+    def fault(self) -> str:
+        """Return what cannot be in these numbers, in words; "" if they are sound.
+
+        They may come from anything that is at the other end of a line.
+        """
+        sizes = ("clock", "transfers", "classes", "banks", "chunk", "receive")
+        for name in sizes:
+            if getattr(self, name) == 0:
+                return f"{name} is 0"
+        if self.value_bits not in (1, 2, 4, 8, 16):
+            return f"values of {self.value_bits} bits"
+        if not 1 <= self.logit_bytes <= 8:
+            return f"logits of {self.logit_bytes} bytes"
+        if self.image_bytes != -(-self.transfers * self.value_bits // 8):
+            return (
+                f"images of {self.image_bytes:,} bytes, but {self.transfers:,} values of "
+                f"{self.value_bits} bits"
+            )
+        if not all(record.bytes for record in self.records):
+            return "a record with words of no bytes"
+        return ""
+
     @property
     def records(self) -> tuple[Record, ...]:
         """Sizes of the records. The manifest tells which layers they belong to."""

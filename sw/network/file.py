@@ -15,6 +15,7 @@ from safetensors import numpy as safetensors_numpy
 from spikeloom.sw.documents import parse_json
 from spikeloom.sw.errors import ContractError, FileFormatError
 from spikeloom.sw.files import read_bytes, replacing, require_version
+from spikeloom.sw.names import shortened
 from spikeloom.sw.network.connections import Connection, Synapses
 from spikeloom.sw.network.inputs import Input
 from spikeloom.sw.network.network import Layer, Network, neuron_prefix, synapses_prefix
@@ -41,18 +42,24 @@ def rebuild(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) 
     ContractError
         If something is missing, surplus, of the wrong type, or breaks the contract.
     """
-    unused = dict(tensors)
+    # By prefix: the time to read a file grows with the number of its layers, not with its square.
+    unused: dict[str, dict[str, npt.NDArray[Any]]] = {}
+    for key, value in tensors.items():
+        prefix, dot, name = key.rpartition(".")
+        unused.setdefault(prefix + dot, {})[name] = value
 
     def take(prefix: str) -> dict[str, npt.NDArray[Any]]:
-        return {k.removeprefix(prefix): unused.pop(k) for k in list(unused) if k.startswith(prefix)}
+        return unused.pop(prefix, {})
 
     _refuse_unknown(header, "format version name about input layers", "the network")
     layers: list[Layer] = []
+    seen: set[str] = set()
     for position, entry in enumerate(_list(header, "layers", "the network")):
         what = f"layer {position}"
         name = _get(entry, "name", str, what)
-        if any(name == layer.name for layer in layers):
+        if name in seen:
             raise ContractError(f"two layers have the name {name!r}")
+        seen.add(name)
         what = f"layer {name!r}"
         _refuse_unknown(entry, "name timesteps neuron connections", what)
         connections = []
@@ -72,8 +79,8 @@ def rebuild(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) 
             entry.get("neuron"), take(neuron_prefix(name)), f"the neuron of {what}"
         )
         layers.append(Layer(name, entry.get("timesteps"), neuron, tuple(connections)))
-    if unused:
-        raise ContractError(f"tensors that no layer uses: {', '.join(sorted(unused))}")
+    if left := sorted(prefix + name for prefix, names in unused.items() for name in names):
+        raise ContractError(f"tensors that no layer uses: {shortened(left)}")
     return Network(
         input=Input.build(header.get("input"), {}, "the input"),
         layers=tuple(layers),

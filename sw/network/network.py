@@ -22,6 +22,11 @@ from spikeloom.sw.network.record import IntArray, Shape, named, require_int
 from spikeloom.sw.network.transports import Transport, source_steps
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+#: Most values of one input, or of one layer at one timestep, so that a file of few bytes does not
+#: ask for terabytes.
+MAX_VALUES = 1 << 26
+#: Most characters of ``about`` as JSON, and most levels of objects and lists in it.
+MAX_ABOUT, MAX_DEPTH = 1 << 20, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,12 +188,25 @@ class Network:
 
     def __getitem__(self, name: str) -> Layer:
         """Return the layer called ``name``."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise ContractError(
+                f"no layer is called {name!r}; there are {shortened(list(self._by_name))}"
+            ) from None
+
+    @cached_property
+    def _by_name(self) -> dict[str, Layer]:
+        return {layer.name: layer for layer in self.layers}
+
+    @cached_property
+    def reading(self) -> dict[str, tuple[Connection, ...]]:
+        """Connections that read the input and each layer, by the name of their source."""
+        found: dict[str, list[Connection]] = {INPUT: []} | {x.name: [] for x in self.layers}
         for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise ContractError(
-            f"no layer is called {name!r}; there are {', '.join(x.name for x in self.layers)}"
-        )
+            for connection in layer.connections:
+                found[connection.source].append(connection)
+        return {name: tuple(connections) for name, connections in found.items()}
 
     @property
     def output(self) -> Layer:
@@ -204,6 +222,7 @@ class Network:
     def shapes(self) -> dict[str, Shape]:
         """Shape of the input and of every layer, by name."""
         shapes: dict[str, Shape] = {INPUT: self.input.shape}
+        _require_size(self.input.image_shape, "the input")
         for layer in self.layers:
             with named(f"layer {layer.name!r}"):
                 outs = set()
@@ -213,7 +232,7 @@ class Network:
                     if connection.source not in shapes:
                         raise ContractError(
                             f"source {connection.source!r} is neither the input nor an earlier "
-                            f"layer ({', '.join(shapes)}), nor the layer itself"
+                            f"layer ({shortened(list(shapes))}), nor the layer itself"
                         )
                     source = shapes[connection.source]
                     outs.add(connection.synapses.shape(connection.pooled_shape(source)))
@@ -226,6 +245,7 @@ class Network:
                         f"its neurons have parameters for {layer.neuron.channels} channels, but "
                         f"its connections give {shape[0]}"
                     )
+                _require_size(shape, "it")
                 shapes[layer.name] = shape
         return shapes
 
@@ -347,6 +367,13 @@ class Network:
         return sha.hexdigest()
 
 
+def _require_size(shape: Shape, what: str) -> None:
+    if math.prod(shape) > MAX_VALUES:
+        raise ContractError(
+            f"{what} has {_sizes(shape)} values, which are more than {MAX_VALUES:,}"
+        )
+
+
 def _sizes(shape: Shape) -> str:
     return "x".join(map(str, shape))
 
@@ -402,4 +429,18 @@ def _plain_json(about: Any) -> dict[str, Any]:
         raise ContractError(
             f"about must hold JSON values only (no NaN, arrays or objects): {error}"
         ) from None
+    if len(json.dumps(copy)) > MAX_ABOUT or _depth(copy) > MAX_DEPTH:
+        raise ContractError(
+            f"about must have at most {MAX_ABOUT:,} characters as JSON, and at most {MAX_DEPTH} "
+            f"levels"
+        )
     return copy
+
+
+def _depth(value: Any) -> int:
+    """Return the number of levels of objects and lists."""
+    levels, inner = 0, [value]
+    while inner := [x for x in inner if isinstance(x, dict | list)]:
+        levels += 1
+        inner = [y for x in inner for y in (x.values() if isinstance(x, dict) else x)]
+    return levels

@@ -145,7 +145,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
     except (RuntimeError, ConfigError, KeyError, TypeError) as error:
         raise FileFormatError(
             f"{path} does not fit the model {header['model']!r}, which may have changed since it "
-            f"was trained: {error}"
+            f"was trained: {str(error).partition(chr(10))[0]}"
         ) from None
     loaded.eval()
     accuracy = header["accuracy"]

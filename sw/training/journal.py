@@ -10,6 +10,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from spikeloom.sw.files import read_bytes, write_text
+from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.tables import to_toml
 from spikeloom.sw.training.checkpoint import save_tensors
 from spikeloom.sw.training.engine import Engine
@@ -114,7 +115,9 @@ class Journal:
 
     def saved(self, number: int) -> dict[str, Tensor]:
         """Return the state dict of the model at the end of a phase, whose number is from 0."""
-        return safetensors.torch.load(read_bytes(self._file(number), "model of a phase"))
+        content = read_bytes(self._file(number), "model of a phase")
+        read_metadata(content, self._file(number), METADATA_KEY)  # or it is damaged
+        return safetensors.torch.load(content)
 
     def _kind(self, number: int) -> str:
         return str(self.recipe["phase"][number]["kind"])

@@ -14,7 +14,7 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, require_version
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.training.checkpoint import save_tensors
@@ -24,7 +24,14 @@ __all__ = ["FORMAT", "VERSION", "State", "first_difference", "part_of", "prefixe
 FORMAT = "spikeloom-training"
 VERSION = 1
 #: Fields of a state that its file holds as JSON; the others are tensors.
-_HEADER = ("recipe", "phase", "loop", "best", "history", "ended")
+_HEADER: dict[str, Any] = {
+    "recipe": dict,
+    "phase": int,
+    "loop": dict | None,
+    "best": dict | None,
+    "history": list,
+    "ended": list,
+}
 
 
 @dataclass
@@ -81,6 +88,11 @@ class State:
         content = read_bytes(path, "training state")
         header = read_metadata(content, path, METADATA_KEY)
         require_version(header, path, "state of a training", FORMAT, VERSION)
+        whole = all(isinstance(header.get(name), kind) for name, kind in _HEADER.items())
+        if not whole or not isinstance(header["recipe"].get("data"), dict):
+            raise FileFormatError(
+                f"{path} is a damaged state of a training: name another folder, or remove it"
+            )
         known = header["recipe"]
         difference = first_difference(_decisive(known), _decisive(recipe))
         if difference is not None:

@@ -28,7 +28,8 @@ _BUILD = """
 import sys
 from spikeloom.sim.design import Design
 from spikeloom.sim.native import NativeSimulator
-NativeSimulator.build(Design.load(sys.argv[1]), sys.argv[2])
+from spikeloom.sw.network import load
+NativeSimulator.build(Design.load(sys.argv[1], load(sys.argv[2])), sys.argv[3])
 """
 #: Runs a program, and prints the processor time and the largest memory of all that it started.
 _MEASURE = """
@@ -72,7 +73,7 @@ def main(features: int) -> None:
         for memories in ("inline", "files", "auto"):
             seconds, megabytes = measured(GENERATE, network, verilog, memories)
             print(f"generate, memories {memories}: {seconds:.1f} s, {megabytes:.0f} MB")
-        seconds, megabytes = measured(_BUILD, verilog, folder / "sim")
+        seconds, megabytes = measured(_BUILD, verilog, network, folder / "sim")
         print(f"Verilator and compiler, of the last: {seconds:.1f} s, {megabytes:.0f} MB")
 
 

@@ -62,6 +62,9 @@ def test_all_values_of_a_whole_accelerator_are_equal(tiny: Cosimulator) -> None:
     report = tiny.run(images, labels=expected.labels, progress=lambda *args: seen.append(args))
     assert report.equal
     assert report.divergence is None
+    # Twelve neurons of seven values, two of three, and two logits with their marks and a label.
+    assert report.due == report.compared == 50 * (12 * 7 + 2 * 3 + 5)
+    assert not replace(report, layers=report.layers[1:]).equal, "fewer values were compared"
     hidden, output = report.layers
     assert hidden.tallies == {
         "spikes": Tally(50 * 12 * 3, 0),

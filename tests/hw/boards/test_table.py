@@ -181,6 +181,7 @@ def test_a_processor_and_resources_that_the_table_says(tmp_path: Path) -> None:
         ("# version", 'platform = "a:B"#', "'attributes' is for a board without a platform"),
         ("[attributes]", "[resources]\nluts = 0\nflipflops = 1\nblock_ram = 1\ndsp = 0\n[reset]",
          "reset has no key 'IO_TYPE'"),
+        ("[attributes]", "[[attributes]]", r"attributes must be a table, \[attributes\], not"),
         ("[attributes]\nIO_TYPE = ", "[link2]\nx = ", "board has no key 'link2': did you mean"),
     ],
 )  # fmt: skip

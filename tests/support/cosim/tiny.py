@@ -1,14 +1,13 @@
-"""The network that the hand-written ``tiny.v`` computes, its sidecar, and images for it."""
+"""The network that the hand-written ``tiny.v`` computes, its description, and images for it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.sim.design import Design
+from spikeloom.sim.design import Design, EngineInfo, Field, Taps
 from spikeloom.sw.network import Connection, Conv2d, DirectInput, If, Layer, Linear, Logits, Network
 
 SOURCE = Path(__file__).with_name("tiny.v")
@@ -45,53 +44,41 @@ def tiny_network() -> Network:
 POTENTIAL, HANG, SURPLUS, MISSING, LAST, UNSTABLE, COUNT, CRASH = range(1, 9)
 
 
-def tiny_sidecar(network: Network) -> dict[str, Any]:
-    def layer(
-        name: str, neuron: str, shape: list[int], timesteps: int, sends: str, value: Any
-    ) -> Any:
-        return {
-            "name": name,
-            "neuron": neuron,
-            "shape": shape,
-            "timesteps": timesteps,
-            "lanes": 2,
-            "events": 1,
-            "groups": -(-shape[0] // 2),
-            "sends": sends,
-            "units": 2,
-            "steps_per_cycle": 1,
-            "folded": False,
-            "tap": {
-                "potential": {"width": 10, "signed": True},
-                "spike": {"width": 1, "signed": False},
-                "value": value,
-            },
-        }
-
-    return {
-        "format": "spikeloom-hardware",
-        "version": 1,
-        "top": "tiny",
-        "network": {"name": "tiny", "digest": network.digest},
-        "debug": True,
-        "counters": True,
-        "input": {"shape": [1, 2, 2], "bits": 4, "timesteps": 1, "transfers": 4},
-        "output": {
-            "classes": 2,
-            "transfers": 2,
-            "logit_width": 10,
-            "payload_width": 11,
-            "signed": True,
-        },
-        "layers": [
-            layer("hidden", "if", [3, 2, 2], 3, "count", {"width": 2, "signed": False}),
-            layer("output", "logits", [2], 1, "logits", {"width": 10, "signed": True}),
-        ],
-    }
-
-
 def tiny_design(network: Network) -> Design:
-    return Design.from_sidecar(SOURCE.read_text(), tiny_sidecar(network), "tiny.json")
+    def layer(
+        name: str, neuron: str, shape: tuple[int, ...], timesteps: int, sends: str, value: Field
+    ) -> EngineInfo:
+        return EngineInfo(
+            name=name,
+            neuron=neuron,
+            shape=shape,
+            timesteps=timesteps,
+            lanes=2,
+            events=1,
+            groups=-(-shape[0] // 2),
+            sends=sends,
+            units=2,
+            steps_per_cycle=1,
+            folded=False,
+            taps=Taps(Field(10, True), Field(1, False), value),
+        )
+
+    return Design(
+        verilog=SOURCE.read_text(),
+        top="tiny",
+        digest=network.digest,
+        debug=True,
+        counters=True,
+        input_bits=4,
+        input_transfers=4,
+        output_transfers=2,
+        payload_width=11,
+        logit=Field(10, True),
+        layers=(
+            layer("hidden", "if", (3, 2, 2), 3, "count", Field(2, False)),
+            layer("output", "logits", (2,), 1, "logits", Field(10, True)),
+        ),
+    )
 
 
 def tiny_images(count: int, seed: int = 0) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ from safetensors import numpy as safetensors_numpy
 
 from spikeloom.sw import datasets, training
 from spikeloom.sw import network as contract
-from spikeloom.sw.cli import COMMANDS, main, train
+from spikeloom.sw.cli import COMMANDS, _readable, main, train
 from spikeloom.sw.cli.common import DATASETS, parse_per_layer, parse_shape
 from spikeloom.sw.cli.inspect import summarize
 from spikeloom.sw.errors import ConfigError
@@ -148,6 +148,13 @@ def test_interruption_is_told_in_one_word(
     monkeypatch.setattr(contract, "load", interrupted)
     result = run("inspect", network_file)
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+
+
+def test_values_of_files_steer_no_terminal() -> None:
+    shown = _readable("\x1b[2J\r\u202e" + "x" * 10_000 + "\nthe end")
+    assert shown.startswith("\\x1b[2J\\r\\u202ex")
+    assert shown.endswith("x\nthe end")
+    assert len(shown) < 4100
 
 
 def test_the_demo_asks_for_missing_tools_before_it_trains(

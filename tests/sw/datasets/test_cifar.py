@@ -225,3 +225,12 @@ def test_other_npz_files(tmp_path: Path) -> None:
     np.savez(path, webp=np.array([{}], object), off=WEBP, labels=WEBP)
     with pytest.raises(FileFormatError, match=r"damaged or no \.npz file"):
         datasets.load("cifar10", "test", tmp_path)
+
+
+def test_an_archive_that_unpacks_without_end(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "cifar-10-binary.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("test_batch.bin")
+        member.size = (1 << 26) + 1
+        archive.addfile(member, io.BytesIO(bytes(member.size)))
+    with pytest.raises(FileFormatError, match=r"test_batch\.bin has 67,108,865 bytes"):
+        datasets.load("cifar10", "test", tmp_path)

@@ -306,3 +306,9 @@ def test_recordings_of_the_event_camera(data_root: Path) -> None:
     flat, other = (d.images.reshape(len(d), -1).astype(float) for d in (train, test))
     near = ((flat**2).sum(1) - 2 * other @ flat.T).argmin(1)
     assert (train.labels[near] == test.labels).mean() > 0.7
+
+
+def test_times_that_are_too_far_apart() -> None:
+    zero, times = np.zeros(2, np.int64), np.array([-(2**62), 2**62])
+    with pytest.raises(DataError, match="recording 0 is from -4611686018427387904 to"):
+        bin_events(zero, zero, zero, times, np.array([0, 2]), 3, 1, (2, 1, 1))

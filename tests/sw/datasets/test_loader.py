@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spikeloom.sw import datasets
-from spikeloom.sw.datasets import Content, Loader
+from spikeloom.sw.datasets import Content, Loader, load
+from spikeloom.sw.datasets.idx import MNIST
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import CountInput, SpikeInput
 
@@ -55,3 +57,34 @@ def test_first_images_are_those_of_the_test_split() -> None:
     assert len(datasets.first_images("digits", source, 1000)) == 360
     with pytest.raises(DataError, match="digits has still images"):
         datasets.first_images("digits", SpikeInput((1, 8, 8), 5, 3), 1)
+
+
+def test_files_that_are_not_as_published_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = {
+        "t10k-images-idx3-ubyte": bytes((0, 0, 8, 3)) + bytes((0, 0, 0, 1) * 3) + b"x",
+        "t10k-labels-idx1-ubyte": bytes((0, 0, 8, 1)) + bytes((0, 0, 0, 1)) + b"\1",
+    }
+    for name, data in content.items():
+        (tmp_path / name).write_bytes(data)
+    published = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
+    monkeypatch.setattr(MNIST, "published", published)
+    hashed = []
+    is_published = MNIST.is_published
+
+    def noted(self: MNIST, content: Content) -> bool:
+        hashed.append(content.name)
+        return is_published(self, content)
+
+    monkeypatch.setattr(MNIST, "is_published", noted)
+    for _ in range(2):
+        load("mnist", "test", tmp_path)
+    assert hashed == list(content), "each is hashed once"
+    assert not caplog.records
+    path = tmp_path / "t10k-images-idx3-ubyte"
+    path.write_bytes(content[path.name][:-1] + b"y")
+    os.utime(path, ns=(1, 1))
+    assert load("mnist", "test", tmp_path).images.item() == ord("y")
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{path.name} in {path} is not as published for mnist")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,9 @@ def test_functions(tmp_path: Path) -> None:
             load(f"{path}:{name}", "train")
     with pytest.raises(FileFormatError, match=r"none\.py do not exist"):
         load("none.py:split", "train")
+
+
+def test_a_pipe_is_no_array(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "images.npy")
+    with pytest.raises(FileFormatError, match=r"array file .*images\.npy is a pipe, not a file"):
+        load(str(tmp_path / "images.npy"), "test")

@@ -202,6 +202,53 @@ class TestClient:
                 board.images[0][:] = bytes(7)
         assert client.traffic.repeated == 1
 
+    @pytest.mark.parametrize("when", [0, 1, 2])
+    def test_a_board_that_is_programmed_anew_is_not_believed(self, when: int) -> None:
+        board = ModelBoard()
+        client = client_of(board)
+        other = b"\xa5" * 32 + board.identity[32:]
+        message = r"^the board was programmed .* the network a5a5a5a5a5a5 now, and had 5a5a5a5a5a5a"
+        with pytest.raises(LinkError, match=message):  # noqa: PT012
+            for count, _ in enumerate(client.infer(images(3))):
+                if count == when:
+                    board.identity = other
+        board.identity = ModelBoard.identity
+        assert len(list(client.infer(images(3)))) == 3
+
+    def test_a_board_that_comes_back_is_not_believed(self) -> None:
+        """Another design was there for a while, and computed an image."""
+        board = ModelBoard()
+        client = client_of(board)
+        results = client.infer(images(4))
+        next(results)
+        board.identity = b"\xa5" * 32 + board.identity[32:]
+        board.reset()
+        with pytest.raises(LinkError, match=r"^the board was programmed or exchanged"):
+            next(results)
+
+    @pytest.mark.parametrize(
+        ("place", "value", "message"),
+        [
+            (32, struct.pack("<I", 0), "clock is 0"),
+            (36, struct.pack("<I", 1 << 31), "images of 2,147,483,648 bytes, but 7 values of 8"),
+            (40, struct.pack("<I", 0), "transfers is 0"),
+            (44, b"\x03", "values of 3 bits"),
+            (45, struct.pack("<H", 0), "classes is 0"),
+            (47, b"\x00", "logits of 0 bytes"),
+            (47, b"\x09", "logits of 9 bytes"),
+            (48, b"\x00", "banks is 0"),
+            (49, struct.pack("<H", 0), "chunk is 0"),
+            (51, struct.pack("<H", 0), "receive is 0"),
+            (55, struct.pack("<H", 0), "a record with words of no bytes"),
+        ],
+    )
+    def test_numbers_that_cannot_be(self, place: int, value: bytes, message: str) -> None:
+        board = ModelBoard()
+        board.identity = board.identity[:place] + value + board.identity[place + len(value) :]
+        expected = f"^the board's identity cannot be: {message}.*: program it anew$"
+        with pytest.raises(LinkError, match=expected):
+            _ = client_of(board).identity
+
     def test_a_board_that_loses_every_image(self) -> None:
         class Forgets(ModelBoard):
             def run(self, bank: int, crc: int) -> None:

@@ -103,3 +103,18 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str, message: str)
     path.write_text(text)
     with pytest.raises(FileFormatError, match=message):
         Manifest.load(path)
+
+
+def test_damage_is_seen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    manifest = saved(tmp_path)
+    content = json.loads(manifest.path.read_text())
+    manifest.path.write_text(json.dumps(content))
+    assert Manifest.load(manifest.path) == manifest, "another layout is the same content"
+    manifest.path.write_text(json.dumps(content | {"board": "other"}))
+    with pytest.raises(FileFormatError, match=r"net\.json is damaged: its content is another"):
+        Manifest.load(manifest.path)
+    assert not caplog.records
+    del content["sha256"]
+    manifest.path.write_text(json.dumps(content))
+    assert Manifest.load(manifest.path) == manifest
+    assert "is older than digests of manifests" in caplog.text

@@ -69,3 +69,17 @@ def test_only_the_first_process_writes(tmp_path: Path) -> None:
     journal.close()
     assert journal.heading == "2 quantized"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_model_of_a_phase_is_named(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, RECIPE, Engine())
+    journal.open(print)
+    journal.end_phase(nn.Linear(2, 2))
+    journal.close()
+    (path,) = tmp_path.glob("phase-1-*")
+    assert set(journal.saved(0)) == {"weight", "bias"}
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match=r"phase-1-float\.safetensors is damaged"):
+        journal.saved(0)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file as read_safetensors
 
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.training.checkpoint import save_tensors
-from spikeloom.sw.training.state import State, first_difference
+from spikeloom.sw.training.state import FORMAT, VERSION, State, first_difference
 
 RECIPE: dict[str, Any] = {"seed": 0, "data": {"name": "digits", "root": "a"}, "phase": [{"lr": 1}]}
 
@@ -58,6 +58,14 @@ def test_files_that_are_no_states(tmp_path: Path) -> None:
     save_tensors({}, path, {"format": "other"})
     with pytest.raises(FileFormatError, match="is no state of a training: its format is 'other'"):
         State.load(path, RECIPE)
+    whole = {"recipe": RECIPE, "phase": 0, "loop": None, "best": None, "history": [], "ended": []}
+    whole |= {"format": FORMAT, "version": VERSION}
+    save_tensors({}, path, whole)
+    assert State.load(path, RECIPE).phase == 0
+    for name, value in (("recipe", {}), ("recipe", None), ("phase", "1"), ("history", {})):
+        save_tensors({}, path, whole | {name: value})
+        with pytest.raises(FileFormatError, match="is a damaged state of a training"):
+            State.load(path, RECIPE)
     State(RECIPE).save(path)
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(FileFormatError, match="s "):
