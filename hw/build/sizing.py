@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from spikeloom.hw.boards import Resources
+from spikeloom.hw.build.blocks import Memory
 from spikeloom.hw.build.family import Family
 from spikeloom.hw.engine import COUNTERS
 from spikeloom.hw.planning.config import HardwareConfig
@@ -90,7 +91,7 @@ def _unrolled_luts(layer: UnrolledPlan) -> float:
 def banks(planned: Plan, family: Family) -> int:
     """Return how many block RAMs the weights of a plan take."""
     return sum(
-        layer.events * family.blocks(memory.depth, memory.width)
+        layer.events * family.blocks(Memory(memory.depth, memory.width, forced=memory.block))
         for layer in planned.layers
         for memory in layer.memories
     )

@@ -122,7 +122,7 @@ class Budget:
         return Amounts(
             sizing.engine_luts(layer),
             _flipflops(layer),
-            sum(family.blocks(depth, width) for depth, width in memories),
+            sum(map(family.blocks, memories)),
         )
 
     def beside(self, planned: Plan) -> Amounts:
@@ -133,7 +133,7 @@ class Budget:
         return Amounts(
             sizing.device_luts(len(planned.layers), counters=True),
             _DEVICE_FLIPFLOPS + 4 * 64 * len(planned.layers),
-            sum(self._family.blocks(depth, width) for depth, width in memories),
+            sum(map(self._family.blocks, memories)),
         )
 
     def amounts(self, planned: Plan) -> Amounts:

@@ -9,7 +9,8 @@ import pytest
 from amaranth.back import rtlil
 from support.networks.examples import every_kind, everything
 
-from spikeloom.hw.build.family import Family, memories
+from spikeloom.hw.build.family import Family
+from spikeloom.hw.build.rtlil import memories
 from spikeloom.hw.device import Device
 from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.planning import HardwareConfig, Plan, plan
