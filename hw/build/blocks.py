@@ -106,14 +106,15 @@ class SmallRam:
         Of one of them.
     scaled : bool
         Whether it costs less if not all of its bits are used.
-    cost : int
-        Of one.
+    cost, luts : int
+        Cost of one, and the look-up tables that it takes.
     """
 
     depth: int = 16
     width: int = 4
     scaled: bool = False
     cost: int = 4
+    luts: int = 6
 
     def of(self, memory: Memory) -> tuple[int, float]:
         """Return the number of small memories that hold a memory, and their cost."""

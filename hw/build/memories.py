@@ -47,10 +47,7 @@ def _line_memories(layer: UnrolledPlan) -> Iterator[Memory]:
 
 
 def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
-    bits = max((layer.depth - 1).bit_length(), 1)
-    # One of the words that wait is in a register.
-    width = layer.slots * layer.values.width + bits + 1
-    queue = Memory(layer.event_queue - 1, width, parts=1, registered=False)
+    queue = event_queue(layer)
     for memory in layer.memories:
         yield from [Memory(memory.depth, memory.width, forced=memory.block)] * layer.events
     if not registers:
@@ -60,6 +57,13 @@ def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     if layer.queue > 1:
         width = layer.lanes * layer.ranges.accumulator.width
         yield Memory(layer.queue, width, parts=1, registered=False)
+
+
+def event_queue(layer: LayerPlan) -> Memory:
+    """Return the queue of an event generator; another of the words that wait is in a register."""
+    bits = max((layer.depth - 1).bit_length(), 1)
+    width = layer.slots * layer.values.width + bits + 1
+    return Memory(layer.event_queue - 1, width, parts=1, registered=False)
 
 
 def _reader_memories(reader: ConnectionPlan) -> Iterator[Memory]:
