@@ -9,6 +9,7 @@ Yosys. Costs and widths are those of the description of each family that comes w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 #: Cost of a bit of plain logic that can be written, and the number of bits that only constants
 #: hold for a cost of 1.
@@ -82,6 +83,7 @@ class BlockRam:
     cost: int = 128
     collision: int = 12
 
+    @lru_cache(maxsize=1 << 16)  # noqa: B019  # of a few families, which live as long
     def of(self, memory: Memory) -> tuple[int, float]:
         """Return the number of blocks of a memory, and their cost."""
         blocks, cost, limit = 0, 0.0, 0
@@ -116,6 +118,7 @@ class SmallRam:
     cost: int = 4
     luts: int = 6
 
+    @lru_cache(maxsize=1 << 16)  # noqa: B019
     def of(self, memory: Memory) -> tuple[int, float]:
         """Return the number of small memories that hold a memory, and their cost."""
         pieces = -(-memory.depth // self.depth)

@@ -258,10 +258,8 @@ class _Trial:
         failure: SpikeloomError | None = None
         more = 1.0
         for planned in plans:
-            if (
-                planned is not plans[-1]
-                and more * sizing.luts(planned, self.family) > resources.luts
-            ):
+            expected = sizing.luts(planned, self.family)
+            if planned is not plans[-1] and more * expected > resources.luts:
                 continue
             lanes = ", ".join(f"{layer.layer.name}={layer.lanes}" for layer in planned.layers)
             self.say(f"lanes {lanes}; slots {planned.config.slots}")
@@ -272,7 +270,7 @@ class _Trial:
                     raise
                 failure = error
             except TooLargeError as error:
-                more = max(more, error.luts / max(1, sizing.luts(planned, self.family)))
+                more = max(more, error.luts / max(1, expected))
                 failure = error
             except ToolError as error:
                 failure = error

@@ -18,13 +18,13 @@ from spikeloom.hw.planning.layer import LayerPlan, UnrolledPlan
 from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
-#: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and the
-#: LEDs together; for each counter, with its way to the link; for each engine, and for each of its
-#: event generators; for each bit of a level of a shifter, of a neuron unit's potential, of a word of
-#: values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits them to
-#: Yosys' counts. A bit of an adder is one look-up table, with its carry.
-_DEVICE, _COUNTER, _ENGINE, _GENERATOR = 1745.0, 53.6, 382.0, 37.0
-_SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.66, 0.83, 0.93, 0.5
+#: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and
+#: the LEDs together; for each counter, with its way to the link; for each engine, and for each of
+#: its event generators; for each bit of a level of a shifter, of a neuron unit's potential, of a
+#: word of values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits
+#: them to Yosys' counts. A bit of an adder is one look-up table, with its carry.
+_DEVICE, _COUNTER, _ENGINE, _GENERATOR = 1693.0, 53.9, 414.0, 7.5
+_SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.56, 0.77, 1.81, 0.44
 _RATES = (_ENGINE, _GENERATOR, _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
 #: Bits of constants that a look-up table of four inputs holds.
 _CONSTANTS = 16

@@ -176,8 +176,8 @@ _DEVICE_FLIPFLOPS = 1000.0
 def _flipflops(layer: LayerPlan, family: Family) -> float:
     """Return a rough estimate of an engine's flip-flops: its registers, by the widths of values.
 
-    They are those of terms, partial sums, sums, currents, potentials and results of the lanes; words
-    in the scanner, the compactors and the queues; and events.
+    They are those of terms, partial sums, sums, currents, potentials and results of the lanes;
+    words in the scanner, the compactors and the queues; and events.
     """
     if isinstance(layer, UnrolledPlan):
         # Tables, adders and the bits of a window have a register each.

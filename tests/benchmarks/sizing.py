@@ -76,9 +76,10 @@ def main(families: list[str]) -> None:
                 print(f"{name} {network} {config}: {error}", flush=True)
                 continue
             lanes = [layer.lanes * layer.events for layer in planned.layers]
+            estimated = sizing.luts(planned, family)
             print(
                 f"{name:6} {network:12} {lanes!s:20} {counted_too:7} counters LUTs {luts:6} "
-                f"estimated {sizing.luts(planned, family):6}, block RAMs {blocks:4} estimated {foreseen:4}",
+                f"estimated {estimated:6}, block RAMs {blocks:4} estimated {foreseen:4}",
                 flush=True,
             )
             rows.append(sizing.features(planned, family))
