@@ -77,12 +77,8 @@ class Engines:
 
     Parameters
     ----------
-    network : Network
-    budget : Budget
-    activity : mapping of str to array of int64, shape (steps, N, *shape)
-        Values that the input and each firing layer send for some images.
-    time : str
-        One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+    network, budget, activity, time
+        As of :class:`~spikeloom.hw.search.search.Search`.
 
     Attributes
     ----------
