@@ -12,7 +12,7 @@ def test_a_long_search_keeps_to_the_budget_and_is_faster_than_its_start() -> Non
     search = Search(network, Budget.of_numbers(9000, None), typical(network, 1))
     first = search.states.smallest()[0]
     start = search.rated(first)
-    found = LongSearch(search).best(first, starts=1, changes=150, predicted=2)
+    found = LongSearch(search).best(first, starts=1, changes=80, predicted=2)
     assert found.amounts.luts <= 9000
     assert found.cycles < 0.5 * start.cycles
 
