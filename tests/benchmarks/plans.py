@@ -31,11 +31,11 @@ from spikeloom.sw.network import Layer, Network
 
 #: Networks: those that come with Spikeloom, and one of random weights.
 NETWORKS = ("digits-conv", "digits-conv-2bit", "mnist-small", "fashion-small", "mnist-lenet5", "wide")
-BOARDS = ("icebreaker", "orangecrab-25f", "ulx3s-85f")
+BOARDS = ("tang-nano-9k", "orangecrab-25f", "ulx3s-85f")
 #: Features of the network of random weights.
 _FEATURES = 128
 #: Starts of the long search, changes after each, and states that are predicted exactly.
-STARTS, CHANGES, PREDICTED = 3, 2500, 8
+STARTS, CHANGES, PREDICTED = 3, 1500, 8
 #: Temperatures at the first and at the last change, as a share of the cycles.
 _HOT, _COLD = 0.2, 0.002
 #: Weight of what is lacking in a budget, as a share of it.
