@@ -49,6 +49,8 @@ class Family(Registered, ABC):
         Its small memories of look-up tables, if it has some.
     full : float
         Share of the look-up tables up to which nextpnr finds places and ways without great trouble.
+    beside : float
+        Look-up tables of the host link, the self test and the LEDs together, as Yosys counts them.
     shallow : int
         Largest depth, in words, of a memory that we keep out of block RAM, in families that have no
         smaller memory: a few words would take as many blocks as they are wide.
@@ -67,6 +69,7 @@ class Family(Registered, ABC):
     block: ClassVar[BlockRam]
     lut_ram: ClassVar[SmallRam | None] = None
     full: ClassVar[float] = 0.85
+    beside: ClassVar[float] = 1601.0
     shallow: ClassVar[int] = 0
 
     kinds: ClassVar[dict[str, type[Family]]] = {}
@@ -207,7 +210,9 @@ class Ice40(Family):
     }
     block = BlockRam(((2048, 2), (1024, 4), (512, 8), (256, 16)), byte=1, cost=64)
     # Flip-flops take the place of look-up tables unless one feeds the other.
-    full = 0.7
+    full = 0.75
+    # The link's small memories are block RAM.
+    beside = 1000.0
     shallow = 16
 
     @property

@@ -18,12 +18,12 @@ from spikeloom.hw.planning.layer import LayerPlan, UnrolledPlan
 from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
-#: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and
-#: the LEDs together; for each counter, with its way to the link; for each engine; for each bit of a
-#: level of a shifter, of a neuron unit's potential, of a word of values, and of a word in a queue
-#: made of registers. `python -m benchmarks.sizing` fits them to Yosys' counts: 19 designs of four
-#: families, up to E = 8, are within 8 %. A bit of an adder is one look-up table, with its carry.
-_DEVICE, _COUNTER, _ENGINE = 1601.0, 55.8, 380.0
+#: Rates of the estimate, in look-up tables of four inputs: for each counter, with its way to the
+#: link; for each engine; for each bit of a level of a shifter, of a neuron unit's potential, of a
+#: word of values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits
+#: them to Yosys' counts: 19 designs of four families, up to E = 8, are within 8 %. A bit of an adder
+#: is one look-up table, with its carry.
+_COUNTER, _ENGINE = 55.8, 380.0
 _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.42, 0.5, 4.41, 0.29
 _RATES = (_ENGINE, _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
 #: Bits of constants that a look-up table of four inputs holds.
@@ -105,13 +105,13 @@ def _memory_luts(layer: LayerPlan, family: Family) -> float:
 
 def luts(planned: Plan, family: Family) -> int:
     """Return an estimate of the look-up tables that a plan's design takes, link included."""
-    beside = device_luts(len(planned.layers), planned.config.counters)
+    beside = device_luts(len(planned.layers), planned.config.counters, family)
     return round(beside + sum(engine_luts(layer, family) for layer in planned.layers))
 
 
-def device_luts(engines: int, counters: bool) -> float:
+def device_luts(engines: int, counters: bool, family: Family) -> float:
     """Return an estimate of the look-up tables beside the engines: link, self test, counters."""
-    return _DEVICE + _COUNTER * len(COUNTERS.members) * engines * counters
+    return family.beside + _COUNTER * len(COUNTERS.members) * engines * counters
 
 
 def engine_luts(layer: LayerPlan, family: Family) -> float:

@@ -130,7 +130,7 @@ class Budget:
             return Amounts()
         memories = device_memories(planned, self.tested)
         return Amounts(
-            sizing.device_luts(len(planned.layers), counters=True),
+            sizing.device_luts(len(planned.layers), True, self._family),
             _DEVICE_FLIPFLOPS + 4 * 64 * len(planned.layers),
             sum(map(self._family.blocks, memories)),
         )
