@@ -7,7 +7,6 @@ hierarchy, as builds do: that count is the design's.
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections import Counter
@@ -20,6 +19,7 @@ from amaranth.back import rtlil
 
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.boards import Resources
+from spikeloom.hw.build.counts import read_cells, statistics
 from spikeloom.hw.build.family import YOSYS, Family
 from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
@@ -107,11 +107,11 @@ def area(planned: Plan, family: Family, source: str = "auto") -> Area:
         work = Path(folder)
         _write(planned, family, work)
         tools.run(["yosys", f"{_TOP}.ys"], work, "yosys.log")
-        modules = _statistics(work / _KEPT)["modules"]
-        whole = _statistics(work / _FLAT)["design"]["num_cells_by_type"]
+        modules = statistics(work / _KEPT)["modules"]
+        whole = read_cells(work / _FLAT)
     return Area(
         list(_components(modules, planned, family)),
-        family.synthesised({name: int(number) for name, number in whole.items()}),
+        family.synthesised(whole),
         tools.versions,
     )
 
@@ -151,21 +151,16 @@ def _write(planned: Plan, family: Family, work: Path) -> None:
     )
 
 
-def _statistics(path: Path) -> Any:
-    text = path.read_text(encoding="utf-8")
-    return json.loads(text[text.index("{") :])
-
-
 def _components(modules: Mapping[str, Any], planned: Plan, family: Family) -> Iterator[Component]:
     """Yield the components of all modules, by layer and kind."""
     names = [layer.layer.name for layer in planned.layers]
     found: dict[tuple[str, str], Counter[str]] = {}
-    for module, statistics in modules.items():
+    for module, counted in modules.items():
         path = module.lstrip("\\").split(".")
         # Of modules that stand in the text of their own, there is only that of memories in files.
         key = _key(path[1:]) if path[0] == _TOP else ("", "memories in files")
         cells = found.setdefault(key, Counter())
-        for cell, number in statistics["num_cells_by_type"].items():
+        for cell, number in counted["num_cells_by_type"].items():
             if cell not in modules:
                 cells[cell] += int(number) * _times(module, modules)
     for (layer, name), cells in sorted(

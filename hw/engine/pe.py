@@ -11,7 +11,7 @@ from spikeloom.hw.engine.events import event_layout
 from spikeloom.hw.engine.rom import Contents, add_rom, packed
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.weights import WeightMemory
-from spikeloom.hw.values import shape_of
+from spikeloom.hw.values import DigitPlan, shape_of
 
 
 def address_bits(depth: int) -> int:
@@ -29,9 +29,9 @@ def stages(plan: LayerPlan) -> int:
     return 1 + _shift_stages(plan) + (plan.events - 1).bit_length()
 
 
-def _levels(plan: LayerPlan) -> int:
+def shift_levels(digits: DigitPlan) -> int:
     """Return the number of levels of a lane's shifter, for shifts by 1, by 2, by 4 and so on."""
-    return (plan.digits.positions - 1).bit_length()
+    return (digits.positions - 1).bit_length()
 
 
 def _shift_stages(plan: LayerPlan) -> int:
@@ -41,7 +41,7 @@ def _shift_stages(plan: LayerPlan) -> int:
     shifter but the last. With a single level between registers a bit costs one look-up table; of
     several, synthesis makes wider ones, which are faster but take three times as many.
     """
-    return max(_choices(plan) + _levels(plan) - 1, 1)
+    return max(_choices(plan) + shift_levels(plan.digits) - 1, 1)
 
 
 def _choices(plan: LayerPlan) -> int:
@@ -180,7 +180,11 @@ class PeArray(wiring.Component):
             Whether it is negative.
         """
         plan = self.plan
-        recoded, levels, registers = plan.digits.recoded, _levels(plan), _shift_stages(plan)
+        recoded, levels, registers = (
+            plan.digits.recoded,
+            shift_levels(plan.digits),
+            _shift_stages(plan),
+        )
         unshifted = _choices(plan)
         # What is known of the event, in the cycle in which its weights are read, and in the cycles
         # in which they are in each of the registers that follow.

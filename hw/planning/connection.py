@@ -174,13 +174,13 @@ class ConnectionPlan:
         """Number of the buffer's rows that each row of the source completes."""
         return self.pool.completed_rows if self.pool else (1,) * self.source.height
 
-    @property
+    @cached_property
     def weights(self) -> Range:
         """Range of the weights, 0 included."""
         weight = self.connection.synapses.weight
         return Range(int(weight.min()), int(weight.max())) | Range(0, 0)
 
-    @property
+    @cached_property
     def single(self) -> bool:
         """Whether each value meets the weight of a single output channel."""
         conv = convolution(self.connection.synapses, self.stream)
@@ -188,8 +188,7 @@ class ConnectionPlan:
 
     def depth(self, lanes: int) -> int:
         """Return the number of words that the weights take in each bank, with M lanes."""
-        outs, height = self.kernel.shape[:2]
-        return outs // lanes * height * self.windows.span
+        return self.target.stored_channels // lanes * self.windows.kernel[0] * self.windows.span
 
     def bank(self, index: int, lanes: int) -> IntArray:
         """Return the words of one of the E weight banks: M weights each, shape (words, M)."""

@@ -4,7 +4,7 @@
 which are choices of lanes, events and slots of every layer. :mod:`engines` has the choices of each
 layer, and :mod:`load` their clock cycles by the events of sample images; :mod:`densities` has
 values in place of images. :mod:`budget` is the room that there is, and estimates what a plan takes
-of it, with the memories that :mod:`memories` lists.
+of it.
 """
 
 from spikeloom.hw.search.budget import Amounts, Budget

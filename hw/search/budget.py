@@ -9,8 +9,8 @@ from typing import Self
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import sizing
 from spikeloom.hw.build.family import Family
+from spikeloom.hw.build.memories import device_memories
 from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
-from spikeloom.hw.search.memories import device_memories, engine_memories
 from spikeloom.sw.errors import ConfigError
 
 #: Family of a budget that is given in numbers.
@@ -118,11 +118,10 @@ class Budget:
     def engine(self, layer: LayerPlan) -> Amounts:
         """Return an estimate of what one engine takes."""
         family = self._family
-        memories = engine_memories(layer, registers=self.family == "ice40")
         return Amounts(
-            sizing.engine_luts(layer),
-            _flipflops(layer),
-            sum(family.blocks(depth, width) for depth, width in memories),
+            sizing.engine_luts(layer, family),
+            _flipflops(layer, family),
+            sizing.blocks(layer, family),
         )
 
     def beside(self, planned: Plan) -> Amounts:
@@ -131,9 +130,9 @@ class Budget:
             return Amounts()
         memories = device_memories(planned, self.tested)
         return Amounts(
-            sizing.device_luts(len(planned.layers), counters=True),
+            sizing.device_luts(len(planned.layers), True, self._family),
             _DEVICE_FLIPFLOPS + 4 * 64 * len(planned.layers),
-            sum(self._family.blocks(depth, width) for depth, width in memories),
+            sum(map(self._family.blocks, memories)),
         )
 
     def amounts(self, planned: Plan) -> Amounts:
@@ -174,11 +173,11 @@ class Budget:
 _DEVICE_FLIPFLOPS = 1000.0
 
 
-def _flipflops(layer: LayerPlan) -> float:
+def _flipflops(layer: LayerPlan, family: Family) -> float:
     """Return a rough estimate of an engine's flip-flops: its registers, by the widths of values.
 
-    They are those of partial sums, sums, currents, potentials and results of the lanes; words in
-    the scanner, the compactors and the queues; and events.
+    They are those of terms, partial sums, sums, currents, potentials and results of the lanes;
+    words in the scanner, the compactors and the queues; and events.
     """
     if isinstance(layer, UnrolledPlan):
         # Tables, adders and the bits of a window have a register each.
@@ -193,4 +192,5 @@ def _flipflops(layer: LayerPlan) -> float:
         for reader in layer.readers
     )
     event = 3 * (16 + layer.digits.positions)
-    return 100.0 + layer.lanes * lane + word + layer.events * event
+    beside = word + layer.events * event + sizing.register_bits(layer, family)
+    return 100.0 + layer.lanes * lane + sizing.term_bits(layer) + beside

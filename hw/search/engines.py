@@ -1,4 +1,4 @@
-"""Engines: for each layer, the choices of M, E, slots and planes, with cycles and resources."""
+"""Engines: for each layer, the choices of its parameters, with cycles and resources."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ class Choice:
         M, E, and the values of a word for each of the E event generators.
     planes : int or None
         P of an unrolled layer.
+    units : int or None
+        U, neuron units; if None, as many as the planner thinks fast enough.
     """
 
     lanes: int = 1
     events: int = 1
     slots: int = SLOTS
     planes: int | None = None
+    units: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,8 @@ class Engines:
 
     Parameters
     ----------
-    network : Network
-    budget : Budget
-    activity : mapping of str to array of int64, shape (steps, N, *shape)
-        Values that the input and each firing layer send for some images.
-    time : str
-        One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+    network, budget, activity, time
+        As of :class:`~spikeloom.hw.search.search.Search`.
 
     Attributes
     ----------
@@ -160,6 +159,12 @@ class Engines:
             ]
         return self._options[key]
 
+    def units(self, layer: Layer, lanes: int) -> list[int]:
+        """Return the numbers of neuron units that a layer can have, the fewest first."""
+        if not self._layers[layer.name].shareable:
+            return [lanes]
+        return [n for n in range(1, lanes + 1) if lanes % n == 0]
+
     def unrolled(self, layer: Layer, state: State) -> list[Choice]:
         """Return the choices of an unrolled layer, the smallest first; none if it is not to be one.
 
@@ -177,6 +182,7 @@ class Engines:
             lanes={name: choice.lanes for name, choice in state.items()},
             events={name: choice.events for name, choice in state.items()},
             slots={name: choice.slots for name, choice in state.items()},
+            units={n: c.units for n, c in state.items() if c.units is not None} or None,
             time=self.time,
             planes={n: c.planes for n, c in state.items() if c.planes is not None} or None,
         )
@@ -209,6 +215,7 @@ class Engines:
                 choice.events,
                 choice.slots,
                 self.time,
+                units=choice.units,
                 planes=choice.planes,
             )
         except ConfigError:

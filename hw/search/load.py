@@ -43,7 +43,7 @@ class Load:
                 sent = sent.sum(0, keepdims=True)
             kept = digit_counts(kept_values(reader, sent), recoded)
             self._digits.append(np.ascontiguousarray(kept.transpose(1, 0, 3, 4, 2)))
-        self._known: dict[tuple[object, ...], float] = {}
+        self._known: dict[tuple[object, ...], tuple[IntArray, IntArray]] = {}
 
     def cycles(self, plan: LayerPlan) -> float:
         """Return the mean clock cycles per image of an engine, or of the pools ahead of it."""
@@ -53,32 +53,41 @@ class Load:
         # Without shares, all lane groups read the same words.
         key = (
             plan.events,
-            plan.served,
-            plan.queue,
             plan.lanes if shared else 0,
             *((r.windows.buffer.stream.lanes, r.windows.buffer.chunks) for r in plan.readers),
         )
         if key not in self._known:
             self._known[key] = self._lines(plan, shared)
-        found = self._known[key] * (1 if shared else plan.target.lane_groups)
+        found = _cycles(plan, *self._known[key]) * (1 if shared else plan.target.lane_groups)
         pools = (r.source.transfers * PoolUnit.CYCLES for r in plan.readers if r.pool)
         return max(found, *pools, float(plan.target.transfers))
 
-    def _lines(self, plan: LayerPlan, shared: bool) -> float:
-        """Return the cycles of all lines: of one lane group, or of all if they differ."""
+    def _lines(self, plan: LayerPlan, shared: bool) -> tuple[IntArray, IntArray]:
+        """Return events and words of one lane group, or of all if they differ.
+
+        Returns
+        -------
+        array of int64, shape (images, lines, windows of a line)
+            Events of the busiest generator, of each window, timestep and lane group.
+        array of int64, shape (images, lines)
+            Words that are read for each line.
+        """
         groups = plan.target.lane_groups if shared else 1
         read = list(zip(plan.readers, self._digits, strict=True))
         events: IntArray = np.sum([_events(*one, groups) for one in read], 0)
         words: IntArray = np.sum([_words(*one) for one in read], 0)
         # By image, step, line, column, lane group.
-        elements = np.maximum(np.max(events, -1), 1)
-        neurons = plan.served
-        if plan.queue <= 1:
-            elements = np.maximum(elements, neurons)
-        adding = elements.sum((1, 3, 4))
-        reading = words.sum((1, 3)) * groups
-        windows = elements.shape[1] * elements.shape[3] * elements.shape[4]
-        return float(np.maximum(np.maximum(adding, reading), neurons * windows).sum(1).mean())
+        elements = np.maximum(np.max(events, -1), 1).transpose(0, 2, 1, 3, 4)
+        return elements.reshape(*elements.shape[:2], -1), words.sum((1, 3)) * groups
+
+
+def _cycles(plan: LayerPlan, elements: IntArray, reading: IntArray) -> float:
+    """Return the mean cycles of all lines, from what :meth:`Load._lines` returns."""
+    neurons = plan.served
+    if plan.queue <= 1:
+        elements = np.maximum(elements, neurons)
+    lines = np.maximum(np.maximum(elements.sum(2), reading), neurons * elements.shape[2])
+    return float(lines.sum(1).mean())
 
 
 def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8], groups: int) -> IntArray:

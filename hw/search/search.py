@@ -28,9 +28,9 @@ from spikeloom.sw.network.record import IntArray
 _ROUNDS = 4
 #: Exact predictions of single changes, at most.
 _CHANGES = 24
-#: Work of all exact predictions of a search, in events of every generator, layer and image: about a
+#: Work of all exact predictions of a search, in events of every generator, layer and image: about half a
 #: minute. Only a goal, a front and a next step may take more.
-_WORK = 20_000_000
+_WORK = 10_000_000
 #: A step is faster by this share at least.
 _STEP = 0.02
 
@@ -118,6 +118,7 @@ class Search:
     Attributes
     ----------
     engines : Engines
+    states : States
     """
 
     def __init__(
@@ -129,7 +130,7 @@ class Search:
     ) -> None:
         self.network, self.budget = network, budget
         self.engines = Engines(network, budget, activity, time)
-        self._states = States(network, budget, self.engines)
+        self.states = States(network, budget, self.engines)
         # An interval lies between two images: the first one comes again, so that each counts once.
         self._activity = {
             name: np.concatenate([values, values[:, :1]], 1) for name, values in activity.items()
@@ -148,17 +149,17 @@ class Search:
         smallest = self._smallest()
         best: Found | None = None
         for _ in range(_ROUNDS):
-            found = self._rated(self._states.fastest(smallest))
+            found = self.rated(self.states.fastest(smallest))
             if best is not None and found.cycles >= best.cycles:
                 break
             best = found
             if self._tired:
                 break
         assert best is not None, "there is a round"
-        for state in self._states.with_time_to_spare(best.state):
+        for state in self.states.with_time_to_spare(best.state):
             if self._tired:
                 break
-            found = self._rated(state)
+            found = self.rated(state)
             if found.cycles < best.cycles:
                 best = found
         improved = self._improved(best)
@@ -177,12 +178,12 @@ class Search:
         self._smallest()
         goal = cycles
         for _ in range(2 * _ROUNDS):
-            states = [self._states.cheapest(goal, memory) for memory in MEMORY]
-            fitting = [x for x in states if x and self.budget.fits(self._states.amounts(x))]
+            states = [self.states.cheapest(goal, memory) for memory in MEMORY]
+            fitting = [x for x in states if x and self.budget.fits(self.states.amounts(x))]
             if not fitting:
                 break
-            state = min(fitting, key=lambda x: self._states.weight(self._states.amounts(x)))
-            found = self._rated(state)
+            state = min(fitting, key=lambda x: self.states.weight(self.states.amounts(x)))
+            found = self.rated(state)
             if found.cycles <= cycles:
                 return self._trimmed(found, cycles)
             goal *= min(cycles / found.cycles, 1 - _STEP)
@@ -210,13 +211,13 @@ class Search:
             If none fits.
         """
         smallest = self._smallest()
-        last = self._rated(self._states.fastest(smallest))
-        first = self._rated(smallest)
-        high, low = self._states.cycles(first.state), self._states.cycles(last.state)
+        last = self.rated(self.states.fastest(smallest))
+        first = self.rated(smallest)
+        high, low = self.states.cycles(first.state), self.states.cycles(last.state)
         for share in np.linspace(0, 1, points)[1:-1]:
-            state = self._states.cheapest(high * (low / high) ** float(share), 1.0)
+            state = self.states.cheapest(high * (low / high) ** float(share), 1.0)
             if state:
-                self._rated(state)
+                self.rated(state)
         found = [one for one in self._exact.values() if self.budget.fits(one.amounts)]
         front: list[Found] = []
         for one in sorted(found, key=lambda one: (one.amounts.luts, one.cycles)):
@@ -226,24 +227,24 @@ class Search:
 
     def next_step(self, found: Found) -> Found | None:
         """Return a faster plan, whether it fits or not; None if none is found."""
-        goal = self._states.cycles(found.state)
+        goal = self.states.cycles(found.state)
         for _ in range(_ROUNDS):
-            state = self._states.cheapest(goal * (1 - _STEP), 1.0)
+            state = self.states.cheapest(goal * (1 - _STEP), 1.0)
             if not state:
                 return None
-            faster = self._rated(state)
+            faster = self.rated(state)
             if faster.cycles < found.cycles:
                 return faster
-            goal = self._states.cycles(state)
+            goal = self.states.cycles(state)
         return None
 
     def _smallest(self) -> State:
         """Return the choices that take the least."""
-        states = self._states.smallest()
+        states = self.states.smallest()
         for state in states:
-            if self.budget.fits(self._states.amounts(state)):
+            if self.budget.fits(self.states.amounts(state)):
                 return state
-        lacking = [self.budget.short_of(self._states.amounts(state)) for state in states]
+        lacking = [self.budget.short_of(self.states.amounts(state)) for state in states]
         short, state = min(zip(lacking, states, strict=True), key=lambda pair: len(pair[0]))
         raise NoRoomError(
             f"{self.network.name!r} does not fit on {self.budget.title}: its smallest design takes "
@@ -251,8 +252,11 @@ class Search:
             self.engines.plan(state),
         )
 
-    def _rated(self, state: State) -> Found:
-        """Return the plan of a state with its exact cycles, by which estimates are corrected."""
+    def rated(self, state: State) -> Found:
+        """Return the plan of a state with its exact cycles, by which estimates are corrected.
+
+        It is done for any state whose engines exist, whether it fits or not.
+        """
         key = tuple(state[layer.name] for layer in self.network.layers)
         if key in self._exact:
             return self._exact[key]
@@ -262,8 +266,8 @@ class Search:
         layers = dict(zip(state, costs, strict=True))
         for name, cost in layers.items():
             exact = float(prediction[name].cycles[1:].mean())
-            self._states.factors[name] = max(exact / cost.cycles, 1.0)
-        found = Found(planned, dict(state), prediction, self._states.amounts(state), layers)
+            self.states.factors[name] = max(exact / cost.cycles, 1.0)
+        found = Found(planned, dict(state), prediction, self.states.amounts(state), layers)
         self._exact[key] = found
         self._done += sum(
             float(layer.cycles.sum()) * layer.events_per_cycle for layer in prediction.layers
@@ -284,7 +288,7 @@ class Search:
                 self.network.layers,
                 key=lambda layer: -float(best.prediction[layer.name].cycles.mean()),
             )
-            return self._states.faster(best.state, order)
+            return self.states.faster(best.state, order)
 
         return self._changed(found, changes, lambda other, best: other.cycles < best.cycles)
 
@@ -292,7 +296,7 @@ class Search:
         """Return a plan that single changes have made smaller, as long as it is fast enough."""
         return self._changed(
             found,
-            lambda best: self._states.smaller(best.state),
+            lambda best: self.states.smaller(best.state),
             lambda other, best: other.cycles <= cycles and self._weight(other) < self._weight(best),
         )
 
@@ -309,7 +313,7 @@ class Search:
                 if tried == _CHANGES or self._tired:
                     return found
                 tried += 1
-                other = self._rated(state)
+                other = self.rated(state)
                 if self.budget.fits(other.amounts) and better(other, found):
                     found = other
                     break
@@ -317,4 +321,4 @@ class Search:
                 return found
 
     def _weight(self, found: Found) -> float:
-        return self._states.weight(found.amounts)
+        return self.states.weight(found.amounts)

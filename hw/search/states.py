@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from spikeloom.hw.search.budget import Amounts, Budget
 from spikeloom.hw.search.engines import Choice, Engines, State
@@ -139,7 +140,9 @@ class States:
             fewer = [m for m in ms if m < choice.lanes][-2:]
             changes = [Choice(m, choice.events, choice.slots) for m in fewer]
             options = self.engines.options(layer, state)
-            changes += [Choice(choice.lanes, e, s) for e, s in options]
+            changes += [replace(choice, events=e, slots=s, planes=None) for e, s in options]
+            fewer = [n for n in self.engines.units(layer, choice.lanes) if n < (choice.units or 0)]
+            changes += [replace(choice, units=n) for n in fewer[-1:]]
             changes += self.engines.unrolled(layer, state)
             for change in changes:
                 other = self._repaired({**state, layer.name: change}, layer)
@@ -243,11 +246,16 @@ class States:
                 continue
             # A few lanes more may waste less of the width of block RAMs.
             for m in [ms[low], *(m for m in ms[low + 1 :] if ms[-1] % m == 0)]:
-                choice = Choice(m, events, slots)
-                cost = self.engines.cost(layer, choice, state)
-                weight = math.inf if cost is None else self.budget.weight(cost.amounts, memory)
-                if weight < least:
-                    best, least = choice, weight
+                for units in self.engines.units(layer, m):
+                    choice = Choice(m, events, slots, units=units)
+                    cost = self.engines.cost(layer, choice, state)
+                    if cost is None or cost.cycles > goal / factor:
+                        continue
+                    weight = self.budget.weight(cost.amounts, memory)
+                    if weight < least:
+                        best, least = choice, weight
+                    # More units keep the goal as well, but are larger.
+                    break
         if lanes is None or lanes == self.engines.lanes[layer.name][-1]:
             for choice in self.engines.unrolled(layer, state):
                 cost = self.engines.cost(layer, choice, state)
@@ -263,7 +271,8 @@ class States:
         """Return the index of the fewest lanes that keep some cycles; the number of all if none."""
 
         def keeps(index: int) -> bool:
-            cost = self.engines.cost(layer, Choice(ms[index], events, slots), state)
+            most = Choice(ms[index], events, slots, units=ms[index])
+            cost = self.engines.cost(layer, most, state)
             return cost is not None and cost.cycles <= cycles
 
         single = self.engines.cost(layer, Choice(1, events, slots), state)

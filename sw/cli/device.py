@@ -40,6 +40,13 @@ def board_option(says: str, **settings: Any) -> Callable[[_Command], _Command]:
     )
 
 
+def clock_option(says: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds ``--clock``, in MHz, with a help of its own."""
+    return click.option(
+        "--clock", type=click.FloatRange(0, min_open=True), metavar="MHZ", help=says
+    )
+
+
 def _boards() -> list[str]:
     from spikeloom.hw.boards import Board
 
@@ -91,12 +98,7 @@ def device_options(function: Callable[..., Any]) -> Callable[..., Any]:
         help="Layers whose counts the host can read, for the last image: names with commas "
         "between, or all. Each takes memory.",
     )
-    @click.option(
-        "--clock",
-        type=click.FloatRange(0, min_open=True),
-        metavar="MHZ",
-        help="Of the design, made from the oscillator's.  [default: the oscillator's]",
-    )
+    @clock_option("Of the design, made from the oscillator's.  [default: the oscillator's]")
     @click.option(
         "--baud",
         type=click.IntRange(1),

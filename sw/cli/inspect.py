@@ -10,6 +10,7 @@ import numpy as np
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import data_options, shape_text, span_text, table
+from spikeloom.sw.cli.device import clock_option
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import console, json_option, print_json, working
@@ -27,12 +28,7 @@ from spikeloom.sw.errors import ConfigError
     help="The first N test images only; a hundredth of a second each, and more in large networks.",
 )
 @hardware_options
-@click.option(
-    "--clock",
-    type=click.FloatRange(0, min_open=True),
-    metavar="MHZ",
-    help="Also say how many images that is per second at this clock, which is not promised.",
-)
+@clock_option("Also say how many images that is per second at this clock, which is not promised.")
 @json_option
 def command(
     network: contract.Network,

@@ -10,7 +10,7 @@ import click
 from spikeloom.hw.options import TimeMode
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import table
-from spikeloom.sw.cli.device import board_option
+from spikeloom.sw.cli.device import board_option, clock_option
 from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import console, json_option, print_json, say, working
@@ -54,12 +54,7 @@ _IMAGES, _LARGE = 4, 10_000_000
     metavar="F",
     help="Images per second instead, at the clock.",
 )
-@click.option(
-    "--clock",
-    type=click.FloatRange(0, min_open=True),
-    metavar="MHZ",
-    help="Of the design.  [default: the board's oscillator]",
-)
+@clock_option("Of the design.  [default: the board's oscillator]")
 @click.option(
     "--time",
     type=click.Choice([mode.value for mode in TimeMode]),
@@ -96,7 +91,7 @@ def command(
     pareto: Path | None,
     as_json: bool,
 ) -> None:
-    """Find the best lanes, events and slots of every layer for NETWORK.
+    """Find the best lanes, events, slots and units of every layer for NETWORK.
 
     NETWORK is {network}.
 
@@ -218,6 +213,7 @@ def _content(search: Search, found: Found, step: Found | None, mhz: float | None
                 "lanes": choice.lanes,
                 "events": choice.events,
                 "slots": choice.slots,
+                "units": found.plan[name].units,
                 "planes": choice.planes,
                 "cycles": float(exact.cycles[1:].mean()),
                 "utilisation": exact.utilisation,
@@ -272,7 +268,8 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
     out = console()
     say(f"cycles for {content['images']} images of {content['source']}, a mean of them per image:")
     layers = table(
-        *("layer", "#lanes M", "#events E", "#slots", "#cycles", "#utilisation", "#LUTs", "#RAMs")
+        *("layer", "#lanes M", "#events E", "#slots", "#units U"),
+        *("#cycles", "#utilisation", "#LUTs", "#RAMs"),
     )
     for layer in content["layers"]:
         mark = "*" if layer["name"] == content["bottleneck"] else ""
@@ -281,6 +278,7 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
             str(layer["lanes"]),
             f"{layer['planes']} planes" if layer["planes"] else str(layer["events"]),
             "-" if layer["planes"] else str(layer["slots"]),
+            str(layer["units"]),
             f"{layer['cycles']:,.0f}",
             f"{layer['utilisation']:.2f}",
             f"{layer['luts']:,}",
@@ -288,7 +286,7 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
         )
     beside = content["beside"]
     if beside["luts"]:
-        rest = ("-", "-", "-", "-", "-", f"{beside['luts']:,}", str(beside["block_ram"]))
+        rest = (*"------", f"{beside['luts']:,}", str(beside["block_ram"]))
         layers.add_row("link, self test", *rest)
     out.print(layers)
     say(f"{_text(content)} of {budget.title}; the slowest layer is {content['bottleneck']} (*)")

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from spikeloom.hw.boards import Resources
+from spikeloom.hw.build.counts import read_cells
 from spikeloom.hw.build.family import CELLS, YOSYS, Family
-from spikeloom.hw.build.flow import read_cells
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
@@ -102,4 +102,4 @@ def _synthesised(folder: Path, family: Family) -> Resources:
         encoding="utf-8",
     )
     Toolset.find([YOSYS]).run(["yosys", "peer.ys"], folder, "yosys.log")
-    return family.synthesised(read_cells(folder))
+    return family.synthesised(read_cells(folder / CELLS))

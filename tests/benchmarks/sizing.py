@@ -18,7 +18,8 @@ from scipy.optimize import nnls
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import Images, flow, sizing
-from spikeloom.hw.build.family import YOSYS, Family
+from spikeloom.hw.build.counts import read_cells
+from spikeloom.hw.build.family import CELLS, YOSYS, Family
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.device import Device
@@ -54,16 +55,17 @@ def synthesised(planned: Plan, board: Board, folder: Path) -> tuple[int, int, in
     device = Device(planned, link, SelfTest(planned, images, logits))
     flow.write_sources(Top(board, device), board, family, folder)
     Toolset.find([YOSYS], "yowasp").run(["yosys", f"{flow.TOP}.ys"], folder, "yosys.log")
-    found = family.synthesised(flow.read_cells(folder))
+    found = family.synthesised(read_cells(folder / CELLS))
     foreseen = family.memory_blocks((folder / flow.DESIGN).read_text(encoding="utf-8"))
     return found.luts, found.block_ram, foreseen
 
 
 def main(families: list[str]) -> None:
     """Synthesise all designs, compare them with the estimates, and fit the rates."""
-    rows, counted = [], []
+    rows, counted, rest = [], [], []
     for name in families or list(BOARDS):
         board = Board.find(BOARDS[name])
+        family = Family.find(board.family)
         for network, config in DESIGNS:
             planned = plan(contract.load(FOLDER / f"{network}.safetensors"), config)
             counted_too = "with" if config.counters else "without"
@@ -74,16 +76,19 @@ def main(families: list[str]) -> None:
                 print(f"{name} {network} {config}: {error}", flush=True)
                 continue
             lanes = [layer.lanes * layer.events for layer in planned.layers]
+            estimated = sizing.luts(planned, family)
             print(
                 f"{name:6} {network:12} {lanes!s:20} {counted_too:7} counters LUTs {luts:6} "
-                f"estimated {sizing.luts(planned):6}, block RAMs {blocks:4} estimated {foreseen:4}",
+                f"estimated {estimated:6}, block RAMs {blocks:4} estimated {foreseen:4}",
                 flush=True,
             )
-            rows.append(sizing.features(planned))
+            rows.append(sizing.features(planned, family))
+            rest.append(sizing.given(planned, family) / luts)
             counted.append(luts)
     relative = np.array(rows) / np.array(counted)[:, None]
-    rates, _ = nnls(relative, np.ones(len(counted)))
-    print("rates", rates.round(1), "relative errors", (relative @ rates - 1).round(2))
+    lacking = 1 - np.array(rest)
+    rates, _ = nnls(relative, lacking)
+    print("rates", rates.round(2), "relative errors", (relative @ rates - lacking).round(2))
 
 
 if __name__ == "__main__":

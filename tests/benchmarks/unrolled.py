@@ -16,7 +16,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from spikeloom.hw.build import flow
+from spikeloom.hw.build.counts import read_cells
 from spikeloom.hw.build.family import CELLS, YOSYS
 from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
@@ -46,7 +46,7 @@ def cells(component: wiring.Component) -> Mapping[str, int]:
         script = f"read_rtlil alone.il\nsynth_ecp5\ntee -q -o {CELLS} stat -json\n"
         (folder / "alone.ys").write_text(script)
         Toolset.find([YOSYS], "yowasp").run(["yosys", "alone.ys"], folder, "yosys.log")
-        return flow.read_cells(folder)
+        return read_cells(folder / CELLS)
 
 
 def main(data: Path) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from netlist.bitstream import unpacked
 from netlist.subject import Subject, Verilog
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build.family import REPORT, Family
-from spikeloom.hw.build.flow import TOP, read_cells, write_sources
+from spikeloom.hw.build.counts import read_cells
+from spikeloom.hw.build.family import CELLS, REPORT, Family
+from spikeloom.hw.build.flow import TOP, write_sources
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.device import Device
@@ -87,7 +88,7 @@ def synthesise(design: Design, images: IntArray, folder: Path) -> Synthesised:
     commands = write_sources(Top(board, device), board, family, folder)
     tools = Toolset.find(family.tools)
     tools.run(["yosys", f"{TOP}.ys"], folder, "yosys.log")
-    cells = sum(number for cell, number in read_cells(folder).items() if cell[0] != "$")
+    cells = sum(number for cell, number in read_cells(folder / CELLS).items() if cell[0] != "$")
     contents = Contents.of(network)
     rest = family.commands(commands, board.clock)
     return Synthesised(board, planned, link, contents, folder, cells, rest)

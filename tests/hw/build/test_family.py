@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 
 from spikeloom.hw.boards import Board
+from spikeloom.hw.build.blocks import Memory
 from spikeloom.hw.build.family import Family
 
+#: Bits of constants for a cost of 1, and the cost of a port, in Yosys' sums.
+_PER_COST, _PORT = 16, 2
 FAMILIES = sorted({Board.find(name).family for name in Board.names()})
 
 
@@ -12,19 +15,22 @@ FAMILIES = sorted({Board.find(name).family for name in Board.names()})
 class TestEveryFamily:
     def test_every_shape_of_a_block_is_one_block(self, name: str) -> None:
         family = Family.find(name)
-        for depth, width in family.shapes:
-            assert family.blocks(depth, width) == 1
-            assert family.blocks(2 * depth, width) <= 2 <= family.blocks(2 * depth, 2 * width)
+        for depth, width in family.block.shapes:
+            assert family.blocks(Memory(depth, width)) == 1
+            assert family.blocks(Memory(2 * depth, width)) == 2
+            assert family.blocks(Memory(depth, 2 * width, parts=1)) == 2
 
     def test_a_small_memory_takes_no_block(self, name: str) -> None:
         family = Family.find(name)
-        assert family.blocks(family.small // 4, 4) == 0
-        assert family.blocks(family.small // 4 + 1, 4) == 1
-        assert family.blocks(family.shallow, 1000) == 0
+        # Logic holds 16 bits of constants for a cost of 1, and a block has a port besides.
+        bits = _PER_COST * (family.block.cost + _PORT)
+        assert family.blocks(Memory(bits // 4, 4)) == 0
+        assert family.blocks(Memory(bits // 4 + 4, 4)) == 1
+        assert family.blocks(Memory(family.shallow, 1000)) == 0
 
     def test_memories_are_counted_in_the_text_of_a_design(self, name: str) -> None:
         family = Family.find(name)
-        depth, width = family.shapes[-1]
+        depth, width = family.block.shapes[-1]
         text = (
             f"module \\a\n  memory width {width} size {depth} \\bank0\nend\n"
             f"module \\b\n  memory width {2 * width} size {depth} \\ring$3\n"

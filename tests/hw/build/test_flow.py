@@ -208,7 +208,7 @@ def test_without_data_nothing_is_predicted(tools: Tools, tmp_path: Path) -> None
 def test_fewer_lanes_are_tried_until_it_fits(
     tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spikeloom.hw.build.sizing.luts", lambda planned: 0)
+    monkeypatch.setattr("spikeloom.hw.build.sizing.luts", lambda planned, family: 0)
     network = two_layers()
     good = tools.cells[0]
     tools.cells = [

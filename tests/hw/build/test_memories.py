@@ -9,12 +9,13 @@ import pytest
 from amaranth.back import rtlil
 from support.networks.examples import every_kind, everything
 
-from spikeloom.hw.build.family import Family, memories
+from spikeloom.hw.build.family import Family
+from spikeloom.hw.build.memories import device_memories, engine_memories
+from spikeloom.hw.build.rtlil import memories
 from spikeloom.hw.device import Device
 from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.planning import HardwareConfig, Plan, plan
 from spikeloom.hw.search import Budget
-from spikeloom.hw.search.memories import device_memories, engine_memories
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw.cli.networks import open_network
 from spikeloom.sw.golden import Golden

@@ -1,4 +1,4 @@
-"""Memories of a design: the depth and width of each, from its plan alone.
+"""Memories of a design, from its plan alone.
 
 A family's :meth:`~spikeloom.hw.build.family.Family.blocks` turns them into block RAMs. A test
 compares them with the memories of written designs.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from spikeloom.hw.build.blocks import Memory
 from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.link.frames import CONTENT
 from spikeloom.hw.link.plan import BANKS
@@ -16,9 +17,6 @@ from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
 from spikeloom.hw.planning.connection import ConnectionPlan, PoolPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import MaxPool
-
-#: Depth and width, in words and bits.
-Memory = tuple[int, int]
 
 
 def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
@@ -37,32 +35,40 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     kind = NeuronUnit.of(layer.neurons)
     words = layer.target.lane_groups * layer.turns * (layer.cycles if kind.per_step else 1)
     if words > 1:
-        yield words, layer.units * kind.cycle_layout(layer.neurons).size
+        yield Memory(words, layer.units * kind.cycle_layout(layer.neurons).size)
 
 
 def _line_memories(layer: UnrolledPlan) -> Iterator[Memory]:
     source, rows = layer.readers[0].stream, layer.readers[0].windows.kernel[0] - 1
     if rows:
-        yield source.width * source.lane_groups, rows * source.lanes * layer.sums.bits
+        yield Memory(
+            source.width * source.lane_groups, rows * source.lanes * layer.sums.bits, parts=1
+        )
 
 
 def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
-    bits = max((layer.depth - 1).bit_length(), 1)
-    # One of the words that wait is in a register.
-    queue = layer.event_queue - 1, layer.slots * layer.values.width + bits + 1
+    queue = event_queue(layer)
     for memory in layer.memories:
-        yield from [(memory.depth, memory.width)] * layer.events
+        yield from [Memory(memory.depth, memory.width, forced=memory.block)] * layer.events
     if not registers:
         yield from [queue] * layer.events
     for reader in layer.readers:
         yield from _reader_memories(reader)
     if layer.queue > 1:
-        yield layer.queue, layer.lanes * layer.ranges.accumulator.width
+        width = layer.lanes * layer.ranges.accumulator.width
+        yield Memory(layer.queue, width, parts=1, registered=False)
+
+
+def event_queue(layer: LayerPlan) -> Memory:
+    """Return the queue of an event generator; another of the words that wait is in a register."""
+    bits = max((layer.depth - 1).bit_length(), 1)
+    width = layer.slots * layer.values.width + bits + 1
+    return Memory(layer.event_queue - 1, width, parts=1, registered=False)
 
 
 def _reader_memories(reader: ConnectionPlan) -> Iterator[Memory]:
     buffer = reader.windows.buffer
-    yield buffer.depth, buffer.chunks * buffer.stream.layout.size
+    yield Memory(buffer.depth, buffer.chunks * buffer.stream.layout.size, parts=buffer.chunks)
     if reader.pool is not None:
         yield from _pool_memories(reader.pool)
 
@@ -71,23 +77,23 @@ def _pool_memories(plan: PoolPlan) -> Iterator[Memory]:
     pool, target = plan.pool, plan.target
     inner = plan.source.lane_groups * plan.source.steps
     if not isinstance(pool, MaxPool) or pool.tiled:
-        yield target.width * inner, target.layout.size
+        yield Memory(target.width * inner, target.layout.size, parts=1)
         return
     down, across = (
         max(-(-(size - 1) // stride), 1)
         for size, stride in zip(pool.size, pool.stride, strict=True)
     )
-    yield target.width * inner, down * target.layout.size
-    yield inner, across * target.layout.size
+    yield Memory(target.width * inner, down * target.layout.size, parts=1)
+    yield Memory(inner, across * target.layout.size, parts=1)
 
 
 def device_memories(planned: Plan, tested: int) -> Iterator[Memory]:
     """Yield the memories beside the engines: those of the link, and of a self test's images."""
     link = LinkPlan.of(planned, clock=100_000_000, baud=115_200)
-    yield BANKS * link.image_bytes, 8
-    yield BANKS << link.label_bits, link.logits.width
-    yield link.receive, CONTENT.size
-    yield len(link.identity.body()), 8
+    yield Memory(BANKS * link.image_bytes, 8, parts=1)
+    yield Memory(BANKS << link.label_bits, link.logits.width, parts=1)
+    yield Memory(link.receive, CONTENT.size, parts=1)
+    yield Memory(len(link.identity.body()), 8)
     if tested:
-        yield tested * link.transfers, shape_of(link.pixels).width
-        yield tested * link.classes, link.logits.width + 1
+        yield Memory(tested * link.transfers, shape_of(link.pixels).width)
+        yield Memory(tested * link.classes, link.logits.width + 1)
