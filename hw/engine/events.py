@@ -10,7 +10,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.queue import WordQueue
-from spikeloom.hw.engine.select import lowest, selected
+from spikeloom.hw.engine.select import lowest, selected, several
 from spikeloom.hw.values import DigitPlan
 
 
@@ -157,9 +157,14 @@ class ValuePicker(wiring.Component):
         word = Signal(self.layout)
         full = Signal()
         left = Signal(self.slots)
-        next_slot = Signal(self.slots)
+        next_slot, behind = Signal(self.slots), Signal(self.slots)
+        # Whether a single value is left, from a register: the queue's next word waits for it.
+        last = Signal()
+        found = Signal(self.slots)
         m.d.comb += [
             next_slot.eq(lowest(left)),
+            behind.eq(left & ~next_slot),
+            found.eq(Cat(self.i.payload.values[k].any() for k in range(self.slots))),
             self.o.valid.eq(full),
             self.o.payload.value.eq(
                 selected(next_slot, [word.values[k] for k in range(self.slots)])
@@ -167,16 +172,17 @@ class ValuePicker(wiring.Component):
             self.o.payload.address.eq(
                 word.base + selected(next_slot, [Const(k) for k in range(self.slots)])
             ),
-            self.o.payload.last.eq(word.last & (left == next_slot)),
-            self.i.ready.eq(~full | (self.o.ready & (left == next_slot))),
+            self.o.payload.last.eq(word.last & last),
+            self.i.ready.eq(~full | (self.o.ready & last)),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(left & ~next_slot), full.eq(left != next_slot)]
+            m.d.sync += [left.eq(behind), last.eq(~several(behind)), full.eq(~last)]
         with m.If(self.i.ready):
             m.d.sync += [
                 word.eq(self.i.payload),
                 full.eq(self.i.valid),
-                left.eq(Cat(self.i.payload.values[k].any() for k in range(self.slots))),
+                left.eq(found),
+                last.eq(~several(found)),
             ]
         return m
 

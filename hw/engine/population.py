@@ -11,6 +11,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.rom import Contents, add_rom
+from spikeloom.hw.engine.skid import Skid
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
@@ -58,7 +59,9 @@ class Population(wiring.Component):
     There are U units. If these are fewer than the lanes, they serve the lowest U lanes first, then
     the next. The results move down in the output register, where they come in at the top.
 
-    Sums are taken in the last cycle in which they are needed.
+    Sums are taken in the last cycle in which they are needed. A transfer that is not taken at once
+    waits behind the output register, so that whether the neurons go on does not depend on what the
+    target does in the same cycle.
 
     Parameters
     ----------
@@ -80,7 +83,7 @@ class Population(wiring.Component):
     busy : Out(1)
         Whether a timestep has to be run or a transfer waits to be taken.
     blocked : Out(1)
-        Whether a timestep waits because the last transfer is not taken.
+        Whether a timestep waits because transfers are not taken.
     """
 
     OUTPUT_LATENCY = 1
@@ -108,7 +111,13 @@ class Population(wiring.Component):
         # half as much logic again.
         turn = Signal(plan.turns, init=1)
         group = Signal(range(lane_groups))
-        last_step, last_turn = step == plan.cycles - 1, turn[-1]
+        # Registers, since whether sums are taken is known no sooner than these.
+        first_step, last_step = Signal(init=1), Signal(init=plan.cycles == 1)
+        last_turn = turn[-1]
+
+        m.submodules.skid = skid = Skid(self.o.signature)
+        sent = skid.i
+        wiring.connect(m, skid.o, wiring.flipped(self.o))
 
         # Units have a result at every timestep or only at the last. A full output register holds
         # the timestep back.
@@ -116,14 +125,16 @@ class Population(wiring.Component):
         ends = last_step & last_turn if plan.layer.constant else Const(1)
         full, enable = Signal(), Signal()
         m.d.comb += [
-            full.eq(results & self.o.valid & ~self.o.ready),
+            full.eq(results & sent.valid & ~sent.ready),
             self.blocked.eq(self.i.valid & full),
             enable.eq(self.i.valid & ~full),
             self.i.ready.eq(ends & ~full),
             self.busy.eq(self.i.valid | self.o.valid),
         ]
         with m.If(enable):
-            m.d.sync += step.eq(Mux(last_step, 0, step + 1))
+            m.d.sync += [step.eq(Mux(last_step, 0, step + 1)), first_step.eq(last_step)]
+            if plan.cycles > 1:
+                m.d.sync += last_step.eq(step == plan.cycles - 2)
             with m.If(last_step):
                 m.d.sync += turn.eq(turn.rotate_left(1))
                 with m.If(last_turn):
@@ -131,10 +142,10 @@ class Population(wiring.Component):
         parameters = self._parameters(
             m, kind, enable if kind.per_step else enable & last_step, platform
         )
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
+        with m.If(sent.ready):
+            m.d.sync += sent.valid.eq(0)
         with m.If(enable & results & last_turn):
-            m.d.sync += self.o.valid.eq(1)
+            m.d.sync += sent.valid.eq(1)
         units, values = [], []
         width = plan.target.values.width
         for k in range(plan.units):
@@ -144,7 +155,7 @@ class Population(wiring.Component):
                 unit.current.eq(self._current(turn, k)),
                 unit.parameters.eq(parameters[k]),
                 unit.enable.eq(enable),
-                unit.first.eq(step == 0),
+                unit.first.eq(first_step),
             ]
             value = Signal(width, name=f"value{k}")
             m.d.comb += value.eq(SENT[plan.sends](unit))
@@ -155,7 +166,7 @@ class Population(wiring.Component):
                 unused = (group == lane_groups - 1) & turn[unused_from:].any()
                 value = Mux(unused, 0, value)
             values.append(value)
-        payload = self.o.payload.as_value()
+        payload = Value.cast(sent.payload)
         with m.If(enable & results):
             m.d.sync += payload.eq(Cat(payload[width * plan.units :], values))
         self._drive_tap(m, units, enable & last_step if plan.folded else enable)
