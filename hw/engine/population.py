@@ -75,7 +75,10 @@ class Population(wiring.Component):
     Members
     -------
     i : In(stream)
-        Sums of the processing elements, one per lane.
+        Sums of the processing elements, one per lane. Ready comes from a register, and is low in
+        the first cycle, in which there are no sums yet.
+    taking : Out(1)
+        Whether sums are taken in the next cycle, if there are any.
     o : Out(stream)
         Transfers of ``plan.target``.
     tap : Out
@@ -94,6 +97,7 @@ class Population(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(sums)),
+                "taking": Out(1),
                 "o": Out(plan.target.signature),
                 "tap": Out(tap_signature(plan)),
                 "busy": Out(1),
@@ -114,6 +118,7 @@ class Population(wiring.Component):
         # Registers, since whether sums are taken is known no sooner than these.
         first_step, last_step = Signal(init=1), Signal(init=plan.cycles == 1)
         last_turn = turn[-1]
+        next_last_step, next_last_turn = Signal(), Signal()
 
         m.submodules.skid = skid = Skid(self.o.signature)
         sent = skid.i
@@ -121,22 +126,34 @@ class Population(wiring.Component):
 
         # Units have a result at every timestep or only at the last. A full output register holds
         # the timestep back.
-        results = Const(1) if plan.sends == Sends.SPIKES else last_step
-        ends = last_step & last_turn if plan.layer.constant else Const(1)
+        def results(last_step: Value) -> Value:
+            return Const(1) if plan.sends == Sends.SPIKES else last_step
+
+        def ends(last_step: Value, last_turn: Value) -> Value:
+            return last_step & last_turn if plan.layer.constant else Const(1)
+
+        new_result = Signal()
         full, enable = Signal(), Signal()
         m.d.comb += [
-            full.eq(results & sent.valid & ~sent.ready),
+            full.eq(results(last_step) & sent.valid & ~sent.ready),
             self.blocked.eq(self.i.valid & full),
             enable.eq(self.i.valid & ~full),
-            self.i.ready.eq(ends & ~full),
             self.busy.eq(self.i.valid | self.o.valid),
+            new_result.eq(enable & results(last_step)),
         ]
+        # The same of the next cycle: whether sums are taken comes from a register.
+        next_valid = (new_result & last_turn) | (sent.valid & ~sent.ready)
+        next_full = results(next_last_step) & next_valid & self.o.valid & ~self.o.ready
+        m.d.comb += self.taking.eq(ends(next_last_step, next_last_turn) & ~next_full)
+        m.d.sync += self.i.ready.eq(self.taking)
+        m.d.comb += [next_last_step.eq(last_step), next_last_turn.eq(last_turn)]
+        m.d.sync += last_step.eq(next_last_step)
         with m.If(enable):
             m.d.sync += [step.eq(Mux(last_step, 0, step + 1)), first_step.eq(last_step)]
-            if plan.cycles > 1:
-                m.d.sync += last_step.eq(step == plan.cycles - 2)
+            m.d.comb += next_last_step.eq((step == plan.cycles - 2) | (plan.cycles == 1))
             with m.If(last_step):
                 m.d.sync += turn.eq(turn.rotate_left(1))
+                m.d.comb += next_last_turn.eq(turn.rotate_left(1)[-1])
                 with m.If(last_turn):
                     m.d.sync += group.eq(Mux(group == lane_groups - 1, 0, group + 1))
         parameters = self._parameters(
@@ -144,7 +161,7 @@ class Population(wiring.Component):
         )
         with m.If(sent.ready):
             m.d.sync += sent.valid.eq(0)
-        with m.If(enable & results & last_turn):
+        with m.If(new_result & last_turn):
             m.d.sync += sent.valid.eq(1)
         units, values = [], []
         width = plan.target.values.width
@@ -167,7 +184,7 @@ class Population(wiring.Component):
                 value = Mux(unused, 0, value)
             values.append(value)
         payload = Value.cast(sent.payload)
-        with m.If(enable & results):
+        with m.If(new_result):
             m.d.sync += payload.eq(Cat(payload[width * plan.units :], values))
         self._drive_tap(m, units, enable & last_step if plan.folded else enable)
         return m
