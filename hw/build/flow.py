@@ -18,7 +18,7 @@ from spikeloom.hw.build.family import CELLS, REPORT, Family
 from spikeloom.hw.build.folder import claimed
 from spikeloom.hw.build.options import Options
 from spikeloom.hw.build.room import FIELDS, TooLargeError, compared, overfull, short_of
-from spikeloom.hw.build.rtlil import without_brackets
+from spikeloom.hw.names import without_brackets
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.device import Device

@@ -24,6 +24,9 @@ SENT: dict[Sends, Callable[[NeuronUnit], Value]] = {
     Sends.LOGITS: lambda unit: unit.potential,
 }
 
+#: Most bits of parameters that are not a block RAM, whatever the family.
+_SMALL = 2048
+
 
 def tap_signature(plan: LayerPlan) -> wiring.Signature:
     """Return the signature of one layer's debug signals.
@@ -215,14 +218,22 @@ class Population(wiring.Component):
             return data.View(layout, Const(words[0], layout.size))
         contents = Contents(f"{plan.layer.name}_parameters", layout, words)
         port = add_rom(m, "parameters", contents, platform)
-        # Timesteps come in the order of the words: a counter saves multiplying for the address.
-        word, next_word = Signal(range(len(words))), Signal(range(len(words)))
-        m.d.comb += [next_word.eq(word), port.addr.eq(next_word)]
-        with m.If(advance):
-            m.d.comb += next_word.eq(Mux(word == len(words) - 1, 0, word + 1))
-        m.d.sync += word.eq(next_word)
-        # The first word is looked up in the first cycle: no window has sums as early as that.
-        return port.data
+        # Timesteps come in the order of the words: a counter saves multiplying for the address. It
+        # is ahead of the word that is shown, so that whether to go on need not pass the memory. The
+        # first words are fetched in the first cycles: no window has sums as early as that.
+        deep = contents.bits > _SMALL
+        word, started, fetch = Signal(range(len(words))), Signal(2 if deep else 1), Signal()
+        m.d.sync += started.eq(Cat(1, started)[: len(started)])
+        m.d.comb += [fetch.eq(advance | ~started[-1]), port.addr.eq(word), port.en.eq(fetch)]
+        with m.If(fetch):
+            m.d.sync += word.eq(Mux(word == len(words) - 1, 0, word + 1))
+        if not deep:
+            return port.data
+        # Reading a block RAM takes half of a clock cycle.
+        shown = Signal.like(port.data)
+        with m.If(fetch):
+            m.d.sync += shown.eq(port.data)
+        return shown
 
     def _drive_tap(self, m: Module, units: list[NeuronUnit], step: Value) -> None:
         tap = self.tap

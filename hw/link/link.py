@@ -79,7 +79,7 @@ class Link(wiring.Component):
         ]
         wiring.connect(m, receiver.o, deframer.i)
         for name in ("put", "byte", "last", "good", "bad"):
-            m.d.comb += getattr(queue, name).eq(getattr(deframer, name))
+            m.d.sync += getattr(queue, name).eq(getattr(deframer, name))
         wiring.connect(m, queue.o, server.i)
         # From the line back to the server is a long way, and a byte takes many cycles there.
         m.d.comb += server.o.ready.eq(~framer.i.valid)
