@@ -1,4 +1,4 @@
-"""Changes to the names in a design, in RTLIL (Yosys' text form) or Verilog, before Yosys reads it."""
+"""Changes to names in a design, in RTLIL (Yosys' text form) or Verilog, before Yosys reads it."""
 
 from __future__ import annotations
 

@@ -50,5 +50,6 @@ def _any_and_several(bits: Value) -> tuple[Value, Value]:
     """Return whether any of ``bits`` is set, and whether more than one is."""
     if len(bits) == 1:
         return bits, Const(0, 1)
-    low, high = (_any_and_several(half) for half in (bits[: len(bits) // 2], bits[len(bits) // 2 :]))
+    half = len(bits) // 2
+    low, high = _any_and_several(bits[:half]), _any_and_several(bits[half:])
     return low[0] | high[0], low[1] | high[1] | (low[0] & high[0])

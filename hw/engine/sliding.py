@@ -106,9 +106,7 @@ class SlidingMaximum(wiring.Component):
             line_read.en.eq(arrived & ~looked_up),
             line_write.addr.eq(base + place),
             line_write.en.eq(done & ends),
-            done.eq(
-                looked_up & (self.i.valid | ~taken) & ~(emit & self.o.valid & ~self.o.ready)
-            ),
+            done.eq(looked_up & (self.i.valid | ~taken) & ~(emit & self.o.valid & ~self.o.ready)),
             self.i.ready.eq(done & taken),
             self.busy.eq(arrived | self.o.valid),
         ]
