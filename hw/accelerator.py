@@ -13,6 +13,7 @@ from spikeloom.hw.engine import (
     COUNTERS,
     Engine,
     Fork,
+    Skid,
     UnrolledEngine,
     ZeroPoint,
     tap_signature,
@@ -157,7 +158,9 @@ class Accelerator(wiring.Component):
         sink = engines[last.layer.name]
         m.submodules.serializer = serializer = Serializer(last.target)
         wiring.connect(m, sink.o, serializer.i)
-        wiring.connect(m, serializer.o, wiring.flipped(self.o))
+        m.submodules.outlet = outlet = Skid(serializer.o.signature)
+        wiring.connect(m, serializer.o, outlet.i)
+        wiring.connect(m, outlet.o, wiring.flipped(self.o))
         return m
 
 

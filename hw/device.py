@@ -43,20 +43,22 @@ class Device(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.link = link = Link(self.link)
-        # Whether the accelerator has been handed over to the link.
+        # Whether the accelerator has been handed over to the link. A register ahead of the reset
+        # of all of it: link and accelerator see nothing of each other in the cycle of the reset.
         given = Signal(init=self.test is None)
-        clear = Signal()
+        clear, linked = Signal(), Signal()
         accelerator = Accelerator(self.plan)
         m.submodules.accelerator = ResetInserter(clear)(accelerator)
         m.d.comb += [
             link.rx.eq(self.rx),
             self.tx.eq(link.tx),
-            clear.eq(link.clear & given),
-            link.image.ready.eq(accelerator.i.ready & given),
-            link.logits.valid.eq(accelerator.o.valid & given),
+            linked.eq(given & ~clear),
+            link.image.ready.eq(accelerator.i.ready & linked),
+            link.logits.valid.eq(accelerator.o.valid & linked),
             link.logits.payload.eq(accelerator.o.payload.as_value()),
         ]
-        with m.If(given):
+        m.d.sync += clear.eq(link.clear & given)
+        with m.If(linked):
             m.d.comb += [
                 accelerator.i.valid.eq(link.image.valid),
                 accelerator.i.payload.eq(link.image.payload),
@@ -74,13 +76,12 @@ class Device(wiring.Component):
             ]
             with m.If(~given):
                 # A failed test may have sent only part of an image: the reset removes it.
+                m.d.sync += [clear.eq(over & ~clear), given.eq(clear)]
                 m.d.comb += [
-                    clear.eq(over),
                     accelerator.i.valid.eq(test.o.valid),
                     accelerator.i.payload.eq(test.o.payload),
                     accelerator.o.ready.eq(test.i.ready),
                 ]
-                m.d.sync += given.eq(over)
         for k, name in enumerate(self.link.counters):
             layer, counter = name.split(".")
             counters = getattr(accelerator, f"counters__{layer}")
@@ -88,5 +89,5 @@ class Device(wiring.Component):
         for k, record in enumerate(self.link.records):
             tap = getattr(accelerator, f"tap__{record.layer}")
             own = getattr(link, f"tap{k}")
-            m.d.comb += [own.sent.eq(tap.sent & given), own.value.eq(tap.value)]
+            m.d.comb += [own.sent.eq(tap.sent & linked), own.value.eq(tap.value)]
         return m

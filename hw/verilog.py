@@ -14,6 +14,7 @@ from amaranth.lib import wiring
 
 from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.engine.rom import INLINE_BITS
+from spikeloom.hw.names import without_brackets
 from spikeloom.hw.options import MemoryMode
 from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, UnrolledPlan, plan
 from spikeloom.sw.errors import ConfigError
@@ -142,7 +143,7 @@ def convert(component: wiring.Component, planned: Plan, sidecar: dict[str, Any])
     )
     files = {} if platform is None else platform.files
     modules = [name for name in files if name.endswith(".v")]
-    text = "\n".join([text, *(files.pop(name) for name in modules)])
+    text = "\n".join([without_brackets(text), *(files.pop(name) for name in modules)])
     if files:
         sidecar = sidecar | {"memories": [_file(name, files[name]) for name in files]}
     return Generated(text, sidecar, files)

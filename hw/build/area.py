@@ -21,8 +21,8 @@ from spikeloom.hw.accelerator import Accelerator
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.counts import read_cells, statistics
 from spikeloom.hw.build.family import YOSYS, Family
-from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
+from spikeloom.hw.names import without_brackets
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import ConfigError
 

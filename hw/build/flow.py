@@ -19,10 +19,10 @@ from spikeloom.hw.build.family import CELLS, REPORT, Family
 from spikeloom.hw.build.folder import claimed
 from spikeloom.hw.build.options import Options
 from spikeloom.hw.build.room import FIELDS, TooLargeError, compared, overfull, short_of
-from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
 from spikeloom.hw.device import Device
+from spikeloom.hw.names import without_brackets
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import SpikeloomError, ToolError

@@ -1,4 +1,4 @@
-"""Designs in RTLIL, Yosys' text form: their memories, and changes before Yosys reads them."""
+"""Memories of designs in RTLIL, Yosys' text form: found, and marked for Yosys."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import re
 from spikeloom.hw.build.blocks import Memory
 from spikeloom.hw.options import ROM_MODULE
 
-#: A public name with a bracket, which Amaranth gives to elements of arrays and memories. A name
-#: ends at a blank, and an index into a signal stands behind the blank.
-_INDEXED = re.compile(r'\\[^\s"\[]*\[[^\s"]*')
 _MEMORY = re.compile(
     r'^(?P<style> *attribute \\ram_style "block"\n)?'
     r"(?P<indent> *)memory width (?P<width>\d+) size (?P<depth>\d+) (?P<name>\S+)$",
@@ -26,16 +23,6 @@ _ROM = re.compile(
     r" +parameter \\DEPTH (?P<depth>\d+)\n",
     re.M,
 )
-
-
-def without_brackets(rtlil: str) -> str:
-    r"""Return a design with names ``\\x[0]`` changed to ``\\x.0``.
-
-    Yosys 0.70's abc9 calls bit 0 of a signal ``\\x`` by the name of another signal, ``\\x[0]``. If
-    that one is wider, Yosys ends with an assertion (``GetSize(conn.first) ==
-    GetSize(conn.second)``); if it is not, the two may have been joined without a message.
-    """
-    return _INDEXED.sub(lambda found: found[0].replace("[", ".").replace("]", ""), rtlil)
 
 
 def marked(rtlil: str, shallow: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -169,9 +169,12 @@ def connect_sums(
         wiring.connect(m, sums, shown)
         return Const(0)
     if plan.queue == 1:
-        m.d.comb += sums.ready.eq(~shown.valid | shown.ready)
+        # All elements stand still while sums are not taken. So whether they are comes from a
+        # register, which is set if there will be none here, or these will go.
+        valid = Mux(sums.ready, sums.valid, shown.valid)
+        m.d.sync += [shown.valid.eq(valid), sums.ready.eq(~valid | population.taking)]
         with m.If(sums.ready):
-            m.d.sync += [shown.valid.eq(sums.valid), shown.payload.eq(sums.payload)]
+            m.d.sync += shown.payload.eq(sums.payload)
         return shown.valid
     m.submodules.sums = queue = fifo.SyncFIFO(width=sums.payload.shape().size, depth=plan.queue)
     m.d.comb += [

@@ -10,7 +10,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.queue import WordQueue
-from spikeloom.hw.engine.select import lowest, selected
+from spikeloom.hw.engine.select import lowest, selected, several
 from spikeloom.hw.values import DigitPlan
 
 
@@ -78,13 +78,16 @@ class Compactor(wiring.Component):
         All words.
     o : Out(stream)
         The remaining words.
+    holds : Out(1)
+        Whether it holds a word in the next cycle.
     """
 
     LATENCY = 1
 
     def __init__(self, layout: data.StructLayout) -> None:
         self.layout = layout
-        super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
+        words = stream.Signature(layout)
+        super().__init__({"i": In(words), "o": Out(words), "holds": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -100,16 +103,13 @@ class Compactor(wiring.Component):
             self.o.payload.eq(held),
             self.o.valid.eq(full & (held.last | (self.i.valid & found))),
         ]
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += full.eq(0)
-        with m.If(accepted):
-            with m.If(found):
-                m.d.sync += [held.eq(self.i.payload), full.eq(1)]
-            with m.Elif(self.i.payload.last):
-                with m.If(full & ~held.last):
-                    m.d.sync += held.last.eq(1)
-                with m.Else():
-                    m.d.sync += [held.eq(self.i.payload), full.eq(1)]
+        kept = found | (self.i.payload.last & ~(full & ~held.last))
+        m.d.comb += self.holds.eq((full & ~(self.o.valid & self.o.ready)) | (accepted & kept))
+        m.d.sync += full.eq(self.holds)
+        with m.If(accepted & kept):
+            m.d.sync += held.eq(self.i.payload)
+        with m.If(accepted & ~found & self.i.payload.last & full & ~held.last):
+            m.d.sync += held.last.eq(1)
         return m
 
 
@@ -157,9 +157,14 @@ class ValuePicker(wiring.Component):
         word = Signal(self.layout)
         full = Signal()
         left = Signal(self.slots)
-        next_slot = Signal(self.slots)
+        next_slot, behind = Signal(self.slots), Signal(self.slots)
+        # Whether a single value is left, from a register: the queue's next word waits for it.
+        last = Signal()
+        found = Signal(self.slots)
         m.d.comb += [
             next_slot.eq(lowest(left)),
+            behind.eq(left & ~next_slot),
+            found.eq(Cat(self.i.payload.values[k].any() for k in range(self.slots))),
             self.o.valid.eq(full),
             self.o.payload.value.eq(
                 selected(next_slot, [word.values[k] for k in range(self.slots)])
@@ -167,16 +172,17 @@ class ValuePicker(wiring.Component):
             self.o.payload.address.eq(
                 word.base + selected(next_slot, [Const(k) for k in range(self.slots)])
             ),
-            self.o.payload.last.eq(word.last & (left == next_slot)),
-            self.i.ready.eq(~full | (self.o.ready & (left == next_slot))),
+            self.o.payload.last.eq(word.last & last),
+            self.i.ready.eq(~full | (self.o.ready & last)),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(left & ~next_slot), full.eq(left != next_slot)]
+            m.d.sync += [left.eq(behind), last.eq(~several(behind)), full.eq(~last)]
         with m.If(self.i.ready):
             m.d.sync += [
                 word.eq(self.i.payload),
                 full.eq(self.i.valid),
-                left.eq(Cat(self.i.payload.values[k].any() for k in range(self.slots))),
+                left.eq(found),
+                last.eq(~several(found)),
             ]
         return m
 
@@ -276,7 +282,8 @@ class EventGenerator(wiring.Component):
     Members
     -------
     i : In(stream)
-        Words, with the layout from :func:`word_layout`.
+        Words, with the layout from :func:`word_layout`. Ready comes from a register, and is low in
+        the first cycle.
     o : Out(stream)
         Events, with the layout from :func:`event_layout`; at least one for each window.
     busy : Out(1)
@@ -310,7 +317,13 @@ class EventGenerator(wiring.Component):
         m.submodules.splitter = splitter = DigitSplitter(
             picker.o.payload.shape(), self.digits, self.address_bits
         )
-        wiring.connect(m, wiring.flipped(self.i), compactor.i)
+        # Ready as the compactor is, but from a register: on its way to the memory that words come
+        # from, it meets much else.
+        m.d.sync += self.i.ready.eq(~compactor.holds | queue.space)
+        m.d.comb += [
+            compactor.i.valid.eq(self.i.valid & self.i.ready),
+            compactor.i.payload.eq(self.i.payload),
+        ]
         wiring.connect(m, compactor.o, queue.i)
         wiring.connect(m, queue.o, picker.i)
         wiring.connect(m, picker.o, splitter.i)

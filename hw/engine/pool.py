@@ -92,27 +92,28 @@ class PoolUnit(Registered, wiring.Component):
         complete = (row == rows - 1) & (column == columns - 1)
 
         # The first cycle looks up what the window holds so far, the second one combines.
+        # What is known of the position has been so for a cycle by then, and comes from registers.
         looked_up = Signal()
         combined = Signal(target.layout)
         done = Signal()
-        emit = Signal()
+        emit, within, begins = Signal(), Signal(), Signal()
+        m.d.sync += [emit.eq(inside & complete), within.eq(inside), begins.eq(first)]
         value_shape = shape_of(target.values)
         for k in range(source.lanes):
             so_far, value = Signal(value_shape), Signal(value_shape)
             m.d.comb += [
                 so_far.eq(read.data[k]),
                 value.eq(self.i.payload[k]),
-                combined[k].eq(Mux(first, value, self.combine(so_far, value))),
+                combined[k].eq(Mux(begins, value, self.combine(so_far, value))),
             ]
         m.d.comb += [
             read.addr.eq(base + place),
             read.en.eq(self.i.valid & ~looked_up),
-            emit.eq(inside & complete),
             self.i.ready.eq(looked_up & ~(emit & self.o.valid & ~self.o.ready)),
             done.eq(self.i.valid & self.i.ready),
             write.addr.eq(base + place),
             write.data.eq(combined),
-            write.en.eq(done & inside),
+            write.en.eq(done & within),
             self.busy.eq(self.i.valid | self.o.valid),
         ]
         with m.If(self.o.ready):

@@ -11,6 +11,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.rom import Contents, add_rom
+from spikeloom.hw.engine.skid import Skid
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
@@ -22,6 +23,9 @@ SENT: dict[Sends, Callable[[NeuronUnit], Value]] = {
     Sends.SPIKES: lambda unit: unit.spike,
     Sends.LOGITS: lambda unit: unit.potential,
 }
+
+#: Most bits of parameters that are not a block RAM, whatever the family.
+_SMALL = 2048
 
 
 def tap_signature(plan: LayerPlan) -> wiring.Signature:
@@ -58,7 +62,9 @@ class Population(wiring.Component):
     There are U units. If these are fewer than the lanes, they serve the lowest U lanes first, then
     the next. The results move down in the output register, where they come in at the top.
 
-    Sums are taken in the last cycle in which they are needed.
+    Sums are taken in the last cycle in which they are needed. A transfer that is not taken at once
+    waits behind the output register, so that whether the neurons go on does not depend on what the
+    target does in the same cycle.
 
     Parameters
     ----------
@@ -72,7 +78,10 @@ class Population(wiring.Component):
     Members
     -------
     i : In(stream)
-        Sums of the processing elements, one per lane.
+        Sums of the processing elements, one per lane. Ready comes from a register, and is low in
+        the first cycle, in which there are no sums yet.
+    taking : Out(1)
+        Whether sums are taken in the next cycle, if there are any.
     o : Out(stream)
         Transfers of ``plan.target``.
     tap : Out
@@ -80,7 +89,7 @@ class Population(wiring.Component):
     busy : Out(1)
         Whether a timestep has to be run or a transfer waits to be taken.
     blocked : Out(1)
-        Whether a timestep waits because the last transfer is not taken.
+        Whether a timestep waits because transfers are not taken.
     """
 
     OUTPUT_LATENCY = 1
@@ -91,6 +100,7 @@ class Population(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(sums)),
+                "taking": Out(1),
                 "o": Out(plan.target.signature),
                 "tap": Out(tap_signature(plan)),
                 "busy": Out(1),
@@ -108,33 +118,54 @@ class Population(wiring.Component):
         # half as much logic again.
         turn = Signal(plan.turns, init=1)
         group = Signal(range(lane_groups))
-        last_step, last_turn = step == plan.cycles - 1, turn[-1]
+        # Registers, since whether sums are taken is known no sooner than these.
+        first_step, last_step = Signal(init=1), Signal(init=plan.cycles == 1)
+        last_turn = turn[-1]
+        next_last_step, next_last_turn = Signal(), Signal()
+
+        m.submodules.skid = skid = Skid(self.o.signature)
+        sent = skid.i
+        wiring.connect(m, skid.o, wiring.flipped(self.o))
 
         # Units have a result at every timestep or only at the last. A full output register holds
         # the timestep back.
-        results = Const(1) if plan.sends == Sends.SPIKES else last_step
-        ends = last_step & last_turn if plan.layer.constant else Const(1)
+        def results(last_step: Value) -> Value:
+            return Const(1) if plan.sends == Sends.SPIKES else last_step
+
+        def ends(last_step: Value, last_turn: Value) -> Value:
+            return last_step & last_turn if plan.layer.constant else Const(1)
+
+        new_result = Signal()
         full, enable = Signal(), Signal()
         m.d.comb += [
-            full.eq(results & self.o.valid & ~self.o.ready),
+            full.eq(results(last_step) & sent.valid & ~sent.ready),
             self.blocked.eq(self.i.valid & full),
             enable.eq(self.i.valid & ~full),
-            self.i.ready.eq(ends & ~full),
             self.busy.eq(self.i.valid | self.o.valid),
+            new_result.eq(enable & results(last_step)),
         ]
+        # The same of the next cycle: whether sums are taken comes from a register.
+        next_valid = (new_result & last_turn) | (sent.valid & ~sent.ready)
+        next_full = results(next_last_step) & next_valid & self.o.valid & ~self.o.ready
+        m.d.comb += self.taking.eq(ends(next_last_step, next_last_turn) & ~next_full)
+        m.d.sync += self.i.ready.eq(self.taking)
+        m.d.comb += [next_last_step.eq(last_step), next_last_turn.eq(last_turn)]
+        m.d.sync += last_step.eq(next_last_step)
         with m.If(enable):
-            m.d.sync += step.eq(Mux(last_step, 0, step + 1))
+            m.d.sync += [step.eq(Mux(last_step, 0, step + 1)), first_step.eq(last_step)]
+            m.d.comb += next_last_step.eq((step == plan.cycles - 2) | (plan.cycles == 1))
             with m.If(last_step):
                 m.d.sync += turn.eq(turn.rotate_left(1))
+                m.d.comb += next_last_turn.eq(turn.rotate_left(1)[-1])
                 with m.If(last_turn):
                     m.d.sync += group.eq(Mux(group == lane_groups - 1, 0, group + 1))
         parameters = self._parameters(
             m, kind, enable if kind.per_step else enable & last_step, platform
         )
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        with m.If(enable & results & last_turn):
-            m.d.sync += self.o.valid.eq(1)
+        with m.If(sent.ready):
+            m.d.sync += sent.valid.eq(0)
+        with m.If(new_result & last_turn):
+            m.d.sync += sent.valid.eq(1)
         units, values = [], []
         width = plan.target.values.width
         for k in range(plan.units):
@@ -144,7 +175,7 @@ class Population(wiring.Component):
                 unit.current.eq(self._current(turn, k)),
                 unit.parameters.eq(parameters[k]),
                 unit.enable.eq(enable),
-                unit.first.eq(step == 0),
+                unit.first.eq(first_step),
             ]
             value = Signal(width, name=f"value{k}")
             m.d.comb += value.eq(SENT[plan.sends](unit))
@@ -155,8 +186,8 @@ class Population(wiring.Component):
                 unused = (group == lane_groups - 1) & turn[unused_from:].any()
                 value = Mux(unused, 0, value)
             values.append(value)
-        payload = self.o.payload.as_value()
-        with m.If(enable & results):
+        payload = Value.cast(sent.payload)
+        with m.If(new_result):
             m.d.sync += payload.eq(Cat(payload[width * plan.units :], values))
         self._drive_tap(m, units, enable & last_step if plan.folded else enable)
         return m
@@ -187,14 +218,22 @@ class Population(wiring.Component):
             return data.View(layout, Const(words[0], layout.size))
         contents = Contents(f"{plan.layer.name}_parameters", layout, words)
         port = add_rom(m, "parameters", contents, platform)
-        # Timesteps come in the order of the words: a counter saves multiplying for the address.
-        word, next_word = Signal(range(len(words))), Signal(range(len(words)))
-        m.d.comb += [next_word.eq(word), port.addr.eq(next_word)]
-        with m.If(advance):
-            m.d.comb += next_word.eq(Mux(word == len(words) - 1, 0, word + 1))
-        m.d.sync += word.eq(next_word)
-        # The first word is looked up in the first cycle: no window has sums as early as that.
-        return port.data
+        # Timesteps come in the order of the words: a counter saves multiplying for the address. It
+        # is ahead of the word that is shown, so that whether to go on need not pass the memory. The
+        # first words are fetched in the first cycles: no window has sums as early as that.
+        deep = contents.bits > _SMALL
+        word, started, fetch = Signal(range(len(words))), Signal(2 if deep else 1), Signal()
+        m.d.sync += started.eq(Cat(1, started)[: len(started)])
+        m.d.comb += [fetch.eq(advance | ~started[-1]), port.addr.eq(word), port.en.eq(fetch)]
+        with m.If(fetch):
+            m.d.sync += word.eq(Mux(word == len(words) - 1, 0, word + 1))
+        if not deep:
+            return port.data
+        # Reading a block RAM takes half of a clock cycle.
+        shown = Signal.like(port.data)
+        with m.If(fetch):
+            m.d.sync += shown.eq(port.data)
+        return shown
 
     def _drive_tap(self, m: Module, units: list[NeuronUnit], step: Value) -> None:
         tap = self.tap

@@ -40,6 +40,8 @@ class WordQueue(wiring.Component):
         Words to store.
     o : Out(stream)
         The same words. They may come out of a memory, so store them before you compute with them.
+    space : Out(1)
+        Whether a word can be stored in the next cycle.
     """
 
     LATENCY = 1
@@ -48,7 +50,8 @@ class WordQueue(wiring.Component):
     def __init__(self, layout: data.StructLayout, depth: int) -> None:
         self.layout = layout
         self.depth = depth
-        super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
+        words = stream.Signature(layout)
+        super().__init__({"i": In(words), "o": Out(words), "space": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -62,10 +65,13 @@ class WordQueue(wiring.Component):
             comes.eq(self.i.valid & self.i.ready),
             goes.eq(self.o.valid & self.o.ready),
         ]
+        follows = Signal.like(taken)
+        m.d.comb += [follows.eq(taken), self.space.eq(~follows[-1])]
         with m.If(comes & ~goes):
-            m.d.sync += taken.eq(Cat(1, taken[:-1]))
+            m.d.comb += follows.eq(Cat(1, taken[:-1]))
         with m.If(goes & ~comes):
-            m.d.sync += taken.eq(taken >> 1)
+            m.d.comb += follows.eq(taken >> 1)
+        m.d.sync += taken.eq(follows)
         if getattr(platform, "family", None) in _NO_SMALL_MEMORY:
             self._of_registers(m, taken, goes)
         else:

@@ -163,11 +163,12 @@ class Scanner(wiring.Component):
             enough.eq(self.rows >= place.lines.known(line.need for line in plan.lines)),
             self.waiting.eq(~current.there & ~enough),
             move.eq(current.there & (~self.o.valid | self.o.ready)),
-            window_end.eq(move & current.end),
-            step_end.eq(window_end & last_step),
+            # Whether to move on is known late: it meets all else in the last place.
             place.last_here.eq(place.groups.last & last_step),
-            group_end.eq(window_end & place.last_here),
-            line_end.eq(group_end & place.columns.last),
+            window_end.eq(move & current.end),
+            step_end.eq(move & (current.end & last_step)),
+            group_end.eq(move & (current.end & place.last_here)),
+            line_end.eq(move & (current.end & place.last_here & place.columns.last)),
             self.enable.eq(move),
         ]
         address = current.row_address + plane + current.word

@@ -1,4 +1,7 @@
-"""Selection of one of several values by a one-hot signal, and of the lowest of several bits."""
+"""Selection of one of several values by a one-hot signal, and of the lowest of several bits.
+
+Also whether there are several at all.
+"""
 
 from __future__ import annotations
 
@@ -32,3 +35,21 @@ def lowest(bits: Value) -> Value:
         for part, chosen in zip(parts, open_parts, strict=True)
         for k in range(len(part))
     )
+
+
+def several(bits: Value) -> Value:
+    """Return whether more than one of ``bits`` is set.
+
+    Halves are looked at side by side, so that twice as many bits take one more look-up table on the
+    way.
+    """
+    return _any_and_several(Value.cast(bits))[1]
+
+
+def _any_and_several(bits: Value) -> tuple[Value, Value]:
+    """Return whether any of ``bits`` is set, and whether more than one is."""
+    if len(bits) == 1:
+        return bits, Const(0, 1)
+    half = len(bits) // 2
+    low, high = _any_and_several(bits[:half]), _any_and_several(bits[half:])
+    return low[0] | high[0], low[1] | high[1] | (low[0] & high[0])

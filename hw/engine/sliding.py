@@ -69,8 +69,9 @@ class SlidingMaximum(wiring.Component):
         m.d.comb += arrived.eq(self.i.valid | ~given)
         row_begins, row_ends = down.track(m, y, done & last_place & last_column, last_row)
         begins, ends = across.track(m, x, done & last_place, last_column)
-        emit = Signal()
-        m.d.comb += emit.eq(row_ends & ends)
+        # In the second cycle, the position has been the same for a cycle.
+        emit, taken = Signal(), Signal()
+        m.d.sync += [emit.eq(row_ends & ends), taken.eq(given)]
         result = Signal(target.layout)
         for k in range(source.lanes):
             row = across.extended(
@@ -105,8 +106,8 @@ class SlidingMaximum(wiring.Component):
             line_read.en.eq(arrived & ~looked_up),
             line_write.addr.eq(base + place),
             line_write.en.eq(done & ends),
-            done.eq(arrived & looked_up & ~(emit & self.o.valid & ~self.o.ready)),
-            self.i.ready.eq(done & given),
+            done.eq(looked_up & (self.i.valid | ~taken) & ~(emit & self.o.valid & ~self.o.ready)),
+            self.i.ready.eq(done & taken),
             self.busy.eq(arrived | self.o.valid),
         ]
         with m.If(self.o.ready):

@@ -152,15 +152,18 @@ class FrameQueue(wiring.Component):
             with m.Else():
                 m.d.sync += head.eq(whole)
 
-        advance = Signal()
+        # A register behind the memory, which takes half of a clock cycle itself.
+        shown, moves, advance = Signal(), Signal(), Signal()
         m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
+            moves.eq(~self.o.valid | self.o.ready),
+            advance.eq(~shown | moves),
             read.addr.eq(tail[:bits]),
             read.en.eq(advance),
-            self.o.payload.eq(read.data),
         ]
+        with m.If(moves):
+            m.d.sync += [self.o.valid.eq(shown), self.o.payload.eq(read.data)]
         with m.If(advance):
-            m.d.sync += self.o.valid.eq(tail != whole)
+            m.d.sync += shown.eq(tail != whole)
             with m.If(tail != whole):
                 m.d.sync += tail.eq(tail + 1)
         return m

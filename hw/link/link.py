@@ -67,18 +67,26 @@ class Link(wiring.Component):
         m.submodules.framer = framer = Framer()
         m.submodules.transmitter = transmitter = UartTransmitter(plan.clock, plan.baud)
         scheduler = Scheduler(plan)
-        m.submodules.scheduler = ResetInserter(server.clear)(scheduler)
+        # A register ahead of the reset of so much: the reply to it comes many cycles later.
+        clear = Signal()
+        m.d.sync += clear.eq(server.clear)
+        m.submodules.scheduler = ResetInserter(clear)(scheduler)
         m.d.comb += [
             receiver.pin.eq(self.rx),
             self.tx.eq(transmitter.pin),
-            self.clear.eq(server.clear),
+            self.clear.eq(clear),
             server.counters.eq(self.counters),
         ]
         wiring.connect(m, receiver.o, deframer.i)
         for name in ("put", "byte", "last", "good", "bad"):
-            m.d.comb += getattr(queue, name).eq(getattr(deframer, name))
+            m.d.sync += getattr(queue, name).eq(getattr(deframer, name))
         wiring.connect(m, queue.o, server.i)
-        wiring.connect(m, server.o, framer.i)
+        # From the line back to the server is a long way, and a byte takes many cycles there.
+        m.d.comb += server.o.ready.eq(~framer.i.valid)
+        with m.If(server.o.ready):
+            m.d.sync += [framer.i.valid.eq(server.o.valid), framer.i.payload.eq(server.o.payload)]
+        with m.Elif(framer.i.ready):
+            m.d.sync += framer.i.valid.eq(0)
         wiring.connect(m, framer.o, transmitter.i)
         wiring.connect(m, server.banks, scheduler.bus)
         wiring.connect(m, scheduler.image, wiring.flipped(self.image))
@@ -91,7 +99,7 @@ class Link(wiring.Component):
                 m.d.sync += count.eq(count + 1)
         for k, record in enumerate(plan.records):
             recorder = Recorder(record)
-            m.submodules[f"recorder{k}"] = ResetInserter(server.clear)(recorder)
+            m.submodules[f"recorder{k}"] = ResetInserter(clear)(recorder)
             tap = getattr(self, f"tap{k}")
             m.d.comb += [
                 recorder.sent.eq(tap.sent),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -55,6 +57,34 @@ class _Request:
     def asks_one_of(self, *kinds: type[wire.Message]) -> Value:
         """Return whether the request is of one of several kinds."""
         return Cat(self.asks(kind) for kind in kinds).any()
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What is known of a whole request; one bit each.
+
+    Parameters
+    ----------
+    wrong_version, wrong_kind, wrong_length : Signal
+    outside : Signal
+        Whether its bank, or the words that it asks for, do not exist.
+    counts, run, reset : Signal
+        Whether it asks for this.
+    late : Signal
+        Whether the words that it asks for are yet to come.
+    same : Signal
+        Whether the image in its bank has the CRC that it names.
+    """
+
+    wrong_version: Signal
+    wrong_kind: Signal
+    wrong_length: Signal
+    outside: Signal
+    counts: Signal
+    run: Signal
+    reset: Signal
+    late: Signal
+    same: Signal
 
 
 class Server(wiring.Component):
@@ -121,6 +151,7 @@ class Server(wiring.Component):
         outside = offset[len(room) :].any() | (offset[: len(room)] >= plan.image_bytes)
         m.d.comb += [banks.bank.eq(request.bank[0]), banks.byte.eq(byte)]
 
+        verdict = self._verdict(m, request)
         with m.FSM():
             with m.State("HEADER"):
                 # A reply's fields depend on its request, which is kept until the reply is sent.
@@ -177,7 +208,10 @@ class Server(wiring.Component):
                     with m.If(last):
                         m.next = "REPLY"
             with m.State("CHECK"):
-                self._check(m, request)
+                # The verdict follows its request a cycle later.
+                m.next = "ACT"
+            with m.State("ACT"):
+                self._check(m, request, verdict)
                 m.next = "REPLY"
             with m.State("REPLY"):
                 m.d.comb += replier.i.valid.eq(1)
@@ -189,35 +223,53 @@ class Server(wiring.Component):
         """Return whether the bank that the request names is running."""
         return Array(self.banks.running)[request.bank[0]]
 
-    def _check(self, m: Module, request: _Request) -> None:
+    def _verdict(self, m: Module, request: _Request) -> _Verdict:
+        """Return what is to be known of a request, from registers."""
+        asks = request.asks
+        # A write that is asked for without its data has the wrong length.
+        wrong_length = asks(wire.Write)
+        for kind in _REQUESTS:
+            wrong_length |= asks(kind) & (request.length != kind.fixed.size)
+        no_words, late = self._check_record(m, request.body.AskCounts)
+        no_bank = request.asks_one_of(wire.Run, wire.AskResult) & request.no_bank
+        counts = asks(wire.AskCounts)
+        crc = Array(self.banks.crc[b] for b in range(BANKS))[request.bank[0]]
+        found = {
+            "wrong_version": request.header.version != wire.VERSION,
+            "wrong_kind": ~request.asks_one_of(*_REQUESTS),
+            "wrong_length": wrong_length,
+            "outside": no_bank | (counts & no_words),
+            "counts": counts,
+            "late": late,
+            "run": asks(wire.Run),
+            "same": crc == request.body.Run.crc,
+            "reset": asks(wire.Reset),
+        }
+        verdict = _Verdict(**{name: Signal(name=name) for name in found})
+        for name, value in found.items():
+            m.d.sync += getattr(verdict, name).eq(value)
+        return verdict
+
+    def _check(self, m: Module, request: _Request, verdict: _Verdict) -> None:
         """Refuse a request or carry it out; not for a write that has data."""
         banks = self.banks
-        run, counts = request.asks(wire.Run), request.asks(wire.AskCounts)
-        # A write that gets here has no data.
-        wrong_length = request.asks(wire.Write)
-        for kind in _REQUESTS:
-            wrong_length |= request.asks(kind) & (request.length != kind.fixed.size)
-        no_bank = request.asks_one_of(wire.Run, wire.AskResult) & request.no_bank
-        no_words, late = self._check_record(m, request.body.AskCounts)
-        with m.If(request.header.version != wire.VERSION):
+        with m.If(verdict.wrong_version):
             m.d.sync += request.reason.eq(wire.Reason.VERSION)
-        with m.Elif(~request.asks_one_of(*_REQUESTS)):
+        with m.Elif(verdict.wrong_kind):
             m.d.sync += request.reason.eq(wire.Reason.KIND)
-        with m.Elif(wrong_length):
+        with m.Elif(verdict.wrong_length):
             m.d.sync += request.reason.eq(wire.Reason.LENGTH)
-        with m.Elif(no_bank | (counts & no_words)):
+        with m.Elif(verdict.outside):
             m.d.sync += request.reason.eq(wire.Reason.RANGE)
-        with m.Elif(counts & (banks.running.any() | late)):
+        with m.Elif(verdict.counts & (banks.running.any() | verdict.late)):
             m.d.sync += request.reason.eq(wire.Reason.BUSY)
-        with m.Elif(counts & ~banks.any):
+        with m.Elif(verdict.counts & ~banks.any):
             m.d.sync += request.reason.eq(wire.Reason.NOTHING)
-        with m.Elif(run & ~self._runs(request)):
+        with m.Elif(verdict.run & ~self._runs(request)):
             # A run that is asked for twice is done once.
-            bank = request.bank[0]
-            done = Array(banks.done)[bank]
-            same = Array(banks.crc[b] for b in range(BANKS))[bank] == request.body.Run.crc
-            m.d.comb += banks.run.eq(~(done & same))
-        with m.Elif(request.asks(wire.Reset)):
+            done = Array(banks.done)[request.bank[0]]
+            m.d.comb += banks.run.eq(~(done & verdict.same))
+        with m.Elif(verdict.reset):
             m.d.comb += self.clear.eq(1)
 
     def _check_record(

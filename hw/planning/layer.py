@@ -130,11 +130,11 @@ class LayerPlan:
     def queue(self) -> int:
         """Number of windows whose sums may wait for the neurons, or are at work there.
 
-        0 if neurons need the sums for one cycle only, and 1 if they are fast enough, or would be
-        with a unit for each lane.
+        1 if neurons are fast enough, or would be with a unit for each lane: sums leave from adders,
+        and neurons begin with one.
         """
         if self.served == 1:
-            return 0
+            return 1
         return _SUMS_WAITING if self.cycles > self.window_cycles else 1
 
     @property
@@ -201,8 +201,11 @@ class UnrolledPlan(LayerPlan):
 
     @property
     def queue(self) -> int:
-        """Number of windows whose sums may be at work in the neurons, which all take as long."""
-        return min(super().queue, 1)
+        """Number of windows whose sums may be at work in the neurons, which all take as long.
+
+        0 if neurons need the sums for one cycle only: they come from registers.
+        """
+        return 0 if self.served == 1 else min(super().queue, 1)
 
     @property
     def interval(self) -> int:

@@ -20,6 +20,7 @@ from spikeloom.hw.engine.pe import stages
 from spikeloom.hw.engine.population import Population
 from spikeloom.hw.engine.queue import WordQueue
 from spikeloom.hw.engine.scanner import Scanner
+from spikeloom.hw.engine.skid import Skid
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
 from spikeloom.hw.prediction.sinks import Buffer, Sink, Target
@@ -122,10 +123,11 @@ class EngineClock:
         #: Cycles in which the last sums left each place where sums wait, and the next place.
         self._leaves = [_LONG_AGO] * self._queue
         self._slot = 0
-        #: Last cycle in which the neurons were at work; their timestep, and the cycle in which
-        #: their last transfer is taken.
+        #: Last cycle in which the neurons were at work; their timestep, and the cycles in which
+        #: their last transfer leaves the output register, and is taken.
         self._worked = _LONG_AGO
         self._step = 0
+        self._passed = _LONG_AGO
         self._sent = _LONG_AGO
         #: Spans of cycles in which events are taken, and in which neurons wait, with the image.
         self._runs: list[tuple[int, int]] = []
@@ -360,13 +362,15 @@ class EngineClock:
             start += self._round
             self._step = (self._step + self._round) % self._steps
             if every or not self._step:
-                if self._sent > start:
-                    self._waits.append((start, self._sent, image))
-                    start = self._sent
+                if self._passed > start:
+                    self._waits.append((start, self._passed, image))
+                    start = self._passed
                 start += self._turns
-                self._sent = offered = start + Population.OUTPUT_LATENCY
+                offered = start + Population.OUTPUT_LATENCY
+                self._passed = max(offered, self._sent + Skid.SPACE_LATENCY)
+                self._sent = self._passed + Skid.LATENCY
                 for sink in self.sinks:
-                    self._sent = max(self._sent, sink.take(offered))
+                    self._sent = max(self._sent, sink.take(self._passed + Skid.LATENCY))
         if self._queue:
             self._leaves[self._slot] = start
             self._slot = (self._slot + 1) % self._queue

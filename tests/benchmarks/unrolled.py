@@ -18,9 +18,9 @@ from amaranth.lib import wiring
 
 from spikeloom.hw.build.counts import read_cells
 from spikeloom.hw.build.family import CELLS, YOSYS
-from spikeloom.hw.build.rtlil import without_brackets
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.engine import Engine, UnrolledEngine
+from spikeloom.hw.names import without_brackets
 from spikeloom.hw.planning import HardwareConfig, UnrolledPlan, plan
 from spikeloom.hw.prediction import activity, predict
 from spikeloom.sw import network as contract

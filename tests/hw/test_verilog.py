@@ -30,7 +30,7 @@ import spikeloom.hw
 from spikeloom.hw.accelerator import Accelerator, Serializer
 from spikeloom.hw.axi.accelerator import AxiAccelerator
 from spikeloom.hw.device import Device
-from spikeloom.hw.engine import Engine
+from spikeloom.hw.engine import Engine, Skid
 from spikeloom.hw.engine.buffer import RowBuffer
 from spikeloom.hw.engine.events import (
     Compactor,
@@ -205,6 +205,12 @@ class TestGenerate:
         assert "src =" not in text
         assert str(Path(__file__).parents[2]) not in text
 
+    def test_no_name_has_a_bracket(self) -> None:
+        r"""As in ``\x[0] ``: synthesis would take it for a bit of another signal."""
+        text = generate(showcase(), SHOWCASE).verilog
+        assert re.search(r"\\\S+\.0 ", text)
+        assert not re.search(r"\\\S*\[", text)
+
     def test_save(self, tmp_path: Path) -> None:
         generated = plain()
         target = tmp_path / "out" / "chip.v"
@@ -251,6 +257,7 @@ COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
         weight_bits(p),
     ),
     "WordQueue": lambda p: WordQueue(bank_layout(p), 8),
+    "Skid": lambda p: Skid(p.target.signature),
     "EventGenerator": lambda p: EventGenerator(
         shape_of(p.values), p.slots, p.digits, weight_bits(p), p.event_queue
     ),

@@ -277,6 +277,6 @@ def test_blocked_is_a_step_that_has_nowhere_to_send(kind: str, way: str) -> None
     bench.run()
     # The first transfer lies in the output register; the step with the second must wait.
     per_transfer = 1 if case.plan.sends == "spikes" else 3
-    assert sum(step for step, *_ in cycles) == 2 * per_transfer - 1
+    assert sum(step for step, *_ in cycles) == 3 * per_transfer - 1
     assert cycles[-1] == (0, 1, 0, 1)
     assert not any(step and blocked for step, blocked, *_ in cycles)

@@ -6,7 +6,7 @@ import pytest
 from amaranth.hdl import Const, Module, Signal, signed
 from amaranth.sim import Simulator
 
-from spikeloom.hw.engine.select import lowest, selected
+from spikeloom.hw.engine.select import lowest, selected, several
 
 
 def test_the_choice_whose_bit_is_set() -> None:
@@ -52,6 +52,22 @@ def test_the_lowest_of_many_bits() -> None:
         for k in range(64):
             ctx.set(bits, (1 << k) | (1 << 63) | (0xB7 << k & (1 << 63) - 1))
             assert ctx.get(out) == 1 << k
+
+    simulator = Simulator(m)
+    simulator.add_testbench(check)
+    simulator.run()
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 8])
+def test_whether_several_bits_are_set(width: int) -> None:
+    m = Module()
+    bits, out = Signal(width), Signal()
+    m.d.comb += out.eq(several(bits))
+
+    async def check(ctx: Any) -> None:
+        for value in range(1 << width):
+            ctx.set(bits, value)
+            assert ctx.get(out) == (value.bit_count() > 1)
 
     simulator = Simulator(m)
     simulator.add_testbench(check)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from spikeloom.hw.build.rtlil import without_brackets
+from spikeloom.hw.names import without_brackets
 
 
 def test_names_lose_their_brackets_and_indices_keep_theirs() -> None:
