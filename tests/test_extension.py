@@ -163,7 +163,7 @@ def test_a_model_is_converted_to_the_new_neurons(extension: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("family", "message"),
     [
-        (Dynamics, "golden model has no neurons of kind 'alternate'; it has burst, dual"),
+        (Dynamics, "golden model has no neurons of kind 'alternate'; it has burst, cuba, dual"),
         (GoldenSynapses, "golden model has no synapses of kind 'dilated'; it has linear, conv2d"),
         (NeuronUnit, "layer 'first': no hardware for neurons of kind 'alternate'; there is: "),
         (SynapsesPlan, "layer 'first': synapses of kind 'dilated' cannot be generated"),
