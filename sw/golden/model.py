@@ -197,7 +197,9 @@ class Golden:
             currents = currents.expand(layer.timesteps, *currents.shape[1:])
             dynamics = self._dynamics[layer.name]
             state = dynamics.start(currents[0])
-            spikes, potentials, sums = [], [], []
+            spikes: list[Tensor] = []
+            potentials: list[Tensor] = []
+            sums: list[Tensor] = []
             for t, given in enumerate(currents):
                 current = given
                 if layer.recurrent and t:

@@ -26,6 +26,7 @@ from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import (
     Burst,
     Connection,
+    Cuba,
     DirectInput,
     Dual,
     Identity,
@@ -113,6 +114,10 @@ class Unit:
     sends : {"spikes", "count"}
     folded : bool
     steps_per_cycle : int
+    leak : tuple of int
+        Shifts of the leak; of the current, too, where there is one.
+    reset : {"", "amount", "value"}
+        A reset of its own.
     """
 
     kind: str
@@ -120,12 +125,13 @@ class Unit:
     sends: str
     folded: bool = False
     steps_per_cycle: int = 1
-    leak: int | None = None
+    leak: tuple[int, ...] = ()
+    reset: str = ""
 
     def plan(self) -> LayerPlan:
         """Return the representative layer's plan, with this neuron in it."""
         weight = np.array([[WEIGHT], [-WEIGHT]])
-        neuron = _neuron(self.kind, self.leak)
+        neuron = _neuron(self.kind, self.leak, self.reset)
         planned = plan_of((1,), Linear(weight), neuron, timesteps=TIMESTEPS, outgoing=self.sends)
         return dataclasses.replace(
             planned["layer"], folded=self.folded, steps_per_cycle=self.steps_per_cycle
@@ -137,7 +143,17 @@ UNITS = (
     Unit("dual", "dual", "spikes"),
     Unit("signed", "signed", "spikes"),
     Unit("burst", "burst", "spikes"),
-    Unit("burst", "burst, leak 2^-2", "spikes", leak=2),
+    Unit("burst", "burst, leak 2^-2", "spikes", leak=(2,)),
+    Unit("burst", "burst, leak of 3 shifts", "spikes", leak=(2, -4, 6)),
+    Unit("if", "if, reset amount", "spikes", reset="amount"),
+    Unit("if", "if, hard reset", "spikes", reset="value"),
+    Unit("if", "if, leak 2^-2", "spikes", leak=(2,)),
+    Unit("if", "if, leak of 3 shifts", "spikes", leak=(2, -4, 6)),
+    Unit("if", "if, leak of 3 shifts, hard reset", "spikes", leak=(2, -4, 6), reset="value"),
+    Unit("dual", "dual, leak 2^-2", "spikes", leak=(2,)),
+    Unit("dual", "dual, leak of 3 shifts", "spikes", leak=(2, -4, 6)),
+    Unit("cuba", "cuba, leaks 2^-2", "spikes", leak=(2,)),
+    Unit("cuba", "cuba, leaks of 3 shifts", "spikes", leak=(2, -4, 6)),
     Unit("ladder", "ladder", "count"),
     Unit("ladder", "ladder, 4 steps per cycle", "count", steps_per_cycle=4),
     Unit("if", "if", "count"),
@@ -151,7 +167,7 @@ UNITS = (
 )
 
 
-def _neuron(kind: str, leak: int | None = None) -> Neuron:
+def _neuron(kind: str, leak: tuple[int, ...] = (), reset: str = "") -> Neuron:
     """Return a neuron of a kind, with two channels and parameters that span the reachable range."""
     highest = TIMESTEPS * _REACH << FRACTION_BITS
     threshold = np.array([1, highest])
@@ -164,8 +180,14 @@ def _neuron(kind: str, leak: int | None = None) -> Neuron:
         return Signed(threshold, threshold, bias, FRACTION_BITS, 8, 1)
     if kind == "burst":
         return Burst(threshold, initial, bias, FRACTION_BITS, largest=3, leak=leak)
-    plain: dict[str, type[If | Dual]] = {"if": If, "dual": Dual}
-    return plain[kind](threshold, initial, bias, FRACTION_BITS)
+    if kind == "dual":
+        return Dual(threshold, initial, bias, FRACTION_BITS, leak)
+    # The amounts are those of a strict comparison; the values are of either sign.
+    amount = np.maximum(threshold - 1, 1) if reset == "amount" else None
+    value = np.array([-highest >> 1, highest >> 1]) if reset == "value" else None
+    if kind == "cuba":
+        return Cuba(threshold, initial, bias, FRACTION_BITS, leak, amount, value, leak)
+    return If(threshold, initial, bias, FRACTION_BITS, leak, amount, value)
 
 
 class Lane(wiring.Component):

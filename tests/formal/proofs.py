@@ -36,7 +36,13 @@ _HIGHEST = (1 << 47) - 1
 
 
 def neuron(
-    kind: str, timesteps: int, current: int, bits: int, largest: int = 1, leak: tuple[int, ...] = (), reset: str = ""
+    kind: str,
+    timesteps: int,
+    current: int,
+    bits: int,
+    largest: int = 1,
+    leak: tuple[int, ...] = (),
+    reset: str = "",
 ) -> Neuron:
     """Return a neuron with two channels, whose parameters lie at both ends of the useful bounds.
 

@@ -25,6 +25,7 @@ from amaranth.hdl import Fragment, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from support.hw.components import RESIDUAL, SHOWCASE, plan_of, residual, showcase
+from support.networks.examples import recurrent
 
 import spikeloom.hw
 from spikeloom.hw.accelerator import Accelerator, Serializer
@@ -55,6 +56,7 @@ from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.network import (
     Burst,
     Conv2d,
+    Cuba,
     DirectInput,
     Dual,
     If,
@@ -299,6 +301,7 @@ def designs() -> Iterator[wiring.Component]:
         If(np.array([5]), np.array([0]), np.array([0]), fraction_bits=0),
         Dual(np.array([5]), np.array([0]), np.array([0]), fraction_bits=0),
         Signed(np.array([5]), np.array([5]), np.array([0]), fraction_bits=0),
+        Cuba(np.array([5]), np.array([0]), np.array([0]), 0, (2, -3), current_leak=(1,)),
         Burst(np.array([5]), np.array([0]), np.array([0]), fraction_bits=0, largest=3),
     ):
         small = functools.partial(plan_of, (1, 2, 2), Linear(np.array([[1]])), neuron, timesteps=4)
@@ -316,6 +319,7 @@ def designs() -> Iterator[wiring.Component]:
     pixels = DirectInput((2, 2, 2), 4, signed=True, zero=(1, 2))
     network = dataclasses.replace(sliding.network, input=pixels)
     yield Accelerator(plan(network, sliding.config))
+    yield Accelerator(plan(recurrent(), HardwareConfig(counters=True)))
 
 
 @pytest.fixture(scope="module")

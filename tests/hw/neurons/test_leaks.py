@@ -91,7 +91,9 @@ def test_a_neuron_that_fires_above_its_threshold(timesteps: int) -> None:
 
 
 def test_resets_of_neurons_that_never_fire_take_no_bits() -> None:
-    for resets in ({"reset_amount": np.array([HUGE, 3])}, {"reset_value": np.array([1 << 40, -3])}):
+    amount, value = np.array([HUGE, 3]), np.array([1 << 40, -3])
+    both: list[dict[str, Any]] = [{"reset_amount": amount}, {"reset_value": value}]
+    for resets in both:
         neuron = If(np.array([HUGE, 1]), np.zeros(2, int), np.zeros(2, int), 0, **resets)
         planned = layer([[1], [1]], neuron, 2)
         layout = NeuronUnit.of(planned.neurons).layout(planned.neurons)

@@ -90,6 +90,24 @@ def everything() -> Network:
     )
 
 
+def recurrent() -> Network:
+    """Return a network of a layer that reads its own spikes, with leaks and a reset of its own."""
+    rng = np.random.default_rng(2)
+    neuron = If(
+        ints(9, 5, 7), ints(0, 1, 2), ints(0, 1, -1), 0, (2, -4), reset_value=ints(1, 0, -2)
+    )
+    loop = Layer(
+        "loop",
+        4,
+        neuron,
+        (
+            counted("input", rng.integers(-3, 4, (3, 4))),
+            Connection("loop", "spikes", Linear(rng.integers(-5, 6, (3, 3)))),
+        ),
+    )
+    return Network(DirectInput((4,), 2), (loop, logits_layer("loop", ints([1, 2, 3], [3, -2, 1]))))
+
+
 def every_kind() -> Network:
     """Return a network of the kinds of parts that :func:`everything` does not have."""
     rng = np.random.default_rng(1)

@@ -49,7 +49,7 @@ def run(network: Network, image: Any) -> dict[str, Activity]:
             current: Map = {}
             for connection in layer.connections:
                 if connection.source == layer.name:
-                    silent = {(i,): 0 for i in range(len(connection.synapses.weight))}
+                    silent: Map = {(i,): 0 for i in range(len(connection.synapses.weight))}
                     values = activity.spikes[t - 1] if t else silent
                 else:
                     source = sources[connection.source]

@@ -86,7 +86,7 @@ def varying(neuron: Neuron, highest: int, timesteps: int) -> tuple[LayerTrace, A
     return trace["hidden"], currents.T[..., None]
 
 
-def rectified(largest: int, biases: tuple[int, ...] = (0,)) -> dict[str, Array]:
+def rectified(largest: int, biases: tuple[int, ...] = (0,)) -> dict[str, Any]:
     """Return a channel for every threshold up to ``largest``, v0 below it, and bias."""
     channels = [
         (threshold, initial, bias)

@@ -71,3 +71,12 @@ def test_no_leaks(leak: Any, message: str) -> None:
 def test_leaks_as_they_may_be_given() -> None:
     assert (checked_leak(None), checked_leak([]), checked_leak(())) == ((), (), ())
     assert (checked_leak(3), checked_leak([3]), checked_leak((3, -4))) == ((3,), (3,), (3, -4))
+
+
+def test_decays_of_three_shifts_are_as_close_as_the_documentation_says() -> None:
+    worths = [0.0, *(sign * 2.0**-k for k in range(1, 32) for sign in (1, -1))]
+    sums = {a + b for a in worths for b in worths}
+    decays = sorted({1 - a - b for a in sums for b in worths})
+    for low, high, error in ((0.5, 1, 1 / 128), (0.8, 0.95, 1 / 256)):
+        near = [low, *(beta for beta in decays if low < beta < high), high]
+        assert max(b - a for a, b in itertools.pairwise(near)) / 2 <= error
