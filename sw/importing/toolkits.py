@@ -18,6 +18,9 @@ from spikeloom.sw.importing.graph import IF, LIF, AvgPool2d, CubaLIF, Graph, Inp
 from spikeloom.sw.importing.origin import DT, Origin
 from spikeloom.sw.importing.rules import Rule, uniform
 
+#: The base comes with those that are found by it.
+__all__ = ["Nir", "Norse", "Origin", "Sinabs", "SnnTorch", "SpikingJelly"]
+
 
 def ones() -> Reals:
     """Return a gain of 1."""

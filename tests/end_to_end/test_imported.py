@@ -35,7 +35,7 @@ def test_a_trained_graph_labels_as_its_toolkit_does_and_runs_in_hardware(
 ) -> None:
     file = data_root / "nir" / f"{graph}.nir"
     network, report = tmp_path / "net.safetensors", tmp_path / "report.json"
-    data = ["--data", "mnist", "--data-root", data_root]
+    data: list[str | Path] = ["--data", "mnist", "--data-root", data_root]
     arguments = ["import", file, *options, "--timesteps", "10", *data, "--out", network, "--json"]
     done = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert done.exit_code == 0, done.output

@@ -12,7 +12,8 @@ from support import nir
 
 from spikeloom.sw.cli import importing, main
 from spikeloom.sw.importing.importer import CALIBRATION
-from spikeloom.sw.importing.origins import RESETS, Origin
+from spikeloom.sw.importing.origins import RESETS
+from spikeloom.sw.importing.toolkits import Origin
 from spikeloom.sw.network import Burst, DirectInput, SpikeInput, load
 
 
@@ -41,7 +42,8 @@ def test_the_choices_are_those_that_there_are() -> None:
 
 def test_a_data_set_is_fitted_to_and_compared_on(digits: Path, tmp_path: Path) -> None:
     out = tmp_path / "net.safetensors"
-    options = ["--timesteps", 4, "--data", "digits", "--limit", 50, "--out", out]
+    options: list[str | Path | int] = ["--timesteps", 4, "--data", "digits", "--out", out]
+    options += ["--limit", 50]
     done = run("import", digits, *options)
     assert done.exit_code == 0, done.output
     assert "origin: spikingjelly: inputs have the names" in done.stdout

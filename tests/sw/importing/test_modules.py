@@ -69,7 +69,7 @@ def lif(**others: Any) -> nn.Module:
 def rule(origin: str, module: nn.Module) -> Rule:
     graph = read_modules(nn.Sequential(nn.Linear(2, 3), module), origin)
     (found,) = graph.rules.values()
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def test_snntorch() -> None:

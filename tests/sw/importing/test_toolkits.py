@@ -38,8 +38,10 @@ def model(first: nn.Module, second: nn.Module) -> nn.Sequential:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(64, 32), first, nn.Linear(32, 10), second)
     with torch.no_grad():
-        for part in net[::2]:
-            part.weight *= 4
+        for place in (0, 2):
+            linear = net[place]
+            assert isinstance(linear, nn.Linear)
+            linear.weight *= 4
     return net
 
 
