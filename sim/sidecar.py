@@ -86,12 +86,13 @@ def _layer(
 ) -> Any:
     """Return the plan of a layer with the choices that its entry names."""
     # Checks the numbers, before anything is computed from them.
-    choices = {
+    choices: dict[str, int] = {
         key: _get(entry, key, int, where)
         for key in ("lanes", "events", "units", "planes")
         if key in entry or key in ("lanes", "events")
     }
-    HardwareConfig(**{key: {layer.name: value} for key, value in choices.items()})
+    by_layer: dict[str, Any] = {key: {layer.name: value} for key, value in choices.items()}
+    HardwareConfig(**by_layer)
     return layer_plan(
         network,
         layer,

@@ -34,8 +34,8 @@ class Output(click.Path):
         ConfigError
             If another option of the command leads to the same file.
         """
-        path = super().convert(value, param, ctx)
-        if param is None or ctx is None or path is None:
+        path = Path(super().convert(value, param, ctx))
+        if param is None or ctx is None:
             return path
         named: dict[str, str] = ctx.meta.setdefault(_NAMED, {})
         option = param.opts[0]

@@ -202,7 +202,7 @@ class Network:
     @cached_property
     def reading(self) -> dict[str, tuple[Connection, ...]]:
         """Connections that read the input and each layer, by the name of their source."""
-        found: dict[str, list[Connection]] = {INPUT: []} | {x.name: [] for x in self.layers}
+        found: dict[str, list[Connection]] = {name: [] for name in (INPUT, *self._by_name)}
         for layer in self.layers:
             for connection in layer.connections:
                 found[connection.source].append(connection)

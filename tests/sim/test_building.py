@@ -26,7 +26,7 @@ def test_a_folder_with_a_space_is_built_elsewhere(
     assert not any(elsewhere.iterdir())
     monkeypatch.setattr(tempfile, "tempdir", str(root))
     with (
-        pytest.raises(ToolError, match="make cannot build in .*: name a folder without spaces"),
+        pytest.raises(ToolError, match=r"make cannot build in .*: name a folder without spaces"),
         workshop(root / "other", "file"),
     ):
         pass
