@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+
 from benchmarks import page
 from benchmarks.memories import wide
-
 from spikeloom.hw.boards import Board
 from spikeloom.hw.search import Budget, NoRoomError, Search, typical
 from spikeloom.hw.search.engines import EVENTS, PLANES, SLOT_NUMBERS, Choice, State
@@ -30,7 +30,14 @@ from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.network import Layer, Network
 
 #: Networks: those that come with Spikeloom, and one of random weights.
-NETWORKS = ("digits-conv", "digits-conv-2bit", "mnist-small", "fashion-small", "mnist-lenet5", "wide")
+NETWORKS = (
+    "digits-conv",
+    "digits-conv-2bit",
+    "mnist-small",
+    "fashion-small",
+    "mnist-lenet5",
+    "wide",
+)
 BOARDS = ("tang-nano-9k", "orangecrab-25f", "ulx3s-85f")
 #: Features of the network of random weights.
 _FEATURES = 128
