@@ -69,7 +69,7 @@ coverage: .venv/.dev  ## all tests, and the lines that they cover (in full: buil
 test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=folder
 	@test -n '$(DATA)' || { \
 		echo 'make test-data needs DATA=folder, which holds mnist/, fashion-mnist/, cifar10/ and'; \
-		echo 'nmnist/ with their original files'; exit 2; }
+		echo 'nmnist/ with their original files, and nir/ with graphs of other toolkits'; exit 2; }
 	@test -d '$(DATA)' || { echo 'DATA=$(DATA): there is no such folder'; exit 2; }
 	$(SAY) 'pytest: tests on the data sets in $(DATA)'
 	@$(PYTEST) -m data --data='$(DATA)' $(ARGS)

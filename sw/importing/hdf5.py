@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EXPANSION, FLOOR = 64, 64 << 20
 #: Groups within groups, members of all groups, rows of the table of edges, letters of a text.
 MAX_DEPTH, MAX_MEMBERS, MAX_ROWS, MAX_TEXT = 24, 50_000, 20_000, 1 << 20
+#: Beginning of a store of texts.
+_STORE = b"GCOL\x01\x00\x00\x00"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 #: Filters by which a byte becomes at most a thousand.
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
@@ -44,6 +46,7 @@ def read_tree(path: str | Path) -> dict[str, Any]:
         )
     import h5py
 
+    _require_texts(content, path)
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             return _Walk(str(path), len(content), h5py).group(file, "", ())
@@ -55,6 +58,31 @@ def read_tree(path: str | Path) -> dict[str, Any]:
         raise FileFormatError(
             f"{path} is damaged or was not written to its end ({reason}): export it again"
         ) from None
+
+
+def _require_texts(content: bytes, path: str | Path) -> None:
+    """Refuse stores of texts whose entries do not lead to the store's end.
+
+    The library follows the entries' sizes without looking back: it would do so for ever where one
+    is 0 or beyond all numbers. (HDF5's format, III.E: a global heap begins with "GCOL" and version
+    1; each object has a number, 16 bytes ahead of its data, and a size; number 0 is free space.)
+    """
+    place = content.find(_STORE)
+    while place >= 0:
+        end = place + int.from_bytes(content[place + 8 : place + 16], "little")
+        here = place + 16
+        while here + 16 <= end <= len(content):
+            number = int.from_bytes(content[here : here + 2], "little")
+            size = int.from_bytes(content[here + 8 : here + 16], "little")
+            if number == 0:
+                here = here + size if size >= 16 else len(content) + 1
+                break
+            here += 16 + -(-size // 8) * 8
+        if not place + 16 < end <= len(content) or here > end:
+            raise FileFormatError(
+                f"{path} is damaged: its texts at byte {place:,} have no end: export it again"
+            )
+        place = content.find(_STORE, place + 1)
 
 
 class _Walk:

@@ -146,6 +146,22 @@ def test_what_is_no_hdf5(content: bytes, tmp_path: Path) -> None:
         read_nir(tmp_path / "none.nir")
 
 
+@pytest.mark.parametrize(
+    ("number", "size"), [(0, 0), (0, 8), (0, 1 << 40), (1, 1 << 40), (1, (1 << 64) - 16)]
+)
+def test_texts_without_an_end_are_found_before_the_library_follows_them(
+    number: int, size: int, tmp_path: Path
+) -> None:
+    path = nir.write(tmp_path / "net.nir", GRAPH)
+    content = bytearray(path.read_bytes())
+    first = content.find(b"GCOL") + 16
+    content[first : first + 2] = number.to_bytes(2, "little")
+    content[first + 8 : first + 16] = size.to_bytes(8, "little")
+    path.write_bytes(bytes(content))
+    with pytest.raises(FileFormatError, match="its texts at byte"):
+        read_nir(path)
+
+
 def test_every_cut_and_changed_byte_is_an_error_of_one_line_or_a_graph(tmp_path: Path) -> None:
     path = nir.write(tmp_path / "net.nir", GRAPH)
     whole = path.read_bytes()
