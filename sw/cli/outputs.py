@@ -34,7 +34,7 @@ class Output(click.Path):
         ConfigError
             If another option of the command leads to the same file.
         """
-        path = Path(super().convert(value, param, ctx))
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if param is None or ctx is None:
             return path
         named: dict[str, str] = ctx.meta.setdefault(_NAMED, {})

@@ -43,6 +43,6 @@ def test_a_folder_that_make_can_use_is_used(tmp_path: Path) -> None:
 
 def test_a_failure_shows_make_s_reason(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("** TEST ** STATUS\n*****\nx ****\nmake: *** No rule. Stop.\nlast\n")
+    log.write_text("0 INFO  ** TEST ** STATUS\n0 INFO  ****\nmake: *** No rule. Stop.\nlast\n")
     message = str(failure("it failed", log))
     assert message.endswith("says:\n  make: *** No rule. Stop.\n  last"), message
