@@ -30,7 +30,14 @@ from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.network import Layer, Network
 
 #: Networks: those that come with Spikeloom, and one of random weights.
-NETWORKS = ("digits-conv", "digits-conv-2bit", "mnist-small", "fashion-small", "mnist-lenet5", "wide")
+NETWORKS = (
+    "digits-conv",
+    "digits-conv-2bit",
+    "mnist-small",
+    "fashion-small",
+    "mnist-lenet5",
+    "wide",
+)
 BOARDS = ("tang-nano-9k", "orangecrab-25f", "ulx3s-85f")
 #: Features of the network of random weights.
 _FEATURES = 128
