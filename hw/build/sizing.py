@@ -21,8 +21,8 @@ from spikeloom.sw.network import Network
 #: Rates of the estimate, in look-up tables of four inputs: for each counter, with its way to the
 #: link; for each engine; for each bit of a level of a shifter, of a neuron unit's potential, of a
 #: word of values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits
-#: them to Yosys' counts: 19 designs of four families, up to E = 8, are within 8 %. A bit of an adder
-#: is one look-up table, with its carry.
+#: them to Yosys' counts: 19 designs of four families, up to E = 8, are within 8 %. A bit of an
+#: adder is one look-up table, with its carry.
 _COUNTER, _ENGINE = 55.8, 380.0
 _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.42, 0.5, 4.41, 0.29
 _RATES = (_ENGINE, _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)

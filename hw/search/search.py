@@ -28,8 +28,8 @@ from spikeloom.sw.network.record import IntArray
 _ROUNDS = 4
 #: Exact predictions of single changes, at most.
 _CHANGES = 24
-#: Work of all exact predictions of a search, in events of every generator, layer and image: about half a
-#: minute. Only a goal, a front and a next step may take more.
+#: Work of all exact predictions of a search, in events of every generator, layer and image: about
+#: half a minute. Only a goal, a front and a next step may take more.
 _WORK = 10_000_000
 #: A step is faster by this share at least.
 _STEP = 0.02

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+
 from benchmarks import page
 from benchmarks.memories import wide
-
 from spikeloom.hw.boards import Board
 from spikeloom.hw.search import Budget, NoRoomError, Search, typical
 from spikeloom.hw.search.engines import EVENTS, PLANES, SLOT_NUMBERS, Choice, State

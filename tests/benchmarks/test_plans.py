@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from benchmarks.plans import LongSearch, opened
-
 from spikeloom.hw.search import Budget, Search, typical
 
 
