@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="folder with the original data sets (mnist/, fashion-mnist/, cifar10/, nmnist/) and nir/",
+        help="folder with the original data sets: mnist/, fashion-mnist/, cifar10/, nmnist/, nir/",
     )
 
 

@@ -74,7 +74,7 @@ def test_potentials_of_the_full_width(kind: type[If | Dual], leak: tuple[int, ..
     threshold = np.array([1, bias, 4 * bias, HUGE])
     for sign in (-1, 1):
         # A current that leaks all but its last input drives v as that input alone would.
-        rest = {"current_leak": (1, 1)} if kind is Cuba else {}
+        rest: dict[str, Any] = {"current_leak": (1, 1)} if kind is Cuba else {}
         neuron = kind(threshold, np.zeros(4, int), np.full(4, sign * bias), 0, leak, **rest)
         plan = layer([[1], [-1], [1], [-1]], neuron, 8)
         assert plan.ranges.potential.width >= 45
