@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Bytes that may be decoded from each byte of the file, and those that every file may have.
 EXPANSION, FLOOR = 64, 64 << 20
 #: Groups within groups, members of all groups, rows of the table of edges, letters of a text.
-MAX_DEPTH, MAX_MEMBERS, MAX_ROWS, MAX_TEXT = 24, 50_000, 20_000, 1 << 20
+MAX_DEPTH, MAX_MEMBERS, MAX_ROWS, MAX_TEXT = 24, 10_000, 20_000, 1 << 20
 #: Beginning of a store of texts.
 _STORE = b"GCOL\x01\x00\x00\x00"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"

@@ -92,7 +92,7 @@ def _records(file: h5py.File) -> None:
     ("change", "message"),
     [
         (_circle, "contains itself"),
-        (_many_names, "members above 50,000"),
+        (_many_names, "members above 10,000"),
         (_external, "is a link to another place"),
         (_soft, "is a link to another place"),
         (_elsewhere, "keeps its values in another file"),
