@@ -24,7 +24,8 @@ from amaranth.back import verilog
 from amaranth.hdl import Fragment, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from support.hw.components import RESIDUAL, SHOWCASE, plan_of, residual, showcase
+from support.hw.components import plan_of
+from support.hw.networks import RESIDUAL, SHOWCASE, residual, showcase
 from support.networks.examples import recurrent
 
 import spikeloom.hw
