@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from spikeloom.sim.design import Design, EngineInfo
+from spikeloom.sim.divergence import Divergence, Tally
 from spikeloom.sim.job import COUNTERS, Job
 from spikeloom.sim.part import Part
-from spikeloom.sim.scoreboard import Divergence, Tally
 from spikeloom.sw.network.record import IntArray
 
 

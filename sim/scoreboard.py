@@ -15,7 +15,9 @@ from torch import Tensor
 
 from spikeloom.hw.planning.streams import Sends
 from spikeloom.sim.design import EngineInfo
-from spikeloom.sim.records import BoolArray, LayerRecords
+from spikeloom.sim.divergence import Divergence, Tally
+from spikeloom.sim.order import differences, in_hardware_order, used_lanes
+from spikeloom.sim.records import LayerRecords
 from spikeloom.sw.golden import LayerTrace, Result
 from spikeloom.sw.golden.streams import counts_of, in_stream_order
 from spikeloom.sw.network.record import IntArray
@@ -25,67 +27,6 @@ SENT: dict[str, str] = {Sends.COUNT: "counts", Sends.SPIKES: "sent", Sends.LOGIT
 
 #: Quantities that have a value at each timestep, unless time is folded.
 _OF_STEPS = ("spikes", "potentials", "sent")
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Number of values compared, and of those that differ.
-
-    Missing and surplus values count as compared and differing.
-    """
-
-    compared: int = 0
-    differing: int = 0
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(self.compared + other.compared, self.differing + other.differing)
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """A value that differs between hardware and golden model.
-
-    Parameters
-    ----------
-    image : int
-        Index of the image.
-    layer : str
-        Name of the layer.
-    quantity : str
-        ``"spikes"``, ``"potentials"``, ``"counts"``, ``"sent"`` (spikes, or counts of folded time,
-        passed on), ``"logits"``, or one of the output stream: ``"output logits"``,
-        ``"output last"``.
-    neuron : tuple of int
-        (channel, row, column), or (feature,) in a layer without rows.
-    timestep : int or None
-        None for a quantity that has no timesteps.
-    expected, got : int or None
-        The golden model's value, None if it has none here, and the hardware's value, None if it
-        never came.
-    """
-
-    image: int
-    layer: str
-    quantity: str
-    neuron: tuple[int, ...]
-    timestep: int | None
-    expected: int | None
-    got: int | None
-
-    def __str__(self) -> str:
-        """Return the difference in words, without a full stop."""
-        axes = "(channel, y, x)" if len(self.neuron) == 3 else "(feature)"
-        at = ", ".join(map(str, self.neuron))
-        step = "" if self.timestep is None else f", timestep {self.timestep}"
-        if self.expected is None:
-            found = f"the golden model has no further value here, got {self.got}"
-        else:
-            got = "none came" if self.got is None else f"got {self.got}"
-            found = f"expected {self.expected}, {got}"
-        return (
-            f"image {self.image}, layer {self.layer}{step}, neuron {axes} = ({at}), "
-            f"{self.quantity}: {found}"
-        )
 
 
 class LayerScore:
@@ -352,51 +293,6 @@ class OutputScore:
         """Compare a batch's labels; -1 stands for a label that never came."""
         tally = Tally(len(expected), int((expected != got).sum()))
         self.tallies["labels"] = self.tallies.get("labels", Tally()) + tally
-
-
-def in_hardware_order(layer: EngineInfo, values: Tensor | IntArray) -> IntArray:
-    """Return golden values as records in the hardware's order.
-
-    Parameters
-    ----------
-    layer : EngineInfo
-    values : tensor of int64, shape (T, N, *layer.shape)
-
-    Returns
-    -------
-    array of int64, shape (N * height * width * groups * T, lanes)
-        Lanes beyond the last channel are 0.
-    """
-    array = np.asarray(values)
-    steps, images = array.shape[:2]
-    channels = layer.shape[0]
-    array = array.reshape(steps, images, channels, layer.positions)
-    filled = np.zeros((images, layer.positions, layer.groups * layer.lanes, steps), np.int64)
-    filled[:, :, :channels] = array.transpose(1, 3, 2, 0)
-    grouped = filled.reshape(images, layer.positions, layer.groups, layer.lanes, steps)
-    return grouped.transpose(0, 1, 2, 4, 3).reshape(-1, layer.lanes)
-
-
-def used_lanes(layer: EngineInfo, steps: int, records: int) -> BoolArray:
-    """Return which lanes of the first ``records`` records hold a channel.
-
-    The other lanes are unused, in the last group of channels whose number is not a multiple of the
-    lanes. The result has the shape (records, lanes).
-    """
-    channel = np.arange(layer.groups * layer.lanes).reshape(layer.groups, 1, layer.lanes)
-    cycle = np.broadcast_to(channel < layer.shape[0], (layer.groups, steps, layer.lanes))
-    return np.resize(cycle.reshape(-1, layer.lanes), (records, layer.lanes))
-
-
-def differences(layer: EngineInfo, steps: int, expected: IntArray, got: IntArray) -> BoolArray:
-    """Return where two arrays of records, shape (records, lanes), differ in their used lanes.
-
-    If one has more records than the other, these differ in all used lanes.
-    """
-    differs = used_lanes(layer, steps, max(len(expected), len(got)))
-    common = min(len(expected), len(got))
-    differs[:common] &= expected[:common] != got[:common]
-    return differs
 
 
 def _sent(layer: EngineInfo, expected: Result, trace: LayerTrace) -> Tensor:

@@ -22,7 +22,7 @@ from spikeloom.sw.importing.graph import Graph
 from spikeloom.sw.importing.leaks import decay_of
 from spikeloom.sw.network import INPUT, Layer, Network, Synapses
 from spikeloom.sw.network.file import rebuild
-from spikeloom.sw.network.network import neuron_prefix, synapses_prefix
+from spikeloom.sw.network.layer import neuron_prefix, synapses_prefix
 
 #: Key of the graph's metadata, and version of its content.
 KEY, VERSION = "spikeloom", 1

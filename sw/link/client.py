@@ -1,19 +1,15 @@
-"""Client: sends requests to a device, repeats them until they are answered, checks the replies."""
+"""Client: asks a device for results, checks the replies, and sends again what the device lost."""
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
 
 from spikeloom.sw.errors import DataError, LinkError
-from spikeloom.sw.link.frames import HEADER_BYTES, Decoder, encode
+from spikeloom.sw.link.exchange import Exchange
 from spikeloom.sw.link.line import Line
 from spikeloom.sw.link.messages import (
-    VERSION,
     AskCounters,
     AskCounts,
     AskResult,
@@ -24,56 +20,20 @@ from spikeloom.sw.link.messages import (
     Identity,
     Message,
     Reason,
-    Refusal,
     Reset,
     Result,
     Run,
     State,
     Status,
     Write,
-    content,
-    parse,
 )
 from spikeloom.sw.link.refusal import RefusedError
 
 #: Default of the longest time for which an image may be computed, in seconds.
 IMAGE_TIMEOUT = 10.0
-_SEQUENCES = 1 << 16
-_Reply = TypeVar("_Reply", bound=Message)
 
 
-@dataclass
-class Traffic:
-    """Numbers of requests and images since a client was created.
-
-    Parameters
-    ----------
-    requests : int
-        Requests that were answered.
-    resent : int
-        Requests that were sent again, because no reply arrived in time.
-    stray : int
-        Intact frames that were no reply to a pending request, by their sequence number or kind.
-    repeated : int
-        Images that were sent again, because the device had lost them or computed others.
-    """
-
-    requests: int = 0
-    resent: int = 0
-    stray: int = 0
-    repeated: int = 0
-
-
-@dataclass
-class _Pending:
-    request: Message
-    frame: bytes
-    size: int
-    sent: int = 0
-    reply: Message | None = field(default=None)
-
-
-class Client:
+class Client(Exchange):
     """Client of one device.
 
     Parameters
@@ -107,15 +67,8 @@ class Client:
         image_timeout: float = IMAGE_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.line = line
-        self.timeout = timeout
-        self.attempts = attempts
+        super().__init__(line, timeout, attempts, clock)
         self.image_timeout = image_timeout
-        self.clock = clock
-        self.decoder = Decoder()
-        self.traffic = Traffic()
-        # Begin at random, so that late replies to an earlier client match no request of this one.
-        self._sequence = int.from_bytes(os.urandom(2), "little")
         self._identity: Identity | None = None
 
     @property
@@ -128,11 +81,12 @@ class Client:
             If it has numbers that no device can have.
         """
         if self._identity is None:
-            identity = self._ask(Identify(), Identity)
+            identity = self.ask(Identify(), Identity)
             fault = identity.fault()
             if fault:
                 raise LinkError(f"the board's identity cannot be: {fault}: program it anew")
             self._identity = identity
+            self.room = identity.receive
         return self._identity
 
     def confirm(self) -> None:
@@ -144,7 +98,7 @@ class Client:
             If it is another one: the board was programmed or exchanged in between.
         """
         before = self.identity
-        found = self._ask(Identify(), Identity)
+        found = self.ask(Identify(), Identity)
         if found != before:
             raise LinkError(
                 f"the board was programmed or exchanged while it computed: it holds the network "
@@ -174,7 +128,7 @@ class Client:
 
     def status(self) -> Status:
         """Return the state of the banks and of the link."""
-        return self._ask(AskStatus(), Status)
+        return self.ask(AskStatus(), Status)
 
     def reset(self) -> None:
         """Make the device abandon all images and empty its banks."""
@@ -190,11 +144,11 @@ class Client:
 
     def result(self, bank: int) -> Result:
         """Return a bank's result at this moment, whatever the bank's state."""
-        return self._checked(self._ask(AskResult(bank), Result))
+        return self._checked(self.ask(AskResult(bank), Result))
 
     def counters(self) -> tuple[int, ...]:
         """Return all counters, in the order of the manifest."""
-        reply = self._ask(AskCounters(), Counters)
+        reply = self.ask(AskCounters(), Counters)
         if len(reply.data) != 4 * self.identity.counters:
             raise LinkError(f"the board sent {len(reply.data)} bytes of counters")
         return reply.values
@@ -259,99 +213,6 @@ class Client:
             yield self._finished(bank, image)
         self.confirm()
 
-    def exchange(self, requests: Sequence[Message]) -> list[Message]:
-        """Send requests, as many at once as the device can hold, and return their replies.
-
-        Parameters
-        ----------
-        requests : sequence of Message
-            Requests that may be carried out in any order.
-
-        Returns
-        -------
-        list of Message
-            The reply to each request.
-
-        Raises
-        ------
-        RefusedError
-            If the device refuses a request.
-        LinkError
-            If a request stays unanswered, or the device speaks another version of the protocol.
-        """
-        asked = [self._pending(request) for request in requests]
-        waiting = dict(asked)
-        under_way: dict[int, _Pending] = {}
-        room = self._identity.receive if self._identity else 0
-        while waiting or under_way:
-            for sequence, pending in list(waiting.items()):
-                used = sum(other.size for other in under_way.values())
-                if under_way and used + pending.size > room:
-                    break
-                under_way[sequence] = waiting.pop(sequence)
-                self._send(pending)
-            if not self._receive(under_way):
-                waiting = under_way | waiting
-                under_way = {}
-        self.traffic.requests += len(asked)
-        replies = []
-        for _, pending in asked:
-            assert pending.reply is not None
-            if isinstance(pending.reply, Refusal):
-                raise RefusedError(pending.request, pending.reply.reason)
-            replies.append(pending.reply)
-        return replies
-
-    def _ask(self, request: Message, kind: type[_Reply]) -> _Reply:
-        (reply,) = self.exchange([request])
-        assert isinstance(reply, kind)
-        return reply
-
-    def _pending(self, request: Message) -> tuple[int, _Pending]:
-        self._sequence = (self._sequence + 1) % _SEQUENCES
-        whole = content(request, self._sequence)
-        return self._sequence, _Pending(request, encode(whole), len(whole))
-
-    def _send(self, pending: _Pending) -> None:
-        if pending.sent == self.attempts:
-            raise LinkError(
-                f"no answer to {type(pending.request).__name__}, which was sent {pending.sent} "
-                f"times ({self.decoder.damaged} damaged frames came): is the board programmed, and "
-                f"the port's speed the board's?"
-            )
-        self.traffic.resent += pending.sent > 0
-        pending.sent += 1
-        self.line.write(pending.frame)
-
-    def _receive(self, under_way: dict[int, _Pending]) -> bool:
-        """Receive replies to requests under way; return whether one arrived in time."""
-        end = self.clock() + self.timeout
-        while (left := end - self.clock()) > 0:
-            answered = False
-            for whole in self.decoder.feed(self.line.read(left)):
-                answered |= self._match(whole, under_way)
-            if answered:
-                return True
-        return False
-
-    def _match(self, whole: bytes, under_way: dict[int, _Pending]) -> bool:
-        """Hand a content to the request that it answers; return whether there is such a request."""
-        if whole[0] == VERSION:
-            try:
-                reply, sequence = parse(whole)
-            except LinkError:
-                self.traffic.stray += 1
-                return False
-            pending = under_way.get(sequence)
-            if pending is not None and _answers(reply, pending.request):
-                pending.reply = reply
-                del under_way[sequence]
-                return True
-        elif int.from_bytes(whole[2:HEADER_BYTES], "little") in under_way:
-            parse(whole)
-        self.traffic.stray += 1
-        return False
-
     def _writes(self, bank: int, image: bytes) -> list[Message]:
         size = self.identity.image_bytes
         if len(image) != size:
@@ -407,9 +268,3 @@ class Client:
             self.confirm()  # a board that was programmed anew has lost its images
             self._start(bank, image)
         raise LinkError(f"the board has lost an image {self.attempts} times: check its supply")
-
-
-def _answers(reply: Message, request: Message) -> bool:
-    if isinstance(reply, Refusal):
-        return reply.request == request.kind
-    return reply.kind == request.reply

@@ -18,7 +18,8 @@ from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.names import shortened
 from spikeloom.sw.network.connections import Connection, Synapses
 from spikeloom.sw.network.inputs import Input
-from spikeloom.sw.network.network import Layer, Network, neuron_prefix, synapses_prefix
+from spikeloom.sw.network.layer import Layer, neuron_prefix, synapses_prefix
+from spikeloom.sw.network.network import Network
 from spikeloom.sw.network.neuron import Neuron
 from spikeloom.sw.network.pools import Pool
 from spikeloom.sw.network.record import IntArray, named

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -14,83 +13,17 @@ from typing import Any
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.names import shortened
-from spikeloom.sw.network.connections import Connection, Linear
-from spikeloom.sw.network.inputs import INPUT, MAX_TIMESTEPS, Input
-from spikeloom.sw.network.neuron import Neuron
+from spikeloom.sw.network.about import plain_json
+from spikeloom.sw.network.connections import Connection
+from spikeloom.sw.network.inputs import INPUT, Input
+from spikeloom.sw.network.layer import Layer, neuron_prefix, recurrent_shapes, synapses_prefix
 from spikeloom.sw.network.ranges import Range
-from spikeloom.sw.network.record import IntArray, Shape, named, require_int
-from spikeloom.sw.network.transports import Transport, source_steps
+from spikeloom.sw.network.record import IntArray, Shape, named, require_members
+from spikeloom.sw.network.transports import source_steps
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 #: Most values of one input, or of one layer at one timestep, so that a file of few bytes does not
 #: ask for terabytes.
 MAX_VALUES = 1 << 26
-#: Most characters of ``about`` as JSON, and most levels of objects and lists in it.
-MAX_ABOUT, MAX_DEPTH = 1 << 20, 100
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """A neuron population with its incoming connections.
-
-    Parameters
-    ----------
-    name : str
-        Lower case letters, digits and underscores, a letter first; it becomes a Verilog name.
-    timesteps : int
-        T, 1 to 4096.
-    neuron : Neuron
-    connections : tuple of Connection
-        At least one.
-    """
-
-    name: str
-    timesteps: int
-    neuron: Neuron
-    connections: tuple[Connection, ...]
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name) or self.name == INPUT:
-            raise ContractError(
-                f"a layer's name must match {_NAME.pattern} and not be {INPUT!r}, not {self.name!r}"
-            )
-        what = f"timesteps of layer {self.name!r}"
-        timesteps = require_int(self.timesteps, what, 1, MAX_TIMESTEPS)
-        object.__setattr__(self, "timesteps", timesteps)
-        if not isinstance(self.neuron, Neuron):
-            raise ContractError(
-                f"neuron of layer {self.name!r} must be a Neuron, not {self.neuron!r}"
-            )
-        connections = _members(self.connections, Connection, f"connections of layer {self.name!r}")
-        object.__setattr__(self, "connections", connections)
-        if not self.connections:
-            raise ContractError(f"layer {self.name!r} has no connection")
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Layer):
-            return NotImplemented
-        return (self.name, self.timesteps, self.neuron, self.connections) == (
-            other.name,
-            other.timesteps,
-            other.neuron,
-            other.connections,
-        )
-
-    __hash__ = None  # type: ignore[assignment]  # holds arrays
-
-    @property
-    def recurrent(self) -> bool:
-        """Whether it reads its own spikes of the timestep before."""
-        return any(self.recurs(connection) for connection in self.connections)
-
-    def recurs(self, connection: Connection) -> bool:
-        """Return whether a connection carries the layer's own spikes."""
-        return connection.source == self.name
-
-    @property
-    def constant(self) -> bool:
-        """Whether its current is the same at every timestep: all connections carry counts."""
-        return all(connection.constant for connection in self.connections)
 
 
 @dataclass(frozen=True)
@@ -144,8 +77,8 @@ class Network:
             raise ContractError(f"input must be an Input, not {self.input!r}")
         if not isinstance(self.name, str):
             raise ContractError(f"name must be a string, not {self.name!r}")
-        object.__setattr__(self, "layers", _members(self.layers, Layer, "layers"))
-        object.__setattr__(self, "about", MappingProxyType(_plain_json(self.about)))
+        object.__setattr__(self, "layers", require_members(self.layers, Layer, "layers"))
+        object.__setattr__(self, "about", MappingProxyType(plain_json(self.about)))
         if not self.layers:
             raise ContractError("a network must have at least one layer")
         seen: set[str] = set()
@@ -236,7 +169,7 @@ class Network:
                         )
                     source = shapes[connection.source]
                     outs.add(connection.synapses.shape(connection.pooled_shape(source)))
-                outs |= _recurrent_shapes(layer, outs)
+                outs |= recurrent_shapes(layer, outs)
                 if len(outs) > 1:
                     raise ContractError(f"its connections give different shapes {sorted(outs)}")
                 (shape,) = outs
@@ -376,71 +309,3 @@ def _require_size(shape: Shape, what: str) -> None:
 
 def _sizes(shape: Shape) -> str:
     return "x".join(map(str, shape))
-
-
-def _recurrent_shapes(layer: Layer, outs: Collection[Shape]) -> set[Shape]:
-    """Return the shape that a layer's own spikes give, which has ``outs`` without them."""
-    own = [connection for connection in layer.connections if layer.recurs(connection)]
-    if not own:
-        return set()
-    if not outs:
-        raise ContractError("it reads nothing but its own spikes: connect it with another source")
-    if not layer.neuron.fires:
-        raise ContractError(f"neurons of kind {layer.neuron.kind!r} have no spikes to read")
-    if len(own) > 1:
-        raise ContractError(f"it reads its own spikes {len(own)} times: add the weights up")
-    (connection,) = own
-    if connection.transport != Transport.SPIKES or connection.pool is not None:
-        raise ContractError("its own spikes need spikes transport, without a pool")
-    if not isinstance(connection.synapses, Linear) or any(len(shape) != 1 for shape in outs):
-        raise ContractError(
-            "only a fully connected layer reads its own spikes, and by linear synapses"
-        )
-    return {connection.synapses.shape(shape) for shape in outs}
-
-
-def synapses_prefix(layer: str, index: int) -> str:
-    """Return the prefix of the names of a connection's weights in a file."""
-    return f"layers.{layer}.connections.{index}."
-
-
-def neuron_prefix(layer: str) -> str:
-    """Return the prefix of the names of a layer's neuron parameters in a file."""
-    return f"layers.{layer}.neuron."
-
-
-def _members(value: Any, kind: type, what: str) -> tuple[Any, ...]:
-    """Return ``value`` as a tuple, or raise `ContractError` unless it is a sequence of ``kind``."""
-    if not isinstance(value, (tuple, list)):
-        raise ContractError(f"{what} must be a tuple of {kind.__name__}, not {value!r}")
-    for index, member in enumerate(value):
-        if not isinstance(member, kind):
-            raise ContractError(f"{what}[{index}] must be a {kind.__name__}, not {member!r}")
-    return tuple(value)
-
-
-def _plain_json(about: Any) -> dict[str, Any]:
-    """Return a copy of ``about`` in plain JSON values, which a file returns unchanged."""
-    if not isinstance(about, Mapping) or not all(isinstance(key, str) for key in about):
-        raise ContractError(f"about must be a mapping from strings to JSON values, not {about!r}")
-    try:
-        copy: dict[str, Any] = json.loads(json.dumps(dict(about), allow_nan=False, sort_keys=True))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ContractError(
-            f"about must hold JSON values only (no NaN, arrays or objects): {error}"
-        ) from None
-    if len(json.dumps(copy)) > MAX_ABOUT or _depth(copy) > MAX_DEPTH:
-        raise ContractError(
-            f"about must have at most {MAX_ABOUT:,} characters as JSON, and at most {MAX_DEPTH} "
-            f"levels"
-        )
-    return copy
-
-
-def _depth(value: Any) -> int:
-    """Return the number of levels of objects and lists."""
-    levels, inner = 0, [value]
-    while inner := [x for x in inner if isinstance(x, dict | list)]:
-        levels += 1
-        inner = [y for x in inner for y in (x.values() if isinstance(x, dict) else x)]
-    return levels

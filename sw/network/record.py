@@ -68,6 +68,16 @@ def require_int(value: Any, what: str, low: int, high: int) -> int:
     return int(value)
 
 
+def require_members(value: Any, kind: type, what: str) -> tuple[Any, ...]:
+    """Return ``value`` as a tuple, or raise `ContractError` unless it is a sequence of ``kind``."""
+    if not isinstance(value, (tuple, list)):
+        raise ContractError(f"{what} must be a tuple of {kind.__name__}, not {value!r}")
+    for index, member in enumerate(value):
+        if not isinstance(member, kind):
+            raise ContractError(f"{what}[{index}] must be a {kind.__name__}, not {member!r}")
+    return tuple(value)
+
+
 def require_pair(value: Any, what: str, low: int, high: int) -> tuple[int, int]:
     """Return ``value``, or raise `ContractError` unless it is a pair from ``low`` to ``high``."""
     if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence) or len(value) != 2:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from support.hw import pysim
-from support.hw.components import showcase, showcase_images
+from support.hw.networks import showcase, showcase_images
 from support.networks.examples import every_kind, everything
 
 from benchmarks.activity import activity, digits, layer_additions, reached, shared_lanes

@@ -8,19 +8,14 @@ import numpy as np
 import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.lib import wiring
-from support.hw.components import (
+from support.hw.components import STALLS, Bench, mutated, random_values, through, transfers
+from support.hw.networks import (
     RESIDUAL,
     SHOWCASE,
-    STALLS,
-    Bench,
-    mutated,
-    random_values,
     residual,
     residual_images,
     showcase,
     showcase_images,
-    through,
-    transfers,
 )
 from support.hw.pysim import differing, pixels, simulate
 

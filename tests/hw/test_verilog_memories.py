@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.hw.components import showcase
+from support.hw.networks import showcase
 
 from spikeloom.hw.axi import generate as generate_axi
 from spikeloom.hw.planning import HardwareConfig, plan

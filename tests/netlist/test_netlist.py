@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
-from support.hw.components import showcase, showcase_images
+from support.hw.networks import showcase, showcase_images
 from support.link.network_board import NetworkBoard, manifest_of, planned
 
 from netlist import __main__ as command

@@ -26,20 +26,11 @@ from support.networks.examples import every_kind
 
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sim.cosim import Cosimulator, cosimulate, default_stuck_after
+from spikeloom.sim.divergence import Tally
 from spikeloom.sim.report import CosimReport
-from spikeloom.sim.scoreboard import Tally
 from spikeloom.sw.errors import ConfigError, DataError, ToolError
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.network import (
-    Connection,
-    Conv2d,
-    DirectInput,
-    If,
-    Layer,
-    Linear,
-    Logits,
-    Network,
-)
+from spikeloom.sw.network import Connection, Conv2d, DirectInput, If, Layer, Linear, Logits, Network
 
 pytestmark = pytest.mark.xdist_group("tiny")
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.cosim.tiny import (
-    CRASH,
-    HANG,
-    POTENTIAL,
-    tiny_images,
-)
+from support.cosim.tiny import CRASH, HANG, POTENTIAL, tiny_images
 
 from spikeloom.sim.cosim import Cosimulator
-from spikeloom.sim.scoreboard import Tally
+from spikeloom.sim.divergence import Tally
 from spikeloom.sw.errors import ToolError
 
 pytestmark = pytest.mark.xdist_group("tiny")

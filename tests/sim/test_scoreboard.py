@@ -10,45 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from support.cosim.layers import IMAGES, engine, record
 
 from spikeloom.sim.design import EngineInfo
+from spikeloom.sim.divergence import Tally
+from spikeloom.sim.order import in_hardware_order
 from spikeloom.sim.records import LayerRecords
-from spikeloom.sim.scoreboard import (
-    LayerScore,
-    OutputScore,
-    Tally,
-    in_hardware_order,
-)
+from spikeloom.sim.scoreboard import LayerScore, OutputScore
 from spikeloom.sw.golden import LayerTrace, Result
 from spikeloom.sw.golden.streams import in_stream_order
 
 Values = npt.NDArray[np.int64]
-
-IMAGES = 3
-
-
-def engine(
-    sends: str = "count",
-    shape: tuple[int, ...] = (3, 2, 2),
-    timesteps: int = 2,
-    folded: bool = False,
-    lanes: int = 2,
-    units: int = 2,
-) -> EngineInfo:
-    return EngineInfo(
-        name="layer",
-        neuron="if",
-        shape=shape,
-        timesteps=timesteps,
-        lanes=lanes,
-        events=1,
-        groups=-(-shape[0] // lanes),
-        sends=sends,
-        units=units,
-        steps_per_cycle=1,
-        folded=folded,
-        taps=None,
-    )
 
 
 def golden(layer: EngineInfo, images: int = IMAGES) -> Result:
@@ -105,30 +77,6 @@ def scored(
     score.check(0, expected)
     score.check_surplus(images)
     return score
-
-
-def record(layer: EngineInfo, image: int, y: int, x: int, group: int, t: int) -> int:
-    """Return where the hardware shows a timestep, from the order as it is specified."""
-    _, height, width = layer.shape
-    order = [
-        (i, row, column, g, step)
-        for i in range(IMAGES)
-        for row in range(height)
-        for column in range(width)
-        for g in range(layer.groups)
-        for step in range(layer.timesteps)
-    ]
-    return order.index((image, y, x, group, t))
-
-
-def test_hardware_order_is_the_specified_one() -> None:
-    layer = engine(shape=(5, 2, 3), timesteps=4)
-    values = torch.arange(4 * IMAGES * 5 * 2 * 3).reshape(4, IMAGES, 5, 2, 3)
-    records = in_hardware_order(layer, values)
-    for image, y, x, group, t, lane in [(0, 0, 0, 0, 0, 0), (1, 0, 2, 1, 3, 1), (2, 1, 2, 2, 0, 0)]:
-        at = record(layer, image, y, x, group, t)
-        assert records[at, lane] == values[t, image, group * 2 + lane, y, x]
-    assert not records.reshape(-1, 3, 4, 2)[:, 2, :, 1].any(), "the unused lane is 0"
 
 
 class TestUnitsThatServeSeveralLanes:

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from support.hw.components import SHOWCASE, showcase, showcase_images
+from support.hw.networks import SHOWCASE, showcase, showcase_images
 from support.hw.pysim import pixels
 
 from spikeloom.hw.axi.verilog import generate_from

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.hw.components import SHOWCASE, plan_of, showcase, small_plan
+from support.hw.components import plan_of, small_plan
+from support.hw.networks import SHOWCASE, showcase
 
 from spikeloom.hw.axi import AxiPlan, Register
 from spikeloom.hw.axi.registers import ACCESSES, address_bits, register_map

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.hw.components import showcase, showcase_images
+from support.hw.networks import showcase, showcase_images
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import DeviceChoices, Images

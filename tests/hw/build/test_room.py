@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.hw.components import showcase
+from support.hw.networks import showcase
 
 from spikeloom.hw.boards import Board, Resources
 from spikeloom.hw.build.family import Family

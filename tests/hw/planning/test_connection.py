@@ -17,7 +17,6 @@ from spikeloom.sw.network import (
     Conv2d,
     DirectInput,
     Identity,
-    Ladder,
     Layer,
     Linear,
     Network,
@@ -128,53 +127,6 @@ def test_connections_lie_one_behind_the_other(planned: LayerPlan) -> None:
     assert [len(planned.bank(e)) for e in range(planned.events)] == [first] * planned.events
 
 
-def test_weights_of_lanes_that_fill_up_are_zero() -> None:
-    ladder = Ladder(ints([1], [2], [3]))
-    first = Connection("input", "count", Conv2d(np.ones((3, 1, 1, 1), np.int64)))
-    network = Network(
-        DirectInput((1, 2, 2), bits=2),
-        (
-            Layer("conv", 1, ladder, (first,)),
-            logits_layer("conv", np.arange(1, 25).reshape(2, 12)),
-        ),
-    )
-    planned = plan(network, HardwareConfig(lanes={"conv": 2, "out": 1}))["out"]
-    kernel = planned.readers[0].kernel
-    assert kernel.shape == (2, 2, 2, 4)
-    # Torch's order is channel, row, column; the stored order is row, column, channel.
-    assert kernel[0, :, :, :3].tolist() == [
-        [[1, 5, 9], [2, 6, 10]],
-        [[3, 7, 11], [4, 8, 12]],
-    ]
-    assert (kernel[..., 3] == 0).all()
-
-
-class TestShare:
-    def share(self, groups: int, ins: int, outs: int, lanes: int, events: int = 1) -> Any:
-        weight = np.ones((outs, ins // groups, 1, 1), np.int64)
-        synapses = Conv2d(weight, groups=groups)
-        planned = plan_of((ins, 1, 1), synapses, lanes=lanes, events=events)["layer"]
-        return planned.readers[0].windows
-
-    def test_depthwise_reads_one_word_for_each_group(self) -> None:
-        windows = self.share(groups=8, ins=8, outs=8, lanes=2)
-        assert windows.buffer.word_values == 1
-        assert windows.share.words == 2
-        assert windows.share.firsts == (0, 2, 4, 6)
-        windows = self.share(groups=8, ins=8, outs=8, lanes=2, events=2)
-        assert (windows.share.words, windows.share.firsts) == (1, (0, 1, 2, 3))
-
-    def test_a_group_that_crosses_two_of_the_convolution_reads_both(self) -> None:
-        windows = self.share(groups=2, ins=4, outs=6, lanes=2)
-        assert windows.buffer.word_values == 2
-        # Channels 0, 1 and 4, 5 are of one group; 2, 3 of both. All read as many words.
-        assert (windows.share.words, windows.share.firsts) == (2, (0, 0, 0))
-
-    def test_dense_convolutions_share_nothing(self) -> None:
-        assert self.share(groups=1, ins=4, outs=6, lanes=2) is not None
-        assert self.share(groups=1, ins=4, outs=6, lanes=2).share is None
-
-
 class TestStreams:
     """Alignment of a source's timesteps, by the definition in the contract."""
 
@@ -245,3 +197,30 @@ def test_spare_rows_behind_a_layer_are_those_that_its_next_map_begins_with() -> 
     behind = plan_of((1, 5, 4), conv, incoming="spikes", timesteps=2)["layer"].readers[0]
     assert spare_rows(behind) == 3
     assert spare_rows(plan_of((1, 5, 4), conv)["layer"].readers[0]) == 1
+
+
+class TestBuffers:
+    """A buffer that cannot hold the rows of a line would wait for ever."""
+
+    @pytest.mark.parametrize(
+        ("height", "kernel", "stride", "padding", "capacity"),
+        [
+            (6, 3, 1, 1, 4),
+            (6, 3, 1, 0, 4),
+            (7, 2, 5, 0, 10),
+            (7, 1, 3, 0, 6),
+            (2, 4, 1, 2, 3),
+            (1, 3, 2, 1, 3),
+            (9, 2, 2, 0, 5),
+            (5, 5, 1, 0, 6),
+        ],
+    )
+    def test_rows(self, height: int, kernel: int, stride: int, padding: int, capacity: int) -> None:
+        synapses = Conv2d(np.ones((1, 1, kernel, 1), np.int64), (stride, 1), (padding, 0))
+        windows = plan_of((1, height, 2), synapses)["layer"].readers[0].windows
+        assert windows.buffer.capacity == capacity
+        assert capacity >= max(line.need for line in windows.lines) + stride, "and room to go on"
+
+    def test_linear_keeps_two_maps(self) -> None:
+        windows = plan_of((1, 3, 2), Linear(np.ones((1, 6), np.int64)))["layer"].readers[0].windows
+        assert windows.buffer.capacity == 6

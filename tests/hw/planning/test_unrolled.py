@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.hw.components import plain_if, plan_of, residual
+from support.hw.components import plain_if, plan_of
+from support.hw.networks import residual
 
 from spikeloom.hw.options import TimeMode
 from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, UnrolledPlan, plan

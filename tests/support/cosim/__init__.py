@@ -1,1 +1,1 @@
-"""A hand-written accelerator, for tests of the simulation without the generator."""
+"""Hardware for tests of the simulation without the generator: written by hand, and made up."""

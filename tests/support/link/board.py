@@ -12,7 +12,7 @@ from typing import Any
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
-from spikeloom.sw.link import Decoder, encode
+from spikeloom.sw.link import Client, Decoder, encode
 from spikeloom.sw.link.frames import FLAG
 
 
@@ -242,6 +242,17 @@ class ModelBoard:
         return 0, struct.pack("<I", zlib.crc32(self.last)) + whole
 
 
+class Answers(ModelBoard):
+    """A board that answers with whatever ``change`` makes of its reply's content."""
+
+    def __init__(self, change: Any) -> None:
+        super().__init__()
+        self.change = change
+
+    def answer(self, content: bytes) -> bytes:
+        return bytes(self.change(super().answer(content)))
+
+
 class Fire:
     """Line that damages the data of another line.
 
@@ -287,6 +298,14 @@ class Fire:
             return data
         self.damaged += 1
         return damaged(data, self.random, self.late)
+
+
+def client_of(board: Any, **choices: Any) -> Client:
+    """Return a client of a model board, perhaps under fire, by the clock of the board."""
+    inner = board
+    while isinstance(inner, Fire):
+        inner = inner.inner
+    return Client(board, timeout=0.01, clock=inner.time, **choices)
 
 
 def damaged(data: bytes, chance: random.Random, late: list[bytes]) -> bytes:

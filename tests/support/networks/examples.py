@@ -34,6 +34,10 @@ def counted(source: str, weight: np.ndarray[Any, Any]) -> Connection:
     return Connection(source, "count", Linear(weight))
 
 
+def firing() -> If:
+    return If(ints(4), ints(2), ints(1), fraction_bits=1)
+
+
 def logits_layer(source: str, weight: np.ndarray[Any, Any], timesteps: int = 1) -> Layer:
     neuron = Logits(np.zeros(len(weight), np.int64), fraction_bits=0)
     return Layer("out", timesteps, neuron, (counted(source, weight),))

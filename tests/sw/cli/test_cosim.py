@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from spikeloom.hw.verilog import generate
+from spikeloom.sim.divergence import Tally
 from spikeloom.sim.report import CosimReport
-from spikeloom.sim.scoreboard import Tally
 from spikeloom.sw.cli import main
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Connection, DirectInput, Layer, Linear, Logits, Network, save

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.hw.components import showcase
+from support.hw.networks import showcase
 from support.link.network_board import NetworkBoard, behind_pty, manifest_of, planned
 from support.networks.examples import everything
 

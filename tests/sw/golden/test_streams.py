@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.hw.components import residual, showcase
+from support.hw.networks import residual, showcase
 from support.hw.pysim import pixels
 from support.networks.examples import every_kind, everything
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.hw.components import showcase
+from support.hw.networks import showcase
 from support.link.network_board import manifest_of, planned
 from support.networks.examples import every_kind, everything
 

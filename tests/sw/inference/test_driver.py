@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.hw.components import residual, showcase
+from support.hw.networks import residual, showcase
 from support.link.board import Fire
 from support.link.network_board import NetworkBoard, behind_pty, manifest_of, planned
 from support.networks.examples import every_kind, everything

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.hw.components import SHOWCASE, showcase
+from support.hw.networks import SHOWCASE, showcase
 from support.link.network_board import NetworkBoard, behind_pty, manifest_of, planned
 
 from spikeloom.hw.planning.config import HardwareConfig

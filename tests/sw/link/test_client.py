@@ -5,37 +5,17 @@ import random
 import struct
 import threading
 import zlib
-from typing import Any
 
 import pytest
-from support.link.board import Fire, ModelBoard
+from support.link.board import Answers, Fire, ModelBoard, client_of
 
 from spikeloom.sw.errors import DataError, LinkError
-from spikeloom.sw.link import Client, Decoder, RefusedError, Result, State, encode, pair
-from spikeloom.sw.link.messages import AskCounts, AskResult, Identify, Run, Write
-
-
-def client_of(board: Any, **choices: Any) -> Client:
-    inner = board
-    while isinstance(inner, Fire):
-        inner = inner.inner
-    return Client(board, timeout=0.01, clock=inner.time, **choices)
+from spikeloom.sw.link import Client, Decoder, RefusedError, State, pair
 
 
 def images(count: int, seed: int = 0) -> list[bytes]:
     chance = random.Random(seed)
     return [chance.randbytes(7) for _ in range(count)]
-
-
-class Answers(ModelBoard):
-    """A board that answers with whatever ``change`` makes of its reply's content."""
-
-    def __init__(self, change: Any) -> None:
-        super().__init__()
-        self.change = change
-
-    def answer(self, content: bytes) -> bytes:
-        return bytes(self.change(super().answer(content)))
 
 
 class TestClient:
@@ -78,21 +58,6 @@ class TestClient:
         with pytest.raises(DataError, match=r"^an image of 6 bytes, but the board's have 7$"):
             list(client_of(ModelBoard()).infer([b"123456"]))
 
-    @pytest.mark.parametrize(
-        ("request_", "reason"),
-        [
-            (Write(2, 0, b"x"), "there is no such bank, byte or record"),
-            (Write(0, 7, b"x"), "there is no such bank, byte or record"),
-            (Write(0, 0, b""), "the request's length is wrong"),
-            (AskCounts(0, 0, 9), "there is no such bank, byte or record"),
-        ],
-    )
-    def test_refusals(self, request_: Any, reason: str) -> None:
-        client = client_of(ModelBoard())
-        expected = rf"^the board refuses {type(request_).__name__}: {reason}$"
-        with pytest.raises(RefusedError, match=expected):
-            client.exchange([request_])
-
     def test_busy(self) -> None:
         client = client_of(ModelBoard(delay=99), image_timeout=0.5)
         (image,) = images(1)
@@ -104,59 +69,11 @@ class TestClient:
         client.reset()
         assert client.result(0).state == State.EMPTY
 
-    def test_a_reason_of_a_later_version(self) -> None:
-        board = Answers(lambda reply: reply[:1] + b"\xff" + reply[2:4] + b"\x63\x01")
-        with pytest.raises(RefusedError, match="reason 99, which this host knows not"):
-            _ = client_of(board).identity
-
     def test_an_image_that_is_never_done(self) -> None:
         client = client_of(ModelBoard(delay=10**9), image_timeout=0.5)
         expected = r"^the board has not computed an image in 0.5 seconds: give it more patience"
         with pytest.raises(LinkError, match=expected):
             list(client.infer(images(1)))
-
-    def test_no_answer(self) -> None:
-        here, _ = pair()
-        client = Client(here, timeout=0.001, attempts=3)
-        expected = r"^no answer to Identify, which was sent 3 times .0 damaged frames came.: is the"
-        with pytest.raises(LinkError, match=expected):
-            _ = client.identity
-        assert client.traffic.resent == 2
-
-    def test_endless_noise_is_no_answer(self) -> None:
-        board = ModelBoard()
-        fire = Fire(board, 1, 0)
-
-        def read(timeout: float) -> bytes:
-            board.now += 1e-4
-            return fire.noise()
-
-        board.read = read  # type: ignore[method-assign]
-        with pytest.raises(LinkError, match=r"^no answer to Identify"):
-            _ = client_of(board).identity
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            lambda r: r[:2] + bytes([r[2] ^ 1]) + r[3:],
-            lambda r: r[:1] + b"\x82" + r[2:],
-            lambda r: r[:1] + b"\x70" + r[2:],
-            lambda r: r[:1] + b"\x01" + r[2:],
-            lambda r: r[:20],
-            lambda r: r[:1] + b"\xff" + r[2:4] + b"\x05\x03",
-            lambda r: b"\x02" + r[1:2] + bytes([r[2] ^ 1]) + r[3:],
-        ],
-    )
-    def test_replies_to_nothing_that_was_asked(self, change: Any) -> None:
-        client = client_of(Answers(change), attempts=3)
-        with pytest.raises(LinkError, match=r"^no answer to Identify"):
-            _ = client.identity
-        assert client.traffic.stray == 3
-
-    def test_another_version(self) -> None:
-        board = Answers(lambda reply: b"\x02" + reply[1:])
-        with pytest.raises(LinkError, match=r"^the board speaks version 2 of the protocol, this"):
-            _ = client_of(board).identity
 
     def test_a_label_that_the_logits_deny(self) -> None:
         def change(reply: bytes) -> bytes:
@@ -174,22 +91,6 @@ class TestClient:
             list(client.infer(images(1)))
         with pytest.raises(LinkError, match=r"^the board sent 9 bytes of counters$"):
             client.counters()
-
-    def test_as_many_under_way_as_fit(self) -> None:
-        board = ModelBoard()
-        client = client_of(board)
-        _ = client.identity
-        sent: list[int] = []
-        write = board.write
-
-        def watched(data: bytes) -> None:
-            sent.append(len(board.outgoing))
-            write(data)
-
-        board.write = watched  # type: ignore[method-assign]
-        client.exchange([AskResult(k % 2) for k in range(40)])
-        # 5 bytes each, 64 of room.
-        assert max(sent) == 11
 
     def test_an_image_that_the_board_loses_is_sent_again(self) -> None:
         board = ModelBoard()
@@ -312,11 +213,3 @@ def test_example_of_the_page() -> None:
     )
     (content,) = Decoder().feed(board.read(0))
     assert content == bytes.fromhex("0182050000000000") + struct.pack("<H", 0)
-
-
-def test_replies_are_typed() -> None:
-    client = client_of(ModelBoard())
-    (result,) = client.exchange([AskResult(1)])
-    assert isinstance(result, Result)
-    assert encode(b"\1\1\0\0") != encode(b"\1\1\1\0")
-    client.exchange([Identify(), Run(0, 1)])

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.networks.examples import every_kind
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network import (
@@ -51,21 +50,6 @@ def test_layers_are_limited_as_the_input_is() -> None:
     )
     with pytest.raises(ContractError, match="it has 5x4096x4096 values, which are more than"):
         Network(inputs, (layer,))
-
-
-def _nested(levels: int) -> Any:
-    """Return a list in a list, and so on."""
-    value: Any = 0
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
-@pytest.mark.parametrize("about", ["x" * (1 << 20), [[]] * (1 << 19), _nested(101)])
-def test_about_has_limits(about: Any) -> None:
-    network = every_kind()
-    with pytest.raises(ContractError, match="about must have at most 1,048,576 characters as JSON"):
-        Network(network.input, network.layers, about={"it": about})
 
 
 def test_the_time_to_read_grows_with_the_number_of_layers(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.networks.examples import counted, every_kind, everything, ints, logits_layer
+from support.networks.examples import counted, every_kind, everything, firing, ints, logits_layer
 
 from spikeloom.sw.errors import ContractError
 from spikeloom.sw.network import (
@@ -15,7 +15,6 @@ from spikeloom.sw.network import (
     Conv2d,
     CountInput,
     DirectInput,
-    Identity,
     If,
     Ladder,
     Layer,
@@ -29,10 +28,8 @@ from spikeloom.sw.network import (
 
 ONE = ints([1])
 INPUT = DirectInput((1,), 2)
-
-
-def firing() -> If:
-    return If(ints(4), ints(2), ints(1), fraction_bits=1)
+#: An output layer, for networks that are refused before it.
+END = (logits_layer("a", ONE),)
 
 
 def layer(name: str, source: str, transport: str = "count", **options: Any) -> Layer:
@@ -40,63 +37,6 @@ def layer(name: str, source: str, transport: str = "count", **options: Any) -> L
     timesteps = options.pop("timesteps", 2)
     weight = options.pop("weight", ONE)
     return Layer(name, timesteps, neuron, (Connection(source, transport, Linear(weight)),))
-
-
-def recurrent(*own: Connection, neuron: Any = None, source: str = "input") -> Network:
-    """Return a network whose layer reads itself by the connections given."""
-    before = (Connection(source, "count", Linear(ONE)),) if source else ()
-    loop = Layer("loop", 2, neuron or firing(), (*before, *own))
-    return Network(INPUT, (loop, logits_layer("loop", ONE)))
-
-
-OWN = Connection("loop", "spikes", Linear(ONE))
-
-
-def test_recurrent_layers() -> None:
-    network = recurrent(OWN)
-    assert [layer.recurrent for layer in network.layers] == [True, False]
-    assert not network["loop"].constant
-    # Pixels of 0 to 3 and a spike, each with the weight 1.
-    assert network.ranges["loop"].accumulator == Range(0, 4)
-    other = recurrent(Connection("loop", "spikes", Linear(ints([-1]))))
-    assert other.ranges["loop"].accumulator == Range(-1, 3)
-    assert other.digest != network.digest
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: recurrent(OWN, source=""), "it reads nothing but its own spikes: connect it wi"),
-        (lambda: recurrent(OWN, OWN), "it reads its own spikes 2 times: add the weights up"),
-        (
-            lambda: recurrent(Connection("loop", "count", Linear(ONE))),
-            "its own spikes need spikes transport, without a pool",
-        ),
-        (
-            lambda: recurrent(Connection("loop", "spikes", Identity(ints(1)))),
-            "only a fully connected layer reads its own spikes, and by linear synapses",
-        ),
-        (
-            lambda: recurrent(Connection("loop", "spikes", Linear(ints([1, 1])))),
-            r"linear weights \(1, 2\) need 2 source values, but the source has 1",
-        ),
-        (
-            lambda: recurrent(OWN, neuron=Logits(ints(0), fraction_bits=0)),
-            "layer 'loop' of kind 'logits' does not fire, so it must be the last",
-        ),
-        (
-            lambda: recurrent(OWN, neuron=Ladder(ints([1, 2]))),
-            "neurons of kind 'ladder' take no spikes transport",
-        ),
-    ],
-)
-def test_recurrent_layers_that_are_refused(build: Any, message: str) -> None:
-    with pytest.raises(ContractError, match=message):
-        build()
-
-
-#: An output layer, for networks that are refused before it.
-END = (logits_layer("a", ONE),)
 
 
 def test_importing_the_contract_imports_neither_torch_nor_amaranth() -> None:
@@ -202,48 +142,6 @@ def test_numpy_integers_become_plain() -> None:
     assert len(network.digest) == 64
 
 
-def test_about_is_copied_as_json() -> None:
-    inner = [1, (2, 3)]
-    network = Network(INPUT, (logits_layer("input", ONE),), about={"a": inner})
-    inner.append(4)
-    assert network.about == {"a": [1, [2, 3]]}
-
-
-def circular() -> dict[str, Any]:
-    around: dict[str, Any] = {}
-    around["x"] = around
-    return around
-
-
-@pytest.mark.parametrize(
-    ("about", "message"),
-    [
-        ([("a", 1)], "about must be a mapping from strings to JSON values, not "),
-        (None, "about must be a mapping"),
-        ({1: 2}, "about must be a mapping from strings"),
-        ({"a": float("nan")}, "about must hold JSON values only"),
-        ({"a": {"b": float("inf")}}, "about must hold JSON values only"),
-        ({"a": np.ones(2)}, "not JSON serializable"),
-        ({"a": {1: 2, "b": 3}}, "about must hold JSON values only"),
-        ({"a": 10**5000}, "about must hold JSON values only"),
-        (circular(), "Circular reference"),
-    ],
-)
-def test_about_that_no_file_could_hold(about: Any, message: str) -> None:
-    with pytest.raises(ContractError, match=message):
-        Network(INPUT, (logits_layer("input", ONE),), about=about)
-
-
-@pytest.mark.parametrize(
-    "name", ["", "A", "1a", "a.b", "a-b", "_a", "a" * 64, "input", "ä", "a\n", 3, None]
-)
-def test_names_that_are_refused(name: Any) -> None:
-    with pytest.raises(
-        ContractError, match=r"a layer's name must match .* and not be 'input', not"
-    ):
-        layer(name, "input")
-
-
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -252,19 +150,6 @@ def test_names_that_are_refused(name: Any) -> None:
         (lambda: DirectInput((0,), 1), "input shape must be from 1 to 1048576, not 0"),
         (lambda: DirectInput((1,), 0), "input bits must be from 1 to 16, not 0"),
         (lambda: DirectInput((1,), 17), "input bits must be from 1 to 16, not 17"),
-        (lambda: layer("a", "input", timesteps=0), "timesteps of layer 'a' must be from 1 to 4096"),
-        (lambda: layer("a", "input", timesteps=4097), "must be from 1 to 4096, not 4097"),
-        (lambda: layer("a", "input", timesteps=2.0), "must be an integer, not 2.0"),
-        (
-            lambda: layer("a", "input", neuron="if"),
-            "neuron of layer 'a' must be a Neuron, not 'if'",
-        ),
-        (lambda: Layer("a", 1, firing(), ()), "layer 'a' has no connection"),
-        (lambda: Layer("a", 1, firing(), None), "connections of layer 'a' must be a tuple of Conn"),  # type: ignore[arg-type]
-        (
-            lambda: Layer("a", 1, firing(), (Linear(ONE),)),  # type: ignore[arg-type]
-            r"connections of layer 'a'\[0\] must be a Connection, not Linear",
-        ),
         (lambda: Network("x", ()), "input must be an Input, not 'x'"),  # type: ignore[arg-type]
         (lambda: Network(INPUT, ()), "a network must have at least one layer"),
         (lambda: Network(INPUT, 3), "layers must be a tuple of Layer, not 3"),  # type: ignore[arg-type]
