@@ -219,8 +219,8 @@ MUTANTS = {
     ),
     "resets to zero": (
         IfUnit,
-        "elaborate",
-        "integrated - Mux(self.spike, self.parameters.threshold, 0)",
+        "_reset",
+        "integrated - Mux(self.spike, amount, 0)",
         "Mux(self.spike, 0, integrated)",
         "conv",
     ),
