@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from support.hw.components import Bench, plain_if, plan_of, pooled, transfers
+from support.hw.engine_bench import require_blocked, require_starved, run, weight
 
-from spikeloom.hw.engine import COUNTERS, Engine
+from spikeloom.hw.engine import Engine
 from spikeloom.hw.options import COUNTERS_LATENCY
 from spikeloom.hw.planning import LayerPlan, Plan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Conv2d, Ladder, Linear, Logits, MaxPool, SumPool
 
 Values = np.ndarray[Any, Any]
-
-
-def weight(*shape: int) -> Values:
-    return np.random.default_rng(shape).integers(-9, 10, shape)
 
 
 def conv_plan() -> Plan:
@@ -113,65 +110,28 @@ class Case:
         )
 
 
-def run(case: Case, stall_in: float, stall_out: float) -> tuple[list[Any], list[dict[str, int]]]:
-    """Return what the engine sent, and its counters ahead of every clock edge."""
-    dut = Engine(case.plan)
-    bench = Bench(dut, seed=3)
-    bench.put(dut.i0, case.arriving, stall_in)
-    seen = bench.get(dut.o, len(case.expected), stall_out)
-    names = list(COUNTERS.members)
-    cycles = bench.watch(*(getattr(dut.counters, name) for name in names))
-    bench.run()
-    return seen, [dict(zip(names, values, strict=True)) for values in cycles]
-
-
 @pytest.mark.parametrize("make", PLANS)
 @pytest.mark.parametrize(("stall_in", "stall_out"), [(0.0, 0.0), (0.5, 0.9)])
 def test_equals_golden_and_counts(
     make: Callable[[], Plan], stall_in: float, stall_out: float
 ) -> None:
     case = Case(make())
-    seen, counters = run(case, stall_in, stall_out)
+    seen, counters = run(Engine(case.plan), case.arriving, len(case.expected), stall_in, stall_out)
     assert seen == case.expected
-    for cycle, values in enumerate(counters):
-        assert values["cycles"] + values["starved"] + values["blocked"] == max(
-            cycle - COUNTERS_LATENCY, 0
-        )
+    for values in counters:
         assert values["events"] <= case.plan.events * values["cycles"]
     assert counters[-1]["events"] == case.events()
 
 
 @pytest.mark.parametrize("make", [pool_plan, spikes_plan])
 def test_starved_without_input(make: Callable[[], Plan]) -> None:
-    dut = Engine(make()["layer"])
-    bench = Bench(dut)
-    bench.get(dut.o, 0)
-    cycles = bench.watch(dut.counters.starved, dut.counters.cycles, dut.counters.blocked)
-    bench.run()
-    counted = [max(n - COUNTERS_LATENCY, 0) for n in range(len(cycles))]
-    assert cycles == [(n, 0, 0) for n in counted]
+    require_starved(Engine(make()["layer"]))
 
 
 @pytest.mark.parametrize("make", [linear_plan, spikes_plan])
 def test_blocked_without_a_consumer(make: Callable[[], Plan]) -> None:
     case = Case(make(), count=5)
-    dut = Engine(case.plan)
-    bench = Bench(dut)
-    bench.put(dut.i0, case.arriving)
-    cycles = bench.watch(
-        dut.counters.blocked, dut.counters.cycles, dut.counters.starved, dut.counters.events
-    )
-    settled = 500
-
-    async def patient(ctx: Any) -> None:
-        for _ in range(settled + 50):
-            await ctx.tick()
-
-    bench.simulator.add_testbench(patient)
-    bench.run()
-    first, last = cycles[settled], cycles[-1]
-    assert last[0] - first[0] == len(cycles) - 1 - settled > 0
-    assert last[1:] == first[1:], "nothing else goes on"
+    require_blocked(Engine(case.plan), case.arriving, settled=500)
 
 
 def test_works_from_the_last_value_in_to_the_last_value_out() -> None:
@@ -192,7 +152,8 @@ def test_works_from_the_last_value_in_to_the_last_value_out() -> None:
 
 
 def test_waiting_for_a_slow_source_is_no_work() -> None:
-    _, counters = run(Case(conv_plan(), count=1), stall_in=0.9, stall_out=0.0)
+    case = Case(conv_plan(), count=1)
+    _, counters = run(Engine(case.plan), case.arriving, len(case.expected), 0.9, 0.0)
     assert counters[-1]["blocked"] == 0
     assert counters[-1]["starved"] > counters[-1]["cycles"]
 

@@ -10,18 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from support.hw.components import Bench, plain_if, plan_of, transfers
+from support.hw.engine_bench import require_blocked, require_starved, run, weight
 
-from spikeloom.hw.engine import COUNTERS, UnrolledEngine
-from spikeloom.hw.options import COUNTERS_LATENCY
+from spikeloom.hw.engine import UnrolledEngine
 from spikeloom.hw.planning import Plan, UnrolledPlan
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Conv2d, Ladder, Linear, Logits
 
 Values = np.ndarray[Any, Any]
-
-
-def weight(*shape: int) -> Values:
-    return np.random.default_rng(shape).integers(-9, 10, shape)
 
 
 def conv_plan(planes: int = 3) -> Plan:
@@ -64,30 +60,17 @@ class Case:
         self.expected = transfers(plan.target, maps)
 
 
-def run(case: Case, stall_in: float, stall_out: float) -> tuple[list[Any], list[dict[str, int]]]:
-    """Return what the engine sent, and its counters ahead of every clock edge."""
-    dut = UnrolledEngine(case.plan)
-    bench = Bench(dut, seed=3)
-    bench.put(dut.i0, case.arriving, stall_in)
-    seen = bench.get(dut.o, len(case.expected), stall_out)
-    names = list(COUNTERS.members)
-    cycles = bench.watch(*(getattr(dut.counters, name) for name in names))
-    bench.run()
-    return seen, [dict(zip(names, values, strict=True)) for values in cycles]
-
-
 @pytest.mark.parametrize("make", PLANS)
 @pytest.mark.parametrize(("stall_in", "stall_out"), [(0.0, 0.0), (0.5, 0.9)])
 def test_equals_golden_and_counts(
     make: Callable[[], Plan], stall_in: float, stall_out: float
 ) -> None:
     case = Case(make())
-    seen, counters = run(case, stall_in, stall_out)
+    seen, counters = run(
+        UnrolledEngine(case.plan), case.arriving, len(case.expected), stall_in, stall_out
+    )
     assert seen == case.expected
-    for cycle, values in enumerate(counters):
-        assert values["cycles"] + values["starved"] + values["blocked"] == max(
-            cycle - COUNTERS_LATENCY, 0
-        )
+    for values in counters:
         assert values["events"] <= values["cycles"]
     windows = case.count * case.plan.target.height * case.plan.target.width
     assert counters[-1]["events"] == windows * case.plan.sums.steps
@@ -118,37 +101,17 @@ def plans(draw: st.DrawFn) -> Plan:
 @given(planned=plans(), stalls=st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5])))
 def test_random_convolutions(planned: Plan, stalls: tuple[float, float]) -> None:
     case = Case(planned)
-    seen, _ = run(case, *stalls)
+    seen, _ = run(UnrolledEngine(case.plan), case.arriving, len(case.expected), *stalls)
     assert seen == case.expected
 
 
 def test_starved_without_input() -> None:
-    dut = UnrolledEngine(Case(conv_plan()).plan)
-    bench = Bench(dut)
-    bench.get(dut.o, 0)
-    cycles = bench.watch(dut.counters.starved, dut.counters.cycles, dut.counters.blocked)
-    bench.run()
-    assert cycles == [(max(n - COUNTERS_LATENCY, 0), 0, 0) for n in range(len(cycles))]
+    require_starved(UnrolledEngine(Case(conv_plan()).plan))
 
 
 def test_blocked_without_a_consumer() -> None:
     case = Case(conv_plan(), count=3)
-    dut = UnrolledEngine(case.plan)
-    bench = Bench(dut)
-    bench.put(dut.i0, case.arriving)
-    counters = dut.counters
-    cycles = bench.watch(counters.blocked, counters.cycles, counters.starved, counters.events)
-    settled = 200
-
-    async def patient(ctx: Any) -> None:
-        for _ in range(settled + 50):
-            await ctx.tick()
-
-    bench.simulator.add_testbench(patient)
-    bench.run()
-    first, last = cycles[settled], cycles[-1]
-    assert last[0] - first[0] == len(cycles) - 1 - settled > 0
-    assert last[1:] == first[1:], "nothing else goes on"
+    require_blocked(UnrolledEngine(case.plan), case.arriving, settled=200)
 
 
 @pytest.mark.parametrize("planes", [1, 2, 4])
