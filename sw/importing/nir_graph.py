@@ -128,9 +128,9 @@ def _collect(
         if isinstance(kind, bytes):
             kind = kind.decode("utf-8", "replace")
         if kind is None:
-            present = ", ".join(value) or "nothing"
+            present = f"has no type, only {', '.join(value)}" if value else "is empty"
             raise FileFormatError(
-                f"{label} has no type, only {present}: the export broke off at it; export it again "
+                f"{label} {present}: the export broke off at it; export it again "
                 f"or read the module itself (docs/import.md)"
             )
         if kind == "NIRGraph":
