@@ -65,7 +65,10 @@ def _broken() -> list[tuple[nir.Tree, str]]:
     del bare["edges"]
     return [
         (_without(small(), "1", "type"), "node '1' has no type, only r, v_reset, v_threshold"),
-        (nir.chain(nir.affine(np.eye(2)), {}, shape=(2,)), "node '1' is empty: the export broke off"),
+        (
+            nir.chain(nir.affine(np.eye(2)), {}, shape=(2,)),
+            "node '1' is empty: the export broke off",
+        ),
         (_without(small(), "1", "v_threshold"), "node '1', of type IF, has no 'v_threshold'"),
         (_without(small(), "0", "bias"), "node '0', of type Affine, has no 'bias'"),
         (_with(small(), "0", "weight", np.zeros(3)), "node '0': weight must have 2 axes"),
