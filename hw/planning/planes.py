@@ -49,7 +49,7 @@ class Table:
     @property
     def range(self) -> Range:
         """Range of these sums."""
-        return Range(min(self.words), max(self.words))
+        return Range(sum(w for w in self.weights if w < 0), sum(w for w in self.weights if w > 0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,6 +104,7 @@ class Engines:
         self.beside = budget.beside(
             replace(self.smallest, config=replace(self.smallest.config, counters=True))
         )
+        self._unrollable: dict[str, bool] = {}
         #: Lanes that differ in the number of lane groups; the fewest of each.
         self.lanes: dict[str, list[int]] = {}
         for name, planned in self._layers.items():
@@ -168,9 +169,14 @@ class Engines:
     def unrolled(self, layer: Layer, state: State) -> list[Choice]:
         """Return the choices of an unrolled layer, the smallest first; none if it is not to be one.
 
-        Only layers of pixels are: other layers have too many weights to be worth it.
+        A layer whose look-up tables for a single bit plane have no room is left out.
         """
-        if any(connection.source != INPUT for connection in layer.connections):
+        if layer.name not in self._unrollable:
+            single = Choice(self.lanes[layer.name][-1], planes=1)
+            cost = self.cost(layer, single, state)
+            fits = cost is not None and cost.amounts.luts <= self.budget.luts
+            self._unrollable[layer.name] = fits
+        if not self._unrollable[layer.name]:
             return []
         lanes = self.lanes[layer.name][-1]
         choices = [Choice(lanes, planes=planes) for planes in PLANES]
