@@ -58,6 +58,7 @@ class States:
         self.network, self.budget, self.engines = network, budget, engines
         self.factors = {layer.name: 1.0 for layer in network.layers}
         self._layers = {layer.name: layer for layer in network.layers}
+        self._chosen: dict[tuple[object, ...], Choice | None] = {}
 
     def smallest(self) -> list[State]:
         """Return states of the fewest lanes, which differ in how much block RAM they take."""
@@ -299,11 +300,19 @@ class States:
         self, layer: Layer, state: State, goal: float, prices: Prices, lanes: int | None = None
     ) -> Choice | None:
         """Return the choice of least weight that keeps a goal, among those of some lanes or all."""
-        factor = self.factors[layer.name]
+        cycles = goal / self.factors[layer.name]
+        key = (layer.name, self.engines.sources(layer, state), cycles, prices, lanes)
+        if key not in self._chosen:
+            self._chosen[key] = self._cheapest_choice(layer, state, cycles, prices, lanes)
+        return self._chosen[key]
+
+    def _cheapest_choice(
+        self, layer: Layer, state: State, cycles: float, prices: Prices, lanes: int | None
+    ) -> Choice | None:
         best, least = None, math.inf
         for events, slots in self.engines.options(layer, state):
             ms = self.engines.lanes[layer.name] if lanes is None else [lanes]
-            low = self._fewest(layer, state, goal / factor, ms, events, slots)
+            low = self._fewest(layer, state, cycles, ms, events, slots)
             if low == len(ms):
                 continue
             # A few lanes more may waste less of the width of block RAMs.
@@ -311,7 +320,7 @@ class States:
                 for units in self.engines.units(layer, m):
                     choice = Choice(m, events, slots, units=units)
                     cost = self.engines.cost(layer, choice, state)
-                    if cost is None or cost.cycles > goal / factor:
+                    if cost is None or cost.cycles > cycles:
                         continue
                     weight = self.budget.weight(cost.amounts, prices)
                     if weight < least:
@@ -321,7 +330,7 @@ class States:
         if lanes is None or lanes == self.engines.lanes[layer.name][-1]:
             for choice in self.engines.unrolled(layer, state):
                 cost = self.engines.cost(layer, choice, state)
-                if cost is not None and cost.cycles <= goal / factor:
+                if cost is not None and cost.cycles <= cycles:
                     weight = self.budget.weight(cost.amounts, prices)
                     if weight < least:
                         best, least = choice, weight
