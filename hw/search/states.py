@@ -29,6 +29,8 @@ _FEW_CHANNELS = 8
 _SHORTER, _TRIES = 0.96, 16
 #: Prices that are tried for an interval, and how much more than a budget the first may ask for.
 _PRICES, _BEYOND = 6, 1.5
+#: Engines that are chosen for all these intervals and prices together, at most.
+_CHOSEN = 480
 #: Prices to begin with where flip-flops count as well.
 _ALL = Prices(luts=1.0, flipflops=0.5, block_ram=0.5)
 #: Shares of the interval that all but the slowest layers are given to have cycles to spare.
@@ -99,30 +101,31 @@ class States:
         interval may have such a state though none is found for a longer one.
         """
         best, goal = state, self.cycles(state)
-        tries = 0
-        while tries < _TRIES and goal > self.engines.floor:
+        tries, left = 0, _CHOSEN // len(self.network.layers)
+        while tries < _TRIES and left > 0 and goal > self.engines.floor:
             goal = max(_SHORTER * goal, self.engines.floor)
             tries += 1
-            other = self._fitting(goal)
+            other, used = self._fitting(goal)
+            left -= used
             if other and self.cycles(other) < self.cycles(best):
                 best, goal, tries = other, self.cycles(other), 0
         return best
 
-    def _fitting(self, goal: float) -> State:
-        """Return a state that fits and whose layers all take ``goal`` cycles; empty if none."""
+    def _fitting(self, goal: float) -> tuple[State, int]:
+        """Return a state that fits and keeps a goal, empty if none, and how many were compared."""
         prices = _ALL
-        for _ in range(_PRICES):
+        for tried in range(1, _PRICES + 1):
             state = self.cheapest(goal, prices)
             if not state:
                 break
             amounts = self.amounts(state)
             if self.budget.fits(amounts):
-                return state
+                return state, tried
             shares = self.budget.shares(amounts)
             if min(shares.luts, shares.flipflops) > _BEYOND:
                 break
             prices = prices.raised(shares)
-        return {}
+        return {}, tried
 
     def cheapest(self, goal: float, prices: Prices) -> State:
         """Return the state of least weight whose layers all take ``goal`` cycles; empty if none."""
@@ -309,6 +312,7 @@ class States:
     def _cheapest_choice(
         self, layer: Layer, state: State, cycles: float, prices: Prices, lanes: int | None
     ) -> Choice | None:
+        """Return the choice of least weight that takes at most some estimated cycles."""
         best, least = None, math.inf
         for events, slots in self.engines.options(layer, state):
             ms = self.engines.lanes[layer.name] if lanes is None else [lanes]
