@@ -103,9 +103,7 @@ UNROLLED = {
     [(1, Budget(luts=2600, flipflops=1200), SCARCE), (0, Budget(luts=3500), UNROLLED)],
     ids=["scarce flip-flops", "unrolled"],
 )
-def test_as_fast_as_the_best_choices(
-    seed: int, budget: Budget, choices: dict[str, Choice]
-) -> None:
+def test_as_fast_as_the_best_choices(seed: int, budget: Budget, choices: dict[str, Choice]) -> None:
     network = small(seed)
     search = Search(network, budget, sent(network, seed))
     best = Search(network, budget, sent(network, seed)).rated(choices)
