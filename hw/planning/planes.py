@@ -12,7 +12,7 @@ IEEE ASSP Magazine 6(3), 1989.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class Table:
     @property
     def range(self) -> Range:
         """Range of these sums."""
-        return Range(min(self.words), max(self.words))
+        return Range(sum(w for w in self.weights if w < 0), sum(w for w in self.weights if w > 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +99,7 @@ class PlaneSumsPlan:
     @cached_property
     def tables(self) -> tuple[tuple[Table, ...], ...]:
         """The tables of each output, which leave out weights of 0."""
-        found = []
-        for weights in self.kernel:
-            used = [int(k) for k in weights.nonzero()[0]]
-            groups = [used[k : k + TABLE_INPUTS] for k in range(0, len(used), TABLE_INPUTS)]
-            found.append(
-                tuple(
-                    Table(tuple(group), tuple(int(weights[k]) for k in group)) for group in groups
-                )
-            )
-        return tuple(found)
+        return tuple(_tables(weights) for weights in self.kernel)
 
     @property
     def number(self) -> int:
@@ -129,23 +120,60 @@ class PlaneSumsPlan:
     @property
     def table_bits(self) -> int:
         """Number of bits that come out of all tables."""
-        return self.planes * sum(t.range.width for tables in self.tables for t in tables)
+        return self.planes * sum(tree.table_bits for tree in self._trees)
 
     @property
     def adder_bits(self) -> int:
         """Number of bits of all adders, the accumulators apart."""
         bits = 0
-        for tables in self.tables:
-            terms = [table.range for table in tables]
-            while len(terms) > 1:
-                terms, widths = _level(terms, 0)
-                bits += self.planes * widths
-            planes, shift = terms * self.planes, 1
+        for tree in self._trees:
+            bits += self.planes * tree.adder_bits
+            planes, shift = list(tree.sums) * self.planes, 1
             while len(planes) > 1:
                 planes, widths = _level(planes, shift)
                 bits += widths
                 shift *= 2
         return bits
+
+    @property
+    def _trees(self) -> list[_Tree]:
+        return [_tree(np.asarray(weights, np.int64).tobytes()) for weights in self.kernel]
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """The sizes of what adds up one plane of one output.
+
+    Parameters
+    ----------
+    table_bits, adder_bits : int
+        Bits that come out of all tables, and of all adders.
+    sums : tuple of Range
+        The range of the sum; empty if all weights are 0.
+    """
+
+    table_bits: int
+    adder_bits: int
+    sums: tuple[Range, ...]
+
+
+# A search for plans asks for the same weights again and again, with other planes.
+@lru_cache(maxsize=1 << 12)
+def _tree(weights: bytes) -> _Tree:
+    """Return the sizes of an output's tree, from its weights as int64."""
+    terms = [table.range for table in _tables(np.frombuffer(weights, np.int64))]
+    table_bits, adder_bits = sum(values.width for values in terms), 0
+    while len(terms) > 1:
+        terms, widths = _level(terms, 0)
+        adder_bits += widths
+    return _Tree(table_bits, adder_bits, tuple(terms))
+
+
+def _tables(weights: IntArray) -> tuple[Table, ...]:
+    """Return the tables of one output."""
+    used = [int(k) for k in weights.nonzero()[0]]
+    groups = [used[k : k + TABLE_INPUTS] for k in range(0, len(used), TABLE_INPUTS)]
+    return tuple(Table(tuple(group), tuple(int(weights[k]) for k in group)) for group in groups)
 
 
 def _level(terms: list[Range], shift: int) -> tuple[list[Range], int]:

@@ -16,6 +16,9 @@ from spikeloom.sw.errors import ConfigError
 #: Family of a budget that is given in numbers.
 _FAMILY = "ecp5"
 _UNLIMITED = 1 << 40
+#: Prices rise with this power of a share that is taken, of those between two limits.
+_RISE = 4
+_LEAST_SHARE, _MOST_SHARE = 0.6, 1.4
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,32 @@ class Amounts:
             self.luts + other.luts,
             self.flipflops + other.flipflops,
             self.block_ram + other.block_ram,
+        )
+
+
+@dataclass(frozen=True)
+class Prices:
+    """A number for each resource: what a share of the budget counts, or that share itself.
+
+    Parameters
+    ----------
+    luts, flipflops, block_ram : float
+    """
+
+    luts: float = 1.0
+    flipflops: float = 0.0
+    block_ram: float = 1.0
+
+    def raised(self, shares: Prices) -> Prices:
+        """Return prices for designs that take less of what these ``shares`` have too much of."""
+
+        def price(now: float, share: float) -> float:
+            return now * min(max(share, _LEAST_SHARE), _MOST_SHARE) ** _RISE
+
+        return Prices(
+            price(self.luts, shares.luts),
+            price(self.flipflops, shares.flipflops),
+            price(self.block_ram, shares.block_ram),
         )
 
 
@@ -155,18 +184,33 @@ class Budget:
             if used > room
         ]
 
-    def weight(self, amounts: Amounts, memory: float) -> float:
-        """Return a design's share of the budget as one number, to compare designs by.
+    def weight(self, amounts: Amounts, prices: Prices) -> float:
+        """Return a design's shares of the budget as one number, to compare designs by.
 
         Parameters
         ----------
         amounts : Amounts
-        memory : float
-            Weight of block RAM, as a multiple of its share.
+        prices : Prices
+            What a share of each resource counts.
         """
-        luts = amounts.luts / (self.luts if self.luts < _UNLIMITED else 10_000)
-        rams = amounts.block_ram / self.block_ram if 0 < self.block_ram < _UNLIMITED else 0.0
-        return luts + memory * rams
+        shares = self.shares(amounts)
+        return (
+            prices.luts * shares.luts
+            + prices.flipflops * shares.flipflops
+            + prices.block_ram * shares.block_ram
+        )
+
+    def shares(self, amounts: Amounts) -> Prices:
+        """Return the share of each resource that a design takes; 0 of one without a limit.
+
+        Look-up tables without a limit are taken as shares of 10,000.
+        """
+        luts = self.luts if self.luts < _UNLIMITED else 10_000
+        return Prices(
+            amounts.luts / luts,
+            amounts.flipflops / self.flipflops if self.flipflops < _UNLIMITED else 0.0,
+            amounts.block_ram / self.block_ram if 0 < self.block_ram < _UNLIMITED else 0.0,
+        )
 
 
 #: Flip-flops of a link, a self test and the LEDs together, roughly.

@@ -104,6 +104,8 @@ class Engines:
         self.beside = budget.beside(
             replace(self.smallest, config=replace(self.smallest.config, counters=True))
         )
+        #: Layers that cannot be unrolled, or have no room for it.
+        self._rolled: set[str] = set()
         #: Lanes that differ in the number of lane groups; the fewest of each.
         self.lanes: dict[str, list[int]] = {}
         for name, planned in self._layers.items():
@@ -131,14 +133,14 @@ class Engines:
         state : mapping of str to Choice
             The choices of its sources; others do not matter.
         """
-        key = (layer.name, choice, self._sources(layer, state))
+        key = (layer.name, choice, self.sources(layer, state))
         if key not in self._known:
             self._known[key] = self._cost(layer, choice, state)
         return self._known[key]
 
     def options(self, layer: Layer, state: State) -> list[tuple[int, int]]:
         """Return the pairs of E and slots that differ, the smallest first."""
-        key = (layer.name, self._sources(layer, state))
+        key = (layer.name, self.sources(layer, state))
         if key not in self._options:
             found: dict[tuple[object, ...], tuple[Choice, EngineCost]] = {}
             for events in EVENTS:
@@ -165,16 +167,28 @@ class Engines:
             return [lanes]
         return [n for n in range(1, lanes + 1) if lanes % n == 0]
 
+    def sources(self, layer: Layer, state: State) -> tuple[int, ...]:
+        """Return the lanes of each connection's source; 1 of the input."""
+        names = (connection.source for connection in layer.connections)
+        return tuple(1 if name == INPUT else state[name].lanes for name in names)
+
     def unrolled(self, layer: Layer, state: State) -> list[Choice]:
         """Return the choices of an unrolled layer, the smallest first; none if it is not to be one.
 
-        Only layers of pixels are: other layers have too many weights to be worth it.
+        Those that have no room in the budget, even alone, are left out.
         """
-        if any(connection.source != INPUT for connection in layer.connections):
-            return []
-        lanes = self.lanes[layer.name][-1]
-        choices = [Choice(lanes, planes=planes) for planes in PLANES]
-        return [choice for choice in choices if self.cost(layer, choice, state) is not None]
+        found: list[Choice] = []
+        if layer.name in self._rolled:
+            return found
+        for planes in PLANES:
+            choice = Choice(self.lanes[layer.name][-1], planes=planes)
+            cost = self.cost(layer, choice, state)
+            if cost is None or cost.amounts.luts > self.budget.luts:
+                break
+            found.append(choice)
+        if not found:
+            self._rolled.add(layer.name)
+        return found
 
     def config(self, state: State) -> HardwareConfig:
         """Return the configuration of a state."""
@@ -195,10 +209,6 @@ class Engines:
         """Yield what the engine of each layer takes."""
         for layer in self.network.layers:
             yield self.cost(layer, state[layer.name], state)
-
-    def _sources(self, layer: Layer, state: State) -> tuple[int, ...]:
-        names = (connection.source for connection in layer.connections)
-        return tuple(1 if name == INPUT else state[name].lanes for name in names)
 
     def _cost(self, layer: Layer, choice: Choice, state: State) -> EngineCost | None:
         streams = {INPUT: self.smallest.input}

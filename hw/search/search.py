@@ -17,9 +17,9 @@ import numpy as np
 from spikeloom.hw.options import TimeMode
 from spikeloom.hw.planning import Plan
 from spikeloom.hw.prediction import Prediction, predict
-from spikeloom.hw.search.budget import Amounts, Budget
+from spikeloom.hw.search.budget import Amounts, Budget, Prices
 from spikeloom.hw.search.engines import Choice, EngineCost, Engines, State
-from spikeloom.hw.search.states import MEMORY, States
+from spikeloom.hw.search.states import PRICES, States
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.record import IntArray
@@ -156,6 +156,8 @@ class Search:
             if self._tired:
                 break
         assert best is not None, "there is a round"
+        if not self._tired:
+            best = min(best, self.rated(self.states.squeezed(best.state)), key=lambda x: x.cycles)
         for state in self.states.with_time_to_spare(best.state):
             if self._tired:
                 break
@@ -178,7 +180,7 @@ class Search:
         self._smallest()
         goal = cycles
         for _ in range(2 * _ROUNDS):
-            states = [self.states.cheapest(goal, memory) for memory in MEMORY]
+            states = [self.states.cheapest(goal, prices) for prices in PRICES]
             fitting = [x for x in states if x and self.budget.fits(self.states.amounts(x))]
             if not fitting:
                 break
@@ -215,7 +217,7 @@ class Search:
         first = self.rated(smallest)
         high, low = self.states.cycles(first.state), self.states.cycles(last.state)
         for share in np.linspace(0, 1, points)[1:-1]:
-            state = self.states.cheapest(high * (low / high) ** float(share), 1.0)
+            state = self.states.cheapest(high * (low / high) ** float(share), Prices())
             if state:
                 self.rated(state)
         found = [one for one in self._exact.values() if self.budget.fits(one.amounts)]
@@ -229,7 +231,7 @@ class Search:
         """Return a faster plan, whether it fits or not; None if none is found."""
         goal = self.states.cycles(found.state)
         for _ in range(_ROUNDS):
-            state = self.states.cheapest(goal * (1 - _STEP), 1.0)
+            state = self.states.cheapest(goal * (1 - _STEP), Prices())
             if not state:
                 return None
             faster = self.rated(state)

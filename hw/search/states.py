@@ -13,18 +13,26 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from spikeloom.hw.search.budget import Amounts, Budget
+from spikeloom.hw.search.budget import Amounts, Budget, Prices
 from spikeloom.hw.search.engines import Choice, Engines, State
 from spikeloom.sw.network import Layer, Network
 
-#: Weights of block RAM to try, beside look-up tables.
-MEMORY = (0.3, 1.0, 3.0, 30.0)
+#: Prices of block RAM to try, beside look-up tables.
+PRICES = tuple(Prices(block_ram=price) for price in (0.3, 1.0, 3.0, 30.0))
 #: Steps of a bisection, each of which halves the logarithm of the range of intervals.
 _STEPS = 14
 #: Share of an interval up to which a bisection comes near it.
 _CLOSE = 0.995
 #: Layers of so few channels try all numbers of lanes; others those that divide the channels.
 _FEW_CHANNELS = 8
+#: Between one interval and the next shorter one that is tried behind the bisection, and how many.
+_SHORTER, _TRIES = 0.96, 16
+#: Prices that are tried for an interval, and how much more than a budget the first may ask for.
+_PRICES, _BEYOND = 6, 1.5
+#: Engines that are chosen for all these intervals and prices together, at most.
+_CHOSEN = 480
+#: Prices to begin with where flip-flops count as well.
+_ALL = Prices(luts=1.0, flipflops=0.5, block_ram=0.5)
 #: Shares of the interval that all but the slowest layers are given to have cycles to spare.
 _SHARES = (0.8, 0.6, 0.45, 0.3)
 #: Shares of its cycles that a layer is given to become faster.
@@ -52,20 +60,21 @@ class States:
         self.network, self.budget, self.engines = network, budget, engines
         self.factors = {layer.name: 1.0 for layer in network.layers}
         self._layers = {layer.name: layer for layer in network.layers}
+        self._chosen: dict[tuple[object, ...], Choice | None] = {}
 
     def smallest(self) -> list[State]:
         """Return states of the fewest lanes, which differ in how much block RAM they take."""
-        return [self.cheapest(math.inf, memory) for memory in MEMORY]
+        return [self.cheapest(math.inf, prices) for prices in PRICES]
 
     def weight(self, amounts: Amounts) -> float:
         """Return what a design takes as one number, to compare designs by."""
-        return self.budget.weight(amounts, 1.0)
+        return self.budget.weight(amounts, Prices())
 
     def fastest(self, smallest: State) -> State:
         """Return the state with the smallest estimated interval that fits."""
         best, reached = smallest, math.inf
-        for memory in MEMORY:
-            state = self.cheapest(math.inf, memory)
+        for prices in PRICES:
+            state = self.cheapest(math.inf, prices)
             if state is None or not self.budget.fits(self.amounts(state)):
                 continue
             high, low = self.cycles(state), max(self.engines.floor, 1.0)
@@ -76,7 +85,7 @@ class States:
                 if low > _CLOSE * high:
                     break
                 goal = math.sqrt(low * high)
-                other = self.cheapest(goal, memory)
+                other = self.cheapest(goal, prices)
                 if other and self.budget.fits(self.amounts(other)):
                     state, high = other, goal
                 else:
@@ -85,26 +94,59 @@ class States:
                 best, reached = state, self.cycles(state)
         return best
 
-    def cheapest(self, goal: float, memory: float) -> State:
+    def squeezed(self, state: State) -> State:
+        """Return a faster state that fits, or the same: one that no fixed prices lead to.
+
+        Where several resources are scarce, what a state lacks becomes dearer until it fits. An
+        interval may have such a state though none is found for a longer one.
+        """
+        best, goal = state, self.cycles(state)
+        tries, left = 0, _CHOSEN // len(self.network.layers)
+        while tries < _TRIES and left > 0 and goal > self.engines.floor:
+            goal = max(_SHORTER * goal, self.engines.floor)
+            tries += 1
+            other, used = self._fitting(goal)
+            left -= used
+            if other and self.cycles(other) < self.cycles(best):
+                best, goal, tries = other, self.cycles(other), 0
+        return best
+
+    def _fitting(self, goal: float) -> tuple[State, int]:
+        """Return a state that fits and keeps a goal, empty if none, and how many were compared."""
+        prices = _ALL
+        for tried in range(1, _PRICES + 1):
+            state = self.cheapest(goal, prices)
+            if not state:
+                break
+            amounts = self.amounts(state)
+            if self.budget.fits(amounts):
+                return state, tried
+            shares = self.budget.shares(amounts)
+            if min(shares.luts, shares.flipflops) > _BEYOND:
+                break
+            prices = prices.raised(shares)
+        return {}, tried
+
+    def cheapest(self, goal: float, prices: Prices) -> State:
         """Return the state of least weight whose layers all take ``goal`` cycles; empty if none."""
         state: dict[str, Choice] = {}
         for layer in self.network.layers:
-            choice = self._choose(layer, state, goal, memory)
+            choice = self._choose(layer, state, goal, prices)
             if choice is None:
                 # Another number of lanes ahead may allow more events here.
-                return self._with_wider_sources(goal, memory)
+                return self._with_wider_sources(goal, prices)
             state[layer.name] = choice
-        return self._polished(state, goal, memory)
+        return self._polished(state, goal, prices)
 
     def with_time_to_spare(self, state: State) -> Iterator[State]:
         """Yield states that fit and wait less for rows: all but the slowest layers are faster."""
         goal = self.cycles(state)
         for share in _SHARES:
-            for memory in MEMORY[:3]:
+            for prices in PRICES[:3]:
                 other: dict[str, Choice] = {}
                 for layer in self.network.layers:
-                    choice = self._choose(layer, other, share * goal, memory)
-                    choice = choice or self._choose(layer, other, goal, memory)
+                    choice = self._choose(layer, other, share * goal, prices)
+                    choice = choice or self._choose(layer, other, goal, prices)
                     if choice is None:
                         break
                     other[layer.name] = choice
@@ -119,9 +161,9 @@ class States:
             now = self.engines.cost(layer, state[layer.name], state)
             assert now is not None, "the choices of a state exist"
             seen = []
-            for share, memory in itertools.product(_FASTER, MEMORY[:3]):
+            for share, prices in itertools.product(_FASTER, PRICES[:3]):
                 goal = share * now.cycles * self.factors[layer.name]
-                choice = self._choose(layer, state, goal, memory)
+                choice = self._choose(layer, state, goal, prices)
                 if choice is None or choice in seen:
                     continue
                 seen.append(choice)
@@ -132,7 +174,7 @@ class States:
 
     def smaller(self, state: State) -> Iterator[State]:
         """Yield states in which one layer is smaller, and slower, the largest saving first."""
-        weight = self.budget.weight(self.amounts(state), 1.0)
+        weight = self.weight(self.amounts(state))
         found: list[tuple[float, int, State]] = []
         for layer in self.network.layers:
             choice = state[layer.name]
@@ -147,7 +189,7 @@ class States:
             for change in changes:
                 other = self._repaired({**state, layer.name: change}, layer)
                 if other:
-                    saved = weight - self.budget.weight(self.amounts(other), 1.0)
+                    saved = weight - self.weight(self.amounts(other))
                     slower = self.cycles(other) / self.cycles(state)
                     if saved > 0 and slower < _SLOWER:
                         found.append((saved, len(found), other))
@@ -165,24 +207,24 @@ class States:
         costs = (cost.amounts for cost in self.engines.costs(state) if cost is not None)
         return sum(costs, self.engines.beside)
 
-    def _with_wider_sources(self, goal: float, memory: float) -> State:
+    def _with_wider_sources(self, goal: float, prices: Prices) -> State:
         """Return a state as of :meth:`cheapest`, with lanes that are powers of two ahead."""
         state: dict[str, Choice] = {}
         for layer in self.network.layers:
-            choice = self._choose(layer, state, goal, memory)
+            choice = self._choose(layer, state, goal, prices)
             if choice is None:
                 return {}
             channels = self.engines.lanes[layer.name][-1]
             wider = min(1 << (choice.lanes - 1).bit_length(), channels)
-            other = self._choose(layer, state, goal, memory, wider)
+            other = self._choose(layer, state, goal, prices, wider)
             state[layer.name] = other or choice
-        return self._polished(state, goal, memory)
+        return self._polished(state, goal, prices)
 
-    def _polished(self, state: dict[str, Choice], goal: float, memory: float) -> State:
+    def _polished(self, state: dict[str, Choice], goal: float, prices: Prices) -> State:
         """Return a state of less weight in which single layers have other lanes."""
         if math.isinf(goal):
             return state
-        weight = self.budget.weight(self.amounts(state), memory)
+        weight = self.budget.weight(self.amounts(state), prices)
         for layer in self.network.layers:
             if not self.engines.readers[layer.name]:
                 continue
@@ -193,24 +235,48 @@ class States:
                 # words.
                 if lanes == now or (channels % lanes and channels > _FEW_CHANNELS):
                     continue
-                choice = self._choose(layer, state, goal, memory, lanes)
+                choice = self._choose(layer, state, goal, prices, lanes)
                 if choice is None:
                     continue
-                other = {**state, layer.name: choice}
-                for name in self.engines.readers[layer.name]:
-                    reader = self._layers[name]
-                    read = self._choose(reader, other, goal, memory, state[name].lanes)
-                    read = read or self._choose(reader, other, goal, memory)
-                    if read is None:
-                        break
-                    other[name] = read
-                else:
-                    if not self._holds(other, goal):
+                for free in (False, True):
+                    other = self._followed(state, layer, choice, goal, prices, free)
+                    if not other or not self._holds(other, goal):
                         continue
-                    less = self.budget.weight(self.amounts(other), memory)
+                    less = self.budget.weight(self.amounts(other), prices)
                     if less < weight * (1 - 1e-9):
                         state, weight = other, less
         return state
+
+    def _followed(
+        self,
+        state: State,
+        changed: Layer,
+        choice: Choice,
+        goal: float,
+        prices: Prices,
+        free: bool,
+    ) -> dict[str, Choice]:
+        """Return a state with another choice for a layer, and for its readers; empty if none.
+
+        Readers keep their lanes if they can, unless they are ``free``; those of a layer whose lanes
+        have changed are chosen anew in turn.
+        """
+        other = {**state, changed.name: choice}
+        lanes = {changed.name}
+        for layer in self.network.layers:
+            if lanes.isdisjoint(connection.source for connection in layer.connections):
+                continue
+            if layer.name == changed.name:
+                continue
+            now = state[layer.name].lanes
+            read = None if free else self._choose(layer, other, goal, prices, now)
+            read = read or self._choose(layer, other, goal, prices)
+            if read is None:
+                return {}
+            other[layer.name] = read
+            if read.lanes != now:
+                lanes.add(layer.name)
+        return other
 
     def _holds(self, state: State, goal: float) -> bool:
         """Return whether all engines of a state exist and take at most ``goal`` cycles."""
@@ -225,7 +291,7 @@ class States:
             layer = self._layers[name]
             if self.engines.cost(layer, state[name], state) is None:
                 goal = self._modelled_layer(layer, state) * 1.001
-                choice = self._choose(layer, state, goal, 1.0)
+                choice = self._choose(layer, state, goal, Prices())
                 if choice is None:
                     return {}
                 state[name] = choice
@@ -234,14 +300,23 @@ class States:
         return state
 
     def _choose(
-        self, layer: Layer, state: State, goal: float, memory: float, lanes: int | None = None
+        self, layer: Layer, state: State, goal: float, prices: Prices, lanes: int | None = None
     ) -> Choice | None:
         """Return the choice of least weight that keeps a goal, among those of some lanes or all."""
-        factor = self.factors[layer.name]
+        cycles = goal / self.factors[layer.name]
+        key = (layer.name, self.engines.sources(layer, state), cycles, prices, lanes)
+        if key not in self._chosen:
+            self._chosen[key] = self._cheapest_choice(layer, state, cycles, prices, lanes)
+        return self._chosen[key]
+
+    def _cheapest_choice(
+        self, layer: Layer, state: State, cycles: float, prices: Prices, lanes: int | None
+    ) -> Choice | None:
+        """Return the choice of least weight that takes at most some estimated cycles."""
         best, least = None, math.inf
         for events, slots in self.engines.options(layer, state):
             ms = self.engines.lanes[layer.name] if lanes is None else [lanes]
-            low = self._fewest(layer, state, goal / factor, ms, events, slots)
+            low = self._fewest(layer, state, cycles, ms, events, slots)
             if low == len(ms):
                 continue
             # A few lanes more may waste less of the width of block RAMs.
@@ -249,9 +324,9 @@ class States:
                 for units in self.engines.units(layer, m):
                     choice = Choice(m, events, slots, units=units)
                     cost = self.engines.cost(layer, choice, state)
-                    if cost is None or cost.cycles > goal / factor:
+                    if cost is None or cost.cycles > cycles:
                         continue
-                    weight = self.budget.weight(cost.amounts, memory)
+                    weight = self.budget.weight(cost.amounts, prices)
                     if weight < least:
                         best, least = choice, weight
                     # More units keep the goal as well, but are larger.
@@ -259,8 +334,8 @@ class States:
         if lanes is None or lanes == self.engines.lanes[layer.name][-1]:
             for choice in self.engines.unrolled(layer, state):
                 cost = self.engines.cost(layer, choice, state)
-                if cost is not None and cost.cycles <= goal / factor:
-                    weight = self.budget.weight(cost.amounts, memory)
+                if cost is not None and cost.cycles <= cycles:
+                    weight = self.budget.weight(cost.amounts, prices)
                     if weight < least:
                         best, least = choice, weight
         return best

@@ -12,6 +12,7 @@ from spikeloom.hw.boards import Board
 from spikeloom.hw.planning import HardwareConfig, Plan, plan
 from spikeloom.hw.prediction import activity, predict
 from spikeloom.hw.search import Budget, GoalError, NoRoomError, Search, typical
+from spikeloom.hw.search.engines import Choice
 from spikeloom.hw.search.search import interval
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Connection, Conv2d, DirectInput, If, Layer, Network
@@ -81,6 +82,35 @@ def test_as_fast_as_exhaustive_search(seed: int) -> None:
         fitting.sort(key=lambda p: _ideal(search, p))
         least = min(interval(predict(p, again)) for p in fitting[:12])
         assert best.cycles <= 1.05 * least, limit
+
+
+#: The fastest choices that an exhaustive search by estimates finds where flip-flops are scarce too,
+#: and where a layer behind another is worth unrolling.
+SCARCE = {
+    "first": Choice(4, events=1, slots=1, units=2),
+    "second": Choice(6, events=1, slots=1, units=3),
+    "out": Choice(1, events=3, slots=1, units=1),
+}
+UNROLLED = {
+    "first": Choice(4, planes=2),
+    "second": Choice(6, planes=2),
+    "out": Choice(4, events=3, slots=1, units=1),
+}
+
+
+@pytest.mark.parametrize(
+    ("seed", "budget", "choices"),
+    [(1, Budget(luts=2600, flipflops=1200), SCARCE), (0, Budget(luts=3500), UNROLLED)],
+    ids=["scarce flip-flops", "unrolled"],
+)
+def test_as_fast_as_the_best_choices(seed: int, budget: Budget, choices: dict[str, Choice]) -> None:
+    network = small(seed)
+    search = Search(network, budget, sent(network, seed))
+    best = Search(network, budget, sent(network, seed)).rated(choices)
+    assert budget.fits(best.amounts)
+    found = search.fastest()
+    assert budget.fits(found.amounts)
+    assert found.cycles <= best.cycles
 
 
 def _ideal(search: Search, planned: Plan) -> float:
