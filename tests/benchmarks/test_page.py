@@ -110,10 +110,14 @@ def test_together_table() -> None:
     units = [Cells(k, 0, 0, 0, 0, 0) for k in range(len(UNITS))]
     adders = [Cells(10, 5, 0, 0, 0, 0) for _ in ADDERS]
     lines = neurons.together_table(units, adders).splitlines()
-    # Units are in order: if is the first, dual the second, the plain ladder the sixth.
+    # Units are in order: if is the first, dual the second.
     assert lines[2] == "| if | spikes | 0 | 20 | 20 | 1.00x |"
     assert lines[3] == "| dual | spikes | 1 | 20 | 21 | 1.05x |"
-    assert lines[6] == "| ladder | count | 5 | 20 | 25 | 1.25x |"
+    (ladder,) = (
+        k for k, unit in enumerate(UNITS) if (unit.label, unit.sends) == ("ladder", "count")
+    )
+    both = ladder + 20
+    assert lines[6] == f"| ladder | count | {ladder} | 20 | {both} | {both / 20:.2f}x |"
 
 
 def runs() -> list[Row]:

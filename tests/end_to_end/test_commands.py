@@ -129,6 +129,7 @@ def test_a_difference_is_named_and_fails(folder: Path, build_dir: Path) -> None:
     other = contract.Network(
         network.input,
         (contract.Layer(first.name, 3, first.neuron, (connection,)), network.layers[1]),
+        name=network.name,
     )
     contract.save(other, folder / "other.safetensors")
     options = ("--data", "digits", "--limit", "2", "--build-dir", build_dir)
@@ -143,7 +144,7 @@ def test_a_difference_is_named_and_fails(folder: Path, build_dir: Path) -> None:
     (folder / "forged.json").write_text(json.dumps(sidecar))
     (folder / "forged.v").write_text((folder / "net.v").read_text())
     result = run("cosim", folder / "other.safetensors", "--verilog", folder / "forged.v", *options)
-    assert result.exit_code == 1
+    assert result.exit_code == 1, result.stderr
     assert "first: image 0, layer layer_0, timestep 0, neuron (channel, y, x) = (2, " in (
         result.stdout
     )
