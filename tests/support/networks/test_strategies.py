@@ -165,6 +165,7 @@ def test_the_kinds_are_all_that_the_contract_has() -> None:
         groups=False,
         identities=False,
         branches=False,
+        recurrence=False,
         max_layers=3,
         max_timesteps=3,
     )

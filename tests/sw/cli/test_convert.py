@@ -37,7 +37,7 @@ def test_neurons_and_timesteps_by_layer(trained: Path) -> None:
     assert [layer.timesteps for layer in network.layers] == [6, 5, 1]
     burst = network["fc2"].neuron
     assert isinstance(burst, Burst)
-    assert (burst.largest, burst.leak) == (3, 2)
+    assert (burst.largest, burst.leak) == (3, (2,))
 
 
 def test_alignments(trained: Path) -> None:

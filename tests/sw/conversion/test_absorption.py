@@ -377,7 +377,7 @@ def test_leaky_neurons_come_close(leak: int) -> None:
     )
     neuron = BurstAbsorber().absorb(population, None)
     assert isinstance(neuron, Burst)
-    assert (neuron.leak, neuron.largest, neuron.initial.tolist()) == (leak, 3, [0, 0])
+    assert (neuron.leak, neuron.largest, neuron.initial.tolist()) == ((leak,), 3, [0, 0])
     needed = 128 * min(1 << leak, 6)
     bits, grid = leak_grid(population, [True, False])
     assert bits == neuron.fraction_bits
