@@ -14,7 +14,10 @@ from spikeloom.sw.children import Child
 
 #: Starts a shell that starts a program, as make starts compilers, and waits for it.
 _PARENT = """
+import signal
 import sys
+# Whoever runs the tests may ignore it, as nohup does, and what is ignored is inherited.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from spikeloom.sw.children import Child
 child = Child(["sh", "-c", "sleep 60 & echo $! > inner; wait"])
 open("outer", "w").write(str(child.process.pid))
