@@ -82,14 +82,21 @@ def _claim(path: Path) -> int | None:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
-    try:
-        import fcntl
+    if _taken(handle):
+        return handle
+    os.close(handle)
+    return None
 
+
+def _taken(handle: int) -> bool:
+    """Take the lock of a folder; return False if another process holds it."""
+    import fcntl
+
+    try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
+        return False
+    return True
 
 
 @contextmanager
@@ -116,16 +123,13 @@ def locked(folder: Path, work: str) -> Iterator[None]:
         raise FileFormatError(f"cannot write {folder}: {error.strerror or error}") from None
     try:
         try:
-            import fcntl
+            free = _taken(handle)
         except ImportError:  # on Windows, where folders have no locks
-            yield
-            return
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            free = True
+        if not free:
             raise FileFormatError(
                 f"another {work} is at work in {folder}: take another folder, or wait"
-            ) from None
+            )
         yield
     finally:
         os.close(handle)
