@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,24 +19,27 @@ class RowBuffer(wiring.Component):
     Parameters
     ----------
     plan : BufferPlan
+    readers : int
+        Number of scanners, each of which reads all rows.
 
     Attributes
     ----------
     LATENCY : int
         Clock cycles until a change shows: from taking the last transfer of a row to ``rows``
-        counting it, and from the release of a row to taking a transfer into its place.
+        counting it, and from the last reader's release of a row to taking a transfer into its
+        place.
 
     Members
     -------
     i : In(stream)
         Transfers of ``plan.stream``; refused while the ring is full.
-    rows : Out(range(capacity + 1))
-        Complete rows that have not been released.
-    release : In(range(capacity + 1)), releases : In(1)
+    rows : Out(range(capacity + 1)), for each reader
+        Complete rows that it has not released.
+    release : In(range(capacity + 1)), releases : In(1), for each reader
         Number of rows to release, at most ``rows``, and whether to release them in this cycle.
-    address : In(range(depth)), enable : In(1)
+    address : In(range(depth)), enable : In(1), for each reader
         Address of the word to read, and whether to read it.
-    word : Out(word bits)
+    word : Out(word bits), for each reader
         The word that was read in the last cycle in which ``enable`` was high; lane 0 of the first
         transfer is in the lowest bits.
     marks : Out(depth)
@@ -46,10 +49,10 @@ class RowBuffer(wiring.Component):
 
     LATENCY = 1
 
-    def __init__(self, plan: BufferPlan) -> None:
+    def __init__(self, plan: BufferPlan, readers: int = 1) -> None:
         self.plan = plan
-        members = {
-            "i": In(plan.stream.signature),
+        self.readers = readers
+        reading = {
             "rows": Out(range(plan.capacity + 1)),
             "release": In(range(plan.capacity + 1)),
             "releases": In(1),
@@ -57,6 +60,8 @@ class RowBuffer(wiring.Component):
             "enable": In(1),
             "word": Out(_word_bits(plan)),
         }
+        members = {name: member.array(readers) for name, member in reading.items()}
+        members["i"] = In(plan.stream.signature)
         if plan.marked:
             members["marks"] = Out(plan.depth)
         super().__init__(members)
@@ -64,17 +69,8 @@ class RowBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         plan, stream = self.plan, self.plan.stream
-        m.submodules.ring = ring = memory.Memory(
-            shape=unsigned(_word_bits(plan)), depth=plan.depth, init=[]
-        )
-        read = ring.read_port()
-        m.d.comb += [
-            read.addr.eq(self.address),
-            read.en.eq(self.enable),
-            self.word.eq(read.data),
-        ]
-
-        write = ring.write_port(granularity=_word_bits(plan) // plan.chunks)
+        # A memory for each reader: block RAM has a single port beside the one that is written.
+        writes = [self._ring(m, reader) for reader in range(self.readers)]
         step = Signal(range(stream.steps))
         chunk = Signal(range(plan.chunks))
         column = Signal(range(stream.width * stream.lane_groups))
@@ -86,12 +82,15 @@ class RowBuffer(wiring.Component):
         transfer = Signal()
         m.d.comb += [
             # There are never more: a comparison for equality is the shorter way to ready.
-            self.i.ready.eq(self.rows != plan.capacity),
+            self.i.ready.eq(Cat(rows != plan.capacity for rows in self.rows).all()),
             transfer.eq(self.i.valid & self.i.ready),
-            write.addr.eq(base + plane),
-            write.data.eq(self.i.payload.as_value().replicate(plan.chunks)),
-            write.en.eq(Mux(transfer, 1 << chunk, 0)),
         ]
+        for write in writes:
+            m.d.comb += [
+                write.addr.eq(base + plane),
+                write.data.eq(self.i.payload.as_value().replicate(plan.chunks)),
+                write.en.eq(Mux(transfer, 1 << chunk, 0)),
+            ]
         if plan.marked:
             found = self.i.payload.as_value().any()
             mark = self.marks.bit_select(base, 1)
@@ -110,10 +109,22 @@ class RowBuffer(wiring.Component):
                     m.d.comb += row_end.eq(1)
                     m.d.sync += [column.eq(0), base.eq(Mux(behind == plan.depth, 0, behind))]
         # Whether rows are released is known late, their number early.
-        m.d.sync += self.rows.eq(
-            Mux(self.releases, self.rows - self.release + row_end, self.rows + row_end)
-        )
+        for rows, release, releases in zip(self.rows, self.release, self.releases, strict=True):
+            m.d.sync += rows.eq(Mux(releases, rows - release + row_end, rows + row_end))
         return m
+
+    def _ring(self, m: Module, reader: int) -> memory.WritePort:
+        """Add a reader's memory; return the port that it is written by."""
+        plan = self.plan
+        ring = memory.Memory(shape=unsigned(_word_bits(plan)), depth=plan.depth, init=[])
+        m.submodules[f"ring{reader}" if self.readers > 1 else "ring"] = ring
+        read = ring.read_port()
+        m.d.comb += [
+            read.addr.eq(self.address[reader]),
+            read.en.eq(self.enable[reader]),
+            self.word[reader].eq(read.data),
+        ]
+        return ring.write_port(granularity=_word_bits(plan) // plan.chunks)
 
 
 def _word_bits(plan: BufferPlan) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import fifo, stream, wiring
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.events import EventGenerator
@@ -13,6 +13,7 @@ from spikeloom.hw.engine.gather import Gather
 from spikeloom.hw.engine.pe import PeArray, address_bits
 from spikeloom.hw.engine.population import Population, tap_signature
 from spikeloom.hw.engine.reader import Reader, reader_layout
+from spikeloom.hw.engine.sums import connect_sums
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.values import shape_of
 
@@ -31,18 +32,12 @@ COUNTERS = wiring.Signature(
 class Engine(wiring.Component):
     """A layer's hardware: readers, event generators, processing elements and neurons.
 
+    All parts from the scanner of each reader to the processing elements have ``plan.copies`` copies,
+    which work on neighbouring windows at the same time.
+
     Parameters
     ----------
     plan : LayerPlan
-
-    Attributes
-    ----------
-    SUMS_LATENCY : int
-        Where sums wait for the neurons (``plan.queue``): clock cycles from storing the sums of a
-        window to showing them to the neurons.
-    SUMS_SPACE_LATENCY : int
-        Where the sums of several windows wait: clock cycles from the last in which the neurons need
-        sums to storing others in their place. A single place can be filled in this last cycle.
 
     Members
     -------
@@ -55,9 +50,6 @@ class Engine(wiring.Component):
     counters : Out
         Counters; see :data:`COUNTERS`.
     """
-
-    SUMS_LATENCY = 1
-    SUMS_SPACE_LATENCY = 1
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
@@ -74,21 +66,82 @@ class Engine(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         plan = self.plan
-        m.submodules.pes = pes = PeArray(plan)
         m.submodules.population = population = Population(plan)
-        m.submodules.gather = gather = self._gathered(m, pes.depth, population)
+        readers = self._readers(m, population)
+        summed, working, issued, stalled = [], [], [], []
+        for copy in range(plan.copies):
+            number = str(copy) if plan.copies > 1 else ""
+            m.submodules[f"pes{number}"] = pes = PeArray(plan)
+            m.submodules[f"gather{number}"] = gather = self._gathered(m, readers, copy)
+            generators = self._generators(m, gather, pes, copy)
+            summed.append(pes.o)
+            working += [~gather.waits, *(x.busy for x in generators), pes.busy]
+            issued.append(pes.issued)
+            stalled.append(pes.stalled | ~pes.issued.any())
+        waiting = connect_sums(m, plan, summed, population)
+        wiring.connect(m, population.tap, wiring.flipped(self.tap))
 
-        # All event generators get their share of a word at the same time. Value k of a word belongs
-        # to generator k mod E, so that neighbouring channels go to different ones.
+        count_cycles(
+            m,
+            self.counters,
+            events=sum(issued[1:], issued[0]),
+            working=Cat(*working, waiting, population.busy).any(),
+            blocked=population.blocked & Cat(stalled).all(),
+        )
+        return m
+
+    def _readers(self, m: Module, population: Population) -> list[Reader]:
+        """Return the readers of all connections.
+
+        The transfers of ``population`` are sent on, and to the connection that reads them here.
+        """
+        plan = self.plan
+        readers = []
+        for k, connection in enumerate(plan.readers):
+            reader = Reader(connection, plan.target.lane_groups, plan.depth, plan.copies)
+            m.submodules[f"reader{k}"] = reader
+            readers.append(reader)
+            if connection.feedback:
+                m.submodules.fork = fork = Fork(plan.target.signature, 2)
+                m.submodules.feedback = feedback = Feedback(plan.target)
+                wiring.connect(m, population.o, fork.i)
+                wiring.connect(m, fork.o0, wiring.flipped(self.o))
+                wiring.connect(m, fork.o1, feedback.i)
+                wiring.connect(m, feedback.o, reader.i)
+            else:
+                wiring.connect(m, wiring.flipped(getattr(self, f"i{k}")), reader.i)
+        if not plan.layer.recurrent:
+            wiring.connect(m, population.o, wiring.flipped(self.o))
+        return readers
+
+    def _gathered(self, m: Module, readers: list[Reader], copy: int) -> Gather:
+        """Return a component that sends the words of all connections of a copy's windows."""
+        plan = self.plan
+        layout = reader_layout(plan.values, plan.slots * plan.events, plan.depth)
+        gather = Gather([reader.layout for reader in readers], layout)
+        for k, reader in enumerate(readers):
+            wiring.connect(m, reader.o[copy], getattr(gather, f"i{k}"))
+            m.d.comb += getattr(gather, f"waits{k}").eq(reader.waits[copy])
+        return gather
+
+    def _generators(
+        self, m: Module, gather: Gather, pes: PeArray, copy: int
+    ) -> list[EventGenerator]:
+        """Return the event generators between words and processing elements.
+
+        All of them get their share of a word at the same time. Value k of a word belongs to
+        generator k mod E, so that neighbouring channels go to different ones.
+        """
+        plan = self.plan
         value = shape_of(plan.values)
         generators = []
         for e in range(plan.events):
             generator = EventGenerator(
                 value, plan.slots, plan.digits, address_bits(pes.depth), plan.event_queue
             )
-            m.submodules[f"events{e}"] = generator
+            m.submodules[f"events{copy * plan.events + e}"] = generator
             generators.append(generator)
-        all_ready = Signal()
+        all_ready = Signal(name=f"all_ready{copy}")
         m.d.comb += [
             all_ready.eq(Cat(generator.i.ready for generator in generators).all()),
             gather.o.ready.eq(all_ready),
@@ -103,89 +156,7 @@ class Engine(wiring.Component):
                 word = gather.o.payload.values
                 m.d.comb += generator.i.payload.values[slot].eq(word[slot * plan.events + e])
             wiring.connect(m, generator.o, getattr(pes, f"i{e}"))
-        waiting = connect_sums(m, plan, pes.o, population)
-        wiring.connect(m, population.tap, wiring.flipped(self.tap))
-
-        count_cycles(
-            m,
-            self.counters,
-            events=pes.issued,
-            working=~gather.waits
-            | Cat(generator.busy for generator in generators).any()
-            | pes.busy
-            | waiting
-            | population.busy,
-            blocked=population.blocked & (pes.stalled | ~(pes.issued.any())),
-        )
-        return m
-
-    def _gathered(self, m: Module, depth: int, population: Population) -> Gather:
-        """Return a component that sends the words of all connections, window by window.
-
-        The transfers of ``population`` are sent on, and to the connection that reads them here.
-        """
-        plan = self.plan
-        readers = [Reader(reader, plan.target.lane_groups, depth) for reader in plan.readers]
-        layout = reader_layout(plan.values, plan.slots * plan.events, depth)
-        gather = Gather([reader.layout for reader in readers], layout)
-        for k, reader in enumerate(readers):
-            m.submodules[f"reader{k}"] = reader
-            if reader.plan.feedback:
-                m.submodules.fork = fork = Fork(plan.target.signature, 2)
-                m.submodules.feedback = feedback = Feedback(plan.target)
-                wiring.connect(m, population.o, fork.i)
-                wiring.connect(m, fork.o0, wiring.flipped(self.o))
-                wiring.connect(m, fork.o1, feedback.i)
-                wiring.connect(m, feedback.o, reader.i)
-            else:
-                wiring.connect(m, wiring.flipped(getattr(self, f"i{k}")), reader.i)
-            wiring.connect(m, reader.o, getattr(gather, f"i{k}"))
-            m.d.comb += getattr(gather, f"waits{k}").eq(reader.waits)
-        if not plan.layer.recurrent:
-            wiring.connect(m, population.o, wiring.flipped(self.o))
-        return gather
-
-
-def connect_sums(
-    m: Module, plan: LayerPlan, sums: stream.Interface, population: Population
-) -> Value:
-    """Connect sums to the neurons, through a register or a queue as planned.
-
-    Parameters
-    ----------
-    m : Module
-    plan : LayerPlan
-    sums : stream
-        The sums of each window, one for each lane.
-    population : Population
-
-    Returns
-    -------
-    Value
-        Whether sums wait there.
-    """
-    shown = population.i
-    if not plan.queue:
-        wiring.connect(m, sums, shown)
-        return Const(0)
-    if plan.queue == 1:
-        # All elements stand still while sums are not taken. So whether they are comes from a
-        # register, which is set if there will be none here, or these will go.
-        valid = Mux(sums.ready, sums.valid, shown.valid)
-        m.d.sync += [shown.valid.eq(valid), sums.ready.eq(~valid | population.taking)]
-        with m.If(sums.ready):
-            m.d.sync += shown.payload.eq(sums.payload)
-        return shown.valid
-    m.submodules.sums = queue = fifo.SyncFIFO(width=sums.payload.shape().size, depth=plan.queue)
-    m.d.comb += [
-        queue.w_data.eq(sums.payload),
-        queue.w_en.eq(sums.valid),
-        sums.ready.eq(queue.w_rdy),
-        shown.payload.eq(queue.r_data),
-        shown.valid.eq(queue.r_rdy),
-        queue.r_en.eq(shown.ready),
-    ]
-    return queue.level != 0
+        return generators
 
 
 def count_cycles(

@@ -50,6 +50,8 @@ class Reader(wiring.Component):
         Number of groups of M output channels in the layer.
     depth : int
         Number of words in a weight bank, over all connections of the layer.
+    copies : int
+        Number of scanners, each of which reads every ``copies``-th window of a row.
 
     Attributes
     ----------
@@ -60,30 +62,32 @@ class Reader(wiring.Component):
     -------
     i : In(stream)
         Transfers of the source.
-    o : Out(stream)
-        Words of the windows, with the layout :attr:`layout`.
-    waits : Out(1)
+    o : Out(stream), for each scanner
+        Words of its windows, with the layout :attr:`layout`.
+    waits : Out(1), for each scanner
         Whether the next window waits for rows and no word of the one before is left.
     """
 
-    def __init__(self, plan: ConnectionPlan, lane_groups: int, depth: int) -> None:
+    def __init__(
+        self, plan: ConnectionPlan, lane_groups: int, depth: int, copies: int = 1
+    ) -> None:
         self.plan = plan
         self.lane_groups = lane_groups
         self.depth = depth
+        self.copies = copies
         self.layout = reader_layout(plan.stream.values, plan.windows.buffer.word_values, depth)
         super().__init__(
             {
                 "i": In(plan.source.signature),
-                "o": Out(stream.Signature(self.layout)),
-                "waits": Out(1),
+                "o": Out(stream.Signature(self.layout)).array(copies),
+                "waits": Out(1).array(copies),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         plan, windows = self.plan, self.plan.windows
-        m.submodules.buffer = buffer = RowBuffer(windows.buffer)
-        m.submodules.scanner = scanner = Scanner(windows, self.lane_groups, plan.first, self.depth)
+        m.submodules.buffer = buffer = RowBuffer(windows.buffer, self.copies)
         sent = wiring.flipped(self.i)
         if plan.alignment:
             m.submodules.aligner = aligner = Aligner(plan.alignment)
@@ -94,26 +98,34 @@ class Reader(wiring.Component):
             wiring.connect(m, sent, pool.i)
             sent = pool.o
         wiring.connect(m, sent, buffer.i)
+        for copy in range(self.copies):
+            self._scan(m, buffer, copy)
+        return m
+
+    def _scan(self, m: Module, buffer: RowBuffer, copy: int) -> None:
+        """Add the scanner of a copy."""
+        plan, windows, o = self.plan, self.plan.windows, self.o[copy]
+        scanner = Scanner(windows, self.lane_groups, plan.first, self.depth, copy, self.copies)
+        m.submodules[f"scanner{copy}" if self.copies > 1 else "scanner"] = scanner
         m.d.comb += [
-            scanner.rows.eq(buffer.rows),
-            buffer.release.eq(scanner.release),
-            buffer.releases.eq(scanner.releases),
-            buffer.address.eq(scanner.address),
-            buffer.enable.eq(scanner.enable),
-            scanner.o.ready.eq(self.o.ready),
-            self.o.valid.eq(scanner.o.valid),
-            self.o.payload.base.eq(scanner.o.payload.base),
-            self.o.payload.last.eq(scanner.o.payload.last),
-            self.waits.eq(scanner.waiting & ~scanner.o.valid),
+            scanner.rows.eq(buffer.rows[copy]),
+            buffer.release[copy].eq(scanner.release),
+            buffer.releases[copy].eq(scanner.releases),
+            buffer.address[copy].eq(scanner.address),
+            buffer.enable[copy].eq(scanner.enable),
+            scanner.o.ready.eq(o.ready),
+            o.valid.eq(scanner.o.valid),
+            o.payload.base.eq(scanner.o.payload.base),
+            o.payload.last.eq(scanner.o.payload.last),
+            self.waits[copy].eq(scanner.waiting & ~scanner.o.valid),
         ]
         if windows.buffer.marked:
             m.d.comb += scanner.marks.eq(buffer.marks)
         value = shape_of(plan.stream.values)
         for k in range(windows.buffer.word_values):
-            under = Signal(value, name=f"under{k}")
+            under = Signal(value, name=f"under{copy}_{k}")
             kept = scanner.o.payload.keep[k].replicate(value.width)
             m.d.comb += [
-                under.eq(buffer.word.word_select(k, value.width) & kept),
-                self.o.payload.values[k].eq(under),
+                under.eq(buffer.word[copy].word_select(k, value.width) & kept),
+                o.payload.values[k].eq(under),
             ]
-        return m

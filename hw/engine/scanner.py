@@ -84,6 +84,8 @@ class Scanner(wiring.Component):
         Address of the connection's first weights in each bank.
     depth : int, optional
         Number of words in a weight bank; by default those of this connection alone.
+    copy, copies : int
+        It reads the windows ``copy``, ``copy + copies`` and so on of each row of windows.
 
     Attributes
     ----------
@@ -111,9 +113,16 @@ class Scanner(wiring.Component):
     MARKED_LATENCY = 1
 
     def __init__(
-        self, plan: WindowPlan, lane_groups: int, first: int = 0, depth: int | None = None
+        self,
+        plan: WindowPlan,
+        lane_groups: int,
+        first: int = 0,
+        depth: int | None = None,
+        copy: int = 0,
+        copies: int = 1,
     ) -> None:
         self.plan = plan
+        self.columns = plan.columns[copy::copies]
         self.lane_groups = lane_groups
         self.first = first
         buffer = plan.buffer
@@ -143,7 +152,7 @@ class Scanner(wiring.Component):
         plan, buffer = self.plan, self.plan.buffer
         window_end, step_end, group_end, line_end = Signal(), Signal(), Signal(), Signal()
         place = _Place(
-            columns=Walk(m, "column", len(plan.columns), group_end),
+            columns=Walk(m, "column", len(self.columns), group_end),
             lines=Walk(m, "line", len(plan.lines), line_end),
             groups=Walk(m, "group", self.lane_groups, step_end),
             head=Signal(range(buffer.capacity), name="head"),
@@ -222,7 +231,7 @@ class Scanner(wiring.Component):
         skipped = plan.slots if plan.buffer.marked else 0
         parts = [
             place.lines.known(line.kernel_row * plan.span for line in plan.lines),
-            place.columns.known((c.offset - c.first * skipped) % modulus for c in plan.columns),
+            place.columns.known((c.offset - c.first * skipped) % modulus for c in self.columns),
         ]
         parts = [part for part in parts if not (isinstance(part, Const) and part.value == 0)]
         if not parts:
@@ -250,9 +259,9 @@ class Scanner(wiring.Component):
         """Go through all words of a window, row by row; ``move`` goes on to the next word."""
         plan, buffer = self.plan, self.plan.buffer
         row = Signal(range(plan.kernel[0]))
-        word = Signal(range(max(c.words for c in plan.columns)))
+        word = Signal(range(max(c.words for c in self.columns)))
         base = Signal(range(max(plan.kernel[0] * plan.span, 2) + plan.slots))
-        word_end = word == place.columns.known(c.words - 1 for c in plan.columns)
+        word_end = word == place.columns.known(c.words - 1 for c in self.columns)
         skipped = self._skipped(m, move, word_end)
         end = word_end & (row == place.lines.known(line.rows - 1 for line in plan.lines))
         self._follow(m, place, move & word_end, move & end)
@@ -261,7 +270,7 @@ class Scanner(wiring.Component):
             with m.If(word_end):
                 m.d.sync += [word.eq(0), row.eq(row + 1)]
                 # Rows whose words take up all of the kernel's row follow each other by themselves.
-                if any(c.words * plan.slots != plan.span for c in plan.columns):
+                if any(c.words * plan.slots != plan.span for c in self.columns):
                     row_base = Signal(range(plan.kernel[0] * plan.span + 1), init=plan.span)
                     m.d.sync += [base.eq(row_base), row_base.eq(row_base + plan.span)]
                     with m.If(end):
@@ -271,7 +280,7 @@ class Scanner(wiring.Component):
         return _Word(
             there=enough,
             row_address=table([k * buffer.row_depth for k in range(buffer.capacity)])[place.slot],
-            word=place.columns.known(c.first for c in plan.columns) + word + skipped,
+            word=place.columns.known(c.first for c in self.columns) + word + skipped,
             base=base,
             first=word == 0,
             last=word_end,
@@ -306,7 +315,7 @@ class Scanner(wiring.Component):
         left = Signal(rows * words)
         fresh = Signal(rows * words)
         mark = Signal(rows * words)
-        masks = [((1 << c.words) - 1) << c.first for c in plan.columns]
+        masks = [((1 << c.words) - 1) << c.first for c in self.columns]
         columns = place.columns
         follows = loaded & place.last_here
         covered = Mux(follows, columns.ahead(masks), columns.known(masks))
@@ -333,7 +342,7 @@ class Scanner(wiring.Component):
         # Of a window without a marked word, the first word is read: all its values are 0.
         at_row = Cat(mark.word_select(k, words).any() for k in range(rows)) | blank
         at_word = Cat(mark[j::words].any() for j in range(words))
-        first = columns.known(c.first for c in plan.columns)
+        first = columns.known(c.first for c in self.columns)
         word = Mux(blank, first, selected(at_word, [Const(j) for j in range(words)]))
         return _Word(
             there=loaded,
@@ -342,13 +351,13 @@ class Scanner(wiring.Component):
             base=selected(at_row, [Const(k * plan.span) for k in range(rows)])
             + table([j * plan.slots for j in range(words)])[word],
             first=word == first,
-            last=word == columns.known(c.first + c.words - 1 for c in plan.columns),
+            last=word == columns.known(c.first + c.words - 1 for c in self.columns),
             end=end,
         )
 
     def _keep(self, place: _Place, word: _Word) -> Value:
         """Return a bit for each value of the word: whether it lies under the window."""
-        plan, columns = self.plan, self.plan.columns
+        plan, columns = self.plan, self.columns
         size = plan.buffer.word_values
         full = (1 << size) - 1
         if plan.aligned:

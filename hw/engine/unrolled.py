@@ -10,10 +10,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.alignment import Aligner
-from spikeloom.hw.engine.engine import COUNTERS, connect_sums, count_cycles
+from spikeloom.hw.engine.engine import COUNTERS, count_cycles
 from spikeloom.hw.engine.lines import LineWindow
 from spikeloom.hw.engine.planes import PlaneSums
 from spikeloom.hw.engine.population import Population, tap_signature
+from spikeloom.hw.engine.sums import connect_sums
 from spikeloom.hw.planning import UnrolledPlan
 
 
@@ -63,7 +64,7 @@ class UnrolledEngine(wiring.Component):
             sent = aligner.o
         wiring.connect(m, sent, lines.i)
         wiring.connect(m, lines.o, planes.i)
-        waiting = connect_sums(m, plan, planes.o, population)
+        waiting = connect_sums(m, plan, [planes.o], population)
         wiring.connect(m, population.o, wiring.flipped(self.o))
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
         count_cycles(

@@ -11,7 +11,7 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
 from spikeloom.sw.network.ranges import MAX_WIDTH
 
-#: Largest number of lanes, of events, of units and of the budget.
+#: Largest number of lanes, of events, of units, of copies and of the budget.
 _MOST = 1 << 16
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -59,6 +59,9 @@ class HardwareConfig:
     planes : mapping of layer name to int, or None
         P, the number of bit planes per clock cycle. Each layer that is named is unrolled: its
         weights become logic, and it adds up windows by bit planes instead of events.
+    copies : mapping of layer name to int, or None
+        C, the number of copies of a layer's engine, each of which computes every C-th window of a
+        row. Neurons are not copied. Layers that are not named have a single engine.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class HardwareConfig:
     top: str = "spikeloom_accelerator"
     memories: str = MemoryMode.AUTO
     planes: Mapping[str, int] | None = None
+    copies: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         mosts = {"lanes": _MOST, "events": _MOST, "slots": MOST_WORD_VALUES, "units": _MOST}
@@ -94,6 +98,13 @@ class HardwareConfig:
             )
         for number in (self.planes or {}).values():
             _require_positive(number, "planes", MAX_WIDTH)
+        if not isinstance(self.copies, Mapping | None):
+            raise ConfigError(
+                f"copies must be given by layer, as in conv2=5, not {self.copies!r} for all: "
+                f"layers of a single window cannot have several"
+            )
+        for number in (self.copies or {}).values():
+            _require_positive(number, "copies")
         _require_positive(self.budget, "budget")
         if self.time not in tuple(TimeMode):
             raise ConfigError(f"time must be {', '.join(TimeMode)}, not {self.time!r}")
@@ -105,7 +116,7 @@ class HardwareConfig:
             raise ConfigError(f"top must be a Verilog module name, not {self.top!r}")
 
     def chosen(self, what: str, network: Network) -> dict[str, int]:
-        """Return the user's choice of lanes, events, slots, units or planes (``what``) by layer.
+        """Return the user's choice of lanes, events, slots, units, planes or copies, by layer.
 
         Layers that it does not cover are left out.
 

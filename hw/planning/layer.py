@@ -56,6 +56,10 @@ class LayerPlan:
     folded : bool
         Whether the T timesteps under constant current are folded into one division, which takes a
         logarithmic number of cycles. Neurons then yield only their last potential and their count.
+    copies : int
+        C, the number of copies of all parts from the scanner to the processing elements. Copy c
+        computes the windows c, c + C, c + 2 C and so on of each row of windows. All of them share
+        the buffers' writing side and the neurons.
     """
 
     layer: Layer
@@ -67,6 +71,7 @@ class LayerPlan:
     units: int
     window_cycles: float
     folded: bool = False
+    copies: int = 1
 
     @property
     def neurons(self) -> NeuronSpec:
@@ -82,6 +87,11 @@ class LayerPlan:
     def events(self) -> int:
         """E, the number of events added to every lane in one clock cycle."""
         return self.readers[0].windows.events
+
+    @property
+    def events_per_cycle(self) -> int:
+        """Number of events that are added up in one clock cycle at most: E of each copy."""
+        return self.events * self.copies
 
     @property
     def slots(self) -> int:
@@ -128,14 +138,20 @@ class LayerPlan:
 
     @property
     def queue(self) -> int:
-        """Number of windows whose sums may wait for the neurons, or are at work there.
+        """Number of sums of each copy that may wait for the neurons, or are at work there.
 
         1 if neurons are fast enough, or would be with a unit for each lane: sums leave from adders,
-        and neurons begin with one.
+        and neurons begin with one. Several copies must not wait for each other: each has room for
+        all sums of a position.
         """
-        if self.served == 1:
-            return 1
-        return _SUMS_WAITING if self.cycles > self.window_cycles else 1
+        position = self.sums_per_position if self.copies > 1 else 1
+        slow = self.served > 1 and self.cycles > self.window_cycles
+        return max(position, _SUMS_WAITING if slow else 1)
+
+    @property
+    def sums_per_position(self) -> int:
+        """Number of sums of M lanes for each position of the output: lane groups, timesteps."""
+        return self.target.lane_groups * len(self.readers[0].windows.steps)
 
     @property
     def stores(self) -> tuple[WeightStore, ...]:

@@ -69,7 +69,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
     UnsupportedError
         If the network has a structure that the hardware cannot run.
     ConfigError
-        If lanes, events or units do not fit a layer.
+        If lanes, events, units, planes or copies do not fit a layer.
     """
     config = config or HardwareConfig()
     lanes = config.chosen("lanes", network)
@@ -77,6 +77,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
     slots = config.chosen("slots", network)
     units = config.chosen("units", network)
     planes = config.chosen("planes", network)
+    copies = config.chosen("copies", network)
     for name in planes:
         lanes.setdefault(name, spatial(network.shapes[name])[0])
     lanes |= {x.name: spatial(network.shapes[x.name])[0] for x in network.layers if x.recurrent}
@@ -95,6 +96,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
                 config.time,
                 units=units.get(name),
                 planes=planes.get(name),
+                copies=copies.get(name, 1),
             )
         except (ConfigError, UnsupportedError) as error:
             raise type(error)(f"layer {name!r}: {error}") from None
@@ -120,6 +122,7 @@ def layer_plan(
     time: str,
     units: int | None = None,
     planes: int | None = None,
+    copies: int = 1,
 ) -> LayerPlan:
     """Return the plan of one layer, whose buffers hold the rows that one line of windows needs.
 
@@ -137,15 +140,17 @@ def layer_plan(
         U; by default the fewest that are fast enough.
     planes : int, optional
         P of an unrolled layer, an :class:`UnrolledPlan`.
+    copies : int
+        C, the number of copies of its engine.
 
     Raises
     ------
     UnsupportedError
         If the hardware cannot run the layer.
     ConfigError
-        If lanes, events, units or planes do not fit it.
+        If lanes, events, units, planes or copies do not fit it.
     """
-    planned = _layer(network, layer, streams, lanes, events, slots)
+    planned = _layer(network, layer, streams, lanes, events, slots, copies)
     if planes is not None:
         planned = _unrolled(planned, planes)
     return _shared(_timed(planned, time), units)
@@ -158,6 +163,7 @@ def _layer(
     lanes: int,
     events: int,
     slots: int,
+    copies: int,
 ) -> LayerPlan:
     """Return the plan of one layer, whose neurons run one timestep per clock cycle."""
     ranges = network.ranges[layer.name]
@@ -167,6 +173,8 @@ def _layer(
         lanes = channels
     if lanes > channels:
         raise ConfigError(f"lanes = {lanes} must not exceed its {channels} output channels")
+    if copies > 1:
+        _require_windows(layer, width, copies)
     sends = _sends(network, layer)
     sent = {
         Sends.COUNT: ranges.count,
@@ -195,14 +203,37 @@ def _layer(
         sends,
         steps_per_cycle=1,
         units=lanes,
-        window_cycles=max(values / events / _VALUES_PER_CYCLE, streams[INPUT].transfers / windows),
+        window_cycles=max(
+            values / (events * copies) / _VALUES_PER_CYCLE, streams[INPUT].transfers / windows
+        ),
+        copies=copies,
     )
+
+
+def _require_windows(layer: Layer, width: int, copies: int) -> None:
+    """Require that each copy of a layer's engine has windows in a row of ``width``."""
+    if layer.recurrent:
+        raise ConfigError(
+            "a layer that reads its own spikes has one engine, since each window needs the one "
+            "before: leave copies out"
+        )
+    if width == 1:
+        raise ConfigError(
+            "copies of an engine compute the windows of a row, of which this layer has one: leave "
+            "copies out"
+        )
+    if copies > width:
+        raise ConfigError(f"copies = {copies} must not exceed the {width} windows of a row")
 
 
 def _unrolled(planned: LayerPlan, planes: int) -> UnrolledPlan:
     """Return the plan of a layer that is unrolled, if it can be."""
     if planned.layer.recurrent:
         raise ConfigError("a layer that reads its own spikes cannot be unrolled: leave planes out")
+    if planned.copies > 1:
+        raise ConfigError(
+            "an unrolled layer has one engine: leave it out of copies, or out of planes"
+        )
     fields = vars(planned) | {"readers": (passing(planned.readers),)}
     unrolled = UnrolledPlan(**fields, planes=planes)
     require_fit(unrolled.sums)

@@ -34,7 +34,7 @@ class LayerCycles:
     lanes : int
         M, the number of output channels computed at once.
     events_per_cycle : int
-        E, the number of events added to every lane in one clock cycle.
+        Number of events that can be added up in one clock cycle: E of each copy of the engine.
     cycles, events, starved, blocked : array of int64, shape (N,)
         The counters by image; see :data:`~spikeloom.hw.engine.COUNTERS`. An image begins where the
         last transfer of the one before has been taken.
@@ -50,7 +50,7 @@ class LayerCycles:
 
     @property
     def limit(self) -> float:
-        """Least clock cycles per image: ``events / E``; events count once for each M channels."""
+        """Least clock cycles per image, for these events; they count once for each M channels."""
         return float(self.events.mean()) / self.events_per_cycle
 
     @property
@@ -206,11 +206,13 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
         assert ran, "the plan's buffers hold what it takes"
     layers = []
     for layer, clock in zip(plan.layers, clocks, strict=True):
-        cycles, blocked = clock.counted()
-        events, starved = np.array(clock.events), np.array(clock.starved)
+        cycles, starved, blocked = clock.counted()
+        events = np.array(clock.events)
         name = layer.layer.name
         layers.append(
-            LayerCycles(name, layer.lanes, layer.events, cycles, events, starved, blocked)
+            LayerCycles(
+                name, layer.lanes, layer.events_per_cycle, cycles, events, starved, blocked
+            )
         )
     return Prediction(tuple(layers), np.array(clocks[-1].ends))
 

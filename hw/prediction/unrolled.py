@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from spikeloom.hw.engine.lines import LineWindow
 from spikeloom.hw.engine.planes import PlaneSums
 from spikeloom.hw.planning import UnrolledPlan
+from spikeloom.hw.prediction.copies import Pipeline
 from spikeloom.hw.prediction.engine import EngineClock
 from spikeloom.hw.prediction.sinks import Sink, Target, aligned
 
@@ -41,12 +42,13 @@ class UnrolledClock(EngineClock):
         (reader,) = plan.readers
         source = reader.stream
         self.inlet: Sink = aligned(reader, self)
-        self._stages = PlaneSums.stages(plan.sums)
         #: Cycle in which the last sums were taken.
         self._taken = -1
         self._planes = plan.sums.steps
+        stages = PlaneSums.stages(plan.sums)
         # One for every window that can be in the pipeline, and those that begin and end.
-        self._stalls = [(0, 0)] * (self._stages + 3)
+        self._pipe = Pipeline(stages, stages + 3, plan.queue, self._runs)
+        self._pipes = [self._pipe]
         rows, columns = reader.windows.extent
         bottoms, rights = reader.windows.ends
         groups = source.lane_groups
@@ -94,8 +96,8 @@ class UnrolledClock(EngineClock):
         """Move on by a transfer or a place in the padding, in the cycle ``time``."""
         image = len(self.ends)
         if self._left and not self.done:
-            self.starved[image] += max(time - self._active - 1, 0)
-            self._active = max(self._active, time)
+            self._pipe.wake(time)
+            self._pipe.active = max(self._pipe.active, time)
         self._free = time + 1
         line = self._row in self._bottoms
         if line and self._place in self._rights:
@@ -111,16 +113,17 @@ class UnrolledClock(EngineClock):
 
     def _add(self, offered: int, image: int) -> None:
         """Add up a window that is offered from a cycle on."""
-        first = self._unstalled(offered)
+        pipe = self._pipe
+        first = pipe.unstalled(offered)
         # Sums stay in the accumulators until they are taken: all stands still if the first planes
         # of the next window come earlier.
-        at_sums = self._later(first)
-        self._stalls = [*self._stalls[1:], (at_sums, max(self._taken, at_sums))]
-        end = self._after(first, self._planes)
-        self._issue(first, end)
+        at_sums = pipe.later(first)
+        pipe.stand(at_sums, max(self._taken, at_sums))
+        end = pipe.after(first, self._planes)
+        pipe.issue(first, end)
         self.events[image] += self._planes
         self._free = end
-        self._taken = self._integrate(self._later(end) + PlaneSums.OFFERED, image)
+        self._taken = self._integrate(pipe, pipe.later(end) + PlaneSums.OFFERED, image)
         self._left -= 1
         if not self._left:
             self.ends.append(self._sent)

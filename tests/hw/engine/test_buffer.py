@@ -73,7 +73,7 @@ def test_is_a_ring_of_rows(plan: BufferPlan, seed: int, hurry: float) -> None:
         shown = None
         while given_back < total:
             complete = arrived // rows.per_row - given_back
-            assert ctx.get(dut.rows) == complete
+            assert ctx.get(dut.rows[0]) == complete
             assert ctx.get(dut.i.ready) == (complete < plan.capacity)
             if plan.marked:
                 marks = ctx.get(dut.marks)
@@ -82,18 +82,18 @@ def test_is_a_ring_of_rows(plan: BufferPlan, seed: int, hurry: float) -> None:
                         mark = marks >> (row % plan.capacity * plan.row_depth + address) & 1
                         assert mark == any(rows.word(row, address))
             if shown is not None:
-                assert values_of(plan, ctx.get(dut.word), len(shown)) == shown
+                assert values_of(plan, ctx.get(dut.word[0]), len(shown)) == shown
             release = rng.randint(0, complete) if rng.random() < hurry else 0
             enable = complete > 0 and rng.random() < 0.7
             # Without ``releases``, ``release`` has no effect.
-            ctx.set(dut.release, release or rng.randint(0, plan.capacity))
-            ctx.set(dut.releases, release > 0)
-            ctx.set(dut.enable, enable)
+            ctx.set(dut.release[0], release or rng.randint(0, plan.capacity))
+            ctx.set(dut.releases[0], release > 0)
+            ctx.set(dut.enable[0], enable)
             if enable:
                 # Also a row that is given back in the same cycle: the scanner does just that.
                 row, address = given_back + rng.randrange(complete), rng.randrange(plan.row_depth)
                 shown = rows.word(row, address)
-                ctx.set(dut.address, row % plan.capacity * plan.row_depth + address)
+                ctx.set(dut.address[0], row % plan.capacity * plan.row_depth + address)
             _, _, valid, ready = await ctx.tick().sample(dut.i.valid, dut.i.ready)
             arrived += valid & ready
             given_back += release
@@ -115,18 +115,18 @@ def test_takes_what_fits_and_no_more(plan: BufferPlan, seed: int) -> None:
     async def check(ctx: Any) -> None:
         # A transfer in every cycle until the last row that fits.
         for transfer in range(plan.capacity * rows.per_row):
-            assert ctx.get(dut.rows) == transfer // rows.per_row
+            assert ctx.get(dut.rows[0]) == transfer // rows.per_row
             _, _, ready = await ctx.tick().sample(dut.i.ready)
             assert ready
         for _ in range(5):
-            assert ctx.get(dut.rows) == plan.capacity
+            assert ctx.get(dut.rows[0]) == plan.capacity
             _, _, ready = await ctx.tick().sample(dut.i.ready)
             assert not ready
-        ctx.set(dut.release, plan.capacity)
-        ctx.set(dut.releases, 1)
+        ctx.set(dut.release[0], plan.capacity)
+        ctx.set(dut.releases[0], 1)
         await ctx.tick()
-        ctx.set(dut.releases, 0)
-        assert ctx.get(dut.rows) == 0
+        ctx.set(dut.releases[0], 0)
+        assert ctx.get(dut.rows[0]) == 0
         _, _, ready = await ctx.tick().sample(dut.i.ready)
         assert ready
 

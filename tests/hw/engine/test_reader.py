@@ -94,8 +94,8 @@ def test_aligns_pools_and_reads(
     dut = Reader(plan, lane_groups, depth)
     bench = Bench(dut, seed)
     bench.put(dut.i, transfers(plan.source, values), stalls[0])
-    seen = bench.get(dut.o, len(expected), stalls[1])
-    cycles = bench.watch(dut.o.valid, dut.waits)
+    seen = bench.get(dut.o[0], len(expected), stalls[1])
+    cycles = bench.watch(dut.o[0].valid, dut.waits[0])
     bench.run()
     assert seen == expected
     assert not any(valid and waits for valid, waits in cycles), "a word is left"

@@ -46,11 +46,11 @@ class Scanned(wiring.Component):
         m.submodules.scanner = scanner = self.scanner
         wiring.connect(m, wiring.flipped(self.i), buffer.i)
         m.d.comb += [
-            scanner.rows.eq(buffer.rows),
-            buffer.release.eq(scanner.release),
-            buffer.releases.eq(scanner.releases),
-            buffer.address.eq(scanner.address),
-            buffer.enable.eq(scanner.enable),
+            scanner.rows.eq(buffer.rows[0]),
+            buffer.release[0].eq(scanner.release),
+            buffer.releases[0].eq(scanner.releases),
+            buffer.address[0].eq(scanner.address),
+            buffer.enable[0].eq(scanner.enable),
             scanner.o.ready.eq(self.o.ready),
             self.o.valid.eq(scanner.o.valid),
             self.o.payload.base.eq(scanner.o.payload.base),
@@ -62,7 +62,7 @@ class Scanned(wiring.Component):
         width = self.value.width
         for k in range(self.size):
             kept = scanner.o.payload.keep[k].replicate(width)
-            m.d.comb += self.o.payload.values[k].eq(buffer.word.word_select(k, width) & kept)
+            m.d.comb += self.o.payload.values[k].eq(buffer.word[0].word_select(k, width) & kept)
         return m
 
 
