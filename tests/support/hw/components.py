@@ -61,7 +61,9 @@ class Bench:
         self.simulator.add_clock(1e-6)
         for name, member in dut.signature.members.items():
             if member.flow is wiring.Out and _is_stream(member):
-                self.simulator.add_process(self._hold_checker(name))
+                port = getattr(dut, name)
+                for one in port if member.dimensions else [port]:
+                    self.simulator.add_process(self._hold_checker(name, one))
 
     def put(
         self, port: stream.Interface, payloads: Iterable[Any], stall: float = 0.0, first: int = 0
@@ -128,9 +130,9 @@ class Bench:
         """Run until every output has given its expected payloads."""
         self.simulator.run()
 
-    def _hold_checker(self, name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
-        port = getattr(self.dut, name)
-
+    def _hold_checker(
+        self, name: str, port: stream.Interface
+    ) -> Callable[[Any], Coroutine[Any, Any, None]]:
         async def process(ctx: Any) -> None:
             held = None
             signals = (port.valid, port.ready, port.payload)
