@@ -203,6 +203,8 @@ def _describe(layer: LayerPlan, network: Network) -> dict[str, Any]:
         "events": layer.events,
         # Left out of other layers, whose sidecars are older than the field.
         **({"planes": layer.planes} if isinstance(layer, UnrolledPlan) else {}),
+        # Likewise.
+        **({"copies": layer.copies} if layer.copies > 1 else {}),
         "groups": layer.target.lane_groups,
         "sends": layer.sends,
         "units": layer.units,

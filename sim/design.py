@@ -76,8 +76,10 @@ class EngineInfo:
         (channels, height, width) or (features,).
     timesteps : int
         Timesteps T of the layer.
-    lanes, events : int
-        M output channels computed at once, and E events per clock cycle.
+    lanes : int
+        M, output channels computed at once.
+    events : int
+        Events per clock cycle: E of each copy of the engine.
     groups : int
         Groups of lanes, ``ceil(channels / lanes)``.
     sends : str
@@ -117,7 +119,7 @@ class EngineInfo:
             shape=network.shapes[name],
             timesteps=layer.layer.timesteps,
             lanes=layer.lanes,
-            events=layer.events,
+            events=layer.events_per_cycle,
             groups=layer.target.lane_groups,
             sends=layer.sends,
             units=layer.units,

@@ -88,7 +88,7 @@ def _layer(
     # Checks the numbers, before anything is computed from them.
     choices: dict[str, int] = {
         key: _get(entry, key, int, where)
-        for key in ("lanes", "events", "units", "planes")
+        for key in ("lanes", "events", "units", "planes", "copies")
         if key in entry or key in ("lanes", "events")
     }
     by_layer: dict[str, Any] = {key: {layer.name: value} for key, value in choices.items()}
@@ -104,6 +104,7 @@ def _layer(
         # Sidecars that are older than the field are of hardware with a unit for each lane.
         units=choices.get("units", choices["lanes"]),
         planes=choices.get("planes"),
+        copies=choices.get("copies", 1),
     )
 
 

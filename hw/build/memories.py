@@ -49,14 +49,15 @@ def _line_memories(layer: UnrolledPlan) -> Iterator[Memory]:
 def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     queue = event_queue(layer)
     for memory in layer.memories:
-        yield from [Memory(memory.depth, memory.width, forced=memory.block)] * layer.events
+        bank = Memory(memory.depth, memory.width, forced=memory.block)
+        yield from [bank] * layer.events_per_cycle
     if not registers:
-        yield from [queue] * layer.events
+        yield from [queue] * layer.events_per_cycle
     for reader in layer.readers:
-        yield from _reader_memories(reader)
+        yield from _reader_memories(reader, layer.copies)
     if layer.queue > 1:
         width = layer.lanes * layer.ranges.accumulator.width
-        yield Memory(layer.queue, width, parts=1, registered=False)
+        yield from [Memory(layer.queue, width, parts=1, registered=False)] * layer.copies
 
 
 def event_queue(layer: LayerPlan) -> Memory:
@@ -66,9 +67,10 @@ def event_queue(layer: LayerPlan) -> Memory:
     return Memory(layer.event_queue - 1, width, parts=1, registered=False)
 
 
-def _reader_memories(reader: ConnectionPlan) -> Iterator[Memory]:
+def _reader_memories(reader: ConnectionPlan, copies: int) -> Iterator[Memory]:
     buffer = reader.windows.buffer
-    yield Memory(buffer.depth, buffer.chunks * buffer.stream.layout.size, parts=buffer.chunks)
+    width = buffer.chunks * buffer.stream.layout.size
+    yield from [Memory(buffer.depth, width, parts=buffer.chunks)] * copies
     if reader.pool is not None:
         yield from _pool_memories(reader.pool)
 

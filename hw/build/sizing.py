@@ -26,6 +26,9 @@ from spikeloom.sw.network import Network
 _COUNTER, _ENGINE = 55.8, 380.0
 _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.42, 0.5, 4.41, 0.29
 _RATES = (_ENGINE, _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
+#: Share of an engine's own rate that each further copy takes, and the rate of each bit of the sums
+#: from which the neurons choose.
+_COPY, _CHOICE_BIT = 0.4, 0.67
 #: Bits of constants that a look-up table of four inputs holds.
 _CONSTANTS = 16
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
@@ -58,11 +61,12 @@ def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
         reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
         for reader in layer.readers
     )
+    # Each copy has a scanner, generators and elements of its own.
     return (
-        1.0,
+        1.0 + _COPY * (layer.copies - 1),
         float(shift_levels(layer.digits) * term_bits(layer)),
         float(layer.units * layer.ranges.potential.width),
-        float(words),
+        float(words * layer.copies),
         float(register_bits(layer, family)),
     )
 
@@ -74,7 +78,8 @@ def _ordinary(planned: Plan) -> list[LayerPlan]:
 def term_bits(layer: LayerPlan) -> int:
     """Return the bits of the terms of all events of a cycle, in all lanes."""
     width = layer.weights.width + layer.digits.positions - 1
-    return layer.lanes * layer.events * min(width, layer.ranges.accumulator.width)
+    adders = layer.lanes * layer.events_per_cycle
+    return adders * min(width, layer.ranges.accumulator.width)
 
 
 def register_bits(layer: LayerPlan, family: Family) -> int:
@@ -82,12 +87,17 @@ def register_bits(layer: LayerPlan, family: Family) -> int:
     if family.lut_ram is not None:
         return 0
     queue = event_queue(layer)
-    return layer.events * queue.depth * queue.width
+    return layer.events_per_cycle * queue.depth * queue.width
 
 
-def _adders(layer: LayerPlan) -> int:
-    """Return the bits of the adders of all lanes: E - 1 for the terms, and the accumulator's."""
-    return layer.lanes * layer.events * layer.ranges.accumulator.width
+def _adders(layer: LayerPlan) -> float:
+    """Return the bits of the adders of all lanes: E - 1 for the terms, and the accumulator's.
+
+    Of several copies, the choice between their sums is included.
+    """
+    bits = layer.lanes * layer.ranges.accumulator.width
+    chosen = _CHOICE_BIT * layer.copies if layer.copies > 1 else 0.0
+    return bits * (layer.events_per_cycle + chosen)
 
 
 def _memory_luts(layer: LayerPlan, family: Family) -> float:

@@ -23,7 +23,7 @@ _LARGEST = 1 << 22
 _WHAT = "plan file"
 #: Fields of a layer's entry, and those that may be missing: the planner then chooses.
 _CHOICES = ("lanes", "events", "slots")
-_OPTIONAL = ("units", "planes")
+_OPTIONAL = ("units", "planes", "copies")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PlanFile:
         Digest of that network.
     config : HardwareConfig
         Lanes, events and slots of every layer by name, units of some layers or none, planes of
-        those that are unrolled, and the time mode.
+        those that are unrolled, copies of those that have several, and the time mode.
     about : mapping of str to Any
         How it was found, as JSON values: not read by any command.
     """
@@ -110,6 +110,7 @@ class PlanFile:
                 choices["units"] or None,
                 time=require_field(content, "time", str, str(path), cure),
                 planes=choices["planes"] or None,
+                copies=choices["copies"] or None,
             )
         except ConfigError as error:
             raise FileFormatError(f"{path}: {error}: {cure}") from None

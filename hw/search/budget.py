@@ -230,11 +230,12 @@ def _flipflops(layer: LayerPlan, family: Family) -> float:
         window = sums.kernel.shape[1] * sums.bits
         return 300.0 + layer.lanes * width + window + sums.table_bits + sums.adder_bits
     accumulator, potential = layer.ranges.accumulator.width, layer.ranges.potential.width
-    lane = 3 * accumulator + potential + layer.target.values.width
+    lane = accumulator + potential + layer.target.values.width
     word = sum(
         3 * reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
         for reader in layer.readers
     )
     event = 3 * (16 + layer.digits.positions)
-    beside = word + layer.events * event + sizing.register_bits(layer, family)
+    copied = layer.lanes * 2 * accumulator + word + layer.events * event
+    beside = copied * layer.copies + sizing.register_bits(layer, family)
     return 100.0 + layer.lanes * lane + sizing.term_bits(layer) + beside

@@ -34,6 +34,8 @@ class Choice:
         P of an unrolled layer.
     units : int or None
         U, neuron units; if None, as many as the planner thinks fast enough.
+    copies : int
+        C, copies of the engine.
     """
 
     lanes: int = 1
@@ -41,6 +43,7 @@ class Choice:
     slots: int = SLOTS
     planes: int | None = None
     units: int | None = None
+    copies: int = 1
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,12 @@ class Engines:
         self.lanes: dict[str, list[int]] = {}
         for name, planned in self._layers.items():
             channels = planned.target.channels
-            self.lanes[name] = sorted({-(-channels // n) for n in range(1, channels + 1)})
+            self.lanes[name] = _sizes(channels)
+        #: Copies that differ in the most windows of a row that one of them has; the fewest of each.
+        self.copies: dict[str, list[int]] = {
+            name: [1] if planned.layer.recurrent else _sizes(planned.target.width)
+            for name, planned in self._layers.items()
+        }
         self.readers: dict[str, list[str]] = {name: [] for name in self._layers}
         for layer in network.layers:
             for connection in layer.connections:
@@ -199,6 +207,7 @@ class Engines:
             units={n: c.units for n, c in state.items() if c.units is not None} or None,
             time=self.time,
             planes={n: c.planes for n, c in state.items() if c.planes is not None} or None,
+            copies={n: c.copies for n, c in state.items() if c.copies > 1} or None,
         )
 
     def plan(self, state: State) -> Plan:
@@ -227,6 +236,7 @@ class Engines:
                 self.time,
                 units=choice.units,
                 planes=choice.planes,
+                copies=choice.copies,
             )
         except ConfigError:
             return None
@@ -239,6 +249,11 @@ class Engines:
             words,
             not any(reader.windows.share for reader in planned.readers),
         )
+
+
+def _sizes(number: int) -> list[int]:
+    """Return the sizes of equal parts that differ in how many of them make up a number."""
+    return sorted({-(-number // n) for n in range(1, number + 1)})
 
 
 def _better(one: EngineCost, other: EngineCost) -> bool:

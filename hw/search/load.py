@@ -53,6 +53,7 @@ class Load:
         # Without shares, all lane groups read the same words.
         key = (
             plan.events,
+            plan.copies,
             plan.lanes if shared else 0,
             *((r.windows.buffer.stream.lanes, r.windows.buffer.chunks) for r in plan.readers),
         )
@@ -67,26 +68,29 @@ class Load:
 
         Returns
         -------
-        array of int64, shape (images, lines, windows of a line)
-            Events of the busiest generator, of each window, timestep and lane group.
+        array of int64, shape (images, lines, copies, windows of a line)
+            Events of the busiest generator, of each window of a copy, timestep and lane group.
         array of int64, shape (images, lines)
-            Words that are read for each line.
+            Words that are read for each line by the copy that reads most.
         """
         groups = plan.target.lane_groups if shared else 1
         read = list(zip(plan.readers, self._digits, strict=True))
         events: IntArray = np.sum([_events(*one, groups) for one in read], 0)
         words: IntArray = np.sum([_words(*one) for one in read], 0)
         # By image, step, line, column, lane group.
-        elements = np.maximum(np.max(events, -1), 1).transpose(0, 2, 1, 3, 4)
-        return elements.reshape(*elements.shape[:2], -1), words.sum((1, 3)) * groups
+        elements = np.maximum(np.max(events, -1), 1).transpose(0, 2, 3, 1, 4)
+        elements = _by_copy(elements, plan.copies, 2).transpose(0, 1, 3, 2, 4, 5)
+        read_by = _by_copy(words.sum(1), plan.copies, 2).sum(2).max(-1)
+        return elements.reshape(*elements.shape[:3], -1), read_by * groups
 
 
 def _cycles(plan: LayerPlan, elements: IntArray, reading: IntArray) -> float:
     """Return the mean cycles of all lines, from what :meth:`Load._lines` returns."""
     neurons = plan.served
+    windows = np.count_nonzero(elements, (2, 3))
     if plan.queue <= 1:
-        elements = np.maximum(elements, neurons)
-    lines = np.maximum(np.maximum(elements.sum(2), reading), neurons * elements.shape[2])
+        elements = np.where(elements, np.maximum(elements, neurons), 0)
+    lines = np.maximum(np.maximum(elements.sum(3).max(2), reading), neurons * windows)
     return float(lines.sum(1).mean())
 
 
@@ -152,6 +156,17 @@ def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
     found = lines[..., left + counts] - lines[..., left]
     result: IntArray = np.maximum(found, 1)[:, list(reader.steps)]
     return result
+
+
+def _by_copy(values: IntArray, copies: int, axis: int) -> IntArray:
+    """Return values whose columns, along an axis, become two: windows of a copy, and copies.
+
+    Copies that have a window less have one of zeros.
+    """
+    pad = [(0, 0)] * values.ndim
+    pad[axis] = (0, -values.shape[axis] % copies)
+    shape = values.shape
+    return np.pad(values, pad).reshape(*shape[:axis], -1, copies, *shape[axis + 1 :])
 
 
 def _rows(windows: WindowPlan) -> tuple[IntArray, IntArray]:

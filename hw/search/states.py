@@ -183,6 +183,9 @@ class States:
             changes = [Choice(m, choice.events, choice.slots) for m in fewer]
             options = self.engines.options(layer, state)
             changes += [replace(choice, events=e, slots=s, planes=None) for e, s in options]
+            if choice.copies > 1:
+                fewer = [n for n in self.engines.copies[layer.name] if n < choice.copies]
+                changes += [replace(choice, copies=fewer[-1])]
             fewer = [n for n in self.engines.units(layer, choice.lanes) if n < (choice.units or 0)]
             changes += [replace(choice, units=n) for n in fewer[-1:]]
             changes += self.engines.unrolled(layer, state)
@@ -317,6 +320,14 @@ class States:
         for events, slots in self.engines.options(layer, state):
             ms = self.engines.lanes[layer.name] if lanes is None else [lanes]
             low = self._fewest(layer, state, cycles, ms, events, slots)
+            if low == len(ms) or lanes is None:
+                choice = self._copied(layer, state, cycles, Choice(ms[-1], events, slots))
+                if choice is not None:
+                    cost = self.engines.cost(layer, choice, state)
+                    assert cost is not None, "it is one that exists"
+                    weight = self.budget.weight(cost.amounts, prices)
+                    if weight < least:
+                        best, least = choice, weight
             if low == len(ms):
                 continue
             # A few lanes more may waste less of the width of block RAMs.
@@ -339,6 +350,27 @@ class States:
                     if weight < least:
                         best, least = choice, weight
         return best
+
+    def _copied(self, layer: Layer, state: State, cycles: float, choice: Choice) -> Choice | None:
+        """Return a choice with the fewest copies of the engine, two at least, that keep cycles.
+
+        Lanes come first, since they cost less: only an engine that has all of them is copied.
+        """
+        if choice.lanes < self.engines.lanes[layer.name][-1]:
+            return None
+        for copies in self.engines.copies[layer.name][1:]:
+            most = replace(choice, units=choice.lanes, copies=copies)
+            cost = self.engines.cost(layer, most, state)
+            if cost is None or cost.amounts.luts > self.budget.luts:
+                return None
+            if cost.cycles > cycles:
+                continue
+            for units in self.engines.units(layer, choice.lanes):
+                fewer = replace(most, units=units)
+                cost = self.engines.cost(layer, fewer, state)
+                if cost is not None and cost.cycles <= cycles:
+                    return fewer
+        return None
 
     def _fewest(
         self, layer: Layer, state: State, cycles: float, ms: Sequence[int], events: int, slots: int

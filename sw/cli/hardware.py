@@ -37,6 +37,8 @@ class HardwareOptions:
         One of the values of :class:`~spikeloom.hw.options.TimeMode`.
     planes : str, optional
         P of layers that are unrolled, by layer.
+    copies : str, optional
+        C of layers whose engine has copies, by layer.
     plan : path, optional
         File with the choices for every layer, in place of the others.
     """
@@ -47,6 +49,7 @@ class HardwareOptions:
     units: str | None = None
     time: str = TimeMode.AUTO.value
     planes: str | None = None
+    copies: str | None = None
     plan: Path | None = None
 
     def config(
@@ -67,7 +70,7 @@ class HardwareOptions:
             if replace(self, plan=None) != HardwareOptions():
                 raise ConfigError(
                     "--plan has the choices for every layer: leave out --lanes, --events, "
-                    "--slots, --units, --time and --planes"
+                    "--slots, --units, --time, --planes and --copies"
                 )
             return PlanFile.load(self.plan).for_network(network, debug=debug, counters=counters)
         return HardwareConfig(
@@ -76,21 +79,27 @@ class HardwareOptions:
             slots=self.slots,
             units=None if self.units is None else parse_per_layer(self.units, "units"),
             time=self.time,
-            planes=self._planes(),
+            planes=_named(
+                self.planes, "planes", "conv1=2", "layers that are named are unrolled"
+            ),
+            copies=_named(
+                self.copies, "copies", "conv2=5", "layers of a single window cannot have several"
+            ),
             debug=debug,
             counters=counters,
         )
 
-    def _planes(self) -> dict[str, int] | None:
-        if self.planes is None:
-            return None
-        planes = parse_per_layer(self.planes, "planes")
-        if isinstance(planes, int):
-            raise ConfigError(
-                f"planes are given by layer, as in conv1=2, not {planes} for all of them: layers "
-                f"that are named are unrolled"
-            )
-        return planes
+
+def _named(text: str | None, what: str, example: str, reason: str) -> dict[str, int] | None:
+    """Return numbers that are given by layer only."""
+    if text is None:
+        return None
+    numbers = parse_per_layer(text, what)
+    if isinstance(numbers, int):
+        raise ConfigError(
+            f"{what} are given by layer, as in {example}, not {numbers} for all of them: {reason}"
+        )
+    return numbers
 
 
 def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -148,6 +157,12 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "values under a kernel in one clock cycle, whatever these are. For a layer of pixels that "
         "is the slowest.",
     )
+    @click.option(
+        "--copies",
+        metavar="LAYER=C,...",
+        help="Copies of a layer's engine, each of which computes every C-th window of a row of its "
+        "output. For a layer that is the slowest and has all its lanes.",
+    )
     @functools.wraps(function)
     def chosen(
         *arguments: Any,
@@ -157,10 +172,11 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         units: str | None,
         time: str,
         planes: str | None,
+        copies: str | None,
         plan_file: Path | None,
         **options: Any,
     ) -> Any:
-        hardware = HardwareOptions(lanes, events, slots, units, time, planes, plan_file)
+        hardware = HardwareOptions(lanes, events, slots, units, time, planes, copies, plan_file)
         return function(*arguments, hardware=hardware, **options)
 
     return chosen
@@ -176,6 +192,7 @@ def hardware_table(sidecar: dict[str, Any]) -> Table:
         "#lanes M",
         "#events E",
         "#units U",
+        "#copies C",
         "#groups",
         "#v bits",
         "sends",
@@ -189,7 +206,9 @@ def hardware_table(sidecar: dict[str, Any]) -> Table:
             layer["neuron"],
             *(str(layer[key]) for key in ("timesteps", "lanes")),
             f"{layer['planes']} planes" if "planes" in layer else str(layer["events"]),
-            *(str(layer[key]) for key in ("units", "groups")),
+            str(layer["units"]),
+            str(layer.get("copies", 1)),
+            str(layer["groups"]),
             str(layer["tap"]["potential"]["width"]),
             layer["sends"],
             _time_text(layer),

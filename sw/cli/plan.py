@@ -215,6 +215,7 @@ def _content(search: Search, found: Found, step: Found | None, mhz: float | None
                 "slots": choice.slots,
                 "units": found.plan[name].units,
                 "planes": choice.planes,
+                "copies": choice.copies,
                 "cycles": float(exact.cycles[1:].mean()),
                 "utilisation": exact.utilisation,
                 "luts": round(cost.amounts.luts),
@@ -248,6 +249,7 @@ def _point(found: Found, mhz: float | None) -> dict[str, Any]:
         "choices": {
             name: [choice.lanes, choice.events, choice.slots]
             + ([] if choice.planes is None else [choice.planes])
+            + ([] if choice.copies == 1 else [None, choice.copies])
             for name, choice in found.state.items()
         },
     }
@@ -268,7 +270,7 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
     out = console()
     say(f"cycles for {content['images']} images of {content['source']}, a mean of them per image:")
     layers = table(
-        *("layer", "#lanes M", "#events E", "#slots", "#units U"),
+        *("layer", "#lanes M", "#events E", "#slots", "#units U", "#copies C"),
         *("#cycles", "#utilisation", "#LUTs", "#RAMs"),
     )
     for layer in content["layers"]:
@@ -279,6 +281,7 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
             f"{layer['planes']} planes" if layer["planes"] else str(layer["events"]),
             "-" if layer["planes"] else str(layer["slots"]),
             str(layer["units"]),
+            str(layer["copies"]),
             f"{layer['cycles']:,.0f}",
             f"{layer['utilisation']:.2f}",
             f"{layer['luts']:,}",
@@ -286,7 +289,7 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
         )
     beside = content["beside"]
     if beside["luts"]:
-        rest = (*"------", f"{beside['luts']:,}", str(beside["block_ram"]))
+        rest = (*"-------", f"{beside['luts']:,}", str(beside["block_ram"]))
         layers.add_row("link, self test", *rest)
     out.print(layers)
     say(f"{_text(content)} of {budget.title}; the slowest layer is {content['bottleneck']} (*)")
@@ -309,7 +312,7 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
 
 
 def _show_front(front: Sequence[dict[str, Any]]) -> None:
-    points = table("#cycles", "#images/s", "#LUTs", "#RAMs", "M x E, or P, by layer")
+    points = table("#cycles", "#images/s", "#LUTs", "#RAMs", "M x E (x C), or P, by layer")
     for point in front:
         pace = point["images_per_second"]
         points.add_row(
@@ -322,10 +325,13 @@ def _show_front(front: Sequence[dict[str, Any]]) -> None:
     console().print(points)
 
 
-def _choice_text(choice: Sequence[int]) -> str:
-    """Return lanes and events of a layer, or its planes if it is unrolled."""
-    lanes, events, _, *planes = choice
-    return f"P={planes[0]}" if planes else f"{lanes}x{events}"
+def _choice_text(choice: Sequence[int | None]) -> str:
+    """Return lanes, events and copies of a layer, or its planes if it is unrolled."""
+    lanes, events, _, *more = choice
+    planes, copies = [*more, None, None][:2]
+    if planes is not None:
+        return f"P={planes}"
+    return f"{lanes}x{events}" if copies is None else f"{lanes}x{events}x{copies}"
 
 
 def _text(point: dict[str, Any]) -> str:
