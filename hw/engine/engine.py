@@ -32,8 +32,8 @@ COUNTERS = wiring.Signature(
 class Engine(wiring.Component):
     """A layer's hardware: readers, event generators, processing elements and neurons.
 
-    All parts from the scanner of each reader to the processing elements have ``plan.copies`` copies,
-    which work on neighbouring windows at the same time.
+    All parts from the scanner of each reader to the processing elements have ``plan.copies``
+    copies, which work on neighbouring windows at the same time.
 
     Parameters
     ----------

@@ -68,9 +68,7 @@ class Reader(wiring.Component):
         Whether the next window waits for rows and no word of the one before is left.
     """
 
-    def __init__(
-        self, plan: ConnectionPlan, lane_groups: int, depth: int, copies: int = 1
-    ) -> None:
+    def __init__(self, plan: ConnectionPlan, lane_groups: int, depth: int, copies: int = 1) -> None:
         self.plan = plan
         self.lane_groups = lane_groups
         self.depth = depth

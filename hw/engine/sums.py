@@ -93,9 +93,7 @@ def _in_turn(
     return ahead
 
 
-def _register(
-    m: Module, sums: stream.Interface, held: stream.Interface, taking: Value
-) -> Value:
+def _register(m: Module, sums: stream.Interface, held: stream.Interface, taking: Value) -> Value:
     """Hold one window's sums; return whether it does. ``taking``: they will go in the next cycle.
 
     All elements stand still while sums are not taken. So whether they are comes from a register,

@@ -1,6 +1,6 @@
 """The clock of one engine: the cycles in which it reads words, adds events, and runs its neurons.
 
-:mod:`~spikeloom.hw.prediction.copies` has the clock of each of its copies, up to the sums of windows.
+:mod:`~spikeloom.hw.prediction.copies` has the clock of each of its copies, up to sums.
 
 Times are clock cycles from the end of reset. Components hand on their results through registers, so
 that every time is the latest of a few others plus a number of registers, which is a constant of the
@@ -25,6 +25,7 @@ from spikeloom.hw.prediction.copies import LONG_AGO, CopyClock, Pipeline, Span
 from spikeloom.hw.prediction.sinks import Buffer, Sink, Target
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
+
 
 class EngineClock:
     """The clock of an engine, which goes on by a line of windows at a time.

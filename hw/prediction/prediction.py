@@ -210,9 +210,7 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
         events = np.array(clock.events)
         name = layer.layer.name
         layers.append(
-            LayerCycles(
-                name, layer.lanes, layer.events_per_cycle, cycles, events, starved, blocked
-            )
+            LayerCycles(name, layer.lanes, layer.events_per_cycle, cycles, events, starved, blocked)
         )
     return Prediction(tuple(layers), np.array(clocks[-1].ends))
 

@@ -198,6 +198,27 @@ class Engines:
             self._rolled.add(layer.name)
         return found
 
+    def copied(self, layer: Layer, state: State, cycles: float, choice: Choice) -> Choice | None:
+        """Return a choice with the fewest copies of the engine, two at least, that keep cycles.
+
+        Lanes come first, since they cost less: only an engine that has all of them is copied.
+        """
+        if choice.lanes < self.lanes[layer.name][-1]:
+            return None
+        for copies in self.copies[layer.name][1:]:
+            most = replace(choice, units=choice.lanes, copies=copies)
+            cost = self.cost(layer, most, state)
+            if cost is None or cost.amounts.luts > self.budget.luts:
+                return None
+            if cost.cycles > cycles:
+                continue
+            for units in self.units(layer, choice.lanes):
+                fewer = replace(most, units=units)
+                cost = self.cost(layer, fewer, state)
+                if cost is not None and cost.cycles <= cycles:
+                    return fewer
+        return None
+
     def config(self, state: State) -> HardwareConfig:
         """Return the configuration of a state."""
         return HardwareConfig(

@@ -321,7 +321,7 @@ class States:
             ms = self.engines.lanes[layer.name] if lanes is None else [lanes]
             low = self._fewest(layer, state, cycles, ms, events, slots)
             if low == len(ms) or lanes is None:
-                choice = self._copied(layer, state, cycles, Choice(ms[-1], events, slots))
+                choice = self.engines.copied(layer, state, cycles, Choice(ms[-1], events, slots))
                 if choice is not None:
                     cost = self.engines.cost(layer, choice, state)
                     assert cost is not None, "it is one that exists"
@@ -350,27 +350,6 @@ class States:
                     if weight < least:
                         best, least = choice, weight
         return best
-
-    def _copied(self, layer: Layer, state: State, cycles: float, choice: Choice) -> Choice | None:
-        """Return a choice with the fewest copies of the engine, two at least, that keep cycles.
-
-        Lanes come first, since they cost less: only an engine that has all of them is copied.
-        """
-        if choice.lanes < self.engines.lanes[layer.name][-1]:
-            return None
-        for copies in self.engines.copies[layer.name][1:]:
-            most = replace(choice, units=choice.lanes, copies=copies)
-            cost = self.engines.cost(layer, most, state)
-            if cost is None or cost.amounts.luts > self.budget.luts:
-                return None
-            if cost.cycles > cycles:
-                continue
-            for units in self.engines.units(layer, choice.lanes):
-                fewer = replace(most, units=units)
-                cost = self.engines.cost(layer, fewer, state)
-                if cost is not None and cost.cycles <= cycles:
-                    return fewer
-        return None
 
     def _fewest(
         self, layer: Layer, state: State, cycles: float, ms: Sequence[int], events: int, slots: int

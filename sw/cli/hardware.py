@@ -79,9 +79,7 @@ class HardwareOptions:
             slots=self.slots,
             units=None if self.units is None else parse_per_layer(self.units, "units"),
             time=self.time,
-            planes=_named(
-                self.planes, "planes", "conv1=2", "layers that are named are unrolled"
-            ),
+            planes=_named(self.planes, "planes", "conv1=2", "layers that are named are unrolled"),
             copies=_named(
                 self.copies, "copies", "conv2=5", "layers of a single window cannot have several"
             ),

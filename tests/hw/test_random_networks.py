@@ -18,7 +18,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import Phase, given, seed, settings
-from support.hw.components import with_units
+from support.hw.components import with_copies, with_units
 from support.hw.pysim import differing, simulate
 from support.networks.strategies import INPUTS, NEURONS, images_for, networks
 
@@ -87,6 +87,7 @@ class Case:
             if layer.layer.recurrent:
                 yield f"recurrent {kind}"
             yield from unrolled_features(layer)
+            yield from copies_features(layer)
             yield f"{min(len(layer.readers), 2)} connections"
             for reader in layer.readers:
                 connection = reader.connection
@@ -108,6 +109,23 @@ class Case:
                     yield from pool_features(reader)
                 if reader.windows.buffer.marked:
                     yield "marks"
+
+
+def copies_features(layer: LayerPlan) -> Iterator[str]:
+    """Yield the features of a layer whose engine has copies."""
+    if layer.copies == 1:
+        return
+    yield "copies with equal rows" if layer.target.width % layer.copies == 0 else "copies"
+    if layer.sums_per_position > 1:
+        yield "copies with several sums of a position"
+    if layer.queue == 1:
+        yield "copies without a queue"
+    if len(layer.readers) > 1:
+        yield "copies with several connections"
+    if any(reader.windows.buffer.marked for reader in layer.readers):
+        yield "copies with marks"
+    if any(reader.pool for reader in layer.readers):
+        yield "copies behind a pool"
 
 
 def unrolled_features(layer: LayerPlan) -> Iterator[str]:
@@ -218,6 +236,7 @@ def case(number: int, sizes: dict[str, Any]) -> Case:
         images = data.draw(images_for(network, 2))
         stalls = data.draw(st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5])))
         config = data.draw(unrolled(network, config))
+        config = with_copies(network, config, lambda most: data.draw(st.integers(1, most)))
         drawn.append(Case(network, config, images, stalls))
 
     collect()
@@ -292,6 +311,9 @@ def expected_features() -> set[str]:
         *("sums timesteps", "drops timesteps", "marks"),
         *("unrolled pixels", "unrolled counts", "unrolled in a step", "unrolled in steps"),
         *("planes at once", "unrolled signed values", "unrolled in lane groups"),
+        *("copies", "copies with equal rows", "copies with several sums of a position"),
+        *("copies without a queue", "copies with several connections", "copies with marks"),
+        "copies behind a pool",
         *("unrolled beyond the source", "unrolled with strides", "unrolled with rows"),
     }
 

@@ -47,6 +47,12 @@ def test_the_sidecar_has_the_planes_of_unrolled_layers() -> None:
     assert not any("planes" in layer for layer in others)
 
 
+def test_the_sidecar_has_the_copies_of_engines() -> None:
+    first, *others = generate(showcase(), HardwareConfig(copies={"conv": 2})).sidecar["layers"]
+    assert (first["name"], first["copies"]) == ("conv", 2)
+    assert not any("copies" in layer for layer in others)
+
+
 class TestGenerate:
     def test_ports(self) -> None:
         width = plain().sidecar["output"]["payload_width"]

@@ -44,7 +44,16 @@ CONFIGS = [
 def test_every_memory_is_that_of_the_design(
     network: Callable[[], Network], config: HardwareConfig
 ) -> None:
-    planned = plan(network(), config)
+    require_equal(plan(network(), config))
+
+
+def test_every_memory_is_that_of_a_design_with_copies() -> None:
+    copies = {"conv": 2, "again": 3}
+    require_equal(plan(everything(), HardwareConfig(budget=32, copies=copies, counters=True)))
+
+
+def require_equal(planned: Plan) -> None:
+    """Require that the memories of a plan are those of its design."""
     expected = list(device_memories(planned, tested=1))
     for layer in planned.layers:
         expected += engine_memories(layer, registers=False)

@@ -104,6 +104,38 @@ def test_is_a_ring_of_rows(plan: BufferPlan, seed: int, hurry: float) -> None:
     bench.run()
 
 
+def test_keeps_rows_until_all_readers_have_released_them() -> None:
+    stream = StreamPlan(1, Range(0, 5), channels=1, height=3, width=2, steps=1)
+    plan = BufferPlan(stream, chunks=1, capacity=2)
+    rows = Rows(plan, 3, seed=0)
+    dut = RowBuffer(plan, readers=2)
+    bench = Bench(dut)
+    bench.put(dut.i, rows.transfers)
+
+    async def check(ctx: Any) -> None:
+        for _ in range(2 * rows.per_row):
+            await ctx.tick()
+        assert [ctx.get(number) for number in dut.rows] == [2, 2]
+        for reader, left in enumerate([[1, 2], [1, 1]]):
+            assert not ctx.get(dut.i.ready)
+            ctx.set(dut.release[reader], 1)
+            ctx.set(dut.releases[reader], 1)
+            await ctx.tick()
+            ctx.set(dut.releases[reader], 0)
+            assert [ctx.get(number) for number in dut.rows] == left
+        assert ctx.get(dut.i.ready)
+        # The second row is still there, for each reader by itself.
+        for reader, address in enumerate((3, 2)):
+            ctx.set(dut.address[reader], address)
+            ctx.set(dut.enable[reader], 1)
+        await ctx.tick()
+        for reader, address in enumerate((3, 2)):
+            assert values_of(plan, ctx.get(dut.word[reader]), 1) == rows.word(1, address - 2)
+
+    bench.simulator.add_testbench(check)
+    bench.run()
+
+
 @given(plan=buffer_plans(), seed=st.integers(0, 999))
 @settings(max_examples=15)
 def test_takes_what_fits_and_no_more(plan: BufferPlan, seed: int) -> None:

@@ -58,7 +58,46 @@ def linear_plan() -> Plan:
     return plan_of((3, 5, 5), linear, logits, pool=MaxPool((2, 2)), lanes=3, events=5)
 
 
-PLANS = [conv_plan, pool_plan, spikes_plan, spikes_pool_plan, linear_plan]
+def copies_plan() -> Plan:
+    """Three engines for the five windows of a row, and two lane groups, in two neuron units."""
+    conv = Conv2d(weight(4, 3, 3, 2), (2, 1), (1, 1))
+    return plan_of(
+        (3, 6, 6),
+        conv,
+        plain_if(4, 50),
+        lanes=2,
+        events=3,
+        timesteps=3,
+        units={"layer": 1},
+        copies={"layer": 3},
+    )
+
+
+def spikes_copies_plan() -> Plan:
+    """Two engines for two windows in a row, each of three timesteps and two lane groups."""
+    conv = Conv2d(weight(3, 3, 3, 3), (1, 2), (1, 1))
+    return plan_of(
+        (3, 4, 3),
+        conv,
+        plain_if(3, 20),
+        incoming="spikes",
+        outgoing="spikes",
+        timesteps=3,
+        source_lanes=2,
+        lanes=2,
+        copies={"layer": 2},
+    )
+
+
+PLANS = [
+    conv_plan,
+    pool_plan,
+    spikes_plan,
+    spikes_pool_plan,
+    linear_plan,
+    copies_plan,
+    spikes_copies_plan,
+]
 
 
 class Case:
@@ -119,16 +158,16 @@ def test_equals_golden_and_counts(
     seen, counters = run(Engine(case.plan), case.arriving, len(case.expected), stall_in, stall_out)
     assert seen == case.expected
     for values in counters:
-        assert values["events"] <= case.plan.events * values["cycles"]
+        assert values["events"] <= case.plan.events_per_cycle * values["cycles"]
     assert counters[-1]["events"] == case.events()
 
 
-@pytest.mark.parametrize("make", [pool_plan, spikes_plan])
+@pytest.mark.parametrize("make", [pool_plan, spikes_plan, copies_plan])
 def test_starved_without_input(make: Callable[[], Plan]) -> None:
     require_starved(Engine(make()["layer"]))
 
 
-@pytest.mark.parametrize("make", [linear_plan, spikes_plan])
+@pytest.mark.parametrize("make", [linear_plan, spikes_plan, copies_plan])
 def test_blocked_without_a_consumer(make: Callable[[], Plan]) -> None:
     case = Case(make(), count=5)
     require_blocked(Engine(case.plan), case.arriving, settled=500)
@@ -156,6 +195,25 @@ def test_waiting_for_a_slow_source_is_no_work() -> None:
     _, counters = run(Engine(case.plan), case.arriving, len(case.expected), 0.9, 0.0)
     assert counters[-1]["blocked"] == 0
     assert counters[-1]["starved"] > counters[-1]["cycles"]
+
+
+def test_copies_share_the_work() -> None:
+    """Windows of a convolution that are all alike take a share of the cycles."""
+    conv = Conv2d(weight(2, 4, 3, 3), padding=(1, 1))
+    cycles = {}
+    for copies in (1, 2, 4):
+        plan = plan_of((4, 8, 8), conv, plain_if(2, 9), bits=1, copies={"layer": copies})["layer"]
+        bench = Bench(dut := Engine(plan))
+        bench.put(dut.i0, [[1]] * 4 * 64)
+        bench.get(dut.o, 2 * 64)
+        worked = bench.watch(dut.counters.events, dut.counters.cycles)
+        bench.run()
+        events, cycles[copies] = worked[-1]
+        # 22 rows of a kernel lie on the map, and as many columns, four channels, two lane groups.
+        assert events == 22 * 22 * 4 * 2
+    assert cycles[1] > 22 * 22 * 4 * 2
+    assert cycles[2] < 0.6 * cycles[1]
+    assert cycles[4] < 0.35 * cycles[1]
 
 
 @pytest.mark.parametrize("events", [1, 2, 4])

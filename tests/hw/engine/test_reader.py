@@ -12,7 +12,7 @@ from support.hw.windows import expected_words, window_plans
 from spikeloom.hw.engine.reader import Reader
 from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan, PoolPlan
 from spikeloom.hw.planning.streams import StreamPlan
-from spikeloom.hw.planning.windows import WindowPlan
+from spikeloom.hw.planning.windows import BufferPlan, WindowPlan
 from spikeloom.sw.network import Connection, Linear, MaxPool, Pool, Range, SumPool
 
 Array = np.ndarray[Any, Any]
@@ -101,3 +101,26 @@ def test_aligns_pools_and_reads(
     assert not any(valid and waits for valid, waits in cycles), "a word is left"
     assert cycles[0] == (0, 1)
     assert cycles[-1] == (0, 1), "the next image's rows are lacking"
+
+
+def test_each_copy_reads_its_columns() -> None:
+    """Windows of three columns: the first and third for one scanner, the second for the other."""
+    stream = StreamPlan(1, Range(0, 3), 2, 4, 5, 1)
+    windows = WindowPlan(BufferPlan(stream, 2, 3), (3, 3), (1, 1), (0, 0), (2, 3), 1, None, (0,))
+    connection = Connection("input", "count", Linear(np.ones((1, 1), np.int64)))
+    target = StreamPlan(1, Range(0, 1), 1, 1, 1, 1)
+    plan = ConnectionPlan(connection, stream, None, None, windows, target, 0)
+    depth = windows.kernel[0] * windows.span
+    values = random_values(stream, 2, 3)
+    words = expected_words(windows, 1, values, 0, depth)
+    assert len(words) == 2 * 2 * 3 * 9, "a word for each position under a window"
+    dut = Reader(plan, 1, depth, copies=2)
+    bench = Bench(dut, 1)
+    bench.put(dut.i, transfers(stream, values))
+    seen, expected = [], []
+    for copy in range(2):
+        mine = [word for k, word in enumerate(words) if k // 9 % 3 % 2 == copy]
+        expected.append(mine)
+        seen.append(bench.get(dut.o[copy], len(mine), 0.5 * copy))
+    bench.run()
+    assert seen == expected

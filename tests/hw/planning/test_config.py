@@ -47,6 +47,13 @@ def test_refuses_planes_for_all_layers() -> None:
         HardwareConfig(planes=2)  # type: ignore[arg-type]
 
 
+def test_refuses_copies() -> None:
+    with pytest.raises(ConfigError, match=r"^copies must be a whole number from 1 to 65536, not 0"):
+        HardwareConfig(copies={"conv": 0})
+    with pytest.raises(ConfigError, match=r"^copies must be given by layer, as in conv2=5, not 2 "):
+        HardwareConfig(copies=2)  # type: ignore[arg-type]
+
+
 def test_a_number_for_all_is_not_for_unrolled_layers() -> None:
     network = everything()
     first, *others = (layer.name for layer in network.layers)

@@ -70,6 +70,15 @@ def test_layers_that_are_unrolled_keep_their_planes(network: Network, tmp_path: 
     assert [entry.get("planes") for entry in layers.values()] == [2] + [None] * (len(layers) - 1)
 
 
+def test_layers_with_copies_keep_them(network: Network, tmp_path: Path) -> None:
+    first = network.layers[0].name
+    chosen = dataclasses.replace(config(network), copies={first: 2})
+    PlanFile(network.name, network.digest, chosen).save(tmp_path / "plan.json")
+    found = PlanFile.load(tmp_path / "plan.json").for_network(network)
+    assert found == chosen
+    assert [layer.copies for layer in plan(network, found).layers][:2] == [2, 1]
+
+
 def test_another_network_is_refused(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the plan is for .* not for .* `spikeloom plan`"):
         PlanFile.load(path).for_network(every_kind())

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.hw.components import plan_of
+from support.hw.components import plain_if, plan_of
 from support.hw.networks import silent
+from support.networks.examples import recurrent
 
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Conv2d, Ladder, Linear, Logits
 
@@ -179,3 +181,45 @@ class TestFolding:
             assert planned["layer"].cycles == cycles
             planned = plan_of((10,), linear, silent(1), timesteps=timesteps, time="loop")
             assert planned["layer"].cycles == timesteps
+
+
+def test_copies_have_windows_of_a_row_and_neurons_that_keep_up() -> None:
+    """Six windows in a row, of three copies: sums come three times as often."""
+    conv = Conv2d(np.ones((8, 10, 2, 2), np.int64))
+    one, three = (
+        plan_of((10, 3, 7), conv, plain_if(8, 9), timesteps=2, lanes=8, copies={"layer": copies})
+        for copies in (1, 3)
+    )
+    assert [planned["layer"].copies for planned in (one, three)] == [1, 3]
+    assert three["layer"].events_per_cycle == 3
+    # An image has 210 pixels for 12 windows.
+    assert one["layer"].window_cycles == 210 / 12
+    assert three["layer"].window_cycles == 210 / 12
+    assert three["layer"].queue == 1, "a place for each copy"
+    few = plan_of((10, 3, 7), conv, plain_if(8, 9), lanes=4, copies={"layer": 3})["layer"]
+    assert few.queue == few.sums_per_position == 2, "a place for each lane group"
+
+
+@pytest.mark.parametrize(
+    ("synapses", "shape", "options", "message"),
+    [
+        (Conv2d(np.ones((2, 1, 1, 1), np.int64)), (1, 3, 3), {}, "must not exceed the 3 windows"),
+        (Linear(np.ones((2, 9), np.int64)), (9,), {}, "of which this layer has one: leave copies"),
+        (
+            Conv2d(np.ones((2, 1, 1, 1), np.int64)),
+            (1, 9, 9),
+            {"planes": {"layer": 1}, "lanes": 2},
+            "an unrolled layer has one engine: leave it out of copies, or out of planes",
+        ),
+    ],
+)
+def test_copies_that_cannot_be(
+    synapses: Any, shape: tuple[int, ...], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^layer 'layer': .*{message}"):
+        plan_of(shape, synapses, copies={"layer": 4}, **options)
+
+
+def test_a_layer_that_reads_itself_has_no_copies() -> None:
+    with pytest.raises(ConfigError, match="'loop': a layer that reads its own spikes has one"):
+        plan(recurrent(), HardwareConfig(copies={"loop": 2}))

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
-from support.hw.components import with_units
+from support.hw.components import with_copies, with_units
 from support.hw.pysim import simulate
 from support.networks.examples import every_kind, everything
 from support.networks.strategies import images_for, networks
@@ -200,6 +200,25 @@ def test_equals_the_counters_of_unrolled_layers(
     compare(network, images(network, 3), config)
 
 
+@pytest.mark.parametrize(
+    ("network", "lanes", "events", "copies", "time"),
+    [
+        (residual(), {"sum": 4}, {"sum": 2}, {"sum": 3, "stem": 2}, "auto"),
+        (residual(), {"stem": 4, "inner": 2}, {"inner": 4}, {"inner": 2}, "fold"),
+        (slow_neurons(), {"slow": 5}, None, {"slow": 4}, "loop"),
+        (sliding(), {"stem": 3}, None, {"stem": 2, "inner": 2}, "auto"),
+        (everything(), {"conv": 2}, None, {"conv": 2, "again": 3}, "loop"),
+        (every_kind(), {"signs": 2}, {"bursts": 2}, {"signs": 3, "bursts": 2}, "auto"),
+    ],
+)
+def test_equals_the_counters_of_copies(
+    network: Network, lanes: Any, events: Any, copies: dict[str, int], time: str
+) -> None:
+    lanes = {layer.name: 1 for layer in network.layers} | lanes
+    config = HardwareConfig(lanes, events, time=time, copies=copies, counters=True)
+    compare(network, images(network, 2), config)
+
+
 def test_unrolled_layers_take_the_same_cycles_for_all_images() -> None:
     network = slow_neurons()
     config = HardwareConfig(lanes={"out": 2}, planes={"slow": 1}, time="fold")
@@ -226,6 +245,7 @@ def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
     except ConfigError:
         config = HardwareConfig(lanes, None, slots, time=time, debug=True, counters=True)
     config = with_units(network, config, lambda fitting: data.draw(st.sampled_from(fitting)))
+    config = with_copies(network, config, lambda most: data.draw(st.integers(1, most)))
     compare(network, data.draw(images_for(network, 2)), config)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from amaranth.lib import data, stream, wiring
 from amaranth.sim import Simulator
 
-from spikeloom.hw.planning import HardwareConfig, Plan, plan
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.sw.network import (
     Connection,
@@ -231,6 +231,21 @@ def with_units(
         if layer.shareable
     }
     return dataclasses.replace(config, units=units)
+
+
+def with_copies(
+    network: Network, config: HardwareConfig, choose: Callable[[int], int]
+) -> HardwareConfig:
+    """Return a configuration with copies of the engine of each layer that can have them.
+
+    ``choose`` gets the largest number that fits.
+    """
+    copies = {
+        layer.layer.name: choose(layer.target.width)
+        for layer in plan(network, config).layers
+        if type(layer) is LayerPlan and layer.target.width > 1 and not layer.layer.recurrent
+    }
+    return dataclasses.replace(config, copies=copies)
 
 
 def plain_if(channels: int, threshold: int) -> If:

@@ -38,6 +38,15 @@ def test_layers_to_unroll_are_named(network: Network) -> None:
         HardwareOptions(planes="4").config(network)
 
 
+def test_layers_with_copies_are_named(network: Network) -> None:
+    chosen = HardwareOptions(copies="conv=2").config(network)
+    assert chosen == HardwareConfig(copies={"conv": 2})
+    with pytest.raises(
+        ConfigError, match="copies are given by layer, as in conv2=5, not 4 for all"
+    ):
+        HardwareOptions(copies="4").config(network)
+
+
 def test_a_plan_file_takes_the_place_of_all_choices(network: Network, tmp_path: Path) -> None:
     ones = {layer.name: 1 for layer in network.layers}
     config = HardwareConfig(lanes=ones, events=ones, slots=ones, time="loop")
