@@ -16,7 +16,6 @@ from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
 from spikeloom.hw.planning.connection import ConnectionPlan, PoolPlan
 from spikeloom.hw.values import shape_of
-from spikeloom.sw.network import MaxPool
 
 
 def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
@@ -78,7 +77,7 @@ def _reader_memories(reader: ConnectionPlan, copies: int) -> Iterator[Memory]:
 def _pool_memories(plan: PoolPlan) -> Iterator[Memory]:
     pool, target = plan.pool, plan.target
     inner = plan.source.lane_groups * plan.source.steps
-    if not isinstance(pool, MaxPool) or pool.tiled:
+    if plan.tiled:
         yield Memory(target.width * inner, target.layout.size, parts=1)
         return
     down, across = (

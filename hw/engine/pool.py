@@ -27,9 +27,6 @@ class PoolUnit(Registered, wiring.Component):
 
     Attributes
     ----------
-    CYCLES : int
-        Clock cycles for each transfer, which is taken in the last of them: one to look up what its
-        window holds so far, one to combine it.
     LATENCY : int
         Clock cycles from taking the last transfer of a window to offering the result.
 
@@ -43,7 +40,6 @@ class PoolUnit(Registered, wiring.Component):
         Whether a transfer is being combined or waits to be taken.
     """
 
-    CYCLES = 2
     LATENCY = 1
 
     kinds: ClassVar[dict[str, type[PoolUnit]]] = {}
@@ -78,7 +74,8 @@ class PoolUnit(Registered, wiring.Component):
         m.submodules.line = line = memory.Memory(
             shape=target.layout, depth=target.width * inner, init=[]
         )
-        read, write = line.read_port(), line.write_port()
+        write = line.write_port()
+        read = line.read_port(transparent_for=(write,) if self.plan.fast else ())
 
         # Position of the transfer in its window, of the window in the map, and of the transfer
         # among those of one position; then the address of the window's first result.
@@ -86,18 +83,15 @@ class PoolUnit(Registered, wiring.Component):
         across = Signal(range(source.width // columns + 1))
         down = Signal(range(source.height // rows + 1))
         place = Signal(range(inner))
+        x, y = Signal(range(source.width)), Signal(range(source.height))
         base = Signal(range(target.width * inner + 1))
         inside = (across < target.width) & (down < target.height)
         first = (row == 0) & (column == 0)
         complete = (row == rows - 1) & (column == columns - 1)
 
-        # The first cycle looks up what the window holds so far, the second one combines.
-        # What is known of the position has been so for a cycle by then, and comes from registers.
-        looked_up = Signal()
         combined = Signal(target.layout)
         done = Signal()
         emit, within, begins = Signal(), Signal(), Signal()
-        m.d.sync += [emit.eq(inside & complete), within.eq(inside), begins.eq(first)]
         value_shape = shape_of(target.values)
         for k in range(source.lanes):
             so_far, value = Signal(value_shape), Signal(value_shape)
@@ -107,9 +101,6 @@ class PoolUnit(Registered, wiring.Component):
                 combined[k].eq(Mux(begins, value, self.combine(so_far, value))),
             ]
         m.d.comb += [
-            read.addr.eq(base + place),
-            read.en.eq(self.i.valid & ~looked_up),
-            self.i.ready.eq(looked_up & ~(emit & self.o.valid & ~self.o.ready)),
             done.eq(self.i.valid & self.i.ready),
             write.addr.eq(base + place),
             write.data.eq(combined),
@@ -120,9 +111,28 @@ class PoolUnit(Registered, wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.If(done & emit):
             m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(combined)]
-        m.d.sync += looked_up.eq(self.i.valid & ~done)
+        known = [emit.eq(inside & complete), within.eq(inside), begins.eq(first)]
+        if self.plan.fast:
+            # What the next window holds so far is looked up while this one is combined.
+            stays = Mux((column == columns - 1) & inside, base + inner, base)
+            follows = Mux(x == source.width - 1, 0, stays)
+            ahead = Mux(place == inner - 1, follows, base + place + 1)
+            m.d.comb += [
+                *known,
+                read.addr.eq(Mux(done, ahead, base + place)),
+                self.i.ready.eq(~(emit & self.o.valid & ~self.o.ready)),
+            ]
+        else:
+            # The first cycle looks up what the window holds so far, the second one combines. What
+            # is known of the position has been so for a cycle by then, and comes from registers.
+            looked_up = Signal()
+            m.d.sync += [*known, looked_up.eq(self.i.valid & ~done)]
+            m.d.comb += [
+                read.addr.eq(base + place),
+                read.en.eq(self.i.valid & ~looked_up),
+                self.i.ready.eq(looked_up & ~(emit & self.o.valid & ~self.o.ready)),
+            ]
 
-        x, y = Signal(range(source.width)), Signal(range(source.height))
         with m.If(done):
             m.d.sync += place.eq(place + 1)
             with m.If(place == inner - 1):

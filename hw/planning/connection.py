@@ -13,7 +13,16 @@ from spikeloom.hw.planning.layout import kernel_of, windows_of
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.synapses import convolution
 from spikeloom.hw.planning.windows import WindowPlan, last_places
-from spikeloom.sw.network import INPUT, Connection, Layer, Network, Pool, Range, source_steps
+from spikeloom.sw.network import (
+    INPUT,
+    Connection,
+    Layer,
+    MaxPool,
+    Network,
+    Pool,
+    Range,
+    source_steps,
+)
 from spikeloom.sw.network.record import IntArray
 
 
@@ -45,11 +54,25 @@ class PoolPlan:
         The contract's pool.
     source, target : StreamPlan
         The streams that go in and come out.
+    fast : bool
+        Whether it takes a transfer in each clock cycle, rather than in every other. Only windows
+        that lie side by side can be combined as fast.
     """
 
     pool: Pool
     source: StreamPlan
     target: StreamPlan
+    fast: bool = False
+
+    @property
+    def tiled(self) -> bool:
+        """Whether windows lie side by side."""
+        return not isinstance(self.pool, MaxPool) or self.pool.tiled
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles for each transfer, which is taken in the last of them."""
+        return 1 if self.fast else 2
 
     @property
     def signature(self) -> wiring.Signature:

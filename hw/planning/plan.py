@@ -190,6 +190,9 @@ def _layer(
     for connection in sorted(layer.connections, key=layer.recurs):
         source = target if layer.recurs(connection) else streams[connection.source]
         reader = connection_plan(network, layer, connection, source, target, events, slots)
+        if copies > 1 and reader.pool:
+            # As fast as the layer is meant to be.
+            reader = replace(reader, pool=replace(reader.pool, fast=reader.pool.tiled))
         readers.append(replace(reader, first=first))
         first += target.lane_groups * reader.windows.kernel[0] * reader.windows.span
     # A window takes as long as its events, and a whole image as long as its pixels.

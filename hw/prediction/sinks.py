@@ -93,11 +93,12 @@ class Buffer:
 
 
 class _Pool:
-    """Takes several cycles for a transfer; see :class:`~spikeloom.hw.engine.pool.PoolUnit`."""
+    """Takes one or two cycles for a transfer; see :class:`~spikeloom.hw.engine.pool.PoolUnit`."""
 
     def __init__(self, plan: PoolPlan, below: Sink) -> None:
         source = plan.source
         self._below = below
+        self._cycles = plan.cycles
         self._inner = source.lane_groups * source.steps
         rows, columns = (set(ends) for ends in plan.ends)
         places = [(y, x) for y in range(plan.extent[0]) for x in range(plan.extent[1])]
@@ -118,7 +119,7 @@ class _Pool:
 
     def _step(self, offered: int) -> int:
         """Return the cycle in which the transfer of the next position is combined."""
-        taken = max(offered, self._free) + PoolUnit.CYCLES - 1
+        taken = max(offered, self._free) + self._cycles - 1
         if self._emits[self._count // self._inner]:
             taken = max(taken, self._passed)
             self._passed = self._below.take(taken + PoolUnit.LATENCY)

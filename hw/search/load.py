@@ -14,7 +14,6 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.hw.engine.pool import PoolUnit
 from spikeloom.hw.planning import LayerPlan, UnrolledPlan
 from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.planning.windows import WindowPlan
@@ -60,7 +59,7 @@ class Load:
         if key not in self._known:
             self._known[key] = self._lines(plan, shared)
         found = _cycles(plan, *self._known[key]) * (1 if shared else plan.target.lane_groups)
-        pools = (r.source.transfers * PoolUnit.CYCLES for r in plan.readers if r.pool)
+        pools = (r.source.transfers * r.pool.cycles for r in plan.readers if r.pool)
         return max(found, *pools, float(plan.target.transfers))
 
     def _lines(self, plan: LayerPlan, shared: bool) -> tuple[IntArray, IntArray]:

@@ -43,6 +43,7 @@ def test_equals_numpy(kind: Callable[..., Pool]) -> None:
             data.draw(st.integers(1, 3)),
         )
         plan = pool_plan(kind(size), source)
+        plan = dataclasses.replace(plan, fast=data.draw(st.booleans()))
         values = random_values(source, 2, seed)
         expected = transfers(plan.target, pooled(plan.pool, values))
         stall_in, stall_out = (data.draw(st.sampled_from(STALLS)) for _ in range(2))
@@ -66,9 +67,10 @@ def test_ends_of_the_range(kind: Callable[..., Pool], size: tuple[int, int]) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_transfer_every_other_cycle(kind: Callable[..., Pool]) -> None:
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_transfer_every_other_cycle_or_every_cycle(kind: Callable[..., Pool], fast: bool) -> None:
     source = StreamPlan(1, Range(0, 7), 2, 5, 5, 1)
-    plan = pool_plan(kind((2, 2)), source)
+    plan = dataclasses.replace(pool_plan(kind((2, 2)), source), fast=fast)
     values = random_values(source, 2, seed=0)
     arriving = transfers(source, values)
     dut = PoolUnit.of(plan)
@@ -79,7 +81,8 @@ def test_a_transfer_every_other_cycle(kind: Callable[..., Pool]) -> None:
     bench.run()
     taken = [valid & ready for valid, ready, *_ in cycles]
     # What a leftover row brings comes after the last transfer, and may still be on its way.
-    assert taken[: 2 * 60] == [0, 1] * 60
+    assert plan.cycles == 2 - fast
+    assert taken[: plan.cycles * 60] == ([1] if fast else [0, 1]) * 60
     assert all(busy for valid, _, busy, sent in cycles if valid or sent)
 
 

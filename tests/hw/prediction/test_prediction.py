@@ -127,6 +127,28 @@ def sliding() -> Network:
     )
 
 
+def behind_a_pool() -> Network:
+    """Return a network whose second layer has a pool ahead of it."""
+    rng = np.random.default_rng(7)
+    zero = np.zeros(3, np.int64)
+    neuron = If(zero + 20, zero + 9, zero, fraction_bits=0)
+    conv = Conv2d(ints(rng, 3, 3, 3, 3), padding=(1, 1))
+    pointwise = Connection("input", "count", Conv2d(ints(rng, 3, 2, 1, 1)))
+    return Network(
+        DirectInput((2, 6, 8), bits=3),
+        (
+            Layer("first", 2, neuron, (pointwise,)),
+            Layer("second", 3, neuron, (Connection("first", "count", conv, MaxPool((2, 2))),)),
+            Layer(
+                "out",
+                1,
+                Logits(np.zeros(2, np.int64), fraction_bits=0),
+                (Connection("second", "count", Linear(ints(rng, 2, 36))),),
+            ),
+        ),
+    )
+
+
 def predicted(network: Network, pixels: np.ndarray[Any, Any], config: HardwareConfig) -> Prediction:
     return predict(plan(network, config), activity(network, pixels))
 
@@ -206,6 +228,7 @@ def test_equals_the_counters_of_unrolled_layers(
         (residual(), {"sum": 4}, {"sum": 2}, {"sum": 3, "stem": 2}, "auto"),
         (residual(), {"stem": 4, "inner": 2}, {"inner": 4}, {"inner": 2}, "fold"),
         (slow_neurons(), {"slow": 5}, None, {"slow": 4}, "loop"),
+        (behind_a_pool(), {"first": 3, "second": 3}, None, {"first": 8, "second": 4}, "auto"),
         (sliding(), {"stem": 3}, None, {"stem": 2, "inner": 2}, "auto"),
         (everything(), {"conv": 2}, None, {"conv": 2, "again": 3}, "loop"),
         (every_kind(), {"signs": 2}, {"bursts": 2}, {"signs": 3, "bursts": 2}, "auto"),
