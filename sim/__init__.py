@@ -11,7 +11,8 @@ order of :mod:`order`. :mod:`divergence` has what it finds.
 :mod:`sidecar` and :mod:`inert` check what others have generated. :mod:`harness` makes the Verilog
 around the accelerator, :mod:`engines` names the two programs that clock it, and :mod:`bench` is the
 course of a simulation in both. :mod:`native` is the one in C++, :mod:`runner` and :mod:`testbench`
-are the one in cocotb, and :mod:`job` has the files by which they are told what to do.
+are the one in cocotb, and :mod:`job` has the files by which they are told what to do. :mod:`waves`
+writes the hardware's signals.
 :mod:`program` and :mod:`building` build programs with Verilator, by the tools in :mod:`tools`.
 """
 

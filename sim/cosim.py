@@ -22,7 +22,7 @@ import torch
 
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sim.design import Design
-from spikeloom.sim.engines import builder
+from spikeloom.sim.engines import Builder, builder
 from spikeloom.sim.generated import generated
 from spikeloom.sim.job import Job
 from spikeloom.sim.part import Interrupted, Part, Simulator, simulate
@@ -65,9 +65,10 @@ class Cosimulator:
         Hardware that was generated before, in place of ``config``.
     build_dir : path
         Folder that keeps generated hardware and built simulators. The same is not built twice.
-    engine : {"native", "cocotb"}
+    engine : {"native", "cocotb"} or callable
         Program that clocks the hardware: one in C++ of our own, or a test bench in Python. Both
-        give the same report; cocotb takes longer to build and to run.
+        give the same report; cocotb takes longer to build and to run. A function builds the
+        simulator itself, such as that of :func:`spikeloom.sim.waves.traced`.
     progress : callable or bool, optional
         See :data:`Progress`; by default bars on stderr, False for none.
 
@@ -96,7 +97,7 @@ class Cosimulator:
         config: HardwareConfig | None = None,
         design: Design | None = None,
         build_dir: str | Path = "build/sim",
-        engine: str = "native",
+        engine: str | Builder = "native",
         progress: Progress | bool | None = None,
     ) -> None:
         build = builder(engine)
@@ -285,7 +286,7 @@ def cosimulate(
     config: HardwareConfig | None = None,
     design: Design | None = None,
     build_dir: str | Path = "build/sim",
-    engine: str = "native",
+    engine: str | Builder = "native",
     stalls: tuple[float, float] = (0.0, 0.0),
     seed: int = 0,
     jobs: int | None = None,

@@ -20,14 +20,21 @@ ENGINES = {
 Builder = Callable[[Design, str | Path, Callable[[], object] | None], Simulator]
 
 
-def builder(name: str) -> Builder:
+def builder(name: str | Builder) -> Builder:
     """Return the function that builds an engine's simulator.
+
+    Parameters
+    ----------
+    name : str or callable
+        A function in place of a name is returned as it is.
 
     Raises
     ------
     ConfigError
         If there is no engine of that name.
     """
+    if callable(name):
+        return name
     if name not in ENGINES:
         raise ConfigError(f"there is no engine {name!r}: the engines are {', '.join(ENGINES)}")
     module, kind = ENGINES[name]

@@ -6,7 +6,7 @@
 // standard input, one a line: "CYCLES 0" lets clock cycles pass until the last logit has come, and
 // at most CYCLES; "CYCLES 1" exactly CYCLES. Each is answered, on the file descriptor REPLIES, by a
 // line with the values of all that is shown. The program ends with its standard input, and so with
-// the process that started it.
+// the process that started it. A model that is built to be traced writes all signals to "waves.vcd".
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +16,9 @@
 #include "Vspikeloom_harness___024root.h"
 #include "shown.h"
 #include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
 
 int main(int count, char **words) {
     if (count < 2) return 2;
@@ -25,6 +28,18 @@ int main(int count, char **words) {
     context.commandArgs(count, words);
     Vspikeloom_harness dut(&context);
     Vspikeloom_harness___024root *const root = dut.rootp;
+#if VM_TRACE
+    VerilatedVcdC waves;
+    context.traceEverOn(true);
+    dut.trace(&waves, 99);
+    waves.set_time_unit("1ns");
+    waves.set_time_resolution("1ns");
+    waves.open("waves.vcd");
+    uint64_t now = 0;  // a clock cycle takes 10 ns
+#define DUMP() waves.dump(now), now += 5
+#else
+#define DUMP()
+#endif
     dut.eval();  // runs the initial blocks
     for (int k = 2; k < count; ++k) {
         const char *const value = std::strchr(words[k], '=');
@@ -41,8 +56,10 @@ int main(int count, char **words) {
         for (; cycles && (past_last || !root->spikeloom_harness__DOT__finished); --cycles) {
             root->spikeloom_harness__DOT__clk = 1;
             dut.eval();
+            DUMP();
             root->spikeloom_harness__DOT__clk = 0;
             dut.eval();
+            DUMP();
         }
         for (const uint64_t value : {SPIKELOOM_SHOWN(root)})
             std::fprintf(replies, "%llu ", static_cast<unsigned long long>(value));
@@ -50,5 +67,8 @@ int main(int count, char **words) {
         std::fflush(replies);
     }
     dut.final();
+#if VM_TRACE
+    waves.close();
+#endif
     return 0;
 }

@@ -46,18 +46,7 @@ class NativeSimulator:
         cls, design: Design, root: str | Path, poll: Callable[[], object] | None = None
     ) -> NativeSimulator:
         """Return a simulator of ``design``; see :func:`spikeloom.sim.program.build`."""
-        main = resources.files("spikeloom.sim").joinpath("main.cpp").read_text(encoding="utf-8")
-        built = program.build(
-            HARNESS,
-            sources(design),
-            main,
-            root,
-            headers={"shown.h": _names(design)},
-            name=design.top,
-            optimise="-O2",
-            poll=poll,
-        )
-        return cls(design, built.parent)
+        return cls(design, built(design, root, poll))
 
     def run(
         self,
@@ -118,6 +107,27 @@ class NativeSimulator:
         if process.returncode != 0 or outcome is None:
             raise failure("the simulation failed", log)
         return outcome
+
+
+def built(
+    design: Design, root: str | Path, poll: Callable[[], object] | None, *, trace: bool = False
+) -> Path:
+    """Return the folder with a design's program; see :func:`spikeloom.sim.program.build`.
+
+    One that writes its signals is for few images: it takes less time to compile, and more to run.
+    """
+    main = resources.files("spikeloom.sim").joinpath("main.cpp").read_text(encoding="utf-8")
+    return program.build(
+        HARNESS,
+        sources(design),
+        main,
+        root,
+        headers={"shown.h": _names(design)},
+        name=design.top,
+        optimise="-O0" if trace else "-O2",
+        trace=trace,
+        poll=poll,
+    ).parent
 
 
 class _NativeBench(Bench):

@@ -37,6 +37,7 @@ def build(
     headers: Mapping[str, str] | None = None,
     name: str = "",
     optimise: str = "-O1",
+    trace: bool = False,
     poll: Callable[[], object] | None = None,
 ) -> Path:
     """Return the path of a design's program, which is built unless ``root`` holds it already.
@@ -61,6 +62,9 @@ def build(
     optimise : str
         The compiler's option for what runs in each clock cycle. ``-O2`` takes a quarter longer to
         compile than ``-O1``, and makes a large accelerator a seventh faster.
+    trace : bool
+        Whether the model can write its signals to a file (VCD), which makes it slower. Then the
+        macro ``VM_TRACE`` is 1 in the C++.
     poll : callable, optional
         Called about twenty times a second while the tools run.
 
@@ -78,7 +82,9 @@ def build(
         "program", *VERILATOR_FLAGS, *_VERILATE, *MAKE_FLAGS, *_MAKE, *tools.identity
     )
     files = {**sources, **(headers or {}), "main.cpp": main}
-    folder = root / f"{name or top}-{fingerprint(known, top, *files.values(), flags, optimise)}"
+    traced = ("--trace-vcd",) if trace else ()
+    chosen = fingerprint(known, top, *files.values(), flags, optimise, *traced)
+    folder = root / f"{name or top}-{chosen}"
     if (folder / top).exists():
         return folder / top
     with workshop(folder, top) as work:
@@ -88,7 +94,7 @@ def build(
         model = f"V{top}"
         verilate = [
             str(tools.verilator / "bin" / "verilator_bin"),
-            *(*_VERILATE, *VERILATOR_FLAGS, "--top-module", top, "--prefix", model),
+            *(*_VERILATE, *VERILATOR_FLAGS, *traced, "--top-module", top, "--prefix", model),
             *("--Mdir", ".", "-CFLAGS", flags, *sources, "main.cpp"),
         ]
         make = [tools.make, "-f", f"{model}.mk", model, *make_variables(tools), *_MAKE]

@@ -80,8 +80,8 @@ class Tools:
         if find_libpython.find_libpython() is None:
             raise ToolError(
                 f"cocotb needs Python as a shared library, and {sys.executable} has none: "
-                f"install it (on Debian and Ubuntu: apt install libpython3-dev), or use a Python "
-                f"that was built with --enable-shared"
+                f"use one that was built with --enable-shared, or on Debian: apt install "
+                f"libpython3-dev"
             )
 
     @property

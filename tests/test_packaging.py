@@ -114,3 +114,12 @@ def test_generated_hdl_belongs_to_who_generated_it() -> None:
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def test_the_citation_names_this_version_and_licence() -> None:
+    lines = (ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines()
+    fields = dict(line.split(": ", 1) for line in lines if ": " in line and line[0] not in " -")
+    project = PROJECT["project"]
+    assert fields["version"] == project["version"]
+    assert fields["license"] == project["license"]
+    assert fields["repository-code"] == project["urls"]["Homepage"]

@@ -41,6 +41,7 @@ COMMANDS = {
     "board": "Simulate a board, pins and all, behind a serial port.",
     "run": "Run images on a board, in simulation, or on the golden model.",
     "demo": "All of it on handwritten digits, in a few minutes.",
+    "doctor": "Say what is installed here, and how to get the rest.",
 }
 
 #: Modules of commands whose names are words of Python's.

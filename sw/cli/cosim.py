@@ -26,6 +26,7 @@ from spikeloom.sw.progress import StageBars
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from spikeloom.sim.engines import Builder
     from spikeloom.sw.network.record import IntArray
     from spikeloom.sw.tasks import Task
 
@@ -79,6 +80,20 @@ if TYPE_CHECKING:
     help="Simulate the whole test split, with every layer compared: refused with --limit, and with "
     "Verilog that has no taps.",
 )
+@click.option(
+    "--waves",
+    "wave",
+    type=click.IntRange(0),
+    metavar="IMAGE",
+    help="Simulate this image alone, counted from 0, and write the hardware's signals: VCD, and a "
+    "save file for GTKWave that groups them by layer.",
+)
+@click.option(
+    "--waves-file",
+    "waves_file",
+    type=Output(),
+    help="Of --waves, with the suffix .vcd.  [default: build/waves/NETWORK-IMAGE.vcd]",
+)
 @build_dir_option()
 @click.option(
     "--report",
@@ -100,6 +115,8 @@ def command(
     engine: str,
     jobs: int | None,
     everything: bool,
+    wave: int | None,
+    waves_file: Path | None,
     build_dir: Path,
     report_file: Path | None,
     as_json: bool,
@@ -117,10 +134,17 @@ def command(
         spikeloom cosim net.safetensors --data digits --limit 20 --lanes 4 --stalls 0.3,0.5
         spikeloom cosim net.safetensors --images mine.npy --verilog build/net.v
         spikeloom cosim net.safetensors --data mnist --data-root ~/mnist --everything
+        spikeloom cosim net.safetensors --data digits --waves 3
     """
     images.require()
     if everything and images.limit is not None:
         raise ConfigError("--everything is the whole test split: leave out --limit")
+    if waves_file is not None and wave is None:
+        raise ConfigError("--waves-file says where waveforms go: say of which image by --waves")
+    if wave is not None and (everything or engine != "native"):
+        raise ConfigError(
+            "--waves is one image, in the native engine: leave out --everything, --engine"
+        )
     if verilog is not None and hardware != HardwareOptions():
         raise ConfigError(
             "--verilog is generated already: leave out --lanes, --events, --slots, --units, "
@@ -136,6 +160,7 @@ def command(
 
     from spikeloom.sim import cosimulate
     from spikeloom.sim.design import Design
+    from spikeloom.sim.waves import VIEW, traced
     from spikeloom.sw.golden import check_images
 
     design = Design.load(verilog, network, trust=trust) if verilog else None
@@ -143,6 +168,14 @@ def command(
         raise ConfigError(f"--everything compares every layer: generate {verilog} with --debug")
     # Before the build, which takes a while.
     check_images(network, pixels)
+    clocked: str | Builder = engine
+    if wave is not None:
+        if wave >= len(pixels):
+            raise ConfigError(f"--waves {wave}: the images are 0 to {len(pixels) - 1}")
+        pixels = pixels[wave : wave + 1]
+        labels = None if labels is None else labels[wave : wave + 1]
+        waves_file = waves_file or Path("build", "waves", f"{network.name}-{wave}.vcd")
+        clocked = traced(waves_file)
     shape = (len(pixels), network.classes)
     score = None if task is None or labels is None else _scorer(task, labels, shape)
 
@@ -154,7 +187,7 @@ def command(
             config=None if verilog else config,
             design=design,
             build_dir=build_dir,
-            engine=engine,
+            engine=clocked,
             stalls=probabilities,
             seed=seed,
             jobs=jobs,
@@ -168,6 +201,8 @@ def command(
     if accuracy is not None:
         figure = "accuracy" if task is None else task.figure
         say(f"{figure} of the hardware: {score_text(accuracy, task)}")
+    if waves_file is not None:
+        say(f"wrote {waves_file}: gtkwave {waves_file.with_suffix(VIEW)}")
     if report_file is not None:
         write_text(report_file, json.dumps(figures, indent=1) + "\n")
         say(f"wrote {report_file}")

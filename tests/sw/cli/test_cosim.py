@@ -157,3 +157,46 @@ def test_everything_leaves_nothing_out(simulated: list[Any], tmp_path: Path) -> 
     assert result.exit_code == 2
     assert "net.v with --debug" in result.output
     assert len(simulated) == 1
+
+
+def test_waves_are_of_one_image(
+    chosen: list[dict[str, Any]], simulated: list[Any], tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made: list[Path] = []
+
+    def traced(file: Path) -> str:
+        made.append(file)
+        return "traced"
+
+    monkeypatch.setattr("spikeloom.sim.waves.traced", traced)
+    net, pixels = network(2, None), [[9, 0], [0, 0], [15, 15], [0, 8]]
+    result = cosim(tmp_path, net, pixels, [0, 1, 2, 3], "--waves", "2")
+    assert result.exit_code == 0, result.output
+    assert chosen == [{"engine": "traced", "jobs": None}]
+    assert [labels.tolist() for labels in simulated] == [[2]]
+    assert made == [Path("build", "waves", f"{net.name}-2.vcd")]
+    assert f"wrote {made[0]}: gtkwave {made[0].with_suffix('.gtkw')}" in result.output
+    assert (
+        cosim(tmp_path, net, pixels, None, "--waves", "0", "--waves-file", "x.vcd").exit_code == 0
+    )
+    assert made[1] == Path("x.vcd")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--waves", "4"), "--waves 4: the images are 0 to 3"),
+        (("--waves", "0", "--everything"), "leave out --everything, --engine"),
+        (("--waves", "0", "--engine", "cocotb"), "leave out --everything, --engine"),
+        (("--waves-file", "x.vcd"), "say of which image by --waves"),
+        (("--waves", "0", "--waves-file", "x.fst"), "name the file x.vcd"),
+    ],
+)
+def test_waves_that_cannot_be(
+    simulated: list[Any], tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = cosim(tmp_path, network(2, None), np.zeros((4, 2), int), None, *options)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not simulated
