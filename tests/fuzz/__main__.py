@@ -100,7 +100,7 @@ def _run(name: str, runs: int, seed: int, folder: Path, result: Result) -> None:
     (folder / "status").unlink(missing_ok=True)
     status = Status(folder / "status")
     command = [sys.executable, "-m", "fuzz.child", name, str(runs), str(seed), str(folder)]
-    with open(folder / "log", "w") as log:
+    with open(folder / "log", "a") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
             stuck = _watched(process, status, result)

@@ -6,6 +6,7 @@ else they are drawn from the corpus.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import logging
@@ -15,13 +16,12 @@ import sys
 import warnings
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from types import FunctionType
+from typing import Any
 
 from fuzz.execution import Verdict, execute
 from fuzz.status import Counts, Status
-
-if TYPE_CHECKING:
-    from fuzz.targets import Target
+from fuzz.targets import CORPUS, Target
 
 #: Address space that a process may take beyond what it has when it begins.
 _ROOM = 4 << 30
@@ -94,19 +94,29 @@ def guided() -> bool:
     return importlib.util.find_spec("atheris") is not None
 
 
+def functions(guides: tuple[str, ...]) -> list[FunctionType]:
+    """Return all functions and methods of modules and packages that have been imported."""
+    return [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, FunctionType)
+        and any(f"{found.__module__}.".startswith(f"{guide}.") for guide in guides)
+    ]
+
+
 def main(name: str, runs: int, seed: int, folder: Path) -> None:
     """Execute a target so many times; the counts are in the folder's file ``status``."""
-    atheris: Any = importlib.import_module("atheris") if guided() else None
-    if atheris is None:
-        targets = importlib.import_module("fuzz.targets")
-    else:
-        with atheris.instrument_imports(include=["spikeloom"]):
-            targets = importlib.import_module("fuzz.targets")
+    target_class = Target.kinds[name]
+    atheris: Any = None
+    if guided():
+        atheris = importlib.import_module("atheris")
+        for function in functions(target_class.guides):
+            atheris.instrument_func(function)
     warnings.simplefilter("error")  # a warning is a second line
     logging.disable()
     work = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else folder
     work = work / f"fuzz-{os.getpid()}"
-    target = targets.Target.kinds[name](work)
+    target = target_class(work)
     status = Status(folder / "status")
     session = Session(target, folder / "failures", status)
     target.take(target.seeds()[0])  # what is imported late is imported now
@@ -119,13 +129,14 @@ def main(name: str, runs: int, seed: int, folder: Path) -> None:
         grown = folder / "corpus"
         grown.mkdir(exist_ok=True)
         options = {"runs": runs, "seed": seed, "max_len": target.longest, "len_control": 0}
-        options |= {"rss_limit_mb": 0, "timeout": 0, "verbosity": 1}
+        # Time and memory are ours to watch.
+        options |= {"rss_limit_mb": 0, "timeout": 100_000, "artifact_prefix": f"{folder}/process-"}
         atheris.Setup(
             [
                 name,
                 *(f"-{option}={value}" for option, value in options.items()),
                 str(grown),
-                str(targets.CORPUS / name),
+                str(CORPUS / name),
             ],
             lambda data: session.execute(data) and None,
             custom_mutator=session.damaged,

@@ -32,6 +32,8 @@ class Target(Registered, ABC):
         How inputs are damaged.
     file : str
         Name of the input's file.
+    guides : tuple of str
+        Modules and packages whose code guides the choice of inputs.
     """
 
     kinds: ClassVar[dict[str, type[Target]]] = {}
@@ -41,6 +43,7 @@ class Target(Registered, ABC):
     longest: ClassVar[int] = 1 << 14
     format: ClassVar[Format] = Format()
     file: ClassVar[str] = "input"
+    guides: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / self.file

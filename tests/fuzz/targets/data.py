@@ -19,6 +19,7 @@ class Images(Target, name="npy"):
 
     format = Npy()
     file = "input.npy"
+    guides = ("spikeloom.sw.numpy_file", "spikeloom.sw.datasets")
 
     def read(self, path: Path) -> object:
         return load_images(path, (1, 3, 3), Range(0, 255))
@@ -40,6 +41,7 @@ class Labels(Target, name="labels"):
 
     format = Npy()
     file = "input.npy"
+    guides = ("spikeloom.sw.numpy_file", "spikeloom.sw.cli.images")
 
     def read(self, path: Path) -> object:
         return read_labels(path, 10, None)
@@ -49,6 +51,7 @@ class Idx(Target, name="idx"):
     """MNIST's images, beside its labels, or these beside their images."""
 
     format = Gzip(Format())
+    guides = ("spikeloom.sw.numpy_file", "spikeloom.sw.datasets")
     files = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
     def take(self, data: bytes) -> None:
@@ -67,6 +70,7 @@ class Cifar(Target, name="cifar"):
 
     format = Gzip(Npz())
     longest = 1 << 15
+    guides = ("spikeloom.sw.numpy_file", "spikeloom.sw.datasets", "tarfile")
     files = ("test_batch.bin", "cifar-10-binary.tar.gz", "cifar10-test.npz")
 
     def take(self, data: bytes) -> None:
@@ -87,6 +91,7 @@ class Events(Target, name="nmnist"):
     """A recording of N-MNIST, in its own file or in an archive."""
 
     format = Npz()
+    guides = ("spikeloom.sw.numpy_file", "spikeloom.sw.datasets")
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

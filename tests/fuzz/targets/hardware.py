@@ -25,6 +25,7 @@ class ManifestFile(Target, name="manifest"):
 
     format = ManifestFormat()
     file = "input.json"
+    guides = ("spikeloom.sw.link.manifest",)
 
     def read(self, path: Path) -> object:
         return Manifest.load(path)
@@ -35,6 +36,7 @@ class BoardContents(Target, name="contents"):
 
     format = Json()
     file = "input.json"
+    guides = ("spikeloom.sw.link.manifest", "spikeloom.sw.inference.contents")
 
     def read(self, path: Path) -> object:
         return Contents.of(Manifest.load(path))
@@ -58,12 +60,14 @@ class Sidecar(_Hardware, name="sidecar"):
 
     format = Json()
     file = "net.json"
+    guides = ("spikeloom.sim.sidecar", "spikeloom.sim.design", "spikeloom.hw.planning", "spikeloom.hw.verilog")
 
 
 class MemoryFile(_Hardware, name="memories"):
     """The content of a memory, which the sidecar names by its digest."""
 
     file = "net.json"
+    guides = ("spikeloom.sim.design",)
 
     def take(self, data: bytes) -> None:
         sidecar = json.loads((CORPUS.parent / "beside" / "net.json").read_text())
@@ -77,6 +81,7 @@ class Verilog(Target, name="verilog"):
     """The search for what Verilog could do besides computing."""
 
     format = Format()
+    guides = ("spikeloom.sim.inert",)
 
     def take(self, data: bytes) -> None:
         powers(data.decode("utf-8", "replace"))
@@ -90,6 +95,7 @@ class BoardTable(Target, name="board"):
 
     format = Toml()
     file = "input.toml"
+    guides = ("spikeloom.hw.boards", "spikeloom.sw.tables")
 
     def read(self, path: Path) -> object:
         return Board.load(path)
@@ -100,6 +106,7 @@ class PlanTable(Target, name="plan"):
 
     format = Json()
     file = "input.json"
+    guides = ("spikeloom.hw.planning",)
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -17,6 +17,7 @@ class Nir(Target, name="nir"):
     format = Hdf5()
     longest = 1 << 16
     file = "input.nir"
+    guides = ("spikeloom.sw.importing", "spikeloom.sw.network")
 
     def read(self, path: Path) -> object:
         return from_nir(path, origin="nir", timesteps=4, dt=1e-4, reset="subtract")
@@ -27,6 +28,7 @@ class OnnxModel(Target, name="onnx"):
 
     format = Onnx()
     file = "input.onnx"
+    guides = ("spikeloom.sw.importing.onnx", "spikeloom.sw.graph")
 
     def read(self, path: Path) -> object:
         return from_onnx(path)

@@ -41,6 +41,7 @@ class FrameDecoder(Target, name="frames"):
     runs = 1_000_000
     longest = 1 << 10
     format = Frames()
+    guides = ("spikeloom.sw.link",)
 
     def take(self, data: bytes) -> None:
         decoder = Decoder(_LONGEST)
@@ -88,6 +89,7 @@ class LinkClient(Target, name="client"):
 
     longest = 1 << 10
     format = Frames()
+    guides = ("spikeloom.sw.link",)
 
     def take(self, data: bytes) -> None:
         line = _Recording(Decoder().feed(data))

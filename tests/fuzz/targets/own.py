@@ -22,6 +22,7 @@ class NetworkFile(Target, name="network"):
     runs = 1_000_000
     format = Safetensors()
     file = "input.safetensors"
+    guides = ("spikeloom.sw.network", "spikeloom.sw.documents", "spikeloom.sw.sealed")
 
     def read(self, path: Path) -> object:
         return network.load(path).digest
@@ -37,6 +38,7 @@ class TrainedModel(Target, name="model"):
 
     format = Safetensors()
     file = "input.safetensors"
+    guides = ("spikeloom.sw.training.checkpoint", "spikeloom.sw.quantized", "spikeloom.sw.coding")
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -80,6 +82,7 @@ class TrainingState(Target, name="state"):
 
     format = Safetensors()
     file = "input.safetensors"
+    guides = ("spikeloom.sw.training.state", "spikeloom.sw.sealed")
 
     def read(self, path: Path) -> object:
         return State.load(path, RECIPE)
@@ -90,6 +93,7 @@ class RecipeFile(Target, name="recipe"):
 
     format = Toml()
     file = "input.toml"
+    guides = ("spikeloom.sw.tables", "spikeloom.sw.training")
 
     def read(self, path: Path) -> object:
         return recipe.load(path).to_toml()
