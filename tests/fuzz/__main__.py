@@ -9,6 +9,7 @@ The second form reads one input, and shows what comes of it.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -101,7 +102,10 @@ def _run(name: str, runs: int, seed: int, folder: Path, result: Result) -> None:
     status = Status(folder / "status")
     command = [sys.executable, "-m", "fuzz.child", name, str(runs), str(seed), str(folder)]
     with open(folder / "log", "a") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=environment
+        )
         try:
             stuck = _watched(process, status, result)
         finally:

@@ -42,6 +42,8 @@ def damaged(root: Any, chance: Random) -> Any:
     box = [root]
     for _ in range(1 + min(chance.getrandbits(1), chance.getrandbits(2))):
         places = list(_places(box))
+        if not places:
+            break  # all of it is gone
         holder, key = chance.choice(places)
         if chance.getrandbits(5) == 0:
             holder[key] = f"{RAW}{chance.randrange(len(RAW_JSON))}@"
