@@ -48,11 +48,29 @@ def load(path: str | Path, what: str) -> dict[str, Any]:
         is no TOML.
     """
     try:
-        return tomllib.loads(read_bytes(path, what, LARGEST).decode())
+        found = tomllib.loads(read_bytes(path, what, LARGEST).decode())
+        _require_integers(found)
+        return found
     except RecursionError:
         raise FileFormatError(f"{path} is no TOML file: its lists are nested too deep") from None
     except ValueError as error:  # also of numbers with thousands of digits
         raise FileFormatError(f"{path} is no TOML file: {error}") from None
+
+
+def _require_integers(found: Any) -> None:
+    """Raise `ValueError` if an integer has more than TOML's 64 bits.
+
+    Hexadecimal ones of any length are quickly read, but Python refuses to print them.
+    """
+    inner = [found]
+    while inner:
+        value = inner.pop()
+        if isinstance(value, dict):
+            inner += value.values()
+        elif isinstance(value, list):
+            inner += value
+        elif isinstance(value, int) and value.bit_length() > 63:
+            raise ValueError(f"an integer has {value.bit_length():,} bits, and TOML's have 64")
 
 
 def read(kind: type[_Kind], table: Any, where: str) -> _Kind:

@@ -173,6 +173,8 @@ def _unmosaic(
     rows, columns = MOSAIC
     channels, height, width = SHAPE
     count = rows * columns * (len(off) - 1)
+    if count < 1:
+        raise DataError(f"{path} has no mosaics: off must have a number for each, and for the end")
     if len(labels) != count or labels.min(initial=0) < 0 or labels.max(initial=0) > 255:
         raise DataError(
             f"{path} has {len(labels)} labels, but {len(off) - 1} mosaics of {rows * columns} "

@@ -9,6 +9,7 @@ import numpy as np
 
 from spikeloom.sw.datasets.arrays import Array, IntArray, as_array
 from spikeloom.sw.errors import DataError
+from spikeloom.sw.network.network import MAX_VALUES
 
 #: Images per class that make a label's absence from the labels look like a mistake.
 _MANY = 10
@@ -68,6 +69,11 @@ def labels_of(
                 f"labels of {name} are from 1 to {high}, but classes are counted from 0: take "
                 f"labels - 1, or say classes={high + 1} if the class 0 has no images here"
             )
+    if number > MAX_VALUES:
+        raise DataError(
+            f"labels of {name} are from {low} to {high}, but a network has at most {MAX_VALUES:,} "
+            f"classes: count them from 0"
+        )
     if low < 0 or high >= number:
         raise DataError(f"labels of {name} must be from 0 to {number - 1}, not {low} to {high}")
     return array.astype(np.int64), number, names

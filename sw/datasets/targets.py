@@ -152,7 +152,9 @@ def held_out(groups: IntArray, share: float, seed: int, name: str) -> npt.NDArra
     ConfigError
         If none, or all, would be held out.
     """
-    wanted = share * np.bincount(groups)
+    # Groups are numbered anew: their numbers may be large, and few.
+    _, groups, counted = np.unique(groups, return_inverse=True, return_counts=True)
+    wanted = share * counted
     total = int(np.floor(share * len(groups) + 0.5))
     if not 0 < total < len(groups):
         part = "validation" if total == 0 else "training"

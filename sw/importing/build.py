@@ -178,7 +178,7 @@ def _readout(
             f"spiking network to import"
         )
     bits = 0 if not any(biases) else 8
-    bias = np.array([round(b * (1 << bits)) for b in biases], np.int64)
+    bias = _stored([round(b * (1 << bits)) for b in biases], population)
     return Layer(population.name, 1, Logits(bias=bias, fraction_bits=bits), connections)
 
 
@@ -202,7 +202,7 @@ def _neuron(
 
     def integers(values: Reals) -> IntArray:
         numbers = [round(Fraction(v) * s) for v, s in zip(values, scale, strict=True)]
-        return np.array(numbers, np.int64)
+        return _stored(numbers, population)
 
     thresholds = [Fraction(v) * s for v, s in zip(rule.threshold, scale, strict=True)]
     if rule.several:
@@ -220,7 +220,7 @@ def _neuron(
             f"synaptic current: use v_leak = v_reset = 0"
         )
     common: dict[str, Any] = {
-        "threshold": np.array(edge, np.int64),
+        "threshold": _stored(edge, population),
         "initial": integers(start),
         "bias": integers(given + offset),
         "fraction_bits": bits,
@@ -259,6 +259,17 @@ def _neuron(
         raise ContractError(
             f"layer {population.name!r} (node {population.node!r}): {problem}"
         ) from None
+
+
+def _stored(numbers: list[int], population: Population) -> IntArray:
+    """Return integers as an array, if 64 bits hold them."""
+    most = max(number.bit_length() for number in numbers)
+    if most > 63:
+        raise UnsupportedError(
+            f"node {population.node!r}: its threshold or bias would be an integer of {most} bits, "
+            f"which is beyond all ranges: they are out of proportion to its weights"
+        )
+    return np.array(numbers, np.int64)
 
 
 def _fraction_bits(

@@ -101,6 +101,6 @@ def stored(convert: Callable[[Any, str], Any], **options: Any) -> Any:
 
 
 def in_short(value: Any) -> str:
-    """Return a value as a text for messages that is not too long."""
-    text = repr(value)
+    """Return a value as a text for messages: one line, and not too long."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."

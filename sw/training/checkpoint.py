@@ -15,7 +15,7 @@ import safetensors.torch
 from torch import Tensor, fx, nn
 
 from spikeloom.sw.datasets.pixels import Pixels
-from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
 from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.graph import Affine
 from spikeloom.sw.models.spec import build_model, load_model_class
@@ -142,10 +142,10 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
             _describe_input(prepared, described)
             loaded = spiking(prepared, **coding)
         loaded.load_state_dict(safetensors.torch.load(content))
-    except (RuntimeError, ConfigError, KeyError, TypeError) as error:
+    except (RuntimeError, ConfigError, UnsupportedError, KeyError, TypeError) as error:
         raise FileFormatError(
             f"{path} does not fit the model {header['model']!r}, which may have changed since it "
-            f"was trained: {str(error).partition(chr(10))[0]}"
+            f"was trained: {' '.join(str(error).split())}"
         ) from None
     loaded.eval()
     accuracy = header["accuracy"]

@@ -88,7 +88,9 @@ class State:
         content = read_bytes(path, "training state")
         header = read_metadata(content, path, METADATA_KEY)
         require_version(header, path, "state of a training", FORMAT, VERSION)
-        whole = all(isinstance(header.get(name), kind) for name, kind in _HEADER.items())
+        whole = header.keys() >= _HEADER.keys() and all(
+            isinstance(header[name], kind) for name, kind in _HEADER.items()
+        )
         if not whole or not isinstance(header["recipe"].get("data"), dict):
             raise FileFormatError(
                 f"{path} is a damaged state of a training: name another folder, or remove it"

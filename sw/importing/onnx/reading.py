@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from spikeloom.sw.importing.onnx.operators import Operator
 from spikeloom.sw.importing.onnx.refused import REFUSED
 from spikeloom.sw.importing.onnx.tensors import Tensors
 from spikeloom.sw.importing.onnx.values import Signal, Value
+from spikeloom.sw.network.network import MAX_VALUES
 from spikeloom.sw.quantized.weights import QuantizedWeights
 
 if TYPE_CHECKING:
@@ -282,6 +284,11 @@ def _sizes(
         raise UnsupportedError(
             f"{file.name}: images have the shape {_text(shape)}: use (channels, height, width), "
             f"(channels, length) or (features,)"
+        )
+    if math.prod(known) > MAX_VALUES or (batch or 0) > MAX_VALUES:
+        raise UnsupportedError(
+            f"{file.name}: {batch or 1:,} images of the shape {_text(shape)}: an image has at most "
+            f"{MAX_VALUES:,} values, and as many images go at once"
         )
     if batch is not None and batch < 1:
         batch = None
