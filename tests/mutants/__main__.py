@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 def main() -> int:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=340, help="mutants, about [340]")
-    parser.add_argument("--seed", type=int, default=choice.SEED, help="chooses among those possible")
+    parser.add_argument(
+        "--seed", type=int, default=choice.SEED, help="chooses among those possible"
+    )
     parser.add_argument(
         "--only", default="", metavar="NAME", help="those whose name begins so, as FILE:LINE"
     )
@@ -54,7 +56,15 @@ def main() -> int:
             again=options.again,
             out=out,
         )
-        arguments = ["-q", "-k", DESELECTED, "-p", "no:cacheprovider", "--tb=no", f"--basetemp={folder / 'tmp'}"]
+        arguments = [
+            "-q",
+            "-k",
+            DESELECTED,
+            "-p",
+            "no:cacheprovider",
+            "--tb=no",
+            f"--basetemp={folder / 'tmp'}",
+        ]
         status = pytest.main([*arguments, *(str(ROOT / test) for test in TESTS)], plugins=[run])
     if len(run.results) < len(mutants):
         return int(status) or 1

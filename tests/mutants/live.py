@@ -65,9 +65,7 @@ class Live:
         """
         exchanged = 0
         for code in _outermost(compile(tree, file, "exec", dont_inherit=True)):
-            for function in self._functions.get(
-                (file, code.co_qualname, code.co_firstlineno), []
-            ):
+            for function in self._functions.get((file, code.co_qualname, code.co_firstlineno), []):
                 mine = code.replace(co_filename=function.__code__.co_filename)
                 if mine != function.__code__ and mine.co_freevars == function.__code__.co_freevars:
                     function.__code__ = mine

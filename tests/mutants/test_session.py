@@ -64,30 +64,31 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     run = [sys.executable, "-c", RUN, str(root)]
     tests = str(Path(__file__).parents[1])
     done = subprocess.run(run, capture_output=True, text=True, env={"PYTHONPATH": tests})
-    assert "/18 " in done.stdout, done.stdout + done.stderr
+    assert "17/17 " in done.stdout, done.stdout + done.stderr
     assert (root / "sw/small.py").read_text() == MODULE
     found = records.results(root / "build/results.jsonl").values()
-    return {f"{one.before} -> {one.after}": one for one in found}
+    return {f"{one.mutant.split(':')[1]}: {one.before} -> {one.after}": one for one in found}
 
 
 def test_a_fault_that_a_test_notices_is_killed(results: dict[str, Result]) -> None:
-    one = results["most if value > most else value -> value if value > most else most"]
+    one = results["4: most if value > most else value -> value if value > most else most"]
     assert (one.outcome, one.by) == ("killed", "tests/sw/test_small.py::test_clips")
-    assert results["steps < number -> steps <= number"].by.endswith("::test_counts")
+    assert results["9: steps < number -> steps <= number"].by.endswith("::test_counts")
 
 
 def test_a_fault_that_no_test_notices_survives(results: dict[str, Result]) -> None:
-    """Both are equivalent: at the bound, both branches are the same."""
+    """At a bound, both branches are the same; the first 1 would show with 1/2, the second with 0."""
     survived = {change for change, one in results.items() if one.outcome == "survived"}
-    assert survived == {"value < 0 -> value <= 0", "value > most -> value >= most"}
+    at_bounds = {"2: value < 0 -> value <= 0", "4: value > most -> value >= most"}
+    assert survived == at_bounds | {"2: 0 -> 1", "8: 0 -> 1"}
 
 
 def test_a_fault_that_runs_for_ever_is_ended_by_the_clock(results: dict[str, Result]) -> None:
-    assert results["steps += 1 -> pass"].outcome == "clock"
+    assert results["10: steps += 1 -> pass"].outcome == "clock"
 
 
 def test_a_fault_that_no_test_runs_has_met_none(results: dict[str, Result]) -> None:
-    one = results["a + 1 -> a - 1"]
+    one = results["15: a + 1 -> a - 1"]
     assert (one.outcome, one.tried) == ("unrun", 0)
 
 
