@@ -128,7 +128,7 @@ def written(root: Path, known: Iterable[tuple[str, str, str]] = KNOWN) -> list[M
 
 
 def chosen(root: Path, count: int, seed: int = SEED) -> list[Mutant]:
-    """Return about ``count`` mutants, in an order of which every beginning is spread over all files.
+    """Return about ``count`` mutants; those at the beginning are spread over all files, too.
 
     A file has as many as its share of all possible mutants. No line has two of one operator.
     """

@@ -221,8 +221,10 @@ def element(node: ast.AST) -> ast.AST | None:
 #: All kinds of faults, by name. Each changes a copy of a node, or says that it does not concern it.
 OPERATORS: dict[str, Callable[[ast.AST], ast.AST | None]] = {
     function.__name__: function
-    for function in (compare, binary, left, right, logic, positive, more, less, call, first)
-    + (branches, condition, statement, element)
+    for function in (
+        *(compare, binary, left, right, logic, positive, more, less, call, first),
+        *(branches, condition, statement, element),
+    )
 }
 
 

@@ -49,8 +49,13 @@ def _row(name: str, results: Sequence[Result]) -> list[str]:
 def survivors(results: Sequence[Result]) -> str:
     """Return a table with a row for each survivor."""
     rows = [
-        [f"`{one.file}`", f"`{one.function}`", _code(one.before), _code(one.after)]
-        + [reason(one) or "not explained"]
+        [
+            f"`{one.file}`",
+            f"`{one.function}`",
+            _code(one.before),
+            _code(one.after),
+            reason(one) or "not explained",
+        ]
         for one in sorted(results, key=lambda one: one.mutant)
         if not one.killed
     ]

@@ -50,7 +50,8 @@ from mutants.session import Run
 root = Path(sys.argv[1])
 run = Run(root, ["sw/small.py"], possible(root, "sw/small.py"), root / "build", grace=0.5)
 sys.path.insert(0, str(root / "sw"))
-pytest.main(["-q", "-p", "no:cacheprovider", f"--basetemp={root / 'tmp'}", str(root)], plugins=[run])
+options = ["-q", "-p", "no:cacheprovider", f"--basetemp={root / 'tmp'}"]
+pytest.main([*options, str(root)], plugins=[run])
 """
 
 
@@ -77,7 +78,7 @@ def test_a_fault_that_a_test_notices_is_killed(results: dict[str, Result]) -> No
 
 
 def test_a_fault_that_no_test_notices_survives(results: dict[str, Result]) -> None:
-    """At a bound, both branches are the same; the first 1 would show with 1/2, the second with 0."""
+    """At a bound both branches are the same, and no test clips 0.5 or counts to 0."""
     survived = {change for change, one in results.items() if one.outcome == "survived"}
     at_bounds = {"2: value < 0 -> value <= 0", "4: value > most -> value >= most"}
     assert survived == at_bounds | {"2: 0 -> 1", "8: 0 -> 1"}
