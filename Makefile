@@ -21,7 +21,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits prove prove-netlist sweep
-.PHONY: fire bitstreams neurons timesteps calibration results models examples bench format clean moved
+.PHONY: mutants fire bitstreams neurons timesteps calibration results models examples bench format clean moved
 
 ## Use
 
@@ -105,6 +105,10 @@ prove: .venv/.dev  ## formal proofs, for all inputs: make prove [ARGS='"if" "dua
 prove-netlist: .venv/.dev  ## netlists and iCE40 bitstreams against golden: make prove-netlist [DATA=folder]
 	$(SAY) 'netlists: ECP5, Gowin, iCE40, and what bitstreams configure, against golden'
 	@PYTHONPATH=tests $(BIN)/python -m netlist $(if $(DATA),--data='$(DATA)') $(ARGS)
+
+mutants: .venv/.dev  ## plant small faults and see whether tests notice: make mutants [ARGS='--only FILE']
+	$(SAY) 'mutants: each meets the tests that run its line, into docs/mutants.md'
+	@PYTHONPATH=tests $(BIN)/python -m mutants $(ARGS)
 
 sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images; training beside a plain loop
 	$(SAY) 'pytest: every neuron in every transport'

@@ -5,6 +5,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from amaranth.hdl import Cat
 from hypothesis import given, settings
 from support.hw.components import STALLS, Bench, plan_of
 
@@ -76,14 +77,26 @@ def check(
         bench.put(getattr(dut, f"i{e}"), sent[e], stall)
     seen = bench.get(dut.o, len(expected), stall)
     cycles = bench.watch(dut.issued, dut.stalled, dut.busy, dut.o.valid, dut.o.ready)
+    taken = bench.watch(Cat(port.valid & port.ready for port in ports(dut)).any())
     bench.run()
     assert seen == expected
+    # What is taken goes one stage further in each cycle in which the elements do not stand still.
+    held = [0] * dut.latency
+    for (_, stalled, busy, _, _), (more,) in zip(cycles, taken, strict=True):
+        assert busy == any(held)
+        if not stalled:
+            held = [more, *held[:-1]]
     assert sum(issued for issued, *_ in cycles) == sum(not e["null"] for bank in sent for e in bank)
     for issued, stalled, busy, valid, ready in cycles:
         assert busy or not valid
-        assert not stalled or (valid and not ready and not issued)
+        assert stalled == (valid and not ready)
+        assert not (stalled and issued)
     assert not cycles[-1][2], "nothing stays behind"
     return plan
+
+
+def ports(dut: PeArray) -> list[Any]:
+    return [getattr(dut, f"i{e}") for e in range(dut.plan.events)]
 
 
 EXTREMES = {

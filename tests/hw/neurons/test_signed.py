@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.hw.components import Bench
-from support.hw.neuron_bench import HUGE, check, layer
+from support.hw.neuron_bench import HUGE, check, check_folded, layer
 
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.sw.network import Signed
@@ -34,6 +34,19 @@ def test_at_the_ends(
     fired = check(layer([[weight]] * len(biases), neuron, timesteps))
     assert (amplitude if weight > 0 else -negative) in fired[0], "one of 1 fires at once"
     assert not any(fired[6]), "one beyond reach does not"
+
+
+@pytest.mark.parametrize("timesteps", [1, 3])
+@pytest.mark.parametrize("weight", [1, -1])
+def test_a_quantum_out_of_reach_stays_so_at_the_end_of_the_range(
+    weight: int, timesteps: int
+) -> None:
+    # No other channel widens the range, so that the highest current leads to its very end.
+    neuron = Signed(np.array([HUGE]), np.array([HUGE]), np.array([0]), 0)
+    plan = layer([[weight]], neuron, timesteps)
+    assert max(plan.ranges.potential.high, -plan.ranges.potential.low) == 15 * timesteps
+    assert not any(check(plan)[0])
+    assert check_folded(layer([[weight]], neuron, timesteps, folded=True)) == [{0}]
 
 
 def test_potentials_of_the_full_width() -> None:

@@ -1,0 +1,81 @@
+"""``python -m mutants``: let mutants meet the tests, and write ``docs/mutants.md``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from mutants import choice, report
+from mutants.session import DESELECTED, TESTS, Run
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
+    parser.add_argument("--count", type=int, default=310, help="mutants, about [310]")
+    parser.add_argument(
+        "--seed", type=int, default=choice.SEED, help="chooses among those possible"
+    )
+    parser.add_argument(
+        "--only", default="", metavar="NAME", help="those whose name begins so, as FILE:LINE"
+    )
+    parser.add_argument("--first", type=int, help="as many, and no page is written")
+    parser.add_argument(
+        "--limit", type=float, default=3.0, help="seconds after which a test is cut off [3]"
+    )
+    parser.add_argument(
+        "--budget", type=float, default=12.0, help="time of the tests that one mutant meets [12]"
+    )
+    parser.add_argument("--again", action="store_true", help="survivors meet the tests once more")
+    parser.add_argument(
+        "--tests", nargs="+", default=TESTS, metavar="PATH", help="tests that mutants meet"
+    )
+    parser.add_argument("--list", action="store_true", help="print the mutants, and run nothing")
+    options = parser.parse_args()
+
+    mutants = choice.chosen(ROOT, options.count, options.seed)
+    if options.only:
+        mutants = [one for one in mutants if one.name.startswith(options.only)]
+    mutants = mutants[: options.first]
+    if options.list:
+        for one in mutants:
+            print(f"{one.name}: {one.before} -> {one.after}")
+        return 0
+    folder = ROOT / "build" / "mutants"
+    folder.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out:
+        run = Run(
+            ROOT,
+            choice.files(ROOT),
+            mutants,
+            folder,
+            options.limit,
+            options.budget,
+            again=options.again,
+            out=out,
+        )
+        arguments = [
+            "-q",
+            "-k",
+            DESELECTED,
+            "-p",
+            "no:cacheprovider",
+            "--tb=no",
+            f"--basetemp={folder / 'tmp'}",
+        ]
+        status = pytest.main([*arguments, *(str(ROOT / test) for test in options.tests)], plugins=[run])
+    if len(run.results) < len(mutants):
+        return int(status) or 1
+    print(report.summary(run.results))
+    if not options.only and options.first is None and options.tests == TESTS:
+        report.write(ROOT / "docs" / "mutants.md", run.results)
+    return 0 if not report.unexplained(run.results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
