@@ -195,7 +195,9 @@ PARTS = (*WITH_MNIST, *WITHOUT)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the parts of the page that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all"
+    )
     parser.add_argument("--data", type=Path, help="folder with mnist/")
     options = parser.parse_args(arguments)
     for name in options.parts:

@@ -39,7 +39,7 @@ def fronts(nets: Sequence[tuple[Network, Any]]) -> str:
         points = []
         for found in spread(search.front(POINTS), POINTS):
             measured = measure(found.plan, sent)
-            print(f"{net.name}: {lanes(found.plan)}: {measured}", flush=True)
+            print(f"{net.name}, {lanes(found.plan)}: {', '.join(measured.cells())}", flush=True)
             points.append((measured.resources.luts, measured.cycles))
             estimate = f"{found.amounts.luts:,.0f}"
             rows.append([net.name, lanes(found.plan), estimate, *measured.cells()])
@@ -48,5 +48,5 @@ def fronts(nets: Sequence[tuple[Network, Any]]) -> str:
         pictures.plain(axis)
     axes.legend()
     pictures.save(drawn, "pareto")
-    head = ("network", "lanes M×E by layer", "#LUT-eq, estimate", "#LUT-eq")
+    head = ("network", "lanes M x E by layer", "#LUT-eq, estimate", "#LUT-eq")
     return page.table((*head, "#flip-flops", "#block RAMs", "#cycles/image"), rows)

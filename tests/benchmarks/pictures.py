@@ -31,6 +31,6 @@ def plain(axis: Any) -> None:
 
 
 def save(drawn: Figure, name: str) -> None:
-    """Write a picture: without the date and the library's version, equal figures are equal files."""
+    """Write a picture; without date and the library's version, equal ones are equal files."""
     FOLDER.mkdir(exist_ok=True)
     drawn.savefig(FOLDER / f"{name}.png", metadata={"Software": None})

@@ -110,7 +110,9 @@ def widths(weights: Sequence[int] = WIDTHS, inputs: Sequence[int] = _BITS) -> st
     ):
         given: list[dict[str, Any]] = [{setting: bits} for bits in numbers]
         found = [measured(made(**one)) for one in given]
-        for axes, values in zip(places, ([x[1] for x in found], [x[2] for x in found]), strict=True):
+        for axes, values in zip(
+            places, ([x[1] for x in found], [x[2] for x in found]), strict=True
+        ):
             axes.plot(numbers, values, "o-", label=f"of {name}")
         rows += [_row([name, str(b)], one) for b, one in zip(numbers, found, strict=True)]
     for axes in places:
