@@ -14,18 +14,24 @@ from spikeloom.hw.search import Budget, Found, Search
 from spikeloom.sw.network import Network
 
 #: Points of a front, and the most look-up tables of one: each is synthesised.
-POINTS, LUTS = 6, 8000
+POINTS, LUTS = 5, 6000
 #: Images that plans are searched for with.
 _SEARCHED = 2
 
 
 def spread(found: Sequence[Found], points: int) -> list[Found]:
-    """Return the first plan, the last, and those between that lie at equal ratios of cycles."""
+    """Return the first plan, the last, and some between, which lie at equal distances in a picture.
+
+    A distance is the sum of those along both axes, which are logarithmic and equally long.
+    """
     if len(found) <= points:
         return list(found)
-    logs = np.log([one.cycles for one in found])
-    goals = np.linspace(logs[0], logs[-1], points)
-    chosen = {int(np.abs(logs - goal).argmin()) for goal in goals}
+    places = np.zeros(len(found))
+    for values in ([one.cycles for one in found], [one.amounts.luts for one in found]):
+        logs = np.log(values)
+        places += (logs - logs[0]) / (logs[-1] - logs[0])
+    goals = np.linspace(places[0], places[-1], points)
+    chosen = {int(np.abs(places - goal).argmin()) for goal in goals}
     return [found[k] for k in sorted(chosen)]
 
 
@@ -37,7 +43,7 @@ def fronts(nets: Sequence[tuple[Network, Any]]) -> str:
         search = Search(net, Budget.of_numbers(LUTS, None), activity(net, images[:_SEARCHED]))
         sent = activity(net, images)
         points = []
-        for found in spread(search.front(POINTS), POINTS):
+        for found in spread(search.front(2 * POINTS), POINTS):
             measured = measure(found.plan, sent)
             print(f"{net.name}, {lanes(found.plan)}: {', '.join(measured.cells())}", flush=True)
             points.append((measured.resources.luts, measured.cycles))

@@ -110,10 +110,8 @@ def widths(weights: Sequence[int] = WIDTHS, inputs: Sequence[int] = _BITS) -> st
     ):
         given: list[dict[str, Any]] = [{setting: bits} for bits in numbers]
         found = [measured(made(**one)) for one in given]
-        for axes, values in zip(
-            places, ([x[1] for x in found], [x[2] for x in found]), strict=True
-        ):
-            axes.plot(numbers, values, "o-", label=f"of {name}")
+        for axes, column in zip(places, (1, 2), strict=True):
+            axes.plot(numbers, [one[column] for one in found], "o-", label=f"of {name}")
         rows += [_row([name, str(b)], one) for b, one in zip(numbers, found, strict=True)]
     for axes in places:
         axes.set_ylim(bottom=0)

@@ -5,27 +5,32 @@ from __future__ import annotations
 from typing import Any, cast
 
 from benchmarks.fronts import spread
+from spikeloom.hw.search import Amounts
 
 
 class One:
-    """A plan of which only the cycles count."""
+    """A plan of which only cycles and look-up tables count."""
 
-    def __init__(self, cycles: float) -> None:
-        self.cycles = cycles
+    def __init__(self, cycles: float, luts: float) -> None:
+        self.cycles, self.amounts = cycles, Amounts(luts)
 
 
-def cycles(found: list[float], points: int) -> list[float]:
+def chosen(found: list[tuple[float, float]], points: int) -> list[float]:
     """Return the cycles of the plans that are chosen."""
-    return [one.cycles for one in spread(cast(Any, [One(c) for c in found]), points)]
+    return [one.cycles for one in spread(cast(Any, [One(*x) for x in found]), points)]
 
 
 def test_a_few_plans_are_all_taken() -> None:
-    assert cycles([900, 30, 10], 3) == [900, 30, 10]
-    assert cycles([900], 6) == [900]
+    assert chosen([(900, 1), (30, 2), (10, 3)], 3) == [900, 30, 10]
+    assert chosen([(900, 5)], 6) == [900]
 
 
-def test_plans_between_lie_at_equal_ratios() -> None:
-    found = [1000.0, 990, 105, 98, 11, 10, 1]
-    assert cycles(found, 4) == [1000, 98, 10, 1]
+def test_plans_between_lie_at_equal_distances() -> None:
+    # Both fall, or rise, by the same ratio from the first plan to the last.
+    found = [(1000, 1), (990, 1.1), (100, 9), (98, 10), (11, 90), (10, 100), (1, 1000)]
+    assert chosen([*found], 4) == [1000, 98, 10, 1]
+    # A plan that is larger alone, or faster alone, is half as far away.
+    assert chosen([(1000, 1), (1000, 1000), (1, 1000)], 3) == [1000, 1000, 1]
+    assert chosen([(1000, 1), (31, 31), (1000, 31), (1, 1000)], 3) == [1000, 31, 1]
     # Where one plan is nearest to two goals, it comes once.
-    assert cycles([1000.0, 999, 998, 997, 1], 4) == [1000, 997, 1]
+    assert chosen([(1000, 1), (999, 1), (998, 1), (997, 1.1), (1, 1000)], 4) == [1000, 997, 1]
