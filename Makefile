@@ -152,8 +152,8 @@ examples: .venv/.dev  ## run docs/examples.md, from data to simulated hardware: 
 	@PYTHONPATH='tests:$(CURDIR)/build/examples/packages' $(BIN)/python -m benchmarks.examples $(ARGS)
 
 # da4ml is only measured: its Verilog of the same weights is synthesised beside ours.
-bench: .venv/.dev  ## measure area, cycles and growth for docs/benchmarks.md: make bench [DATA=folder]
-	$(SAY) 'benchmarks: beside peers, over events, growth, into docs/benchmarks.md'
+bench: .venv/.dev  ## measure docs/benchmarks.md: make bench DATA=folder [ARGS='pareto growth']
+	$(SAY) 'benchmarks: peers, area, cycles and growth, into docs/benchmarks.md'
 	@$(INSTALL) --no-deps --upgrade --target build/peers/packages da4ml quantizers
 	@PYTHONPATH='tests:$(CURDIR)/build/peers/packages' $(BIN)/python -m benchmarks.bench \
 		$(if $(DATA),--data='$(DATA)') $(ARGS)

@@ -29,7 +29,7 @@ from spikeloom.sim.part import Interrupted, Part, Simulator, simulate
 from spikeloom.sim.report import CosimReport, assembled
 from spikeloom.sim.tools import Tools
 from spikeloom.sw.errors import ConfigError, DataError
-from spikeloom.sw.golden import check_images
+from spikeloom.sw.golden import Images, check_images, check_parts
 from spikeloom.sw.network import Connection, Layer, Network
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.progress import Report, reported
@@ -116,7 +116,7 @@ class Cosimulator:
 
     def run(
         self,
-        images: npt.ArrayLike,
+        images: npt.ArrayLike | Images,
         *,
         labels: npt.ArrayLike | None = None,
         stalls: tuple[float, float] = (0.0, 0.0),
@@ -135,7 +135,8 @@ class Cosimulator:
 
         Parameters
         ----------
-        images : array of integers, shape (N, *network.input.shape)
+        images : array of integers, shape (N, *network.input.image_shape)
+            Of those that a slice reads from a file, each part reads its own.
         labels : array of integers, shape (N,), optional
             Right labels, for the accuracy.
         stalls : (float, float)
@@ -197,7 +198,8 @@ class Cosimulator:
         ]
 
         def one(part: Job, report: Callable[[str, int], object]) -> Part:
-            images = pixels[part.first : part.first + part.images]
+            given = pixels[part.first : part.first + part.images]
+            images = check_images(self.network, given, part.first)
             return simulate(self.network, self.simulator, part, images, counts, plusargs, report)
 
         with reported(progress) as report:
@@ -280,7 +282,7 @@ def _in_parallel(
 
 def cosimulate(
     network: Network,
-    images: npt.ArrayLike,
+    images: npt.ArrayLike | Images,
     *,
     labels: npt.ArrayLike | None = None,
     config: HardwareConfig | None = None,
@@ -339,12 +341,12 @@ def _work(network: Network, layer: Layer, connection: Connection) -> int:
 
 def _check_run(
     network: Network,
-    images: npt.ArrayLike,
+    images: npt.ArrayLike | Images,
     labels: npt.ArrayLike | None,
     stalls: tuple[float, float],
-) -> tuple[IntArray, IntArray | None]:
-    """Check a run's images, labels and stalls, and return pixels and labels as integer arrays."""
-    pixels = check_images(network, images)
+) -> tuple[Images, IntArray | None]:
+    """Check a run's images, labels and stalls, and return images, and labels as an array."""
+    pixels = check_parts(network, images, PART_IMAGES)
     targets = None if labels is None else _check_labels(labels, len(pixels))
     for what, stall in zip(("input", "output"), stalls, strict=True):
         if not 0 <= stall <= _HIGHEST_STALL:

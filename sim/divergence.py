@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -64,3 +65,19 @@ class Divergence:
             f"image {self.image}, layer {self.layer}{step}, neuron {axes} = ({at}), "
             f"{self.quantity}: {found}"
         )
+
+
+@dataclass(frozen=True)
+class Score:
+    """Result of comparing one layer, or the output stream.
+
+    Parameters
+    ----------
+    tallies : mapping of str to Tally
+        Values compared and differing, by quantity.
+    divergence : Divergence or None
+        The first difference in time.
+    """
+
+    tallies: Mapping[str, Tally]
+    divergence: Divergence | None

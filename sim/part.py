@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from spikeloom.sim.design import Design
+from spikeloom.sim.divergence import Score
 from spikeloom.sim.job import PIXELS, Job, Outcome, Progress
 from spikeloom.sim.records import LayerRecords, OutputRecords
 from spikeloom.sim.scoreboard import LayerScore, OutputScore
@@ -66,9 +67,9 @@ class Part:
     first : int
         Index of the part's first image.
     outcome : Outcome
-    scores : list of LayerScore
+    scores : list of Score
         Of each layer, in the network's order; empty for a design without debug taps.
-    output : OutputScore
+    output : Score
     logits : array of int64, shape (images, classes)
         The hardware's logits; 0 for an image with a label of -1.
     labels : array of int64, shape (images,)
@@ -81,8 +82,8 @@ class Part:
 
     first: int
     outcome: Outcome
-    scores: list[LayerScore]
-    output: OutputScore
+    scores: list[Score]
+    output: Score
     logits: IntArray
     labels: IntArray
     counts: dict[str, IntArray]
@@ -180,12 +181,13 @@ def compare(
     return Part(
         first=job.first,
         outcome=outcome,
-        scores=scores,
-        output=output_score,
+        # A part that is done holds no records.
+        scores=[Score(score.tallies, score.divergence) for score in scores],
+        output=Score(output_score.tallies, output_score.divergence),
         logits=logits,
         labels=labels,
         counts={s.layer.name: s.counts(0, job.images) for s in scores if s.layer.name in counts},
-        ends=output.cycles[job.logits - 1 :: job.logits][: job.images],
+        ends=output.cycles[job.logits - 1 :: job.logits][: job.images].copy(),
     )
 
 

@@ -23,18 +23,39 @@ BoolArray = npt.NDArray[np.bool_]
 _WORD = 32
 
 
-def read_words(path: Path, bits: int) -> Words:
-    """Return the records in a file, each of which has ``bits`` bits, rounded up to whole words.
+class RecordFile:
+    """Records in a file: a slice reads these, and no others, into memory.
 
-    The file is mapped into memory rather than read, as it may be larger. If an aborted simulation
-    left an incomplete record at the end, it is omitted. A file that does not exist has no records.
+    If an aborted simulation left an incomplete record at the end, it is omitted. A file that does
+    not exist has no records.
+
+    Parameters
+    ----------
+    path : Path
+    bits : int
+        Bits of a record, which has as many whole words as they need.
     """
-    words = -(-bits // _WORD)
-    size = path.stat().st_size if path.exists() else 0
-    records = size // (4 * words)
-    if records == 0:
-        return np.zeros((0, words), np.uint32)
-    return np.memmap(path, dtype="<u4", mode="r", shape=(records, words))
+
+    def __init__(self, path: Path, bits: int) -> None:
+        self._path = path
+        self._words = -(-bits // _WORD)
+        size = path.stat().st_size if path.exists() else 0
+        self._records = size // (4 * self._words)
+
+    def __len__(self) -> int:
+        return self._records
+
+    def __getitem__(self, which: slice) -> Words:
+        first, last, _ = which.indices(self._records)
+        if first >= last:
+            return np.zeros((0, self._words), np.uint32)
+        words = np.fromfile(
+            self._path,
+            dtype="<u4",
+            count=(last - first) * self._words,
+            offset=4 * first * self._words,
+        )
+        return words.reshape(-1, self._words)
 
 
 def unpack(words: Words, offset: int, fields: Sequence[Field]) -> IntArray:
@@ -146,10 +167,10 @@ class LayerRecords:
         self._spikes = [layer.taps.spike] * shown
         self._values = [layer.taps.value] * layer.lanes
         self._spikes_at = shown * layer.taps.potential.width
-        self._steps = read_words(
+        self._steps = RecordFile(
             folder / steps_file(layer.name), self._spikes_at + shown * layer.taps.spike.width
         )
-        self._sent = read_words(
+        self._sent = RecordFile(
             folder / sent_file(layer.name), layer.lanes * layer.taps.value.width
         )
         self._masks: tuple[Words, Words] | None = None
@@ -244,7 +265,7 @@ class OutputRecords:
     """
 
     def __init__(self, folder: Path, design: Design) -> None:
-        words = read_words(folder / LOGITS, 2 * _WORD + design.payload_width)
+        words = RecordFile(folder / LOGITS, 2 * _WORD + design.payload_width)[:]
         cycle, last = Field(63, False), Field(1, False)
         self.cycles = unpack(words, 0, [cycle])[:, 0]
         self.logits = unpack(words, 2 * _WORD, [design.logit])[:, 0]

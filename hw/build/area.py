@@ -116,6 +116,27 @@ def area(planned: Plan, family: Family, source: str = "auto") -> Area:
     )
 
 
+def whole(planned: Plan, family: Family, source: str = "auto") -> Resources:
+    """Count what a plan's accelerator takes, as :attr:`Area.whole`, in half the time of `area`.
+
+    Parameters
+    ----------
+    planned, family, source
+        As for :func:`area`.
+
+    Raises
+    ------
+    ToolError
+        If Yosys is missing or fails.
+    """
+    tools = Toolset.find([YOSYS], source)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        _write(planned, family, work, apart=False)
+        tools.run(["yosys", f"{_TOP}.ys"], work, "yosys.log")
+        return family.synthesised(read_cells(work / _FLAT))
+
+
 class _Platform:
     """Tells components the family, and takes the files of memories."""
 
@@ -128,8 +149,8 @@ class _Platform:
         (self.work / filename).write_text(content, encoding="ascii")
 
 
-def _write(planned: Plan, family: Family, work: Path) -> None:
-    """Write the design and the script for Yosys."""
+def _write(planned: Plan, family: Family, work: Path, *, apart: bool = True) -> None:
+    """Write the design and the script for Yosys, which first keeps components ``apart`` or not."""
     text = rtlil.convert(
         Accelerator(planned), name=_TOP, platform=_Platform(family, work), emit_src=False
     )
@@ -139,14 +160,14 @@ def _write(planned: Plan, family: Family, work: Path) -> None:
         for name in re.findall(r"^module \\(\S+)$", text, re.M)
         if _is_component(name.split(".")[1:])
     ]
-    apart = "".join(f"setattr -mod -set keep_hierarchy 1 {name}\n" for name in kept)
+    keep = "".join(f"setattr -mod -set keep_hierarchy 1 {name}\n" for name in kept)
     beside = " ".join(path.name for path in sorted(work.glob("*.v")))
     read = f"read_verilog {beside}\n" if beside else ""
     synth = f"{family.synth} {family.synthesis} -top {_TOP}"
+    first = f"{keep}{synth}\ntee -q -o {_KEPT} stat -json\ndesign -load given\n"
     (work / f"{_TOP}.ys").write_text(
-        f"{read}read_rtlil {_DESIGN}\ndesign -save given\n{apart}"
-        f"{synth}\ntee -q -o {_KEPT} stat -json\n"
-        f"design -load given\n{synth}\ntee -q -o {_FLAT} stat -json\n",
+        f"{read}read_rtlil {_DESIGN}\ndesign -save given\n{first if apart else ''}"
+        f"{synth}\ntee -q -o {_FLAT} stat -json\n",
         encoding="utf-8",
     )
 

@@ -161,13 +161,10 @@ def command(
     from spikeloom.sim import cosimulate
     from spikeloom.sim.design import Design
     from spikeloom.sim.waves import VIEW, traced
-    from spikeloom.sw.golden import check_images
 
     design = Design.load(verilog, network, trust=trust) if verilog else None
     if everything and design is not None and not design.debug:
         raise ConfigError(f"--everything compares every layer: generate {verilog} with --debug")
-    # Before the build, which takes a while.
-    check_images(network, pixels)
     clocked: str | Builder = engine
     if wave is not None:
         if wave >= len(pixels):

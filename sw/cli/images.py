@@ -65,7 +65,14 @@ class ImageOptions:
         else:
             assert self.file is not None
             images, labels = _own(self.file, self.labels, source, name)
-        return images[: self.limit], None if labels is None else labels[: self.limit]
+        if self.limit is None:
+            return images, labels
+        import numpy as np
+
+        from spikeloom.sw.datasets.lazy import take
+
+        first = np.arange(min(self.limit, len(images)))
+        return take(images, first), None if labels is None else labels[: self.limit]
 
 
 def image_options(function: Callable[..., Any]) -> Callable[..., Any]:

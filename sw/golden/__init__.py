@@ -6,7 +6,7 @@ accelerator and out of it.
 """
 
 from spikeloom.sw.golden.dynamics import Dynamics
-from spikeloom.sw.golden.images import check_images
+from spikeloom.sw.golden.images import Images, check_images, check_parts
 from spikeloom.sw.golden.model import Golden, LayerTrace, Result, lowest_argmax
 from spikeloom.sw.golden.synapses import GoldenPool, GoldenSynapses
 
@@ -15,8 +15,10 @@ __all__ = [
     "Golden",
     "GoldenPool",
     "GoldenSynapses",
+    "Images",
     "LayerTrace",
     "Result",
     "check_images",
+    "check_parts",
     "lowest_argmax",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,26 @@ class HasInput(Protocol):
     def input(self) -> Input: ...
 
 
-def check_images(network: HasInput, images: npt.ArrayLike | Tensor) -> npt.NDArray[Any]:
+@runtime_checkable
+class Images(Protocol):
+    """Images that a slice reads from where they are, as those of a data set that is a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of images, and the shape of each."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, which: slice, /) -> npt.NDArray[Any]: ...
+
+
+def check_images(
+    network: HasInput, images: npt.ArrayLike | Tensor, first: int = 0
+) -> npt.NDArray[Any]:
     """Return ``images`` as an array, once it is known that they fit the network's input.
 
-    Signals of shape (C, L) are taken as (C, 1, L).
+    Signals of shape (C, L) are taken as (C, 1, L). ``first`` is the number that messages give to
+    the first image.
 
     Raises
     ------
@@ -52,15 +68,26 @@ def check_images(network: HasInput, images: npt.ArrayLike | Tensor) -> npt.NDArr
         raise DataError("there are no images: at least one is needed")
     allowed = network.input.pixels()
     if array.min() < allowed.low or array.max() > allowed.high:
-        first = tuple(
-            int(i) for i in np.argwhere((array < allowed.low) | (array > allowed.high))[0]
-        )
+        at = tuple(int(i) for i in np.argwhere((array < allowed.low) | (array > allowed.high))[0])
         raise DataError(
-            f"image {first[0]} holds {array[first]} at {first[1:]}, but the network's input takes "
+            f"image {first + at[0]} holds {array[at]} at {at[1:]}, but the network's input takes "
             f"{allowed.low} to {allowed.high}: pass the pixels of the data set that it was trained "
             f"on; if they have another range, prepare(..., pixels=Pixels(...)) for it"
         )
     return array
+
+
+def check_parts(network: HasInput, images: npt.ArrayLike | Tensor | Images, size: int) -> Images:
+    """Check images as :func:`check_images` does, but ``size`` of them at a time; return them.
+
+    Images that stay where they are until a slice reads them are returned as they are given, so that
+    they need not fit into memory. All others become an array.
+    """
+    if isinstance(images, np.ndarray | Tensor) or not isinstance(images, Images):
+        return check_images(network, images)
+    for first in range(0, max(len(images), 1), size):
+        check_images(network, images[first : first + size], first)
+    return images
 
 
 def _shape_hint(source: Input, found: tuple[int, ...]) -> str:

@@ -8,26 +8,23 @@ test split.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from torch import nn
 
-from benchmarks import page
-from benchmarks.memories import GENERATE, wide
-from benchmarks.memories import measured as processor
+from benchmarks import page, pictures, steps
+from benchmarks.accelerators import FAMILY, IMAGES, lanes, measure, resources_cells
+from benchmarks.cosim import used
+from benchmarks.fronts import fronts
+from benchmarks.growth import growth
 from benchmarks.nets import CACHE
 from benchmarks.peers import Unrolled, unrolled
-from spikeloom.hw.boards import Resources
-from spikeloom.hw.build.area import area
-from spikeloom.hw.build.family import Family
-from spikeloom.hw.planning import HardwareConfig, plan
+from spikeloom.hw.planning import plan
 from spikeloom.hw.prediction import activity, predict
 from spikeloom.hw.search import Budget, Search
 from spikeloom.sw import datasets, network, training
@@ -35,18 +32,13 @@ from spikeloom.sw.cli.networks import FOLDER as ZOO
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.golden import Golden
+from spikeloom.sw.network.record import IntArray
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-PICTURES = PAGE.with_suffix("")
-FAMILY = "ecp5"
-#: Images that cycles are predicted for.
-IMAGES = 20
 #: Spiker+'s row: not measured in this run.
 _SPIKER = ("Spiker+ (measured elsewhere¹)", "96.5 %", "20,200", "-", "45", "23,588")
 #: Most clock cycles per image of the network that stands beside Spiker+'s.
 _GOAL = 1_700
-#: Numbers of source values, and of neurons, of the networks that show growth.
-_FEATURES = (128, 256, 512, 1024)
 _HEAD = ("network", "tool", "#accuracy", "#LUT-eq", "#flip-flops", "#block RAMs", "#cycles/image")
 
 
@@ -119,44 +111,6 @@ WIDE = Task("784-128-10", (784, 128, 10), timesteps=4, weight_bits=4, input_bits
 SMALL = Task("196-64-32-10", (196, 64, 32, 10), 15, weight_bits=4, input_bits=4, side=14)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """An accelerator.
-
-    Parameters
-    ----------
-    resources : Resources
-    cycles : float
-        Clock cycles per image.
-    lanes : str
-        M by layer.
-    ratio : float
-        Cycles per image, by the most events of a layer per lane and event generator.
-    """
-
-    resources: Resources
-    cycles: float
-    lanes: str
-    ratio: float
-
-
-def measure(net: network.Network, images: Any, config: HardwareConfig | None = None) -> Measured:
-    """Synthesise an accelerator, and predict its cycles."""
-    planned = plan(net, config)
-    found = predict(planned, activity(net, images))
-    cycles = found.interval or float(found.latency)
-    floor = max(
-        layer.events.mean() / planned[layer.name].events  # an event serves all lanes
-        for layer in found.layers
-    )
-    return Measured(
-        area(planned, Family.find(FAMILY)).whole,
-        cycles,
-        ", ".join(str(layer.lanes) for layer in planned.layers),
-        cycles / floor,
-    )
-
-
 def accuracy(net: network.Network, test: Dataset) -> float:
     """Return the share of a split that the integer network gets right."""
     found = Golden(net).run(test.images).labels.numpy()
@@ -170,68 +124,35 @@ def peers(root: Path) -> str:
         net, test = task.network(root), task.data("test", root)
         images = np.asarray(test.images[:IMAGES])
         search = Search(net, Budget.of_numbers(1 << 20, None), activity(net, images[:4]))
-        config = search.engines.config(search.reaching(_GOAL).state)
-        rows.append(_row(task.name, "Spikeloom", accuracy(net, test), measure(net, images, config)))
-        if task is WIDE:
-            rows.append(
-                [
-                    task.name,
-                    "Spiker+ (measured elsewhere¹)",
-                    "96.5 %",
-                    "20,200",
-                    "-",
-                    "45",
-                    "23,588",
-                ]
-            )
-        else:
-            peer = unrolled(net, FAMILY)
-            rows.append(_peer(task.name, peer))
+        found = measure(search.reaching(_GOAL).plan, activity(net, images))
+        share = f"{accuracy(net, test):.2%}".replace("%", " %")
+        rows.append([task.name, "Spikeloom", share, *found.cells()])
+        rows.append([task.name, *(_SPIKER if task is WIDE else _peer(unrolled(net, FAMILY)))])
     return page.table(_HEAD, rows)
 
 
-def _row(name: str, tool: str, share: float, found: Measured) -> list[str]:
-    used = found.resources
-    return [
-        name,
-        tool,
-        f"{share:.2%}".replace("%", " %"),
-        *(f"{n:,}" for n in (used.luts, used.flipflops, used.block_ram)),
-        f"{found.cycles:,.0f}",
-    ]
+def _peer(peer: Unrolled) -> list[str]:
+    return [f"da4ml 0.6, {peer.stages} stages", "-²", *resources_cells(peer.resources), "1"]
 
 
-def _peer(name: str, peer: Unrolled) -> list[str]:
-    used = peer.resources
-    return [
-        name,
-        f"da4ml 0.6, {peer.stages} stages",
-        "-²",
-        *(f"{n:,}" for n in (used.luts, used.flipflops, used.block_ram)),
-        "1",
-    ]
+def shipped(root: Path, *names: str) -> list[tuple[network.Network, IntArray]]:
+    """Return networks that come with Spikeloom, with test images."""
+    found = []
+    for name in names:
+        data = name.split("-")[0]
+        test = datasets.load(data, "test", None if data == "digits" else root)
+        net = network.load(ZOO / f"{name}.safetensors")
+        found.append((net, np.asarray(test.images[:IMAGES])))
+    return found
 
 
-def zoo(root: Path | None) -> str:
+def zoo(root: Path) -> str:
     """Return the table of the networks that come with Spikeloom, as the planner chooses lanes."""
     rows = []
-    for name in ("digits-conv", "mnist-small", "mnist-lenet5"):
-        data = name.split("-")[0]
-        if data != "digits" and root is None:
-            continue
-        net = network.load(ZOO / f"{name}.safetensors")
-        test = datasets.load(data, "test", None if data == "digits" else root)
-        found = measure(net, np.asarray(test.images[:IMAGES]))
-        used = found.resources
-        rows.append(
-            [
-                name,
-                found.lanes,
-                *(f"{n:,}" for n in (used.luts, used.flipflops, used.block_ram)),
-                f"{found.cycles:,.0f}",
-                f"{found.ratio:.2f}",
-            ]
-        )
+    for net, images in shipped(root, "digits-conv", "mnist-small", "mnist-lenet5"):
+        planned = plan(net)
+        found = measure(planned, activity(net, images))
+        rows.append([net.name, lanes(planned), *found.cells(), f"{found.ratio:.2f}"])
     head = ("network", "lanes M by layer", *_HEAD[3:], "#cycles / events per generator")
     return page.table(head, rows)
 
@@ -249,60 +170,52 @@ def events() -> str:
         number = float(sum(layer.events.mean() for layer in found.layers))
         points.append((number, found.interval or 0.0))
         rows.append([f"{share:.0%}".replace("%", " %"), *(f"{n:,.0f}" for n in points[-1])])
-    figure, axes = _figure("events per image, all layers", "clock cycles per image")
+    drawn, (axes,) = pictures.figure(("events per image, all layers", "clock cycles per image"))
     axes.plot(*zip(*points, strict=True), "o-")
-    _save(figure, "events")
+    pictures.save(drawn, "events")
     return page.table(("pixels kept", "#events/image", "#cycles/image"), rows)
 
 
-def growth(folder: Path = CACHE) -> str:
-    """Return how the processor time to generate grows with the number of weights."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows, first = [], None
-    for features in _FEATURES:
-        path = folder / f"wide-{features}.safetensors"
-        network.save(wide(features), path)
-        seconds, megabytes = processor(GENERATE, path, folder / "wide.v", "auto")
-        first = first or seconds
-        weights = features * (features + 10)
-        rows.append([f"{weights:,}", f"{seconds / first:.2f}", f"{megabytes:,.0f}"])
-    return page.table(("#weights", "#processor time / that of the first", "#memory, MB"), rows)
+def pareto(root: Path) -> str:
+    """Draw the Pareto fronts of two networks, and return their table."""
+    return fronts(shipped(root, "digits-conv", "mnist-small"))
 
 
-def _figure(across: str, up: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(7.0, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set_xlabel(across)
-    axes.set_ylabel(up)
-    axes.grid(visible=True, which="both", alpha=0.3)
-    return figure, axes
-
-
-def _save(figure: Figure, name: str) -> None:
-    PICTURES.mkdir(exist_ok=True)
-    # Without the date and the library's version, the same figures are the same file.
-    figure.savefig(PICTURES / f"{name}.png", metadata={"Software": None})
+#: The parts of the page by name: those that need MNIST's folder, and those that need no data.
+WITH_MNIST: Mapping[str, Callable[[Path], str]] = {"peers": peers, "zoo": zoo, "pareto": pareto}
+WITHOUT: Mapping[str, Callable[[], str]] = {
+    "events": events,
+    "timesteps": steps.timesteps,
+    "widths": steps.widths,
+    "growth": growth,
+}
+PARTS = (*WITH_MNIST, *WITHOUT)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the parts of the page that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all"
+    )
     parser.add_argument("--data", type=Path, help="folder with mnist/")
-    parser.add_argument("--only", choices=("peers", "zoo", "events", "growth"))
     options = parser.parse_args(arguments)
-    root = None if options.data is None else options.data / "mnist"
-    parts: dict[str, Any] = {
-        "zoo": lambda: zoo(root),
-        "events": events,
-        "growth": growth,
-    }
-    if root is not None:
-        parts["peers"] = lambda: peers(root)
-    for name, part in parts.items():
-        if options.only in (None, name):
-            page.replace(PAGE, name, part())
-            print(f"wrote {name} of {PAGE.name}", flush=True)
+    for name in options.parts:
+        if name not in PARTS:
+            parser.error(f"there is no part {name!r}: the parts are {', '.join(PARTS)}")
+    if options.data is None and set(options.parts) & set(WITH_MNIST):
+        parser.error(f"{', '.join(WITH_MNIST)} need --data")
+    for name in options.parts or PARTS:
+        start = used()
+        if name in WITHOUT:
+            text = WITHOUT[name]()
+        elif options.data is not None:
+            text = WITH_MNIST[name](options.data / "mnist")
+        else:
+            print(f"left out {name}, which needs --data", flush=True)
+            continue
+        page.replace(PAGE, name, text)
+        print(f"wrote {name} of {PAGE.name}: {used() - start:.0f} s of processor", flush=True)
 
 
 if __name__ == "__main__":

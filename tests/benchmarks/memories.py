@@ -24,7 +24,7 @@ from spikeloom.hw.verilog import generate
 from spikeloom.sw.network import load
 generate(load(sys.argv[1]), HardwareConfig(memories=sys.argv[3])).save(sys.argv[2])
 """
-_BUILD = """
+BUILD = """
 import sys
 from spikeloom.sim.design import Design
 from spikeloom.sim.native import NativeSimulator
@@ -73,7 +73,7 @@ def main(features: int) -> None:
         for memories in ("inline", "files", "auto"):
             seconds, megabytes = measured(GENERATE, network, verilog, memories)
             print(f"generate, memories {memories}: {seconds:.1f} s, {megabytes:.0f} MB")
-        seconds, megabytes = measured(_BUILD, verilog, network, folder / "sim")
+        seconds, megabytes = measured(BUILD, verilog, network, folder / "sim")
         print(f"Verilator and compiler, of the last: {seconds:.1f} s, {megabytes:.0f} MB")
 
 

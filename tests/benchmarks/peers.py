@@ -7,13 +7,16 @@ the weights are the same.
 
 from __future__ import annotations
 
+import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.nets import CACHE
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.counts import read_cells
 from spikeloom.hw.build.family import CELLS, YOSYS, Family
@@ -42,8 +45,11 @@ class Unrolled:
     stages: int
 
 
-def unrolled(network: Network, family: str) -> Unrolled:
+def unrolled(network: Network, family: str, folder: Path = CACHE) -> Unrolled:
     """Return what a network of fully connected layers takes with da4ml.
+
+    It takes minutes, and does not depend on our hardware: the folder keeps it for each network and
+    for the versions of da4ml and Yosys.
 
     Parameters
     ----------
@@ -51,12 +57,28 @@ def unrolled(network: Network, family: str) -> Unrolled:
         Each layer has one connection, with counts.
     family : str
         Of FPGAs.
+    folder : Path
 
     Raises
     ------
     ModuleNotFoundError
         If da4ml is not installed: `make bench` does that.
     """
+    tools = Toolset.find([YOSYS]).versions[YOSYS.name]
+    known = {"da4ml": version("da4ml"), "yosys": tools, "family": family}
+    kept = folder / f"da4ml-{network.digest[:12]}.json"
+    if kept.is_file():
+        content = json.loads(kept.read_text(encoding="utf-8"))
+        if content["known"] == known:
+            return Unrolled(Resources(**content["resources"]), content["stages"])
+    found = _unrolled(network, family)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps({"known": known, **asdict(found)}), encoding="utf-8")
+    return found
+
+
+def _unrolled(network: Network, family: str) -> Unrolled:
+    """Generate and synthesise what :func:`unrolled` returns."""
     from da4ml.codegen import VerilogModel
     from da4ml.trace import FixedVariableArray, comb_trace, to_pipeline
 

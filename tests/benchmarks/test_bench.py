@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from support.hw.networks import showcase
 from support.networks.examples import everything
 
-from benchmarks import bench, page
+from benchmarks import accelerators, bench, page, pictures
 from spikeloom.hw.boards import Resources
-from spikeloom.hw.planning import plan
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.prediction import activity, predict
 from spikeloom.sw import datasets
 from spikeloom.sw.datasets import Dataset
@@ -16,10 +19,36 @@ from spikeloom.sw.datasets import Dataset
 
 def test_every_part_has_its_place_on_the_page() -> None:
     content = bench.PAGE.read_text(encoding="utf-8")
-    for part in ("peers", "zoo", "events", "growth"):
+    for part in bench.PARTS:
         _, between, _ = page.parts(content, part)
         assert between.startswith("| "), part
-    assert (bench.PICTURES / "events.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("pareto", "events", "timesteps", "widths", "growth"):
+        assert f"(benchmarks/{name}.png)" in content
+        assert (pictures.FOLDER / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_parts_are_asked_for_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "page.md"
+    copy.write_text("".join(f"<!-- {x} -->\n<!-- /{x} -->\n" for x in bench.PARTS))
+    monkeypatch.setattr(bench, "PAGE", copy)
+    monkeypatch.setattr(bench, "WITH_MNIST", dict.fromkeys(bench.WITH_MNIST, str))
+    monkeypatch.setattr(bench, "WITHOUT", {x: lambda: "figures" for x in bench.WITHOUT})
+
+    def written() -> list[str]:
+        return [x for x in bench.PARTS if page.parts(copy.read_text(), x)[1]]
+
+    bench.main(["growth", "events"])
+    assert written() == ["events", "growth"]
+    bench.main([])
+    assert written() == list(bench.WITHOUT)
+    bench.main(["--data", "folder", "zoo"])
+    assert page.parts(copy.read_text(), "zoo")[1] == str(Path("folder", "mnist"))
+    for wrong, message in (("zoo", "peers, zoo, pareto need --data"), ("no", "no part 'no'")):
+        with pytest.raises(SystemExit):
+            bench.main([wrong])
+        assert message in capsys.readouterr().err
 
 
 def test_images_are_averaged_and_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,14 +67,27 @@ def test_images_are_averaged_and_rounded(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_ratio_compares_cycles_with_events(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Resources(1, 2, 3, 0)
-    monkeypatch.setattr(bench, "area", lambda *_: type("Area", (), {"whole": found}))
+    monkeypatch.setattr(accelerators, "whole", lambda *_: found)
     net = everything()
-    images = np.ones((3, *net.input.image_shape), np.int64)
-    measured = bench.measure(net, images)
+    sent = activity(net, np.ones((3, *net.input.image_shape), np.int64))
     planned = plan(net)
-    predicted = predict(planned, activity(net, images))
+    measured = accelerators.measure(planned, sent)
+    predicted = predict(planned, sent)
     most = max(x.events.mean() / planned[x.name].events for x in predicted.layers)
     assert measured.resources is found
     assert measured.cycles == predicted.interval
     assert measured.ratio == pytest.approx(measured.cycles / most)
     assert measured.ratio >= 1
+    assert measured.cells() == ["1", "2", "3", f"{measured.cycles:,.0f}"]
+
+
+def test_lanes_in_words() -> None:
+    net = showcase()
+    config = HardwareConfig(
+        lanes={"conv": 3, "steps": 5, "spiking": 2, "out": 1},
+        events={"steps": 3},
+    )
+    assert accelerators.lanes(plan(net, config)) == "3, 5x3, 2, 1"
+    assert accelerators.lanes(plan(net, HardwareConfig(lanes=1, planes={"conv": 3}))).startswith(
+        "all, 3 planes"
+    )

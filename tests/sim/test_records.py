@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeloom.sim.design import EngineInfo, Field, Taps
-from spikeloom.sim.records import LayerRecords, pack, read_words, unpack
+from spikeloom.sim.records import LayerRecords, RecordFile, pack, unpack
 
 fields = st.builds(Field, st.integers(1, 48), st.booleans())
 
@@ -56,11 +56,23 @@ def test_unpack_ignores_what_is_beside_the_fields() -> None:
 def test_an_incomplete_record_is_left_out(tmp_path: Path) -> None:
     file = tmp_path / "x.bin"
     np.arange(5, dtype="<u4").tofile(file)
-    assert read_words(file, 33).tolist() == [[0, 1], [2, 3]]
+    records = RecordFile(file, 33)
+    assert len(records) == 2
+    assert records[:].tolist() == [[0, 1], [2, 3]]
+
+
+def test_a_slice_reads_its_records(tmp_path: Path) -> None:
+    file = tmp_path / "x.bin"
+    np.arange(20, dtype="<u4").tofile(file)
+    records = RecordFile(file, 64)
+    for which in (slice(3, 7), slice(8, None), slice(None, 2), slice(9, 99), slice(4, 4)):
+        first, last, _ = which.indices(10)
+        assert records[which].tolist() == [[2 * k, 2 * k + 1] for k in range(first, last)]
+    assert records[12:20].shape == (0, 2)
 
 
 def test_a_file_that_was_never_written_holds_nothing(tmp_path: Path) -> None:
-    assert read_words(tmp_path / "x.bin", 65).shape == (0, 3)
+    assert RecordFile(tmp_path / "x.bin", 65)[:].shape == (0, 3)
 
 
 def test_records_agree_only_if_every_bit_with_a_meaning_does(tmp_path: Path) -> None:

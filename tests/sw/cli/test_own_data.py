@@ -17,6 +17,7 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli import board, build, main
 from spikeloom.sw.cli.images import ImageOptions
 from spikeloom.sw.conversion import convert
+from spikeloom.sw.datasets.lazy import LazyImages
 from spikeloom.sw.training import checkpoint
 
 MODEL = """
@@ -101,6 +102,16 @@ def test_the_same_images_for_cosim_build_and_board(form: str, folder: Path) -> N
     built = build._images(network, data, None, 5)
     assert np.array_equal(built.pixels, np.asarray(images))
     assert str(built.source) == f"{data}, the first 5 test images"
+
+
+def test_images_in_a_file_stay_there(folder: Path) -> None:
+    network = contract.load(folder / "net.safetensors")
+    data = str(folder / "own.npy")
+    for limit, count in ((None, 40), (7, 7), (99, 40)):
+        images, labels = ImageOptions(data, limit=limit).read(network.input)
+        assert isinstance(images, LazyImages)
+        assert labels is not None
+        assert len(images) == len(labels) == count
 
 
 def test_images_without_labels_are_run(folder: Path, tmp_path: Path) -> None:
