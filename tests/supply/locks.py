@@ -1,11 +1,12 @@
 """Lock files: the exact version of each package, and the SHA-256 of every wheel of that version.
 
-``python -m supply.locks UV [OPTION ...]`` writes them anew, with the program uv; ``make lock`` calls
-it. Versions stay as they are where pyproject.toml allows them; ``--upgrade`` asks for the newest.
+``python -m supply.locks UV [OPTION ...]`` writes them anew, with the program uv, as ``make lock``
+does. Versions stay as they are where pyproject.toml allows them; ``--upgrade`` asks for the newest.
 
-pip installs from them with ``--require-hashes``, and so refuses a file that nobody has seen when the
-lock was written. Only wheels are listed, since a source package is built by whatever its author names,
-at no version in particular; norse, which has no wheel, is built by the setuptools that is locked.
+pip installs from them with ``--require-hashes``, and so refuses a file that was not there when the
+lock was written. Only wheels are listed, since a source package is built by whatever its author
+names, at no version in particular; norse has no wheel, and is built by the setuptools that is
+locked.
 """
 
 from __future__ import annotations
@@ -21,21 +22,23 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent
 RUN = ROOT / "requirements.txt"
-#: What torch's wheel for GPUs needs in addition, and its wheel for CPUs does not.
+#: PyTorch's wheels for CPUs, which users may have pip configured to find: ``2.13.0+cpu``.
+CPU = ROOT / "requirements-cpu.txt"
+#: What the wheel for GPUs needs in addition, which the index has for Linux.
 CUDA = ROOT / "requirements-cuda.txt"
 DEV = FOLDER / "dev.txt"
 #: Installed apart, without what they depend on: groups of pyproject.toml.
 APART = {name: FOLDER / f"{name}.txt" for name in ("toolkits", "examples", "peers")}
 #: What writes locks and the bill of materials, in an environment of its own.
 TOOLS = FOLDER / "tools.txt"
-ALL = (RUN, CUDA, DEV, *APART.values(), TOOLS)
+ALL = (RUN, CPU, CUDA, DEV, *APART.values(), TOOLS)
 
-#: Never installed, though a package asks for it: cocotb-bus prints packets with Scapy (GPL) in three of
-#: its drivers, none of which cocotbext-axi imports.
+#: Never installed, though a package asks for it: cocotb-bus prints packets with Scapy (GPL) in
+#: drivers that cocotbext-axi does not import.
 EXCLUDED = ("scapy",)
 
 _CUDA = re.compile(r"(cuda|nvidia)-|triton$")
-_PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[\w.]+)(?: ; (?P<marker>[^\\]+?))? ?\\?$")
+_PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[\w.+]+)(?: ; (?P<marker>[^\\]+?))? ?\\?$")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 
 
@@ -88,7 +91,10 @@ def normal(name: str) -> str:
 
 def write(path: Path, pins: dict[str, Pin], what: str) -> None:
     """Write a lock; ``what`` says in its first line what it is for."""
-    lines = [f"# {what}", "# Written by `make lock`: versions, and the SHA-256 of all their wheels."]
+    lines = [
+        f"# {what}",
+        "# Written by `make lock`: versions, and the SHA-256 of their files.",
+    ]
     lines += [str(pins[name]) for name in sorted(pins)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -98,7 +104,7 @@ def resolve(uv: str, arguments: list[str], options: list[str]) -> dict[str, Pin]
     with tempfile.TemporaryDirectory() as folder:
         # uv keeps the versions that it finds in the file that it writes.
         out = Path(folder) / "lock.txt"
-        kept = {name: pin for path in ALL for name, pin in read(path).items()}
+        kept = {name: pin for path in ALL if path != CPU for name, pin in read(path).items()}
         out.write_text("\n".join(map(str, kept.values())) + "\n", encoding="utf-8")
         excluded = Path(folder) / "excluded.txt"
         excluded.write_text("\n".join(EXCLUDED) + "\n", encoding="utf-8")
@@ -109,31 +115,32 @@ def resolve(uv: str, arguments: list[str], options: list[str]) -> dict[str, Pin]
         return read(out)
 
 
-def with_local_wheel(pin: Pin, before: Pin | None) -> Pin:
-    """Add hashes of wheels that pip finds elsewhere than in the index.
+def cpu_wheel(version: str) -> dict[str, Pin]:
+    """Return the pin of torch's wheels for CPUs.
 
-    PyTorch has an index of its own for CPU wheels, ``2.13.0+cpu``. pip takes such a wheel for
-    ``torch==2.13.0`` where it is configured to; hashes that were added for the same version stay.
+    They are in no index but PyTorch's own. The hash of the one that pip finds here, if any, is
+    added to those that are known of the same version.
     """
-    hashes = set(pin.hashes)
-    if before is not None and before.version == pin.version:
-        hashes |= set(before.hashes)
+    before = read(CPU).get("torch")
+    version += "+cpu"
+    hashes = set(before.hashes) if before is not None and before.version == version else set()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--only-binary", ":all:", "--dest", folder, f"{pin.name}=={pin.version}"]
-        subprocess.run(command, check=True)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--quiet", "--no-deps"]
+        command += ["--only-binary", ":all:", "--dest", folder, f"torch=={version}"]
+        if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode:
+            print(f"pip finds no torch=={version} here: its hashes stay as they are")
         for wheel in Path(folder).iterdir():
             hashes.add(f"sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}")
-    return Pin(pin.name, pin.version, pin.marker, tuple(sorted(hashes)))
+    return {"torch": Pin("torch", version, "", tuple(sorted(hashes)))} if hashes else {}
 
 
 def main(uv: str, options: list[str]) -> None:
     """Write all locks."""
     wheels = ["--only-binary", ":all:"]
     run = resolve(uv, ["pyproject.toml", *wheels], options)
-    run["torch"] = with_local_wheel(run["torch"], read(RUN).get("torch"))
     cuda = {name: run.pop(name) for name in sorted(run) if _CUDA.match(name)}
     write(RUN, run, "What users run.")
+    write(CPU, cpu_wheel(run["torch"].version), "torch's wheels for CPUs.")
     write(CUDA, cuda, "What torch's wheel for GPUs needs in addition to requirements.txt.")
     both = resolve(uv, ["pyproject.toml", "--all-extras", *wheels], options)
     other = [name for name, pin in run.items() if both[name].version != pin.version]
@@ -145,7 +152,7 @@ def main(uv: str, options: list[str]) -> None:
         pins = resolve(uv, ["--no-deps", "--group", f"pyproject.toml:{name}"], options)
         write(path, pins, f"The group {name!r} of pyproject.toml, without what it depends on.")
     tools = resolve(uv, ["--group", "pyproject.toml:tools", *wheels], options)
-    write(TOOLS, tools, "What writes locks and the bill of materials, in an environment of its own.")
+    write(TOOLS, tools, "What writes locks and the bill of materials.")
 
 
 if __name__ == "__main__":
