@@ -142,17 +142,20 @@ models: .venv/.dev  ## convert and simulate small architectures for docs/models.
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.models $(ARGS)
 
 # Of aeon, only data are read: neither its code nor the packages that it needs are installed.
-examples: .venv/.dev  ## run docs/examples.md, from data to simulated hardware: ten minutes
+examples: build/examples/.made  ## run docs/examples.md, from data to simulated hardware: ten minutes
 	$(SAY) 'examples: three tasks by commands alone, into docs/examples.md'
-	@$(BIN)/python $(LOCKED_WHEELS) tests/supply/examples.txt --upgrade --target build/examples/packages
 	@PYTHONPATH='tests:$(CURDIR)/build/examples/packages' $(BIN)/python -m benchmarks.examples $(ARGS)
 
 # da4ml is only measured: its Verilog of the same weights is synthesised beside ours.
-bench: .venv/.dev  ## measure area, cycles and growth for docs/benchmarks.md: make bench [DATA=folder]
+bench: build/peers/.made  ## measure area, cycles and growth for docs/benchmarks.md: make bench [DATA=folder]
 	$(SAY) 'benchmarks: beside peers, over events, growth, into docs/benchmarks.md'
-	@$(BIN)/python $(LOCKED_WHEELS) tests/supply/peers.txt --upgrade --target build/peers/packages
 	@PYTHONPATH='tests:$(CURDIR)/build/peers/packages' $(BIN)/python -m benchmarks.bench \
 		$(if $(DATA),--data='$(DATA)') $(ARGS)
+
+build/examples/.made build/peers/.made: build/%/.made: .venv/.dev tests/supply/%.txt
+	@rm -rf build/$*/packages
+	@$(BIN)/python $(LOCKED_WHEELS) tests/supply/$*.txt --target build/$*/packages
+	@touch $@
 
 ## Packages
 
@@ -160,7 +163,7 @@ lock: build/tools/.made  ## write the locks anew, versions and hashes: make lock
 	$(SAY) 'locks: requirements.txt, requirements-cuda.txt, tests/supply/*.txt'
 	@PYTHONPATH=tests build/tools/bin/python -m supply.locks build/tools/bin/uv $(ARGS)
 
-licences: .venv/.dev build/toolkits/.made  ## the licence of each package, into docs/licences.md
+licences: build/toolkits/.made build/examples/.made build/peers/.made build/tools/.made  ## the licence of each package, into docs/licences.md
 	$(SAY) 'licences: of all that is installed, into docs/licences.md'
 	@PYTHONPATH=tests $(BIN)/python -m supply.licences $(ARGS)
 
@@ -185,13 +188,15 @@ clean:  ## remove build/ and .venv/
 
 # --- the environment ------------------------------------------------------------------------------
 
-# A virtual environment holds absolute paths: one that was copied with its checkout is made anew.
-ifneq ($(shell cat .venv/.home 2>/dev/null),$(CURDIR))
+# A virtual environment holds absolute paths: one that was copied with its checkout is made anew. So is
+# one that was made of other locks, so that nothing is left in it that no lock lists.
+LOCKS := requirements.txt requirements-cpu.txt requirements-cuda.txt tests/supply/dev.txt
+HOME_OF := $(CURDIR) $(shell cat $(LOCKS) | cksum)
+ifneq ($(shell cat .venv/.home 2>/dev/null),$(HOME_OF))
 .venv/.home: moved
 endif
 
-# Made anew when a lock changes, so that nothing is left in it that no lock lists.
-.venv/.home: requirements.txt requirements-cpu.txt requirements-cuda.txt tests/supply/dev.txt
+.venv/.home:
 	$(SAY) 'making .venv with $(PYTHON)'
 	@command -v '$(PYTHON)' > /dev/null || { \
 		echo '$(PYTHON) is not installed: install Python 3.11 or newer, or name one, as in'; \
@@ -204,7 +209,7 @@ endif
 	@'$(PYTHON)' -m venv --clear .venv || { \
 		echo '$(PYTHON) cannot make virtual environments (on Debian: apt install python3-venv)'; \
 		exit 2; }
-	@printf '%s\n' '$(CURDIR)' > $@
+	@printf '%s\n' '$(HOME_OF)' > $@
 
 # torch's wheel for CPUs, if pip is configured to find it; else the index's, on Linux with CUDA.
 .venv/.run: .venv/.home pyproject.toml
