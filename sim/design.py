@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from spikeloom.sw.documents import parse_json
 from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
 from spikeloom.sw.files import read_bytes, require_field
 from spikeloom.sw.network import Network, Range, Shape
+from spikeloom.sw.sealed import digest
 
 #: Bytes that a sidecar has at most.
 _LARGEST = 1 << 24
@@ -323,7 +323,7 @@ def _memories(sidecar: Mapping[str, Any], where: str, folder: Path) -> dict[str,
             raise FileFormatError(f"{where}: {name!r} cannot be a memory file's name: {_CURE}")
         wanted = require_field(entry, "sha256", str, where, _CURE)
         content = read_bytes(folder / name, "memory file")
-        if hashlib.sha256(content).hexdigest() != wanted:
+        if digest(content) != wanted:
             raise FileFormatError(
                 f"memory file {name} is not the one that {where} names: generate both again"
             )

@@ -26,6 +26,7 @@ from spikeloom.sim.building import (
     failure,
     fingerprint,
     make_variables,
+    optimising,
     unite,
     workshop,
 )
@@ -83,7 +84,7 @@ class CocotbSimulator:
         tools = Tools.find()
         tools.require_python()
         files = sources(design)
-        flags = fingerprint("", *VERILATOR_FLAGS, *MAKE_FLAGS, *tools.identity)
+        flags = fingerprint("", *VERILATOR_FLAGS, optimising(), *MAKE_FLAGS, *tools.identity)
         folder = root / f"{design.top}-cocotb-{fingerprint(flags, *files.values())}"
         if (folder / HARNESS).exists():
             return cls(design, folder)

@@ -11,8 +11,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from spikeloom.sw.closing import Closing
 
 #: Leaves a watcher behind, in the same group, and becomes the program. The watcher is a child of
 #: nobody, so that a program that waits for its children does not find it; it ignores signals that
@@ -38,7 +39,7 @@ except OSError as error:
 """
 
 
-class Child:
+class Child(Closing):
     """A program in a session of its own, all of whose processes end with this one.
 
     Ctrl-C reaches this process alone. As a context manager, it kills the program, and all that it
@@ -76,16 +77,7 @@ class Child:
         finally:
             os.close(watched)
 
-    def __enter__(self) -> Self:
-        """Return the child."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Kill it; see :meth:`end`."""
         self.end()
 

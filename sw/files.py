@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -15,6 +16,9 @@ from spikeloom.sw.errors import FileFormatError
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
+
+#: Numbers of errors that say that nothing more can be written.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager

@@ -75,6 +75,12 @@ def require_intact(header: Mapping[str, Any], data: memoryview, path: str | Path
         )
 
 
+def digest(content: bytes | str) -> str:
+    """Return the SHA-256 of bytes, or of a text as UTF-8, as 64 hexadecimal digits."""
+    data = content.encode() if isinstance(content, str) else content
+    return hashlib.sha256(data).hexdigest()
+
+
 def _digest(header: Mapping[str, Any], data: memoryview) -> str:
     """Return the SHA-256 of a header without the seal, with sorted keys, and of the tensors."""
     bare = {name: value for name, value in header[_METADATA].items() if name != KEY}

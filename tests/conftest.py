@@ -23,6 +23,12 @@ settings.register_profile(
 settings.load_profile("spikeloom")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have simulators compiled quickly, unless what is asked for is long simulations."""
+    if config.option.markexpr.startswith("not sweep") and not config.option.data:
+        os.environ.setdefault("OPT_FAST", "-O0")
+
+
 def pytest_runtest_setup() -> None:
     """Seed torch, once it is loaded: a test sees the same random numbers alone and among others."""
     if "torch" in sys.modules:

@@ -14,7 +14,8 @@ from spikeloom.hw.prediction import activity, predict
 from spikeloom.hw.verilog import describe
 from spikeloom.sw.link import VERSION
 from spikeloom.sw.link import VERSION as PROTOCOL
-from spikeloom.sw.link.manifest import FORMAT, digest
+from spikeloom.sw.link.manifest import FORMAT
+from spikeloom.sw.sealed import digest
 
 
 def manifest_of(device: Device, choices: DeviceChoices) -> dict[str, Any]:

@@ -27,8 +27,9 @@ from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.sw.errors import SpikeloomError, ToolError
 from spikeloom.sw.files import read_bytes, write_bytes
-from spikeloom.sw.link.manifest import Manifest, digest
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import Network
+from spikeloom.sw.sealed import digest
 
 #: Name of the top module and beginning of all files that the tools write.
 TOP = "top"

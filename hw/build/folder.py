@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spikeloom.sw.errors import FileFormatError
+from spikeloom.sw.files import FULL
 from spikeloom.sw.locks import locked
 
 #: Folder beside the manifest with all files that the tools read and wrote.
@@ -29,7 +30,7 @@ def claimed(folder: Path, mark: str) -> Iterator[Path]:
     ------
     FileFormatError
         If it cannot be written to, another build is at work there, or it holds something that no
-        build has left.
+        build has left. If the disk is full during the block, what was written is removed.
     """
     work = folder / WORK
     with locked(folder, "build"):
@@ -43,4 +44,10 @@ def claimed(folder: Path, mark: str) -> Iterator[Path]:
             work.mkdir(exist_ok=True)
         except OSError as error:
             raise FileFormatError(f"cannot write {work}: {error.strerror or error}") from None
-        yield work
+        try:
+            yield work
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            shutil.rmtree(work, ignore_errors=True)
+            raise FileFormatError(f"cannot write {work}: {error.strerror}") from None

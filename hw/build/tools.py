@@ -5,8 +5,10 @@ Programs are never mixed: a netlist of a new Yosys need not be one that an old n
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import logging
+import os
 import re
 import shlex
 import shutil
@@ -27,6 +29,8 @@ OLDEST_YOSYS = (0, 45)
 _LOG = logging.getLogger(__name__)
 #: Lines of a log that a message shows.
 _TAIL = 12
+#: A disk with fewer bytes left is full: programs write blocks.
+_LEAST = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ class Toolset:
         ------
         ToolError
             If it fails.
+        OSError
+            If it fails, and the disk is full.
         """
         _LOG.info("running %s", shlex.join([self.programs[command[0]], *command[1:]]))
         with (
@@ -125,6 +131,9 @@ class Toolset:
         ):
             status = child.process.wait()
         if status:
+            # A tool says so in words of its own, if at all.
+            if shutil.disk_usage(folder).free < _LEAST:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             lines = (folder / log).read_text(encoding="utf-8", errors="replace").splitlines()
             tail = "\n".join(f"  {line}" for line in lines[-_TAIL:])
             raise ToolError(f"{command[0]} failed; the end of {folder / log} says:\n{tail}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from amaranth.utils import ceil_log2
 
 from spikeloom.hw.options import ROM_MODULE
 from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.sealed import digest
 
 #: Largest memory, in bits, whose contents stand in the design itself: 64 KiB. The Verilog of one
 #: memory of this size takes a second longer to generate than with a file, and no more memory;
@@ -229,8 +229,7 @@ def _instance(contents: Contents, port: memory.ReadPort, platform: FilePlatform)
     text, depth = contents.text, len(contents.words)
     # Of the same name is only the same file: designs may share a folder, and a file that is there
     # already stays right for an older design.
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    file = f"{contents.label}_{digest[:12]}.mem"
+    file = f"{contents.label}_{digest(text)[:12]}.mem"
     module = getattr(platform, "rom_module", ROM_MODULE)
     platform.add_file(f"{module}.v", rom_verilog(module))
     platform.add_file(file, text)

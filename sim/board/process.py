@@ -10,10 +10,10 @@ import tty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from spikeloom.sw.children import Child
+from spikeloom.sw.closing import Closing
 from spikeloom.sw.errors import LinkError
 
 #: Seconds after which a program that does not end by itself is killed.
@@ -32,7 +32,7 @@ class LightChange(NamedTuple):
     cycle: int
 
 
-class BoardProcess:
+class BoardProcess(Closing):
     """A simulated board's process, and a :class:`~spikeloom.sw.link.Line` to its UART.
 
     Parameters
@@ -107,19 +107,6 @@ class BoardProcess:
         self.port = os.ttyname(self._line)
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        """Return the board, which is switched off at the end of the block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Switch the board off."""
-        self.close()
 
     def write(self, data: bytes) -> None:
         """Send bytes to the board's UART.

@@ -6,10 +6,8 @@ Each command is a module of this package and is imported only when it is asked f
 
 from __future__ import annotations
 
-import errno
 import importlib
 import signal
-import threading
 import traceback
 from typing import Any
 
@@ -17,7 +15,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from spikeloom.sw.cli.output import show_log, verbose, with_verbosity
+from spikeloom.sw.cli.signals import answer
 from spikeloom.sw.errors import SpikeloomError
+from spikeloom.sw.files import FULL
 from spikeloom.sw.names import meant
 
 #: Commands and their one-line descriptions, in the order of their use, which `--help` keeps.
@@ -55,10 +55,6 @@ _LONGEST = 4000
 INTERRUPTED = 130
 
 
-#: Numbers of errors that say that nothing more can be written.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
 class _Signal(KeyboardInterrupt):
     """A signal has asked the process to end, as Ctrl-C does: what is at work is cleaned up."""
 
@@ -67,18 +63,8 @@ class _Signal(KeyboardInterrupt):
         self.number = number
 
 
-def _listen() -> None:
-    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, unless somebody else handles them."""
-
-    def end(number: int, _: object) -> None:
-        raise _Signal(signal.Signals(number))
-
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, end)
+def _end(number: signal.Signals) -> None:
+    raise _Signal(number)
 
 
 class _Commands(click.Group):
@@ -118,7 +104,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         if verbose():
             show_log(ctx)
-        _listen()
+        answer(_end)
         try:
             return super().invoke(ctx)
         except SpikeloomError as error:
@@ -129,7 +115,7 @@ class _Commands(click.Group):
         except OSError as error:
             # A full disk or a missing permission is the user's to mend; an error without a file
             # is not.
-            if error.filename is None and error.errno not in _FULL:
+            if error.filename is None and error.errno not in FULL:
                 raise
             what = "cannot write" if error.filename is None else str(error.filename)
             click.echo(f"error: {_readable(what)}: {error.strerror}", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +18,7 @@ from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import say, working
 from spikeloom.sw.cli.outputs import Output
+from spikeloom.sw.cli.signals import INTERRUPT, REQUESTS, answered
 from spikeloom.sw.cli.simulation import build_dir_option
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 
@@ -163,15 +163,8 @@ def _print_change(change: LightChange) -> None:
 def _stopped() -> Iterator[threading.Event]:
     """Give an event that Ctrl-C or a request to end sets, in place of ending the process."""
     stop = threading.Event()
-    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in asked}
-    try:
-        for number in asked:
-            signal.signal(number, lambda *_: stop.set())
+    with answered(lambda _: stop.set(), INTERRUPT + REQUESTS):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

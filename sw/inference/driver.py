@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from spikeloom.sw.closing import Closing
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.golden import check_images, lowest_argmax
 from spikeloom.sw.golden.streams import in_network_order, pixel_stream
@@ -32,7 +32,7 @@ _LONGEST = 40_000
 _WRAP = 1 << 32
 
 
-class BoardDriver:
+class BoardDriver(Closing):
     """Driver of a board that holds a network.
 
     Parameters
@@ -100,17 +100,6 @@ class BoardDriver:
     def close(self) -> None:
         """Release the port."""
         self.client.line.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def infer(
         self,

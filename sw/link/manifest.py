@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from spikeloom.sw.documents import parse_json
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, require_field, require_version, write_text
+from spikeloom.sw.sealed import digest
 
 FORMAT = "spikeloom-bitstream"
 VERSION = 1
@@ -142,8 +142,3 @@ class Manifest:
 def _seal(content: Mapping[str, Any]) -> str:
     """Return the digest of a manifest: of its JSON with sorted keys and without blanks."""
     return digest(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
-
-
-def digest(content: bytes) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()

@@ -28,6 +28,7 @@ from spikeloom.hw.neurons import IfUnit, LadderUnit
 from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.planning.streams import StreamPlan
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.hw.verilog import describe
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Connection, Conv2d, DirectInput, Layer, Logits, Network, Range
@@ -78,9 +79,14 @@ class TestWholeNetwork:
     @pytest.mark.parametrize("stall", [0.0, 0.3])
     def test_residual_equals_golden(self, stall: float) -> None:
         network, images = residual(), residual_images(2)
-        config = dataclasses.replace(RESIDUAL, debug=True)
+        config = dataclasses.replace(RESIDUAL, debug=True, counters=True)
         planned, seen = simulate(network, images, config, stall_in=stall, stall_out=stall)
         assert differing(network, images, planned, seen) == []
+        # By which the next test knows how long layers wait.
+        for layer in predict(planned, activity(network, images)).layers if not stall else ():
+            for name in ("cycles", "events", "blocked"):
+                counted = seen.counters[layer.name][name]
+                assert counted == getattr(layer, name).sum(), (layer.name, name)
         assert planned["stem"].sends == planned["depthwise"].sends == "spikes"
         for name in ("stem", "inner", "depthwise", "outer"):
             assert len(set(seen.sent[name])) > 3, f"{name} sends something"
@@ -114,23 +120,26 @@ class TestWholeNetwork:
 
 def waiting_of_the_slowest(images: int) -> tuple[int, float]:
     """Return the cycles in which the layer with the most work has none, and its work per image."""
-    config = dataclasses.replace(RESIDUAL, counters=True)
-    _, seen = simulate(residual(), residual_images(images), config)
-    slowest = max(seen.counters.values(), key=lambda counters: counters["cycles"])
-    return slowest["starved"] + slowest["blocked"], slowest["cycles"] / images
+    network = residual()
+    found = predict(plan(network, RESIDUAL), activity(network, residual_images(images)))
+    slowest = max(found.layers, key=lambda layer: int(layer.cycles.sum()))
+    waiting = slowest.starved + slowest.blocked
+    return int(waiting.sum()), float(slowest.cycles.sum()) / images
 
 
 def test_branches_do_not_hold_up_the_slowest_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     # It waits while the first rows come and the last logits go: less than an image's time, however
     # many images there are.
-    waiting, image = waiting_of_the_slowest(images=4)
-    assert waiting < image
+    for images in (2, 4, 12):
+        waiting, image = waiting_of_the_slowest(images)
+        assert waiting < image
     # Buffers that merely never halt let layers work in turn.
     # The module by its name: as an attribute of its package, ``plan`` is the function.
     module = importlib.import_module("spikeloom.hw.planning.plan")
     monkeypatch.setattr(module, "spare_rows", lambda reader: 0)
-    waiting, image = waiting_of_the_slowest(images=4)
-    assert waiting > 2 * image
+    for images in (4, 12):
+        waiting, image = waiting_of_the_slowest(images)
+        assert waiting > images / 2 * image
 
 
 class Resettable(wiring.Component):

@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from support.processes import alive, until
 
 import spikeloom.sw
 from spikeloom.sw.children import Child
@@ -29,24 +29,6 @@ os.write(int(sys.argv[1]), input().encode())
 print("said")
 sys.exit(7)
 """
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process runs; one that has ended may wait to be asked for its status."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-def until(condition: object) -> bool:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])

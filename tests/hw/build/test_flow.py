@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -357,3 +359,20 @@ def test_yosys_counts_a_vivado_project(tmp_path: Path) -> None:
     content = build(everything(), Board.find("pynq-z2"), tmp_path, source="yowasp").content
     assert content["resources"]["luts"]["used"] > 500
     assert content["resources"]["dsp"]["used"] == 0
+
+
+def test_a_full_disk_ends_a_build_at_once_and_leaves_nothing(tools: Tools, tmp_path: Path) -> None:
+    tools.cells = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
+    with pytest.raises(FileFormatError, match=r"^cannot write .*/work: No space left on device$"):
+        build(two_layers(), ICEBREAKER, tmp_path)
+    assert tools.names == ["yosys"], "a smaller design would not fit either"
+    assert [path for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
+
+
+def test_other_errors_of_a_build_keep_their_traceback_and_files(
+    tools: Tools, tmp_path: Path
+) -> None:
+    tools.cells = [OSError(errno.EIO, os.strerror(errno.EIO))]
+    with pytest.raises(OSError, match="Input/output error"):
+        build(two_layers(), ICEBREAKER, tmp_path)
+    assert (tmp_path / WORK).is_dir()

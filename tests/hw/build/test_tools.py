@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -66,3 +67,14 @@ def test_output_goes_to_a_log_whose_end_is_told_on_failure(tmp_path: Path) -> No
     assert (tmp_path / "tool.log").read_text() == "fine\n"
     with pytest.raises(ToolError, match=r"tool failed; the end of .*tool.log says:\n.*no place"):
         tools.run(["tool", "-c", "raise SystemExit('no place')"], tmp_path, "tool.log")
+
+
+def test_a_tool_that_fails_on_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(path, "yosys", "[ $1 = --version ] && { echo Yosys 0.70; exit; }; exit 1")
+    found = Toolset.find([YOSYS])
+    with pytest.raises(ToolError, match="yosys failed"):
+        found.run(["yosys", "script"], path, "log")
+    usage = shutil.disk_usage(path)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(OSError, match="No space left"):
+        found.run(["yosys", "script"], path, "log")

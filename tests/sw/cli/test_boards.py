@@ -17,7 +17,8 @@ from spikeloom.hw.boards import Board
 from spikeloom.hw.build.tools import SOURCES, Toolset
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import build, main
-from spikeloom.sw.link.manifest import FORMAT, Manifest, digest
+from spikeloom.sw.link.manifest import FORMAT, Manifest
+from spikeloom.sw.sealed import digest
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -226,7 +227,7 @@ def manifest(tmp_path: Path) -> Manifest:
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide every loader that this computer has."""
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+    monkeypatch.setattr("spikeloom.sw.cli.program.BESIDE", tmp_path / "bin")
 
 
 class Loader:

@@ -7,7 +7,8 @@ import pytest
 
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.link import VERSION
-from spikeloom.sw.link.manifest import FORMAT, Manifest, digest
+from spikeloom.sw.link.manifest import FORMAT, Manifest
+from spikeloom.sw.sealed import digest
 
 CONTENT = {
     "format": FORMAT,
