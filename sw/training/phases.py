@@ -40,7 +40,7 @@ class Phase(Registered, ABC):
     #: Form of the model that the phase trains.
     form: ClassVar[Form]
 
-    def require_place(self, before: Phase | None, where: str) -> None:
+    def require_place(self, before: Phase | None, where: str, taught: bool) -> None:
         """Refuse a phase that cannot come after the one before.
 
         Parameters
@@ -48,6 +48,9 @@ class Phase(Registered, ABC):
         before : Phase or None
         where : str
             The phase at hand, for messages: ``"phase 2 (float)"``.
+        taught : bool
+            Whether the recipe has a teacher of its own, or a model with weights, which can teach
+            the first phase.
 
         Raises
         ------
@@ -97,7 +100,7 @@ class Phase(Registered, ABC):
         model : nn.Module
             From :meth:`enter`.
         before : nn.Module or None
-            The model at the end of the phase before; left as it is.
+            The model at the end of the phase before; left as it is. None in the first phase.
         trainer : Trainer
         """
 
@@ -109,7 +112,8 @@ class FitPhase(FitOptions, Phase):
     Parameters
     ----------
     teacher : bool
-        Whether the outputs of the phase before are targets, too.
+        Whether the outputs of a teacher are targets, too: of the one that the recipe names, or else
+        of the model before the phase.
     penalties : mapping of str to mapping
         Terms to add to the loss: parameters by name; see
         :mod:`spikeloom.sw.training.penalties`.
@@ -133,12 +137,12 @@ class FitPhase(FitOptions, Phase):
                     f"{' or '.join(Penalty.kinds[name].phases)}: move it there"
                 )
 
-    def require_place(self, before: Phase | None, where: str) -> None:
-        super().require_place(before, where)
-        if self.teacher and before is None:
+    def require_place(self, before: Phase | None, where: str, taught: bool) -> None:
+        super().require_place(before, where, taught)
+        if self.teacher and before is None and not taught:
             raise ConfigError(
-                f"{where} has no phase before it that could teach it: say teacher = false, or "
-                f"begin with a phase of kind 'float'"
+                f"{where} has no phase before it that could teach it: say teacher = false, begin "
+                f"with a phase of kind 'float', or name weights that the model begins with"
             )
 
     def rehearse(self, model: nn.Module, trainer: Trainer) -> nn.Module:
@@ -151,7 +155,7 @@ class FitPhase(FitOptions, Phase):
         trainer.fit(
             model,
             self,
-            teacher=before if self.teacher else None,
+            teacher=trainer.teacher_for(before) if self.teacher else None,
             penalties=trainer.penalties(model, self.penalties),
             watch=self.form > Form.FLOAT,
         )
