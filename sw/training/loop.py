@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
-from spikeloom.sw.diagnostics import LayerHealth, Monitor
+from spikeloom.sw.diagnostics import DIVERGENCES, LayerHealth, Monitor, findings
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.graph import copied, taking_rows
 from spikeloom.sw.quantized.prepared import device_of
@@ -205,10 +205,12 @@ class Loop:
                 sums += self._step(images, self.targets[mine], self._as_taught(images, mine, own))
         loss_sum, right, seen = self.engine.sum(sums).tolist()
         if not math.isfinite(loss_sum):
+            health = [] if self.monitor is None else self.monitor.epoch()
+            causes = [f" {f}" for f in findings([health]) if f.name in DIVERGENCES]
             raise ConfigError(
                 f"the loss is {loss_sum / seen} in epoch {self.done + 1}: training has diverged; "
                 f"take a smaller lr than {self.options.lr}, or limit the gradient with "
-                f"clip_gradient"
+                f"clip_gradient{'.' if causes else ''}{''.join(causes)}"
             )
         self.done += 1
         for model in (self.model, self.averaged):

@@ -94,9 +94,13 @@ class Activation(nn.Module):
 
     @property
     def threshold(self) -> float:
-        """λ as conversion takes it, computed in float64."""
+        """λ as conversion takes it, computed in float64; infinite if it has grown beyond that."""
         with torch.no_grad():
-            return math.exp(self.timesteps.resolve(self.log_threshold.double())[0].item())
+            log_threshold = self.timesteps.resolve(self.log_threshold.double())[0].item()
+        try:
+            return math.exp(log_threshold)
+        except OverflowError:
+            return math.inf
 
     def set_threshold(self, threshold: float) -> None:
         """Set λ, which must be positive and finite. L stays."""
@@ -140,6 +144,11 @@ class Activation(nn.Module):
     def negative_threshold(self) -> float | None:
         """N, the magnitude at which negative inputs saturate; None if they all give 0."""
         return None
+
+    @property
+    def negative_reach(self) -> Tensor | float:
+        """N/λ; 0 if negative inputs all give 0."""
+        return 0.0
 
     @property
     def amplitudes(self) -> tuple[int, int]:

@@ -115,6 +115,11 @@ class SignedQCFS(Activation):
         return self.ratio * self.threshold / self.slope
 
     @property
+    def negative_reach(self) -> Tensor | float:
+        """N/λ, which is β/slope."""
+        return self.ratio / self.slope
+
+    @property
     def amplitudes(self) -> tuple[int, int]:
         """Powers of two ``(a_P, a_N)`` with ``a_N / a_P = β``, the smaller of them 1.
 

@@ -41,8 +41,7 @@ class ClippingPenalty(Penalty):
 
     def _term(self, loss: Tensor) -> Tensor:
         squares = [
-            activation.scale()[0].square().sum()
-            * (1 + ((activation.negative_threshold or 0.0) / activation.threshold) ** 2)
+            activation.scale()[0].square().sum() * (1 + activation.negative_reach**2)
             for activation in self._activations
         ]
         return self.weight * torch.stack(squares).sum()
