@@ -28,7 +28,7 @@ from spikeloom.sw.training.given import Teacher
 from spikeloom.sw.training.groups import param_groups
 from spikeloom.sw.training.losses import LossFunction, loss_for
 from spikeloom.sw.training.measure import pixels_for
-from spikeloom.sw.training.options import FitOptions
+from spikeloom.sw.training.options import FitOptions, surrogate_of
 from spikeloom.sw.training.penalties import Penalty
 from spikeloom.sw.training.schedule import (
     Schedule,
@@ -149,6 +149,7 @@ class Loop:
         # Batch-norm cannot learn from a single image, which an incomplete last batch could be.
         self.batches = max(1, len(data) // options.batch_size)
         self.augmentation = Augmentation(options.shift, options.flip, options.cutout)
+        self.surrogate = surrogate_of(options)
         self.engine.place(model)
         if self.layout is not None:
             model.to(memory_format=self.layout)  # type: ignore[call-overload]
@@ -188,6 +189,8 @@ class Loop:
             If the loss is no longer finite.
         """
         size, rank, world = self.options.batch_size, self.engine.rank, self.engine.world
+        if isinstance(self.model, SpikingNetwork):
+            self.model.use(self.surrogate.at(self.done))
         sums = torch.zeros(3, dtype=torch.float64, device=self.engine.device)
         with self._random(), ExitStack() as attached:
             for penalty in self.penalties:

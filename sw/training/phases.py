@@ -19,7 +19,7 @@ from spikeloom.sw.registry import Registered
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.spiking.neurons import FREEDOMS
 from spikeloom.sw.tables import require_known
-from spikeloom.sw.training.options import FitOptions
+from spikeloom.sw.training.options import SURROGATE, FitOptions, surrogate_of
 from spikeloom.sw.training.penalties import Penalty
 from spikeloom.sw.training.trainer import Trainer
 
@@ -129,6 +129,12 @@ class FitPhase(FitOptions, Phase):
                 "a recipe, which is kept in a file, names its loss: give the function as "
                 "FILE.py:FUNCTION"
             )
+        chosen = [key for key in SURROGATE if getattr(self, key) is not None]
+        if chosen and self.form < Form.SPIKING:
+            raise ConfigError(
+                f"{', '.join(chosen)} are for phases through time, of kind 'spiking' or "
+                f"'calibrate': leave them out"
+            )
         for name in self.penalties:
             require_known(name, Penalty.kinds, "no penalty is called")
             if self.kind not in Penalty.kinds[name].phases:
@@ -223,6 +229,8 @@ class CalibratePhase(_ThroughTime):
     ----------
     epochs, lr, batch_size, loss, weighting, learn, per
         As for :func:`~spikeloom.sw.calibration.calibrate`.
+    surrogate, alpha, beta, kappa, kappa_epochs
+        As for :class:`~spikeloom.sw.training.options.FitOptions`.
     images : int
         Number of images of the training split to calibrate with.
 
@@ -242,9 +250,15 @@ class CalibratePhase(_ThroughTime):
     learn: tuple[str, ...] = ("start", "threshold")
     per: str = "channel"
     images: int = 512
+    surrogate: str | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    kappa: tuple[float, ...] | None = None
+    kappa_epochs: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         require_known(self.loss, Loss.kinds, "no loss is called")
+        surrogate_of(self)
         require_known(self.weighting, Weighting.kinds, "no weighting is called")
         require_known(self.per, ("channel", "layer"), "per can be no")
         for learned in self.learn:
@@ -275,6 +289,7 @@ class CalibratePhase(_ThroughTime):
             weighting=self.weighting,
             learn=self.learn,
             per=self.per,
+            surrogate=surrogate_of(self),
             seed=trainer.settings.seed,
             progress=trainer.progress or False,
             title=trainer.journal.heading,

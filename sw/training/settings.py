@@ -131,11 +131,14 @@ class LevelsPart:
     timesteps, weight_bits : int or mapping
     learn : str
         Parameterisation by which T is learned, for instance ``"t,alpha"``; ``""`` to keep T fixed.
+    learn_negative : bool, optional
+        Whether negative thresholds are learned apart from the positive ones.
     """
 
     timesteps: LayerChoice = DEFAULT_TIMESTEPS
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS
     learn: str = ""
+    learn_negative: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

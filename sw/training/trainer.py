@@ -95,6 +95,7 @@ class Trainer:
             timesteps=levels.timesteps,
             weight_bits=levels.weight_bits,
             learn=levels.learn or None,
+            learn_negative=levels.learn_negative,
             method=initial.method,
             percentile=initial.percentile,
             images=initial.images,

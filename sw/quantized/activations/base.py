@@ -128,6 +128,10 @@ class Activation(nn.Module):
         self.to(like.device, like.dtype)
         self.set_threshold(threshold)
 
+    def settle(self) -> None:
+        """Fix L, and whatever else is learned but comes in whole numbers. λ keeps its value."""
+        self.learn(None)
+
     def scale(self) -> tuple[Tensor, Tensor | int | None]:
         """Return λ and L, with the gradients by which they are learned.
 

@@ -39,8 +39,10 @@ def network(kind: str, learn: str | None) -> tuple[Any, Any]:
 @pytest.mark.parametrize("value", [-1000.0, 1000.0, math.nan, 50.0, -50.0])
 @pytest.mark.parametrize(
     ("kind", "learn"),
-    [("if", None), ("if", "t,alpha"), ("if", "n,d"), ("if", "d,alpha"), ("signed", None)]
-    + [("burst", None)],
+    [
+        *(("if", learn) for learn in (None, "t,alpha", "n,d", "d,alpha")),
+        *(("signed", None), ("burst", None)),
+    ],
 )
 def test_a_diverged_threshold_is_measured_and_named(
     kind: str, learn: str | None, value: float, late: bool
