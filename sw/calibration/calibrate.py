@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -19,6 +20,7 @@ from spikeloom.sw.quantized import Activation, activations_of
 from spikeloom.sw.quantized.prepared import device_of
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.spiking.neurons import FREEDOMS
+from spikeloom.sw.spiking.surrogates import DEFAULT, Surrogate
 
 #: Names of the parameters that a calibration can learn.
 LEARNABLE = (*FREEDOMS, "weights")
@@ -38,6 +40,7 @@ def calibrate(
     weighting: str | Weighting = "output",
     learn: Sequence[str] = ("start", "threshold"),
     per: str = "channel",
+    surrogate: Surrogate = DEFAULT,
     seed: int = 0,
     progress: Choice = None,
     title: str = "calibrating",
@@ -67,10 +70,14 @@ def calibrate(
     loss : str or Loss
         A key of :attr:`Loss.kinds`.
     weighting : str or Weighting
-        Weights of the layers in the loss: a key of :attr:`Weighting.kinds`.
-    learn : sequence of {"start", "threshold", "weights"}
+        Weights of the layers in the loss: a key of :attr:`Weighting.kinds`. With "layerwise", each
+        layer learns alone, in its turn, at a learning rate that falls anew.
+    learn : sequence of {"start", "threshold", "negative", "weights"}
+        "negative" is the negative threshold of signed neurons, apart from the positive one.
     per : {"channel", "layer"}
         Whether each channel or each layer has its own initial potential and threshold.
+    surrogate : Surrogate
+        Derivative that stands in for that of a spike; see :mod:`spikeloom.sw.spiking.surrogates`.
     seed : int
         Seed of the order of the images.
     progress : rich.progress.Progress or bool, optional
@@ -113,6 +120,10 @@ def calibrate(
     chosen_loss = _named(loss, Loss, "loss")
     chosen_weighting = _named(weighting, Weighting, "weighting")
     hidden_layers_count = chosen_weighting.weights(2, 0.0)[0] != 0
+    alone = chosen_weighting.alone
+    # The output layer has nothing but weights to learn.
+    turns = len(network.neurons) + ("weights" in learn or not alone)
+    part = turns / (len(network.neurons) + 1)
     frozen_teacher = _Teacher(network, teacher, layers=hidden_layers_count)
     batches = -(-len(images) // batch_size)
     steps = epochs * batches
@@ -121,17 +132,23 @@ def calibrate(
     with _calibrating(network, learn, per) as groups, shown(progress) as bars:
         task = bars.add_task(title, total=epochs) if bars else None
         optimizer = torch.optim.Adam([{**g, "lr": lr * g["factor"]} for g in groups], lr=lr)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        schedule = _schedule(optimizer, steps, turns if alone else 1)
+        own = _own_parameters(network) if alone else []
         for epoch in range(epochs):
+            network.use(surrogate.at(epoch))
             order = torch.randperm(len(images), generator=generator)
             total = 0.0
             for index, batch in enumerate(order.split(batch_size)):  # type: ignore[no-untyped-call]
                 done = (epoch * batches + index) / max(steps - 1, 1)
+                if alone:
+                    done = (epoch * batches + index) / steps * part
+                    _only(own, int(chosen_weighting.weights(len(own), done).index(1)), groups)
                 value = _loss(
                     network, frozen_teacher, images[batch], chosen_loss, chosen_weighting, done
                 )
                 optimizer.zero_grad()
-                value.backward()  # type: ignore[no-untyped-call]
+                if value.requires_grad:  # a layer can have nothing to learn in its turn
+                    value.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
                 total += value.item() * len(batch)
@@ -139,6 +156,42 @@ def calibrate(
             if bars and task is not None:
                 bars.advance(task)
     return history
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, steps: int, turns: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Return a schedule along half a cosine, once in each of some turns of equal length."""
+    if turns == 1:
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+
+    def factor(step: int) -> float:
+        return 0.5 + 0.5 * math.cos(math.pi * (step * turns / steps % 1))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
+def _own_parameters(network: SpikingNetwork) -> list[set[int]]:
+    """Return the identities of each layer's own parameters, the output layer's last."""
+    own = []
+    for spec in network.specs:
+        modules: list[nn.Module] = []
+        if spec.name in network.neurons:
+            modules.append(network.neurons[spec.name])
+        for synapse in spec.synapses:
+            for path in (synapse.target, synapse.norm):
+                if path is not None:
+                    modules.append(network.prepared.get_submodule(path))
+        own.append({id(p) for module in modules for p in module.parameters()})
+    return own
+
+
+def _only(own: Sequence[set[int]], turn: int, groups: Sequence[dict[str, Any]]) -> None:
+    """Let only the parameters of one layer learn, of those that are learned at all."""
+    for group in groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(id(parameter) in own[turn])
+            parameter.grad = None
 
 
 class _Teacher:
@@ -214,6 +267,7 @@ def _calibrating(
         yield groups
     finally:
         network.eval()
+        network.use(DEFAULT)
         for parameter, needed in before.items():
             parameter.requires_grad_(needed)
             parameter.grad = None

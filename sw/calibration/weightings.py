@@ -22,6 +22,8 @@ class Weighting(Registered, ABC):
     """
 
     kinds: ClassVar[dict[str, type[Weighting]]] = {}
+    #: Whether only the layer that is compared learns.
+    alone: ClassVar[bool] = False
 
     @abstractmethod
     def raw(self, depth: float, progress: float) -> float:
@@ -90,3 +92,29 @@ class SigmoidWeighting(Weighting, kind="sigmoid"):
         """Return the slope of ``1/(1 + exp(-μx))``, at ``x = l/L - p``."""
         sigma = 1 / (1 + math.exp(-self.steepness * (depth - progress)))
         return self.steepness * (1 - sigma) * sigma
+
+
+class LayerwiseWeighting(Weighting, kind="layerwise"):
+    """One layer after the other, each alone, for an equal share of the steps.
+
+    The layers ahead of it, which are calibrated by then, give it its inputs, and only its own
+    parameters are learned. This is the method that the paper's joint calibration is compared with:
+    what remains of the errors of early layers adds up.
+
+    References
+    ----------
+    Wang et al., "A fast and accurate ANN-SNN conversion algorithm with negative spikes", IJCAI
+    2025, section 4.2, after Wang et al., "Toward high-accuracy and low-latency spiking neural
+    networks with two-stage optimization", TNNLS 2025.
+    """
+
+    alone = True
+
+    def raw(self, depth: float, progress: float) -> float:
+        """Return 1 for the layers from the one whose turn it is on: those with ``p < l/L``."""
+        return float(progress < depth or depth == 1)
+
+    def weights(self, layers: int, progress: float) -> list[float]:
+        """Return 1 for the layer whose turn it is, the first of those, and 0 for the others."""
+        raw = [self.raw(index / layers, progress) for index in range(1, layers + 1)]
+        return [float(index == raw.index(1)) for index in range(layers)]

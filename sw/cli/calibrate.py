@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: Of :mod:`spikeloom.sw.calibration`; here, so that ``--help`` need not import torch.
 LOSSES = ("mse", "kl")
-WEIGHTINGS = ("output", "uniform", "cosine", "sigmoid")
-LEARNABLE = ("start", "threshold", "weights")
+WEIGHTINGS = ("output", "uniform", "cosine", "sigmoid", "layerwise")
+LEARNABLE = ("start", "threshold", "negative", "weights")
 PER = ("channel", "layer")
 #: Default: counts at the timesteps of the training lose nothing, so calibration would not help.
 TRANSPORT = "spikes"
@@ -74,7 +74,7 @@ TRANSPORT = "spikes"
     default="output",
     show_default=True,
     help="Weights of the layers in the loss: the last layer alone, all layers alike, or moving "
-    "from the first layers to the last.",
+    "from the first layers to the last, or one layer after the other, each alone.",
 )
 @click.option(
     "--learn",
@@ -82,7 +82,7 @@ TRANSPORT = "spikes"
     default="start,threshold",
     show_default=True,
     help=f"Parameters to learn, some of {', '.join(LEARNABLE)}: initial potentials, thresholds, "
-    f"weights.",
+    f"the negative thresholds of signed neurons apart, weights.",
 )
 @click.option(
     "--per",

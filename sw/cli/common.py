@@ -22,7 +22,7 @@ DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "nmnist")
 ZOO = (
     *("digits-mlp", "digits-conv", "digits-pool", "digits-residual", "digits-depthwise"),
     *("digits-leaky", "nmnist-conv", "mnist-mlp", "mnist-small", "lenet5", "net4", "net4-leaky"),
-    *("mnist-deep", "resnet18", "resnet20", "vgg9", "vgg11", "vgg16"),
+    *("mnist-deep", "resnet18", "resnet20", "resnet20-a", "resnet56-a", "vgg9", "vgg11", "vgg16"),
 )
 #: Defaults of :func:`spikeloom.sw.training.train`; here, for the same reason.
 EPOCHS = 40

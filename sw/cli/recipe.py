@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spikeloom.sw.training.result import Result
 
 #: Parameters that can be given with a recipe; the recipe itself has all others.
-WITH_RECIPES = ("target", "out", "data_root", "seed", "threads", "as_json")
+WITH_RECIPES = ("target", "out", "data_root", "weights", "seed", "threads", "as_json")
 
 
 def list_recipes(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -57,7 +57,9 @@ def train_by_recipe(target: str, out: Path, given: dict[str, Any]) -> None:
     from spikeloom.sw.training.run import run
 
     path = recipes.find(target)
-    chosen = recipe.load(path)
+    weights = given.get("weights")
+    # The path in full, so that the file is not looked for in other places.
+    chosen = recipe.load(path, None if weights is None else str(weights.resolve()))
     if "seed" in given:
         chosen = replace(chosen, seed=given["seed"])
     if "threads" in given:

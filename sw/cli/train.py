@@ -43,6 +43,13 @@ LOSSES = ("cross_entropy", "focal", "bce", "mse")
 )
 @data_options(default="digits")
 @click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Begin with the weights in a file: .safetensors, .pth or .pt. The first phase is then "
+    "left out unless --epochs is given.",
+)
+@click.option(
     "--timesteps",
     metavar="T",
     default="4",
@@ -171,6 +178,7 @@ def command(
     target: str,
     data: str,
     data_root: Path | None,
+    weights: Path | None,
     timesteps: str,
     weight_bits: str,
     epochs: int,
@@ -203,7 +211,8 @@ def command(
     RECIPE is a TOML file with all of these choices and more: data, phases, devices, conversion.
     A recipe that comes with Spikeloom is found by its name. --out is then a folder, which gets the
     trained model, the integer network, a log and the figures. The same command resumes a training
-    that was interrupted. Only --out, --data-root, --seed and --threads can be given with a recipe.
+    that was interrupted. Only --out, --data-root, --weights, --seed and --threads can be given with
+    a recipe.
 
     \b
         spikeloom train digits-conv --out trained.safetensors
@@ -224,13 +233,14 @@ def command(
     _require_target(target)
     levels = parse_per_layer(timesteps, "timesteps")
     bits = parse_per_layer(weight_bits, "weight bits")
-    weights = None if class_weights is None else _parse_weights(class_weights)
+    by_class = None if class_weights is None else _parse_weights(class_weights)
     reach = parse_shift(shift) if shift is not None else int(data in DATASETS)
 
     import torch
 
     from spikeloom.sw import datasets, training
     from spikeloom.sw.models.spec import build_model
+    from spikeloom.sw.models.weights import read_weights
     from spikeloom.sw.training import checkpoint
 
     if out.is_dir():
@@ -243,6 +253,11 @@ def command(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     built = build_model(target)
+    begun = None if weights is None else read_weights(str(weights))
+    if begun is not None:
+        begun.load_into(built, target)
+        if ctx.get_parameter_source("epochs") is ParameterSource.DEFAULT:
+            epochs = 0
     with bars() as progress:
         trained = training.train(
             built,
@@ -259,7 +274,7 @@ def command(
             flip=flip,
             cutout=cutout,
             loss=loss,
-            class_weights=weights,
+            class_weights=by_class,
             seed=seed,
             spec=target,
             progress=progress,
@@ -276,6 +291,7 @@ def command(
                 },
                 "report": trained.report,
                 "out": str(out),
+                **({} if begun is None else {"weights": begun.digest}),
             }
         )
     meant = test.meaning
@@ -297,8 +313,8 @@ def _require_target(target: str) -> None:
     """
     if ":" in target or target in ZOO:
         return
-    near = nearest(target, recipes.committed())
-    if nearest(target, ZOO) is None and near is not None:
+    near = nearest(target, [*ZOO, *recipes.committed()])
+    if near is not None and near not in ZOO:
         raise ConfigError(
             f"no model or recipe is called {target!r}: did you mean {near}? `spikeloom train "
             f"--recipes` lists the recipes, `spikeloom train --help` the models"

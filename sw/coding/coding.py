@@ -25,13 +25,15 @@ from spikeloom.sw.quantized.choices import per_layer
 
 #: Transports that a user can choose; an alignment adds the others.
 TRANSPORT_CHOICES = (Transport.COUNT, Transport.SPIKES)
+#: The alignment that carries counts everywhere, also between layers of equal timesteps.
+AVERAGED = "aver+aver"
 #: For each alignment of Table 4 of the mixed-timestep paper, the transport from fewer timesteps to
 #: more, and from more to fewer.
 ALIGNMENTS: Mapping[str, tuple[Transport, Transport]] = {
     "repl+aver": (Transport.REPLICATE, Transport.COUNT),
     "repl+trunc": (Transport.REPLICATE, Transport.TRUNCATE),
     "aver+trunc": (Transport.COUNT, Transport.TRUNCATE),
-    "aver+aver": (Transport.COUNT, Transport.COUNT),
+    AVERAGED: (Transport.COUNT, Transport.COUNT),
 }
 #: Most spikes of one timestep, for kinds of neurons that can fire several, unless the user chooses.
 DEFAULT_LARGEST = 4
@@ -303,7 +305,7 @@ class _Coder:
         assert here is not None
         if there is None or self.transport == Transport.COUNT:
             return Transport.COUNT
-        if there == here:
+        if there == here and self.alignment != AVERAGED:
             return Transport.SPIKES
         if self.alignment is None:
             known = {name: steps for name, steps in self.steps.items() if steps is not None}

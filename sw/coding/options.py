@@ -27,7 +27,8 @@ class Options(TypedDict, total=False):
     alignment : {"repl+aver", "repl+trunc", "aver+trunc", "aver+aver"}, optional
         How spikes reach a layer that has another number of timesteps: the first part is for more
         timesteps, the second for fewer. "repl" repeats the nearest earlier step, "trunc" keeps the
-        first steps, and "aver" carries the count.
+        first steps, and "aver" carries the count. "aver+aver" carries it between layers of equal
+        timesteps, too, as count transport does.
     neuron : str or mapping of layer name to str, optional
         Kind of the neurons: "ladder" (counts only), "if", "dual" or "burst" for QCFS, "signed" for
         SignedQCFS. In mappings, "first", "last" and "default" are understood.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spikeloom.sw.deferred import deferred
-from spikeloom.sw.diagnostics.failures import Failure, Finding, findings
+from spikeloom.sw.diagnostics.failures import DIVERGENCES, Failure, Finding, findings
 from spikeloom.sw.diagnostics.health import LayerHealth
 from spikeloom.sw.diagnostics.history import Phase, read_log
 
@@ -27,6 +27,7 @@ else:
     )
 
 __all__ = [
+    "DIVERGENCES",
     "Failure",
     "Finding",
     "LayerHealth",

@@ -33,6 +33,10 @@ BELOW = 0.97
 DEAD = 0.5
 #: A layer is silent if it has fewer spikes over T.
 SILENT = 0.002
+#: λ has diverged if it has moved by more than this factor, and is as far off its inputs.
+DIVERGED = 10.0
+#: Names of the failures that a training has when it diverges.
+DIVERGENCES = ("lost-threshold", "diverged-threshold", "diverged-scale")
 #: Bursts are saturated if a larger share of timesteps has the largest burst.
 SATURATED = 0.25
 
@@ -87,6 +91,13 @@ class Failure(Registered):
     def figures(self, layer: LayerHealth) -> str:
         """Return the figures of a layer that show the failure."""
         raise NotImplementedError
+
+    def since(self, history: Sequence[EpochHealth], layer: LayerHealth) -> int | None:
+        """Return the epoch, from 1, from which on a layer has had the failure without a break.
+
+        None for failures that are no event, or in a history of a single epoch.
+        """
+        return None
 
 
 class NoGradient(Failure):
@@ -174,7 +185,26 @@ class FarThreshold(Failure):
         )
 
 
-class LostThreshold(Failure):
+class _Event(Failure):
+    """A failure that happens in some epoch; the last epoch decides whether a layer has it."""
+
+    def has(self, layer: LayerHealth) -> bool:
+        """Return whether a layer has the failure in an epoch."""
+        raise NotImplementedError
+
+    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
+        return [layer for layer in history[-1] if self.has(layer)]
+
+    def since(self, history: Sequence[EpochHealth], layer: LayerHealth) -> int | None:
+        if len(history) == 1:
+            return None
+        epoch = len(history)
+        while epoch > 1 and any(x.name == layer.name and self.has(x) for x in history[epoch - 2]):
+            epoch -= 1
+        return epoch
+
+
+class LostThreshold(_Event):
     """λ has become 0, or is no number any more."""
 
     name = "lost-threshold"
@@ -184,15 +214,57 @@ class LostThreshold(Failure):
         "lower learning rate, or a lower one for λ (lambda_lr_factor)"
     )
 
-    def affected(self, history: Sequence[EpochHealth]) -> list[LayerHealth]:
-        return [
-            layer
-            for layer in history[-1]
-            if layer.threshold is not None and not 0 < layer.threshold < math.inf
-        ]
+    def has(self, layer: LayerHealth) -> bool:
+        return layer.largest == 1 and _lost(layer)
 
     def figures(self, layer: LayerHealth) -> str:
-        return f"λ {_text(layer.start)} -> {_text(layer.threshold)}"
+        now = math.nan if layer.threshold is None else layer.threshold
+        return f"λ {_text(layer.start)} -> {_text(now)}"
+
+
+class DivergedThreshold(_Event):
+    """λ has run away from where it started, and from the range of the inputs."""
+
+    name = "diverged-threshold"
+    what = "λ has run far away from the range of the layer's inputs during training"
+    advice = (
+        "Set it anew by initialise(prepared, images), and train with a lower learning rate for λ "
+        "(lambda_lr_factor), a limit of the gradient (clip_gradient), or the penalty 'clipping'"
+    )
+
+    def has(self, layer: LayerHealth) -> bool:
+        return layer.largest == 1 and _ran_away(layer)
+
+    def figures(self, layer: LayerHealth) -> str:
+        return (
+            f"λ {_text(layer.start)} -> {_text(layer.threshold)}, inputs want {_text(layer.wanted)}"
+        )
+
+
+class DivergedScale(_Event):
+    """The scale Δ = λ/largest of burst neurons is lost, or has run away from its inputs' range."""
+
+    name = "diverged-scale"
+    what = "the scale Δ of burst neurons, the potential that one spike takes, has diverged"
+    advice = (
+        "Set λ = largest·Δ anew by initialise(prepared, images), and train with a lower learning "
+        "rate for it (lambda_lr_factor), a limit of the gradient (clip_gradient), or the penalty "
+        "'clipping', which spiking phases can have, too"
+    )
+
+    def has(self, layer: LayerHealth) -> bool:
+        return layer.largest > 1 and (_lost(layer) or _ran_away(layer))
+
+    def figures(self, layer: LayerHealth) -> str:
+        start, now, wanted = (
+            None if value is None else value / layer.largest
+            for value in (layer.start, layer.threshold, layer.wanted)
+        )
+        now = math.nan if now is None else now
+        return (
+            f"Δ {_text(start)} -> {_text(now)}, inputs want {_text(wanted)}, "
+            f"{layer.largest} spikes in {layer.saturation:.0%} of the timesteps"
+        )
 
 
 class DeadLayer(Failure):
@@ -263,7 +335,10 @@ def findings(history: Sequence[EpochHealth]) -> list[Finding]:
         failure = kind()
         layers = failure.affected(seen)
         if layers:
-            shown = "; ".join(f"{layer.name}: {failure.figures(layer)}" for layer in layers)
+            shown = "; ".join(
+                f"{layer.name}: {failure.figures(layer)}{_from(failure.since(seen, layer))}"
+                for layer in layers
+            )
             names = tuple(layer.name for layer in layers)
             found.append(Finding(kind.name, names, f"{kind.what} ({shown})", kind.advice))
     return found
@@ -274,11 +349,31 @@ def _inside(layer: LayerHealth) -> bool:
     return layer.clipped is not None and layer.below is not None and layer.clipped + layer.below < 1
 
 
+def _lost(layer: LayerHealth) -> bool:
+    """Return whether λ is 0 or not finite."""
+    if layer.threshold is None:
+        return layer.steps > 0  # a layer that is trained has a λ, and JSON has no such numbers
+    return not 0 < layer.threshold < math.inf
+
+
+def _ran_away(layer: LayerHealth) -> bool:
+    """Return whether λ has moved far, to where the inputs are not."""
+    if layer.moved is None or layer.start is None or not layer.threshold or _lost(layer):
+        return False
+    moved = abs(math.log(layer.threshold) - math.log(layer.start))
+    return moved > math.log(DIVERGED) and _distance(layer) > DIVERGED
+
+
+def _from(epoch: int | None) -> str:
+    return "" if epoch is None else f", from epoch {epoch} on"
+
+
 def _distance(layer: LayerHealth) -> float:
     """Return the factor, at least 1, between λ and the λ that fits the inputs."""
-    if not layer.wanted or not layer.threshold or layer.threshold == math.inf:
+    if not layer.wanted or not 0 < layer.wanted < math.inf or _lost(layer) or not layer.threshold:
         return 1.0
-    return math.exp(abs(math.log(layer.threshold / layer.wanted)))
+    logarithm = abs(math.log(layer.threshold) - math.log(layer.wanted))
+    return math.exp(logarithm) if logarithm < 700 else math.inf
 
 
 def _stuck(history: Sequence[EpochHealth]) -> list[LayerHealth]:

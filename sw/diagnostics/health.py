@@ -70,8 +70,11 @@ class LayerHealth:
 
     @property
     def moved(self) -> float | None:
-        """Relative movement of λ since the start, ``λ / start - 1``."""
-        if self.start is None or self.threshold is None:
+        """Relative movement of λ since the start, ``λ / start - 1``.
+
+        None if one of them is unknown, or λ was 0 or not finite at the start.
+        """
+        if self.start is None or self.threshold is None or not 0 < self.start < math.inf:
             return None
         return self.threshold / self.start - 1
 

@@ -3,9 +3,11 @@
 from spikeloom.sw.models import digits, events, mnist, resnet, vgg
 from spikeloom.sw.models.registry import MODELS, build, model
 from spikeloom.sw.models.spec import build_model, load_model_class
+from spikeloom.sw.models.weights import Weights, read_weights
 
 __all__ = [
     "MODELS",
+    "Weights",
     "build",
     "build_model",
     "digits",
@@ -13,6 +15,7 @@ __all__ = [
     "load_model_class",
     "mnist",
     "model",
+    "read_weights",
     "resnet",
     "vgg",
 ]

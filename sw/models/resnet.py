@@ -1,7 +1,9 @@
 """Residual networks for CIFAR-10, colour images of 32x32.
 
 Where a block changes the shape, its shortcut is a projection, a convolution of 1x1 with
-batch-norm: it converts into a connection with weights, as the other branch does.
+batch-norm: it converts into a connection with weights, as the other branch does. The models whose
+names end in ``-a`` have shortcuts without parameters there, and names of layers as in most
+published weights.
 
 He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016.
 """
@@ -10,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from spikeloom.sw.models.layers import NamedLayer, Residual, Stack, convolution
 from spikeloom.sw.models.registry import model
@@ -65,3 +68,77 @@ class ResNet20(ResNet):
 
     def __init__(self) -> None:
         super().__init__([16, 32, 64], 3)
+
+
+class BlockA(nn.Module):
+    """Two convolutions and a shortcut without parameters: the paper's option A.
+
+    Where the shape changes, the shortcut takes every second row and column, and has zeros as new
+    channels, half of them ahead of the others.
+    """
+
+    def __init__(self, inside: int, outside: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outside)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(outside, outside, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outside)
+        self.relu2 = nn.ReLU()
+        self.new = (outside - inside) // 2
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the block's activations; both branches are added up ahead of the last ReLU."""
+        main = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        if self.stride != 1:
+            taken = x[:, :, :: self.stride, :: self.stride]
+            x = functional.pad(taken, (0, 0, 0, 0, self.new, self.new))
+        return self.relu2(main + x)  # type: ignore[no-any-return]
+
+
+class ResNetA(Stack):
+    """Stages of residual blocks whose shortcuts have no parameters.
+
+    Parameters
+    ----------
+    blocks : int
+        Number of blocks in each of the three stages.
+    """
+
+    input_shape = (3, 32, 32)
+
+    def __init__(self, blocks: int) -> None:
+        stages: list[NamedLayer] = []
+        inside = 16
+        for number, width in enumerate((16, 32, 64), 1):
+            layers = []
+            for _ in range(blocks):
+                layers.append(BlockA(inside, width, 1 if inside == width else 2))
+                inside = width
+            stages.append((f"layer{number}", nn.Sequential(*layers)))
+        super().__init__(
+            ("conv1", nn.Conv2d(3, 16, 3, padding=1, bias=False)),
+            ("bn1", nn.BatchNorm2d(16)),
+            ("relu1", nn.ReLU()),
+            *stages,
+            ("pool", nn.AdaptiveAvgPool2d(1)),
+            ("flatten", nn.Flatten()),
+            ("linear", nn.Linear(64, 10)),
+        )
+
+
+@model("resnet20-a")
+class ResNet20A(ResNetA):
+    """Three stages of three blocks, of 16 to 64 channels; 269,722 parameters."""
+
+    def __init__(self) -> None:
+        super().__init__(3)
+
+
+@model("resnet56-a")
+class ResNet56A(ResNetA):
+    """Three stages of nine blocks, of 16 to 64 channels; 853,018 parameters."""
+
+    def __init__(self) -> None:
+        super().__init__(9)

@@ -92,6 +92,7 @@ def prepare(
     timesteps: LayerChoice | None = None,
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS,
     learn: str | None = None,
+    learn_negative: bool | None = None,
     input_scale: float | None = None,
     pixels: Pixels | None = None,
     affine: Affine | None = None,
@@ -121,6 +122,9 @@ def prepare(
         :mod:`.activations.timesteps`. By default they are fixed. With "clip", activations are not
         quantized, but clipped at a λ that is learned, until :func:`settle` brings the timesteps
         into force.
+    learn_negative : bool, optional
+        Whether the negative thresholds θ_N of LeakyReLU layers are learned apart from the positive
+        ones, within powers of two: :class:`~spikeloom.sw.quantized.SignedQCFS`.
     input_scale : float, optional
         Real value of one pixel step, as :func:`~spikeloom.sw.conversion.convert` takes it. Needed
         only where a layer adds the input to the values of another layer: without it, pixels of 8
@@ -183,6 +187,8 @@ def prepare(
             node = nodes[layer.activation]
             activation = made[layer.name]
             _set_levels(activation, levels[layer.name], learn)
+            if learn_negative and isinstance(activation, SignedQCFS):
+                activation.learn_negative()
             activation.to(device_of(module))
             module.add_submodule(path, activation)
             if layer.implied:

@@ -101,7 +101,9 @@ def require_images(prepared: fx.GraphModule, images: Tensor) -> None:
 
 
 def settle(prepared: fx.GraphModule) -> fx.GraphModule:
-    """Return a copy in which the timesteps that every activation has learned are fixed.
+    """Return a copy in which what activations have learned by whole numbers is fixed.
+
+    These are timesteps, and the powers of two of negative thresholds.
 
     Training through time, calibration, checkpoints, and further training at these timesteps rely
     on this: T is fixed, and ``log_threshold`` is ln λ. λ stays as it is, but for the rounding of
@@ -115,5 +117,5 @@ def settle(prepared: fx.GraphModule) -> fx.GraphModule:
     settled = copy.deepcopy(prepared)
     for module in settled.modules():
         if isinstance(module, Activation):
-            module.learn(None)
+            module.settle()
     return settled

@@ -22,6 +22,7 @@ from spikeloom.sw.quantized.prepared import META, activation_of, layers_of
 from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.spiking.neurons import SpikingNeuron
 from spikeloom.sw.spiking.population import Population, leak_grid
+from spikeloom.sw.spiking.surrogates import Surrogate
 
 
 def spiking(prepared: fx.GraphModule, **options: Unpack[Options]) -> SpikingNetwork:
@@ -45,9 +46,13 @@ def spiking(prepared: fx.GraphModule, **options: Unpack[Options]) -> SpikingNetw
     """
     layers = fold(prepared)
     for layer in layers:
-        if layer.activation is not None and isinstance(layer.activation.timesteps, Learned):
+        if layer.activation is None:
+            continue
+        timesteps = isinstance(layer.activation.timesteps, Learned)
+        if timesteps or getattr(layer.activation, "log_negative", None) is not None:
+            what = "timesteps" if timesteps else "negative threshold"
             raise UnsupportedError(
-                f"layer {layer.name!r} is still learning its timesteps, and neurons need fixed "
+                f"layer {layer.name!r} is still learning its {what}, and neurons need fixed "
                 f"ones: settle(prepared) first"
             )
     return SpikingNetwork(prepared, coding(layers, prepared.meta[META], options), options)
@@ -118,8 +123,9 @@ class SpikingNetwork(nn.Module):
 
         Parameters
         ----------
-        *what : {"start", "threshold"}
-            v0, kept in [0, Θ), and Θ; signed neurons start from 0 and have only thresholds.
+        *what : {"start", "threshold", "negative"}
+            v0, kept in [0, Θ), and Θ; signed neurons start from 0 and have only thresholds, the
+            negative one of which can be freed apart.
         per : {"channel", "layer"}
 
         Returns
@@ -142,6 +148,11 @@ class SpikingNetwork(nn.Module):
                 f"it out, or choose other neurons"
             )
         return freed
+
+    def use(self, surrogate: Surrogate) -> None:
+        """Give all neurons a surrogate derivative of their spikes."""
+        for neuron in self.neurons.values():
+            cast(SpikingNeuron, neuron).surrogate = surrogate
 
     def summed(self, images: Tensor) -> Tensor:
         """Return images as the prepared model sees them: of spikes, the sum over the time axis.

@@ -5,12 +5,12 @@ numbers in floating point: the spike values of the contract's neuron of the same
 read the spikes multiply them by their real value.
 
 **Gradients.** A spike is a step function of the potential, and its derivative is replaced by a
-surrogate, in units of the quantum: with d the distance from the nearest threshold in quanta, it
-is 1 for d < 1/4 and ``exp(-3(d - 1/4))`` beyond. That is the rectified linear surrogate with
-exponential tails of QB-LIF, with its linear core around the *thresholds*: around the nearest
-multiple of Δ, below it and above it alike, a core as wide as one half would reach everywhere, and
-the tails nowhere. The soft reset carries gradients, too: the part of a current that does not
-contribute to this spike remains for later ones.
+surrogate, in units of the quantum: one of :mod:`.surrogates`. By default, with d the distance from
+the nearest threshold in quanta, it is 1 for d < 1/4 and ``exp(-3(d - 1/4))`` beyond. That is the
+rectified linear surrogate with exponential tails of QB-LIF, with its linear core around the
+*thresholds*: around the nearest multiple of Δ, below it and above it alike, a core as wide as one
+half would reach everywhere, and the tails nowhere. The soft reset carries gradients, too: the part
+of a current that does not contribute to this spike remains for later ones.
 
 **Freed parameters.** A neuron's threshold is λ, and its potential starts from half of it. After
 :meth:`SpikingNeuron.free` both are parameters of their own, per channel, and decide only *when* the
@@ -28,48 +28,36 @@ from torch import Tensor, nn
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized import Activation, SignedQCFS
 from spikeloom.sw.registry import Registered
+from spikeloom.sw.spiking.surrogates import DEFAULT, Surrogate
 
-#: Half the width of the surrogate's linear core, in quanta, and the decay of its tails per quantum.
-CORE, DECAY = 0.25, 3.0
 #: Largest share of its threshold that a freed potential starts from.
 MOST = 1 - 2.0**-10
 
 #: Parameters that :meth:`SpikingNeuron.free` makes, by what they free.
-FREEDOMS = {"start": "start_share", "threshold": "threshold_gain"}
+FREEDOMS = {
+    "start": "start_share",
+    "threshold": "threshold_gain",
+    "negative": "negative_gain",
+}
 
 
 class _Burst(torch.autograd.Function):
     """``clip(floor(x), 0, largest)``, with the surrogate's gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, largest: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, largest: int, surrogate: Surrogate) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.largest = largest
+        ctx.largest, ctx.surrogate = largest, surrogate
         return x.floor().clamp(0, largest)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         (x,) = ctx.saved_tensors
         distance = (x - x.round().clamp(1, ctx.largest)).abs()
-        return grads[0] * surrogate(distance), None
+        return grads[0] * ctx.surrogate.derivative(distance), None, None
 
 
-def surrogate(distance: Tensor) -> Tensor:
-    """Return the surrogate derivative of a spike at a distance from its threshold.
-
-    Parameters
-    ----------
-    distance : tensor
-        Not negative, in quanta.
-
-    References
-    ----------
-    Bai et al., "QB-LIF: learnable-scale quantized burst neurons", arXiv:2604.25688.
-    """
-    return torch.exp(-DECAY * (distance - CORE).clamp(min=0))
-
-
-def burst(x: Tensor, largest: int = 1) -> Tensor:
+def burst(x: Tensor, largest: int = 1, surrogate: Surrogate = DEFAULT) -> Tensor:
     """Return ``clip(floor(x), 0, largest)``, with a surrogate gradient.
 
     Parameters
@@ -78,8 +66,9 @@ def burst(x: Tensor, largest: int = 1) -> Tensor:
         Potential, in quanta.
     largest : int
         Most spikes at once.
+    surrogate : Surrogate
     """
-    spikes: Tensor = _Burst.apply(x, largest)  # type: ignore[no-untyped-call]
+    spikes: Tensor = _Burst.apply(x, largest, surrogate)  # type: ignore[no-untyped-call]
     return spikes
 
 
@@ -110,6 +99,10 @@ class SpikingNeuron(Registered, nn.Module):
     threshold_gain : Parameter or None
         Once freed, g of ``Θ = λ·exp(g) / largest``, the firing threshold, which one spike takes
         from the potential; shape (channels,) or (1,).
+    negative_gain : Parameter or None
+        Once freed, the same for the negative quantum alone; of signed neurons only.
+    surrogate : Surrogate
+        Derivative that stands in for that of a spike.
     freedoms : tuple of str
         Parameters that neurons of this kind can free.
     """
@@ -118,6 +111,7 @@ class SpikingNeuron(Registered, nn.Module):
     freedoms: ClassVar[tuple[str, ...]] = ("start", "threshold")
     start_share: nn.Parameter | None
     threshold_gain: nn.Parameter | None
+    negative_gain: nn.Parameter | None
 
     def __init__(
         self,
@@ -133,6 +127,7 @@ class SpikingNeuron(Registered, nn.Module):
         self.largest = largest
         self.leak = leak
         self.channels = channels
+        self.surrogate: Surrogate = DEFAULT
         for name in FREEDOMS.values():
             self.register_parameter(name, None)
 
@@ -151,7 +146,7 @@ class SpikingNeuron(Registered, nn.Module):
 
         Parameters
         ----------
-        *what : {"start", "threshold"}
+        *what : {"start", "threshold", "negative"}
             Parameters that the kind does not have are left out, and those that are free already
             stay as they are.
         per : {"channel", "layer"}
@@ -172,7 +167,12 @@ class SpikingNeuron(Registered, nn.Module):
         for name in (FREEDOMS[w] for w in what if w in self.freedoms):
             if getattr(self, name) is None:
                 value = self.rest if name == FREEDOMS["start"] else 0.0
-                self._add(name, torch.full((self.channels if per == "channel" else 1,), value))
+                values = torch.full((self.channels if per == "channel" else 1,), value)
+                both = self.threshold_gain
+                if name == FREEDOMS["negative"] and both is not None:
+                    # So far the gain of both quanta.
+                    values = values + both.detach().cpu().to(values.dtype)
+                self._add(name, values)
             freed.append(getattr(self, name))
         return freed
 
@@ -184,6 +184,11 @@ class SpikingNeuron(Registered, nn.Module):
     def gains(self) -> Tensor | None:
         """Return Θ as multiples of ``λ / largest``, (channels,) or (1,); None if not free."""
         return None if self.threshold_gain is None else self.threshold_gain.exp()
+
+    def negative_gains(self) -> Tensor | None:
+        """Return the negative quantum as multiples of that of the activation; None if not free."""
+        gain = self.threshold_gain if self.negative_gain is None else self.negative_gain
+        return None if gain is None else gain.exp()
 
     def quantum(self, currents: Tensor) -> Tensor:
         """Return the potential that one spike takes, of the type of ``currents``.
@@ -243,7 +248,7 @@ class IfNeuron(SpikingNeuron, kind="if"):
         spikes = []
         for current in currents:
             potential = potential + current
-            fired = burst(potential / quantum)
+            fired = burst(potential / quantum, 1, self.surrogate)
             potential = potential - fired * quantum
             spikes.append(fired)
         return torch.stack(spikes)
@@ -258,7 +263,8 @@ class LadderNeuron(SpikingNeuron, kind="ladder"):
         share = self.start(torch.ones_like(quantum), currents)
         level = currents * (len(currents) / quantum) + share
         steps = torch.arange(len(currents), dtype=currents.dtype, device=currents.device)
-        return burst(level - steps.reshape(-1, *[1] * (currents.ndim - 1)))
+        below = steps.reshape(-1, *[1] * (currents.ndim - 1))
+        return burst(level - below, 1, self.surrogate)
 
 
 class DualNeuron(SpikingNeuron, kind="dual"):
@@ -276,9 +282,9 @@ class DualNeuron(SpikingNeuron, kind="dual"):
         spikes = []
         for current in currents:
             potential = potential + current
-            up = burst(potential / quantum)
+            up = burst(potential / quantum, 1, self.surrogate)
             # v < 0 is floor(v/λ + 1) < 1
-            down = (1 - burst(potential / quantum + 1)) * (net > 0)
+            down = (1 - burst(potential / quantum + 1, 1, self.surrogate)) * (net > 0)
             fired = up - down
             potential = potential - fired * quantum
             net = net + fired.detach()
@@ -291,7 +297,8 @@ class SignedNeuron(SpikingNeuron, kind="signed"):
 
     P = λ upwards if m >= 0, else N back; N downwards if m <= 0, else P back.
     ``v += I``; if ``2v >= up``, the spike is the amplitude of that quantum; else if
-    ``2v <= -down``, minus its amplitude. A freed threshold is a gain of both quanta; v0 is 0.
+    ``2v <= -down``, minus its amplitude. A freed threshold is a gain of both quanta, unless the
+    negative one is freed, too, and has a gain of its own; v0 is 0.
 
     Parameters
     ----------
@@ -303,7 +310,7 @@ class SignedNeuron(SpikingNeuron, kind="signed"):
     2025, eq. 11 to 18.
     """
 
-    freedoms = ("threshold",)
+    freedoms = ("threshold", "negative")
 
     @property
     def rest(self) -> float:
@@ -315,7 +322,7 @@ class SignedNeuron(SpikingNeuron, kind="signed"):
         (activation,) = self._activation
         assert isinstance(activation, SignedQCFS)
         positive = self.quantum(currents)
-        negative = positive * activation.ratio / activation.slope
+        negative = self._negative(positive, currents) * activation.ratio / activation.slope
         plus, minus = activation.amplitudes
         potential, net = torch.zeros_like(currents[0]), torch.zeros_like(currents[0])
         spikes = []
@@ -323,8 +330,8 @@ class SignedNeuron(SpikingNeuron, kind="signed"):
             potential = potential + current
             up = torch.where(net >= 0, positive, negative)
             down = torch.where(net <= 0, negative, positive)
-            rises = burst(potential / up + 0.5)
-            falls = burst(-potential / down + 0.5) * (rises == 0)
+            rises = burst(potential / up + 0.5, 1, self.surrogate)
+            falls = burst(-potential / down + 0.5, 1, self.surrogate) * (rises == 0)
             potential = potential - rises * up + falls * down
             spikes.append(
                 rises * torch.where(net >= 0, plus, minus)
@@ -332,6 +339,13 @@ class SignedNeuron(SpikingNeuron, kind="signed"):
             )
             net = net + (rises - falls).detach()
         return torch.stack(spikes)
+
+    def _negative(self, positive: Tensor, currents: Tensor) -> Tensor:
+        """Return the negative quantum, over the ratio of both that the activation has."""
+        if self.negative_gain is None:
+            return positive
+        quantum = self.log_threshold.to(currents.dtype).exp()
+        return quantum * _per_channel(self.negative_gain.to(currents.dtype).exp(), currents)
 
 
 class BurstNeuron(SpikingNeuron, kind="burst"):
@@ -365,7 +379,7 @@ class BurstNeuron(SpikingNeuron, kind="burst"):
                 lost = potential / (1 << self.leak)
                 potential = potential - (lost if grid is None else lost.floor())
             potential = potential + current
-            fired = burst(potential / quantum, self.largest)
+            fired = burst(potential / quantum, self.largest, self.surrogate)
             potential = potential - fired * quantum
             spikes.append(fired)
         return torch.stack(spikes)

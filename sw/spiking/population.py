@@ -95,16 +95,17 @@ class Population:
         negative = activation.negative_threshold
         channels = len(folded.bias)
         gains = _fractions(None if neuron is None else neuron.gains(), channels)
+        below = _fractions(None if neuron is None else neuron.negative_gains(), channels)
         shares = _fractions(None if neuron is None else neuron.shares(), channels)
 
-        def scaled(threshold: float) -> list[Fraction]:
+        def scaled(threshold: float, by: list[Fraction] | None) -> list[Fraction]:
             exact = Fraction(threshold)
-            return [exact] * channels if gains is None else [exact * gain for gain in gains]
+            return [exact] * channels if by is None else [exact * gain for gain in by]
 
         return cls(
             name=folded.name,
             timesteps=coding.timesteps,
-            thresholds=scaled(activation.threshold),
+            thresholds=scaled(activation.threshold, gains),
             units=units,
             biases=[Fraction(bias) for bias in folded.bias.tolist()],
             reach=reach,
@@ -112,7 +113,7 @@ class Population:
             counted=coding.counted,
             largest=coding.largest,
             leak=coding.leak,
-            negative_thresholds=None if negative is None else scaled(negative),
+            negative_thresholds=None if negative is None else scaled(negative, below),
             amplitudes=coding.amplitudes,
             shares=shares,
         )

@@ -31,15 +31,23 @@ class Journal:
     recipe : mapping
         As :meth:`~spikeloom.sw.training.recipe.Recipe.plain` returns it.
     engine : Engine
+    weights : mapping of str to str, optional
+        SHA-256 of each file of weights that the recipe names.
 
     Attributes
     ----------
     state : State
     """
 
-    def __init__(self, folder: Path, recipe: Mapping[str, Any], engine: Engine) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Mapping[str, Any],
+        engine: Engine,
+        weights: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder, self.recipe, self.engine = folder, recipe, engine
-        self.state = State(recipe)
+        self.state = State(recipe, weights=weights)
         self._log: Log | None = None
 
     def open(self, say: Callable[[str], object]) -> None:
@@ -53,12 +61,13 @@ class Journal:
         Raises
         ------
         FileFormatError, ConfigError
-            If the folder holds a damaged state, or the training of another recipe.
+            If the folder holds a damaged state, or the training of another recipe or with other
+            weights.
         """
         path = self.folder / STATE
         self.engine.barrier()  # nobody writes before all have looked
         if path.exists():
-            self.state = State.load(path, self.recipe)
+            self.state = State.load(path, self.recipe, self.state.weights)
         self.engine.barrier()
         if self.engine.first:
             write_text(self.folder / RECIPE, to_toml(self.recipe))

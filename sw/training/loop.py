@@ -15,19 +15,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikeloom.sw.datasets import DataLike, as_dataset
-from spikeloom.sw.diagnostics import LayerHealth, Monitor
+from spikeloom.sw.datasets import DataLike, Dataset, as_dataset
+from spikeloom.sw.diagnostics import DIVERGENCES, LayerHealth, Monitor, findings
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.graph import copied, taking_rows
 from spikeloom.sw.quantized.prepared import device_of
 from spikeloom.sw.spiking import SpikingNetwork
-from spikeloom.sw.training.augment import Augmentation
+from spikeloom.sw.training.augment import Augmentation, Changes
 from spikeloom.sw.training.distillation import Teaching
 from spikeloom.sw.training.engine import Engine
+from spikeloom.sw.training.given import Teacher
 from spikeloom.sw.training.groups import param_groups
 from spikeloom.sw.training.losses import LossFunction, loss_for
 from spikeloom.sw.training.measure import pixels_for
-from spikeloom.sw.training.options import FitOptions
+from spikeloom.sw.training.options import FitOptions, surrogate_of
 from spikeloom.sw.training.penalties import Penalty
 from spikeloom.sw.training.schedule import (
     Schedule,
@@ -76,9 +77,10 @@ class Loop:
     data : Dataset, or data as :func:`~spikeloom.sw.datasets.as_dataset` takes them
         Images in memory are moved to the engine's device at once; others are read batch by batch.
     options : FitOptions
-    teacher : nn.Module, optional
+    teacher : nn.Module or Teacher, optional
         A model whose outputs are targets, too, with the same weight as the labels: knowledge
-        distillation. It runs in eval mode and is left as it is.
+        distillation. It runs in eval mode and is left as it is. It takes the images as ``model``
+        does, unless it comes with data of its own.
     seed : int
         Seed of the order of images, their augmentation, and dropout.
     engine : Engine, optional
@@ -147,14 +149,21 @@ class Loop:
         # Batch-norm cannot learn from a single image, which an incomplete last batch could be.
         self.batches = max(1, len(data) // options.batch_size)
         self.augmentation = Augmentation(options.shift, options.flip, options.cutout)
+        self.surrogate = surrogate_of(options)
         self.engine.place(model)
         if self.layout is not None:
             model.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.teaching = Teaching.of(self.task, options.teacher_weight, options.temperature)
-        self.teacher = None
+        self.teacher, self.teachers_data = None, None
+        if isinstance(teacher, Teacher):
+            teacher, self.teachers_data = teacher.model, teacher.data
         if teacher is not None:
             frozen = copied(teacher).eval().requires_grad_(False)
             self.teacher = taking_rows(self.engine.place(frozen), data.shape)
+        taught = self.teachers_data
+        self.teachers_pixels = (
+            None if taught is None or taught.streams else taught.pixels().to(device)
+        )
         self.averaged = copied(model).eval() if options.average else None
         groups = param_groups(
             model,
@@ -180,6 +189,8 @@ class Loop:
             If the loss is no longer finite.
         """
         size, rank, world = self.options.batch_size, self.engine.rank, self.engine.world
+        if isinstance(self.model, SpikingNetwork):
+            self.model.use(self.surrogate.at(self.done))
         sums = torch.zeros(3, dtype=torch.float64, device=self.engine.device)
         with self._random(), ExitStack() as attached:
             for penalty in self.penalties:
@@ -192,14 +203,17 @@ class Loop:
             order = order.to(self.engine.device)
             for batch in order[: self.batches * size].split(size):  # type: ignore[no-untyped-call]
                 changes = self.augmentation.draw(len(batch), self.generator)
-                images = self._images(batch[rank::world], changes.part(rank, world))
-                sums += self._step(images, self.targets[batch[rank::world]])
+                mine, own = batch[rank::world], changes.part(rank, world)
+                images = self._images(mine, own)
+                sums += self._step(images, self.targets[mine], self._as_taught(images, mine, own))
         loss_sum, right, seen = self.engine.sum(sums).tolist()
         if not math.isfinite(loss_sum):
+            health = [] if self.monitor is None else self.monitor.epoch()
+            causes = [f" {f}" for f in findings([health]) if f.name in DIVERGENCES]
             raise ConfigError(
                 f"the loss is {loss_sum / seen} in epoch {self.done + 1}: training has diverged; "
                 f"take a smaller lr than {self.options.lr}, or limit the gradient with "
-                f"clip_gradient"
+                f"clip_gradient{'.' if causes else ''}{''.join(causes)}"
             )
         self.done += 1
         for model in (self.model, self.averaged):
@@ -213,25 +227,47 @@ class Loop:
             tuple(self.monitor.epoch()) if self.monitor is not None else (),
         )
 
-    def _images(self, batch: Tensor, changes: Any) -> Tensor:
+    def _images(self, batch: Tensor, changes: Changes) -> Tensor:
         if self.pixels is not None:
             pixels = self.pixels[batch]
         else:
             pixels = pixels_for(self.model, self.data, batch).to(self.engine.device)
-        images = self.data.real(self.augmentation.apply(pixels, changes))
+        return self._seen(self.data, pixels, changes)
+
+    def _seen(self, data: Dataset, pixels: Tensor, changes: Changes) -> Tensor:
+        """Return a batch of pixels, changed at random, as real numbers."""
+        images = data.real(self.augmentation.apply(pixels, changes))
         if self.layout is None or images.ndim != 4:
             return images
         return images.contiguous(memory_format=self.layout)
 
-    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Learn from one batch; return its summed loss, the sum of its scores, and its size."""
+    def _as_taught(self, images: Tensor, batch: Tensor, changes: Changes) -> Tensor:
+        """Return a batch as the teacher takes it.
+
+        With its own normalisation, if it has one, but changed in the same way; without a time axis,
+        unless the teacher is spiking.
+        """
+        data = self.teachers_data
+        if data is not None:
+            known = self.teachers_pixels
+            pixels = data.pixels(batch) if known is None else known[batch]
+            return self._seen(data, pixels.to(self.engine.device), changes)
+        if isinstance(self.model, SpikingNetwork) and not isinstance(self.teacher, SpikingNetwork):
+            return self.model.summed(images)
+        return images
+
+    def _step(self, images: Tensor, labels: Tensor, taught: Tensor) -> Tensor:
+        """Learn from one batch; return its summed loss, the sum of its scores, and its size.
+
+        The teacher, if there is one, is shown ``taught`` in place of ``images``.
+        """
         if self.monitor is not None:
             self.monitor.start_batch()
         logits = self.wrapped_model(images)
         loss = self.loss(logits, labels)
         if self.teacher is not None:
             with self.engine.autocast(), torch.no_grad():
-                teachers = self.teacher(self._as_taught(images))
+                teachers = self.teacher(taught)
             loss = self.teaching.loss(loss, logits, teachers.to(logits.dtype))
         bare = loss.detach()
         for penalty in self.penalties:
@@ -249,12 +285,6 @@ class Loop:
         right = self.task.score(logits.detach(), labels)
         seen = torch.full_like(right, len(labels))
         return torch.stack([loss.detach() * len(labels), right, seen]).double()
-
-    def _as_taught(self, images: Tensor) -> Tensor:
-        """Return a batch as the teacher takes it: without a time axis, unless it is spiking."""
-        if isinstance(self.model, SpikingNetwork) and not isinstance(self.teacher, SpikingNetwork):
-            return self.model.summed(images)
-        return images
 
     def _follow(self, averaged: nn.Module) -> None:
         """Update the running mean of the weights."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.spiking.surrogates import Surrogate, surrogate_named
 from spikeloom.sw.training.distillation import require_teaching
 from spikeloom.sw.training.groups import LAMBDA_LR_FACTOR, TIMESTEP_LR_FACTOR
 from spikeloom.sw.training.losses import require_loss
 
+#: Keys of the options that choose a surrogate.
+SURROGATE = ("surrogate", "alpha", "beta", "kappa", "kappa_epochs")
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "constant")
 KEPT = ("best", "last")
@@ -77,6 +81,14 @@ class FitOptions:
         the one that is measured and kept; 0 for no mean.
     patience : int
         Number of epochs without a better one after which the phase ends; 0 to never end early.
+    surrogate : str, optional
+        Derivative that stands in for that of a spike, in a phase through time: a key of
+        :attr:`~spikeloom.sw.spiking.surrogates.Surrogate.kinds`. By default "relsg-et".
+    alpha, beta : float, optional
+        Half the width of its core, and the decay of its tails; by default 0.25 and 3.
+    kappa, kappa_epochs : sequence of float and of int, optional
+        Steepness of the surrogate "sigmoid", and the epochs from which on each value holds; by
+        default 6.7, 10 and 15 from epoch 0, 10 and 20 on.
     keep : {"best", "last"}
         The epoch whose model is kept: the one with the best accuracy on the validation split (the
         last of several), or the last one. Without a validation split, always the last.
@@ -115,6 +127,11 @@ class FitOptions:
     patience: int = 0
     keep: str = "best"
     average_timesteps: float = 0.0
+    surrogate: str | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    kappa: tuple[float, ...] | None = None
+    kappa_epochs: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
@@ -146,12 +163,25 @@ class FitOptions:
         if not 0 < self.lr < math.inf:
             raise ConfigError(f"lr must be positive and finite, not {self.lr}")
         require_teaching(self.teacher_weight, self.temperature)
+        surrogate_of(self)
         if self.warmup > self.epochs:
             raise ConfigError(
                 f"warmup must be at most the phase's {self.epochs} epochs, not {self.warmup}"
             )
         if self.nesterov and self.momentum == 0:
             raise ConfigError("nesterov needs a momentum above 0")
+
+
+def surrogate_of(options: Any) -> Surrogate:
+    """Return the surrogate that options choose, by the keys of :data:`SURROGATE`.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`~spikeloom.sw.spiking.surrogates.surrogate_named` does.
+    """
+    name, *parameters = (getattr(options, key) for key in SURROGATE)
+    return surrogate_named(name, **dict(zip(SURROGATE[1:], parameters, strict=True)))
 
 
 _LEAST = {

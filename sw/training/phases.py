@@ -19,7 +19,7 @@ from spikeloom.sw.registry import Registered
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.spiking.neurons import FREEDOMS
 from spikeloom.sw.tables import require_known
-from spikeloom.sw.training.options import FitOptions
+from spikeloom.sw.training.options import SURROGATE, FitOptions, surrogate_of
 from spikeloom.sw.training.penalties import Penalty
 from spikeloom.sw.training.trainer import Trainer
 
@@ -40,7 +40,7 @@ class Phase(Registered, ABC):
     #: Form of the model that the phase trains.
     form: ClassVar[Form]
 
-    def require_place(self, before: Phase | None, where: str) -> None:
+    def require_place(self, before: Phase | None, where: str, taught: bool) -> None:
         """Refuse a phase that cannot come after the one before.
 
         Parameters
@@ -48,6 +48,9 @@ class Phase(Registered, ABC):
         before : Phase or None
         where : str
             The phase at hand, for messages: ``"phase 2 (float)"``.
+        taught : bool
+            Whether the recipe has a teacher of its own, or a model with weights, which can teach
+            the first phase.
 
         Raises
         ------
@@ -97,7 +100,7 @@ class Phase(Registered, ABC):
         model : nn.Module
             From :meth:`enter`.
         before : nn.Module or None
-            The model at the end of the phase before; left as it is.
+            The model at the end of the phase before; left as it is. None in the first phase.
         trainer : Trainer
         """
 
@@ -109,7 +112,8 @@ class FitPhase(FitOptions, Phase):
     Parameters
     ----------
     teacher : bool
-        Whether the outputs of the phase before are targets, too.
+        Whether the outputs of a teacher are targets, too: of the one that the recipe names, or else
+        of the model before the phase.
     penalties : mapping of str to mapping
         Terms to add to the loss: parameters by name; see
         :mod:`spikeloom.sw.training.penalties`.
@@ -125,6 +129,12 @@ class FitPhase(FitOptions, Phase):
                 "a recipe, which is kept in a file, names its loss: give the function as "
                 "FILE.py:FUNCTION"
             )
+        chosen = [key for key in SURROGATE if getattr(self, key) is not None]
+        if chosen and self.form < Form.SPIKING:
+            raise ConfigError(
+                f"{', '.join(chosen)} are for phases through time, of kind 'spiking' or "
+                f"'calibrate': leave them out"
+            )
         for name in self.penalties:
             require_known(name, Penalty.kinds, "no penalty is called")
             if self.kind not in Penalty.kinds[name].phases:
@@ -133,12 +143,12 @@ class FitPhase(FitOptions, Phase):
                     f"{' or '.join(Penalty.kinds[name].phases)}: move it there"
                 )
 
-    def require_place(self, before: Phase | None, where: str) -> None:
-        super().require_place(before, where)
-        if self.teacher and before is None:
+    def require_place(self, before: Phase | None, where: str, taught: bool) -> None:
+        super().require_place(before, where, taught)
+        if self.teacher and before is None and not taught:
             raise ConfigError(
-                f"{where} has no phase before it that could teach it: say teacher = false, or "
-                f"begin with a phase of kind 'float'"
+                f"{where} has no phase before it that could teach it: say teacher = false, begin "
+                f"with a phase of kind 'float', or name weights that the model begins with"
             )
 
     def rehearse(self, model: nn.Module, trainer: Trainer) -> nn.Module:
@@ -151,7 +161,7 @@ class FitPhase(FitOptions, Phase):
         trainer.fit(
             model,
             self,
-            teacher=before if self.teacher else None,
+            teacher=trainer.teacher_for(before) if self.teacher else None,
             penalties=trainer.penalties(model, self.penalties),
             watch=self.form > Form.FLOAT,
         )
@@ -219,6 +229,8 @@ class CalibratePhase(_ThroughTime):
     ----------
     epochs, lr, batch_size, loss, weighting, learn, per
         As for :func:`~spikeloom.sw.calibration.calibrate`.
+    surrogate, alpha, beta, kappa, kappa_epochs
+        As for :class:`~spikeloom.sw.training.options.FitOptions`.
     images : int
         Number of images of the training split to calibrate with.
 
@@ -238,9 +250,15 @@ class CalibratePhase(_ThroughTime):
     learn: tuple[str, ...] = ("start", "threshold")
     per: str = "channel"
     images: int = 512
+    surrogate: str | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    kappa: tuple[float, ...] | None = None
+    kappa_epochs: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         require_known(self.loss, Loss.kinds, "no loss is called")
+        surrogate_of(self)
         require_known(self.weighting, Weighting.kinds, "no weighting is called")
         require_known(self.per, ("channel", "layer"), "per can be no")
         for learned in self.learn:
@@ -271,6 +289,7 @@ class CalibratePhase(_ThroughTime):
             weighting=self.weighting,
             learn=self.learn,
             per=self.per,
+            surrogate=surrogate_of(self),
             seed=trainer.settings.seed,
             progress=trainer.progress or False,
             title=trainer.journal.heading,

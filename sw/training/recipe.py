@@ -17,7 +17,7 @@ from spikeloom.sw.coding import Options
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.tables import plain, read, require_known, to_toml, values_of
 from spikeloom.sw.training.phases import Phase
-from spikeloom.sw.training.settings import PARTS, Settings
+from spikeloom.sw.training.settings import OPTIONAL, PARTS, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class Recipe(Settings):
     Raises
     ------
     ConfigError
-        If there is no phase, or a phase cannot come after the one before it.
+        If there is no phase, a phase cannot come after the one before it, or a teacher teaches in
+        none of them.
     """
 
     phase: tuple[Phase, ...]
@@ -41,10 +42,15 @@ class Recipe(Settings):
     def __post_init__(self) -> None:
         if not self.phase:
             raise ConfigError("a recipe needs at least one [[phase]]")
+        taught = self.teacher is not None or bool(self.model.weights)
         for number, (before, after) in enumerate(
             zip((None, *self.phase), self.phase, strict=False), start=1
         ):
-            after.require_place(before, f"phase {number} ({after.kind})")
+            after.require_place(before, f"phase {number} ({after.kind})", taught)
+        if self.teacher is not None and not any(getattr(p, "teacher", False) for p in self.phase):
+            raise ConfigError(
+                "the recipe has a [teacher] that teaches in no phase: say teacher = true there"
+            )
 
     def plain(self) -> dict[str, Any]:
         """Return the recipe, including defaults, as values that TOML and JSON can hold."""
@@ -75,7 +81,8 @@ def recipe_of(table: Mapping[str, Any]) -> Recipe:
     if not 0 <= values.get("seed", 0) < math.inf:
         raise ConfigError(f"seed must be at least 0, not {values['seed']}")
     for name, kind in PARTS.items():
-        values[name] = read(kind, table.get(name, {}), name)
+        if name in table or name not in OPTIONAL:
+            values[name] = read(kind, table.get(name, {}), name)
     values["conversion"] = values_of(
         table.get("conversion", {}), typing.get_type_hints(Options), "conversion"
     )
@@ -96,8 +103,14 @@ def _phase(table: Any, number: int) -> Phase:
     return read(Phase.kinds[kind], rest, f"{where} ({kind})")
 
 
-def load(path: str | Path) -> Recipe:
+def load(path: str | Path, weights: str | None = None) -> Recipe:
     """Read a recipe from a file.
+
+    Parameters
+    ----------
+    path : path
+    weights : str, optional
+        File of the weights to begin with, in place of the recipe's.
 
     Raises
     ------
@@ -107,6 +120,8 @@ def load(path: str | Path) -> Recipe:
         As for :func:`recipe_of`; the message names the file, too.
     """
     table = tables.load(path, "recipe")
+    if weights is not None and isinstance(table.get("model"), dict):
+        table["model"]["weights"] = weights
     try:
         return recipe_of(table)
     except ConfigError as error:

@@ -43,7 +43,8 @@ class Result:
     images : int
         Number of images of the test split, all of which are measured.
     float_accuracy : float or None
-        Accuracy of the model after its last float phase; None without such a phase.
+        Accuracy of the model after its last float phase, or with the weights that it began with;
+        None without either.
     quantized_accuracy : float
         Accuracy of the quantized ANN, in float64.
     spiking_accuracy : float or None
@@ -71,6 +72,8 @@ class Result:
         Versions of Spikeloom, torch and Python.
     task : str
         "classes", "labels" or "values".
+    weights : dict of str to str
+        SHA-256 of each file of weights that the recipe names, by the part that names it.
     report : dict
         Further figures of the integer network: balanced accuracy and confusion matrix, or those of
         another task; see :mod:`spikeloom.sw.tasks.report`.
@@ -95,6 +98,7 @@ class Result:
     versions: dict[str, str]
     task: str = CLASSES
     report: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
 
 
 def result_of(
@@ -116,7 +120,8 @@ def result_of(
     def right(decided: Tensor) -> float:
         return test.meaning.accuracy(decided, targets)
 
-    floats = [m for p, m in zip(recipe.phase, finished, strict=True) if isinstance(p, FloatPhase)]
+    floats = [trainer.given] if trainer.given is not None else []
+    floats += [m for p, m in zip(recipe.phase, finished, strict=True) if isinstance(p, FloatPhase)]
     float_accuracy = evaluate(floats[-1], test) if floats else None
     quantized, last, options = _last_models(recipe, trainer, finished)
     labels = labels_of(quantized, test)
@@ -165,6 +170,7 @@ def result_of(
         },
         task=task.name,
         report=task.report(integer_labels, targets, test.classes),
+        weights=dict(trainer.journal.state.weights or {}),
     )
     write_text(folder / RESULT, json.dumps(asdict(result), indent=1) + "\n")
     return result

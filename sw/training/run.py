@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from spikeloom.sw.models.spec import build_model
 from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.training.cost import NetworkCycles
 from spikeloom.sw.training.fitting import require_alike, require_classes
+from spikeloom.sw.training.given import GivenWeights
 from spikeloom.sw.training.journal import Journal
 from spikeloom.sw.training.recipe import Recipe
 from spikeloom.sw.training.result import Result, result_of
@@ -52,7 +54,8 @@ def run(
     data_root : path, optional
         Folder with the data's original files, in place of the recipe's.
     beside : path, optional
-        Another folder to look for the model's file, a loss's, and data of the user's own in.
+        Another folder to look for the model's file, a loss's, files of weights, and data of the
+        user's own in. Files of weights are looked for in ``data_root``, too.
     cycles : mapping of str to callable, optional
         Functions from an integer network and some images to clock cycles per image, by the name of
         a measure: :data:`spikeloom.hw.prediction.MEASURES`. Penalties called "cycles" need them.
@@ -77,6 +80,8 @@ def run(
     """
     engine = recipe.engine.start()
     part = recipe.data
+    if data is not None:
+        part = replace(part, bits=None, mean=None, std=None)
     if (data is None) != (test is None):
         raise ConfigError("give both splits, data and test, or leave both to the recipe")
     binning = Binning(part.bins, part.highest)
@@ -85,15 +90,20 @@ def run(
     def load(split: str, given: DataLike | None) -> Dataset:
         if given is not None:
             return as_dataset(given, binning=binning, task=part.task)
-        loaded = datasets.load(part.name, split, root, binning, beside, part.task)
-        return loaded.described(part.bits, part.mean, part.std)
+        return datasets.load(part.name, split, root, binning, beside, part.task)
 
-    training = load("train", data)
+    def seen(found: Dataset) -> Dataset:
+        return found.described(part.bits, part.mean, part.std)
+
+    weights = GivenWeights.of(recipe, [beside, Path(root) if root else None])
+    images = load("train", data)
     if part.limit:
-        training = training.head(part.limit)
+        images = images.head(part.limit)
     validation = None
     if part.validation:
-        training, validation = training.split(part.validation, recipe.seed)
+        images, kept = images.split(part.validation, recipe.seed)
+        validation = seen(kept)
+    training = seen(images)
     with ExitStack() as held:
         with shown(progress if engine.first else False) as bars:
             trainer = Trainer(
@@ -101,34 +111,48 @@ def run(
                 engine,
                 training,
                 validation,
-                Journal(Path(folder), recipe.plain(), engine),
+                Journal(Path(folder), recipe.plain(), engine, weights.digests),
                 cycles,
                 bars,
                 say,
                 beside,
             )
-            finished = _carry_out(recipe, trainer, beside, held)
+            model = _model(recipe, trainer, weights, beside)
+            if recipe.teacher is not None:
+                trainer.teacher = weights.teacher_for(recipe.teacher, model, images, part, beside)
+            finished = _carry_out(recipe, trainer, model, held)
         if not engine.first:
             return None
-        measured = load("test", test)
+        measured = seen(load("test", test))
         require_alike(training, measured)
         return result_of(recipe, trainer, finished, measured)
 
 
+def _model(
+    recipe: Recipe, trainer: Trainer, weights: GivenWeights, beside: Path | None
+) -> nn.Module:
+    """Return the float model that the training begins with."""
+    torch.manual_seed(recipe.seed)
+    built = build_model(recipe.model.name, beside)
+    weights.begin(built, recipe.model.name)
+    original = trainer.engine.place(built)
+    require_classes(original, trainer.training)
+    # Losses take logits, so a softmax or sigmoid at the end is left out in training, too.
+    data = trainer.training
+    original = without_end(original, data.shape, data.task)
+    if weights.model is not None:
+        trainer.given = original
+    return original
+
+
 def _carry_out(
-    recipe: Recipe, trainer: Trainer, beside: Path | None, held: ExitStack
+    recipe: Recipe, trainer: Trainer, original: nn.Module, held: ExitStack
 ) -> list[nn.Module]:
     """Carry out all phases that are left; return the model at the end of each phase.
 
     From the first file on, ``held`` holds a lock on the folder.
     """
     journal = trainer.journal
-    torch.manual_seed(recipe.seed)
-    original = trainer.engine.place(build_model(recipe.model.name, beside))
-    require_classes(original, trainer.training)
-    # Losses take logits, so a softmax or sigmoid at the end is left out in training, too.
-    data = trainer.training
-    original = without_end(original, data.shape, data.task)
     _rehearse(recipe, trainer.for_rehearsal(), original)
     if trainer.engine.first:
         held.enter_context(locked(journal.folder, "training"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.models.registry import MODELS
 from spikeloom.sw.quantized.choices import LayerChoice
 from spikeloom.sw.quantized.initialisation import PERCENTILE, Method
 from spikeloom.sw.quantized.prepare import DEFAULT_TIMESTEPS, DEFAULT_WEIGHT_BITS
@@ -26,9 +27,48 @@ class ModelPart:
     ----------
     name : str
         Name of a model of the zoo, or ``FILE.py:NAME``.
+    weights : str, optional
+        File of the weights to begin with: ``.safetensors``, ``.pth`` or ``.pt``. By default, and
+        with ``""``, they are random.
     """
 
     name: str
+    weights: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherPart:
+    """Another model, whose outputs are targets.
+
+    Parameters
+    ----------
+    model : str
+        Name of a model of the zoo, ``FILE.py:NAME`` or ``FILE.onnx``.
+    weights : str, optional
+        File of its weights. Needed for a model of the zoo.
+    bits : int, optional
+        Bits of the pixels that it takes; by default those of the data.
+    mean, std : tuple of float, optional
+        As for :class:`DataPart`: of the images that the teacher takes. By default both are those of
+        the data.
+
+    Raises
+    ------
+    ConfigError
+        If the model of the zoo has no weights.
+    """
+
+    model: str
+    weights: str | None = None
+    bits: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.weights and self.model in MODELS:
+            raise ConfigError(
+                f"a fresh {self.model} has nothing to teach: name the file of its weights"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +131,14 @@ class LevelsPart:
     timesteps, weight_bits : int or mapping
     learn : str
         Parameterisation by which T is learned, for instance ``"t,alpha"``; ``""`` to keep T fixed.
+    learn_negative : bool, optional
+        Whether negative thresholds are learned apart from the positive ones.
     """
 
     timesteps: LayerChoice = DEFAULT_TIMESTEPS
     weight_bits: LayerChoice = DEFAULT_WEIGHT_BITS
     learn: str = ""
+    learn_negative: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +186,7 @@ class Settings:
     levels : LevelsPart
     initialise : InitialisePart
     engine : EngineOptions
+    teacher : TeacherPart or None
     conversion : mapping
         :class:`~spikeloom.sw.coding.Options`, for spiking phases and the network.
     seed : int
@@ -156,6 +200,7 @@ class Settings:
     levels: LevelsPart = field(default_factory=LevelsPart)
     initialise: InitialisePart = field(default_factory=InitialisePart)
     engine: EngineOptions = field(default_factory=EngineOptions)
+    teacher: TeacherPart | None = None
     conversion: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     about: str = ""
@@ -164,7 +209,8 @@ class Settings:
         """Return the settings, including defaults, as values that TOML and JSON can hold."""
         table: dict[str, Any] = {"about": self.about, "seed": self.seed}
         for name in PARTS:
-            table[name] = plain(getattr(self, name))
+            if getattr(self, name) is not None:
+                table[name] = plain(getattr(self, name))
         return table | {"conversion": plain(self.conversion)}
 
 
@@ -175,4 +221,7 @@ PARTS: dict[str, type[Any]] = {
     "levels": LevelsPart,
     "initialise": InitialisePart,
     "engine": EngineOptions,
+    "teacher": TeacherPart,
 }
+#: Those of them that are left out altogether unless the recipe has them.
+OPTIONAL = ("teacher",)

@@ -26,6 +26,7 @@ VERSION = 1
 #: Fields of a state that its file holds as JSON; the others are tensors.
 _HEADER: dict[str, Any] = {
     "recipe": dict,
+    "weights": dict | None,
     "phase": int,
     "loop": dict | None,
     "best": dict | None,
@@ -57,6 +58,8 @@ class State:
         Tensors of the loop's state, ``loop.*`` in the file.
     best_tensors : dict of str to Tensor
         The model after its best epoch, ``best.*`` in the file.
+    weights : mapping of str to str, or None
+        SHA-256 of each file of weights that the recipe names, by the part that names it.
     """
 
     recipe: Mapping[str, Any]
@@ -67,6 +70,7 @@ class State:
     ended: list[dict[str, Any]] = field(default_factory=list)
     loop_tensors: dict[str, Tensor] = field(default_factory=dict)
     best_tensors: dict[str, Tensor] = field(default_factory=dict)
+    weights: Mapping[str, str] | None = None
 
     def save(self, path: Path) -> None:
         """Write the state to ``path``, whole or not at all."""
@@ -75,15 +79,26 @@ class State:
         save_tensors(tensors, path, header | {"format": FORMAT, "version": VERSION})
 
     @classmethod
-    def load(cls, path: Path, recipe: Mapping[str, Any]) -> State:
+    def load(
+        cls, path: Path, recipe: Mapping[str, Any], weights: Mapping[str, str] | None = None
+    ) -> State:
         """Read the state of a training.
+
+        Parameters
+        ----------
+        path : Path
+        recipe : mapping
+            The recipe that is to be gone on with, in full.
+        weights : mapping of str to str, optional
+            The digests of its files of weights.
 
         Raises
         ------
         FileFormatError
             If the file is damaged or something else.
         ConfigError
-            If it is the training of another recipe; the message names a key that differs.
+            If it is the training of another recipe, or began with another file of weights; the
+            message names a key that differs.
         """
         content = read_bytes(path, "training state")
         header = read_metadata(content, path, METADATA_KEY)
@@ -103,9 +118,18 @@ class State:
                 f"{path.parent} holds the training of another recipe, where {key} is {before!r} "
                 f"and not {now!r}: name another folder, or remove this one"
             )
+        began = header.get("weights") or {}
+        for part in sorted({*began, *(weights or {})}):
+            before, now = began.get(part, "none"), (weights or {}).get(part, "none")
+            if before != now:
+                raise ConfigError(
+                    f"{path.parent} holds a training with another file of weights for [{part}], of "
+                    f"the SHA-256 {before:.16} and not {now:.16}: name another folder, or bring "
+                    f"the file back"
+                )
         tensors = safetensors.torch.load(content)
         return cls(
-            **{name: header[name] for name in _HEADER},
+            **{name: header.get(name) for name in _HEADER},
             loop_tensors=part_of(tensors, "loop"),
             best_tensors=part_of(tensors, "best"),
         )
@@ -143,5 +167,13 @@ def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def _decisive(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe without the keys that change no result: its description, the data's root."""
-    return {**recipe, "about": "", "data": {**recipe["data"], "root": ""}}
+    """Return a recipe without the keys that change no result.
+
+    These are its description, the data's root, and the names of files of weights, which are known
+    by their digests.
+    """
+    left = {**recipe, "about": "", "data": {**recipe["data"], "root": ""}}
+    for part in ("model", "teacher"):
+        if isinstance(left.get(part), Mapping):
+            left[part] = {**left[part], "weights": None}
+    return left

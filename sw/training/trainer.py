@@ -22,6 +22,7 @@ from spikeloom.sw.training.checkpoint import timesteps
 from spikeloom.sw.training.cost import CycleCost, NetworkCycles, cost_of
 from spikeloom.sw.training.engine import Engine
 from spikeloom.sw.training.fitting import prepare_for
+from spikeloom.sw.training.given import Teacher
 from spikeloom.sw.training.journal import Journal
 from spikeloom.sw.training.loop import Loop
 from spikeloom.sw.training.losses import LossFunction, loss_for
@@ -61,6 +62,10 @@ class Trainer:
     ----------
     start : dict of str to float
         λ of each layer as it was initialised; empty until a model is prepared.
+    given : nn.Module or None
+        The float model with the weights that the recipe names.
+    teacher : Teacher or None
+        The teacher that the recipe names.
     """
 
     settings: Settings
@@ -73,6 +78,8 @@ class Trainer:
     say: Callable[[str], object]
     beside: Path | None = None
     start: dict[str, float] = field(default_factory=dict, init=False)
+    given: nn.Module | None = field(default=None, init=False)
+    teacher: Teacher | None = field(default=None, init=False)
 
     def for_rehearsal(self) -> Trainer:
         """Return a trainer that prepares models without the staged warm-up, which takes time."""
@@ -88,6 +95,7 @@ class Trainer:
             timesteps=levels.timesteps,
             weight_bits=levels.weight_bits,
             learn=levels.learn or None,
+            learn_negative=levels.learn_negative,
             method=initial.method,
             percentile=initial.percentile,
             images=initial.images,
@@ -161,6 +169,18 @@ class Trainer:
             beside=self.beside,
         )
 
+    def teacher_for(self, before: nn.Module | None) -> nn.Module | Teacher | None:
+        """Return the teacher of a phase that has one.
+
+        Parameters
+        ----------
+        before : nn.Module or None
+            The model at the end of the phase before.
+        """
+        if self.teacher is not None:
+            return self.teacher
+        return self.given if before is None else before
+
     def _cost(self, prepared: fx.GraphModule, measure: str) -> CycleCost:
         """Return the cost of a model's timesteps, by the name of a measure."""
         if self.cycles is None:
@@ -178,7 +198,7 @@ class Trainer:
         model: nn.Module,
         options: FitOptions,
         *,
-        teacher: nn.Module | None,
+        teacher: nn.Module | Teacher | None,
         penalties: Sequence[Penalty],
         watch: bool,
     ) -> None:
@@ -188,7 +208,7 @@ class Trainer:
         ----------
         model : nn.Module
         options : FitOptions
-        teacher : nn.Module or None
+        teacher : nn.Module or Teacher or None
             A model whose outputs are targets, too.
         penalties : sequence of Penalty
         watch : bool

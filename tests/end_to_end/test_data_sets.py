@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,17 @@ import torch
 from click.testing import CliRunner
 
 from spikeloom.sw import datasets, models
+from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.quantized import initialise, prepare
 from spikeloom.sw.quantized.prepared import META
+from spikeloom.sw.recipes import find
+from spikeloom.sw.training.loop import Loop
+from spikeloom.sw.training.phases import QuantizedPhase
+from spikeloom.sw.training.recipe import load
+from spikeloom.sw.training.run import run
 
 pytestmark = pytest.mark.data
 
@@ -113,3 +121,51 @@ def test_large_models_keep_their_labels_when_converted(
     logits = prepared.double()(test.batch(dtype=torch.float64)[0])
     assert logits.std() > 0
     assert Golden(network).run(test.images).labels.tolist() == logits.argmax(1).tolist()
+
+
+def test_a_public_resnet_is_tuned_by_another_one_and_gone_on_with(
+    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The committed recipe, with few images and one short epoch in each of its phases."""
+    chosen = load(find("cifar10-resnet20-public"))
+    assert isinstance(chosen.phase[0], QuantizedPhase)
+    phases = [replace(p, epochs=1, batch_size=16) for p in chosen.phase]  # type: ignore[type-var]
+    chosen = replace(
+        chosen,
+        data=replace(chosen.data, limit=160),
+        initialise=replace(chosen.initialise, images=64),
+        phase=tuple(phases),
+    )
+    real, test = datasets.load, {}
+
+    def few(name: str, split: str, *rest: Any) -> Any:
+        found = real(name, split, *rest)
+        if split == "test":
+            found = test["images"] = found.head(64)
+        return found
+
+    monkeypatch.setattr(datasets, "load", few)
+    steps, step = 0, Loop.epoch
+
+    def broken(self: Loop) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps == 2:
+            raise KeyboardInterrupt
+        return step(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Loop, "epoch", broken)
+        with pytest.raises(KeyboardInterrupt):
+            run(chosen, tmp_path, data_root=data_root)
+    said: list[str] = []
+    result = run(chosen, tmp_path, data_root=data_root, say=said.append)
+    assert result is not None
+    assert said[0] == f"going on in {tmp_path} after 1 epochs"
+    assert set(result.weights) == {"model", "teacher"}
+    # 91.78 % are published for ResNet-20 on the whole split.
+    assert result.float_accuracy is not None
+    assert result.float_accuracy > 0.85
+    assert result.differing_labels == 0
+    assert result.integer_accuracy > 0.5
+    assert contract.load(tmp_path / "network.safetensors").digest == result.network

@@ -94,9 +94,13 @@ class Activation(nn.Module):
 
     @property
     def threshold(self) -> float:
-        """λ as conversion takes it, computed in float64."""
+        """λ as conversion takes it, computed in float64; infinite if it has grown beyond that."""
         with torch.no_grad():
-            return math.exp(self.timesteps.resolve(self.log_threshold.double())[0].item())
+            log_threshold = self.timesteps.resolve(self.log_threshold.double())[0].item()
+        try:
+            return math.exp(log_threshold)
+        except OverflowError:
+            return math.inf
 
     def set_threshold(self, threshold: float) -> None:
         """Set λ, which must be positive and finite. L stays."""
@@ -124,6 +128,10 @@ class Activation(nn.Module):
         self.to(like.device, like.dtype)
         self.set_threshold(threshold)
 
+    def settle(self) -> None:
+        """Fix L, and whatever else is learned but comes in whole numbers. λ keeps its value."""
+        self.learn(None)
+
     def scale(self) -> tuple[Tensor, Tensor | int | None]:
         """Return λ and L, with the gradients by which they are learned.
 
@@ -140,6 +148,11 @@ class Activation(nn.Module):
     def negative_threshold(self) -> float | None:
         """N, the magnitude at which negative inputs saturate; None if they all give 0."""
         return None
+
+    @property
+    def negative_reach(self) -> Tensor | float:
+        """N/λ; 0 if negative inputs all give 0."""
+        return 0.0
 
     @property
     def amplitudes(self) -> tuple[int, int]:

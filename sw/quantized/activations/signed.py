@@ -6,8 +6,9 @@ import math
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network.neurons import MAX_SPIKE
@@ -24,9 +25,11 @@ class _SignedQuantClipFloorShift(torch.autograd.Function):
         threshold: Tensor,
         levels: Tensor | int | None,
         slope: float,
-        ratio: float,
+        ratio: Tensor | float,
     ) -> Tensor:
-        ctx.slope, ctx.ratio = slope, ratio
+        ctx.slope, ctx.ratio = slope, ratio.item() if isinstance(ratio, Tensor) else ratio
+        ctx.learned = isinstance(ratio, Tensor)
+        ratio = ctx.ratio
         negative = x < 0
         share = torch.where(negative, -x * (slope / ratio), x) / threshold
         quantized = levelled(share.clamp(max=1), levels)
@@ -35,7 +38,9 @@ class _SignedQuantClipFloorShift(torch.autograd.Function):
         return torch.where(negative, -ratio * quantized, quantized) * threshold
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+    def backward(
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None, None, Tensor | None]:
         (grad,) = grads
         share, quantized, negative, threshold = ctx.saved_tensors
         inside = share <= 1
@@ -48,7 +53,8 @@ class _SignedQuantClipFloorShift(torch.autograd.Function):
             by_threshold.sum_to_size(threshold.shape),
             None if ctx.levels is None else by_levels(by_threshold, inside, ctx.levels, threshold),
             None,
-            None,
+            # β alone makes N and the height of the negative side grow: as θ_N = βλ does, times λ.
+            (by_threshold * negative).sum() * (threshold / ctx.ratio) if ctx.learned else None,
         )
 
 
@@ -71,9 +77,21 @@ class SignedQCFS(Activation):
         β = a_N / a_P, the height of a negative quantum over that of a positive one; by default
         the power of two that is nearest to ``slope`` on a logarithmic scale. Only powers of two can
         be converted, since a spike's value is a shift.
+    negative : bool
+        Whether θ_N = βλ, at which the negative side saturates, is learned apart from λ; β is then
+        the power of two that is nearest to θ_N / λ on a logarithmic scale, and λ learns from
+        positive inputs alone. See :meth:`learn_negative`.
     learn : str, optional
         How L is learned, as in :class:`.Activation`. Both sides contribute to the gradients: eqs. 7
         to 10 of :mod:`.timesteps` also hold below zero, where the step is -βλ/L.
+
+    Attributes
+    ----------
+    log_negative : Parameter, shape (), or None
+        ln θ_N, if it is learned. A step of the optimizer moves it between powers of two times λ,
+        and the straight-through estimator takes it as if it were in force.
+    learned_shift : Tensor of int64, shape (), or None
+        log2 β, if θ_N was learned and is settled.
 
     Raises
     ------
@@ -88,6 +106,8 @@ class SignedQCFS(Activation):
     """
 
     signed = True
+    log_negative: nn.Parameter | None
+    learned_shift: Tensor | None
     default_neuron = MappingProxyType({"count": "signed", "spikes": "signed"})
 
     def __init__(
@@ -97,6 +117,7 @@ class SignedQCFS(Activation):
         slope: float = 0.01,
         ratio: float | None = None,
         *,
+        negative: bool = False,
         learn: str | None = None,
     ) -> None:
         super().__init__(levels, threshold, learn=learn)
@@ -107,12 +128,93 @@ class SignedQCFS(Activation):
         if not 0 < ratio < math.inf:
             raise ConfigError(f"the ratio of spike values must be positive and finite, not {ratio}")
         self.slope = float(slope)
-        self.ratio = float(ratio)
+        self._ratio = float(ratio)
+        self.register_parameter("log_negative", None)
+        self.register_buffer("learned_shift", None)
+        if negative:
+            self.learn_negative()
+
+    def learn_negative(self) -> None:
+        """Learn θ_N apart from λ from now on, beginning with the value that it has.
+
+        References
+        ----------
+        The θ_N of eq. 24, within what spikes can have.
+        """
+        if self.log_negative is None:
+            start = math.log(self.ratio * self.threshold)
+            self._add_negative(torch.full((), start))
+            self.learned_shift = None
+
+    def settle(self) -> None:
+        """Fix L, and β at the power of two to which a learned θ_N has come."""
+        super().settle()
+        if self.log_negative is not None:
+            shift = round(math.log2(self.ratio))
+            self.log_negative = None
+            self.learned_shift = torch.tensor(shift, device=self.log_threshold.device)
+
+    @property
+    def ratio(self) -> float:
+        """β: a fixed number, or the power of two to which a learned θ_N has come."""
+        if self.learned_shift is not None:
+            return 2.0 ** int(self.learned_shift.item())
+        if self.log_negative is None:
+            return self._ratio
+        with torch.no_grad():
+            return 2.0 ** int(self._shift(self.timesteps.resolve(self.log_threshold)[0]).item())
+
+    def _shift(self, log_threshold: Tensor) -> Tensor:
+        """Return log2 β of a learned θ_N, a whole number."""
+        assert self.log_negative is not None, "it is learned"
+        shift = (self.log_negative.double() - log_threshold.double()) / math.log(2)
+        most = math.log2(MAX_SPIKE)
+        return shift.round().nan_to_num(nan=0.0).clamp(-most, most)
+
+    def _with_gradient(self, threshold: Tensor) -> Tensor | float:
+        """Return β, through which λ and a learned θ_N get their gradients."""
+        if self.log_negative is None:
+            return self.ratio
+        log_threshold = threshold.log()
+        power = torch.exp2(self._shift(log_threshold).detach()).to(threshold.dtype)
+        # Straight through the rounding: ln β = ln θ_N - ln λ.
+        log_ratio = self.log_negative.to(threshold.dtype) - log_threshold
+        return power * (1 + log_ratio - log_ratio.detach())
+
+    def _add_negative(self, value: Tensor) -> None:
+        like = self.log_threshold
+        self.log_negative = nn.Parameter(value.to(like.device, like.dtype))
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        # A state in which θ_N is learned, or was learned, makes it so here.
+        if f"{prefix}log_negative" in state_dict and self.log_negative is None:
+            self._add_negative(torch.zeros(()))
+        if f"{prefix}learned_shift" in state_dict and self.learned_shift is None:
+            self.learned_shift = torch.tensor(0, device=self.log_threshold.device)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def initialise_from(self, values: Tensor, percentile: float) -> None:
+        """Set λ as other activations do; if θ_N is learned, each from the inputs of its sign."""
+        if self.log_negative is None:
+            super().initialise_from(values, percentile)
+            return
+        values = values.detach()
+        super().initialise_from(values.clamp(min=0), percentile)
+        below = -values[values < 0]
+        if below.numel():
+            reach = float(np.percentile(below.float().cpu().numpy(), percentile))
+            with torch.no_grad():
+                self.log_negative.fill_(math.log(reach * self.slope))
 
     @property
     def negative_threshold(self) -> float:
         """N = βλ/slope: the negative input at which the activation saturates."""
         return self.ratio * self.threshold / self.slope
+
+    @property
+    def negative_reach(self) -> Tensor | float:
+        """N/λ, which is β/slope."""
+        return self._with_gradient(self.scale()[0]) / self.slope
 
     @property
     def amplitudes(self) -> tuple[int, int]:
@@ -142,8 +244,9 @@ class SignedQCFS(Activation):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the quantized activation of ``x``, elementwise."""
+        threshold, levels = self.scale()
         result: Tensor = _SignedQuantClipFloorShift.apply(  # type: ignore[no-untyped-call]
-            x, *self.scale(), self.slope, self.ratio
+            x, threshold, levels, self.slope, self._with_gradient(threshold)
         )
         return result
 

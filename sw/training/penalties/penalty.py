@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.quantized import Activation, activations_of
 from spikeloom.sw.registry import Registered
+from spikeloom.sw.spiking import SpikingNetwork
 
 
 class Penalty(Registered, ABC):
@@ -19,7 +20,8 @@ class Penalty(Registered, ABC):
     Parameters
     ----------
     model : nn.Module
-        The model that is trained.
+        The model that is trained. Of a spiking network, the penalty takes the prepared model, which
+        has its thresholds and weights.
     weight : float
         Factor of the term, not negative.
 
@@ -36,7 +38,8 @@ class Penalty(Registered, ABC):
     phases: ClassVar[tuple[str, ...]] = ("quantized",)
 
     def __init__(self, model: nn.Module, *, weight: float = 1.0) -> None:
-        self.model = model
+        self.network = model if isinstance(model, SpikingNetwork) else None
+        self.model = model if self.network is None else self.network.prepared
         self.weight = self._require("weight", weight, 0.0)
         self._sum: Tensor | float = 0.0
         self._calls = 0

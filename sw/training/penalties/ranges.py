@@ -23,7 +23,7 @@ class ClippingPenalty(Penalty):
 
     Parameters
     ----------
-    model : fx.GraphModule
+    model : fx.GraphModule or SpikingNetwork
         Prepared, with ``learn="clip"`` or levels of any kind.
     weight : float
 
@@ -34,6 +34,7 @@ class ClippingPenalty(Penalty):
     """
 
     name = "clipping"
+    phases = ("quantized", "spiking")
 
     def __init__(self, model: nn.Module, *, weight: float = 1e-4) -> None:
         super().__init__(model, weight=weight)
@@ -41,8 +42,7 @@ class ClippingPenalty(Penalty):
 
     def _term(self, loss: Tensor) -> Tensor:
         squares = [
-            activation.scale()[0].square().sum()
-            * (1 + ((activation.negative_threshold or 0.0) / activation.threshold) ** 2)
+            activation.scale()[0].square().sum() * (1 + activation.negative_reach**2)
             for activation in self._activations
         ]
         return self.weight * torch.stack(squares).sum()
@@ -55,12 +55,13 @@ class VariancePenalty(Penalty):
     The penalty takes their ratio because s alone could fall by scaling (eq. 22). Where a batch-norm
     feeds the activation, they come from its parameters: a channel with the scale g and the shift b
     has the mean b and the deviation ``|g|``, and a layer, which has one λ for all of its channels,
-    has ``m = mean(b)`` and ``s² = mean(g²) + var(b)``. Elsewhere, they are those of the batch.
+    has ``m = mean(b)`` and ``s² = mean(g²) + var(b)``. Elsewhere, they are those of the batch; of a
+    spiking network, those of the currents, averaged over time.
 
     Parameters
     ----------
     model : nn.Module
-        A float model or a prepared one.
+        A float model, a prepared one, or a spiking network.
     share : float
         Share of the loss that the term has. It sets ``λ1 = share · |loss| / η``, without gradients
         (eq. 31: 0.1, since η can change by orders of magnitude).
@@ -84,7 +85,7 @@ class VariancePenalty(Penalty):
     """
 
     name = "variance"
-    phases = ("float", "quantized")
+    phases = ("float", "quantized", "spiking")
 
     def __init__(
         self,
@@ -99,7 +100,8 @@ class VariancePenalty(Penalty):
         self.epsilon = self._require("epsilon", epsilon, 1e-12)
         self._norms: list[str] = []
         self._seen_at: list[tuple[str, bool]] = []
-        self._find(model)
+        self._neurons: list[str] = []
+        self._find(self.model)
         self._hooks: list[RemovableHandle] = []
         self._seen: list[Tensor] = []
 
@@ -112,6 +114,10 @@ class VariancePenalty(Penalty):
                 if at_input
                 else module.register_forward_hook(self._see_output)
             )
+        for name in self._neurons:
+            assert self.network is not None, "it has the neurons"
+            neuron = self.network.neurons[name]
+            self._hooks.append(neuron.register_forward_pre_hook(self._see_currents))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -141,8 +147,12 @@ class VariancePenalty(Penalty):
                 fed = module.get_submodule(str(source.target))
                 if isinstance(fed, _NormBase) and fed.affine:
                     self._norms.append(str(source.target))
+                elif self.network is not None:
+                    self._neurons.append(layer.name)
                 else:
                     self._seen_at.append((str(source.target), False))
+            elif self.network is not None:
+                self._neurons.append(layer.name)
             elif node.op == "call_module":
                 self._seen_at.append((str(node.target), True))
             else:
@@ -150,11 +160,14 @@ class VariancePenalty(Penalty):
                     f"the penalty {self.name!r} cannot see what enters {node.name}, the activation "
                     f"of layer {layer.name}: make it a module, such as nn.ReLU()"
                 )
-        if not self._norms and not self._seen_at:
+        if not self._norms and not self._seen_at and not self._neurons:
             raise ConfigError(f"the penalty {self.name!r} needs a layer with an activation")
 
     def _see_input(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._see(module, inputs[0])
+
+    def _see_currents(self, neuron: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._see(neuron, inputs[0].mean(0))
 
     def _see_output(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         self._see(module, output)

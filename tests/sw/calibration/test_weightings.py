@@ -16,7 +16,7 @@ MOVING = ("cosine", "sigmoid")
 
 
 def test_kinds_are_found_by_name() -> None:
-    assert list(Weighting.kinds) == ["output", "uniform", "cosine", "sigmoid"]
+    assert list(Weighting.kinds) == ["output", "uniform", "cosine", "sigmoid", "layerwise"]
 
 
 def test_worked_examples() -> None:
@@ -31,6 +31,9 @@ def test_worked_examples() -> None:
     # The slope of a sigmoid at 0 is a quarter of μ.
     assert SigmoidWeighting(8).raw(0.5, 0.5) == 2
     assert SigmoidWeighting(2).raw(1, 0.5) == pytest.approx(2 * math.e / (1 + math.e) ** 2)
+    # Each of four layers for a quarter of the time.
+    turns = [Weighting.kinds["layerwise"]().weights(4, p / 8).index(1) for p in range(9)]
+    assert turns == [0, 0, 1, 1, 2, 2, 3, 3, 3]
 
 
 @given(st.sampled_from(list(Weighting.kinds)), st.integers(1, 40), st.floats(0, 1, allow_nan=False))

@@ -83,7 +83,7 @@ def test_a_model_that_has_its_coding(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--learn", "start,bias"), "can learn start, threshold, weights, not 'bias'"),
+        (("--learn", "start,bias"), "can learn start, threshold, negative, weights, not 'bias'"),
         (("--neuron", "first=if,dual"), "'dual' is no layer=kind"),
         (("--validation", "1"), "not in the range 0<x<1"),
         (("--epochs", "0"), "epochs must be at least 1, not 0"),

@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
+from spikeloom.sw import datasets, models
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
 from spikeloom.sw.network import DirectInput
+from spikeloom.sw.training import evaluate
 
 
 def invoke(*arguments: str | int | Path) -> Result:
@@ -84,3 +87,35 @@ def test_a_mistyped_model_or_recipe_is_told_the_nearest(target: str, message: st
     result = CliRunner().invoke(main, ["train", target, "--out", "never"])
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_weights_to_begin_with(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = models.build("digits-mlp")
+    torch.save({"state_dict": model.state_dict()}, tmp_path / "w.pth")
+    short = ("--tune-epochs", 0, "--limit", 300, "--weights", tmp_path / "w.pth", "--json")
+    done = invoke("digits-mlp", *short, "--out", tmp_path / "out.safetensors")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    # No float phase was asked for, so the float model is the one of the file.
+    assert found["accuracy"]["float"] == evaluate(model.eval(), datasets.load("digits", "test"))
+    assert len(found["weights"]) == 64
+    done = invoke("digits-mlp", *short, "--epochs", 1, "--out", tmp_path / "out.safetensors")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["accuracy"]["float"] != found["accuracy"]["float"]
+    refused = invoke("digits-conv", *short, "--out", tmp_path / "out.safetensors")
+    assert refused.exit_code == 2
+    assert "w.pth does not fit the model digits-conv. the file lacks: " in refused.output
+    recipe = (
+        '[model]\nname = "digits-mlp"\n[data]\nname = "digits"\nlimit = 200\n'
+        '[[phase]]\nkind = "quantized"\nepochs = 1\n'
+    )
+    (tmp_path / "r.toml").write_text(recipe)
+    arguments = (tmp_path / "r.toml", "--out", tmp_path / "run")
+    refused = invoke(*arguments)
+    assert refused.exit_code == 2
+    assert "no phase before it that could teach it" in refused.output
+    call("train", *arguments, "--weights", tmp_path / "w.pth")
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["weights"] == {"model": found["weights"]}
+    assert result["float_accuracy"] == found["accuracy"]["float"]

@@ -65,8 +65,10 @@ def test_spikes() -> None:
 def test_the_alignments_of_table_4(alignment: str, to_more: str, to_fewer: str) -> None:
     steps = {"layer_0": 2, "layer_2": 6, "layer_4": 3}
     made = coded(transport="spikes", alignment=alignment, timesteps=steps)
-    assert of(made, "transports") == [("count",), (to_more,), (to_fewer,), ("spikes",)]
-    assert of(made, "timesteps") == [2, 6, 3, 3]
+    # Between equal timesteps nothing is aligned, unless all is averaged.
+    same = "count" if alignment == "aver+aver" else "spikes"
+    assert of(made, "transports") == [("count",), (to_more,), (to_fewer,), (same,)]
+    assert of(made, "timesteps") == [2, 6, 3, 1 if same == "count" else 3]
     own = coded(transport="spikes", alignment=alignment, timesteps={**steps, "layer_6": 9})
     assert own.layers["layer_6"].transports == (to_more,)
     # Of a constant current, one step says all.
@@ -76,10 +78,15 @@ def test_the_alignments_of_table_4(alignment: str, to_more: str, to_fewer: str) 
 def test_ladders_stand_where_only_counts_pass() -> None:
     made = coded(
         transport="spikes",
-        alignment="aver+aver",
-        timesteps={"layer_0": 2, "layer_2": 6, "layer_4": 3},
+        alignment="aver+trunc",
+        timesteps={"layer_0": 2, "layer_2": 6, "layer_4": 8},
     )
     assert of(made, "neuron") == ["ladder", "ladder", "if", "logits"]
+
+
+def test_all_is_averaged_also_between_equal_timesteps() -> None:
+    averaged = coded(transport="spikes", alignment="aver+aver", timesteps=3)
+    assert averaged.layers == coded(transport="count", timesteps=3).layers
 
 
 def test_neurons_by_layer() -> None:

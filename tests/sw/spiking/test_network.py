@@ -155,7 +155,7 @@ def test_nothing_changes_by_being_freed() -> None:
 
 def test_unknown_freedoms() -> None:
     network = spiking(make("plain"))
-    with pytest.raises(ConfigError, match="can free start or threshold, not 'bias'"):
+    with pytest.raises(ConfigError, match="can free start or threshold or negative, not 'bias'"):
         network.free("bias")
     with pytest.raises(ConfigError, match="can free channel or layer, not 'neuron'"):
         network.free("start", per="neuron")

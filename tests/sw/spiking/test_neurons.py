@@ -14,15 +14,14 @@ from spikeloom.sw.network import Neuron
 from spikeloom.sw.quantized import QCFS, Activation, SignedQCFS
 from spikeloom.sw.spiking import SpikingNeuron
 from spikeloom.sw.spiking.neurons import (
-    CORE,
     BurstNeuron,
     DualNeuron,
     IfNeuron,
     LadderNeuron,
     SignedNeuron,
     burst,
-    surrogate,
 )
+from spikeloom.sw.spiking.surrogates import CORE, DEFAULT
 
 
 def run(neuron: SpikingNeuron, *currents: float) -> list[float]:
@@ -154,7 +153,7 @@ def test_the_surrogate_has_a_core_and_tails() -> None:
         assert slope[between] == pytest.approx(math.exp(-3 * (0.5 - CORE)))
     assert 0 < slope[6] < slope[5] < slope[4] < slope[3.5]
     assert 0 < slope[-2] < slope[-1] < slope[0]
-    assert surrogate(torch.tensor(CORE)).item() == 1
+    assert DEFAULT.derivative(torch.tensor(CORE)).item() == 1
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from torch import fx, nn
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.graph import trace
 from spikeloom.sw.network import Neuron, Signed
+from spikeloom.sw.network.neurons import MAX_SPIKE
 from spikeloom.sw.quantized import QCFS, Activation, SignedQCFS
 
 
@@ -229,3 +230,66 @@ def test_what_signed_layers_say_of_themselves() -> None:
     assert repr(SignedQCFS(8, 2.0, 0.1)) == (
         "SignedQCFS(levels=8, threshold=2, slope=0.1, ratio=0.125)"
     )
+
+
+@pytest.mark.parametrize("apart", [1.0, 1.3, 0.8])
+def test_a_negative_threshold_that_is_learned_apart(apart: float) -> None:
+    """θ_N = βλ, β being a power of two: gradients by θ_N from below 0, by λ from above alone."""
+    slope, threshold = 0.2, 1.6
+    layer = SignedQCFS(4, threshold, slope, 0.5, negative=True).double()
+    assert layer.log_negative is not None
+    assert math.exp(layer.log_negative.item()) == pytest.approx(0.5 * threshold)
+    with torch.no_grad():
+        layer.log_negative += math.log(apart)  # by less than the root of 2: β stays
+    assert layer.ratio == 0.5
+    x = torch.linspace(-9, 3, 601, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(601, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y = layer(x)
+    fixed = SignedQCFS(4, threshold, slope, 0.5).double()
+    assert torch.allclose(y, fixed(x.detach()), rtol=1e-14)
+    (y * weight).sum().backward()
+    z, limit = x.detach(), 0.5 * layer.threshold
+    share = torch.where(z < 0, -z * slope / limit, z / layer.threshold)
+    inside = share <= 1
+    q = torch.floor(share.clamp(max=1) * 4 + 0.5) / 4
+    # y = -θ_N·q with share ~ 1/θ_N below 0, and λ·q above.
+    below = -(weight * (q - share * inside))[z < 0].sum().item()
+    above = (weight * (q - share * inside))[z >= 0].sum().item()
+    assert layer.log_negative.grad is not None
+    assert layer.log_threshold.grad is not None
+    assert layer.log_negative.grad.item() == pytest.approx(below * limit, rel=1e-9)
+    assert layer.log_threshold.grad.item() == pytest.approx(above * layer.threshold, rel=1e-9)
+    # Eq. 24 with N = θ_N / slope: θ_N gets its own part of the gradient.
+    layer.zero_grad()
+    (layer.scale()[0].square() * (1 + layer.negative_reach**2)).backward()
+    assert layer.log_negative.grad is not None
+    assert layer.log_negative.grad.item() == pytest.approx(2 * (limit / slope) ** 2)
+    assert layer.log_threshold.grad.item() == pytest.approx(2 * layer.threshold**2)
+
+
+def test_a_learned_negative_threshold_moves_by_powers_of_two_and_settles() -> None:
+    layer = SignedQCFS(4, 1.0, 0.25, 0.25, negative=True)
+    assert layer.log_negative is not None
+    for learned, ratio in ((0.36, 0.5), (0.35, 0.25), (1e-9, 1 / MAX_SPIKE), (1e9, MAX_SPIKE)):
+        with torch.no_grad():
+            layer.log_negative.fill_(math.log(learned))
+        assert layer.ratio == ratio
+        assert layer.amplitudes[1] / layer.amplitudes[0] == ratio
+        assert layer.negative_threshold == pytest.approx(ratio / 0.25)
+    layer.initialise_from(torch.tensor([-4.0, -1.0, 3.0]), 100)
+    assert layer.threshold == pytest.approx(3)
+    assert math.exp(layer.log_negative.item()) == pytest.approx(4 * 0.25)
+    assert layer.ratio == 0.25  # of 1/4 and 1/2, the nearest to 1/3
+    copy = SignedQCFS(4, 1.0, 0.25)
+    copy.load_state_dict(layer.state_dict())
+    assert copy.ratio == 0.25
+    assert copy.log_negative is not None
+    layer.settle()
+    layer.set_threshold(30.0)
+    assert layer.ratio == 0.25
+    assert [name for name, _ in layer.named_parameters()] == ["log_threshold"]
+    again = SignedQCFS(4, 1.0, 0.7)
+    again.load_state_dict(layer.state_dict())
+    assert again.ratio == 0.25
+    again.learn_negative()
+    assert again.ratio == 0.25

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from spikeloom.sw import models
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.quantized import prepare
+from spikeloom.sw.quantized import activations_of, prepare
+from spikeloom.sw.spiking import spiking
 from spikeloom.sw.training.penalties import ClippingPenalty, VariancePenalty, penalty_named
 
 LOSS = torch.tensor(2.0)
@@ -194,3 +195,29 @@ def test_clipping_weighs_little_unless_asked() -> None:
     prepared = prepare(models.build("digits-conv"), input_shape=(1, 8, 8))
     layers = sum(1 for name, _ in prepared.named_parameters() if name.endswith("log_threshold"))
     assert ClippingPenalty(prepared)(LOSS).item() == pytest.approx(1e-4 * layers)
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_spiking_networks_have_penalties_of_their_own_currents(batches: bool) -> None:
+    torch.manual_seed(0)
+    prepared = prepare(normed(batches), input_shape=(1, 8, 8), timesteps=3)
+    known: dict[str, Any] = {"input_bits": 8, "input_scale": 1 / 255}
+    network = spiking(prepared, transport="spikes", **known).train()
+    images = torch.rand(4, 1, 8, 8)
+    seen: list[Tensor] = []
+    (neuron,) = network.neurons.values()
+    neuron.register_forward_pre_hook(lambda _, args: seen.append(args[0].mean(0)))
+    with VariancePenalty(network, weight=0.7, epsilon=0.1) as penalty:
+        network(images)
+        term = penalty(LOSS)
+    if batches:
+        with VariancePenalty(prepared, weight=0.7, epsilon=0.1) as plain:
+            prepared(images)
+            assert term == plain(LOSS)
+    else:
+        deviation, mean = seen[0].std(correction=0), seen[0].mean()
+        expected = 0.7 * deviation**3 / (mean.abs() + 0.1) ** 3
+        assert term.item() == pytest.approx(expected.item(), rel=1e-5)
+    clipping = ClippingPenalty(network, weight=0.5)
+    (activation,) = activations_of(prepared).values()
+    assert clipping(LOSS).item() == pytest.approx(0.5 * activation.threshold**2)
