@@ -92,6 +92,7 @@ class Engine(wiring.Component):
         m.d.comb += [
             all_ready.eq(Cat(generator.i.ready for generator in generators).all()),
             gather.o.ready.eq(all_ready),
+            gather.taking.eq(Cat(generator.taking for generator in generators).all()),
         ]
         for e, generator in enumerate(generators):
             m.d.comb += [
@@ -103,7 +104,8 @@ class Engine(wiring.Component):
                 word = gather.o.payload.values
                 m.d.comb += generator.i.payload.values[slot].eq(word[slot * plan.events + e])
             wiring.connect(m, generator.o, getattr(pes, f"i{e}"))
-        waiting = connect_sums(m, plan, pes.o, population)
+        waiting, taking = connect_sums(m, plan, pes.o, population)
+        m.d.comb += pes.taking.eq(taking)
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
 
         count_cycles(
@@ -148,7 +150,7 @@ class Engine(wiring.Component):
 
 def connect_sums(
     m: Module, plan: LayerPlan, sums: stream.Interface, population: Population
-) -> Value:
+) -> tuple[Value, Value]:
     """Connect sums to the neurons, through a register or a queue as planned.
 
     Parameters
@@ -161,21 +163,24 @@ def connect_sums(
 
     Returns
     -------
-    Value
+    waiting : Value
         Whether sums wait there.
+    taking : Value
+        Whether sums are taken in the next cycle.
     """
     shown = population.i
     if not plan.queue:
         wiring.connect(m, sums, shown)
-        return Const(0)
+        return Const(0), population.taking
     if plan.queue == 1:
         # All elements stand still while sums are not taken. So whether they are comes from a
         # register, which is set if there will be none here, or these will go.
         valid = Mux(sums.ready, sums.valid, shown.valid)
-        m.d.sync += [shown.valid.eq(valid), sums.ready.eq(~valid | population.taking)]
+        taking = ~valid | population.taking
+        m.d.sync += [shown.valid.eq(valid), sums.ready.eq(taking)]
         with m.If(sums.ready):
             m.d.sync += shown.payload.eq(sums.payload)
-        return shown.valid
+        return shown.valid, taking
     m.submodules.sums = queue = fifo.SyncFIFO(width=sums.payload.shape().size, depth=plan.queue)
     m.d.comb += [
         queue.w_data.eq(sums.payload),
@@ -185,7 +190,8 @@ def connect_sums(
         shown.valid.eq(queue.r_rdy),
         queue.r_en.eq(shown.ready),
     ]
-    return queue.level != 0
+    fills = (queue.level == plan.queue) | ((queue.level == plan.queue - 1) & sums.valid)
+    return queue.level != 0, ~fills | (shown.valid & shown.ready)
 
 
 def count_cycles(

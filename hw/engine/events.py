@@ -234,18 +234,21 @@ class DigitSplitter(wiring.Component):
         full = Signal()
 
         digit = Signal(positions)
+        # Whether no other digit is left: all that comes behind waits for it.
+        single = Signal()
         m.d.comb += [
             digit.eq(lowest(left)),
+            single.eq(~several(left)),
             self.o.valid.eq(full),
             self.o.payload.address.eq(address),
             self.o.payload.shift.eq(selected(digit, [Const(k) for k in range(positions)])),
             self.o.payload.negative.eq((digit & negative).any()),
             self.o.payload.null.eq(~left.any()),
-            self.o.payload.last.eq(last & (left == digit)),
-            self.i.ready.eq(~full | (self.o.ready & (left == digit))),
+            self.o.payload.last.eq(last & single),
+            self.i.ready.eq(~full | (self.o.ready & single)),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(left & ~digit), full.eq(left != digit)]
+            m.d.sync += [left.eq(left & ~digit), full.eq(~single)]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 full.eq(1),
@@ -286,6 +289,8 @@ class EventGenerator(wiring.Component):
         the first cycle.
     o : Out(stream)
         Events, with the layout from :func:`event_layout`; at least one for each window.
+    taking : Out(1)
+        Whether ``i`` is ready in the next cycle.
     busy : Out(1)
         Whether a word or an event waits inside.
     """
@@ -303,6 +308,7 @@ class EventGenerator(wiring.Component):
             {
                 "i": In(stream.Signature(self.layout)),
                 "o": Out(stream.Signature(event_layout(digits, address_bits))),
+                "taking": Out(1),
                 "busy": Out(1),
             }
         )
@@ -319,8 +325,9 @@ class EventGenerator(wiring.Component):
         )
         # Ready as the compactor is, but from a register: on its way to the memory that words come
         # from, it meets much else.
-        m.d.sync += self.i.ready.eq(~compactor.holds | queue.space)
+        m.d.sync += self.i.ready.eq(self.taking)
         m.d.comb += [
+            self.taking.eq(~compactor.holds | queue.space),
             compactor.i.valid.eq(self.i.valid & self.i.ready),
             compactor.i.payload.eq(self.i.payload),
         ]
