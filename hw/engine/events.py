@@ -5,7 +5,7 @@ Zeros are skipped, and every other value is split into its signed digits; each d
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Shape, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -156,34 +156,36 @@ class ValuePicker(wiring.Component):
         m = Module()
         word = Signal(self.layout)
         full = Signal()
-        left = Signal(self.slots)
-        next_slot, behind = Signal(self.slots), Signal(self.slots)
-        # Whether a single value is left, from a register: the queue's next word waits for it.
+        # One bit for each slot: whether it is shown, or follows.
+        shown, rest = Signal(self.slots), Signal(self.slots)
         last = Signal()
-        found = Signal(self.slots)
+        # Either the next word follows, or the word's next value. This is known early, and whether
+        # anything moves late, so that it decides about nothing else.
+        fresh, moves = Signal(), Signal()
+        choice, first = Signal(self.slots), Signal(self.slots)
+        found = Cat(self.i.payload.values[k].any() for k in range(self.slots))
         m.d.comb += [
-            next_slot.eq(lowest(left)),
-            behind.eq(left & ~next_slot),
-            found.eq(Cat(self.i.payload.values[k].any() for k in range(self.slots))),
+            fresh.eq(~full | last),
+            moves.eq(~full | self.o.ready),
+            choice.eq(Mux(fresh, found, rest)),
+            first.eq(lowest(choice)),
             self.o.valid.eq(full),
-            self.o.payload.value.eq(
-                selected(next_slot, [word.values[k] for k in range(self.slots)])
-            ),
+            self.o.payload.value.eq(selected(shown, [word.values[k] for k in range(self.slots)])),
             self.o.payload.address.eq(
-                word.base + selected(next_slot, [Const(k) for k in range(self.slots)])
+                word.base + selected(shown, [Const(k) for k in range(self.slots)])
             ),
             self.o.payload.last.eq(word.last & last),
-            self.i.ready.eq(~full | (self.o.ready & last)),
+            self.i.ready.eq(fresh & moves),
         ]
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(behind), last.eq(~several(behind)), full.eq(~last)]
-        with m.If(self.i.ready):
+        with m.If(moves):
             m.d.sync += [
-                word.eq(self.i.payload),
-                full.eq(self.i.valid),
-                left.eq(found),
-                last.eq(~several(found)),
+                shown.eq(first),
+                rest.eq(choice & ~first),
+                last.eq(~several(choice)),
+                full.eq(self.i.valid | ~fresh),
             ]
+        with m.If(self.i.ready):
+            m.d.sync += word.eq(self.i.payload)
         return m
 
 
