@@ -123,11 +123,11 @@ class ImageStore(wiring.Component):
             read.en.eq(advance),
             unpacker.i.valid.eq(valid),
             unpacker.i.payload.eq(read.data),
-            crc.valid.eq(valid & unpacker.i.ready),
-            crc.data.eq(read.data),
             self.crc.eq(crc.crc),
-            self.busy.eq((left != 0) | valid),
+            self.busy.eq((left != 0) | valid | crc.valid),
         ]
+        # A register ahead of the CRC: reading the memory takes half of a clock cycle.
+        m.d.sync += [crc.valid.eq(valid & unpacker.i.ready), crc.data.eq(read.data)]
         with m.If(advance):
             m.d.sync += valid.eq(left != 0)
             with m.If(left != 0):
