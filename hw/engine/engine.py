@@ -68,23 +68,23 @@ class Engine(wiring.Component):
         plan = self.plan
         m.submodules.population = population = Population(plan)
         readers = self._readers(m, population)
-        summed, working, issued, stalled = [], [], [], []
+        arrays, working, stalled = [], [], []
         for copy in range(plan.copies):
             number = str(copy) if plan.copies > 1 else ""
             m.submodules[f"pes{number}"] = pes = PeArray(plan)
             m.submodules[f"gather{number}"] = gather = self._gathered(m, readers, copy)
             generators = self._generators(m, gather, pes, copy)
-            summed.append(pes.o)
+            arrays.append(pes)
             working += [~gather.waits, *(x.busy for x in generators), pes.busy]
-            issued.append(pes.issued)
             stalled.append(pes.stalled | ~pes.issued.any())
-        waiting = connect_sums(m, plan, summed, population)
+        waiting, taking = connect_sums(m, plan, [pes.o for pes in arrays], population)
+        m.d.comb += [pes.taking.eq(taken) for pes, taken in zip(arrays, taking, strict=True)]
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
 
         count_cycles(
             m,
             self.counters,
-            events=sum(issued[1:], issued[0]),
+            events=sum((pes.issued for pes in arrays[1:]), arrays[0].issued),
             working=Cat(*working, waiting, population.busy).any(),
             blocked=population.blocked & Cat(stalled).all(),
         )
@@ -145,6 +145,7 @@ class Engine(wiring.Component):
         m.d.comb += [
             all_ready.eq(Cat(generator.i.ready for generator in generators).all()),
             gather.o.ready.eq(all_ready),
+            gather.taking.eq(Cat(generator.taking for generator in generators).all()),
         ]
         for e, generator in enumerate(generators):
             m.d.comb += [

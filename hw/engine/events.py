@@ -5,7 +5,7 @@ Zeros are skipped, and every other value is split into its signed digits; each d
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Shape, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -156,34 +156,36 @@ class ValuePicker(wiring.Component):
         m = Module()
         word = Signal(self.layout)
         full = Signal()
-        left = Signal(self.slots)
-        next_slot, behind = Signal(self.slots), Signal(self.slots)
-        # Whether a single value is left, from a register: the queue's next word waits for it.
+        # One bit for each slot: whether it is shown, or follows.
+        shown, rest = Signal(self.slots), Signal(self.slots)
         last = Signal()
-        found = Signal(self.slots)
+        # Either the next word follows, or the word's next value. This is known early, and whether
+        # anything moves late, so that it decides about nothing else.
+        fresh, moves = Signal(), Signal()
+        choice, first = Signal(self.slots), Signal(self.slots)
+        found = Cat(self.i.payload.values[k].any() for k in range(self.slots))
         m.d.comb += [
-            next_slot.eq(lowest(left)),
-            behind.eq(left & ~next_slot),
-            found.eq(Cat(self.i.payload.values[k].any() for k in range(self.slots))),
+            fresh.eq(~full | last),
+            moves.eq(~full | self.o.ready),
+            choice.eq(Mux(fresh, found, rest)),
+            first.eq(lowest(choice)),
             self.o.valid.eq(full),
-            self.o.payload.value.eq(
-                selected(next_slot, [word.values[k] for k in range(self.slots)])
-            ),
+            self.o.payload.value.eq(selected(shown, [word.values[k] for k in range(self.slots)])),
             self.o.payload.address.eq(
-                word.base + selected(next_slot, [Const(k) for k in range(self.slots)])
+                word.base + selected(shown, [Const(k) for k in range(self.slots)])
             ),
             self.o.payload.last.eq(word.last & last),
-            self.i.ready.eq(~full | (self.o.ready & last)),
+            self.i.ready.eq(fresh & moves),
         ]
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(behind), last.eq(~several(behind)), full.eq(~last)]
-        with m.If(self.i.ready):
+        with m.If(moves):
             m.d.sync += [
-                word.eq(self.i.payload),
-                full.eq(self.i.valid),
-                left.eq(found),
-                last.eq(~several(found)),
+                shown.eq(first),
+                rest.eq(choice & ~first),
+                last.eq(~several(choice)),
+                full.eq(self.i.valid | ~fresh),
             ]
+        with m.If(self.i.ready):
+            m.d.sync += word.eq(self.i.payload)
         return m
 
 
@@ -234,18 +236,21 @@ class DigitSplitter(wiring.Component):
         full = Signal()
 
         digit = Signal(positions)
+        # Whether no other digit is left: all that comes behind waits for it.
+        single = Signal()
         m.d.comb += [
             digit.eq(lowest(left)),
+            single.eq(~several(left)),
             self.o.valid.eq(full),
             self.o.payload.address.eq(address),
             self.o.payload.shift.eq(selected(digit, [Const(k) for k in range(positions)])),
             self.o.payload.negative.eq((digit & negative).any()),
             self.o.payload.null.eq(~left.any()),
-            self.o.payload.last.eq(last & (left == digit)),
-            self.i.ready.eq(~full | (self.o.ready & (left == digit))),
+            self.o.payload.last.eq(last & single),
+            self.i.ready.eq(~full | (self.o.ready & single)),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(left & ~digit), full.eq(left != digit)]
+            m.d.sync += [left.eq(left & ~digit), full.eq(~single)]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 full.eq(1),
@@ -286,6 +291,8 @@ class EventGenerator(wiring.Component):
         the first cycle.
     o : Out(stream)
         Events, with the layout from :func:`event_layout`; at least one for each window.
+    taking : Out(1)
+        Whether ``i`` is ready in the next cycle.
     busy : Out(1)
         Whether a word or an event waits inside.
     """
@@ -303,6 +310,7 @@ class EventGenerator(wiring.Component):
             {
                 "i": In(stream.Signature(self.layout)),
                 "o": Out(stream.Signature(event_layout(digits, address_bits))),
+                "taking": Out(1),
                 "busy": Out(1),
             }
         )
@@ -319,8 +327,9 @@ class EventGenerator(wiring.Component):
         )
         # Ready as the compactor is, but from a register: on its way to the memory that words come
         # from, it meets much else.
-        m.d.sync += self.i.ready.eq(~compactor.holds | queue.space)
+        m.d.sync += self.i.ready.eq(self.taking)
         m.d.comb += [
+            self.taking.eq(~compactor.holds | queue.space),
             compactor.i.valid.eq(self.i.valid & self.i.ready),
             compactor.i.payload.eq(self.i.payload),
         ]

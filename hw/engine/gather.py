@@ -36,6 +36,9 @@ class Gather(wiring.Component):
         Words of each connection.
     waits0, waits1, ... : In(1)
         Whether a connection waits for rows.
+    taking : In(1)
+        Whether ``o`` is ready in the next cycle. So all connections are told from a register
+        whether words are taken: on their way there it meets much else.
     o : Out(stream)
         Words of all connections, from registers: what follows need not wait for the memory that a
         word comes from. Values that a connection's shorter words do not have are 0.
@@ -48,7 +51,7 @@ class Gather(wiring.Component):
     def __init__(self, sources: Sequence[data.StructLayout], target: data.StructLayout) -> None:
         self.sources = tuple(sources)
         self.target = target
-        members = {"o": Out(stream.Signature(target)), "waits": Out(1)}
+        members = {"o": Out(stream.Signature(target)), "waits": Out(1), "taking": In(1)}
         for k, source in enumerate(self.sources):
             members |= {f"i{k}": In(stream.Signature(source)), f"waits{k}": In(1)}
         super().__init__(members)
@@ -58,9 +61,10 @@ class Gather(wiring.Component):
         number = len(self.sources)
         turn = Signal(range(number))
         word = Signal(self.target)
-        valid, free = Signal(), Signal()
+        # No word is offered, or the one that is offered is taken.
+        valid, free = Signal(), Signal(init=1)
         waits, ends = Signal(), Signal()
-        m.d.comb += free.eq(~self.o.valid | self.o.ready)
+        m.d.sync += free.eq((free & ~valid) | self.taking)
         with m.Switch(turn):
             for k, layout in enumerate(self.sources):
                 source = getattr(self, f"i{k}")

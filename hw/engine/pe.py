@@ -80,6 +80,9 @@ class PeArray(wiring.Component):
         Events for each bank.
     o : Out(stream)
         The sum of each lane, at the end of a window.
+    taking : In(1)
+        Whether ``o`` is ready in the next cycle. So it comes from a register whether all stages go
+        on.
     issued : Out(range(E + 1))
         Number of events that are taken in this cycle and add something.
     stalled : Out(1)
@@ -98,6 +101,7 @@ class PeArray(wiring.Component):
             {f"i{e}": In(stream.Signature(events)) for e in range(plan.events)}
             | {
                 "o": Out(stream.Signature(sums)),
+                "taking": In(1),
                 "issued": Out(range(plan.events + 1)),
                 "stalled": Out(1),
                 "busy": Out(1),
@@ -108,7 +112,7 @@ class PeArray(wiring.Component):
         m = Module()
         plan = self.plan
         sources = [getattr(self, f"i{e}") for e in range(plan.events)]
-        advance = Signal()
+        advance = Signal(init=1)
 
         # Take an event from every stream whose window has not ended.
         ended = Signal(plan.events)
@@ -134,10 +138,11 @@ class PeArray(wiring.Component):
                 valid.eq(Cat(taken.any(), valid[:-1])),
                 end.eq(Cat(window_end, end[:-1])),
             ]
+        # They stand still while sums are offered and not taken.
+        m.d.sync += advance.eq(~(end[-2] | ~advance) | self.taking)
         m.d.comb += [
             self.o.valid.eq(end[-1]),
-            self.stalled.eq(end[-1] & ~self.o.ready),
-            advance.eq(~self.stalled),
+            self.stalled.eq(~advance),
             self.busy.eq(valid.any()),
         ]
 

@@ -144,8 +144,10 @@ class Population(wiring.Component):
             self.busy.eq(self.i.valid | self.o.valid),
             new_result.eq(enable & results(last_step)),
         ]
-        # The same of the next cycle: whether sums are taken comes from a register.
-        next_valid = (new_result & last_turn) | (sent.valid & ~sent.ready)
+        # The same of the next cycle: whether sums are taken comes from a register. A result that a
+        # full register holds back may count as well, since the register stays full.
+        comes = self.i.valid & results(last_step) & last_turn
+        next_valid = comes | (sent.valid & ~sent.ready)
         next_full = results(next_last_step) & next_valid & self.o.valid & ~self.o.ready
         m.d.comb += self.taking.eq(ends(next_last_step, next_last_turn) & ~next_full)
         m.d.sync += self.i.ready.eq(self.taking)

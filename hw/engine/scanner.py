@@ -8,7 +8,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hw.engine.select import lowest, selected
+from spikeloom.hw.engine.select import lowest, selected, several
 from spikeloom.hw.engine.walk import Walk, table
 from spikeloom.hw.planning.windows import WindowPlan
 
@@ -314,7 +314,9 @@ class Scanner(wiring.Component):
         loaded = Signal()
         left = Signal(rows * words)
         fresh = Signal(rows * words)
-        mark = Signal(rows * words)
+        # One bit for each row: whether it is the first with a mark left. It is found a cycle ahead,
+        # since the address of the word depends on it.
+        row = Signal(rows)
         masks = [((1 << c.words) - 1) << c.first for c in self.columns]
         columns = place.columns
         follows = loaded & place.last_here
@@ -326,22 +328,26 @@ class Scanner(wiring.Component):
             beneath = place.lines.known(int(line.rows > k) for line in plan.lines)
             m.d.comb += fresh.word_select(k, words).eq(marks & covered & beneath.replicate(words))
             addresses.append(table([slot * words for slot in slots])[place.head])
-        blank = left == 0
-        end = left == mark
-        m.d.comb += mark.eq(lowest(left))
+        blank = ~row.any()
+        end = ~several(left)
+        at_word, choice = Signal(words), Signal(rows * words)
+        here = selected(row, [left.word_select(k, words) for k in range(rows)])
+        mark = Cat(at_word & row[k].replicate(words) for k in range(rows))
+        m.d.comb += [
+            at_word.eq(lowest(here)),
+            choice.eq(Mux(~loaded | end, fresh, left & ~mark)),
+        ]
         self._follow(m, place, Const(0), Const(0))
-        with m.If(move):
-            m.d.sync += left.eq(left & ~mark)
-        with m.If(~loaded | (move & end)):
-            m.d.sync += left.eq(fresh)
+        with m.If(~loaded | move):
+            found = Cat(choice.word_select(k, words).any() for k in range(rows))
+            m.d.sync += [left.eq(choice), row.eq(lowest(found))]
         with m.If(~loaded):
             m.d.sync += loaded.eq(enough)
         with m.If(place.line_end):
             m.d.sync += loaded.eq(0)
 
         # Of a window without a marked word, the first word is read: all its values are 0.
-        at_row = Cat(mark.word_select(k, words).any() for k in range(rows)) | blank
-        at_word = Cat(mark[j::words].any() for j in range(words))
+        at_row = row | blank
         first = columns.known(c.first for c in self.columns)
         word = Mux(blank, first, selected(at_word, [Const(j) for j in range(words)]))
         return _Word(

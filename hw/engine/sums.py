@@ -20,7 +20,7 @@ SUMS_SPACE_LATENCY = 1
 
 def connect_sums(
     m: Module, plan: LayerPlan, summed: Sequence[stream.Interface], population: Population
-) -> Value:
+) -> tuple[Value, list[Value]]:
     """Connect sums to the neurons, through a register or a queue for each copy as planned.
 
     Parameters
@@ -33,27 +33,30 @@ def connect_sums(
 
     Returns
     -------
-    Value
+    waiting : Value
         Whether sums wait there.
+    taking : list of Value
+        For each copy, whether its sums are taken in the next cycle.
     """
     shown = population.i
     if not plan.queue:
         (sums,) = summed
         wiring.connect(m, sums, shown)
-        return Const(0)
+        return Const(0), [population.taking]
     ahead: Value = Const(1, 1)
     copies = [shown]
     if plan.copies > 1:
         copies = [stream.Signature(shown.payload.shape()).create() for _ in summed]
         ahead = _in_turn(m, plan, copies, shown)
-    waiting = []
+    ways = []
     for k, (sums, held) in enumerate(zip(summed, copies, strict=True)):
         if plan.queue == 1:
-            waiting.append(_register(m, sums, held, population.taking & ahead[k]))
+            ways.append(_register(m, sums, held, population.taking & ahead[k]))
         else:
             name = f"sums{k}" if plan.copies > 1 else "sums"
-            waiting.append(_queue(m, sums, held, plan.queue, name))
-    return Cat(waiting).any()
+            ways.append(_queue(m, sums, held, plan.queue, name))
+    waiting, taking = zip(*ways, strict=True)
+    return Cat(waiting).any(), list(taking)
 
 
 def _in_turn(
@@ -93,23 +96,33 @@ def _in_turn(
     return ahead
 
 
-def _register(m: Module, sums: stream.Interface, held: stream.Interface, taking: Value) -> Value:
-    """Hold one window's sums; return whether it does. ``taking``: they will go in the next cycle.
+def _register(
+    m: Module, sums: stream.Interface, held: stream.Interface, goes: Value
+) -> tuple[Value, Value]:
+    """Hold one window's sums, until ``goes``: they will go in the next cycle.
 
     All elements stand still while sums are not taken. So whether they are comes from a register,
     which is set if there will be none here, or these will go.
+
+    Returns
+    -------
+    waiting : Value
+        Whether there are sums.
+    taking : Value
+        Whether others are taken in the next cycle.
     """
     valid = Mux(sums.ready, sums.valid, held.valid)
-    m.d.sync += [held.valid.eq(valid), sums.ready.eq(~valid | taking)]
+    taking = ~valid | goes
+    m.d.sync += [held.valid.eq(valid), sums.ready.eq(taking)]
     with m.If(sums.ready):
         m.d.sync += held.payload.eq(sums.payload)
-    return held.valid
+    return held.valid, taking
 
 
 def _queue(
     m: Module, sums: stream.Interface, held: stream.Interface, depth: int, name: str
-) -> Value:
-    """Hold the sums of several windows; return whether there are any."""
+) -> tuple[Value, Value]:
+    """Hold the sums of several windows; return the same as :func:`_register`."""
     queue = fifo.SyncFIFO(width=sums.payload.shape().size, depth=depth)
     m.submodules[name] = queue
     m.d.comb += [
@@ -120,4 +133,5 @@ def _queue(
         held.valid.eq(queue.r_rdy),
         queue.r_en.eq(held.ready),
     ]
-    return queue.level != 0
+    fills = (queue.level == depth) | ((queue.level == depth - 1) & sums.valid)
+    return queue.level != 0, ~fills | (held.valid & held.ready)

@@ -64,7 +64,7 @@ class UnrolledEngine(wiring.Component):
             sent = aligner.o
         wiring.connect(m, sent, lines.i)
         wiring.connect(m, lines.o, planes.i)
-        waiting = connect_sums(m, plan, [planes.o], population)
+        waiting, _ = connect_sums(m, plan, [planes.o], population)
         wiring.connect(m, population.o, wiring.flipped(self.o))
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
         count_cycles(

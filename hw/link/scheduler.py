@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -138,9 +138,13 @@ class Scheduler(wiring.Component):
         with m.If(feeding & ~images.busy):
             m.d.comb += completed.eq(1)
             m.d.sync += feeding.eq(0)
-        # The label follows the last logit one cycle later.
-        finished, finished_bank = Signal(), Signal()
-        m.d.sync += [finished.eq(answers.done & flying.any()), finished_bank.eq(answers.bank)]
+        # The label follows the last logit some cycles later.
+        finished: Value = answers.done & flying.any()
+        finished_bank: Value = answers.bank
+        for k in range(LogitStore.LATENCY):
+            then, bank = Signal(name=f"finished{k}"), Signal(name=f"finished_bank{k}")
+            m.d.sync += [then.eq(finished), bank.eq(finished_bank)]
+            finished, finished_bank = then, bank
 
         for b in range(BANKS):
             with m.If(flying[b]):

@@ -123,11 +123,11 @@ class ImageStore(wiring.Component):
             read.en.eq(advance),
             unpacker.i.valid.eq(valid),
             unpacker.i.payload.eq(read.data),
-            crc.valid.eq(valid & unpacker.i.ready),
-            crc.data.eq(read.data),
             self.crc.eq(crc.crc),
-            self.busy.eq((left != 0) | valid),
+            self.busy.eq((left != 0) | valid | crc.valid),
         ]
+        # A register ahead of the CRC: reading the memory takes half of a clock cycle.
+        m.d.sync += [crc.valid.eq(valid & unpacker.i.ready), crc.data.eq(read.data)]
         with m.If(advance):
             m.d.sync += valid.eq(left != 0)
             with m.If(left != 0):
@@ -144,6 +144,11 @@ class LogitStore(wiring.Component):
     ----------
     plan : LinkPlan
 
+    Attributes
+    ----------
+    LATENCY : int
+        Clock cycles from the last logit of an image to its label.
+
     Members
     -------
     i : In(stream)
@@ -153,12 +158,14 @@ class LogitStore(wiring.Component):
     done : Out(1)
         High while the last logit of an image is transferred.
     label : Out
-        Index of the largest logit, the lowest of equals, of the image that was completed last;
-        valid from the cycle after ``done`` on.
+        Index of the largest logit, the lowest of equals, of the image that was completed last, once
+        all are stored; they can be read from then on, too.
     address : In, word : Out
         Read port for logits. The address consists of the index and, in its highest bit, the bank;
         the word follows one cycle later.
     """
+
+    LATENCY = 2
 
     def __init__(self, plan: LinkPlan) -> None:
         self.plan = plan
@@ -183,19 +190,27 @@ class LogitStore(wiring.Component):
         write, read = logits.write_port(), logits.read_port()
         index = Signal(self.plan.label_bits)
         best = Signal(shape)
-        value = self.i.payload.value
-        taken = self.i.valid & self.i.ready
+        # A register ahead of the comparison: logits come a long way, through the accelerator's last
+        # skids and the choice between its lanes.
+        taken, last, bank = Signal(), Signal(), Signal()
+        value = Signal(shape)
         m.d.comb += [
             self.i.ready.eq(1),
-            write.addr.eq(Cat(index, self.bank)),
+            self.done.eq(self.i.valid & self.i.payload.last),
+            write.addr.eq(Cat(index, bank)),
             write.data.eq(value),
             write.en.eq(taken),
-            self.done.eq(taken & self.i.payload.last),
             read.addr.eq(self.address),
             self.word.eq(read.data),
         ]
+        m.d.sync += [
+            taken.eq(self.i.valid),
+            last.eq(self.i.payload.last),
+            value.eq(self.i.payload.value),
+            bank.eq(self.bank),
+        ]
         with m.If(taken):
-            m.d.sync += index.eq(Mux(self.i.payload.last, 0, index + 1))
+            m.d.sync += index.eq(Mux(last, 0, index + 1))
             with m.If((index == 0) | (value > best)):
                 m.d.sync += [best.eq(value), self.label.eq(index)]
         return m

@@ -239,13 +239,18 @@ class Elements(wiring.Component):
         self.array = _BareElements(plan)
         members = self.array.signature.members
         super().__init__(
-            {"weights": In(self.array.weights.shape()), "i": members["i0"], "o": members["o"]}
+            {
+                "weights": In(self.array.weights.shape()),
+                "i": members["i0"],
+                "o": members["o"],
+                "taking": members["taking"],
+            }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.array = array = self.array
-        m.d.comb += array.weights.eq(self.weights)
+        m.d.comb += [array.weights.eq(self.weights), array.taking.eq(self.taking)]
         wiring.connect(m, wiring.flipped(self.i), array.i0)
         wiring.connect(m, array.o, wiring.flipped(self.o))
         return m

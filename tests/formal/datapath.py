@@ -145,7 +145,8 @@ class PeHarness(Elaboratable):
         plan = self.plan
         m.submodules.unit = unit = PeArray(plan)
         ready = free(m, Shape(1), "ready")
-        m.d.comb += unit.o.ready.eq(ready)
+        m.d.comb += unit.taking.eq(ready)
+        m.d.sync += unit.o.ready.eq(ready)
         shape = shape_of(plan.ranges.accumulator)
 
         # The sum of each bank's window so far, and whether the bank has ended its window.

@@ -66,7 +66,7 @@ def test_words_of_each_window_follow_one_another(
     for k, connection in enumerate(drawn):
         words = [word for window in connection for word in window]
         bench.put(getattr(dut, f"i{k}"), words, stalls[0])
-    seen = bench.get(dut.o, len(expected), stalls[1])
+    seen = bench.get(dut.o, len(expected), stalls[1], dut.taking)
     bench.run()
     assert seen == expected
 
@@ -80,6 +80,7 @@ def test_waits_for_the_connection_whose_turn_it_is() -> None:
 
     async def turns(ctx: Any) -> None:
         ctx.set(dut.o.ready, 1)
+        ctx.set(dut.taking, 1)
         for waits0, waits1, valid0, valid1 in [
             (1, 0, 0, 1),
             (0, 1, 1, 0),

@@ -75,7 +75,7 @@ def check(
     sent = [bank_events(plan, windows, e) for e in range(events)]
     for e in range(events):
         bench.put(getattr(dut, f"i{e}"), sent[e], stall)
-    seen = bench.get(dut.o, len(expected), stall)
+    seen = bench.get(dut.o, len(expected), stall, dut.taking)
     cycles = bench.watch(dut.issued, dut.stalled, dut.busy, dut.o.valid, dut.o.ready)
     taken = bench.watch(Cat(port.valid & port.ready for port in ports(dut)).any())
     bench.run()
@@ -152,7 +152,7 @@ def test_banks_wait_for_the_slowest_alone() -> None:
     bench = Bench(dut)
     for e in range(2):
         bench.put(getattr(dut, f"i{e}"), bank_events(plan, windows, e))
-    seen = bench.get(dut.o, 2)
+    seen = bench.get(dut.o, 2, taking=dut.taking)
     cycles = bench.watch(dut.issued)
     bench.run()
     assert seen == [[7], [7]]
@@ -217,7 +217,7 @@ def test_every_address_adds_its_own_weights(kind: str, dense: bool) -> None:
             event = {"address": address, "shift": shift, "negative": negative}
             events.append({**event, "null": null, "last": 1})
         bench.put(getattr(dut, f"i{e}"), events, 0.3)
-    seen = bench.get(dut.o, plan.depth, 0.3)
+    seen = bench.get(dut.o, plan.depth, 0.3, dut.taking)
     bench.run()
     assert seen == expected.tolist()
 
@@ -234,7 +234,7 @@ def test_weights_of_several_memories(bits: int) -> None:
     dut = PeArray(plan)
     bench = Bench(dut)
     bench.put(dut.i0, [{"address": address, **event} for address in addresses], 0.3)
-    seen = bench.get(dut.o, len(addresses), 0.3)
+    seen = bench.get(dut.o, len(addresses), 0.3, dut.taking)
     bench.run()
     assert seen == [[(1 - 2 * negative) * ((a - 500) << shift)] for a in addresses]
 
@@ -248,7 +248,7 @@ def test_sums_come_after_all_stages() -> None:
         bench = Bench(dut)
         for e in range(events):
             bench.put(getattr(dut, f"i{e}"), bank_events(plan, np.ones((1, 5), np.int64), e)[-1:])
-        assert bench.get(dut.o, 1) == []
+        assert bench.get(dut.o, 1, taking=dut.taking) == []
         cycles = bench.watch(dut.issued, dut.o.valid)
         bench.run()
         taken, offered = (next(t for t, c in enumerate(cycles) if c[k]) for k in range(2))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from support.hw.components import Bench, plain_if, plan_of
@@ -36,6 +36,7 @@ class Order(wiring.Component):
         super().__init__(
             {f"i{k}": arriving for k in range(plan.copies)}
             | {"wants": In(1), "takes": Out(1), "taken": Out(self.sums), "waits": Out(1)}
+            | {"ready": Out(plan.copies), "taking": Out(plan.copies)}
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -46,8 +47,11 @@ class Order(wiring.Component):
         m.d.sync += shown.ready.eq(taking)
         summed = [wiring.flipped(getattr(self, f"i{k}")) for k in range(self.plan.copies)]
         population: Any = SimpleNamespace(i=shown, taking=taking)
+        waits, ahead = connect_sums(m, self.plan, summed, population)
         m.d.comb += [
-            self.waits.eq(connect_sums(m, self.plan, summed, population)),
+            self.waits.eq(waits),
+            self.taking.eq(Cat(ahead)),
+            self.ready.eq(Cat(sums.ready for sums in summed)),
             self.takes.eq(shown.valid & shown.ready),
             self.taken.eq(shown.payload),
         ]
@@ -73,9 +77,14 @@ def test_come_in_the_order_of_windows(copies: int, lanes: int, stall: float) -> 
 
     async def neurons(ctx: Any) -> None:
         rng = random.Random(lanes)
+        taking = None
         for _ in range(2_000):
             ctx.set(dut.wants, rng.random() >= stall)
-            _, _, takes, taken = await ctx.tick().sample(dut.takes, dut.taken)
+            sampled = await ctx.tick().sample(dut.takes, dut.taken, dut.ready, dut.taking)
+            _, _, takes, taken, ready, now = sampled
+            # Whether sums are taken is known a cycle ahead.
+            assert taking in (None, ready)
+            taking = now
             if takes:
                 seen.append([taken[k] for k in range(lanes)])
             if len(seen) == len(expected):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import numpy as np
+from amaranth.hdl import Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.sim import Simulator
 
@@ -92,14 +93,28 @@ class Bench:
 
         self.simulator.add_testbench(drive, background=True)
 
-    def get(self, port: stream.Interface, count: int, stall: float = 0.0) -> list[Any]:
-        """Return a list that will hold ``count`` payloads of an output. A surplus one fails."""
+    def get(
+        self,
+        port: stream.Interface,
+        count: int,
+        stall: float = 0.0,
+        taking: Signal | None = None,
+    ) -> list[Any]:
+        """Return a list that will hold ``count`` payloads of an output. A surplus one fails.
+
+        ``taking`` is an input of the component that tells it whether the port is ready in the next
+        cycle; if there is one, the port is not ready in the first cycle.
+        """
         seen: list[Any] = []
 
         async def receive(ctx: Any) -> None:
-            idle = 0
+            idle, ahead = 0, False
             while len(seen) < count:
-                ready = self.random.random() >= stall
+                ready, ahead = ahead, self.random.random() >= stall
+                if taking is None:
+                    ready = ahead
+                else:
+                    ctx.set(taking, ahead)
                 ctx.set(port.ready, ready)
                 _, _, valid, payload = await ctx.tick().sample(port.valid, port.payload)
                 idle += 1
@@ -107,6 +122,10 @@ class Bench:
                     seen.append(plain(payload))
                     idle = 0
                 assert idle < self.idle_limit, f"nothing for {idle} cycles after {seen[-3:]}"
+            if taking is not None:
+                ctx.set(port.ready, ahead)
+                ctx.set(taking, 1)
+                await ctx.tick()
             ctx.set(port.ready, 1)
             for _ in range(_AFTERMATH):
                 _, _, valid = await ctx.tick().sample(port.valid)
