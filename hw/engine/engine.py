@@ -76,32 +76,35 @@ class Engine(wiring.Component):
         plan = self.plan
         m.submodules.pes = pes = PeArray(plan)
         m.submodules.population = population = Population(plan)
-        m.submodules.gather = gather = self._gathered(m, pes.depth, population)
+        words, waits = self._words(m, pes.depth, population)
 
         # All event generators get their share of a word at the same time. Value k of a word belongs
         # to generator k mod E, so that neighbouring channels go to different ones.
-        value = shape_of(plan.values)
         generators = []
         for e in range(plan.events):
             generator = EventGenerator(
-                value, plan.slots, plan.digits, address_bits(pes.depth), plan.event_queue
+                shape_of(plan.values),
+                plan.slots,
+                plan.digits,
+                address_bits(pes.depth),
+                plan.event_queue,
             )
             m.submodules[f"events{e}"] = generator
             generators.append(generator)
         all_ready = Signal()
         m.d.comb += [
             all_ready.eq(Cat(generator.i.ready for generator in generators).all()),
-            gather.o.ready.eq(all_ready),
+            words.ready.eq(all_ready),
         ]
         for e, generator in enumerate(generators):
             m.d.comb += [
-                generator.i.valid.eq(gather.o.valid & all_ready),
-                generator.i.payload.base.eq(gather.o.payload.base),
-                generator.i.payload.last.eq(gather.o.payload.last),
+                generator.i.valid.eq(words.valid & all_ready),
+                generator.i.payload.base.eq(words.payload.base),
+                generator.i.payload.last.eq(words.payload.last),
             ]
             for slot in range(plan.slots):
-                word = gather.o.payload.values
-                m.d.comb += generator.i.payload.values[slot].eq(word[slot * plan.events + e])
+                value = words.payload.values[slot * plan.events + e]
+                m.d.comb += generator.i.payload.values[slot].eq(value)
             wiring.connect(m, generator.o, getattr(pes, f"i{e}"))
         waiting = connect_sums(m, plan, pes.o, population)
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
@@ -110,7 +113,7 @@ class Engine(wiring.Component):
             m,
             self.counters,
             events=pes.issued,
-            working=~gather.waits
+            working=~waits
             | Cat(generator.busy for generator in generators).any()
             | pes.busy
             | waiting
@@ -119,15 +122,23 @@ class Engine(wiring.Component):
         )
         return m
 
-    def _gathered(self, m: Module, depth: int, population: Population) -> Gather:
-        """Return a component that sends the words of all connections, window by window.
+    def _words(
+        self, m: Module, depth: int, population: Population
+    ) -> tuple[stream.Interface, Value]:
+        """Return the words of all connections, window by window, and whether they wait for rows.
 
         The transfers of ``population`` are sent on, and to the connection that reads them here.
         """
         plan = self.plan
         readers = [Reader(reader, plan.target.lane_groups, depth) for reader in plan.readers]
+        if plan.compact:
+            (reader,) = readers
+            m.submodules.reader0 = reader
+            wiring.connect(m, wiring.flipped(self.i0), reader.i)
+            wiring.connect(m, population.o, wiring.flipped(self.o))
+            return reader.o, reader.waits
         layout = reader_layout(plan.values, plan.slots * plan.events, depth)
-        gather = Gather([reader.layout for reader in readers], layout)
+        m.submodules.gather = gather = Gather([reader.layout for reader in readers], layout)
         for k, reader in enumerate(readers):
             m.submodules[f"reader{k}"] = reader
             if reader.plan.feedback:
@@ -143,7 +154,7 @@ class Engine(wiring.Component):
             m.d.comb += getattr(gather, f"waits{k}").eq(reader.waits)
         if not plan.layer.recurrent:
             wiring.connect(m, population.o, wiring.flipped(self.o))
-        return gather
+        return gather.o, gather.waits
 
 
 def connect_sums(
@@ -172,7 +183,11 @@ def connect_sums(
         # All elements stand still while sums are not taken. So whether they are comes from a
         # register, which is set if there will be none here, or these will go.
         valid = Mux(sums.ready, sums.valid, shown.valid)
-        m.d.sync += [shown.valid.eq(valid), sums.ready.eq(~valid | population.taking)]
+        m.d.sync += shown.valid.eq(valid)
+        if plan.compact:
+            m.d.comb += sums.ready.eq(~shown.valid | shown.ready)
+        else:
+            m.d.sync += sums.ready.eq(~valid | population.taking)
         with m.If(sums.ready):
             m.d.sync += shown.payload.eq(sums.payload)
         return shown.valid

@@ -59,6 +59,9 @@ class HardwareConfig:
     planes : mapping of layer name to int, or None
         P, the number of bit planes per clock cycle. Each layer that is named is unrolled: its
         weights become logic, and it adds up windows by bit planes instead of events.
+    compact : bool
+        Whether engines are without the registers and queues that only serve pace and clock, as far
+        as they can be: those with E = 1 and a single connection, which are not unrolled.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class HardwareConfig:
     top: str = "spikeloom_accelerator"
     memories: str = MemoryMode.AUTO
     planes: Mapping[str, int] | None = None
+    compact: bool = False
 
     def __post_init__(self) -> None:
         mosts = {"lanes": _MOST, "events": _MOST, "slots": MOST_WORD_VALUES, "units": _MOST}

@@ -95,6 +95,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
                 config.time,
                 units=units.get(name),
                 planes=planes.get(name),
+                compact=config.compact,
             )
         except (ConfigError, UnsupportedError) as error:
             raise type(error)(f"layer {name!r}: {error}") from None
@@ -120,6 +121,7 @@ def layer_plan(
     time: str,
     units: int | None = None,
     planes: int | None = None,
+    compact: bool = False,
 ) -> LayerPlan:
     """Return the plan of one layer, whose buffers hold the rows that one line of windows needs.
 
@@ -137,6 +139,8 @@ def layer_plan(
         U; by default the fewest that are fast enough.
     planes : int, optional
         P of an unrolled layer, an :class:`UnrolledPlan`.
+    compact : bool
+        Whether its engine is compact if it can be.
 
     Raises
     ------
@@ -148,6 +152,8 @@ def layer_plan(
     planned = _layer(network, layer, streams, lanes, events, slots)
     if planes is not None:
         planned = _unrolled(planned, planes)
+    elif compact and events == 1 and len(planned.readers) == 1:
+        planned = replace(planned, compact=True)
     return _shared(_timed(planned, time), units)
 
 

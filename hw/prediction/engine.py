@@ -35,7 +35,7 @@ class _Generator:
 
     def __init__(self, depth: int) -> None:
         #: Words that fit into the queue besides the one whose values are picked.
-        self.queued = depth - 1
+        self.queued = max(depth - 1, 0)
         #: Number of events of the held word, and of its last value; 0 if it holds none.
         self.held: tuple[int, int] = (0, 0)
         #: First cycle in which it takes a word, if it holds none.
@@ -242,6 +242,8 @@ class EngineClock:
         int
             Clock cycle in which the last word was read from the buffer.
         """
+        if self.plan.compact:
+            return self._taken(window, image, begin)
         generators, accepted = self._generators, self._accepted
         own = self._own[connection]
         for word in window:
@@ -263,8 +265,28 @@ class EngineClock:
         self._active = max(self._active, accepted)
         return read
 
+    def _taken(self, window: Sequence[Word], image: int, begin: int) -> int:
+        """Take the events of a window's words as they are read, in a compact engine.
+
+        Parameters and what it returns are those of :meth:`_scan`.
+        """
+        (generator,) = self._generators
+        picks = self.plan.slots > 1
+        for ((events, last),) in window:
+            read = max(self._accepted, begin)
+            # A word waits until the one before has been picked, or split if it has a single value.
+            before = generator.popped if picks else generator.last
+            self._accepted = max(read + Scanner.LATENCY, before)
+            loaded = self._accepted + (ValuePicker.LATENCY if picks else 0)
+            self.events[image] += events
+            self._take(generator, loaded, max(events, 1), max(last, 1), null=not events)
+        self._active = max(self._active, self._accepted)
+        return read
+
     def _close(self) -> None:
         """End a window: held words go to their queues, or a word of zeros where none is held."""
+        if self.plan.compact:
+            return
         offered = self._accepted + Compactor.LATENCY
         pushes = [(max(offered, generator.space), generator) for generator in self._generators]
         if len(pushes) > 1:
@@ -296,7 +318,22 @@ class EngineClock:
         moved = max(time + WordQueue.LATENCY, generator.popped)
         generator.moves[generator.index] = moved
         generator.index = (generator.index + 1) % generator.queued
-        loaded = max(moved + ValuePicker.LATENCY, generator.last)
+        self._take(generator, moved + ValuePicker.LATENCY, events, last, null)
+
+    def _take(
+        self, generator: _Generator, offered: int, events: int, last: int, null: bool
+    ) -> None:
+        """Take the events of a word.
+
+        Parameters
+        ----------
+        generator : _Generator
+        offered : int
+            First clock cycle in which its first value is offered.
+        events, last, null
+            As of :meth:`_push`.
+        """
+        loaded = max(offered, generator.last)
         first = max(loaded + DigitSplitter.LATENCY, self._open, generator.last + 1)
         first = self._unstalled(first)
         end = self._after(first, events)
@@ -367,10 +404,13 @@ class EngineClock:
                     start = self._passed
                 start += self._turns
                 offered = start + Population.OUTPUT_LATENCY
-                self._passed = max(offered, self._sent + Skid.SPACE_LATENCY)
-                self._sent = self._passed + Skid.LATENCY
+                if not self.plan.compact:
+                    offered = max(offered, self._sent + Skid.SPACE_LATENCY) + Skid.LATENCY
+                self._sent = offered
                 for sink in self.sinks:
-                    self._sent = max(self._sent, sink.take(self._passed + Skid.LATENCY))
+                    self._sent = max(self._sent, sink.take(offered))
+                # A transfer that is not taken at once waits in the skid, if there is one.
+                self._passed = self._sent if self.plan.compact else offered - Skid.LATENCY
         if self._queue:
             self._leaves[self._slot] = start
             self._slot = (self._slot + 1) % self._queue
