@@ -70,6 +70,8 @@ def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
             "slots": slots if isinstance(slots, int) else dict(slots),
             "time": planned.config.time,
             "planes": dict(planned.config.planes or {}),
+            # Left out of other manifests, which are older than the field.
+            **({"compact": True} if planned.config.compact else {}),
         },
         "hardware": describe(planned),
         "tools": {},

@@ -149,8 +149,8 @@ def candidates(
     a design is written.
 
     A configuration that names the lanes of all layers, or one number for all, is the only
-    candidate. With the fewest lanes, fewer slots are tried as well. The smallest plan is yielded
-    whether it should fit or not.
+    candidate. With the fewest lanes, fewer slots are tried as well, and last compact engines. The
+    smallest plan is yielded whether it should fit or not.
     """
     # Unrolled layers have all lanes.
     given = config.chosen("lanes", network).keys() | config.chosen("planes", network).keys()
@@ -162,11 +162,12 @@ def candidates(
     slots = [2**k for k in range(6, -1, -1) if 2**k < most]
     tried = [replace(config, budget=budget) for budget in _BUDGETS]
     tried += [replace(tried[-1], slots=number) for number in slots]
-    seen: list[list[tuple[int, int]]] = []
+    tried += [replace(tried[-1], compact=True)]
+    seen: list[list[tuple[int, int, bool]]] = []
     plans = []
     for choice in tried:
         planned = plan(network, choice)
-        size = [(layer.lanes, layer.slots) for layer in planned.layers]
+        size = [(layer.lanes, layer.slots, layer.compact) for layer in planned.layers]
         if size not in seen:
             seen.append(size)
             plans.append(planned)

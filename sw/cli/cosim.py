@@ -124,7 +124,7 @@ def command(
     if verilog is not None and hardware != HardwareOptions():
         raise ConfigError(
             "--verilog is generated already: leave out --lanes, --events, --slots, --units, "
-            "--time, --planes and --plan"
+            "--time, --planes, --compact and --plan"
         )
     probabilities = parse_stalls(stalls)
     config = replace(hardware.config(network, debug=True, counters=True), memories="files")

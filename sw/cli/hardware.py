@@ -39,6 +39,8 @@ class HardwareOptions:
         P of layers that are unrolled, by layer.
     plan : path, optional
         File with the choices for every layer, in place of the others.
+    compact : bool
+        Whether engines are without what only serves pace and clock.
     """
 
     lanes: str | None = None
@@ -48,6 +50,7 @@ class HardwareOptions:
     time: str = TimeMode.AUTO.value
     planes: str | None = None
     plan: Path | None = None
+    compact: bool = False
 
     def config(
         self, network: Network, *, debug: bool = False, counters: bool = False
@@ -67,7 +70,7 @@ class HardwareOptions:
             if replace(self, plan=None) != HardwareOptions():
                 raise ConfigError(
                     "--plan has the choices for every layer: leave out --lanes, --events, "
-                    "--slots, --units, --time and --planes"
+                    "--slots, --units, --time, --planes and --compact"
                 )
             return PlanFile.load(self.plan).for_network(network, debug=debug, counters=counters)
         return HardwareConfig(
@@ -77,6 +80,7 @@ class HardwareOptions:
             units=None if self.units is None else parse_per_layer(self.units, "units"),
             time=self.time,
             planes=self._planes(),
+            compact=self.compact,
             debug=debug,
             counters=counters,
         )
@@ -148,6 +152,13 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "values under a kernel in one clock cycle, whatever these are. For a layer of pixels that "
         "is the slowest.",
     )
+    @click.option(
+        "--compact",
+        is_flag=True,
+        help="Leave out registers and queues that only serve pace and clock, for the smallest "
+        "FPGAs: layers with one event per cycle and one connection take fewer cells, and words "
+        "of zeros take a cycle each.",
+    )
     @functools.wraps(function)
     def chosen(
         *arguments: Any,
@@ -157,10 +168,13 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         units: str | None,
         time: str,
         planes: str | None,
+        compact: bool,
         plan_file: Path | None,
         **options: Any,
     ) -> Any:
-        hardware = HardwareOptions(lanes, events, slots, units, time, planes, plan_file)
+        hardware = HardwareOptions(
+            lanes, events, slots, units, time, planes, plan_file, compact
+        )
         return function(*arguments, hardware=hardware, **options)
 
     return chosen

@@ -93,7 +93,8 @@ def test_with_the_fewest_lanes_come_fewer_slots(network: Network) -> None:
         sizing.candidates(network, HardwareConfig(), Family.find(board.family), board.resources)
     )
     fewest = [planned for planned in plans if all(layer.lanes == 1 for layer in planned.layers)]
-    assert [planned.config.slots for planned in fewest] == [8, 4, 2, 1]
+    assert [planned.config.slots for planned in fewest] == [8, 4, 2, 1, 1]
+    assert [planned.config.compact for planned in fewest] == [False] * 4 + [True]
     sizes = [sizing.luts(planned, ECP5) for planned in fewest]
     assert sizes == sorted(set(sizes), reverse=True)
 
@@ -122,3 +123,4 @@ def test_a_hopeless_board_is_tried_with_the_fewest_lanes(network: Network) -> No
     )
     assert [layer.lanes for layer in planned.layers] == [1, 1, 1, 1]
     assert planned.config.slots == 1
+    assert planned.config.compact

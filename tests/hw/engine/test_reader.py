@@ -92,12 +92,14 @@ def test_aligns_pools_and_reads(
     values = random_values(plan.source, 2, seed)
     expected = expected_words(windows, lane_groups, kept(plan, values), plan.first, depth)
     dut = Reader(plan, lane_groups, depth)
+    ring = dut_ring(dut)
     bench = Bench(dut, seed)
     bench.put(dut.i, transfers(plan.source, values), stalls[0])
     seen = bench.get(dut.o, len(expected), stalls[1])
     cycles = bench.watch(dut.o.valid, dut.waits)
     bench.run()
     assert seen == expected
+    assert not any(writes and reads and one == other for writes, reads, one, other in ports)
     assert not any(valid and waits for valid, waits in cycles), "a word is left"
     assert cycles[0] == (0, 1)
     assert cycles[-1] == (0, 1), "the next image's rows are lacking"
