@@ -26,6 +26,8 @@ from spikeloom.sw.network import Network
 _COUNTER, _ENGINE = 55.8, 380.0
 _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.42, 0.5, 4.41, 0.29
 _RATES = (_ENGINE, _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
+#: The first of these rates, for a compact engine: from engines alone, on iCE40.
+_COMPACT = 200.0
 #: Bits of constants that a look-up table of four inputs holds.
 _CONSTANTS = 16
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
@@ -118,7 +120,8 @@ def engine_luts(layer: LayerPlan, family: Family) -> float:
     """Return an estimate of the look-up tables that one engine takes, its counters apart."""
     if isinstance(layer, UnrolledPlan):
         return _unrolled_luts(layer)
-    rated = zip(_RATES, engine_features(layer, family), strict=True)
+    rates = (_COMPACT, *_RATES[1:]) if layer.compact else _RATES
+    rated = zip(rates, engine_features(layer, family), strict=True)
     fixed = _adders(layer) + _memory_luts(layer, family)
     return fixed + sum(rate * amount for rate, amount in rated)
 

@@ -15,7 +15,7 @@ class RowBuffer(wiring.Component):
 
     Rows are written one after another, image after image, into a ring; nothing is ever copied. A
     memory word holds ``plan.chunks`` transfers. The words of a row lie together, all words of one
-    timestep before those of the next. Words that may be read lie in complete rows, and only other rows
+    timestep before those of the next. Words that are read lie in complete rows, and only other rows
     are written: so the memory needs no logic for a word that is read and written in the same cycle.
 
     Parameters

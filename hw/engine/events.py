@@ -311,7 +311,7 @@ class EventGenerator(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        words, waiting = (self._queued(m) if self.depth else (wiring.flipped(self.i), Const(0)))
+        words, waiting = self._queued(m) if self.depth else (wiring.flipped(self.i), Const(0))
         values = data.StructLayout(
             {"value": self.value, "address": unsigned(self.address_bits), "last": 1}
         )

@@ -172,9 +172,7 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         plan_file: Path | None,
         **options: Any,
     ) -> Any:
-        hardware = HardwareOptions(
-            lanes, events, slots, units, time, planes, plan_file, compact
-        )
+        hardware = HardwareOptions(lanes, events, slots, units, time, planes, plan_file, compact)
         return function(*arguments, hardware=hardware, **options)
 
     return chosen

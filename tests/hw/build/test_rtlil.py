@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 from amaranth.back import rtlil
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from support.hw.components import plan_of
 
 from spikeloom.hw.build.rtlil import memories, separated
@@ -39,9 +39,3 @@ def test_other_memories_keep_theirs() -> None:
     given = text(PoolUnit.of(reader.pool))
     assert separated(given) == given
     assert not any(one.apart for one in memories(given))
-
-
-def test_roms_have_no_writing_port_to_collide_with() -> None:
-    rom = memory.Memory(shape=8, depth=4, init=[1, 2, 3, 4])
-    rom.read_port()
-    assert separated(text(rom)) == text(rom)

@@ -53,6 +53,19 @@ def test_the_estimate_of_an_unrolled_engine(name: str, planes: int, luts: int) -
     assert sizing.engine_luts(planned["conv1"], ECP5) == pytest.approx(luts, rel=0.1)
 
 
+#: Look-up tables that Yosys counted for accelerators of compact engines on an iCE40, by lanes.
+COMPACT = [({"conv1": 1, "conv2": 4, "fc": 1}, 907), ({"conv1": 2, "conv2": 4, "fc": 1}, 976)]
+
+
+@pytest.mark.parametrize(("lanes", "luts"), COMPACT)
+def test_the_estimate_of_compact_engines(lanes: dict[str, int], luts: int) -> None:
+    units = {"conv1": 1, "conv2": 1}
+    config = HardwareConfig(lanes, slots=1, units=units, compact=True)
+    planned = plan(load(FOLDER / "mnist-small-4bit.safetensors"), config)
+    found = sum(sizing.engine_luts(layer, Family.find("ice40")) for layer in planned.layers)
+    assert found == pytest.approx(luts, rel=0.05)
+
+
 def test_more_lanes_and_events_take_more(network: Network) -> None:
     luts = [
         sizing.luts(plan(network, config), ECP5)
