@@ -26,8 +26,8 @@ from spikeloom.sw.network import Network
 _COUNTER, _ENGINE = 55.8, 380.0
 _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.42, 0.5, 4.41, 0.29
 _RATES = (_ENGINE, _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
-#: The first of these rates, for a compact engine: from engines alone, on iCE40.
-_COMPACT = 200.0
+#: The first of these rates, for a compact engine: from engines alone, on iCE40 and ECP5.
+_COMPACT = 210.0
 #: Bits of constants that a look-up table of four inputs holds.
 _CONSTANTS = 16
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and

@@ -23,34 +23,11 @@ from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.engine.skid import Skid
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
+from spikeloom.hw.prediction.generator import LONG_AGO, Generator
 from spikeloom.hw.prediction.sinks import Buffer, Sink, Target
+from spikeloom.hw.prediction.spans import union
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
-
-_LONG_AGO = -(1 << 40)
-
-
-class _Generator:
-    """An event generator: its held word, its queue, and the value and digit that come next."""
-
-    def __init__(self, depth: int) -> None:
-        #: Words that fit into the queue besides the one whose values are picked.
-        self.queued = max(depth - 1, 0)
-        #: Number of events of the held word, and of its last value; 0 if it holds none.
-        self.held: tuple[int, int] = (0, 0)
-        #: First cycle in which it takes a word, if it holds none.
-        self.free = 0
-        #: Cycles in which the last words left the queue.
-        self.moves = [_LONG_AGO] * self.queued
-        self.index = 0
-        #: Cycles in which the last word's last value was picked, and its last event taken.
-        self.popped = _LONG_AGO
-        self.last = _LONG_AGO
-
-    @property
-    def space(self) -> int:
-        """First cycle in which the queue has space for the held word."""
-        return self.moves[self.index] + WordQueue.SPACE_LATENCY
 
 
 class EngineClock:
@@ -105,7 +82,7 @@ class EngineClock:
         self._line = 0
         self._consumed = [0] * len(buffers)
         self._cells = [x.image(0) for x in words]
-        self._generators = [_Generator(plan.event_queue) for _ in range(plan.events)]
+        self._generators = [Generator(plan.event_queue) for _ in range(plan.events)]
         #: Cycle in which the last word of all connections was accepted by the generators, and that
         #: in which the last word of each connection was taken from it.
         self._accepted = -1
@@ -121,14 +98,14 @@ class EngineClock:
         self._stages = stages(plan)
         self._stalls = [(0, 0)] * (self._stages + 1)
         #: Cycles in which the last sums left each place where sums wait, and the next place.
-        self._leaves = [_LONG_AGO] * self._queue
+        self._leaves = [LONG_AGO] * self._queue
         self._slot = 0
         #: Last cycle in which the neurons were at work; their timestep, and the cycles in which
         #: their last transfer leaves the output register, and is taken.
-        self._worked = _LONG_AGO
+        self._worked = LONG_AGO
         self._step = 0
-        self._passed = _LONG_AGO
-        self._sent = _LONG_AGO
+        self._passed = LONG_AGO
+        self._sent = LONG_AGO
         #: Spans of cycles in which events are taken, and in which neurons wait, with the image.
         self._runs: list[tuple[int, int]] = []
         self._waits: list[tuple[int, int, int]] = []
@@ -198,7 +175,7 @@ class EngineClock:
         """Return the number of cycles in which each image kept the engine busy, and blocked it."""
         blocked = np.zeros(self._images, np.int64)
         if self._waits:
-            starts, stops = _union(np.array(self._runs).reshape(-1, 2))
+            starts, stops = union(np.array(self._runs).reshape(-1, 2))
             before = np.concatenate([[0], np.cumsum(stops - starts)])
 
             def issuing(time: IntArray) -> IntArray:
@@ -301,13 +278,13 @@ class EngineClock:
                 self._push(generator, time, 1, 1, null=True)
 
     def _push(
-        self, generator: _Generator, time: int, events: int, last: int, null: bool = False
+        self, generator: Generator, time: int, events: int, last: int, null: bool = False
     ) -> None:
         """Put a word into a generator's queue, and take its events.
 
         Parameters
         ----------
-        generator : _Generator
+        generator : Generator
         time : int
             Clock cycle in which the queue takes the word.
         events, last : int
@@ -320,14 +297,12 @@ class EngineClock:
         generator.index = (generator.index + 1) % generator.queued
         self._take(generator, moved + ValuePicker.LATENCY, events, last, null)
 
-    def _take(
-        self, generator: _Generator, offered: int, events: int, last: int, null: bool
-    ) -> None:
+    def _take(self, generator: Generator, offered: int, events: int, last: int, null: bool) -> None:
         """Take the events of a word.
 
         Parameters
         ----------
-        generator : _Generator
+        generator : Generator
         offered : int
             First clock cycle in which its first value is offered.
         events, last, null
@@ -419,14 +394,3 @@ class EngineClock:
         self._worked = start
         self._active = max(self._active, start, self._sent)
         return taken
-
-
-def _union(spans: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the beginnings and ends of the union of spans that may overlap."""
-    spans = spans[np.argsort(spans[:, 0], kind="stable")]
-    reach = np.maximum.accumulate(spans[:, 1])
-    new = np.ones(len(spans), bool)
-    new[1:] = spans[1:, 0] > reach[:-1]
-    starts = spans[new, 0]
-    stops = reach[np.append(np.flatnonzero(new)[1:] - 1, len(spans) - 1)] if len(spans) else reach
-    return starts, stops
