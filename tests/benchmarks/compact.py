@@ -29,12 +29,15 @@ from spikeloom.sw.datasets import first_images
 
 NETWORK = "mnist-small-4bit"
 IMAGES = 100
+#: Whether engines are compact, and M of the first layer.
 CONFIGS = {
-    f"{name}, M = {first}, 4, 1": HardwareConfig(
-        {"conv1": first, "conv2": 4, "fc": 1}, slots=1, units={"conv1": 1, "conv2": 1}, compact=kind
+    f"{'compact' if compact else 'ordinary'}, M = {first}, 4, 1": HardwareConfig(
+        {"conv1": first, "conv2": 4, "fc": 1},
+        slots=1,
+        units={"conv1": 1, "conv2": 1},
+        compact=compact,
     )
-    for first in (1, 2)
-    for name, kind in (("ordinary", False), ("compact", True))
+    for compact, first in ((False, 2), (True, 2), (True, 1))
 }
 _PACKED = re.compile(r"ICESTORM_LC: +(\d+)/")
 
