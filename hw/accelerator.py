@@ -158,9 +158,12 @@ class Accelerator(wiring.Component):
         sink = engines[last.layer.name]
         m.submodules.serializer = serializer = Serializer(last.target)
         wiring.connect(m, sink.o, serializer.i)
-        m.submodules.outlet = outlet = Skid(serializer.o.signature)
-        wiring.connect(m, serializer.o, outlet.i)
-        wiring.connect(m, outlet.o, wiring.flipped(self.o))
+        logits = serializer.o
+        if not last.compact:
+            m.submodules.outlet = outlet = Skid(serializer.o.signature)
+            wiring.connect(m, logits, outlet.i)
+            logits = outlet.o
+        wiring.connect(m, logits, wiring.flipped(self.o))
         return m
 
 

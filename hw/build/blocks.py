@@ -36,6 +36,8 @@ class Memory:
         Whether a word that is read comes a cycle later. Otherwise block RAM is no choice.
     forced : bool
         Whether a design asks for block RAM, whatever it costs.
+    apart : bool
+        Whether no word is ever read and written in the same cycle.
     """
 
     depth: int
@@ -43,6 +45,7 @@ class Memory:
     parts: int = 0
     registered: bool = True
     forced: bool = False
+    apart: bool = False
 
     @property
     def logic(self) -> int:
@@ -83,6 +86,10 @@ class BlockRam:
     cost: int = 128
     collision: int = 12
 
+    def _collision(self, memory: Memory) -> int:
+        """Return the cost of what a word needs that is read and written in the same cycle."""
+        return self.collision if memory.parts and not memory.apart else 0
+
     @lru_cache(maxsize=1 << 16)  # noqa: B019  # of a few families, which live as long
     def of(self, memory: Memory) -> tuple[int, float]:
         """Return the number of blocks of a memory, and their cost."""
@@ -90,7 +97,7 @@ class BlockRam:
         for depth, width in self.shapes:
             pieces = -(-memory.depth // depth)
             number = -(-pieces * memory.stored(min(self.byte, width)) // width)
-            extra = memory.choice(pieces) + _PORT + (self.collision if memory.parts else 0)
+            extra = memory.choice(pieces) + _PORT + self._collision(memory)
             # Yosys compares with the integer part of the least cost.
             if not blocks or self.cost * number + extra < limit:
                 blocks, cost = number, self.cost * number + extra

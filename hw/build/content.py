@@ -71,8 +71,9 @@ def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
             "slots": slots if isinstance(slots, int) else dict(slots),
             "time": planned.config.time,
             "planes": dict(planned.config.planes or {}),
-            # Left out of other designs, whose manifests are older than the field.
+            # Left out of other designs, whose manifests are older than the fields.
             **({"copies": dict(planned.config.copies)} if planned.config.copies else {}),
+            **({"compact": True} if planned.config.compact else {}),
         },
         "hardware": describe(planned),
         "tools": {},

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from spikeloom.hw.boards import Resources
 from spikeloom.hw.build.blocks import BlockRam, Memory, SmallRam
-from spikeloom.hw.build.rtlil import marked, memories
+from spikeloom.hw.build.rtlil import marked, memories, separated
 from spikeloom.hw.build.tools import Tool
 from spikeloom.sw.registry import Registered
 
@@ -143,8 +143,11 @@ class Family(Registered, ABC):
         }
 
     def mapped(self, rtlil: str) -> str:
-        """Return a design with its shallow memories marked, so that Yosys makes logic of them."""
-        return marked(rtlil, self.shallow)
+        """Return a design whose memories are marked, so that Yosys makes of them what is best.
+
+        Shallow ones become logic, and those that are read and written apart get none beside them.
+        """
+        return marked(separated(rtlil), self.shallow)
 
     def memory_blocks(self, rtlil: str) -> int:
         """Return how many block RAMs the memories of a design take."""

@@ -15,6 +15,7 @@ from spikeloom.hw.link.plan import BANKS
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
 from spikeloom.hw.planning.connection import ConnectionPlan, PoolPlan
+from spikeloom.hw.planning.weights import spared
 from spikeloom.hw.values import shape_of
 
 
@@ -34,7 +35,8 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     kind = NeuronUnit.of(layer.neurons)
     words = layer.target.lane_groups * layer.turns * (layer.cycles if kind.per_step else 1)
     if words > 1:
-        yield Memory(words, layer.units * kind.cycle_layout(layer.neurons).size)
+        forced = layer.compact and spared(words)
+        yield Memory(words, layer.units * kind.cycle_layout(layer.neurons).size, forced=forced)
 
 
 def _line_memories(layer: UnrolledPlan) -> Iterator[Memory]:
@@ -50,7 +52,7 @@ def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
     for memory in layer.memories:
         bank = Memory(memory.depth, memory.width, forced=memory.block)
         yield from [bank] * layer.events_per_cycle
-    if not registers:
+    if queue.depth and not registers:
         yield from [queue] * layer.events_per_cycle
     for reader in layer.readers:
         yield from _reader_memories(reader, layer.copies)
@@ -63,13 +65,13 @@ def event_queue(layer: LayerPlan) -> Memory:
     """Return the queue of an event generator; another of the words that wait is in a register."""
     bits = max((layer.depth - 1).bit_length(), 1)
     width = layer.slots * layer.values.width + bits + 1
-    return Memory(layer.event_queue - 1, width, parts=1, registered=False)
+    return Memory(max(layer.event_queue - 1, 0), width, parts=1, registered=False)
 
 
 def _reader_memories(reader: ConnectionPlan, copies: int) -> Iterator[Memory]:
     buffer = reader.windows.buffer
     width = buffer.chunks * buffer.stream.layout.size
-    yield from [Memory(buffer.depth, width, parts=buffer.chunks)] * copies
+    yield from [Memory(buffer.depth, width, parts=buffer.chunks, apart=True)] * copies
     if reader.pool is not None:
         yield from _pool_memories(reader.pool)
 

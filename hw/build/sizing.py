@@ -29,6 +29,8 @@ _RATES = (_ENGINE, _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
 #: Share of an engine's own rate that each further copy takes, and the rate of each bit of the sums
 #: from which the neurons choose.
 _COPY, _CHOICE_BIT = 0.4, 0.67
+#: The first of these rates, for a compact engine: from engines alone, on iCE40 and ECP5.
+_COMPACT = 210.0
 #: Bits of constants that a look-up table of four inputs holds.
 _CONSTANTS = 16
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
@@ -128,7 +130,8 @@ def engine_luts(layer: LayerPlan, family: Family) -> float:
     """Return an estimate of the look-up tables that one engine takes, its counters apart."""
     if isinstance(layer, UnrolledPlan):
         return _unrolled_luts(layer)
-    rated = zip(_RATES, engine_features(layer, family), strict=True)
+    rates = (_COMPACT, *_RATES[1:]) if layer.compact else _RATES
+    rated = zip(rates, engine_features(layer, family), strict=True)
     fixed = _adders(layer) + _memory_luts(layer, family)
     return fixed + sum(rate * amount for rate, amount in rated)
 
@@ -159,8 +162,8 @@ def candidates(
     a design is written.
 
     A configuration that names the lanes of all layers, or one number for all, is the only
-    candidate. With the fewest lanes, fewer slots are tried as well. The smallest plan is yielded
-    whether it should fit or not.
+    candidate. With the fewest lanes, fewer slots are tried as well, and last compact engines. The
+    smallest plan is yielded whether it should fit or not.
     """
     # Unrolled layers have all lanes.
     given = config.chosen("lanes", network).keys() | config.chosen("planes", network).keys()
@@ -172,11 +175,12 @@ def candidates(
     slots = [2**k for k in range(6, -1, -1) if 2**k < most]
     tried = [replace(config, budget=budget) for budget in _BUDGETS]
     tried += [replace(tried[-1], slots=number) for number in slots]
-    seen: list[list[tuple[int, int]]] = []
+    tried += [replace(tried[-1], compact=True)]
+    seen: list[list[tuple[int, int, bool]]] = []
     plans = []
     for choice in tried:
         planned = plan(network, choice)
-        size = [(layer.lanes, layer.slots) for layer in planned.layers]
+        size = [(layer.lanes, layer.slots, layer.compact) for layer in planned.layers]
         if size not in seen:
             seen.append(size)
             plans.append(planned)

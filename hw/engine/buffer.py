@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikeloom.hw.options import APART
 from spikeloom.hw.planning.windows import BufferPlan
 
 
@@ -14,7 +15,8 @@ class RowBuffer(wiring.Component):
 
     Rows are written one after another, image after image, into a ring; nothing is ever copied. A
     memory word holds ``plan.chunks`` transfers. The words of a row lie together, all words of one
-    timestep before those of the next.
+    timestep before those of the next. Words that are read lie in complete rows, and only other rows
+    are written: so the memory needs no logic for a word that is read and written in the same cycle.
 
     Parameters
     ----------
@@ -116,7 +118,9 @@ class RowBuffer(wiring.Component):
     def _ring(self, m: Module, reader: int) -> memory.WritePort:
         """Add a reader's memory; return the port that it is written by."""
         plan = self.plan
-        ring = memory.Memory(shape=unsigned(_word_bits(plan)), depth=plan.depth, init=[])
+        ring = memory.Memory(
+            shape=unsigned(_word_bits(plan)), depth=plan.depth, init=[], attrs={APART: 1}
+        )
         m.submodules[f"ring{reader}" if self.readers > 1 else "ring"] = ring
         read = ring.read_port()
         m.d.comb += [

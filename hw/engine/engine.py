@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.engine.events import EventGenerator
@@ -72,13 +72,13 @@ class Engine(wiring.Component):
         for copy in range(plan.copies):
             number = str(copy) if plan.copies > 1 else ""
             m.submodules[f"pes{number}"] = pes = PeArray(plan)
-            m.submodules[f"gather{number}"] = gather = self._gathered(m, readers, copy)
-            generators = self._generators(m, gather, pes, copy)
+            words, waits, taking = self._words(m, readers, copy)
+            generators = self._generators(m, words, taking, pes, copy)
             arrays.append(pes)
-            working += [~gather.waits, *(x.busy for x in generators), pes.busy]
+            working += [~waits, *(x.busy for x in generators), pes.busy]
             stalled.append(pes.stalled | ~pes.issued.any())
-        waiting, taking = connect_sums(m, plan, [pes.o for pes in arrays], population)
-        m.d.comb += [pes.taking.eq(taken) for pes, taken in zip(arrays, taking, strict=True)]
+        waiting, taken = connect_sums(m, plan, [pes.o for pes in arrays], population)
+        m.d.comb += [pes.taking.eq(ahead) for pes, ahead in zip(arrays, taken, strict=True)]
         wiring.connect(m, population.tap, wiring.flipped(self.tap))
 
         count_cycles(
@@ -114,18 +114,33 @@ class Engine(wiring.Component):
             wiring.connect(m, population.o, wiring.flipped(self.o))
         return readers
 
-    def _gathered(self, m: Module, readers: list[Reader], copy: int) -> Gather:
-        """Return a component that sends the words of all connections of a copy's windows."""
+    def _words(
+        self, m: Module, readers: list[Reader], copy: int
+    ) -> tuple[stream.Interface, Value, Signal]:
+        """Return the words of all connections of a copy's windows, in their order.
+
+        Returns
+        -------
+        words : stream
+        waits : Value
+            Whether all connections wait for rows.
+        taking : Signal
+            To be told whether words are taken in the next cycle.
+        """
         plan = self.plan
+        if plan.compact:
+            (reader,) = readers
+            return reader.o[copy], reader.waits[copy], Signal(name="taking")
         layout = reader_layout(plan.values, plan.slots * plan.events, plan.depth)
         gather = Gather([reader.layout for reader in readers], layout)
+        m.submodules[f"gather{copy if plan.copies > 1 else ''}"] = gather
         for k, reader in enumerate(readers):
             wiring.connect(m, reader.o[copy], getattr(gather, f"i{k}"))
             m.d.comb += getattr(gather, f"waits{k}").eq(reader.waits[copy])
-        return gather
+        return gather.o, gather.waits, gather.taking
 
     def _generators(
-        self, m: Module, gather: Gather, pes: PeArray, copy: int
+        self, m: Module, words: stream.Interface, taking: Signal, pes: PeArray, copy: int
     ) -> list[EventGenerator]:
         """Return the event generators between words and processing elements.
 
@@ -133,29 +148,32 @@ class Engine(wiring.Component):
         generator k mod E, so that neighbouring channels go to different ones.
         """
         plan = self.plan
-        value = shape_of(plan.values)
         generators = []
         for e in range(plan.events):
             generator = EventGenerator(
-                value, plan.slots, plan.digits, address_bits(pes.depth), plan.event_queue
+                shape_of(plan.values),
+                plan.slots,
+                plan.digits,
+                address_bits(pes.depth),
+                plan.event_queue,
             )
             m.submodules[f"events{copy * plan.events + e}"] = generator
             generators.append(generator)
         all_ready = Signal(name=f"all_ready{copy}")
         m.d.comb += [
             all_ready.eq(Cat(generator.i.ready for generator in generators).all()),
-            gather.o.ready.eq(all_ready),
-            gather.taking.eq(Cat(generator.taking for generator in generators).all()),
+            words.ready.eq(all_ready),
+            taking.eq(Cat(generator.taking for generator in generators).all()),
         ]
         for e, generator in enumerate(generators):
             m.d.comb += [
-                generator.i.valid.eq(gather.o.valid & all_ready),
-                generator.i.payload.base.eq(gather.o.payload.base),
-                generator.i.payload.last.eq(gather.o.payload.last),
+                generator.i.valid.eq(words.valid & all_ready),
+                generator.i.payload.base.eq(words.payload.base),
+                generator.i.payload.last.eq(words.payload.last),
             ]
             for slot in range(plan.slots):
-                word = gather.o.payload.values
-                m.d.comb += generator.i.payload.values[slot].eq(word[slot * plan.events + e])
+                value = words.payload.values[slot * plan.events + e]
+                m.d.comb += generator.i.payload.values[slot].eq(value)
             wiring.connect(m, generator.o, getattr(pes, f"i{e}"))
         return generators
 

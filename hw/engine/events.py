@@ -5,7 +5,7 @@ Zeros are skipped, and every other value is split into its signed digits; each d
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -282,13 +282,15 @@ class EventGenerator(wiring.Component):
     address_bits : int
         Width of weight addresses.
     depth : int
-        Number of words that wait in it, that of its :class:`ValuePicker` included; at least 2.
+        Number of words that wait in it, that of its :class:`ValuePicker` included; at least 2, or 0
+        if each word is taken when the values of the one before have been: then a word of zeros is
+        an event that adds nothing.
 
     Members
     -------
     i : In(stream)
-        Words, with the layout from :func:`word_layout`. Ready comes from a register, and is low in
-        the first cycle.
+        Words, with the layout from :func:`word_layout`. Where words wait, ready comes from a
+        register, and is low in the first cycle.
     o : Out(stream)
         Events, with the layout from :func:`event_layout`; at least one for each window.
     taking : Out(1)
@@ -317,14 +319,34 @@ class EventGenerator(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        words, waiting = self._queued(m) if self.depth else (wiring.flipped(self.i), Const(0))
+        values = data.StructLayout(
+            {"value": self.value, "address": unsigned(self.address_bits), "last": 1}
+        )
+        m.submodules.splitter = splitter = DigitSplitter(values, self.digits, self.address_bits)
+        if self.depth or self.slots > 1:
+            m.submodules.picker = picker = ValuePicker(
+                self.layout, self.value, self.slots, self.address_bits
+            )
+            wiring.connect(m, words, picker.i)
+            wiring.connect(m, picker.o, splitter.i)
+            waiting = waiting | picker.o.valid
+        else:
+            m.d.comb += [
+                splitter.i.valid.eq(words.valid),
+                splitter.i.payload.value.eq(words.payload.values[0]),
+                splitter.i.payload.address.eq(words.payload.base),
+                splitter.i.payload.last.eq(words.payload.last),
+                words.ready.eq(splitter.i.ready),
+            ]
+        wiring.connect(m, splitter.o, wiring.flipped(self.o))
+        m.d.comb += self.busy.eq(waiting | splitter.o.valid)
+        return m
+
+    def _queued(self, m: Module) -> tuple[stream.Interface, Value]:
+        """Drop words of zeros and queue the others; return them, and whether there are any."""
         m.submodules.compactor = compactor = Compactor(self.layout)
         m.submodules.queue = queue = WordQueue(self.layout, self.depth - 1)
-        m.submodules.picker = picker = ValuePicker(
-            self.layout, self.value, self.slots, self.address_bits
-        )
-        m.submodules.splitter = splitter = DigitSplitter(
-            picker.o.payload.shape(), self.digits, self.address_bits
-        )
         # Ready as the compactor is, but from a register: on its way to the memory that words come
         # from, it meets much else.
         m.d.sync += self.i.ready.eq(self.taking)
@@ -334,10 +356,4 @@ class EventGenerator(wiring.Component):
             compactor.i.payload.eq(self.i.payload),
         ]
         wiring.connect(m, compactor.o, queue.i)
-        wiring.connect(m, queue.o, picker.i)
-        wiring.connect(m, picker.o, splitter.i)
-        wiring.connect(m, splitter.o, wiring.flipped(self.o))
-        m.d.comb += self.busy.eq(
-            compactor.o.valid | queue.o.valid | picker.o.valid | splitter.o.valid
-        )
-        return m
+        return queue.o, compactor.o.valid | queue.o.valid

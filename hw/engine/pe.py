@@ -82,7 +82,7 @@ class PeArray(wiring.Component):
         The sum of each lane, at the end of a window.
     taking : In(1)
         Whether ``o`` is ready in the next cycle. So it comes from a register whether all stages go
-        on.
+        on; in a compact engine, it comes from ``o`` itself.
     issued : Out(range(E + 1))
         Number of events that are taken in this cycle and add something.
     stalled : Out(1)
@@ -139,7 +139,10 @@ class PeArray(wiring.Component):
                 end.eq(Cat(window_end, end[:-1])),
             ]
         # They stand still while sums are offered and not taken.
-        m.d.sync += advance.eq(~(end[-2] | ~advance) | self.taking)
+        if plan.compact:
+            m.d.comb += advance.eq(~end[-1] | self.o.ready)
+        else:
+            m.d.sync += advance.eq(~(end[-2] | ~advance) | self.taking)
         m.d.comb += [
             self.o.valid.eq(end[-1]),
             self.stalled.eq(~advance),

@@ -15,6 +15,7 @@ from spikeloom.hw.engine.skid import Skid
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
+from spikeloom.hw.planning.weights import spared
 from spikeloom.hw.values import shape_of
 
 #: The output of a unit that a layer sends.
@@ -64,7 +65,7 @@ class Population(wiring.Component):
 
     Sums are taken in the last cycle in which they are needed. A transfer that is not taken at once
     waits behind the output register, so that whether the neurons go on does not depend on what the
-    target does in the same cycle.
+    target does in the same cycle. That of a compact engine does depend on it.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ class Population(wiring.Component):
     -------
     i : In(stream)
         Sums of the processing elements, one per lane. Ready comes from a register, and is low in
-        the first cycle, in which there are no sums yet.
+        the first cycle, in which there are no sums yet; that of a compact engine does not.
     taking : Out(1)
         Whether sums are taken in the next cycle, if there are any.
     o : Out(stream)
@@ -123,9 +124,11 @@ class Population(wiring.Component):
         last_turn = turn[-1]
         next_last_step, next_last_turn = Signal(), Signal()
 
-        m.submodules.skid = skid = Skid(self.o.signature)
-        sent = skid.i
-        wiring.connect(m, skid.o, wiring.flipped(self.o))
+        sent = self.o
+        if not plan.compact:
+            m.submodules.skid = skid = Skid(self.o.signature)
+            sent = skid.i
+            wiring.connect(m, skid.o, wiring.flipped(self.o))
 
         # Units have a result at every timestep or only at the last. A full output register holds
         # the timestep back.
@@ -150,7 +153,10 @@ class Population(wiring.Component):
         next_valid = comes | (sent.valid & ~sent.ready)
         next_full = results(next_last_step) & next_valid & self.o.valid & ~self.o.ready
         m.d.comb += self.taking.eq(ends(next_last_step, next_last_turn) & ~next_full)
-        m.d.sync += self.i.ready.eq(self.taking)
+        if plan.compact:
+            m.d.comb += self.i.ready.eq(ends(last_step, last_turn) & ~full)
+        else:
+            m.d.sync += self.i.ready.eq(self.taking)
         m.d.comb += [next_last_step.eq(last_step), next_last_turn.eq(last_turn)]
         m.d.sync += last_step.eq(next_last_step)
         with m.If(enable):
@@ -218,7 +224,8 @@ class Population(wiring.Component):
         words = [layout.const(word).as_bits() for word in _parameter_words(plan, kind, steps)]
         if len(words) == 1:
             return data.View(layout, Const(words[0], layout.size))
-        contents = Contents(f"{plan.layer.name}_parameters", layout, words)
+        block = plan.compact and spared(len(words))
+        contents = Contents(f"{plan.layer.name}_parameters", layout, words, block)
         port = add_rom(m, "parameters", contents, platform)
         # Timesteps come in the order of the words: a counter saves multiplying for the address. It
         # is ahead of the word that is shown, so that whether to go on need not pass the memory. The

@@ -51,7 +51,7 @@ def connect_sums(
     ways = []
     for k, (sums, held) in enumerate(zip(summed, copies, strict=True)):
         if plan.queue == 1:
-            ways.append(_register(m, sums, held, population.taking & ahead[k]))
+            ways.append(_register(m, sums, held, population.taking & ahead[k], plan.compact))
         else:
             name = f"sums{k}" if plan.copies > 1 else "sums"
             ways.append(_queue(m, sums, held, plan.queue, name))
@@ -97,12 +97,13 @@ def _in_turn(
 
 
 def _register(
-    m: Module, sums: stream.Interface, held: stream.Interface, goes: Value
+    m: Module, sums: stream.Interface, held: stream.Interface, goes: Value, compact: bool
 ) -> tuple[Value, Value]:
     """Hold one window's sums, until ``goes``: they will go in the next cycle.
 
     All elements stand still while sums are not taken. So whether they are comes from a register,
-    which is set if there will be none here, or these will go.
+    which is set if there will be none here, or these will go; in a compact engine, which is slow
+    anyway, it does not.
 
     Returns
     -------
@@ -113,7 +114,11 @@ def _register(
     """
     valid = Mux(sums.ready, sums.valid, held.valid)
     taking = ~valid | goes
-    m.d.sync += [held.valid.eq(valid), sums.ready.eq(taking)]
+    m.d.sync += held.valid.eq(valid)
+    if compact:
+        m.d.comb += sums.ready.eq(~held.valid | held.ready)
+    else:
+        m.d.sync += sums.ready.eq(taking)
     with m.If(sums.ready):
         m.d.sync += held.payload.eq(sums.payload)
     return held.valid, taking

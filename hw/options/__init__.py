@@ -41,10 +41,13 @@ COUNTERS_LATENCY = 1
 
 #: Module of a memory whose contents are in a file, in designs for a board.
 ROM_MODULE = "spikeloom_rom"
+#: Attribute of a memory none of whose words is ever read and written in the same cycle.
+APART = "spikeloom_apart"
 #: Name of a file with contents, which a sidecar may name: no part of a path but a name.
 MEMORY_FILE = re.compile(r"[a-z][a-z0-9_]{0,127}\.mem")
 
 __all__ = [
+    "APART",
     "COUNTERS_LATENCY",
     "MEMORY_FILE",
     "MOST_WORD_VALUES",

@@ -62,6 +62,9 @@ class HardwareConfig:
     copies : mapping of layer name to int, or None
         C, the number of copies of a layer's engine, each of which computes every C-th window of a
         row. Neurons are not copied. Layers that are not named have a single engine.
+    compact : bool
+        Whether engines are without the registers and queues that only serve pace and clock, as far
+        as they can be: those with E = 1 and a single connection, which are not unrolled.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class HardwareConfig:
     memories: str = MemoryMode.AUTO
     planes: Mapping[str, int] | None = None
     copies: Mapping[str, int] | None = None
+    compact: bool = False
 
     def __post_init__(self) -> None:
         mosts = {"lanes": _MOST, "events": _MOST, "slots": MOST_WORD_VALUES, "units": _MOST}

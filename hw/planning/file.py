@@ -38,7 +38,8 @@ class PlanFile:
         Digest of that network.
     config : HardwareConfig
         Lanes, events and slots of every layer by name, units of some layers or none, planes of
-        those that are unrolled, copies of those that have several, and the time mode.
+        those that are unrolled, copies of those that have several, the time mode, and whether
+        engines are compact.
     about : mapping of str to Any
         How it was found, as JSON values: not read by any command.
     """
@@ -69,6 +70,8 @@ class PlanFile:
             "version": VERSION,
             "network": {"name": self.network, "digest": self.digest},
             "time": str(self.config.time),
+            # Left out of other files, which are older than the field.
+            **({"compact": True} if self.config.compact else {}),
             "layers": {
                 layer: {name: chosen[layer] for name, chosen in choices.items() if layer in chosen}
                 for layer in choices["lanes"]
@@ -111,6 +114,8 @@ class PlanFile:
                 time=require_field(content, "time", str, str(path), cure),
                 planes=choices["planes"] or None,
                 copies=choices["copies"] or None,
+                compact="compact" in content
+                and require_field(content, "compact", bool, str(path), cure),
             )
         except ConfigError as error:
             raise FileFormatError(f"{path}: {error}: {cure}") from None

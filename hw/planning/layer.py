@@ -60,6 +60,11 @@ class LayerPlan:
         C, the number of copies of all parts from the scanner to the processing elements. Copy c
         computes the windows c, c + C, c + 2 C and so on of each row of windows. All of them share
         the buffers' writing side and the neurons.
+    compact : bool
+        Whether the engine is without all that only serves pace and clock: words go to the events as
+        they are read, without a register, a queue or a search for words of zeros, each of which
+        takes a cycle; no skid ends the way of ready; and block RAM takes the place of look-up
+        tables. E is 1, and there is a single connection.
     """
 
     layer: Layer
@@ -72,6 +77,7 @@ class LayerPlan:
     window_cycles: float
     folded: bool = False
     copies: int = 1
+    compact: bool = False
 
     @property
     def neurons(self) -> NeuronSpec:
@@ -161,15 +167,17 @@ class LayerPlan:
     @property
     def memories(self) -> tuple[WeightMemory, ...]:
         """The memories that make up each weight bank, in the order of their addresses."""
-        return weight_memories(self.stores)
+        return weight_memories(self.stores, self.compact)
 
     @property
     def event_queue(self) -> int:
-        """Number of words that wait in each event generator.
+        """Number of words that wait in each event generator; 0 if it takes one at a time.
 
         It bridges words that have no events, and lets generators with unequal work run ahead of
         each other. With few slots, which save logic, a single generator has a short one.
         """
+        if self.compact:
+            return 0
         short = self.events == 1 and self.slots <= _FEW_SLOTS
         return _SHORT_QUEUE if short else _LONG_QUEUE
 

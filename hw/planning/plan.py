@@ -97,6 +97,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
                 units=units.get(name),
                 planes=planes.get(name),
                 copies=copies.get(name, 1),
+                compact=config.compact,
             )
         except (ConfigError, UnsupportedError) as error:
             raise type(error)(f"layer {name!r}: {error}") from None
@@ -123,6 +124,7 @@ def layer_plan(
     units: int | None = None,
     planes: int | None = None,
     copies: int = 1,
+    compact: bool = False,
 ) -> LayerPlan:
     """Return the plan of one layer, whose buffers hold the rows that one line of windows needs.
 
@@ -142,6 +144,8 @@ def layer_plan(
         P of an unrolled layer, an :class:`UnrolledPlan`.
     copies : int
         C, the number of copies of its engine.
+    compact : bool
+        Whether its engine is compact if it can be.
 
     Raises
     ------
@@ -153,6 +157,8 @@ def layer_plan(
     planned = _layer(network, layer, streams, lanes, events, slots, copies)
     if planes is not None:
         planned = _unrolled(planned, planes)
+    elif compact and planned.events_per_cycle == 1 and len(planned.readers) == 1:
+        planned = replace(planned, compact=True)
     return _shared(_timed(planned, time), units)
 
 

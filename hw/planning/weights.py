@@ -86,11 +86,14 @@ class WeightMemory:
         Address of the first word.
     depth : int
         Number of words.
+    spared : bool
+        Whether look-up tables are spared, at the cost of a block RAM.
     """
 
     store: WeightStore
     first: int
     depth: int
+    spared: bool = False
 
     @property
     def width(self) -> int:
@@ -99,7 +102,9 @@ class WeightMemory:
 
     @property
     def block(self) -> bool:
-        """Whether a piece is block RAM though it is shallow: look-up tables would be too many."""
+        """Whether it is block RAM though it is shallow: look-up tables would be too many."""
+        if self.spared:
+            return spared(self.depth)
         piece = self.depth < self.store.depth
         return piece and self.depth > _FEW_WORDS and self.depth * self.width > _FEW_BITS
 
@@ -109,13 +114,25 @@ class WeightMemory:
         return self.store.bank(index)[start : start + self.depth]
 
 
-def weight_memories(stores: tuple[WeightStore, ...]) -> tuple[WeightMemory, ...]:
-    """Return the memories of a layer's weights, in the order of their addresses."""
+def spared(depth: int) -> bool:
+    """Return whether a memory of constants is block RAM where look-up tables are spared."""
+    return depth > _TABLE_BITS
+
+
+def weight_memories(stores: tuple[WeightStore, ...], spare: bool) -> tuple[WeightMemory, ...]:
+    """Return the memories of a layer's weights, in the order of their addresses.
+
+    Parameters
+    ----------
+    stores : tuple of WeightStore
+    spare : bool
+        Whether look-up tables are spared, at the cost of block RAM.
+    """
     memories = []
     for store in stores:
         first = store.first
         for depth in _pieces(store.depth):
-            memories.append(WeightMemory(store, first, depth))
+            memories.append(WeightMemory(store, first, depth, spare))
             first += depth
     return tuple(memories)
 

@@ -13,10 +13,8 @@ from spikeloom.hw.engine.pe import stages
 from spikeloom.hw.engine.queue import WordQueue
 from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.planning import LayerPlan
+from spikeloom.hw.prediction.generator import LONG_AGO, Generator
 from spikeloom.hw.prediction.words import Word
-
-#: A cycle long before the first.
-LONG_AGO = -(1 << 40)
 
 #: Beginning and end of a span of cycles, and the cycle behind its last.
 Span = tuple[int, int]
@@ -103,29 +101,6 @@ class Pipeline:
         return time
 
 
-class _Generator:
-    """An event generator: its held word, its queue, and the value and digit that come next."""
-
-    def __init__(self, depth: int) -> None:
-        #: Words that fit into the queue besides the one whose values are picked.
-        self.queued = depth - 1
-        #: Number of events of the held word, and of its last value; 0 if it holds none.
-        self.held: tuple[int, int] = (0, 0)
-        #: First cycle in which it takes a word, if it holds none.
-        self.free = 0
-        #: Cycles in which the last words left the queue.
-        self.moves = [LONG_AGO] * self.queued
-        self.index = 0
-        #: Cycles in which the last word's last value was picked, and its last event taken.
-        self.popped = LONG_AGO
-        self.last = LONG_AGO
-
-    @property
-    def space(self) -> int:
-        """First cycle in which the queue has space for the held word."""
-        return self.moves[self.index] + WordQueue.SPACE_LATENCY
-
-
 class CopyClock(Pipeline):
     """The clock of one copy of an engine.
 
@@ -152,7 +127,8 @@ class CopyClock(Pipeline):
         # Of as many windows as can have events in these stages, and of one more.
         super().__init__(number, number + 1, plan.queue, runs)
         self._events = events
-        self._generators = [_Generator(plan.event_queue) for _ in range(plan.events)]
+        self._generators = [Generator(plan.event_queue) for _ in range(plan.events)]
+        self._slots = plan.slots
         #: Cycle in which the last word of all connections was accepted by the generators, and that
         #: in which the last word of each connection was taken from it.
         self._accepted = -1
@@ -213,13 +189,13 @@ class CopyClock(Pipeline):
                 self._push(generator, time, 1, 1, null=True)
 
     def _push(
-        self, generator: _Generator, time: int, events: int, last: int, null: bool = False
+        self, generator: Generator, time: int, events: int, last: int, null: bool = False
     ) -> None:
         """Put a word into a generator's queue, and take its events.
 
         Parameters
         ----------
-        generator : _Generator
+        generator : Generator
         time : int
             Clock cycle in which the queue takes the word.
         events, last : int
@@ -230,7 +206,20 @@ class CopyClock(Pipeline):
         moved = max(time + WordQueue.LATENCY, generator.popped)
         generator.moves[generator.index] = moved
         generator.index = (generator.index + 1) % generator.queued
-        loaded = max(moved + ValuePicker.LATENCY, generator.last)
+        self._take(generator, moved + ValuePicker.LATENCY, events, last, null)
+
+    def _take(self, generator: Generator, offered: int, events: int, last: int, null: bool) -> None:
+        """Take the events of a word.
+
+        Parameters
+        ----------
+        generator : Generator
+        offered : int
+            First clock cycle in which its first value is offered.
+        events, last, null
+            As of :meth:`_push`.
+        """
+        loaded = max(offered, generator.last)
         first = max(loaded + DigitSplitter.LATENCY, self._open, generator.last + 1)
         first = self.unstalled(first)
         end = self.after(first, events)
@@ -245,3 +234,25 @@ class CopyClock(Pipeline):
         end = max([generator.last for generator in self._generators])
         self._open = end + 1
         return self.later(end)
+
+
+class CompactClock(CopyClock):
+    """The clock of a compact engine, whose words become events as they are read."""
+
+    def scan(self, window: Sequence[Word], connection: int, image: int, begin: int) -> int:
+        """Take the events of a window's words; see :meth:`CopyClock.scan`."""
+        (generator,) = self._generators
+        picks = self._slots > 1
+        for ((events, last),) in window:
+            read = max(self._accepted, begin)
+            # A word waits until the one before has been picked, or split if it has a single value.
+            before = generator.popped if picks else generator.last
+            self._accepted = max(read + Scanner.LATENCY, before)
+            loaded = self._accepted + (ValuePicker.LATENCY if picks else 0)
+            self._events[image] += events
+            self._take(generator, loaded, max(events, 1), max(last, 1), null=not events)
+        self.active = max(self.active, self._accepted)
+        return read
+
+    def close(self) -> None:
+        """End a window, of which no word is held."""

@@ -21,8 +21,10 @@ from spikeloom.hw.engine.skid import Skid
 from spikeloom.hw.engine.sums import SUMS_LATENCY, SUMS_SPACE_LATENCY
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import Sends
-from spikeloom.hw.prediction.copies import LONG_AGO, CopyClock, Pipeline, Span
+from spikeloom.hw.prediction.copies import CompactClock, CopyClock, Pipeline, Span
+from spikeloom.hw.prediction.generator import LONG_AGO
 from spikeloom.hw.prediction.sinks import Buffer, Sink, Target
+from spikeloom.hw.prediction.spans import union
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
 
@@ -81,8 +83,9 @@ class EngineClock:
         #: Spans of cycles in which events are taken, and in which neurons wait, with the image.
         self._runs: list[Span] = []
         self._waits: list[tuple[int, int, int]] = []
+        kind = CompactClock if plan.compact else CopyClock
         self._copies = [
-            CopyClock(plan, len(buffers), self.events, self._runs) for _ in range(plan.copies)
+            kind(plan, len(buffers), self.events, self._runs) for _ in range(plan.copies)
         ]
         self._pipes: Sequence[Pipeline] = self._copies
         #: Last cycle in which the neurons were at work; their timestep, and the cycles in which
@@ -171,7 +174,7 @@ class EngineClock:
     def _starved(self) -> IntArray:
         """Return the number of cycles of each image in which there was nothing to do."""
         busy = [span for pipe in self._pipes for span in (*pipe.busy, pipe.present)]
-        starts, stops = _union(np.array(busy))
+        starts, stops = union(np.array(busy))
         starved = np.zeros(self._images, np.int64)
         np.add.at(starved, np.searchsorted(self.ends, starts[1:]), starts[1:] - stops[:-1])
         return starved
@@ -180,7 +183,7 @@ class EngineClock:
         """Return the number of cycles of each image in which neurons waited, and no event came."""
         blocked = np.zeros(self._images, np.int64)
         if self._waits:
-            starts, stops = _union(np.array(self._runs).reshape(-1, 2))
+            starts, stops = union(np.array(self._runs).reshape(-1, 2))
             before = np.concatenate([[0], np.cumsum(stops - starts)])
 
             def issuing(time: IntArray) -> IntArray:
@@ -233,10 +236,13 @@ class EngineClock:
                     start = self._passed
                 start += self._turns
                 offered = start + Population.OUTPUT_LATENCY
-                self._passed = max(offered, self._sent + Skid.SPACE_LATENCY)
-                self._sent = self._passed + Skid.LATENCY
+                if not self.plan.compact:
+                    offered = max(offered, self._sent + Skid.SPACE_LATENCY) + Skid.LATENCY
+                self._sent = offered
                 for sink in self.sinks:
-                    self._sent = max(self._sent, sink.take(self._passed + Skid.LATENCY))
+                    self._sent = max(self._sent, sink.take(offered))
+                # A transfer that is not taken at once waits in the skid, if there is one.
+                self._passed = self._sent if self.plan.compact else offered - Skid.LATENCY
         if self._queue:
             copy.leaves[copy.slot] = start
             copy.slot = (copy.slot + 1) % self._queue
@@ -245,14 +251,3 @@ class EngineClock:
         self._worked = start
         copy.active = max(copy.active, start, self._sent)
         return taken
-
-
-def _union(spans: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the beginnings and ends of the union of spans that may overlap."""
-    spans = spans[np.argsort(spans[:, 0], kind="stable")]
-    reach = np.maximum.accumulate(spans[:, 1])
-    new = np.ones(len(spans), bool)
-    new[1:] = spans[1:, 0] > reach[:-1]
-    starts = spans[new, 0]
-    stops = reach[np.append(np.flatnonzero(new)[1:] - 1, len(spans) - 1)] if len(spans) else reach
-    return starts, stops

@@ -148,7 +148,7 @@ def command(
     if verilog is not None and hardware != HardwareOptions():
         raise ConfigError(
             "--verilog is generated already: leave out --lanes, --events, --slots, --units, "
-            "--time, --planes, --copies and --plan"
+            "--time, --planes, --copies, --compact and --plan"
         )
     probabilities = parse_stalls(stalls)
     config = replace(hardware.config(network, debug=True, counters=True), memories="files")

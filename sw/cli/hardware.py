@@ -41,6 +41,8 @@ class HardwareOptions:
         C of layers whose engine has copies, by layer.
     plan : path, optional
         File with the choices for every layer, in place of the others.
+    compact : bool
+        Whether engines are without what only serves pace and clock.
     """
 
     lanes: str | None = None
@@ -51,6 +53,7 @@ class HardwareOptions:
     planes: str | None = None
     copies: str | None = None
     plan: Path | None = None
+    compact: bool = False
 
     def config(
         self, network: Network, *, debug: bool = False, counters: bool = False
@@ -70,7 +73,7 @@ class HardwareOptions:
             if replace(self, plan=None) != HardwareOptions():
                 raise ConfigError(
                     "--plan has the choices for every layer: leave out --lanes, --events, "
-                    "--slots, --units, --time, --planes and --copies"
+                    "--slots, --units, --time, --planes, --copies and --compact"
                 )
             return PlanFile.load(self.plan).for_network(network, debug=debug, counters=counters)
         return HardwareConfig(
@@ -83,6 +86,7 @@ class HardwareOptions:
             copies=_named(
                 self.copies, "copies", "conv2=5", "layers of a single window cannot have several"
             ),
+            compact=self.compact,
             debug=debug,
             counters=counters,
         )
@@ -161,6 +165,13 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         help="Copies of a layer's engine, each of which computes every C-th window of a row of its "
         "output. For a layer that is the slowest and has all its lanes.",
     )
+    @click.option(
+        "--compact",
+        is_flag=True,
+        help="Leave out registers and queues that only serve pace and clock, for the smallest "
+        "FPGAs: layers with one event per cycle and one connection take fewer cells, and words "
+        "of zeros take a cycle each.",
+    )
     @functools.wraps(function)
     def chosen(
         *arguments: Any,
@@ -171,10 +182,13 @@ def hardware_options(function: Callable[..., Any]) -> Callable[..., Any]:
         time: str,
         planes: str | None,
         copies: str | None,
+        compact: bool,
         plan_file: Path | None,
         **options: Any,
     ) -> Any:
-        hardware = HardwareOptions(lanes, events, slots, units, time, planes, copies, plan_file)
+        hardware = HardwareOptions(
+            lanes, events, slots, units, time, planes, copies, plan_file, compact
+        )
         return function(*arguments, hardware=hardware, **options)
 
     return chosen

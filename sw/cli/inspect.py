@@ -62,7 +62,7 @@ def command(
     if data is None and given:
         raise ConfigError(
             "cycles depend on the images: give --data, or leave out --data-root, --limit, --plan, "
-            "--lanes, --events, --slots, --units, --time, --planes, --copies and --clock"
+            "--lanes, --events, --slots, --units, --time, --planes, --copies, --compact and --clock"
         )
     summary = summarize(network)
     if data is not None:

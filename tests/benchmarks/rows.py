@@ -64,6 +64,7 @@ ROWS = (
     Row("digits-residual", IMAGES),
     Row("mnist-mlp", IMAGES, network=True),
     Row("mnist-small", IMAGES, network=True),
+    Row("mnist-small-4bit", IMAGES, seeds=(0,), network=True),
     Row("fashion-small", IMAGES, network=True),
     Row("mnist-lenet5", IMAGES, reference="Spiker+: 93.85 %", network=True),
     Row("mnist-lenet5-qac", IMAGES, reference="Spiker+: 93.85 %"),

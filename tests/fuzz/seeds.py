@@ -185,12 +185,18 @@ def arrays(folder: Path) -> Inputs:
     yield "idx/4-packed-labels", gzip.compress(idx_labels, mtime=0)
     record = bytes([7]) + bytes(range(256)) * 12
     yield "cifar/two", record + bytes([9]) + bytes(3072)
-    yield "cifar/archive", gzip.compress(_tar("cifar-10-batches-bin/test_batch.bin", record), mtime=0)
+    yield (
+        "cifar/archive",
+        gzip.compress(_tar("cifar-10-batches-bin/test_batch.bin", record), mtime=0),
+    )
     picture = np.frombuffer(_webp(), np.uint8)
     mosaic = {"webp": picture, "off": [0, len(picture)], "labels": np.zeros(1000, np.uint8)}
     yield "cifar/mosaic", _npz(packed=True, **mosaic)
     yield "cifar/empty", _npz(webp=np.zeros(0, np.uint8), off=[0], labels=np.zeros(0, np.uint8))
-    yield "nmnist/events", rng.integers(0, 34, (30, 5), np.uint8).tobytes() + bytes((0, 240, 0, 0, 1))
+    yield (
+        "nmnist/events",
+        rng.integers(0, 34, (30, 5), np.uint8).tobytes() + bytes((0, 240, 0, 0, 1)),
+    )
     events = {"x": labels, "y": labels, "p": labels % 2, "t": np.arange(10), "off": [0, 4, 10]}
     yield (
         "nmnist/archive",
@@ -254,7 +260,11 @@ def graphs(folder: Path) -> Inputs:
                 onnx_node("Gemm", "d w", "y", transB=1),
             ],
             (1, 4, 4),
-            {"k": kernel, "w": rng.normal(size=(2, 8)).astype(np.float32), "shape": np.array([0, -1])},
+            {
+                "k": kernel,
+                "w": rng.normal(size=(2, 8)).astype(np.float32),
+                "shape": np.array([0, -1]),
+            },
         ),
         "quantized": proto(
             [

@@ -152,6 +152,7 @@ def designs() -> Iterator[wiring.Component]:
     network = dataclasses.replace(sliding.network, input=pixels)
     yield Accelerator(plan(network, sliding.config))
     yield Accelerator(plan(recurrent(), HardwareConfig(counters=True)))
+    yield Accelerator(plan(residual(), HardwareConfig(counters=True, compact=True)))
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,8 @@ class Case:
                 yield "folded and shared" if layer.folded else "in a loop and shared"
             if layer.queue:
                 yield "queue"
+            if layer.compact:
+                yield "compact" if layer.slots == 1 else "compact with slots"
             if layer.layer.recurrent:
                 yield f"recurrent {kind}"
             yield from unrolled_features(layer)
@@ -185,7 +187,16 @@ def configs(draw: st.DrawFn, network: Network) -> HardwareConfig:
         events[name] = draw(st.sampled_from(fitting))
     time = draw(st.sampled_from(TimeMode))
     slots = draw(st.sampled_from((1, 2, 8, 64)))
-    config = HardwareConfig(lanes, events, slots, time=time, debug=True, counters=True)
+    config = HardwareConfig(
+        lanes,
+        events,
+        slots,
+        time=time,
+        debug=True,
+        counters=True,
+        # As random as the lanes are.
+        compact=sum(lanes.values()) % 2 == 0,
+    )
     return with_units(network, config, lambda fitting: draw(st.sampled_from(fitting)))
 
 
@@ -308,7 +319,7 @@ def expected_features() -> set[str]:
         *("sliding pool in lane groups", "sliding pool of signed values"),
         *Synapses.kinds,
         *("1 connections", "2 connections", "fork", "unread", "grouped", "depthwise", "share"),
-        *("sums timesteps", "drops timesteps", "marks"),
+        *("sums timesteps", "drops timesteps", "marks", "compact", "compact with slots"),
         *("unrolled pixels", "unrolled counts", "unrolled in a step", "unrolled in steps"),
         *("planes at once", "unrolled signed values", "unrolled in lane groups"),
         *("copies", "copies with equal rows", "copies with several sums of a position"),

@@ -68,7 +68,9 @@ def main() -> int:
             "--tb=no",
             f"--basetemp={folder / 'tmp'}",
         ]
-        status = pytest.main([*arguments, *(str(ROOT / test) for test in options.tests)], plugins=[run])
+        status = pytest.main(
+            [*arguments, *(str(ROOT / test) for test in options.tests)], plugins=[run]
+        )
     if len(run.results) < len(mutants):
         return int(status) or 1
     print(report.summary(run.results))

@@ -147,4 +147,6 @@ def main(cycles: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*(int(word) for word in (*sys.argv[1:], *("100_000_000", "1")[len(sys.argv) - 1 :]))))
+    sys.exit(
+        main(*(int(word) for word in (*sys.argv[1:], *("100_000_000", "1")[len(sys.argv) - 1 :])))
+    )

@@ -34,13 +34,14 @@ def written(planned: Plan) -> str:
 
 CONFIGS = [
     HardwareConfig(lanes=1, slots=1, counters=True),
+    HardwareConfig(lanes=1, slots=1, counters=True, compact=True),
     HardwareConfig(budget=32, slots=4, counters=True),
     HardwareConfig(budget=32, planes={"out": 1}, counters=True),
 ]
 
 
 @pytest.mark.parametrize("network", [everything, every_kind], ids=lambda make: make.__name__)
-@pytest.mark.parametrize("config", CONFIGS, ids=["small", "large", "unrolled"])
+@pytest.mark.parametrize("config", CONFIGS, ids=["small", "compact", "large", "unrolled"])
 def test_every_memory_is_that_of_the_design(
     network: Callable[[], Network], config: HardwareConfig
 ) -> None:

@@ -53,6 +53,23 @@ def test_the_estimate_of_an_unrolled_engine(name: str, planes: int, luts: int) -
     assert sizing.engine_luts(planned["conv1"], ECP5) == pytest.approx(luts, rel=0.1)
 
 
+#: Look-up tables that Yosys counted for accelerators of compact engines, by family, lanes and units
+#: of the first layer.
+COMPACT = [("ice40", 1, 1, 907), ("ice40", 2, 1, 976), ("ecp5", 2, None, 1178)]
+
+
+@pytest.mark.parametrize(("family", "first", "units", "luts"), COMPACT)
+def test_the_estimate_of_compact_engines(
+    family: str, first: int, units: int | None, luts: int
+) -> None:
+    lanes = {"conv1": first, "conv2": 4, "fc": 1}
+    shared = None if units is None else {"conv1": units, "conv2": 1}
+    config = HardwareConfig(lanes, slots=1, units=shared, compact=True)
+    planned = plan(load(FOLDER / "mnist-small-4bit.safetensors"), config)
+    found = sum(sizing.engine_luts(layer, Family.find(family)) for layer in planned.layers)
+    assert found == pytest.approx(luts, rel=0.06)
+
+
 def test_more_lanes_and_events_take_more(network: Network) -> None:
     luts = [
         sizing.luts(plan(network, config), ECP5)
@@ -93,7 +110,8 @@ def test_with_the_fewest_lanes_come_fewer_slots(network: Network) -> None:
         sizing.candidates(network, HardwareConfig(), Family.find(board.family), board.resources)
     )
     fewest = [planned for planned in plans if all(layer.lanes == 1 for layer in planned.layers)]
-    assert [planned.config.slots for planned in fewest] == [8, 4, 2, 1]
+    assert [planned.config.slots for planned in fewest] == [8, 4, 2, 1, 1]
+    assert [planned.config.compact for planned in fewest] == [False] * 4 + [True]
     sizes = [sizing.luts(planned, ECP5) for planned in fewest]
     assert sizes == sorted(set(sizes), reverse=True)
 
@@ -122,3 +140,4 @@ def test_a_hopeless_board_is_tried_with_the_fewest_lanes(network: Network) -> No
     )
     assert [layer.lanes for layer in planned.layers] == [1, 1, 1, 1]
     assert planned.config.slots == 1
+    assert planned.config.compact

@@ -5,11 +5,14 @@ from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
+from amaranth.lib import memory
 from hypothesis import given, settings
 from support.hw.components import STALLS, Bench, pooled, random_values, transfers
 from support.hw.windows import expected_words, window_plans
 
 from spikeloom.hw.engine.reader import Reader
+from spikeloom.hw.options import APART
 from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan, PoolPlan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, WindowPlan
@@ -77,6 +80,24 @@ def kept(plan: ConnectionPlan, values: Array) -> Array:
     return pooled(plan.pool.pool, values) if plan.pool else values
 
 
+def with_ring(dut: Reader, seed: int) -> tuple[Bench, list[Any]]:
+    """Return a bench, and the ports of the memory that is said to need nothing for collisions."""
+    found: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in ("read_port", "write_port"):
+            create = getattr(memory.Memory, kind)
+
+            def record(self: Any, *choices: Any, create: Any = create, **named: Any) -> Any:
+                port = create(self, *choices, **named)
+                if APART in self.attrs:
+                    found.append(port)
+                return port
+
+            patch.setattr(memory.Memory, kind, record)
+        bench = Bench(dut, seed)
+    return bench, found
+
+
 @given(
     drawn=connection_plans(),
     stalls=st.tuples(st.sampled_from(STALLS), st.sampled_from(STALLS)),
@@ -92,12 +113,15 @@ def test_aligns_pools_and_reads(
     values = random_values(plan.source, 2, seed)
     expected = expected_words(windows, lane_groups, kept(plan, values), plan.first, depth)
     dut = Reader(plan, lane_groups, depth)
-    bench = Bench(dut, seed)
+    bench, (reading, writing) = with_ring(dut, seed)
+    used = bench.watch(writing.en, reading.en, writing.addr, reading.addr)
     bench.put(dut.i, transfers(plan.source, values), stalls[0])
     seen = bench.get(dut.o[0], len(expected), stalls[1])
     cycles = bench.watch(dut.o[0].valid, dut.waits[0])
     bench.run()
     assert seen == expected
+    for writes, reads, *places in used:
+        assert not (writes and reads and places[0] == places[1]), "in the same place"
     assert not any(valid and waits for valid, waits in cycles), "a word is left"
     assert cycles[0] == (0, 1)
     assert cycles[-1] == (0, 1), "the next image's rows are lacking"

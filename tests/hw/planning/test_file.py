@@ -79,6 +79,12 @@ def test_layers_with_copies_keep_them(network: Network, tmp_path: Path) -> None:
     assert [layer.copies for layer in plan(network, found).layers][:2] == [2, 1]
 
 
+def test_compact_engines_stay_compact(network: Network, tmp_path: Path) -> None:
+    chosen = dataclasses.replace(config(network), compact=True)
+    PlanFile(network.name, network.digest, chosen).save(tmp_path / "plan.json")
+    assert PlanFile.load(tmp_path / "plan.json").for_network(network) == chosen
+
+
 def test_another_network_is_refused(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the plan is for .* not for .* `spikeloom plan`"):
         PlanFile.load(path).for_network(every_kind())
@@ -107,6 +113,7 @@ def changed(path: Path, **entries: Any) -> Path:
             {"layers": {"fc": {"lanes": 1, "events": 1, "slots": 1, "planes": "all"}}},
             "'planes' must be of type int",
         ),
+        ({"compact": 1}, "'compact' must be of type bool"),
         ({"about": []}, "'about' must be of type dict"),
     ],
 )

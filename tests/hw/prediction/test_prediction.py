@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import hypothesis.strategies as st
@@ -204,6 +205,23 @@ def test_equals_the_counters_with_few_slots(slots: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("network", "lanes", "slots", "time"),
+    [
+        (slow_neurons(), None, 1, "loop"),
+        (slow_neurons(), {"slow": 3, "out": 1}, 2, "fold"),
+        (residual(), {"stem": 1, "inner": 2, "sum": 1, "out": 1}, 1, "auto"),
+        (sliding(), {"stem": 2, "inner": 2, "out": 2}, 8, "auto"),
+        (everything(), None, 2, "loop"),
+    ],
+)
+def test_equals_the_counters_of_compact_engines(
+    network: Network, lanes: Any, slots: int, time: str
+) -> None:
+    config = HardwareConfig(lanes, None, slots, time=time, counters=True, compact=True)
+    compare(network, images(network, 2), config)
+
+
+@pytest.mark.parametrize(
     ("network", "lanes", "planes", "time"),
     [
         (residual(), {"sum": 1, "out": 1}, {"stem": 1, "inner": 2}, "auto"),
@@ -262,11 +280,12 @@ def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
     time = data.draw(st.sampled_from(TimeMode))
     slots = data.draw(st.sampled_from((1, 2, 8, 64)))
     banks = {layer.name: data.draw(st.sampled_from((1, 2, 3, 4))) for layer in network.layers}
+    config = HardwareConfig(lanes, banks, slots, time=time, debug=True, counters=True)
+    config = dataclasses.replace(config, compact=data.draw(st.booleans()))
     try:
-        config = HardwareConfig(lanes, banks, slots, time=time, debug=True, counters=True)
         plan(network, config)
     except ConfigError:
-        config = HardwareConfig(lanes, None, slots, time=time, debug=True, counters=True)
+        config = dataclasses.replace(config, events=None)
     config = with_units(network, config, lambda fitting: data.draw(st.sampled_from(fitting)))
     config = with_copies(network, config, lambda most: data.draw(st.integers(1, most)))
     compare(network, data.draw(images_for(network, 2)), config)

@@ -23,9 +23,9 @@ def test_defaults_are_those_of_the_hardware(network: Network) -> None:
 
 
 def test_what_is_chosen_reaches_the_hardware(network: Network) -> None:
-    options = HardwareOptions("conv1=8,fc=4", "2", 3, "conv1=2", "fold")
+    options = HardwareOptions("conv1=8,fc=4", "2", 3, "conv1=2", "fold", compact=True)
     assert options.config(network, counters=True) == HardwareConfig(
-        {"conv1": 8, "fc": 4}, 2, 3, {"conv1": 2}, time="fold", counters=True
+        {"conv1": 8, "fc": 4}, 2, 3, {"conv1": 2}, time="fold", counters=True, compact=True
     )
 
 
