@@ -4,8 +4,9 @@ In the order of the data: :mod:`alignment`, :mod:`pool` (with :mod:`sliding`) an
 in the values of the source and :mod:`scanner` (with :mod:`walk`) reads windows of them;
 :mod:`reader` joins these for a connection.
 :mod:`gather` joins the connections, :mod:`events` turns values into events (with :mod:`queue` and
-:mod:`select`), :mod:`pe` adds these up, and :mod:`population` runs the neurons. :mod:`engine` is
-the whole layer; :mod:`unrolled` is one whose weights are logic, made of :mod:`lines` and
+:mod:`select`), :mod:`pe` adds these up, :mod:`sums` holds the sums, of several copies in the order
+of windows, and :mod:`population` runs the neurons. :mod:`engine` is the whole layer;
+:mod:`unrolled` is one whose weights are logic, made of :mod:`lines` and
 :mod:`planes`; :mod:`fork` hands its output to several readers, and :mod:`skid` ends long ways of
 ready. :mod:`zero` stands before the first layers, and subtracts the zero point of the input from
 its pixels.

@@ -124,8 +124,6 @@ def copies_features(layer: LayerPlan) -> Iterator[str]:
         yield "copies without a queue"
     if len(layer.readers) > 1:
         yield "copies with several connections"
-    if any(reader.windows.buffer.marked for reader in layer.readers):
-        yield "copies with marks"
     if any(reader.pool for reader in layer.readers):
         yield "copies behind a pool"
 
@@ -247,7 +245,9 @@ def case(number: int, sizes: dict[str, Any]) -> Case:
         images = data.draw(images_for(network, 2))
         stalls = data.draw(st.tuples(st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5])))
         config = data.draw(unrolled(network, config))
-        config = with_copies(network, config, lambda most: data.draw(st.integers(1, most)))
+        config = with_copies(
+            network, config, lambda most: data.draw(st.sampled_from([2, *range(1, most + 1)]))
+        )
         drawn.append(Case(network, config, images, stalls))
 
     collect()
@@ -323,8 +323,7 @@ def expected_features() -> set[str]:
         *("unrolled pixels", "unrolled counts", "unrolled in a step", "unrolled in steps"),
         *("planes at once", "unrolled signed values", "unrolled in lane groups"),
         *("copies", "copies with equal rows", "copies with several sums of a position"),
-        *("copies without a queue", "copies with several connections", "copies with marks"),
-        "copies behind a pool",
+        *("copies without a queue", "copies with several connections", "copies behind a pool"),
         *("unrolled beyond the source", "unrolled with strides", "unrolled with rows"),
     }
 

@@ -59,10 +59,10 @@ def linear_plan() -> Plan:
 
 
 def copies_plan() -> Plan:
-    """Three engines for the five windows of a row, and two lane groups, in two neuron units."""
+    """Three engines for the six windows of a row, of marked words, in two lane groups."""
     conv = Conv2d(weight(4, 3, 3, 2), (2, 1), (1, 1))
-    return plan_of(
-        (3, 6, 6),
+    planned = plan_of(
+        (3, 6, 5),
         conv,
         plain_if(4, 50),
         lanes=2,
@@ -71,6 +71,10 @@ def copies_plan() -> Plan:
         units={"layer": 1},
         copies={"layer": 3},
     )
+    (reader,) = planned["layer"].readers
+    assert reader.windows.buffer.marked
+    assert planned["layer"].target.width == 6
+    return planned
 
 
 def spikes_copies_plan() -> Plan:

@@ -57,9 +57,9 @@ def reader(
     completes = (1,) * source.height
     if pool is not None:
         shape = (1, rows_out(source.height, pool), 1)
-        streams = [StreamPlan(1, Range(0, 1), 1, h, 1, 1) for h in (source.height, shape[1])]
+        full, few = (StreamPlan(1, Range(0, 1), 1, h, 1, 1) for h in (source.height, shape[1]))
         kind = MaxPool((pool[0], 1), (pool[1], 1), (pool[2], 0))
-        completes = PoolPlan(kind, *streams).completed_rows
+        completes = PoolPlan(kind, full, few).completed_rows
     own = lines(sum(completes), window)
     need = max(line.need for line in own)
     return RowReader(source.name, own, completes, size, need)
