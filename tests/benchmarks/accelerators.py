@@ -56,11 +56,11 @@ def resources_cells(used: Resources) -> list[str]:
 
 
 def lanes(planned: Plan) -> str:
-    """Return M x E of each layer, without E where it is 1; and the planes of unrolled layers."""
+    """Return M x E of each layer, without E where it is 1; and P of unrolled layers."""
 
     def of(layer: LayerPlan) -> str:
         if isinstance(layer, UnrolledPlan):
-            return f"all, {layer.sums.planes} planes"
+            return f"{layer.lanes} (P = {layer.sums.planes})"
         return f"{layer.lanes}" + (f"x{layer.events}" if layer.events > 1 else "")
 
     return ", ".join(map(of, planned.layers))

@@ -26,8 +26,8 @@ def figure(*labels: tuple[str, str]) -> tuple[Figure, list[Any]]:
 
 def plain(axis: Any) -> None:
     """Write a logarithmic axis' numbers in full: 2,000 rather than a power."""
-    axis.set_major_formatter(lambda value, _: f"{value:,g}")
-    axis.set_minor_formatter(lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "25" else "")
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axis.set_minor_formatter(lambda value, _: f"{value:,.0f}" if f"{value:e}"[0] in "235" else "")
 
 
 def save(drawn: Figure, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -51,33 +51,55 @@ def pixels(images: IntArray, bits: int) -> IntArray:
     return scaled
 
 
-def made(
-    timesteps: int = 4, transport: str = "count", weight_bits: int = 8, bits: int = 5
-) -> Network:
-    """Return the network of one setting."""
-    data = datasets.load("digits", "train")
-    prepared = prepare(
-        _model(), input_shape=data.shape, timesteps=timesteps, weight_bits=weight_bits
-    )
-    initialise(prepared, data.inputs()[:512])
-    return convert(
-        prepared.eval(),
-        transport=transport,
-        input_bits=bits,
-        input_scale=1 / ((1 << bits) - 1),
-        input_signed=False,
-        input_zero=0,
-    )
+@dataclass(frozen=True)
+class Setting:
+    """Choices that a network of the model is converted with.
 
+    Parameters
+    ----------
+    timesteps : int
+        T of every layer.
+    transport : str
+    weight_bits, bits : int
+        Widths of weights and pixels.
+    """
 
-def measured(net: Network) -> tuple[float, float, float]:
-    """Return events of all layers and cycles per image, and an estimate of LUT-eq."""
-    images = pixels(np.asarray(datasets.load("digits", "test").images[:IMAGES]), net.input.bits)
-    planned = plan(net)
-    found = predict(planned, activity(net, images))
-    luts = Budget.of_numbers(1 << 20, None).amounts(planned).luts
-    events = float(sum(layer.events.mean() for layer in found.layers))
-    return events, found.interval or float(found.latency), luts
+    timesteps: int = 4
+    transport: str = "count"
+    weight_bits: int = 8
+    bits: int = 5
+
+    def network(self) -> Network:
+        """Return the network."""
+        data = datasets.load("digits", "train")
+        prepared = prepare(
+            _model(),
+            input_shape=data.shape,
+            timesteps=self.timesteps,
+            weight_bits=self.weight_bits,
+        )
+        initialise(prepared, data.inputs()[:512])
+        return convert(
+            prepared.eval(),
+            transport=self.transport,
+            input_bits=self.bits,
+            input_scale=1 / ((1 << self.bits) - 1),
+            input_signed=False,
+            input_zero=0,
+        )
+
+    def images(self) -> IntArray:
+        """Return test images for it."""
+        return pixels(np.asarray(datasets.load("digits", "test").images[:IMAGES]), self.bits)
+
+    def measured(self) -> tuple[float, float, float]:
+        """Return events of all layers and cycles per image, and an estimate of LUT-eq."""
+        net = self.network()
+        planned = plan(net)
+        found = predict(planned, activity(net, self.images()))
+        luts = Budget.of_numbers(1 << 20, None).amounts(planned).luts
+        events = float(sum(layer.events.mean() for layer in found.layers))
+        return events, found.interval or float(found.latency), luts
 
 
 _HEAD = ("#events/image", "#cycles/image", "#LUT-eq, estimate")
@@ -88,7 +110,7 @@ def timesteps(steps: Sequence[int] = TIMESTEPS) -> str:
     drawn, (axes,) = pictures.figure(("timesteps T of every layer", "clock cycles per image"))
     rows = []
     for transport in TRANSPORTS:
-        found = [measured(made(timesteps=t, transport=transport)) for t in steps]
+        found = [Setting(t, transport).measured() for t in steps]
         axes.loglog(steps, [cycles for _, cycles, _ in found], "o-", base=2, label=transport)
         rows += [_row([transport, str(t)], one) for t, one in zip(steps, found, strict=True)]
     for axis in (axes.xaxis, axes.yaxis):
@@ -104,12 +126,11 @@ def widths(weights: Sequence[int] = WIDTHS, inputs: Sequence[int] = _BITS) -> st
         ("bits", "clock cycles per image"), ("bits", "LUT-eq, estimate")
     )
     rows = []
-    for name, numbers, setting in (
-        ("weights", weights, "weight_bits"),
-        ("pixels", inputs, "bits"),
+    for name, numbers, settings in (
+        ("weights", weights, [Setting(weight_bits=bits) for bits in weights]),
+        ("pixels", inputs, [Setting(bits=bits) for bits in inputs]),
     ):
-        given: list[dict[str, Any]] = [{setting: bits} for bits in numbers]
-        found = [measured(made(**one)) for one in given]
+        found = [setting.measured() for setting in settings]
         for axes, column in zip(places, (1, 2), strict=True):
             axes.plot(numbers, [one[column] for one in found], "o-", label=f"of {name}")
         rows += [_row([name, str(b)], one) for b, one in zip(numbers, found, strict=True)]

@@ -88,6 +88,5 @@ def test_lanes_in_words() -> None:
         events={"steps": 3},
     )
     assert accelerators.lanes(plan(net, config)) == "3, 5x3, 2, 1"
-    assert accelerators.lanes(plan(net, HardwareConfig(lanes=1, planes={"conv": 3}))).startswith(
-        "all, 3 planes"
-    )
+    unrolled = HardwareConfig(lanes={"steps": 1, "spiking": 1, "out": 1}, planes={"conv": 3})
+    assert accelerators.lanes(plan(net, unrolled)) == "3 (P = 3), 1, 1, 1"

@@ -9,6 +9,7 @@ from support.networks.examples import everything
 
 from benchmarks import peers
 from spikeloom.hw.boards import Resources
+from spikeloom.sw.network import Network
 
 
 def test_figures_are_kept_until_a_version_changes(
@@ -18,7 +19,12 @@ def test_figures_are_kept_until_a_version_changes(
     made: list[str] = []
     installed = ["0.6"]
     monkeypatch.setattr(peers, "version", lambda _: installed[0])
-    monkeypatch.setattr(peers, "_unrolled", lambda net, family: made.append(family) or found)
+
+    def make(net: Network, family: str) -> peers.Unrolled:
+        made.append(family)
+        return found
+
+    monkeypatch.setattr(peers, "_unrolled", make)
     for _ in range(2):
         assert peers.unrolled(everything(), "ecp5", tmp_path / "kept") == found
     assert made == ["ecp5"]

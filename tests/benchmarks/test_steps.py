@@ -9,7 +9,7 @@ import torch
 from benchmarks import steps
 from spikeloom.hw.planning import plan
 from spikeloom.hw.prediction import activity, predict
-from spikeloom.sw import datasets, models
+from spikeloom.sw import models
 
 
 def test_pixels_of_other_widths() -> None:
@@ -24,15 +24,16 @@ def test_the_settings_reach_the_network(monkeypatch: pytest.MonkeyPatch) -> None
     torch.manual_seed(0)
     model = models.build("digits-mlp")
     monkeypatch.setattr(steps, "_model", lambda: model)
-    net = steps.made(timesteps=3, transport="spikes", weight_bits=3, bits=2)
-    assert net.input.bits == 2
+    setting = steps.Setting(timesteps=3, transport="spikes", weight_bits=3, bits=2)
+    net = setting.network()
+    pixels = net.input.values()
+    assert (pixels.low, pixels.high) == (0, 3)
     assert [layer.timesteps for layer in net.layers[:-1]] == [3] * (len(net.layers) - 1)
     weights = [c.synapses.weight for layer in net.layers for c in layer.connections]
     assert max(int(np.abs(w).max()) for w in weights) <= 3
     assert {str(c.transport) for c in net.layers[-1].connections} == {"spikes"}
-    events, cycles, luts = steps.measured(net)
-    images = steps.pixels(np.asarray(datasets.load("digits", "test").images[: steps.IMAGES]), 2)
-    found = predict(plan(net), activity(net, images))
+    events, cycles, luts = setting.measured()
+    found = predict(plan(net), activity(net, setting.images()))
     assert events == sum(layer.events.mean() for layer in found.layers)
     assert cycles == found.interval
     assert luts > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spikeloom.hw.build.area import area
+from spikeloom.hw.build.area import whole
 from spikeloom.hw.build.family import Family
 from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.search import Budget
@@ -29,7 +29,7 @@ def test_block_rams_are_exact_and_look_up_tables_near(
     name: str, network: str, config: HardwareConfig
 ) -> None:
     planned, budget = plan(open_network(network), config), Budget(family=name)
-    found = area(planned, Family.find(name)).whole
+    found = whole(planned, Family.find(name))
     foreseen = budget.amounts(planned)
     assert foreseen.block_ram == found.block_ram
     assert foreseen.luts == pytest.approx(found.luts, rel=0.1)
