@@ -148,10 +148,10 @@ def fill(page: str, tables: Mapping[str, str]) -> str:
     """Return the page with its tables in place of those that it has."""
     for name, text in tables.items():
         before, mark, rest = page.partition(f"<!-- {name} -->\n")
-        _, end, after = rest.partition("\n<!-- end -->")
+        _, end, after = rest.partition("<!-- end -->")
         if not mark or not end:
             raise ValueError(f"the page has no place for {name!r}")
-        page = before + mark + text + end + after
+        page = f"{before}{mark}{text}\n{end}{after}"
     return page
 
 

@@ -17,10 +17,10 @@ ROW = re.compile(r"\| ([\w-]+) \| ([\w.+]+) \| (.+) \|")
 
 
 def rows(place: str) -> list[tuple[str, ...]]:
-    """Return the rows of one of the page's tables."""
+    """Return the rows of one of the page's tables, without its head."""
     text = PAGE.read_text(encoding="utf-8").partition(f"<!-- {place} -->")[2]
     found = map(ROW.fullmatch, text.partition("<!-- end -->")[0].splitlines())
-    return [match.groups() for match in found if match]
+    return [match.groups() for match in found if match][1:]
 
 
 def test_the_environment_holds_what_the_locks_list_and_nothing_else() -> None:
