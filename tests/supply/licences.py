@@ -64,10 +64,9 @@ def licence(found: Distribution) -> str:
     name, metadata = normal(found.name), found.metadata
     if name in FOUND:
         return FOUND[name]
-    stated = metadata.get("License-Expression")
-    if stated:
-        return stated
-    words = (metadata.get("License") or "").strip()
+    if "License-Expression" in metadata:
+        return metadata["License-Expression"]
+    words = metadata["License"].strip() if "License" in metadata else ""
     if words and "\n" not in words and words != "BSD" and len(words) < 40:
         return _SPDX.get(words, words)
     classes = [x.split(" :: ")[-1] for x in metadata.get_all("Classifier") or ()]

@@ -30,8 +30,8 @@ def test_the_environment_holds_what_the_locks_list_and_nothing_else() -> None:
     # A torch for GPUs brings what it needs.
     more = found.keys() - pins.keys()
     assert more in (set(), wanted(CUDA).keys())
-    versions = {name: (pin.version,) for name, pin in pins.items()}
-    versions["torch"] += (read(CPU)["torch"].version,)
+    versions = {name: {pin.version} for name, pin in pins.items()}
+    versions["torch"].add(read(CPU)["torch"].version)
     assert [name for name in pins if found[name] not in versions[name]] == []
 
 
