@@ -40,7 +40,9 @@ def answer(
         return {}
     before = {number: signal.getsignal(number) for number in numbers}
     free = (signal.SIG_DFL, signal.default_int_handler)
-    taken = {x: last for x, last in before.items() if last in free or isinstance(last, _Answer)}
+    taken: dict[signal.Signals, signal._HANDLER] = {
+        x: last for x, last in before.items() if last in free or isinstance(last, _Answer)
+    }
     for number in taken:
         signal.signal(number, _Answer(handler))
     return taken

@@ -22,11 +22,15 @@ DSP_BLOCKS = {"MULT18X18D", "MULT9X9D", "ALU54B", "ALU24B"}
 
 
 def synthesised(text: str, folder: Path) -> tuple[Counter[str], Counter[str]]:
-    """Return the cells after reading, and after synthesis for ECP5."""
+    """Return the cells after reading, and after synthesis for ECP5.
+
+    Multipliers become DSP blocks before gates become look-up tables, which takes most of the time
+    and is left out.
+    """
     (folder / "design.v").write_text(text)
     script = (
         "read_verilog design.v; hierarchy -auto-top; proc; flatten; opt; write_json read.json; "
-        "synth_ecp5; write_json ecp5.json"
+        "synth_ecp5 -run begin:map_luts; select A:top; write_json -selected ecp5.json"
     )
     # It sees the folder that it runs in, and little else.
     before = Path.cwd()
@@ -70,7 +74,7 @@ class TestNoMultiplier:
 
     def test_none_is_synthesised(self, accelerator: tuple[Counter[str], Counter[str]]) -> None:
         _, ecp5 = accelerator
-        assert ecp5["LUT4"] > 100
+        assert sum(number for cell, number in ecp5.items() if cell.startswith("$_")) > 100
         assert ecp5["CCU2C"] > 10
         assert not ecp5.keys() & DSP_BLOCKS
 

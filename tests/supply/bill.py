@@ -43,7 +43,7 @@ def of_users(bill: dict[str, Any], names: set[str]) -> dict[str, Any]:
 
 def main(python: str, out: Path) -> None:
     """Write the bill."""
-    program = Path(sys.executable).parent / "cyclonedx-py"
+    program = str(Path(sys.executable).parent / "cyclonedx-py")
     command = [program, "environment", "--output-reproducible", "--pyproject", "pyproject.toml"]
     done = subprocess.run([*command, python], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     bill = of_users(json.loads(done.stdout), {*read(RUN), *read(CUDA)})

@@ -64,10 +64,9 @@ def licence(found: Distribution) -> str:
     name, metadata = normal(found.name), found.metadata
     if name in FOUND:
         return FOUND[name]
-    stated = metadata.get("License-Expression")
-    if stated:
-        return stated
-    words = (metadata.get("License") or "").strip()
+    if "License-Expression" in metadata:
+        return metadata["License-Expression"]
+    words = metadata["License"].strip() if "License" in metadata else ""
     if words and "\n" not in words and words != "BSD" and len(words) < 40:
         return _SPDX.get(words, words)
     classes = [x.split(" :: ")[-1] for x in metadata.get_all("Classifier") or ()]
@@ -148,10 +147,10 @@ def fill(page: str, tables: Mapping[str, str]) -> str:
     """Return the page with its tables in place of those that it has."""
     for name, text in tables.items():
         before, mark, rest = page.partition(f"<!-- {name} -->\n")
-        _, end, after = rest.partition("\n<!-- end -->")
+        _, end, after = rest.partition("<!-- end -->")
         if not mark or not end:
             raise ValueError(f"the page has no place for {name!r}")
-        page = before + mark + text + end + after
+        page = f"{before}{mark}{text}\n{end}{after}"
     return page
 
 
