@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.training import autoaugment
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -25,11 +28,14 @@ class Changes:
         Whether left and right are exchanged.
     holes : tensor of float32, shape (2, N), or None
         Centre of the square to cut out, as shares of the height and width.
+    policies : tensor of float32, shape (5, N), or None
+        As :func:`.autoaugment.draw` returns them.
     """
 
     moves: Tensor | None
     mirrored: Tensor | None
     holes: Tensor | None
+    policies: Tensor | None = None
 
     def part(self, rank: int, of: int) -> Changes:
         """Return the changes of the images ``rank``, ``rank + of``, ``rank + 2 of`` and so on."""
@@ -56,11 +62,24 @@ class Augmentation:
         Side of a square whose pixels are set to 0. Its centre is anywhere in the image, so that it
         can lie partly outside. DeVries and Taylor, "Improved regularization of convolutional
         neural networks with cutout", 2017.
+    autoaugment : str, optional
+        Policy of :mod:`.autoaugment`, which images go through before the square is cut out.
     """
 
     shift: int | tuple[int, ...] = 0
     flip: bool = False
     cutout: int = 0
+    autoaugment: str | None = None
+
+    def require(self, data: Dataset) -> None:
+        """Refuse data that cannot be changed like this.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if self.autoaugment is not None:
+            autoaugment.require_images(data)
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -81,7 +100,10 @@ class Augmentation:
             mirrored = torch.rand(count, generator=generator) < 0.5
         if self.cutout:
             holes = torch.rand(2, count, generator=generator)
-        return Changes(moves, mirrored, holes)
+        policies = None
+        if self.autoaugment is not None:
+            policies = autoaugment.draw(self.autoaugment, count, generator)
+        return Changes(moves, mirrored, holes, policies)
 
     def apply(self, images: Tensor, changes: Changes) -> Tensor:
         """Return the changed images.
@@ -99,6 +121,8 @@ class Augmentation:
         if changes.mirrored is not None:
             mirrored = changes.mirrored.to(device)[:, None, None, None]
             images = torch.where(mirrored, images.flip(3), images)
+        if changes.policies is not None and self.autoaugment is not None:
+            images = autoaugment.apply(self.autoaugment, images, changes.policies)
         if changes.holes is not None:
             images = images.masked_fill(self._holes(shape, changes.holes.to(device)), 0)
         return images.reshape(shape) if len(shape) > 4 else images

@@ -115,7 +115,7 @@ class Loop:
         data: DataLike,
         options: FitOptions,
         *,
-        teacher: nn.Module | None = None,
+        teacher: nn.Module | Teacher | None = None,
         seed: int = 0,
         engine: Engine | None = None,
         penalties: Sequence[Penalty] = (),
@@ -148,7 +148,10 @@ class Loop:
         self.targets, self.name = data.targets().to(device), data.name
         # Batch-norm cannot learn from a single image, which an incomplete last batch could be.
         self.batches = max(1, len(data) // options.batch_size)
-        self.augmentation = Augmentation(options.shift, options.flip, options.cutout)
+        self.augmentation = Augmentation(
+            options.shift, options.flip, options.cutout, options.autoaugment
+        )
+        self.augmentation.require(data)
         self.surrogate = surrogate_of(options)
         self.engine.place(model)
         if self.layout is not None:
@@ -156,11 +159,14 @@ class Loop:
         self.teaching = Teaching.of(self.task, options.teacher_weight, options.temperature)
         self.teacher, self.teachers_data = None, None
         if isinstance(teacher, Teacher):
-            teacher, self.teachers_data = teacher.model, teacher.data
+            self.teachers_data = teacher.data
+            teacher = teacher.model
         if teacher is not None:
             frozen = copied(teacher).eval().requires_grad_(False)
             self.teacher = taking_rows(self.engine.place(frozen), data.shape)
         taught = self.teachers_data
+        if taught is not None:
+            self.augmentation.require(taught)
         self.teachers_pixels = (
             None if taught is None or taught.streams else taught.pixels().to(device)
         )

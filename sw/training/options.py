@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.spiking.surrogates import Surrogate, surrogate_named
+from spikeloom.sw.training.autoaugment import POLICIES
 from spikeloom.sw.training.distillation import require_teaching
 from spikeloom.sw.training.groups import LAMBDA_LR_FACTOR, TIMESTEP_LR_FACTOR
 from spikeloom.sw.training.losses import require_loss
@@ -74,6 +75,9 @@ class FitOptions:
         Whether half of the images are mirrored, left and right exchanged.
     cutout : int
         Side of a square, anywhere in the image, that is set to 0; 0 for none.
+    autoaugment : str, optional
+        "cifar10", the policy of :mod:`spikeloom.sw.training.autoaugment`, for images of 8 bits. By
+        default none.
     clip_gradient : float
         Largest norm of the gradient of all parameters together; 0 for no limit.
     average : float
@@ -132,6 +136,7 @@ class FitOptions:
     beta: float | None = None
     kappa: tuple[float, ...] | None = None
     kappa_epochs: tuple[int, ...] | None = None
+    autoaugment: str | None = None
 
     def __post_init__(self) -> None:
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
@@ -164,6 +169,10 @@ class FitOptions:
             raise ConfigError(f"lr must be positive and finite, not {self.lr}")
         require_teaching(self.teacher_weight, self.temperature)
         surrogate_of(self)
+        if self.autoaugment is not None and self.autoaugment not in POLICIES:
+            raise ConfigError(
+                f"no autoaugment is called {self.autoaugment!r}; there are {', '.join(POLICIES)}"
+            )
         if self.warmup > self.epochs:
             raise ConfigError(
                 f"warmup must be at most the phase's {self.epochs} epochs, not {self.warmup}"

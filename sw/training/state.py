@@ -129,7 +129,7 @@ class State:
                 )
         tensors = safetensors.torch.load(content)
         return cls(
-            **{name: header.get(name) for name in _HEADER},
+            **{name: header[name] for name in _HEADER if name in header},
             loop_tensors=part_of(tensors, "loop"),
             best_tensors=part_of(tensors, "best"),
         )

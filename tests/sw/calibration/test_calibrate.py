@@ -248,7 +248,12 @@ def test_surrogates_of_a_calibration(name: str, monkeypatch: pytest.MonkeyPatch)
     made = network()
     used: list[Surrogate] = []
     real = SpikingNetwork.use
-    monkeypatch.setattr(SpikingNetwork, "use", lambda self, s: (used.append(s), real(self, s))[1])
+
+    def use(self: SpikingNetwork, surrogate: Surrogate) -> None:
+        used.append(surrogate)
+        real(self, surrogate)
+
+    monkeypatch.setattr(SpikingNetwork, "use", use)
     options: dict[str, Any] = {"beta": 2}
     if name == "sigmoid":
         options = {"kappa": (2, 3), "kappa_epochs": (0, 2)}

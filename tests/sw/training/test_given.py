@@ -122,11 +122,11 @@ def test_a_teacher_sees_images_with_its_own_normalisation_and_the_same_changes()
     plain = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).double()
     other = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).double()
     with torch.no_grad():
-        weight, bias = plain[1].weight, plain[1].bias
-        assert isinstance(weight, torch.Tensor)
-        assert isinstance(bias, torch.Tensor)
-        other[1].weight.copy_(weight * std)
-        other[1].bias.copy_(bias + weight.sum(1) * mean)
+        weight, bias = plain[1].parameters()
+        for parameter, value in zip(
+            other[1].parameters(), (weight * std, bias + weight.sum(1) * mean), strict=True
+        ):
+            parameter.copy_(value)
     options = FitOptions(epochs=1, teacher_weight=1.0, shift=2, flip=True, cutout=3, batch_size=32)
     found = []
     for teacher in (

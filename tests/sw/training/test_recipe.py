@@ -12,6 +12,7 @@ import pytest
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.models import MODELS
 from spikeloom.sw.recipes import FOLDER, committed, find
+from spikeloom.sw.training.options import SURROGATE
 from spikeloom.sw.training.phases import FitPhase
 from spikeloom.sw.training.recipe import Recipe, load, recipe_of
 
@@ -88,7 +89,10 @@ def test_the_pages_example_is_complete() -> None:
     for written, complete in zip(table["phase"], full["phase"], strict=True):
         if written["kind"] in ("float", "calibrate"):
             taught = {"teacher", "teacher_weight", "temperature", "penalties"}
-            assert written.keys() | taught >= complete.keys(), written["kind"]
+            other = {*SURROGATE, "autoaugment"}  # of phases through time, and of images of 8 bits
+            assert written.keys() | taught | other >= complete.keys(), written["kind"]
+    assert all(f"\n{key} = " in the_pages_example() for key in SURROGATE)
+    assert '\n# autoaugment = "cifar10" ' in the_pages_example()
     explained = PAGE.read_text(encoding="utf-8")
     keys = {key for phase in full["phase"] for key in phase}
     assert all(f"`{key}`" in explained for key in keys)
@@ -209,6 +213,6 @@ def test_a_penalty_in_a_phase_that_it_is_not_for_is_refused() -> None:
     table = {"model": {"name": "m"}, "data": {"name": "digits"}, "phase": phases}
     with pytest.raises(
         ConfigError,
-        match=r"phase 1 \(float\): the penalty 'clipping' is for phases of kind quantized: move it",
+        match=r"phase 1 \(float\): the penalty 'clipping' is for phases of kind quantized or spi",
     ):
         recipe_of(table)

@@ -8,12 +8,10 @@ import os
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import torch
 from click.testing import CliRunner
 from support.models import small
@@ -392,49 +390,3 @@ def test_two_processes_share_the_batches(tmp_path: Path) -> None:
     seen = 720 // 64 * 64
     assert all((line["accuracy"] * seen) % 1 == pytest.approx(0, abs=1e-6) for line in lines)
     assert json.loads((folder / "result.json").read_text())["differing_labels"] == 0
-
-
-def test_negative_thresholds_surrogates_and_penalties_of_spiking_phases(tmp_path: Path) -> None:
-    quantized = {"kind": "quantized", "epochs": 1, "penalties": {"clipping": {"weight": 1e-3}}}
-    spiking = {
-        "kind": "spiking",
-        "epochs": 1,
-        "surrogate": "sigmoid",
-        "kappa": [5, 8],
-        "kappa_epochs": [0, 1],
-        "penalties": {"clipping": {"weight": 1e-3}, "variance": {"share": 0.1}},
-    }
-    layer_by_layer = {
-        "kind": "calibrate",
-        "epochs": 1,
-        "images": 64,
-        "weighting": "layerwise",
-        "learn": ["threshold", "negative"],
-        "alpha": 0.5,
-    }
-    chosen = recipe(
-        "digits-leaky",
-        data={"name": "digits", "limit": 200},
-        levels={"timesteps": 2, "learn_negative": True},
-        conversion={"transport": "spikes"},
-        phase=[{"kind": "float", "epochs": 1}, quantized, spiking, layer_by_layer],
-    )
-    assert recipe_of(tomllib.loads(chosen.to_toml())) == chosen
-    result = run(chosen, tmp_path, say=quiet)
-    assert result is not None
-    assert result.differing_spiking_labels == 0
-    lines = records(tmp_path)
-    assert set(lines[2]["penalties"]) == {"clipping_penalty", "variance_penalty"}
-    tensors = safetensors.torch.load_file(tmp_path / "phase-2-quantized.safetensors")
-    learned = [name for name in tensors if name.endswith("log_negative")]
-    assert len(learned) == 3
-    trained = checkpoint.load(tmp_path / "trained.safetensors")
-    assert convert(trained.model, name="digits-leaky").digest == result.network
-    for options, message in (
-        ({"surrogate": "sigmoid"}, "surrogate are for phases through time, of kind 'spiking' or"),
-        ({"alpha": 0.5, "beta": 2}, "alpha, beta are for phases through time"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            recipe(phase=[{"kind": "float", "epochs": 1, **options}])
-    with pytest.raises(ConfigError, match="penalty 'timesteps' is for phases of kind quantized"):
-        recipe(phase=[*TWO, {"kind": "spiking", "epochs": 1, "penalties": {"timesteps": {}}}])

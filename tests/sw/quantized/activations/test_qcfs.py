@@ -240,7 +240,7 @@ def test_a_negative_threshold_that_is_learned_apart(apart: float) -> None:
     assert layer.log_negative is not None
     assert math.exp(layer.log_negative.item()) == pytest.approx(0.5 * threshold)
     with torch.no_grad():
-        layer.log_negative += math.log(apart)  # by less than the root of 2: β stays
+        layer.log_negative.add_(math.log(apart))  # by less than the root of 2: β stays
     assert layer.ratio == 0.5
     x = torch.linspace(-9, 3, 601, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(601, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
