@@ -103,9 +103,7 @@ def _run(name: str, runs: int, seed: int, folder: Path, result: Result) -> None:
     command = [sys.executable, "-m", "fuzz.child", name, str(runs), str(seed), str(folder)]
     with open(folder / "log", "a") as log:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=environment
-        )
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         try:
             stuck = _watched(process, status, result)
         finally:

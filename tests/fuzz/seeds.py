@@ -79,7 +79,8 @@ def trained(folder: Path) -> Inputs:
     torch.manual_seed(0)
     prepared = prepare(small_model(), input_shape=(3,), timesteps=4)
     prepared.meta[META] |= {"input_bits": 8, "input_scale": 1 / 255}
-    for name, model in {"levels": prepared, "spiking": spiking(prepared)}.items():
+    models: dict[str, Any] = {"levels": prepared, "spiking": spiking(prepared)}
+    for name, model in models.items():
         made = Trained.of(
             model, spec="net.py:Net", dataset="digits", input_bits=8, input_scale=1 / 255
         )
@@ -153,7 +154,7 @@ def _npy(array: Any, fortran: bool = False) -> bytes:
     return file.getvalue()
 
 
-def _npz(packed: bool = False, **arrays: Any) -> bytes:
+def _npz(*, packed: bool = False, **arrays: Any) -> bytes:
     """Return an archive; numpy's own notes the time at which it was written."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -185,13 +186,19 @@ def arrays(folder: Path) -> Inputs:
     yield "idx/4-packed-labels", gzip.compress(idx_labels, mtime=0)
     record = bytes([7]) + bytes(range(256)) * 12
     yield "cifar/two", record + bytes([9]) + bytes(3072)
-    yield "cifar/archive", gzip.compress(_tar("cifar-10-batches-bin/test_batch.bin", record), mtime=0)
+    yield (
+        "cifar/archive",
+        gzip.compress(_tar("cifar-10-batches-bin/test_batch.bin", record), mtime=0),
+    )
     picture = np.frombuffer(_webp(), np.uint8)
-    mosaic = {"webp": picture, "off": [0, len(picture)], "labels": np.zeros(1000, np.uint8)}
+    mosaic: dict[str, Any] = {"webp": picture, "off": [0, len(picture)], "labels": np.zeros(1000, np.uint8)}
     yield "cifar/mosaic", _npz(packed=True, **mosaic)
     yield "cifar/empty", _npz(webp=np.zeros(0, np.uint8), off=[0], labels=np.zeros(0, np.uint8))
-    yield "nmnist/events", rng.integers(0, 34, (30, 5), np.uint8).tobytes() + bytes((0, 240, 0, 0, 1))
-    events = {"x": labels, "y": labels, "p": labels % 2, "t": np.arange(10), "off": [0, 4, 10]}
+    yield (
+        "nmnist/events",
+        rng.integers(0, 34, (30, 5), np.uint8).tobytes() + bytes((0, 240, 0, 0, 1)),
+    )
+    events: dict[str, Any] = {"x": labels, "y": labels, "p": labels % 2, "t": np.arange(10), "off": [0, 4, 10]}
     yield (
         "nmnist/archive",
         _npz(**{f"test_{name}": value for name, value in events.items()}, test_label=[1, 2]),
@@ -254,7 +261,11 @@ def graphs(folder: Path) -> Inputs:
                 onnx_node("Gemm", "d w", "y", transB=1),
             ],
             (1, 4, 4),
-            {"k": kernel, "w": rng.normal(size=(2, 8)).astype(np.float32), "shape": np.array([0, -1])},
+            {
+                "k": kernel,
+                "w": rng.normal(size=(2, 8)).astype(np.float32),
+                "shape": np.array([0, -1]),
+            },
         ),
         "quantized": proto(
             [

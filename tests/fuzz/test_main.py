@@ -14,7 +14,9 @@ from fuzz.targets import CORPUS, Target
 
 
 def test_every_reader_that_is_named_has_a_target_and_a_corpus() -> None:
-    assert {name: target.runs for name, target in Target.kinds.items() if target.runs > 100_000} == {
+    assert {
+        name: target.runs for name, target in Target.kinds.items() if target.runs > 100_000
+    } == {
         "network": 1_000_000,
         "frames": 1_000_000,
     }

@@ -105,9 +105,7 @@ def taps(layer: EngineInfo, expected: Result) -> list[Tap]:
     ]
 
 
-def _tap(
-    images: int, values: IntArray, used: npt.NDArray[np.bool_], fields: list[Field]
-) -> Tap:
+def _tap(images: int, values: IntArray, used: npt.NDArray[np.bool_], fields: list[Field]) -> Tap:
     records, words = len(used), math.ceil(sum(field.width for field in fields) / 32)
     wanted = pack(values.T, fields).reshape(images, records, words)
     mask = pack((-used.astype(np.int64)).T, fields)

@@ -88,7 +88,10 @@ class Npz(Format):
             case 1:
                 members.insert(chance.randint(0, len(members)), members[place])
             case 2:
-                members[place] = (chance.choice(("images.npy", "", "../x", "labels", "x" * 99)), content)
+                members[place] = (
+                    chance.choice(("images.npy", "", "../x", "labels", "x" * 99)),
+                    content,
+                )
             case 3:
                 members[place] = (name, members[chance.randrange(len(members))][1])
             case 4:

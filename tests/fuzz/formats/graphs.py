@@ -13,7 +13,19 @@ from fuzz.formats.base import Format
 if TYPE_CHECKING:
     from onnx import GraphProto
 
-_NODES = ("Affine", "Linear", "Conv2d", "Conv1d", "IF", "LIF", "CubaLIF", "LI", "I", "Scale", "Flatten")
+_NODES: tuple[str, ...] = (
+    "Affine",
+    "Linear",
+    "Conv2d",
+    "Conv1d",
+    "IF",
+    "LIF",
+    "CubaLIF",
+    "LI",
+    "I",
+    "Scale",
+    "Flatten",
+)
 _NODES += ("SumPool2d", "AvgPool2d", "Input", "Output", "NIRGraph", "Threshold", "Delay", "x")
 _REALS = (0.0, -1.0, 0.5, 1e-30, 1e30, 1e300, np.inf, -np.inf, np.nan, 3.0, 1.0)
 _SIZES = (0, 1, 2, 3, 4, 16, 100)

@@ -60,7 +60,12 @@ class Sidecar(_Hardware, name="sidecar"):
 
     format = Json()
     file = "net.json"
-    guides = ("spikeloom.sim.sidecar", "spikeloom.sim.design", "spikeloom.hw.planning", "spikeloom.hw.verilog")
+    guides = (
+        "spikeloom.sim.sidecar",
+        "spikeloom.sim.design",
+        "spikeloom.hw.planning",
+        "spikeloom.hw.verilog",
+    )
 
 
 class MemoryFile(_Hardware, name="memories"):

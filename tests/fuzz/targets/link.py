@@ -58,7 +58,8 @@ class FrameDecoder(Target, name="frames"):
                 message.logits(2)
 
     def read(self, path: Path) -> object:
-        return self.take(path.read_bytes())
+        self.take(path.read_bytes())
+        return None
 
 
 class _Recording:
@@ -79,6 +80,9 @@ class _Recording:
         self.now += 0.001
         content = self.contents.pop(0)
         return encode(content[:2] + self._asked.pop(0) + content[4:])
+
+    def close(self) -> None:
+        """Do nothing."""
 
     def clock(self) -> float:
         return self.now
@@ -103,4 +107,5 @@ class LinkClient(Target, name="client"):
             client.counts(record, image)
 
     def read(self, path: Path) -> object:
-        return self.take(path.read_bytes())
+        self.take(path.read_bytes())
+        return None
