@@ -7,11 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from fuzz import execution
 from fuzz.child import Session
 from fuzz.execution import execute
 from fuzz.targets import Target
-
 from spikeloom.sw.errors import DataError
 
 

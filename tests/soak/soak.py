@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from soak.expected import content
 from support.hw.networks import showcase
 
+from soak.expected import content
 from spikeloom.hw.planning import HardwareConfig
 from spikeloom.sim import program
 from spikeloom.sim.design import Design

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
+
 from fuzz.formats.base import Format
 
 if TYPE_CHECKING:

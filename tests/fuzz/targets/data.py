@@ -8,7 +8,6 @@ from typing import ClassVar
 from fuzz.formats.arrays import Gzip, Npy, Npz
 from fuzz.formats.base import Format
 from fuzz.targets.base import CORPUS, Target
-
 from spikeloom.sw.cli.images import read_labels
 from spikeloom.sw.datasets import load
 from spikeloom.sw.datasets.images import load_images

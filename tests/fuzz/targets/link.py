@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fuzz.formats.link import Frames
 from fuzz.targets.base import Target
-
 from spikeloom.sw.link import Client, Decoder
 from spikeloom.sw.link.frames import CRC_BYTES, ESCAPE, FLAG, FLIP, HEADER_BYTES, encode
 from spikeloom.sw.link.messages import Identity, Result, parse

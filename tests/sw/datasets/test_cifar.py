@@ -116,9 +116,7 @@ def test_no_mosaics(offsets: list[int], tmp_path: Path) -> None:
     nothing = np.zeros(0, np.uint8)
     off = np.array(offsets, np.int64)
     np.savez(tmp_path / "cifar10-test.npz", webp=nothing, off=off, labels=nothing)
-    with pytest.raises(
-        DataError, match=r"cifar10-test\.npz has no mosaics: off must have"
-    ):
+    with pytest.raises(DataError, match=r"cifar10-test\.npz has no mosaics: off must have"):
         datasets.load("cifar10", "test", tmp_path)
 
 

@@ -237,9 +237,7 @@ def test_thresholds_and_biases_beyond_all_ranges_are_named(tmp_path: Path) -> No
 def test_a_wrong_field_is_shown_in_one_line(tmp_path: Path) -> None:
     tree = nir.chain(nir.pool("SumPool2d", 2), nir.fire((1, 2, 2)), shape=(1, 4, 4))
     tree["nodes"]["0"]["padding"] = np.zeros((2, 2), np.int64)
-    with pytest.raises(
-        FileFormatError, match=r"one or two integers, not array\(\[\[0, 0\], \["
-    ):
+    with pytest.raises(FileFormatError, match=r"one or two integers, not array\(\[\[0, 0\], \["):
         read_nir(nir.write(tmp_path / "net.nir", tree))
 
 
