@@ -46,7 +46,7 @@ class Session:
         self.target, self.failures, self.status = target, failures, status
         self.counts = Counts()
         self._kinds: set[str] = set()
-        self._seeds = target.seeds() if target.name in Target.kinds else []
+        self._seeds: list[bytes] = []
 
     def execute(self, data: bytes) -> Verdict:
         """Execute the target, and count and save what comes of it."""
@@ -83,6 +83,7 @@ class Session:
         """
         chance = Random(seed)
         if chance.getrandbits(1):
+            self._seeds = self._seeds or self.target.seeds()
             data = chance.choice(self._seeds)
         return self.target.format.damaged(data, chance, min(longest, self.target.longest))
 
@@ -136,7 +137,12 @@ def main(name: str, runs: int, seed: int, folder: Path) -> None:
     else:
         grown = folder / "corpus"
         grown.mkdir(exist_ok=True)
-        options = {"runs": runs, "seed": seed, "max_len": target.longest, "len_control": 0}
+        options: dict[str, Any] = {
+            "runs": runs,
+            "seed": seed,
+            "max_len": target.longest,
+            "len_control": 0,
+        }
         # Time and memory are ours to watch.
         options |= {"rss_limit_mb": 0, "timeout": 100_000, "artifact_prefix": f"{folder}/process-"}
         atheris.Setup(
