@@ -116,7 +116,7 @@ fire: .venv/.dev  ## damage 100,000 frames between host and hardware of the link
 
 # atheris chooses inputs by the code that they reach. Where it does not exist for this Python, inputs
 # are drawn from the corpus.
-fuzz: .venv/.dev  ## damage the input of every reader: make fuzz [ARGS='network --runs 5000']; an hour
+fuzz: .venv/.dev  ## damage the input of every reader: make fuzz [ARGS='network --runs 5000']; 90 minutes
 	$(SAY) 'fuzz: every reader ends in success or in one line'
 	@mkdir -p build/fuzz
 	@$(INSTALL) --no-deps --only-binary :all: --upgrade --target build/fuzz/packages atheris==3.0.0 \
