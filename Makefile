@@ -23,8 +23,8 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits prove prove-netlist sweep
-.PHONY: mutants fire bitstreams neurons timesteps calibration results models examples bench format clean moved
-.PHONY: lock licences sbom
+.PHONY: mutants fire fuzz soak bitstreams neurons timesteps calibration results models examples bench format
+.PHONY: lock licences sbom clean moved
 
 ## Use
 
@@ -117,6 +117,19 @@ sweep: .venv/.dev  ## every neuron, transport and mix of timesteps on 500 images
 fire: .venv/.dev  ## damage 100,000 frames between host and hardware of the link: six minutes
 	$(SAY) 'fire: the real host, and the link in Verilator'
 	@PYTHONPATH=tests $(BIN)/python -m support.link.verilated $(or $(FRAMES),100000)
+
+# atheris chooses inputs by the code that they reach. Where it does not exist for this Python, inputs
+# are drawn from the corpus.
+fuzz: .venv/.dev  ## damage the input of every reader: make fuzz [ARGS='network --runs 5000']; 90 minutes
+	$(SAY) 'fuzz: every reader ends in success or in one line'
+	@mkdir -p build/fuzz
+	@$(INSTALL) --no-deps --only-binary :all: --upgrade --target build/fuzz/packages atheris==3.0.0 \
+		|| echo 'atheris is not to be had: inputs are drawn from the corpus'
+	@PYTHONPATH='tests:$(CURDIR)/build/fuzz/packages' $(BIN)/python -m fuzz $(ARGS)
+
+soak: .venv/.dev  ## hardware for 10^8 clock cycles, with stalls and resets: make soak [ARGS='CYCLES SEED']
+	$(SAY) 'soak: every value of a long run against golden'
+	@PYTHONPATH=tests $(BIN)/python -m soak.soak $(ARGS)
 
 bitstreams: .venv/.dev  ## build the committed bitstreams anew and compare: make bitstreams DATA=folder
 	$(SAY) 'bitstreams: built anew, compared byte by byte'

@@ -21,7 +21,8 @@ def reals(value: Any, what: str) -> Reals:
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
         raise FileFormatError(f"{what} must hold real numbers, not {array.dtype}")
-    array = array.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of NaN
+        array = array.astype(np.float64)
     if array.size == 0 or np.isnan(array).any():
         found = "nothing" if array.size == 0 else "NaN"
         raise FileFormatError(f"{what} must hold real numbers, not {found}")

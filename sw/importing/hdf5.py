@@ -9,6 +9,9 @@ of one budget, which the file's size gives.
 from __future__ import annotations
 
 import io
+import math
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +52,7 @@ def read_tree(path: str | Path) -> dict[str, Any]:
     _require_texts(content, path)
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            return _Walk(str(path), len(content), h5py).group(file, "", ())
+            return _Walk(str(path), content, h5py).group(file, "", ())
     except SpikeloomError:
         raise
     # The library raises whatever its place of failure suggests: OSError, KeyError, RuntimeError...
@@ -86,9 +89,10 @@ def _require_texts(content: bytes, path: str | Path) -> None:
 
 
 class _Walk:
-    def __init__(self, path: str, size: int, library: Any) -> None:
+    def __init__(self, path: str, content: bytes, library: Any) -> None:
         self.path = path
-        self.left = max(FLOOR, EXPANSION * size)
+        self.content = content
+        self.left = max(FLOOR, EXPANSION * len(content))
         self.members = 0
         self.h5py = library
 
@@ -167,15 +171,52 @@ class _Walk:
 
     def texts(self, data: h5py.Dataset, where: str) -> Any:
         """Return a text, or an array of texts, of which each is read and bounded alone."""
+        self.require_lengths(data, where)
         if data.shape == ():
             return self.text(data[()], where)
-        if len(data.shape) > 2 or data.shape[0] > MAX_ROWS or int(np.prod(data.shape[1:])) > 16:
+        if len(data.shape) > 2 or data.shape[0] > MAX_ROWS or data.size > 2 * MAX_ROWS:
             raise self.fail(where, f"is an array of texts of shape {data.shape}")
         self.spend(data.size * 64, where)
         found = np.empty(data.shape, object)
         for index in np.ndindex(data.shape):
             found[index] = self.text(data[index], where)
         return found
+
+    def require_lengths(self, data: h5py.Dataset, where: str) -> None:
+        """Refuse texts that say they are long.
+
+        The library makes room for as many letters as a reference says, up to four gigabytes, before
+        it looks for them. (HDF5's format, IV.B: a reference begins with the length, in 4 bytes.)
+        """
+        if self.h5py.check_string_dtype(data.dtype).length is not None:
+            self.spend(data.dtype.itemsize * max(1, data.size), where)
+            return
+        for raw, count in self.references(data, where):
+            each = len(raw) // max(1, count)
+            for place in range(0, each * count, max(4, each)):
+                length = int.from_bytes(raw[place : place + 4], "little")
+                if length > min(MAX_TEXT, len(self.content)):
+                    raise self.fail(where, f"is a text of {length:,} bytes")
+
+    def references(self, data: h5py.Dataset, where: str) -> Iterator[tuple[bytes, int]]:
+        """Yield the bytes of references to texts, and their number, as they are stored."""
+        start, size = data.id.get_offset(), data.id.get_storage_size()
+        if data.chunks is None:
+            if size and start is None:
+                raise self.fail(where, "is a text in the header of its object")
+            yield self.content[start or 0 : (start or 0) + size], data.size
+            return
+        filters = data.id.get_create_plist()
+        codes = [filters.get_filter(i)[0] for i in range(filters.get_nfilters())]
+        if codes not in ([], [1]):
+            raise self.fail(where, f"is a text behind the filters {codes}")
+        count = math.prod(data.chunks)
+        if count > 4 * MAX_ROWS or data.id.get_num_chunks() > MAX_ROWS:
+            raise self.fail(where, f"has texts in chunks of {count:,}")
+        for index in range(data.id.get_num_chunks()):
+            mask, raw = data.id.read_direct_chunk(data.id.get_chunk_info(index).chunk_offset)
+            packed = bool(codes) and mask == 0
+            yield zlib.decompressobj().decompress(raw, 32 * count) if packed else raw, count
 
     def text(self, value: Any, where: str) -> str:
         content = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.importing.graph import IF, Graph
 from spikeloom.sw.importing.rules import Rule, from_zero
 from spikeloom.sw.importing.toolkits import Origin
@@ -106,5 +106,11 @@ def rules_of(
         node = graph.nodes[name]
         assert isinstance(node, IF)
         where = f"{graph.name}: node {name!r}"
-        rules[name] = from_zero(toolkit.rule(node, where, dt, chosen))
+        try:
+            rules[name] = from_zero(toolkit.rule(node, where, dt, chosen))
+        except ValueError as error:
+            raise UnsupportedError(
+                f"{where} has parameters of shapes that do not fit each other ({error}): export it "
+                f"again"
+            ) from None
     return rules, assumed

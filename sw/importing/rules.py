@@ -158,7 +158,10 @@ def by_channel(values: Reals, shape: Shape, what: str, where: str) -> Reals:
                 f"one for all, or one for each"
             )
     rows = np.broadcast_to(full, shape).reshape(shape[0], -1)
-    if (rows.max(1) - rows.min(1) > 1e-9 * np.abs(rows).max()).any():
+    high, low = rows.max(1), rows.min(1)
+    unequal = high != low
+    apart = high[unequal] - low[unequal]
+    if (apart > 1e-9 * np.abs(rows[np.isfinite(rows)]).max(initial=0)).any():
         raise UnsupportedError(
             f"{where} has a {what} that differs within a channel, but all neurons of a channel "
             f"share theirs: give each channel one {what}"

@@ -148,8 +148,9 @@ def read_metadata(content: bytes, path: str | Path, key: str) -> dict[str, Any]:
         described = parse_json(header)
         text = described.get("__metadata__", {}).get(key)
     except (SafetensorError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error).split())  # it may quote the file, whose words have any letter
         raise FileFormatError(
-            f"{path} is damaged or no safetensors file ({error}): write it again"
+            f"{path} is damaged or no safetensors file ({reason}): write it again"
         ) from None
     if text is None:
         raise FileFormatError(

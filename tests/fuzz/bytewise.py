@@ -7,7 +7,24 @@ from random import Random
 from typing import Literal
 
 #: Numbers at which readers change their minds.
-NUMBERS = (0, 1, 2, 3, 7, 8, 16, 127, 128, 255, 256, 4095, 32767, 65535, 1 << 20, (1 << 31) - 1)
+NUMBERS: tuple[int, ...] = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    16,
+    127,
+    128,
+    255,
+    256,
+    4095,
+    32767,
+    65535,
+    1 << 20,
+    (1 << 31) - 1,
+)
 NUMBERS += (1 << 31, (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1)
 
 

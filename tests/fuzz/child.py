@@ -46,6 +46,7 @@ class Session:
         self.target, self.failures, self.status = target, failures, status
         self.counts = Counts()
         self._kinds: set[str] = set()
+        self._seeds: list[bytes] = []
 
     def execute(self, data: bytes) -> Verdict:
         """Execute the target, and count and save what comes of it."""
@@ -75,8 +76,16 @@ class Session:
             self.execute(data)
 
     def damaged(self, data: bytes, longest: int, seed: int) -> bytes:
-        """Return a damaged input, as libFuzzer asks for it."""
-        return self.target.format.damaged(data, Random(seed), min(longest, self.target.longest))
+        """Return a damaged input, as libFuzzer asks for it.
+
+        Every other time, an input of the corpus is damaged in place of libFuzzer's choice: those
+        that reach new code are mostly refused, so that damage upon damage reaches ever less.
+        """
+        chance = Random(seed)
+        if chance.getrandbits(1):
+            self._seeds = self._seeds or self.target.seeds()
+            data = chance.choice(self._seeds)
+        return self.target.format.damaged(data, chance, min(longest, self.target.longest))
 
 
 def save(folder: Path, name: str, data: bytes, failure: str) -> Path:
@@ -128,7 +137,12 @@ def main(name: str, runs: int, seed: int, folder: Path) -> None:
     else:
         grown = folder / "corpus"
         grown.mkdir(exist_ok=True)
-        options = {"runs": runs, "seed": seed, "max_len": target.longest, "len_control": 0}
+        options: dict[str, Any] = {
+            "runs": runs,
+            "seed": seed,
+            "max_len": target.longest,
+            "len_control": 0,
+        }
         # Time and memory are ours to watch.
         options |= {"rss_limit_mb": 0, "timeout": 100_000, "artifact_prefix": f"{folder}/process-"}
         atheris.Setup(

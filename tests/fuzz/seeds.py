@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import shutil
 import struct
 import tarfile
 import tempfile
@@ -21,16 +20,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from fuzz.targets.base import CORPUS
-from fuzz.targets.own import RECIPE, small_model
 from support import nir
 from support.cosim.tiny import tiny_network
 from support.hw.networks import showcase
 from support.link.network_board import manifest_of, planned
-from support.models.onnx_graphs import proto
 from support.models.onnx_graphs import node as onnx_node
+from support.models.onnx_graphs import proto
 from support.networks.examples import every_kind, everything, recurrent
 
+from fuzz.targets.base import CORPUS
+from fuzz.targets.own import RECIPE, small_model
 from spikeloom.hw.boards import Board
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.file import PlanFile
@@ -79,7 +78,8 @@ def trained(folder: Path) -> Inputs:
     torch.manual_seed(0)
     prepared = prepare(small_model(), input_shape=(3,), timesteps=4)
     prepared.meta[META] |= {"input_bits": 8, "input_scale": 1 / 255}
-    for name, model in {"levels": prepared, "spiking": spiking(prepared)}.items():
+    models: dict[str, Any] = {"levels": prepared, "spiking": spiking(prepared)}
+    for name, model in models.items():
         made = Trained.of(
             model, spec="net.py:Net", dataset="digits", input_bits=8, input_scale=1 / 255
         )
@@ -139,7 +139,7 @@ def hardware(folder: Path) -> Inputs:
     (folder / "net.v").write_text("module top; endmodule\n")
     yield (
         "verilog/words",
-        b'module x; initial $system("ls"); `include "y"\n/* a */ // b\n import "DPI-C" f; endmodule',
+        b'module x; initial $system("ls"); `include "y"\n/* a */ // b\n import "DPI-C" f;',
     )
     for path in sorted([*folder.glob("net.*"), *folder.glob("*.mem")]):
         yield f"../beside/{path.name}", path.read_bytes()
@@ -153,7 +153,7 @@ def _npy(array: Any, fortran: bool = False) -> bytes:
     return file.getvalue()
 
 
-def _npz(packed: bool = False, **arrays: Any) -> bytes:
+def _npz(*, packed: bool = False, **arrays: Any) -> bytes:
     """Return an archive; numpy's own notes the time at which it was written."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -190,14 +190,24 @@ def arrays(folder: Path) -> Inputs:
         gzip.compress(_tar("cifar-10-batches-bin/test_batch.bin", record), mtime=0),
     )
     picture = np.frombuffer(_webp(), np.uint8)
-    mosaic = {"webp": picture, "off": [0, len(picture)], "labels": np.zeros(1000, np.uint8)}
+    mosaic: dict[str, Any] = {
+        "webp": picture,
+        "off": [0, len(picture)],
+        "labels": np.zeros(1000, np.uint8),
+    }
     yield "cifar/mosaic", _npz(packed=True, **mosaic)
     yield "cifar/empty", _npz(webp=np.zeros(0, np.uint8), off=[0], labels=np.zeros(0, np.uint8))
     yield (
         "nmnist/events",
         rng.integers(0, 34, (30, 5), np.uint8).tobytes() + bytes((0, 240, 0, 0, 1)),
     )
-    events = {"x": labels, "y": labels, "p": labels % 2, "t": np.arange(10), "off": [0, 4, 10]}
+    events: dict[str, Any] = {
+        "x": labels,
+        "y": labels,
+        "p": labels % 2,
+        "t": np.arange(10),
+        "off": [0, 4, 10],
+    }
     yield (
         "nmnist/archive",
         _npz(**{f"test_{name}": value for name, value in events.items()}, test_label=[1, 2]),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import resource
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from fuzz import execution
 from fuzz.child import Session
 from fuzz.execution import execute
 from fuzz.targets import Target
-
 from spikeloom.sw.errors import DataError
 
 
@@ -67,9 +68,7 @@ def test_an_execution_that_takes_much_memory(
 ) -> None:
     # Its numbers are the most that a process has ever had, which other tests have raised.
     peaks = iter((100 << 10, 356 << 10, 356 << 10, 613 << 10))
-    monkeypatch.setattr(
-        execution.resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=next(peaks))
-    )
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=next(peaks)))
     assert execute(target, b"fine").failure == ""
     assert execute(target, b"fine").failure == "257 MiB of memory for 4 bytes: None"
 

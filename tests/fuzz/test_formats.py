@@ -11,11 +11,11 @@ from random import Random
 from typing import Any
 
 import pytest
+
 from fuzz import bytewise, trees
 from fuzz.formats.base import Format
 from fuzz.formats.sealed import Manifest as ManifestFormat
 from fuzz.targets import Target
-
 from spikeloom.sw.errors import SpikeloomError
 from spikeloom.sw.link.manifest import Manifest
 

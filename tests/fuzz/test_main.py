@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from fuzz import __main__ as runner
 from fuzz.status import Counts, Status
 from fuzz.targets import CORPUS, Target

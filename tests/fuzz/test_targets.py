@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from fuzz.child import Session
 from fuzz.targets import Target
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-
 #: Marks of what a tree of values cannot hold: text that is written as it is, by its place in the
 #: list of such texts, and a key that stands twice.
 RAW, TWICE = "@raw:", "@twice:"

@@ -40,10 +40,9 @@ def test_everything_is_equal_with_stalls_and_resets(found: Outcome) -> None:
 
 def test_the_same_seed_gives_the_same_run(found: Outcome, build_dir: Path) -> None:
     again = soak(tiny_network(), tiny_images(16), CYCLES, 1, build_dir)
-    same = {"early": found.early, "late": found.late}
-    assert replace(again, **same) == found
+    assert replace(again, early=found.early, late=found.late) == found
     other = soak(tiny_network(), tiny_images(16), CYCLES, 2, build_dir)
-    assert replace(other, **same) != found
+    assert replace(other, early=found.early, late=found.late) != found
 
 
 @pytest.mark.parametrize("place", ["logit", "tap"])

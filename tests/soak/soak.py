@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from soak.expected import content
 from support.hw.networks import showcase
 
+from soak.expected import content
 from spikeloom.hw.planning import HardwareConfig
 from spikeloom.sim import program
 from spikeloom.sim.design import Design
@@ -139,7 +139,7 @@ def main(cycles: int, seed: int) -> int:
         f"seed {seed}: {found.cycles:,} clock cycles, {found.images:,} images, {found.resets:,} "
         f"resets, {found.stalls:,} stalls\n"
         f"{found.compared:,} values compared, {found.differing:,} differ {found.first}\n"
-        f"at most {found.behind} images at once, {found.longest:,} clock cycles without a transfer\n"
+        f"at most {found.behind} images at once, {found.longest:,} cycles without a transfer\n"
         f"memory: {found.early:,} bytes after a tenth, {found.late:,} at the end\n"
         f"{time.monotonic() - start:.0f} s"
     )
@@ -147,6 +147,5 @@ def main(cycles: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(
-        main(*(int(word) for word in (*sys.argv[1:], *("100_000_000", "1")[len(sys.argv) - 1 :])))
-    )
+    given = [int(word) for word in sys.argv[1:]]
+    sys.exit(main(*given, *(100_000_000, 1)[len(given) :]))

@@ -25,6 +25,12 @@ def test_a_file_of_tables(tmp_path: Path) -> None:
     path.write_text("a = " + "[" * 9999)
     with pytest.raises(FileFormatError, match=r"is no TOML file: its lists are nested too deep$"):
         load(path, "thing")
+    path.write_text(f"a = {2**63 - 1}\nb = [{{c = {-(2**63) + 1}}}]")
+    assert load(path, "thing")["a"] == 2**63 - 1
+    for integer in ("0x" + "f" * 5000, f"[{{b = {2**63}}}]"):
+        path.write_text(f"a = {integer}")
+        with pytest.raises(FileFormatError, match=r"integer has [\d,]+ bits, and TOML's have 64"):
+            load(path, "thing")
     path.write_text("#" * (LARGEST + 1))
     with pytest.raises(FileFormatError, match=r"has more than 1,048,576 bytes, which no thing has"):
         load(path, "thing")

@@ -199,7 +199,7 @@ class Call:
         """Return the result of a function of torch; see :meth:`.Builder.call`."""
         try:
             return self.builder.call(function, *args, **kwargs)
-        except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        except (ArithmeticError, RuntimeError, IndexError, ValueError, TypeError) as error:
             raise self._misfit(error) from None
 
     def module(
@@ -209,7 +209,7 @@ class Call:
         try:
             made = make()
             return made, self.builder.module(name or module_name(self.name), made, read)
-        except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        except (ArithmeticError, RuntimeError, IndexError, ValueError, TypeError) as error:
             raise self._misfit(error) from None
 
     def _misfit(self, error: Exception) -> UnsupportedError:

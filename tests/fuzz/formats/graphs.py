@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
+
 from fuzz.formats.base import Format
 
 if TYPE_CHECKING:
     from onnx import GraphProto
 
-_NODES = (
+_NODES: tuple[str, ...] = (
     "Affine",
     "Linear",
     "Conv2d",

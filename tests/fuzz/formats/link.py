@@ -6,7 +6,6 @@ from random import Random
 
 from fuzz import bytewise
 from fuzz.formats.base import Format
-
 from spikeloom.sw.link.frames import FLAG, Decoder, encode
 
 _JUNK = (b"", b"~", b"}", b"}}", b"}~", b"~~", b"\0", b"}^", b"}]", b"}\0")

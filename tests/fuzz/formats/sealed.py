@@ -10,7 +10,6 @@ from typing import Any
 
 from fuzz import bytewise, trees
 from fuzz.formats.base import Format
-
 from spikeloom.sw.link.manifest import SEAL
 from spikeloom.sw.network.file import METADATA_KEY
 from spikeloom.sw.sealed import KEY, split

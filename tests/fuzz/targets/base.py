@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from fuzz.formats.base import Format
-
 from spikeloom.sw.registry import Registered
 
 #: Folder of the inputs that damage begins with: a folder for each target.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from fuzz.formats.arrays import Gzip, Npy, Npz
 from fuzz.formats.base import Format
 from fuzz.targets.base import CORPUS, Target
-
 from spikeloom.sw.cli.images import read_labels
 from spikeloom.sw.datasets import load
 from spikeloom.sw.datasets.images import load_images
@@ -17,7 +17,7 @@ from spikeloom.sw.network.ranges import Range
 class Images(Target, name="npy"):
     """Images of one's own, in a file of one array."""
 
-    format = Npy()
+    format: ClassVar[Format] = Npy()
     file = "input.npy"
     guides = ("spikeloom.sw.numpy_file", "spikeloom.sw.datasets")
 

@@ -6,12 +6,12 @@ import hashlib
 import json
 from pathlib import Path
 
+from support.cosim.tiny import tiny_network
+
 from fuzz.formats.base import Format
 from fuzz.formats.sealed import Manifest as ManifestFormat
 from fuzz.formats.texts import Json, Toml
 from fuzz.targets.base import CORPUS, Target
-from support.cosim.tiny import tiny_network
-
 from spikeloom.hw.boards import Board
 from spikeloom.hw.planning.file import PlanFile
 from spikeloom.sim.design import Design

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fuzz.formats.graphs import Hdf5, Onnx
 from fuzz.targets.base import Target
-
 from spikeloom.sw.importing import from_nir
 from spikeloom.sw.importing.onnx import from_onnx
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fuzz.formats.link import Frames
 from fuzz.targets.base import Target
-
 from spikeloom.sw.link import Client, Decoder
 from spikeloom.sw.link.frames import CRC_BYTES, ESCAPE, FLAG, FLIP, HEADER_BYTES, encode
 from spikeloom.sw.link.messages import Identity, Result, parse
@@ -58,7 +57,8 @@ class FrameDecoder(Target, name="frames"):
                 message.logits(2)
 
     def read(self, path: Path) -> object:
-        return self.take(path.read_bytes())
+        self.take(path.read_bytes())
+        return None
 
 
 class _Recording:
@@ -79,6 +79,9 @@ class _Recording:
         self.now += 0.001
         content = self.contents.pop(0)
         return encode(content[:2] + self._asked.pop(0) + content[4:])
+
+    def close(self) -> None:
+        """Do nothing."""
 
     def clock(self) -> float:
         return self.now
@@ -103,4 +106,5 @@ class LinkClient(Target, name="client"):
             client.counts(record, image)
 
     def read(self, path: Path) -> object:
-        return self.take(path.read_bytes())
+        self.take(path.read_bytes())
+        return None

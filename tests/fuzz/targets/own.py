@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from fuzz.formats.sealed import Safetensors
 from fuzz.formats.texts import Toml
 from fuzz.targets.base import Target
-from torch import nn
-
 from spikeloom.sw import network
 from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.training import checkpoint, recipe

@@ -111,6 +111,15 @@ def test_mosaics(tmp_path: Path) -> None:
     assert content.data == encoded(images, labels)
 
 
+@pytest.mark.parametrize("offsets", [[], [0]])
+def test_no_mosaics(offsets: list[int], tmp_path: Path) -> None:
+    nothing = np.zeros(0, np.uint8)
+    off = np.array(offsets, np.int64)
+    np.savez(tmp_path / "cifar10-test.npz", webp=nothing, off=off, labels=nothing)
+    with pytest.raises(DataError, match=r"cifar10-test\.npz has no mosaics: off must have"):
+        datasets.load("cifar10", "test", tmp_path)
+
+
 def test_contents_are_those_of_the_original_files(tmp_path: Path) -> None:
     write_binary(tmp_path)
     cifar = datasets.loader("cifar10")

@@ -91,3 +91,10 @@ def test_labels_that_are_counted_from_1() -> None:
     assert Dataset.from_arrays(images, labels, 5).classes == 5
     # So few that the class 0 may be missing by chance.
     assert Dataset.from_arrays(images[:5], labels[:5]).classes == 5
+
+
+def test_numbers_that_no_class_can_have() -> None:
+    with pytest.raises(DataError, match="from 0 to 67108864, but a network has at most 67,108,864"):
+        data_of([0, 1, 2, 1 << 26])
+    with pytest.raises(DataError, match="from 0 to 2251799813685248, but a network has at most"):
+        data_of([0, 1, 2, 1 << 51])

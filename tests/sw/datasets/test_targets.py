@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from spikeloom.sw.datasets import Dataset, as_dataset
+from spikeloom.sw.datasets.targets import held_out
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.tasks import Labels, Values
 
@@ -99,3 +101,15 @@ def test_parts_keep_the_task() -> None:
     both = np.concatenate([training.labels, held.labels])
     assert sorted(both.ravel().tolist()) == data.labels.ravel().tolist()
     assert data.split(0.25, 3)[1].labels.tolist() == held.labels.tolist()
+
+
+def test_a_split_of_classes_with_large_numbers_takes_little() -> None:
+    """And holds out the same images as one of the same classes with small numbers."""
+    few, many = np.array([0, 1, 0, 1] * 5), np.array([3, (1 << 26) - 1, 3, (1 << 26) - 1] * 5)
+    tracemalloc.start()
+    held = held_out(many, 0.3, 1, "x")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+    assert held.tolist() == held_out(few, 0.3, 1, "x").tolist()
+    assert (few[held].tolist().count(0), few[held].tolist().count(1)) == (3, 3)

@@ -181,3 +181,24 @@ def test_every_cut_and_changed_byte_is_an_error_of_one_line_or_a_graph(tmp_path:
             told.append(str(error))
     assert len(told) > 40
     assert not any("\n" in text for text in told)
+
+
+@pytest.mark.parametrize("chunks", [None, (2, 2)])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_text_that_says_it_is_long_takes_no_memory(
+    chunks: tuple[int, int] | None, packed: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.nir"
+    with h5py.File(path, "w") as file:
+        texts = np.array([["abc", "de"], ["f", "ghij"]], object)
+        options = {"chunks": chunks, "compression": "gzip"} if chunks and packed else {}
+        data = file.create_dataset("x", data=texts, dtype=h5py.string_dtype(), **options)
+        start, storage = data.id.get_offset(), data.id.get_storage_size()
+    assert read_tree(path)["x"].tolist() == texts.tolist()
+    content = bytearray(path.read_bytes())
+    if start is not None:
+        each = storage // 4
+        content[start + 3 * each : start + 3 * each + 4] = (0xFFFFFFFF).to_bytes(4, "little")
+        path.write_bytes(content)
+        with pytest.raises(FileFormatError, match=r"/x is a text of 4,294,967,295 bytes"):
+            read_tree(path)

@@ -11,7 +11,7 @@ import torch
 from support import nir
 from torch.nn import functional
 
-from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
+from spikeloom.sw.errors import ConfigError, DataError, FileFormatError, UnsupportedError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.importing import from_nir, read_nir
 from spikeloom.sw.importing.lowering import lower
@@ -225,6 +225,20 @@ def test_what_has_no_place_is_named(tmp_path: Path) -> None:
             _ways(tmp_path, *nodes, shape=shape, images=np.zeros((1, 1)))
     with pytest.raises(ConfigError, match=r"how large its input is.*--input-shape"):
         _ways(tmp_path, conv, shape=None, images=np.zeros((1, 1)))
+
+
+def test_thresholds_and_biases_beyond_all_ranges_are_named(tmp_path: Path) -> None:
+    tiny = nir.affine(np.full((2, 3), 1e-30), [1.0, 1.0])
+    path = nir.write(tmp_path / "net.nir", nir.chain(tiny, nir.fire(2), shape=(3,)))
+    with pytest.raises(UnsupportedError, match=r"node '1': its threshold or bias would be an inte"):
+        from_nir(path, origin="nir", reset="subtract", dt=1e-4, timesteps=4)
+
+
+def test_a_wrong_field_is_shown_in_one_line(tmp_path: Path) -> None:
+    tree = nir.chain(nir.pool("SumPool2d", 2), nir.fire((1, 2, 2)), shape=(1, 4, 4))
+    tree["nodes"]["0"]["padding"] = np.zeros((2, 2), np.int64)
+    with pytest.raises(FileFormatError, match=r"one or two integers, not array\(\[\[0, 0\], \["):
+        read_nir(nir.write(tmp_path / "net.nir", tree))
 
 
 def test_loops_lead_through_one_population(tmp_path: Path) -> None:

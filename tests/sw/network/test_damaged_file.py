@@ -51,6 +51,13 @@ def test_no_safetensors(path: Path, content: bytes) -> None:
         load(path)
 
 
+def test_what_the_library_quotes_is_one_line(path: Path) -> None:
+    header = b'{"x":{"dtype":"a\\nb","shape":[1],"data_offsets":[0,1]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
+    with pytest.raises(FileFormatError, match=r"^[^\n]*unknown variant `a b`[^\n]*: write it"):
+        load(path)
+
+
 def test_every_truncation_is_noticed(path: Path) -> None:
     save(everything(), path)
     content = path.read_bytes()

@@ -218,6 +218,7 @@ def test_files_that_are_no_checkpoints(tmp_path: Path, saved: Path) -> None:
         ({"timesteps": {"conv9": 4}}, "does not fit the model 'digits-conv'.*names 'conv9'"),
         ({"model": "digits-mlp"}, "does not fit the model 'digits-mlp'"),
         ({"input": {}}, "does not fit the model 'digits-conv'"),
+        ({"input": {"shape": []}}, "^[^\n]*does not fit the model 'digits-conv'[^\n]*$"),
     ],
 )
 def test_metadata_that_do_not_fit(saved: Path, changes: dict[str, Any], message: str) -> None:

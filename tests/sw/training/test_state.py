@@ -66,6 +66,10 @@ def test_files_that_are_no_states(tmp_path: Path) -> None:
         save_tensors({}, path, whole | {name: value})
         with pytest.raises(FileFormatError, match="is a damaged state of a training"):
             State.load(path, RECIPE)
+    for name in whole.keys() - {"format", "version"}:
+        save_tensors({}, path, {key: value for key, value in whole.items() if key != name})
+        with pytest.raises(FileFormatError, match="is a damaged state of a training"):
+            State.load(path, RECIPE)
     State(RECIPE).save(path)
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(FileFormatError, match="s "):

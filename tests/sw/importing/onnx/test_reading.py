@@ -35,6 +35,15 @@ def test_images_must_be_images() -> None:
         from_onnx(content([node("Relu")], (0, 3, 4)))
 
 
+@pytest.mark.parametrize(
+    ("shape", "batch"), [((1 << 26, 2), "n"), (((1 << 63) - 1,), 1), (FEATURES, (1 << 63) - 1)]
+)
+def test_images_beyond_all_bounds(shape: Any, batch: Any) -> None:
+    with pytest.raises(UnsupportedError, match="an image has at most 67,108,864 values, and as ma"):
+        from_onnx(content([node("Relu")], shape, batch=batch))
+    assert from_onnx(content([node("Relu")], (1 << 26,))).input_shape == (1 << 26,)
+
+
 def test_a_missing_initialiser_is_named() -> None:
     with pytest.raises(FileFormatError, match=r"reads 'fc.weight', which neither an initialiser"):
         from_onnx(content([node("Gemm", "x fc.weight")], FEATURES))

@@ -25,6 +25,12 @@ def n(*values: int) -> np.ndarray[Any, Any]:
 
 #: By a test's name: nodes, shape of an image, initialisers, and a part of the message.
 CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], str]] = {
+    "a stride of 0": (
+        [node("Conv", "x w", strides=[0, 1])],
+        (1, 4, 4),
+        {"w": f(1, 1, 3, 3)},
+        "does not fit values of shape",
+    ),
     "convolution in space": (
         [node("Conv", "x w")],
         (1, 4, 4),
