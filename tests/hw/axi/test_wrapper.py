@@ -132,6 +132,10 @@ class Pins:
         raise AssertionError("it stays busy")
 
 
+def joined(parts: list[list[Any]]) -> list[Any]:
+    return [one for part in parts for one in part]
+
+
 def packet(logits: list[int], user: int = 0) -> list[tuple[int, int, int]]:
     """Return what leaves for the logits of a packet."""
     end = len(logits) - 1
@@ -154,14 +158,13 @@ def test_facts_and_what_is_refused() -> None:
         assert await pins.write(ctx, "PACKET", (1 << 16) - 1) == OKAY
         assert await pins.read(ctx, "PACKET") == (1 << 16) - 1
         assert await pins.write(ctx, "SCRATCH", 0x89ABCDEF) == OKAY
-        for strobes, expected in (
-            (1, 0x89ABCD11),
-            (6, 0x89222211),
-            (8, 0x33222211),
-            (0, 0x33222211),
+        for strobes, value, expected in (
+            (1, 0x11111111, 0x89ABCD11),
+            (6, 0x22222222, 0x89222211),
+            (8, 0x33333333, 0x33222211),
+            (0, 0x44444444, 0x33222211),
         ):
-            byte = {1: 0x11, 6: 0x22, 8: 0x33, 0: 0x44}[strobes]
-            assert await pins.write(ctx, "SCRATCH", byte * 0x01010101, strobes) == OKAY
+            assert await pins.write(ctx, "SCRATCH", value, strobes) == OKAY
             assert await pins.read(ctx, "SCRATCH") == expected
         assert await pins.write(ctx, "CONTROL", 0) == OKAY
         assert await pins.read(ctx, "CONTROL") == 0
@@ -186,12 +189,12 @@ def test_images_their_number_and_their_counters() -> None:
                 expected = int(getattr(layer, name).sum())
                 assert await pins.read(ctx, f"{layer.name}.{name}") == expected
         assert await pins.write(ctx, "PACKET", 3) == OKAY
-        await pins.send(ctx, sum(STREAMS, []))
+        await pins.send(ctx, joined(STREAMS))
         await pins.idle(ctx)
 
     pins.run(drive)
     single = [value for logits in LOGITS for value in packet(logits)]
-    assert pins.found == single + packet(sum(LOGITS, []))
+    assert pins.found == single + packet(joined(LOGITS))
 
 
 def test_damaged_packets_are_reported_until_their_bit_is_cleared() -> None:
@@ -204,11 +207,10 @@ def test_damaged_packets_are_reported_until_their_bit_is_cleared() -> None:
     of_cut = Golden(NETWORK).run(as_image).logits.tolist()[0]
 
     async def drive(ctx: Any) -> None:
-        broken = 0
-        for values, error in ((first[:1], SHORT), ([*first, 1, 1], LONG), (wide, RANGE)):
+        cases = ((first[:1], SHORT), ([*first, 1, 1], LONG), (wide, RANGE))
+        for broken, (values, error) in enumerate(cases, 1):
             await pins.send(ctx, values)
             await pins.idle(ctx)
-            broken += 1
             assert await pins.read(ctx, "ERRORS") == error
             assert await pins.read(ctx, "BROKEN") == broken
             assert await pins.write(ctx, "ERRORS", 7 ^ error) == OKAY
@@ -225,7 +227,7 @@ def test_damaged_packets_are_reported_until_their_bit_is_cleared() -> None:
 
     pins.run(drive)
     expected = [packet(logits, 1) for logits in (of_cut, LOGITS[0], LOGITS[0], of_cut)]
-    assert pins.found == sum(expected, [])
+    assert pins.found == joined(expected)
 
 
 def test_a_packet_that_is_half_in_keeps_it_busy_until_it_is_skipped() -> None:
