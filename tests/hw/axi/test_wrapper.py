@@ -218,6 +218,12 @@ def test_damaged_packets_are_reported_until_their_bit_is_cleared() -> None:
             assert await pins.read(ctx, "ERRORS") == error
             assert await pins.write(ctx, "ERRORS", error) == OKAY
             assert await pins.read(ctx, "ERRORS") == 0
+        # One image that is damaged marks the end of its packet, whichever it is.
+        assert await pins.write(ctx, "PACKET", 2) == OKAY
+        for pair in (wide + first, first + wide, first + first):
+            await pins.send(ctx, pair)
+        await pins.idle(ctx)
+        assert await pins.write(ctx, "PACKET", 1) == OKAY
         await pins.send(ctx, first[:1])
         await pins.idle(ctx)
         assert await pins.write(ctx, "CONTROL", 1) == OKAY
@@ -226,8 +232,9 @@ def test_damaged_packets_are_reported_until_their_bit_is_cleared() -> None:
             assert await pins.read(ctx, name) == 0
 
     pins.run(drive)
-    expected = [packet(logits, 1) for logits in (of_cut, LOGITS[0], LOGITS[0], of_cut)]
-    assert pins.found == joined(expected)
+    expected = [packet(logits, 1) for logits in (of_cut, LOGITS[0], LOGITS[0])]
+    expected += [packet(LOGITS[0] * 2, user) for user in (1, 1, 0)]
+    assert pins.found == joined([*expected, packet(of_cut, 1)])
 
 
 def test_a_packet_that_is_half_in_keeps_it_busy_until_it_is_skipped() -> None:
