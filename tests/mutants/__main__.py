@@ -67,16 +67,9 @@ def main() -> int:
             again=options.again,
             out=out,
         )
-        arguments = [
-            "-q",
-            "-k",
-            DESELECTED,
-            "-p",
-            "no:cacheprovider",
-            "--tb=no",
-            f"--basetemp={folder / 'tmp'}",
-        ]
-        status = pytest.main([*arguments, *(str(ROOT / test) for test in options.tests)], plugins=[run])
+        arguments = ["-q", "-p", "no:cacheprovider", "--tb=no", f"--basetemp={folder / 'tmp'}"]
+        arguments += ["-k", DESELECTED, *(str(ROOT / test) for test in options.tests)]
+        status = pytest.main(arguments, plugins=[run])
     if len(run.results) < len(mutants):
         return int(status) or 1
     if options.only or options.first is not None or options.tests != TESTS:

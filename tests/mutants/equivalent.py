@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import linecache
+from pathlib import Path
+
 from mutants.records import Result
 
-#: Reasons by file, function, operator and change, which stay the same when lines move.
-EQUIVALENT: dict[tuple[str, str, str, str, str], str] = {}
+ROOT = Path(__file__).parents[2]
+#: The mutant widens a register or a port, and the bits that it gains are never anything but 0.
+WIDER = "wider by a bit that is always 0"
+#: Reasons by file, text of the line, and operator (with its number, if the line has several).
+EQUIVALENT: dict[tuple[str, str, str], str] = {}
+
+
+def text(result: Result) -> str:
+    """Return the line of the source that a mutant changes."""
+    line = int(result.mutant.split(":")[1])
+    return linecache.getline(str(ROOT / result.file), line).strip()
 
 
 def reason(result: Result) -> str:
     """Return why a survivor computes the same as the source, or nothing."""
-    key = (result.file, result.function, result.operator, result.before, result.after)
-    return EQUIVALENT.get(key, "")
+    return EQUIVALENT.get((result.file, text(result), result.mutant.split(":")[2]), "")

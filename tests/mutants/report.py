@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.page import replace, table
 
-from mutants.equivalent import reason
+from mutants.equivalent import reason, text
 from mutants.records import Result
 
 
@@ -51,15 +51,14 @@ def survivors(results: Sequence[Result]) -> str:
     rows = [
         [
             f"`{one.file}`",
-            f"`{one.function}`",
-            _code(one.before),
-            _code(one.after),
+            _code(text(one)),
+            f"{_code(one.before)} → {_code(one.after)}",
             reason(one) or "not explained",
         ]
         for one in sorted(results, key=lambda one: one.mutant)
         if not one.killed
     ]
-    return table(["file", "function", "was", "is", "why no test can tell"], rows)
+    return table(["file", "line", "change", "why no test can tell"], rows)
 
 
 def _code(text: str) -> str:

@@ -85,9 +85,7 @@ def test_a_recorder_keeps_the_transfers_of_the_last_image() -> None:
     dut = Recorder(plan)
     bench = Bench(dut)
     chance = random.Random(2)
-    images = [
-        [chance.randrange(1 << plan.width) for _ in range(plan.transfers)] for _ in range(3)
-    ]
+    images = [[chance.randrange(1 << plan.width) for _ in range(plan.transfers)] for _ in range(3)]
 
     async def drive(ctx: Any) -> None:
         for number, image in enumerate(images):
