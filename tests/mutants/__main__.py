@@ -37,11 +37,15 @@ def main() -> int:
         "--tests", nargs="+", default=TESTS, metavar="PATH", help="tests that mutants meet"
     )
     parser.add_argument(
-        "--report", action="store_true", help="write the page from what is done; run nothing"
+        "--report", action="store_true", help="write the page from all results of these sources"
     )
     parser.add_argument("--list", action="store_true", help="print the mutants, and run nothing")
     options = parser.parse_args()
 
+    folder = ROOT / "build" / "mutants"
+    if options.report:
+        done = records.results(folder / "results.jsonl").values()
+        return finish([one for one in done if one.digest == choice.digest_of(ROOT, one)])
     mutants = choice.chosen(ROOT, options.count, options.seed)
     if options.only:
         mutants = [one for one in mutants if one.name.startswith(options.only)]
@@ -50,12 +54,7 @@ def main() -> int:
         for one in mutants:
             print(f"{one.name}: {one.before} -> {one.after}")
         return 0
-    folder = ROOT / "build" / "mutants"
     folder.mkdir(parents=True, exist_ok=True)
-    if options.report:
-        done = records.results(folder / "results.jsonl")
-        names = [one.name + one.digest for one in mutants]
-        return finish([done[name] for name in names if name in done])
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out:
         run = Run(
             ROOT,

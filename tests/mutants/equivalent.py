@@ -11,7 +11,14 @@ ROOT = Path(__file__).parents[2]
 #: The mutant widens a register or a port, and the bits that it gains are never anything but 0.
 WIDER = "wider by a bit that is always 0"
 #: Reasons by file, text of the line, and operator (with its number, if the line has several).
-EQUIVALENT: dict[tuple[str, str, str], str] = {}
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    ("hw/engine/buffer.py", '"enable": In(1),', "more"): WIDER,
+    ("hw/engine/reader.py", '"base": range(max(depth, 2)),', "more"): WIDER,
+    ("hw/engine/walk.py", "width = max(max(values).bit_length(), 1)", "less"): (
+        "a constant 0 that has no bits is still 0"
+    ),
+    ("hw/link/server.py", '"clear": Out(1),', "more"): WIDER,
+}
 
 
 def text(result: Result) -> str:
