@@ -43,6 +43,7 @@ CASES = [
     ("m.d.sync += a.eq(b)", "statement", {"pass"}),
     ("m.d.sync += [a, b, c]", "element", {"m.d.sync += [a, b]"}),
     ("connect(a, b)", "statement", {"pass"}),
+    ("super().f()", "statement", {"__class__"}),
     ("self.a = b", "statement", {"pass"}),
 ]
 
