@@ -20,7 +20,18 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("hw/engine/walk.py", "width = max(max(values).bit_length(), 1)", "less"): (
         "a constant 0 that has no bits is still 0"
     ),
+    ("hw/link/scheduler.py", '"logit_address": Out(plan.label_bits + 1),', "more"): WIDER,
     ("hw/link/server.py", '"clear": Out(1),', "more"): WIDER,
+    (
+        "sw/golden/model.py",
+        "return max(1, min(_MOST_PER_BATCH, _BATCH_BYTES // (8 * largest)))",
+        "more-2",
+    ): "the number of images that are computed together, which changes no value",
+    (
+        "sw/link/exchange.py",
+        "self._sequence = (self._sequence + 1) % _SEQUENCES",
+        "more",
+    ): "a sequence number has to differ from those before, and does",
 }
 
 

@@ -340,6 +340,19 @@ class TestOutput:
         assert score.tallies == {"logits": Tally(12, 0), "last": Tally(12, 0)}
         assert score.divergence is None
 
+    def test_batches_add_up(self) -> None:
+        expected = golden(self.layer)
+        logits = in_stream_order(self.layer.shape, expected.logits.numpy()).reshape(-1)
+        score = OutputScore(self.layer)
+        for first in (0, IMAGES):
+            score.check(first, expected, logits, np.tile([0, 0, 0, 1], IMAGES))
+            score.check_labels(np.array([1, 2, 3]), np.array([1, -1, 3]))
+        assert score.tallies == {
+            "logits": Tally(24, 0),
+            "last": Tally(24, 0),
+            "labels": Tally(6, 2),
+        }
+
     def test_a_wrong_logit_is_named(self) -> None:
         score = self.score(lambda logits, last: (logits + 1000 * (np.arange(12) == 6), last))
         assert score.tallies["logits"] == Tally(12, 1)
