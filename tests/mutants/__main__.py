@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mutants import choice, report
+from mutants import choice, records, report
+from mutants.records import Result
 from mutants.session import DESELECTED, TESTS, Run
 
 ROOT = Path(__file__).parents[2]
@@ -35,9 +36,16 @@ def main() -> int:
     parser.add_argument(
         "--tests", nargs="+", default=TESTS, metavar="PATH", help="tests that mutants meet"
     )
+    parser.add_argument(
+        "--report", action="store_true", help="write the page from all results of these sources"
+    )
     parser.add_argument("--list", action="store_true", help="print the mutants, and run nothing")
     options = parser.parse_args()
 
+    folder = ROOT / "build" / "mutants"
+    if options.report:
+        done = records.results(folder / "results.jsonl").values()
+        return finish([one for one in done if one.digest == choice.digest_of(ROOT, one)])
     mutants = choice.chosen(ROOT, options.count, options.seed)
     if options.only:
         mutants = [one for one in mutants if one.name.startswith(options.only)]
@@ -46,7 +54,6 @@ def main() -> int:
         for one in mutants:
             print(f"{one.name}: {one.before} -> {one.after}")
         return 0
-    folder = ROOT / "build" / "mutants"
     folder.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out:
         run = Run(
@@ -59,24 +66,22 @@ def main() -> int:
             again=options.again,
             out=out,
         )
-        arguments = [
-            "-q",
-            "-k",
-            DESELECTED,
-            "-p",
-            "no:cacheprovider",
-            "--tb=no",
-            f"--basetemp={folder / 'tmp'}",
-        ]
-        status = pytest.main(
-            [*arguments, *(str(ROOT / test) for test in options.tests)], plugins=[run]
-        )
+        arguments = ["-q", "-p", "no:cacheprovider", "--tb=no", f"--basetemp={folder / 'tmp'}"]
+        arguments += ["-k", DESELECTED, *(str(ROOT / test) for test in options.tests)]
+        status = pytest.main(arguments, plugins=[run])
     if len(run.results) < len(mutants):
         return int(status) or 1
-    print(report.summary(run.results))
-    if not options.only and options.first is None and options.tests == TESTS:
-        report.write(ROOT / "docs" / "mutants.md", run.results)
-    return 0 if not report.unexplained(run.results) else 1
+    if options.only or options.first is not None or options.tests != TESTS:
+        print(report.summary(run.results))
+        return 1 if report.unexplained(run.results) else 0
+    return finish(run.results)
+
+
+def finish(results: list[Result]) -> int:
+    """Write the page; return 1 if there is a survivor that is not explained."""
+    print(report.summary(results))
+    report.write(ROOT / "docs" / "mutants.md", results)
+    return 1 if report.unexplained(results) else 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mutants.known import KNOWN
 from mutants.operators import Fault, apply, faults
+from mutants.records import Result
 
 #: Folders and files that get mutants: what computes a network's values, in torch and in hardware,
 #: what compares them, and the host's side of the link.
@@ -72,14 +73,24 @@ class Mutant:
     @property
     def digest(self) -> str:
         """A digest of the file and of the change."""
-        text = "\0".join((self.source, self.before, self.after))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest(self.source, self.before, self.after)
 
     def tree(self) -> ast.Module:
         """Return the syntax tree of the file with the fault."""
         if self.fault:
             return apply(self.source, self.fault)
         return ast.parse(self.source.replace(self.before, self.after))
+
+
+def _digest(source: str, before: str, after: str) -> str:
+    return hashlib.sha256("\0".join((source, before, after)).encode()).hexdigest()[:16]
+
+
+def digest_of(root: Path, result: Result) -> str:
+    """Return the digest that a mutant of a result has in the source as it is now."""
+    path = root / result.file
+    source = path.read_text(encoding="utf-8") if path.exists() else ""
+    return _digest(source, result.before, result.after)
 
 
 def files(root: Path, subjects: Iterable[str] = SUBJECTS) -> list[str]:

@@ -203,7 +203,10 @@ def statement(node: ast.AST) -> ast.AST | None:
     """Nothing, for an assignment to a field or an element, an addition, or a call."""
     match node:
         case ast.AugAssign() | ast.Expr(value=ast.Call()):
-            return ast.Pass()
+            # Code is exchanged in place only if it has the same variables of what surrounds it,
+            # and a method that calls super() has its class.
+            known = ast.Expr(ast.Name("__class__", ast.Load()))
+            return known if "super()" in ast.unparse(node) else ast.Pass()
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
             return ast.Pass()
     return None

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def results(path: Path) -> dict[str, Result]:
     return {line["mutant"] + line["digest"]: Result(**line) for line in _lines(path)}
 
 
-def _lines(path: Path) -> list[dict[str, object]]:
+def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     # A run that is killed may leave half a line.

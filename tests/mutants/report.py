@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.page import replace, table
 
-from mutants.equivalent import reason
+from mutants.equivalent import reason, text
 from mutants.records import Result
 
 
@@ -20,11 +20,13 @@ def summary(results: Sequence[Result]) -> str:
     """Return the numbers in one line."""
     killed = sum(one.killed for one in results)
     clock = sum(one.outcome == "clock" for one in results)
-    left = unexplained(results)
+    unrun = sum(one.outcome == "unrun" for one in results)
+    met = len(results) - unrun
+    left = sum(one.outcome != "unrun" for one in unexplained(results))
     return (
-        f"{len(results)} mutants: {killed} killed ({100 * killed / max(len(results), 1):.1f} %), "
-        f"{clock} of them by the clock; {len(results) - killed - len(left)} equivalent, "
-        f"{len(left)} not explained"
+        f"{len(results)} mutants, {met} of which have met tests: {killed} killed "
+        f"({100 * killed / max(met, 1):.1f} %), {clock} of them by the clock; "
+        f"{met - killed - left} equivalent, {left} not explained"
     )
 
 
@@ -35,15 +37,20 @@ def by_folder(results: Sequence[Result]) -> str:
         folders.setdefault(str(Path(one.file).parent), []).append(one)
     rows = [_row(f"`{folder}`", mine) for folder, mine in folders.items()]
     header = ["folder", "#mutants", "#killed", "#of them by the clock", "#equivalent", "#survived"]
-    return table([*header, "#killed, %"], [*sorted(rows), _row("all", results)])
+    header.append("#met no test")
+    return table(
+        [*header, "#killed of those that met tests, %"], [*sorted(rows), _row("all", results)]
+    )
 
 
 def _row(name: str, results: Sequence[Result]) -> list[str]:
     killed = sum(one.killed for one in results)
     clock = sum(one.outcome == "clock" for one in results)
-    left = len(unexplained(results))
-    numbers = (len(results), killed, clock, len(results) - killed - left, left)
-    return [name, *map(str, numbers), f"{100 * killed / len(results):.1f}"]
+    unrun = sum(one.outcome == "unrun" for one in results)
+    met = len(results) - unrun
+    left = sum(one.outcome != "unrun" for one in unexplained(results))
+    numbers = (len(results), killed, clock, met - killed - left, left, unrun)
+    return [name, *map(str, numbers), f"{100 * killed / met:.1f}" if met else "-"]
 
 
 def survivors(results: Sequence[Result]) -> str:
@@ -51,15 +58,14 @@ def survivors(results: Sequence[Result]) -> str:
     rows = [
         [
             f"`{one.file}`",
-            f"`{one.function}`",
-            _code(one.before),
-            _code(one.after),
+            _code(text(one)),
+            f"{_code(one.before)} → {_code(one.after)}",
             reason(one) or "not explained",
         ]
         for one in sorted(results, key=lambda one: one.mutant)
-        if not one.killed
+        if one.outcome == "survived"
     ]
-    return table(["file", "function", "was", "is", "why no test can tell"], rows)
+    return table(["file", "line", "change", "why no test can tell"], rows)
 
 
 def _code(text: str) -> str:

@@ -135,6 +135,25 @@ class TestUnitsThatServeSeveralLanes:
         assert scored(self.layer, long).tallies["spikes"] == Tally(IMAGES * 42 + 2, 2)
 
 
+@pytest.mark.parametrize(("sends", "steps"), [("count", 1), ("spikes", 2), ("logits", 1)])
+def test_records_are_told_which_lanes_are_used(sends: str, steps: int) -> None:
+    """Two lanes serve three channels, so that the second group has one; four positions."""
+    given: list[tuple[Values, Values]] = []
+
+    class Asked(Shown):
+        def agree(self, *arguments: object) -> bool:
+            given.append(arguments[-1])  # type: ignore[arg-type]
+            return True
+
+    layer = engine(sends, (3, 2, 2))
+    expected = golden(layer)
+    LayerScore(layer, Asked(layer, expected)).check(0, expected)
+    ((shown, sent),) = given
+    for used, of_each in ((shown, 2), (sent, steps)):
+        groups = [[True, True]] * of_each + [[True, False]] * of_each
+        assert np.broadcast_to(used, (8 * of_each, 2)).tolist() == groups * 4
+
+
 @pytest.mark.parametrize("sends", ["count", "spikes", "logits"])
 @pytest.mark.parametrize("shape", [(3, 2, 2), (5,)])
 def test_equal_values_are_all_compared(sends: str, shape: tuple[int, ...]) -> None:
@@ -320,6 +339,19 @@ class TestOutput:
         score = self.score(lambda logits, last: (logits, last))
         assert score.tallies == {"logits": Tally(12, 0), "last": Tally(12, 0)}
         assert score.divergence is None
+
+    def test_batches_add_up(self) -> None:
+        expected = golden(self.layer)
+        logits = in_stream_order(self.layer.shape, expected.logits.numpy()).reshape(-1)
+        score = OutputScore(self.layer)
+        for first in (0, IMAGES):
+            score.check(first, expected, logits, np.tile([0, 0, 0, 1], IMAGES))
+            score.check_labels(np.array([1, 2, 3]), np.array([1, -1, 3]))
+        assert score.tallies == {
+            "logits": Tally(24, 0),
+            "last": Tally(24, 0),
+            "labels": Tally(6, 2),
+        }
 
     def test_a_wrong_logit_is_named(self) -> None:
         score = self.score(lambda logits, last: (logits + 1000 * (np.arange(12) == 6), last))

@@ -122,6 +122,13 @@ def test_ends_of_the_range(extreme: str, weight_bits: int, bits: int, events: in
     check(weight, bits, windows, lanes=2, events=events)
 
 
+@pytest.mark.parametrize("events", [4, 5, 7])
+def test_many_banks_are_added_on_several_levels(events: int) -> None:
+    rng = np.random.default_rng(events)
+    weight = rng.integers(-128, 128, (2, 9))
+    check(weight, 3, rng.integers(0, 8, (3, 9)), lanes=2, events=events)
+
+
 def test_sums_may_wrap_on_the_way() -> None:
     # 255 = 256 - 1: after its first digit the sum is -127, in a register without a sign.
     plan = check(np.array([[127]]), 8, np.array([[255], [0], [255]]), lanes=1, events=1)

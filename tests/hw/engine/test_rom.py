@@ -27,6 +27,13 @@ from spikeloom.hw.options import MEMORY_FILE
 WORDS = (0, 5, 2**40 - 1, 1 << 39, 0x123456789)
 
 
+@pytest.mark.parametrize(
+    ("width", "text"), [(1, "1\n0\n"), (4, "f\n0\n"), (5, "1f\n00\n"), (9, "1ff\n000\n")]
+)
+def test_a_file_has_a_word_on_each_line(width: int, text: str) -> None:
+    assert Contents("words", unsigned(width), ((1 << width) - 1, 0)).text == text
+
+
 class Files:
     """A platform that takes files."""
 

@@ -88,6 +88,41 @@ def test_equals_the_host_decoder(seed: int) -> None:
     assert deframed(wire) == (contents, decoder.damaged, 0)
 
 
+def test_a_full_queue_is_full_wherever_it_begins() -> None:
+    depth = 4
+    dut = FrameQueue(depth)
+    bench = Bench(dut)
+    contents = [[16 * turn + k for k in range(depth)] for turn in range(9)]
+    seen = []
+
+    async def put(ctx: Any, content: list[int]) -> int:
+        ctx.set(dut.put, 1)
+        for k, byte in enumerate(content):
+            ctx.set(dut.byte, byte)
+            ctx.set(dut.last, k == len(content) - 1)
+            await ctx.tick()
+        ctx.set(dut.put, 0)
+        ctx.set(dut.good, 1)
+        dropped = ctx.get(dut.dropped)
+        await ctx.tick()
+        ctx.set(dut.good, 0)
+        return int(dropped)
+
+    async def drive(ctx: Any) -> None:
+        for content in contents:
+            # While it is not whole, nothing of a content leaves.
+            assert await put(ctx, [*content, 255]) == 1
+            assert await put(ctx, content) == 0
+            ctx.set(dut.o.ready, 1)
+            for _ in content:
+                seen.append((await ctx.tick().sample(dut.o.payload.byte).until(dut.o.valid))[0])
+            ctx.set(dut.o.ready, 0)
+
+    bench.simulator.add_testbench(drive)
+    bench.run()
+    assert seen == [byte for content in contents for byte in content]
+
+
 def test_what_finds_no_room_is_dropped_whole() -> None:
     contents = [bytes([k] * 20) for k in range(5)]
     wire = b"".join(map(encode, contents))

@@ -31,6 +31,7 @@ def test_fields_lie_as_in_the_body(message: type[Message]) -> None:
 def test_bodies_of_several_messages() -> None:
     layout = bodies_of([Identify, Run, AskCounts])
     assert layout.size == 8 * AskCounts.fixed.size
+    assert layout["bytes"].shape == data.ArrayLayout(8, AskCounts.fixed.size)
     assert [name for name, _ in layout] == ["bytes", "Run", "AskCounts"]
     body = layout.from_bits(int.from_bytes(Run(1, 0xDEADBEEF).body(), "little"))
     assert (body.Run.bank, body.Run.crc) == (1, 0xDEADBEEF)

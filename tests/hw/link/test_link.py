@@ -187,6 +187,8 @@ class TestPlan:
             LinkPlan.of(plan, 4, 1, receive=100)
         with pytest.raises(ConfigError, match=r"^chunk must be from 1 to 55, as receive = 64 says"):
             LinkPlan.of(plan, 4, 1, receive=64, chunk=56)
+        with pytest.raises(ConfigError, match=r"^chunk must be from 1 to -7, as receive = 2 says"):
+            LinkPlan.of(plan, 4, 1, receive=2, chunk=1)
         with pytest.raises(ConfigError, match=r"^a link carries up to 65535 logits, not 65536$"):
             dataclasses.replace(PLAN, classes=65536)
         with pytest.raises(ConfigError, match=r"^a link keeps up to 255 layers, not 256$"):

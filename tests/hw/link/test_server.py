@@ -217,6 +217,11 @@ class TestRun:
     def test_of_an_image(self, bank: int) -> None:
         assert served([Run(bank, CRCS[bank])], [Started()]) == [("run", bank)]
 
+    def test_of_an_image_like_the_one_before(self, bank: int) -> None:
+        # The bank was emptied and written again: what is left of its CRC is no result.
+        emptied = DONE | {"done": 0}
+        assert served([Run(bank, CRCS[bank])], [Started()], emptied) == [("run", bank)]
+
     def test_of_one_with_a_result(self, bank: int) -> None:
         requests = [Run(bank, CRCS[bank]), Run(bank, CRCS[1 - bank])]
         assert served(requests, [Started()] * 2, DONE) == [("run", bank)]

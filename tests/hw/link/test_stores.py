@@ -81,6 +81,34 @@ def test_the_crc_is_that_of_the_image_handed_out(stall: float) -> None:
     assert bytes(seen) == b"".join(images[bank] for bank in order)
 
 
+def test_a_recorder_keeps_the_transfers_of_the_last_image() -> None:
+    plan = stub_plan().records[0]
+    dut = Recorder(plan)
+    bench = Bench(dut)
+    chance = random.Random(2)
+    images = [[chance.randrange(1 << plan.width) for _ in range(plan.transfers)] for _ in range(3)]
+
+    async def drive(ctx: Any) -> None:
+        for number, image in enumerate(images):
+            for value in image:
+                assert ctx.get(dut.images) == number
+                ctx.set(dut.sent, 0)
+                ctx.set(dut.value, ~value & ((1 << plan.width) - 1))
+                await ctx.tick()
+                ctx.set(dut.sent, 1)
+                ctx.set(dut.value, value)
+                await ctx.tick()
+            ctx.set(dut.sent, 0)
+            assert ctx.get(dut.images) == number + 1
+            for address, value in enumerate(image):
+                ctx.set(dut.address, address)
+                await ctx.tick()
+                assert ctx.get(dut.word) & ((1 << plan.width) - 1) == value
+
+    bench.simulator.add_testbench(drive)
+    bench.run()
+
+
 COMPONENTS = {
     "Deframer": lambda plan: Deframer(),
     "FrameQueue": lambda plan: FrameQueue(plan.receive),

@@ -86,7 +86,8 @@ def test_sends(clock: int, baud: int, stall: float) -> None:
     for (level,) in levels:
         uart.feed(level)
     assert bytes(uart.data) == data
-    assert levels[-1] == (1,)
+    # An idle line is high, before the first byte as after the last.
+    assert levels[0] == levels[-1] == (1,)
 
 
 class Loop(wiring.Component):
