@@ -314,9 +314,9 @@ class Scanner(wiring.Component):
         loaded = Signal()
         left = Signal(rows * words)
         fresh = Signal(rows * words)
-        # One bit for each row: whether it is the first with a mark left. It is found a cycle ahead,
-        # since the address of the word depends on it.
-        row = Signal(rows)
+        # One bit for each row: whether it is the first with a mark left; and whether others have
+        # any. These are found a cycle ahead, since the address of the word depends on them.
+        row, more = Signal(rows), Signal()
         masks = [((1 << c.words) - 1) << c.first for c in self.columns]
         columns = place.columns
         follows = loaded & place.last_here
@@ -329,18 +329,23 @@ class Scanner(wiring.Component):
             m.d.comb += fresh.word_select(k, words).eq(marks & covered & beneath.replicate(words))
             addresses.append(table([slot * words for slot in slots])[place.head])
         blank = ~row.any()
-        end = ~several(left)
-        at_word, choice = Signal(words), Signal(rows * words)
+        at_word, row_end, found = Signal(words), Signal(), Signal(rows)
         here = selected(row, [left.word_select(k, words) for k in range(rows)])
         mark = Cat(at_word & row[k].replicate(words) for k in range(rows))
+        end = row_end & ~more
+        filled, later = (
+            Cat(marks.word_select(k, words).any() for k in range(rows)) for marks in (fresh, left)
+        )
         m.d.comb += [
             at_word.eq(lowest(here)),
-            choice.eq(Mux(~loaded | end, fresh, left & ~mark)),
+            row_end.eq(~several(here)),
+            found.eq(Mux(loaded & more, later & ~row, filled)),
         ]
         self._follow(m, place, Const(0), Const(0))
         with m.If(~loaded | move):
-            found = Cat(choice.word_select(k, words).any() for k in range(rows))
-            m.d.sync += [left.eq(choice), row.eq(lowest(found))]
+            m.d.sync += left.eq(Mux(loaded & ~end, left & ~mark, fresh))
+        with m.If(~loaded | (move & row_end)):
+            m.d.sync += [row.eq(lowest(found)), more.eq(several(found))]
         with m.If(~loaded):
             m.d.sync += loaded.eq(enough)
         with m.If(place.line_end):

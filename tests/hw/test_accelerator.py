@@ -266,8 +266,8 @@ MUTANTS = {
     "passes over words without marks": (
         Scanner,
         "_marked_words",
-        "end = left == mark",
-        "end = left == left",
+        "end = row_end & ~more",
+        "end = row_end",
         "conv",
     ),
     "swaps two banks": (
