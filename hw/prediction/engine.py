@@ -220,7 +220,7 @@ class EngineClock:
             Clock cycle in which the last word was read from the buffer.
         """
         if self.plan.compact:
-            return self._taken(window, image, begin)
+            return self._scan_compact(window, image, begin)
         generators, accepted = self._generators, self._accepted
         own = self._own[connection]
         for word in window:
@@ -242,7 +242,7 @@ class EngineClock:
         self._active = max(self._active, accepted)
         return read
 
-    def _taken(self, window: Sequence[Word], image: int, begin: int) -> int:
+    def _scan_compact(self, window: Sequence[Word], image: int, begin: int) -> int:
         """Take the events of a window's words as they are read, in a compact engine.
 
         Parameters and what it returns are those of :meth:`_scan`.
