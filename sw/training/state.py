@@ -33,6 +33,8 @@ _HEADER: dict[str, Any] = {
     "history": list,
     "ended": list,
 }
+#: Fields that older states do not have, with the value that stands for them.
+_LATER: dict[str, Any] = {"weights": None}
 
 
 @dataclass
@@ -103,6 +105,7 @@ class State:
         content = read_bytes(path, "training state")
         header = read_metadata(content, path, METADATA_KEY)
         require_version(header, path, "state of a training", FORMAT, VERSION)
+        header = _LATER | header
         whole = header.keys() >= _HEADER.keys() and all(
             isinstance(header[name], kind) for name, kind in _HEADER.items()
         )
@@ -118,7 +121,7 @@ class State:
                 f"{path.parent} holds the training of another recipe, where {key} is {before!r} "
                 f"and not {now!r}: name another folder, or remove this one"
             )
-        began = header.get("weights") or {}
+        began = header["weights"] or {}
         for part in sorted({*began, *(weights or {})}):
             before, now = began.get(part, "none"), (weights or {}).get(part, "none")
             if before != now:
@@ -129,7 +132,7 @@ class State:
                 )
         tensors = safetensors.torch.load(content)
         return cls(
-            **{name: header[name] for name in _HEADER if name in header},
+            **{name: header[name] for name in _HEADER},
             loop_tensors=part_of(tensors, "loop"),
             best_tensors=part_of(tensors, "best"),
         )

@@ -67,6 +67,7 @@ ROWS = (
     Row("mnist-small-4bit", IMAGES, seeds=(0,), network=True),
     Row("fashion-small", IMAGES, network=True),
     Row("mnist-lenet5", IMAGES, reference="Spiker+: 93.85 %", network=True),
+    Row("mnist-lenet5-4bit", IMAGES, seeds=(0,), network=True),
     Row("mnist-lenet5-qac", IMAGES, reference="Spiker+: 93.85 %"),
     Row(
         "fashion-net4",

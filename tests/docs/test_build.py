@@ -27,7 +27,7 @@ WHOLE = re.compile(
 )
 
 #: Fields that manifests of some networks alone have.
-SOMETIMES = {"network.task", "config.copies"}
+SOMETIMES = {"network.task", "config.copies", "config.compact"}
 
 
 def documented() -> list[str]:
