@@ -20,7 +20,7 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "hw/engine/pe.py",
-        "self.stalled.eq(end[-1] & ~self.o.ready)",
-        "self.stalled.eq(~self.o.ready)",
+        "advance.eq(~(end[-2] | ~advance) | self.taking)",
+        "advance.eq(~end[-2] | self.taking)",
     ),
 )
