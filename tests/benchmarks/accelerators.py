@@ -43,10 +43,7 @@ def measure(planned: Plan, sent: Mapping[str, IntArray]) -> Measured:
     """Synthesise an accelerator, and predict its cycles for what its layers send."""
     found = predict(planned, sent)
     cycles = found.interval or float(found.latency)
-    floor = max(
-        layer.events.mean() / planned[layer.name].events  # an event serves all lanes
-        for layer in found.layers
-    )
+    floor = max(layer.limit for layer in found.layers)
     return Measured(whole(planned, Family.find(FAMILY)), cycles, cycles / floor)
 
 
@@ -56,11 +53,12 @@ def resources_cells(used: Resources) -> list[str]:
 
 
 def lanes(planned: Plan) -> str:
-    """Return M x E of each layer, without E where it is 1; and P of unrolled layers."""
+    """Return M x E of each layer, M alone where E is 1; P of unrolled ones, C of copied ones."""
 
     def of(layer: LayerPlan) -> str:
         if isinstance(layer, UnrolledPlan):
             return f"{layer.lanes} (P = {layer.sums.planes})"
-        return f"{layer.lanes}" + (f"x{layer.events}" if layer.events > 1 else "")
+        copies = f" (C = {layer.copies})" if layer.copies > 1 else ""
+        return f"{layer.lanes}" + (f"x{layer.events}" if layer.events > 1 else "") + copies
 
     return ", ".join(map(of, planned.layers))

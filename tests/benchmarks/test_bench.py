@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_the_ratio_compares_cycles_with_events(monkeypatch: pytest.MonkeyPatch) 
     planned = plan(net)
     measured = accelerators.measure(planned, sent)
     predicted = predict(planned, sent)
-    most = max(x.events.mean() / planned[x.name].events for x in predicted.layers)
+    most = max(x.events.mean() / x.events_per_cycle for x in predicted.layers)
     assert measured.resources is found
     assert measured.cycles == predicted.interval
     assert measured.ratio == pytest.approx(measured.cycles / most)
@@ -88,5 +89,7 @@ def test_lanes_in_words() -> None:
         events={"steps": 3},
     )
     assert accelerators.lanes(plan(net, config)) == "3, 5x3, 2, 1"
+    copied = dataclasses.replace(config, copies={"conv": 2})
+    assert accelerators.lanes(plan(net, copied)) == "3 (C = 2), 5x3, 2, 1"
     unrolled = HardwareConfig(lanes={"steps": 1, "spiking": 1, "out": 1}, planes={"conv": 3})
     assert accelerators.lanes(plan(net, unrolled)) == "3 (P = 3), 1, 1, 1"
