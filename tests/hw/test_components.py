@@ -136,9 +136,7 @@ def designs() -> Iterator[wiring.Component]:
         small = functools.partial(plan_of, (1, 2, 2), Linear(np.array([[1]])), neuron, timesteps=4)
         yield Accelerator(small(time="loop", pool=MaxPool((2, 2))))
         yield Accelerator(small(time="fold", pool=SumPool((2, 2))))
-    yield Accelerator(
-        plan_of((1, 2, 3), Conv2d(np.array([[[[2]]]])), neuron, copies={"layer": 2})
-    )
+    yield Accelerator(plan_of((1, 2, 3), Conv2d(np.array([[[[2]]]])), neuron, copies={"layer": 2}))
     planned = small(pool=SumPool((2, 2)), debug=True, counters=True)
     link = LinkPlan.of(planned, 12_000_000, 3_000_000, records=["layer"], receive=64, chunk=8)
     test = SelfTest(planned, np.zeros((1, 1, 2, 2), np.int64), np.zeros((1, 1), np.int64))
