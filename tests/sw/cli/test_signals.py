@@ -13,14 +13,16 @@ from spikeloom.sw.cli.signals import INTERRUPT, REQUESTS, answer, answered
 
 @pytest.fixture
 def hangup() -> Iterator[None]:
-    """Give SIGHUP its handler of now back."""
-    before = signal.getsignal(signal.SIGHUP)
+    """Give signals their handlers of now back; a shell may have started us with some ignored."""
+    before = {number: signal.getsignal(number) for number in INTERRUPT + REQUESTS}
+    for number in before:
+        signal.signal(number, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, last in before.items():
+        signal.signal(number, last)
 
 
 def test_an_answer_lasts_as_long_as_its_block(hangup: None) -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     told: list[signal.Signals] = []
     before = [signal.getsignal(number) for number in INTERRUPT + REQUESTS]
     with answered(told.append, INTERRUPT + REQUESTS):
