@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -25,6 +26,9 @@ settings.load_profile("spikeloom")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have simulators compiled quickly, unless what is asked for is long simulations."""
+    # A shell lets jobs in the background ignore Ctrl-C, which some tests send to themselves.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.markexpr.startswith("not sweep") and not config.option.data:
         os.environ.setdefault("OPT_FAST", "-O0")
 

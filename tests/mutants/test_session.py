@@ -50,7 +50,7 @@ from mutants.session import Run
 root = Path(sys.argv[1])
 run = Run(root, ["sw/small.py"], possible(root, "sw/small.py"), root / "build", grace=4)
 sys.path.insert(0, str(root / "sw"))
-options = ["-q", "-p", "no:cacheprovider", f"--basetemp={root / 'tmp'}"]
+options = ["-q", "-p", "no:cacheprovider", f"--rootdir={root}", f"--basetemp={root / 'tmp'}"]
 pytest.main([*options, str(root)], plugins=[run])
 """
 
