@@ -25,6 +25,8 @@ _STEPS = 14
 _CLOSE = 0.995
 #: Layers of so few channels try all numbers of lanes; others those that divide the channels.
 _FEW_CHANNELS = 8
+#: Numbers of lanes above the fewest that are always compared.
+_NEAR = 2
 #: Between one interval and the next shorter one that is tried behind the bisection, and how many.
 _SHORTER, _TRIES = 0.96, 16
 #: Prices that are tried for an interval, and how much more than a budget the first may ask for.
@@ -330,8 +332,9 @@ class States:
                         best, least = choice, weight
             if low == len(ms):
                 continue
-            # A few lanes more may waste less of the width of block RAMs.
-            for m in [ms[low], *(m for m in ms[low + 1 :] if ms[-1] % m == 0)]:
+            # A few lanes more may waste less of the width or the depth of block RAMs.
+            near = low + 1 + _NEAR
+            for m in [*ms[low:near], *(m for m in ms[near:] if ms[-1] % m == 0)]:
                 for units in self.engines.units(layer, m):
                     choice = Choice(m, events, slots, units=units)
                     cost = self.engines.cost(layer, choice, state)
