@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,6 +25,9 @@ Array = npt.NDArray[Any]
 #: many in any case. Images and events are packed to a twentieth at most; zeros, as a bomb is made
 #: of, to a thousandth.
 _RATIO, _ALWAYS = 200, 1 << 26
+#: Methods by which numpy packs members of an archive. Others may ask for memory that has nothing to
+#: do with the size of the content.
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 #: Largest header, in bytes; it is a line of text with a shape and a type.
 _HEADER = 10_000
 
@@ -50,6 +54,7 @@ def arrays(content: bytes) -> dict[str, Array]:
     if len(data) != size:
         raise ValueError(f"its header needs {size:,} bytes of data, and {len(data):,} follow")
     flat = np.frombuffer(data, dtype, math.prod(shape)) if size else np.zeros(0, dtype)
+    _check_texts(flat)
     # A copy, since torch wants to be able to write.
     return {"": _shaped(flat, shape, fortran).copy()}
 
@@ -72,6 +77,7 @@ def mapped(path: Path) -> Array:
         raise ValueError(f"its header needs {size:,} bytes of data, and {there:,} follow")
     if not size:
         return np.zeros(shape, dtype)
+    _check_texts(np.memmap(path, dtype, "r", start, math.prod(shape)))
     return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
 
 
@@ -117,6 +123,11 @@ def _unpacked(content: bytes) -> dict[str, Array]:
                 name = member.filename.removesuffix(".npy")
                 if name in found:
                     raise ValueError(f"it holds two arrays called {name!r}")
+                if member.compress_type not in _METHODS:
+                    raise ValueError(
+                        f"{name!r} is packed by compression method {member.compress_type}, but "
+                        f"numpy's are {zipfile.ZIP_STORED} and {zipfile.ZIP_DEFLATED}"
+                    )
                 data = archive.read(member)
                 if data[:2] == b"PK":
                     raise ValueError(f"{name!r} is an archive itself")
@@ -150,6 +161,15 @@ def _header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in shape):
         raise ValueError(f"its shape is {shape}")
     return dtype, shape, bool(fortran)
+
+
+def _check_texts(flat: Array) -> None:
+    """Raise ValueError if texts hold characters that do not exist, of which Python makes none."""
+    if flat.dtype.kind != "U" or not flat.dtype.itemsize:
+        return
+    characters = flat.view(np.dtype(np.uint32).newbyteorder(flat.dtype.byteorder))
+    if characters.max(initial=0) > sys.maxunicode:
+        raise ValueError("it holds texts with characters that do not exist")
 
 
 def _shaped(flat: Array, shape: tuple[int, ...], fortran: bool) -> Array:

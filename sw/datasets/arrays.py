@@ -22,6 +22,13 @@ LAYOUTS = ("auto", "NCHW", "NHWC", "NHW", "NCL", "NF")
 _NEAR = 0.07
 
 
+def are_whole(array: Array) -> bool:
+    """Return whether all values are whole numbers; NaN and infinities are not."""
+    # Some bit patterns of NaN raise a warning.
+    with np.errstate(invalid="ignore"):
+        return bool(np.isfinite(array).all() and np.array_equal(array, np.rint(array)))
+
+
 def as_array(values: Any, what: str) -> Array:
     """Return arrays, tensors and lists as an array; an array itself is returned as it is.
 
@@ -208,7 +215,7 @@ def _no_integers(array: Array, name: str, tensor: bool) -> DataError:
             f"{found}, but must be integers: give the pixels themselves, "
             f"(images * 255).round().{cast} (they are {kind})"
         )
-    if low >= 0 and high < 1 << MAX_INPUT_BITS and np.array_equal(array, np.rint(array)):
+    if low >= 0 and high < 1 << MAX_INPUT_BITS and are_whole(array):
         wide = cast if high < 256 else cast.replace("uint8", "int32")
         return DataError(f"{found}, all of them whole numbers: say images.{wide}")
     peak, top, kind = (max(-low, high), 127, "int8") if low < 0 else (high, 255, "uint8")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.sw.datasets.arrays import Array, IntArray, as_array
+from spikeloom.sw.datasets.arrays import Array, IntArray, are_whole, as_array
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.network.network import MAX_VALUES
 
@@ -56,7 +56,7 @@ def labels_of(
     if array.dtype.kind in "USO":
         return _from_texts(array, number, names, name)
     if array.dtype.kind not in "biu":
-        whole = array.dtype.kind == "f" and np.array_equal(array, np.rint(array))
+        whole = array.dtype.kind == "f" and are_whole(array)
         mend = "each is the number of a class, or its name"
         if whole:
             mend = "labels.astype('int64'); or say task='values' if they are real values"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.sw.datasets.arrays import Array, IntArray, as_array
+from spikeloom.sw.datasets.arrays import Array, IntArray, are_whole, as_array
 from spikeloom.sw.datasets.labels import class_names_of, labels_of
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.tasks import CLASSES, LABELS, VALUES, require_task
@@ -97,12 +97,12 @@ def _shown(array: Array, named: bool) -> str:
     if array.dtype.kind not in "biuf" or array.size == 0:
         return CLASSES
     if array.ndim == 1:
-        whole = array.dtype.kind != "f" or np.array_equal(array, np.rint(array))
+        whole = array.dtype.kind != "f" or are_whole(array)
         # NaN is refused by either; numbers such as 3.0 are refused as labels, with both remedies.
         return CLASSES if named or whole or not np.isfinite(array).all() else VALUES
     if array.ndim != 2 or array.shape[1] == 1:
         one = array.ndim == 2 and array.dtype.kind == "f"
-        return VALUES if one and not np.array_equal(array, np.rint(array)) else CLASSES
+        return VALUES if one and not are_whole(array) else CLASSES
     if not np.isin(array, (0, 1)).all():
         return VALUES if array.dtype.kind == "f" else CLASSES
     # One label for each image: they may be one-hot, which the refusal of classes says.

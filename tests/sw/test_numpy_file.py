@@ -82,6 +82,7 @@ DAMAGED = [
     (header("(" * 5000), "its header cannot be read"),
     (b"\x93NUMPY\x09\x00" + bytes(8), r"\(9, 0\)"),
 ]
+TEXTS = "{'descr': '%sU2', 'fortran_order': False, 'shape': (1,)}"
 
 
 @pytest.mark.parametrize(("content", "message"), DAMAGED)
@@ -107,12 +108,34 @@ def test_archives() -> None:
         numpy_file.arrays(content[: place + 130] + b"x" + content[place + 131 :])
     # Bytes 8 and 10 of the two headers of a member are its version and its method.
     central = content.index(b"PK\x01\x02")
-    with pytest.raises(ValueError, match="compression method"):
+    with pytest.raises(ValueError, match="'a' is packed by compression method 99"):
         numpy_file.arrays(content[: central + 10] + b"\x63" + content[central + 11 :])
     with pytest.raises(ValueError, match="zip file version"):
         numpy_file.arrays(content[: central + 6] + b"\xff" + content[central + 7 :])
     with pytest.raises(ValueError, match=r"."):
         numpy_file.arrays(content[:-10])
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_archives_are_packed_by_the_methods_of_numpy(method: int) -> None:
+    content = archive({"a.npy": saved(np.arange(4))}, method)
+    with pytest.raises(ValueError, match=rf"method {method}, but numpy's are 0 and 8"):
+        numpy_file.arrays(content)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_texts_have_characters_that_exist(order: str, tmp_path: Path) -> None:
+    byteorder: Any = {"<": "little", ">": "big"}[order]
+
+    def text(last: int) -> bytes:
+        return header(TEXTS % order, b"".join(n.to_bytes(4, byteorder) for n in (65, last)))
+
+    assert numpy_file.arrays(text(0x10FFFF))[""].tolist() == ["A\U0010ffff"]
+    with pytest.raises(ValueError, match="texts with characters that do not exist"):
+        numpy_file.arrays(text(0x110000))
+    (tmp_path / "a.npy").write_bytes(text(0x110000))
+    with pytest.raises(ValueError, match="texts with characters that do not exist"):
+        numpy_file.mapped(tmp_path / "a.npy")
 
 
 def test_bombs_are_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:

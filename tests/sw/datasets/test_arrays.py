@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from spikeloom.sw.datasets import Dataset
+from spikeloom.sw.datasets.arrays import are_whole
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.network import DirectInput
@@ -214,3 +215,17 @@ def test_bits_out_of_range() -> None:
         data_of(bits=17)
     with pytest.raises(DataError, match="pixel 71, which does not fit 4 bits: say bits=7"):
         data_of(bits=4)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.arange(1 << 16, dtype=np.uint16).view(np.float16),
+        np.array([0x7F800001, 0x7FC00000], np.uint32).view(np.float32),
+        np.array([0x7FF0000000000001, 0x7FF8000000000000], np.uint64).view(np.float64),
+    ],
+)
+def test_no_pattern_of_nan_warns(numbers: Any) -> None:
+    assert not are_whole(numbers)
+    assert are_whole(np.array([0.0, -3.0, 4.0], numbers.dtype))
+    assert not are_whole(np.array([0.0, 0.5], numbers.dtype))
