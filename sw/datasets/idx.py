@@ -127,6 +127,9 @@ def decode_idx(content: Content, ndim: int) -> PixelArray:
         raise FileFormatError(
             f"{path} has {len(data)} bytes, but its header {shape} needs {expected}: get it again"
         )
+    if 0 in shape:
+        # Together with a 0, numpy refuses some large numbers.
+        raise FileFormatError(f"{path} holds nothing: its header says {shape}")
     # A copy, since torch wants to be able to write.
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy()
 

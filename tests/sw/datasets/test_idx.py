@@ -80,6 +80,10 @@ DAMAGE = {
     "an empty file": (lambda b: b"", "begins with nothing"),
     "a cut header": (lambda b: b[:9], "cut short within its header"),
     "a cut body": (lambda b: b[:-1], "has 2367 bytes, but its header .* needs 2368"),
+    "no images": (
+        lambda b: b[:4] + bytes(4) + b"\xff" * 8,
+        r"holds nothing: its header says \(0, 4294967295, 4294967295\)",
+    ),
     "a surplus byte": (lambda b: b + b"x", "has 2369 bytes, but its header .* needs 2368"),
 }
 
