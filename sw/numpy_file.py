@@ -128,6 +128,8 @@ def _unpacked(content: bytes) -> dict[str, Array]:
                         f"{name!r} is packed by compression method {member.compress_type}, but "
                         f"numpy's are {zipfile.ZIP_STORED} and {zipfile.ZIP_DEFLATED}"
                     )
+                if member.flag_bits & 1:
+                    raise ValueError(f"{name!r} is encrypted")
                 data = archive.read(member)
                 if data[:2] == b"PK":
                     raise ValueError(f"{name!r} is an archive itself")

@@ -97,7 +97,9 @@ def bin_events(
                 f"{size - 1}: these are recordings of another sensor"
             )
     polarities, height, width = shape
-    place = ((p.astype(np.int64) * height) + y) * width + x
+    # Sums of signed and unsigned integers of 64 bits would not be integers.
+    p, y, x = (values.astype(np.int64) for values in (p, y, x))
+    place = (p * height + y) * width + x
     area = polarities * height * width
     binned = np.empty((len(offsets) - 1, timesteps, *shape), np.uint8)
     for index in range(len(binned)):

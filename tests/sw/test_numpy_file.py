@@ -110,6 +110,8 @@ def test_archives() -> None:
     central = content.index(b"PK\x01\x02")
     with pytest.raises(ValueError, match="'a' is packed by compression method 99"):
         numpy_file.arrays(content[: central + 10] + b"\x63" + content[central + 11 :])
+    with pytest.raises(ValueError, match="'a' is encrypted"):
+        numpy_file.arrays(content[: central + 8] + b"\x01" + content[central + 9 :])
     with pytest.raises(ValueError, match="zip file version"):
         numpy_file.arrays(content[: central + 6] + b"\xff" + content[central + 7 :])
     with pytest.raises(ValueError, match=r"."):

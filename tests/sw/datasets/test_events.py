@@ -179,11 +179,13 @@ def test_bins_by_hand() -> None:
     ),
     st.integers(1, 9),
     st.integers(1, 3),
+    st.lists(st.sampled_from("bBhHiIlL"), min_size=3, max_size=3),
 )
 def test_bins_count_every_event_once(
-    events: list[list[Event]], timesteps: int, highest: int
+    events: list[list[Event]], timesteps: int, highest: int, types: list[str]
 ) -> None:
     x, y, p, t = np.array([event for recording in events for event in recording]).T
+    x, y, p = (values.astype(kind) for values, kind in zip((x, y, p), types, strict=True))
     offsets = np.cumsum([0, *map(len, events)])
     binned = bin_events(x, y, p, t, offsets, timesteps, highest, (2, 2, 3))
     for index, recording in enumerate(events):
