@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -119,9 +120,14 @@ class PlanFile:
             )
         except ConfigError as error:
             raise FileFormatError(f"{path}: {error}: {cure}") from None
+        digest = require_field(network, "digest", str, f"{path}, network", cure)
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            raise FileFormatError(
+                f"{path}, network: 'digest' must have 64 hexadecimal digits, not {digest!r}: {cure}"
+            )
         return cls(
             require_field(network, "name", str, f"{path}, network", cure),
-            require_field(network, "digest", str, f"{path}, network", cure),
+            digest,
             config,
             require_field(content, "about", dict, str(path), cure),
         )
@@ -146,8 +152,8 @@ class PlanFile:
         planned = list(_by_layer(self.config.lanes, "lanes"))
         if sorted(names) != sorted(planned):
             raise ConfigError(
-                f"the plan is for the layers {', '.join(planned)}, but the network's are "
-                f"{', '.join(names)}"
+                f"the plan is for the layers {', '.join(map(repr, planned))}, but the network's "
+                f"are {', '.join(map(repr, names))}"
             )
         return replace(self.config, debug=debug, counters=counters)
 

@@ -113,6 +113,10 @@ def changed(path: Path, **entries: Any) -> Path:
             {"layers": {"fc": {"lanes": 1, "events": 1, "slots": 1, "planes": "all"}}},
             "'planes' must be of type int",
         ),
+        (
+            {"network": {"name": "a", "digest": "0\n"}},
+            r"'digest' must have 64 hexadecimal digits, not '0\\n'",
+        ),
         ({"compact": 1}, "'compact' must be of type bool"),
         ({"about": []}, "'about' must be of type dict"),
     ],
@@ -131,8 +135,8 @@ def test_other_files_are_refused(path: Path, text: str) -> None:
 
 def test_layers_of_another_network_are_refused(network: Network, path: Path) -> None:
     entry = {"lanes": 1, "events": 1, "slots": 1}
-    found = PlanFile.load(changed(path, layers={"other": entry}))
-    with pytest.raises(ConfigError, match="the plan is for the layers other, but"):
+    found = PlanFile.load(changed(path, layers={"a\nb": entry}))
+    with pytest.raises(ConfigError, match=r"the plan is for the layers 'a\\nb', but"):
         found.for_network(network)
 
 
