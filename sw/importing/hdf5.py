@@ -3,7 +3,8 @@
 HDF5 can describe more than it holds (arrays without storage, chunks that expand a thousandfold,
 links in circles and to other files, texts that are referred to a million times). So links are
 followed only inside the file, arrays need storage of their own, and all that is decoded comes out
-of one budget, which the file's size gives.
+of one budget, which the file's size gives. The library itself crashes on some damaged files, so it
+reads in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from spikeloom.sw.errors import FileFormatError, SpikeloomError
 from spikeloom.sw.files import read_bytes
+from spikeloom.sw.guarded import guarded
 
 if TYPE_CHECKING:
     import h5py
@@ -42,14 +44,32 @@ def read_tree(path: str | Path) -> dict[str, Any]:
     FileFormatError
         If the file is missing, damaged, no HDF5, or holds more than its size allows for.
     """
+    _content(path)
+    tree: dict[str, Any] = guarded(decoded, path)
+    return tree
+
+
+def _content(path: str | Path) -> bytes:
     content = read_bytes(path, "NIR file")
     if _SIGNATURE not in (content[:8], content[512:520], content[1024:1032], content[2048:2056]):
         raise FileFormatError(
             f"{path} is no NIR file: it is not HDF5, which begins with {_SIGNATURE!r}"
         )
+    _require_texts(content, path)
+    return content
+
+
+def decoded(path: str | Path) -> dict[str, Any]:
+    """Return what :func:`read_tree` returns, read in this process, which may crash.
+
+    Raises
+    ------
+    FileFormatError
+        As :func:`read_tree` raises it.
+    """
+    content = _content(path)
     import h5py
 
-    _require_texts(content, path)
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             return _Walk(str(path), content, h5py).group(file, "", ())

@@ -310,11 +310,7 @@ class Nir(Origin, name="nir"):
             if isinstance(node, LIF):
                 return Rule(decay, gain, **common)
             synaptic = uniform(node.tau_syn, "tau_syn", where)
+            current_decay = _kept(synaptic / dt, where)
             w_in = ones() if node.w_in is None else node.w_in
-            return Rule(
-                decay,
-                gain * w_in * (dt / synaptic),
-                current_decay=_kept(synaptic / dt, where),
-                **common,
-            )
+            return Rule(decay, gain * w_in * (dt / synaptic), current_decay=current_decay, **common)
         return Rule(1.0, node.r * dt, **common)

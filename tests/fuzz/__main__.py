@@ -112,7 +112,9 @@ def _run(name: str, runs: int, seed: int, folder: Path, result: Result) -> None:
             for left in Path("/dev/shm").glob(f"fuzz-{process.pid}"):
                 shutil.rmtree(left)
     counts = status.counts()
-    if counts.executions and process.returncode != 0:
+    if counts.executions and process.returncode != 0 and Target.kinds[name].guarded:
+        counts.refused += 1
+    elif counts.executions and process.returncode != 0:
         counts.failures += 1
         why = "does not return" if stuck else f"ends the process with {process.returncode}"
         save(folder / "failures", f"process-{counts.executions}", status.input(), why)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -33,18 +35,40 @@ _SIZES = (0, 1, 2, 3, 4, 16, 100)
 
 
 class Hdf5(Format):
-    """NIR: the tree of groups and arrays is damaged, and written anew."""
+    """NIR: the tree of groups and arrays is damaged, and written anew.
+
+    The library crashes on some files whose bytes were damaged. So only those are taken apart that
+    it has written itself.
+
+    Parameters
+    ----------
+    seeds : str
+        Folder of the corpus, whose files it has written, too.
+    """
 
     understood = 0.4
 
+    def __init__(self, seeds: str) -> None:
+        self.folder = Path(__file__).parents[1] / "corpus" / seeds
+        self._written: set[bytes] = set()
+
     def inside(self, data: bytes, chance: Random) -> bytes | None:
+        if not self._written:
+            self._written = {_mark(file.read_bytes()) for file in self.folder.iterdir()}
+        if _mark(data) not in self._written:
+            return None
         changed = io.BytesIO()
         with h5py.File(io.BytesIO(data), "r") as source, h5py.File(changed, "w") as target:
             for name in source:
                 source.copy(name, target)
             for _ in range(1 + min(chance.getrandbits(1), chance.getrandbits(1))):
                 _change_member(target, chance)
+        self._written.add(_mark(changed.getvalue()))
         return changed.getvalue()
+
+
+def _mark(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def _change_member(file: h5py.File, chance: Random) -> None:

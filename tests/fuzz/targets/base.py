@@ -33,6 +33,9 @@ class Target(Registered, ABC):
         Name of the input's file.
     guides : tuple of str
         Modules and packages whose code guides the choice of inputs.
+    guarded : bool
+        Whether commands read such a file in a process of its own: then it is a refusal if the
+        process crashes or does not return.
     """
 
     kinds: ClassVar[dict[str, type[Target]]] = {}
@@ -43,6 +46,7 @@ class Target(Registered, ABC):
     format: ClassVar[Format] = Format()
     file: ClassVar[str] = "input"
     guides: ClassVar[tuple[str, ...]] = ()
+    guarded: ClassVar[bool] = False
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / self.file

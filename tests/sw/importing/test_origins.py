@@ -11,7 +11,7 @@ import pytest
 from support import nir
 
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.importing import read_nir
+from spikeloom.sw.importing import from_nir, read_nir
 from spikeloom.sw.importing.graph import Graph
 from spikeloom.sw.importing.origins import recognise, rules_of
 from spikeloom.sw.importing.rules import Rule
@@ -161,3 +161,10 @@ def test_one_leak_for_a_layer(tmp_path: Path) -> None:
     node["tau"], node["r"] = np.array([1e-3, 2e-3]), np.array([10.0, 20.0])
     with pytest.raises(UnsupportedError, match="a layer has one leak for all its neurons"):
         rule(graph(tmp_path, nir.affine(np.eye(2)), node), reset="subtract")
+
+
+def test_a_current_without_a_time_constant_is_refused(tmp_path: Path) -> None:
+    node = nir.synaptic(2, 4.0, 0.0)
+    path = nir.write(tmp_path / "net.nir", nir.chain(nir.affine(np.eye(2)), node, shape=(2,)))
+    with pytest.raises(UnsupportedError, match="a time constant of 0 timesteps, which must be"):
+        from_nir(path, origin="nir", timesteps=4, dt=1e-4, reset="subtract")
