@@ -116,18 +116,21 @@ class ImageStore(wiring.Component):
         left = Signal(range(size + 1))
         address = Signal(range(BANKS * size))
         valid = Signal()
-        advance = Signal()
+        advance, moves = Signal(), Signal()
+        packed = unpacker.i
         m.d.comb += [
-            advance.eq(~valid | unpacker.i.ready),
+            moves.eq(~packed.valid | packed.ready),
+            advance.eq(~valid | moves),
             read.addr.eq(address),
             read.en.eq(advance),
-            unpacker.i.valid.eq(valid),
-            unpacker.i.payload.eq(read.data),
             self.crc.eq(crc.crc),
-            self.busy.eq((left != 0) | valid | crc.valid),
+            self.busy.eq((left != 0) | valid | packed.valid | crc.valid),
         ]
-        # A register ahead of the CRC: reading the memory takes half of a clock cycle.
-        m.d.sync += [crc.valid.eq(valid & unpacker.i.ready), crc.data.eq(read.data)]
+        # A register behind the memory: reading it takes half of a clock cycle, and the way into the
+        # accelerator is long.
+        with m.If(moves):
+            m.d.sync += [packed.valid.eq(valid), packed.payload.eq(read.data)]
+        m.d.sync += [crc.valid.eq(packed.valid & packed.ready), crc.data.eq(packed.payload)]
         with m.If(advance):
             m.d.sync += valid.eq(left != 0)
             with m.If(left != 0):
