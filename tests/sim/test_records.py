@@ -99,7 +99,12 @@ def test_records_agree_only_if_every_bit_with_a_meaning_does(tmp_path: Path) -> 
     words = pack([*potentials.T, *spikes.T], steps)
     passed = pack(counts.T, [Field(2, signed=False)] * 2)
 
-    def agree(words: np.ndarray, passed: np.ndarray, counts: np.ndarray = counts) -> bool:
+    def agree(
+        words: np.ndarray,
+        passed: np.ndarray,
+        counts: np.ndarray = counts,
+        potentials: np.ndarray = potentials,
+    ) -> bool:
         np.ascontiguousarray(words).astype("<u4").tofile(tmp_path / "layer.steps.bin")
         np.ascontiguousarray(passed).astype("<u4").tofile(tmp_path / "layer.sent.bin")
         records = LayerRecords(tmp_path, layer)
@@ -110,6 +115,16 @@ def test_records_agree_only_if_every_bit_with_a_meaning_does(tmp_path: Path) -> 
     assert not agree(words, passed[:-1])
     # A value that is too large for its field is not what the field holds.
     assert not agree(words, passed, counts + 4)
+    for potential in (-(1 << 19) - 1, -(1 << 19), (1 << 19) - 1, 1 << 19):
+        extreme = potentials.copy()
+        extreme[0, 0] = potential
+        packed_extreme = pack([*extreme.T, *spikes.T], steps)
+        fits = -(1 << 19) <= potential < 1 << 19
+        assert agree(packed_extreme, passed, potentials=extreme) == fits
+    assert agree(words, passed)
+    second = LayerRecords(tmp_path, layer)
+    assert second.agree(1, 1, (spikes[4:], potentials[4:]), counts[2:], used)
+    assert not second.agree(1, 1, (spikes[:4], potentials[:4]), counts[:2], used)
     for record in range(8):
         for bit in range(42):
             flipped = words.copy()
