@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeloom.sim.design import EngineInfo, Field, Taps
-from spikeloom.sim.records import LayerRecords, RecordFile, pack, unpack
+from spikeloom.sim.job import LOGITS
+from spikeloom.sim.records import LayerRecords, OutputRecords, RecordFile, pack, unpack
 
 fields = st.builds(Field, st.integers(1, 48), st.booleans())
 
@@ -131,3 +134,19 @@ def test_records_agree_only_if_every_bit_with_a_meaning_does(tmp_path: Path) -> 
             flipped[record, bit // 32] ^= np.uint32(1 << bit % 32)
             lane = bit // 20 if bit < 40 else bit - 40
             assert agree(flipped, passed) == (lane == 1 and record % 4 >= 2)
+
+
+def test_transfers_of_the_output(tmp_path: Path) -> None:
+    """A cycle in two words, then a logit, and above it the mark of an image's last."""
+    design: Any = SimpleNamespace(payload_width=9, logit=Field(8, signed=True))
+    records = [(3, -128, 0), (1 << 40, 127, 1), (5, -1, 1)]
+    fields = [Field(63, signed=False), Field(1, signed=False), Field(8, signed=True)]
+    words = packed(
+        [[cycle, 0, logit, last] for cycle, logit, last in records],
+        0,
+        [*fields, Field(1, signed=False)],
+    )
+    words.astype("<u4").tofile(tmp_path / LOGITS)
+    found = OutputRecords(tmp_path, design)
+    shown = zip(found.cycles.tolist(), found.logits.tolist(), found.last.tolist(), strict=True)
+    assert list(shown) == records
