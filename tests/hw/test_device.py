@@ -69,12 +69,11 @@ def packed(plan: Plan, link: LinkPlan) -> list[bytes]:
     return [pack(pixels(plan.network, image[None]), link.value_bits) for image in IMAGES]
 
 
-@pytest.mark.parametrize("tested", [0, 2], ids=["no test", "passes"])
-def test_images_counts_and_counters(tested: int) -> None:
-    """Also after a reset in the middle of an image."""
+def test_images_counts_and_counters() -> None:
+    """After a self test, and also after a reset in the middle of an image."""
     plan = small_plan()
     link = link_of(plan)
-    client, _ = client_of(Device(plan, link, self_test(plan, tested, 0) if tested else None))
+    client, _ = client_of(Device(plan, link, self_test(plan, 2, 0)))
     client.require(plan.network.digest)
     images = packed(plan, link)
     expected = Golden(plan.network).run(IMAGES)
@@ -127,7 +126,7 @@ def test_verilog(number: int) -> None:
     assert "module top(" in text
 
 
-def test_counters_reach_the_link() -> None:
+def test_counters_without_a_self_test() -> None:
     plan = small_plan()
     link = link_of(plan)
     board = SimulatedBoard(Device(plan, link), CLOCK, BAUD)
