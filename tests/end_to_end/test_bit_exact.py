@@ -120,6 +120,7 @@ class TestMultilayerPerceptron:
     def test_counts(self, build_dir: Path) -> None:
         assert_equal(Case("digits-mlp", "count", 8, {"fc2": 2, "fc3": 4}), build_dir)
 
+    @pytest.mark.sweep
     def test_spikes(self, build_dir: Path) -> None:
         lanes = {"fc1": 16, "fc2": 3, "fc3": 2}
         assert_equal(Case("digits-mlp", "spikes", lanes, {"fc2": 4}, stalls=(0.1, 0.3)), build_dir)
@@ -150,4 +151,6 @@ class TestBothPools:
 class TestAveragePools:
     def test_spikes(self, build_dir: Path) -> None:
         lanes = {"layer_0": 8, "layer_4": 4, "layer_9": 10}
-        assert_equal(Case("average-pools", "spikes", lanes, {"layer_4": 2}), build_dir)
+        stalls = (0.1, 0.3)
+        case = Case("average-pools", "spikes", lanes, {"layer_4": 2}, stalls=stalls)
+        assert_equal(case, build_dir)

@@ -76,7 +76,7 @@ class TestWholeNetwork:
             assert counters["events"] > 0
             assert sum(counters.values()) - counters["events"] > 0
 
-    @pytest.mark.parametrize("stall", [0.0, 0.3])
+    @pytest.mark.parametrize("stall", [0.0, pytest.param(0.3, marks=pytest.mark.sweep)])
     def test_residual_equals_golden(self, stall: float) -> None:
         network, images = residual(), residual_images(2)
         config = dataclasses.replace(RESIDUAL, debug=True, counters=True)

@@ -14,10 +14,20 @@ from support.link.board import SimulatedBoard
 from spikeloom.hw.device import Device
 from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.planning import Plan
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.link import Client, Decoder, Message, State, Status, encode, pack, unpack_words
-from spikeloom.sw.link.messages import AskStatus, Reset, Run, Write, content, parse
+from spikeloom.sw.link.messages import (
+    AskCounters,
+    AskStatus,
+    Counters,
+    Reset,
+    Run,
+    Write,
+    content,
+    parse,
+)
 
 CLOCK, BAUD = 12_000_000, 3_000_000
 IMAGES = np.random.default_rng(1).integers(0, 16, (3, 3))
@@ -59,12 +69,11 @@ def packed(plan: Plan, link: LinkPlan) -> list[bytes]:
     return [pack(pixels(plan.network, image[None]), link.value_bits) for image in IMAGES]
 
 
-@pytest.mark.parametrize("tested", [0, 2], ids=["no test", "passes"])
-def test_images_counts_and_counters(tested: int) -> None:
-    """Also after a reset in the middle of an image."""
+def test_images_counts_and_counters() -> None:
+    """After a self test, and also after a reset in the middle of an image."""
     plan = small_plan()
     link = link_of(plan)
-    client, _ = client_of(Device(plan, link, self_test(plan, tested, 0) if tested else None))
+    client, _ = client_of(Device(plan, link, self_test(plan, 2, 0)))
     client.require(plan.network.digest)
     images = packed(plan, link)
     expected = Golden(plan.network).run(IMAGES)
@@ -115,3 +124,19 @@ def test_verilog(number: int) -> None:
     device = Device(plan, link_of(plan), self_test(plan, 1, 0) if number else None)
     text = verilog.convert(device, emit_src=False)
     assert "module top(" in text
+
+
+def test_counters_without_a_self_test() -> None:
+    plan = small_plan()
+    link = link_of(plan)
+    board = SimulatedBoard(Device(plan, link), CLOCK, BAUD)
+    image = packed(plan, link)[0]
+    # An image takes less time than a request.
+    requests = [Write(0, 0, image), Run(0, zlib.crc32(image)), AskCounters()]
+    *_, counters = answers(board, requests)
+    assert isinstance(counters, Counters)
+    found = dict(zip(link.counters, counters.values, strict=True))
+    sent = activity(plan.network, IMAGES[:1])
+    for layer in predict(plan, sent).layers:
+        for name in ("cycles", "events", "blocked"):
+            assert found[f"{layer.name}.{name}"] == int(getattr(layer, name).sum())

@@ -1,7 +1,7 @@
 """Random small networks on random hardware: every spike, potential, count and logit equals golden.
 
 The simulator is Amaranth's; lanes, events, timesteps one by one or folded, stalls and back-pressure
-are drawn as well.
+are drawn as well. Without stalls, the counters are those that are predicted.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.options import TimeMode
 from spikeloom.hw.planning import HardwareConfig, LayerPlan, UnrolledPlan, plan
 from spikeloom.hw.planning.connection import ConnectionPlan
+from spikeloom.hw.prediction import activity, predict
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import (
     INPUT,
@@ -44,8 +45,9 @@ NETWORKS = 32
 #: As many of each size again, several times: `make sweep` compares all of them.
 MORE_SHARES = range(4, 20)
 #: Networks of the first shares that have each feature, at least, among those that are always
-#: compared.
-OCCURRENCES = 2
+#: compared. At least as many of them have no stalls, so that their counters are compared, too.
+OCCURRENCES = 1
+UNSTALLED = 8
 #: Small ones, since a network takes about a second; no share lacks anything by its sizes.
 SIZES = [
     {"max_side": side, "max_layers": layers, "max_channels": 4, "max_timesteps": timesteps}
@@ -72,6 +74,8 @@ class Case:
             alike = len(set(network.input.zeros)) == 1
             yield "one zero point" if alike else "zero points by channel"
         yield f"time {self.config.time}"
+        if self.stalls == (0, 0):
+            yield "no stalls"
         read = Counter(c.source for layer in network.layers for c in layer.connections)
         yield from ("fork" for number in read.values() if number > 1)
         for layer in planned.layers:
@@ -258,7 +262,7 @@ def case(number: int, sizes: dict[str, Any]) -> Case:
 def chosen() -> tuple[Case, ...]:
     """Return few networks of the first shares, with every expected feature in several of them."""
     candidates = [(case, set(case.features())) for share in SHARES for case in cases(share)]
-    lacking = dict.fromkeys(sorted(expected_features()), OCCURRENCES)
+    lacking = dict.fromkeys(sorted(expected_features()), OCCURRENCES) | {"no stalls": UNSTALLED}
     found: list[Case] = []
     while lacking:
         # The one with most of the features that are still lacking; of several, the first.
@@ -274,7 +278,10 @@ def chosen() -> tuple[Case, ...]:
 
 
 def compare(compared: Sequence[Case], draw: int) -> None:
-    """Assert that the hardware of networks gives the values of the golden model."""
+    """Assert that the hardware of networks gives the values of the golden model.
+
+    If nothing stalls, its counters are those that are predicted.
+    """
     for case in compared:
         planned, seen = simulate(
             case.network,
@@ -285,6 +292,12 @@ def compare(compared: Sequence[Case], draw: int) -> None:
             seed=draw,
         )
         assert differing(case.network, case.images, planned, seen) == [], case.network
+        if case.stalls == (0, 0):
+            found = predict(planned, activity(case.network, case.images))
+            for layer in found.layers:
+                for name in ("cycles", "events", "blocked"):
+                    counted = seen.counters[layer.name][name]
+                    assert int(getattr(layer, name).sum()) == counted, (name, case.network)
 
 
 def test_equals_golden() -> None:
@@ -332,6 +345,7 @@ def test_everything_occurs_among_those_compared() -> None:
     found = Counter(f for case in chosen() for f in set(case.features()))
     assert len(NeuronUnit.folded_kinds) > 1, "kinds that fold have registered"
     assert {f: found[f] for f in expected_features() if found[f] < OCCURRENCES} == {}
+    assert found["no stalls"] >= UNSTALLED
 
 
 def test_shares_are_the_same_for_all_who_ask() -> None:

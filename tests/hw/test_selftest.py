@@ -9,6 +9,7 @@ import pytest
 from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
+from support.hw.components import Bench, small_plan
 from support.networks.examples import every_kind, everything
 
 from spikeloom.hw.accelerator import Accelerator
@@ -81,6 +82,34 @@ def test_a_wrong_pixel_fails() -> None:
     logits = golden(network, images)
     assert not np.array_equal(logits, golden(network, images * 0))
     assert run(network, images * 0, logits) == (0, 1)
+
+
+def test_images_are_sent_once() -> None:
+    """And logits are taken until all have come; one more that is offered is a failure."""
+    planned = small_plan()
+    images = Images.random(planned.network, 2).pixels
+    logits = golden(planned.network, images)
+    dut = SelfTest(planned, images, logits)
+    bench = Bench(dut)
+    pixels = bench.get(dut.o, images.size, stall=0.3)
+    seen = bench.watch(dut.passed, dut.failed, dut.i.ready)
+
+    async def answer(ctx: Any) -> None:
+        for image in logits.tolist():
+            for place, value in enumerate(image):
+                ctx.set(dut.i.payload, {"value": value, "last": place == len(image) - 1})
+                ctx.set(dut.i.valid, 1)
+                await ctx.tick().until(dut.i.ready)
+        ctx.set(dut.i.valid, 0)
+        await ctx.tick().repeat(3)
+        ctx.set(dut.i.valid, 1)
+        await ctx.tick().repeat(2)
+
+    bench.simulator.add_testbench(answer)
+    bench.run()
+    assert pixels == in_order(planned.network, images)
+    assert (1, 0, 0) in seen
+    assert seen[-1] == (0, 1, 0)
 
 
 def test_no_image_is_no_test() -> None:

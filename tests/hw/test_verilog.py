@@ -10,14 +10,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support.hw.components import plan_of
 from support.hw.networks import SHOWCASE, showcase
 
-from spikeloom.hw.planning import HardwareConfig
-from spikeloom.hw.verilog import Generated, generate
+from spikeloom.hw.planning import HardwareConfig, plan
+from spikeloom.hw.verilog import Generated, describe, generate
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.network import Linear, save
 
@@ -41,14 +42,25 @@ def ports(text: str, top: str) -> dict[str, tuple[str, int]]:
     return {name: (direction, int(high or 0) + 1) for direction, high, name in found}
 
 
+def described(config: HardwareConfig) -> dict[str, Any]:
+    """Return the sidecar of hardware that is not generated."""
+    return describe(plan(showcase(), config))
+
+
+def test_a_transfer_of_the_output_is_a_logit_and_the_mark_of_the_last() -> None:
+    logit = showcase().ranges["out"].potential.width
+    output = described(SHOWCASE)["output"]
+    assert (output["logit_width"], output["payload_width"]) == (logit, logit + 1)
+
+
 def test_the_sidecar_has_the_planes_of_unrolled_layers() -> None:
-    first, *others = generate(showcase(), HardwareConfig(planes={"conv": 2})).sidecar["layers"]
+    first, *others = described(HardwareConfig(planes={"conv": 2}))["layers"]
     assert (first["name"], first["planes"], first["events"]) == ("conv", 2, 1)
     assert not any("planes" in layer for layer in others)
 
 
 def test_the_sidecar_has_the_copies_of_engines() -> None:
-    first, *others = generate(showcase(), HardwareConfig(copies={"conv": 2})).sidecar["layers"]
+    first, *others = described(HardwareConfig(copies={"conv": 2}))["layers"]
     assert (first["name"], first["copies"]) == ("conv", 2)
     assert not any("copies" in layer for layer in others)
 

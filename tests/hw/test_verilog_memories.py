@@ -38,8 +38,9 @@ def test_files_beside_the_verilog(make: Callable[..., Generated], tmp_path: Path
     assert generated.verilog.count("module spikeloom_accelerator_rom #(") == 1
     inline = make(showcase(), HardwareConfig(memories="inline"))
     assert not inline.memories
-    assert inline.verilog == make(showcase()).verilog
-    assert inline.sidecar == make(showcase()).sidecar
+    by_default = make(showcase())
+    assert inline.verilog == by_default.verilog
+    assert inline.sidecar == by_default.sidecar
     assert "memories" not in inline.sidecar
 
 

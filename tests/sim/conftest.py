@@ -23,12 +23,6 @@ SOURCES = {"board.v": ECHO}
 
 
 @pytest.fixture(scope="session")
-def build_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One place for all simulators of the session, so that they share Verilator's library."""
-    return tmp_path_factory.mktemp("simulators")
-
-
-@pytest.fixture(scope="session")
 def tiny(build_dir: Path) -> Cosimulator:
     network = tiny_network()
     return Cosimulator(network, design=tiny_design(network), build_dir=build_dir)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeloom.sim.design import EngineInfo, Field, Taps
-from spikeloom.sim.records import LayerRecords, RecordFile, pack, unpack
+from spikeloom.sim.job import LOGITS
+from spikeloom.sim.records import LayerRecords, OutputRecords, RecordFile, pack, unpack
 
 fields = st.builds(Field, st.integers(1, 48), st.booleans())
 
@@ -99,7 +102,12 @@ def test_records_agree_only_if_every_bit_with_a_meaning_does(tmp_path: Path) -> 
     words = pack([*potentials.T, *spikes.T], steps)
     passed = pack(counts.T, [Field(2, signed=False)] * 2)
 
-    def agree(words: np.ndarray, passed: np.ndarray, counts: np.ndarray = counts) -> bool:
+    def agree(
+        words: np.ndarray,
+        passed: np.ndarray,
+        counts: np.ndarray = counts,
+        potentials: np.ndarray = potentials,
+    ) -> bool:
         np.ascontiguousarray(words).astype("<u4").tofile(tmp_path / "layer.steps.bin")
         np.ascontiguousarray(passed).astype("<u4").tofile(tmp_path / "layer.sent.bin")
         records = LayerRecords(tmp_path, layer)
@@ -110,9 +118,35 @@ def test_records_agree_only_if_every_bit_with_a_meaning_does(tmp_path: Path) -> 
     assert not agree(words, passed[:-1])
     # A value that is too large for its field is not what the field holds.
     assert not agree(words, passed, counts + 4)
+    for potential in (-(1 << 19) - 1, -(1 << 19), (1 << 19) - 1, 1 << 19):
+        extreme = potentials.copy()
+        extreme[0, 0] = potential
+        packed_extreme = pack([*extreme.T, *spikes.T], steps)
+        fits = -(1 << 19) <= potential < 1 << 19
+        assert agree(packed_extreme, passed, potentials=extreme) == fits
+    assert agree(words, passed)
+    second = LayerRecords(tmp_path, layer)
+    assert second.agree(1, 1, (spikes[4:], potentials[4:]), counts[2:], used)
+    assert not second.agree(1, 1, (spikes[:4], potentials[:4]), counts[:2], used)
     for record in range(8):
         for bit in range(42):
             flipped = words.copy()
             flipped[record, bit // 32] ^= np.uint32(1 << bit % 32)
             lane = bit // 20 if bit < 40 else bit - 40
             assert agree(flipped, passed) == (lane == 1 and record % 4 >= 2)
+
+
+def test_transfers_of_the_output(tmp_path: Path) -> None:
+    """A cycle in two words, then a logit, and above it the mark of an image's last."""
+    design: Any = SimpleNamespace(payload_width=9, logit=Field(8, signed=True))
+    records = [(3, -128, 0), (1 << 40, 127, 1), (5, -1, 1)]
+    fields = [Field(63, signed=False), Field(1, signed=False), Field(8, signed=True)]
+    words = packed(
+        [[cycle, 0, logit, last] for cycle, logit, last in records],
+        0,
+        [*fields, Field(1, signed=False)],
+    )
+    words.astype("<u4").tofile(tmp_path / LOGITS)
+    found = OutputRecords(tmp_path, design)
+    shown = zip(found.cycles.tolist(), found.logits.tolist(), found.last.tolist(), strict=True)
+    assert list(shown) == records

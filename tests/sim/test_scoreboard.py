@@ -295,6 +295,14 @@ def test_surplus_values_differ() -> None:
     assert "the golden model has no further value here, got " in str(score.divergence)
 
 
+@pytest.mark.parametrize(("sends", "name"), [("count", "counts"), ("logits", "logits")])
+def test_surplus_of_what_is_sent_once_per_image_differs(sends: str, name: str) -> None:
+    def tamper(shown: Shown) -> None:
+        shown.passed_on = np.concatenate([shown.passed_on, shown.passed_on[:1]])
+
+    assert scored(engine(sends), tamper).tallies[name] == Tally(IMAGES * 12 + 2, 2)
+
+
 def test_batches_give_what_one_batch_gives() -> None:
     layer = engine("spikes")
     expected = golden(layer)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from amaranth.back import verilog
 from amaranth.sim import Simulator
-from support.hw.components import plan_of, small_plan
+from support.hw.components import Bench, plan_of, small_plan
 
 from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.axi.core import Core
@@ -188,6 +188,27 @@ def test_outlet_completes_what_it_has_begun(number: int, sent: int) -> None:
     marks = [broken for _, last, broken in seen if last]
     wrong = [1 // number] + ([(sent - 1) // number] if completed else [])
     assert marks == [int(k in wrong and k < len(marks) - 1) for k in range(len(marks))]
+
+
+@pytest.mark.parametrize("damaged", range(3))
+def test_one_damaged_image_marks_its_whole_packet_and_no_other(damaged: int) -> None:
+    dut = Outlet(PLAN)
+    bench = Bench(dut)
+    sent = bench.get(dut.o, 9)
+
+    async def drive(ctx: Any) -> None:
+        ctx.set(dut.packet, 3)
+        ctx.set(dut.i.valid, 1)
+        for k in range(9):
+            ctx.set(dut.i.payload, {"value": k, "last": 1})
+            ctx.set(dut.broken, k == 3 + damaged)
+            await ctx.tick().until(dut.i.ready)
+        ctx.set(dut.i.valid, 0)
+
+    bench.simulator.add_testbench(drive)
+    bench.run()
+    assert [one["value"] for one in sent] == list(range(9))
+    assert [one["broken"] for one in sent if one["last"]] == [0, 1, 0]
 
 
 @pytest.mark.parametrize("part", [Inlet, Outlet, Core])

@@ -219,3 +219,23 @@ def test_bank_queues_while_its_events_are_not_taken(depth: int) -> None:
 def test_event_shift_is_as_wide_as_the_positions() -> None:
     assert event_layout(DigitPlan.of(Range(0, 1)), 3)["shift"].width == 0
     assert event_layout(DigitPlan.of(Range(0, 255)), 3)["shift"].width == 4
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("depth", [0, 4])
+def test_bank_is_busy_while_something_is_inside(slots: int, depth: int) -> None:
+    digits, value = DigitPlan.of(Range(0, 3)), shape_of(Range(0, 3))
+    dut = EventGenerator(value, slots, digits, ADDRESS_BITS, depth)
+    drawn = [[(0, [3] + [0] * (slots - 1))]]
+    bench = Bench(dut)
+    bench.put(dut.i, payloads(drawn), first=3)
+    bench.get(dut.o, len(expected_events(drawn, digits)))
+    cycles = bench.watch(dut.busy, dut.i.valid, dut.o.valid)
+    bench.run()
+    first = [valid for _, valid, _ in cycles].index(1)
+    last = max(k for k, (_, _, valid) in enumerate(cycles) if valid)
+    busy = [state for state, _, _ in cycles]
+    assert first < last
+    assert not any(busy[:first])
+    assert all(busy[first + 1 : last + 1])
+    assert not any(busy[last + 1 :])

@@ -14,7 +14,7 @@ from support.hw.windows import expected_words, window_plans
 from spikeloom.hw.engine.buffer import RowBuffer
 from spikeloom.hw.engine.scanner import Scanner
 from spikeloom.hw.planning.streams import StreamPlan
-from spikeloom.hw.planning.windows import BufferPlan, WindowPlan
+from spikeloom.hw.planning.windows import BufferPlan, Share, WindowPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Range
 
@@ -192,5 +192,23 @@ def test_marked_windows_are_read_again_in_every_timestep() -> None:
     bench = Bench(dut)
     bench.put(dut.i, transfers(plan.buffer.stream, images))
     seen = bench.get(dut.o, len(expected), stall=0.3)
+    bench.run()
+    assert seen == expected
+
+
+@pytest.mark.parametrize("share", [Share(2, 3, (0, 1)), Share(3, 5, (2, 0, 1))])
+def test_a_share_of_several_words_in_each_position(share: Share) -> None:
+    """The words of a window's next position follow those that other lane groups read."""
+    stream_plan = StreamPlan(1, Range(0, 7), share.position, 3, 4, 1)
+    buffer = BufferPlan(stream_plan, chunks=1, capacity=2)
+    plan = WindowPlan(buffer, (2, 3), (1, 1), (0, 0), (2, 2), events=1, share=share)
+    assert not buffer.marked
+    groups = len(share.firsts)
+    images = random_values(stream_plan, 2, seed=5)
+    expected = expected_words(plan, groups, images)
+    dut = Scanned(plan, groups)
+    bench = Bench(dut)
+    bench.put(dut.i, transfers(stream_plan, images))
+    seen = bench.get(dut.o, len(expected))
     bench.run()
     assert seen == expected

@@ -19,10 +19,10 @@ from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import Conv2d
 
 
-def layer_plan(copies: int, lanes: int = 2) -> LayerPlan:
-    """Return the plan of a layer with five windows in a row, each of two channels."""
-    conv = Conv2d(np.ones((2, 1, 1, 1), np.int64))
-    neuron = plain_if(2, 9)
+def layer_plan(copies: int, lanes: int = 2, channels: int = 2) -> LayerPlan:
+    """Return the plan of a layer with five windows in a row."""
+    conv = Conv2d(np.ones((channels, 1, 1, 1), np.int64))
+    neuron = plain_if(channels, 9)
     return plan_of((1, 2, 5), conv, neuron, lanes=lanes, copies={"layer": copies})["layer"]
 
 
@@ -59,15 +59,16 @@ class Order(wiring.Component):
 
 
 @pytest.mark.parametrize("copies", [1, 2, 3, 5])
-@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize(("lanes", "channels"), [(1, 2), (2, 2), (1, 3)])
 @pytest.mark.parametrize("stall", [0.0, 0.6])
-def test_come_in_the_order_of_windows(copies: int, lanes: int, stall: float) -> None:
-    plan = layer_plan(copies, lanes)
-    assert plan.queue == (1 if copies == 1 else 2 // lanes)
+def test_come_in_the_order_of_windows(copies: int, lanes: int, channels: int, stall: float) -> None:
+    plan = layer_plan(copies, lanes, channels)
+    groups_of_each = channels // lanes
+    assert plan.queue == (1 if copies == 1 else groups_of_each)
     dut = Order(plan)
     bench = Bench(dut, seed=copies)
     # Window x of a row comes from copy x mod C, with all of its lane groups.
-    windows = [[[x, g] for g in range(2 // lanes)] for x in range(20)]
+    windows = [[[x, g] for g in range(groups_of_each)] for x in range(20)]
     expected = [[x % 5 + 1, g][:lanes] for x, groups in enumerate(windows) for _, g in groups]
     for copy in range(copies):
         mine = [w for x, w in enumerate(windows) if x % 5 % copies == copy]
@@ -95,3 +96,27 @@ def test_come_in_the_order_of_windows(copies: int, lanes: int, stall: float) -> 
     bench.simulator.add_testbench(neurons)
     bench.run()
     assert seen == expected
+
+
+@pytest.mark.parametrize(("copies", "lanes"), [(1, 2), (2, 2), (2, 1), (5, 1)])
+def test_as_many_wait_as_planned_and_one_in_each_cycle_goes(copies: int, lanes: int) -> None:
+    plan = layer_plan(copies, lanes)
+    dut = Order(plan)
+    bench = Bench(dut)
+    for k in range(copies):
+        # Enough for ever: whoever is not taken waits.
+        bench.put(getattr(dut, f"i{k}"), [[1] * lanes] * 60)
+    ports = [getattr(dut, f"i{k}") for k in range(copies)]
+    taken = bench.watch(*(port.valid & port.ready for port in ports))
+    shown = bench.watch(dut.takes)
+
+    async def neurons(ctx: Any) -> None:
+        await ctx.tick().repeat(12)
+        ctx.set(dut.wants, 1)
+        await ctx.tick().repeat(20)
+
+    bench.simulator.add_testbench(neurons)
+    bench.run()
+    assert [sum(column) for column in zip(*taken[:12], strict=True)] == [plan.queue] * copies
+    # The neurons want some from cycle 13 on, and then there are some in every cycle.
+    assert [takes for (takes,) in shown[:32]] == [0] * 13 + [1] * 19

@@ -10,13 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.hw.components import plan_of, small_plan
+from support.link.board import SimulatedBoard
 from support.link.stub import SLOW, StubDevice, stub_logits, stub_plan, stub_record
 from support.link.verilated import VerilatedBoard, build, under_fire
 
 from spikeloom.hw.link import LinkPlan
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.link import Client, Decoder, Message, RefusedError, State, encode, unpack_words
-from spikeloom.sw.link.messages import AskCounts, AskResult, Reason, Run, Write
+from spikeloom.sw.link.messages import (
+    AskCounts,
+    AskResult,
+    AskStatus,
+    Reason,
+    Run,
+    Status,
+    Write,
+    content,
+    parse,
+)
 from spikeloom.sw.network import Linear
 
 pytestmark = pytest.mark.xdist_group("link")
@@ -147,6 +158,19 @@ class TestDevice:
         expected = [stub_logits(list(x)) for x in (quick, slow, slow, quick)]
         assert [list(r.logits(2)) for r in results] == expected
         assert client.counters()[0] == 4
+
+
+def test_frames_that_are_damaged_or_find_no_room_are_counted() -> None:
+    plan = stub_plan(1, counters=(), records=(), receive=16, chunk=1)
+    board = SimulatedBoard(StubDevice(plan), plan.clock, plan.baud)
+    decoder = Decoder()
+    found = []
+    for number, wrong in enumerate((b"", b"~damaged~", encode(bytes(17)), b"~again~")):
+        board.write(wrong + encode(content(AskStatus(), number)))
+        while len(found) <= number:
+            found += decoder.feed(board.read(1e-3))
+    statuses = [parse(whole)[0] for whole in found]
+    assert statuses == [Status(0, 0, *counts) for counts in ((0, 0), (1, 0), (1, 1), (2, 1))]
 
 
 def test_under_fire(program: Path) -> None:

@@ -9,12 +9,13 @@ from amaranth.back import verilog
 from support.hw.components import STALLS, Bench, through
 from support.link.stub import stub_plan
 
-from spikeloom.hw.link import Link, UartReceiver, UartTransmitter
+from spikeloom.hw.link import Link, RecordPlan, UartReceiver, UartTransmitter
 from spikeloom.hw.link.frames import Deframer, FrameQueue, Framer
 from spikeloom.hw.link.scheduler import Scheduler
 from spikeloom.hw.link.server import Server
 from spikeloom.hw.link.stores import ImageStore, LogitStore, Recorder, Unpacker
 from spikeloom.sw.link import pack
+from spikeloom.sw.network import Range
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 8, 9, 16])
@@ -107,6 +108,20 @@ def test_a_recorder_keeps_the_transfers_of_the_last_image() -> None:
 
     bench.simulator.add_testbench(drive)
     bench.run()
+
+
+def test_images_are_counted_modulo_256() -> None:
+    dut = Recorder(RecordPlan("layer", 1, Range(0, 1), 1))
+    bench = Bench(dut)
+    seen = bench.watch(dut.images)
+
+    async def drive(ctx: Any) -> None:
+        ctx.set(dut.sent, 1)
+        await ctx.tick().repeat(300)
+
+    bench.simulator.add_testbench(drive)
+    bench.run()
+    assert [images for (images,) in seen] == [number % 256 for number in range(300)]
 
 
 COMPONENTS = {

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
-from support.hw.components import with_copies, with_units
+from hypothesis import given, settings
+from support.hw.components import with_units
 from support.hw.pysim import simulate
 from support.networks.examples import every_kind, everything
 from support.networks.strategies import images_for, networks
 
-from spikeloom.hw.options import TimeMode
 from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.prediction import Prediction, activity, predict
-from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.errors import DataError
 from spikeloom.sw.network import (
     Connection,
     Conv2d,
@@ -184,8 +183,22 @@ def test_equals_the_counters(network: Network, lanes: Any, events: Any, time: st
     compare(network, images(network, 3), config)
 
 
-@pytest.mark.parametrize("choose", [min, max, lambda fitting: fitting[len(fitting) // 2]])
-@pytest.mark.parametrize("time", ["loop", "fold"])
+def middle(fitting: Sequence[int]) -> int:
+    return fitting[len(fitting) // 2]
+
+
+@pytest.mark.parametrize(
+    ("choose", "time"),
+    [
+        (min, "loop"),
+        (max, "fold"),
+        (middle, "loop"),
+        *(
+            pytest.param(*rest, marks=pytest.mark.sweep)
+            for rest in ((min, "fold"), (max, "loop"), (middle, "fold"))
+        ),
+    ],
+)
 def test_equals_the_counters_with_units_that_serve_several_lanes(choose: Any, time: str) -> None:
     wide = {"lanes": {"stem": 4, "inner": 4, "sum": 4, "out": 3}}
     cases: list[tuple[Network, dict[str, Any]]] = [
@@ -198,7 +211,9 @@ def test_equals_the_counters_with_units_that_serve_several_lanes(choose: Any, ti
         compare(network, images(network, 2), with_units(network, config, choose))
 
 
-@pytest.mark.parametrize("slots", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    "slots", [1, 3, *(pytest.param(more, marks=pytest.mark.sweep) for more in (2, 5))]
+)
 def test_equals_the_counters_with_few_slots(slots: int) -> None:
     for network in (everything(), residual()):
         compare(network, images(network, 2), HardwareConfig(slots=slots, counters=True))
@@ -267,28 +282,6 @@ def test_unrolled_layers_take_the_same_cycles_for_all_images() -> None:
     assert found[0]["slow"].cycles.tolist() == found[1]["slow"].cycles.tolist()
     assert found[0]["slow"].events.tolist() == [16 * 2] * 3
     assert found[0].latency < found[1].latency, "the other layer has fewer events"
-
-
-@settings(max_examples=8, phases=[Phase.generate])
-@given(data=st.data())
-def test_equals_the_counters_of_random_networks(data: st.DataObject) -> None:
-    network = data.draw(networks(max_side=3, max_layers=3, max_channels=4, max_timesteps=4))
-    lanes = {
-        layer.name: data.draw(st.integers(1, min(network.shapes[layer.name][0], 4)))
-        for layer in network.layers
-    }
-    time = data.draw(st.sampled_from(TimeMode))
-    slots = data.draw(st.sampled_from((1, 2, 8, 64)))
-    banks = {layer.name: data.draw(st.sampled_from((1, 2, 3, 4))) for layer in network.layers}
-    config = HardwareConfig(lanes, banks, slots, time=time, debug=True, counters=True)
-    config = dataclasses.replace(config, compact=data.draw(st.booleans()))
-    try:
-        plan(network, config)
-    except ConfigError:
-        config = dataclasses.replace(config, events=None)
-    config = with_units(network, config, lambda fitting: data.draw(st.sampled_from(fitting)))
-    config = with_copies(network, config, lambda most: data.draw(st.integers(1, most)))
-    compare(network, data.draw(images_for(network, 2)), config)
 
 
 @settings(max_examples=30)

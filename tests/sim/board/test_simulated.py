@@ -40,7 +40,7 @@ def network() -> contract.Network:
 @pytest.fixture(scope="module")
 def images(network: contract.Network) -> IntArray:
     test = datasets.load("digits", "test")
-    return np.asarray(test.images_for(network.input)[:300], np.int64)
+    return np.asarray(test.images_for(network.input)[:100], np.int64)
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,7 @@ def test_everything_is_drawn() -> None:
     found: Counter[str] = Counter()
 
     # In several runs, since hypothesis varies earlier draws, so that one run draws few kinds.
-    for share in range(20):
+    for share in range(12):
 
         @seed(share)
         @settings(max_examples=25, phases=[Phase.generate], database=None)
@@ -182,6 +182,7 @@ def test_options_leave_out_what_they_name(network: Network) -> None:
         assert getattr(connection.synapses, "groups", 1) == 1
 
 
+@settings(max_examples=30)
 @given(networks(inputs=["spikes"], transports=TEMPORAL, neurons=["dual", "signed"]), st.data())
 def test_images_have_the_time_axis_of_their_input(network: Network, data: st.DataObject) -> None:
     assert isinstance(network.input, SpikeInput)

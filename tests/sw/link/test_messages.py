@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -92,3 +93,27 @@ def test_views() -> None:
     assert table.hex() == "0200" + "70110100" + "ffff" + "01000000"
     identity = Identity(bytes(32), 1, 1, 1, 1, 1, 1, 2, 1, 10, 0, table + b"x")
     assert identity.records == (Record(2, 70_000), Record(65535, 1))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("logit_bytes", 0, "logits of 0 bytes"),
+        ("logit_bytes", 1, ""),
+        ("logit_bytes", 8, ""),
+        ("logit_bytes", 9, "logits of 9 bytes"),
+        ("value_bits", 3, "values of 3 bits"),
+        ("image_bytes", 1, "images of 1 bytes, but 3 values of 4 bits"),
+        ("image_bytes", 3, "images of 3 bytes, but 3 values of 4 bits"),
+        ("table", Identity.table_of((Record(1, 0),)), ""),
+        ("table", Identity.table_of((Record(1, 5), Record(0, 5))), "words of no bytes"),
+        *((name, 0, f"{name} is 0") for name in ("clock", "transfers", "classes", "banks")),
+        *((name, 0, f"{name} is 0") for name in ("chunk", "receive")),
+    ],
+)
+def test_an_identity_whose_numbers_cannot_be(field: str, value: Any, fault: str) -> None:
+    sound = Identity(bytes(32), 12, 2, 3, 4, 5, 2, 2, 8, 64, 0)
+    assert sound.fault() == ""
+    found = dataclasses.replace(sound, **{field: value}).fault()
+    assert found.endswith(fault)
+    assert bool(found) == bool(fault)

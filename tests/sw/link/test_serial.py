@@ -69,6 +69,29 @@ def test_what_came_before_it_was_opened_is_dropped(terminal: tuple[int, str]) ->
     line.close()
 
 
+def test_what_waits_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where nothing waits, the port is asked for a byte, which is what waits for one."""
+    asked: list[int] = []
+
+    class Waiting:
+        in_waiting = 7
+
+        def reset_input_buffer(self) -> None: ...
+
+        def reset_output_buffer(self) -> None: ...
+
+        def read(self, size: int) -> bytes:
+            asked.append(size)
+            return bytes(size)
+
+    monkeypatch.setattr("serial.serial_for_url", lambda *_, **__: Waiting())
+    line = SerialLine("port", BAUD)
+    assert line.read(1) == bytes(7)
+    Waiting.in_waiting = 0
+    assert line.read(1) == bytes(1)
+    assert asked == [7, 1]
+
+
 def test_a_client_talks_through_a_terminal() -> None:
     board = ModelBoard()
     images = [bytes([k] * 7) for k in range(20)]

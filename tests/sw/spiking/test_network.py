@@ -344,6 +344,36 @@ def test_signed_networks_train_through_time() -> None:
         assert bool((parameter.grad != 0).any()), name
 
 
+class NormedSum(nn.Module):
+    """Batch-norm of the sum of two convolutions, in one order or the other."""
+
+    def __init__(self, swapped: bool) -> None:
+        super().__init__()
+        self.swapped = swapped
+        torch.manual_seed(3)
+        self.one, self.other = nn.Conv2d(2, 3, 3), nn.Conv2d(2, 3, 3)
+        self.norm, self.act, self.out = nn.BatchNorm2d(3), nn.ReLU(), nn.Linear(48, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        one, other = self.one(x), self.other(x)
+        added = other + one if self.swapped else one + other
+        return self.out(self.act(self.norm(added)).flatten(1))
+
+
+def test_what_is_added_before_a_norm_has_no_order() -> None:
+    images = torch.from_numpy(small.random_images(16, SHAPE)).float() / 16
+    runs = []
+    for swapped in (False, True):
+        network = spiking(small.prepared(NormedSum(swapped), SHAPE), transport="spikes").train()
+        runs.append(network.run(images))
+    (logits, spikes), (expected, fired) = runs
+    assert torch.equal(logits, expected)
+    # The layer has the name of what comes first.
+    assert [*spikes, *fired] == ["one", "other"]
+    assert torch.equal(spikes["one"], fired["other"])
+    assert spikes["one"].any()
+
+
 def test_training_and_evaluation_mean_the_same() -> None:
     # One connection per layer: no weight is rounded twice, and only float32 lies between.
     model = make("plain")

@@ -189,3 +189,13 @@ def test_a_current_is_given_once() -> None:
     IfNeuron(QCFS(4, 1.0)).double()(currents).sum().backward()
     assert currents.grad is not None
     assert 0 < currents.grad[0].item() <= 1
+
+
+@pytest.mark.parametrize("gain", [None, 0.25])
+def test_the_negative_gain_begins_as_that_of_both(gain: float | None) -> None:
+    neuron = SignedNeuron(SignedQCFS(4, 8.0), channels=2)
+    if gain is not None:
+        (both,) = neuron.free("threshold", per="layer")
+        nn.init.constant_(both, math.log(gain))
+    (negative,) = neuron.free("negative")
+    assert negative.tolist() == pytest.approx([math.log(gain or 1)] * 2)
