@@ -17,7 +17,10 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.names import meant, unknown_model
 
 #: Names of the data sets; here, so that ``--help`` need not import their loaders.
-DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "nmnist")
+DATASETS = (
+    *("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "imagenet", "tiny-imagenet"),
+    *("nmnist", "dvs-gesture", "cifar10-dvs", "shd"),
+)
 #: Names in the model zoo; here, for the same reason.
 ZOO = (
     *("digits-mlp", "digits-conv", "digits-pool", "digits-residual", "digits-depthwise"),
@@ -87,7 +90,7 @@ def data_options(default: str | None) -> Callable[[_Command], _Command]:
             metavar="FOLDER",
             help="Folder with the original files, or with a folder of the data set's name: "
             "*-ubyte.gz of mnist and fashion-mnist, the binary version of cifar10, Train and Test "
-            "of nmnist.",
+            "of nmnist, and so on (docs/own-data.md).",
         )(function)
         return click.option(
             "--data",
