@@ -41,8 +41,8 @@ def command(
 
     Files are compared by the SHA-256 of their content, so that it does not matter whether they
     are compressed, or packed otherwise. Of some data sets, only the MD5 of archives is published;
-    these are compared if they lie in the folder. The exit status is 1 if a content differs. Nothing is
-    ever downloaded: where files are missing, the message says which, and where people get them.
+    these are compared if they lie in the folder. The exit status is 1 if a content differs. Nothing
+    is ever downloaded: where files are missing, the message says which, and where people get them.
 
     \b
         spikeloom data digits
@@ -87,7 +87,7 @@ def command(
         )
         if loader is None:
             continue
-        for content in loader.contents(split, data_root):
+        for content in loader.contents(split, data_root) if loader.published else ():
             add(content, "sha256", loader.is_published(content))
     if loader is not None:
         for archive in loader.packed(data_root) if loader.archives else ():

@@ -140,9 +140,9 @@ class CIFAR10DVS(EventData):
     """9,000 and 1,000 images of CIFAR-10 that moved before an event camera.
 
     The user's folder holds the folders ``airplane`` to ``truck``, each with a thousand recordings,
-    ``cifar10_airplane_0.aedat`` and so on, in AEDAT 2.0; or ``airplane.zip`` to ``truck.zip``, which
-    hold these folders. There is no published split: the test split has the recordings 0 to 99 of
-    each class, as in Duan et al., "Temporal effective batch normalization in spiking neural
+    ``cifar10_airplane_0.aedat`` and so on, in AEDAT 2.0; or ``airplane.zip`` to ``truck.zip``,
+    which hold these folders. There is no published split: the test split has the recordings 0 to
+    99 of each class, as in Duan et al., "Temporal effective batch normalization in spiking neural
     networks", NeurIPS 2022, and papers since. Random splits give other accuracies.
 
     Li et al., "CIFAR10-DVS: an event-stream dataset for object classification", Frontiers in

@@ -159,7 +159,7 @@ def read_spoken(path: Path) -> Spoken:
     try:
         require_file(path, "recordings")
         with open(path, "rb") as raw, h5py.File(raw, "r") as file:
-            labels = _labels(_dataset(file, "labels", h5py), path)
+            labels = _labels(_dataset(file, "labels", h5py))
             times, units = (
                 _rows(_dataset(file, f"spikes/{name}", h5py), len(labels), path, kinds, h5py)
                 for name, kinds in (("times", "f"), ("units", "iu"))
@@ -188,7 +188,7 @@ def _dataset(file: Any, name: str, library: Any) -> Any:
     return found
 
 
-def _labels(data: Any, path: Path) -> IntArray:
+def _labels(data: Any) -> IntArray:
     if data.dtype.kind not in "iu" or data.dtype.itemsize > 8:
         raise ValueError(f"labels are {data.dtype}, not integers")
     _filters(data)
@@ -230,19 +230,21 @@ def _pieces(data: Any, path: Path) -> Iterator[tuple[int, bytes]]:
             file.seek(start)
             yield 0, file.read(size)
         return
-    size = each * data.chunks[0]
+    size, most = each * data.chunks[0], path.stat().st_size
     for index in range(data.id.get_num_chunks()):
-        place = data.id.get_chunk_info(index).chunk_offset
-        mask, piece = data.id.read_direct_chunk(place)
-        if mask:
-            raise ValueError(f"a piece of {data.name} leaves filters out")
-        if _GZIP in filters:
+        chunk = data.id.get_chunk_info(index)
+        if chunk.size > most:
+            raise ValueError(f"a piece of {data.name} is said to have {chunk.size:,} bytes")
+        # Filters that made a piece longer were left out, which the bits of the mask say.
+        left_out, piece = data.id.read_direct_chunk(chunk.chunk_offset)
+        used = [kind for place, kind in enumerate(filters) if not left_out >> place & 1]
+        if _GZIP in used:
             piece = zlib.decompressobj().decompress(piece, size + 1)
         if len(piece) != size:
             raise ValueError(f"a piece of {data.name} has {len(piece):,} bytes, not {size:,}")
-        if _SHUFFLE in filters:
+        if _SHUFFLE in used:
             piece = np.frombuffer(piece, np.uint8).reshape(each, -1).T.tobytes()
-        yield place[0], piece
+        yield chunk.chunk_offset[0], piece
 
 
 def _damaged(path: Path, error: Exception) -> FileFormatError:
