@@ -159,7 +159,7 @@ def read_spoken(path: Path) -> Spoken:
     try:
         require_file(path, "recordings")
         with open(path, "rb") as raw, h5py.File(raw, "r") as file:
-            labels = _labels(_dataset(file, "labels", h5py))
+            labels = _labels(_dataset(file, "labels", h5py), path)
             times, units = (
                 _rows(_dataset(file, f"spikes/{name}", h5py), len(labels), path, kinds, h5py)
                 for name, kinds in (("times", "f"), ("units", "iu"))
@@ -188,22 +188,10 @@ def _dataset(file: Any, name: str, library: Any) -> Any:
     return found
 
 
-def _labels(data: Any) -> IntArray:
+def _labels(data: Any, path: Path) -> IntArray:
     if data.dtype.kind not in "iu" or data.dtype.itemsize > 8:
         raise ValueError(f"labels are {data.dtype}, not integers")
-    _filters(data)
-    if not data.id.get_storage_size():
-        raise ValueError("its labels are not stored")
-    return np.asarray(data[()]).astype(np.int64)
-
-
-def _filters(data: Any) -> list[int]:
-    """Return the filters that an array's pieces are behind, in the order of their use."""
-    created = data.id.get_create_plist()
-    found = [created.get_filter(index)[0] for index in range(created.get_nfilters())]
-    if found not in ([], [_GZIP], [_SHUFFLE], [_SHUFFLE, _GZIP]):
-        raise ValueError(f"{data.name} is behind the filters {found}")
-    return found
+    return _stored(data, data.dtype, path).astype(np.int64)
 
 
 def _rows(data: Any, count: int, path: Path, kinds: str, library: Any) -> Rows:
@@ -212,25 +200,44 @@ def _rows(data: Any, count: int, path: Path, kinds: str, library: Any) -> Rows:
         raise ValueError(f"{data.name} holds {data.dtype}, not rows of numbers")
     if data.shape != (count,):
         raise ValueError(f"{data.name} has {data.shape[0]} rows, but there are {count} labels")
-    references = np.zeros(count, _REFERENCE)
-    for start, piece in _pieces(data, path):
-        found = np.frombuffer(piece, _REFERENCE)[: count - start]
-        references[start : start + len(found)] = found
-    return Rows(path, references, inner)
+    return Rows(path, _stored(data, _REFERENCE, path), inner)
 
 
-def _pieces(data: Any, path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the bytes of references as they are stored, each with the number of its first."""
-    each, filters = _REFERENCE.itemsize, _filters(data)
+def _stored(data: Any, dtype: np.dtype[Any], path: Path) -> Array:
+    """Return the values of an array as they are stored, which the library need not understand."""
+    values = np.empty(data.shape, dtype)
+    left = len(values)
+    for start, piece in _pieces(data, dtype.itemsize, path):
+        found = np.frombuffer(piece, dtype)[: max(0, len(values) - start)]
+        values[start : start + len(found)] = found
+        left -= len(found)
+    if left:
+        raise ValueError(f"{data.name} lacks some of its values")
+    return values
+
+
+def _pieces(data: Any, each: int, path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the bytes of values as they are stored, each with the number of its first.
+
+    Parameters
+    ----------
+    each : int
+        Bytes of a value.
+    """
+    created = data.id.get_create_plist()
+    filters = [created.get_filter(index)[0] for index in range(created.get_nfilters())]
+    if filters not in ([], [_GZIP], [_SHUFFLE], [_SHUFFLE, _GZIP]):
+        raise ValueError(f"{data.name} is behind the filters {filters}")
+    most = path.stat().st_size
     if data.chunks is None:
         start, size = data.id.get_offset(), data.id.get_storage_size()
-        if start is None or size != each * data.shape[0]:
-            raise ValueError(f"{data.name} is not stored as references of {each} bytes")
+        if start is None or size != each * data.shape[0] or size > most:
+            raise ValueError(f"{data.name} is not stored as values of {each} bytes")
         with open(path, "rb") as file:
             file.seek(start)
             yield 0, file.read(size)
         return
-    size, most = each * data.chunks[0], path.stat().st_size
+    size = each * data.chunks[0]
     for index in range(data.id.get_num_chunks()):
         chunk = data.id.get_chunk_info(index)
         if chunk.size > most:
