@@ -24,8 +24,9 @@ DATASETS = (
 #: Names in the model zoo; here, for the same reason.
 ZOO = (
     *("digits-mlp", "digits-conv", "digits-pool", "digits-residual", "digits-depthwise"),
-    *("digits-leaky", "nmnist-conv", "mnist-mlp", "mnist-small", "lenet5", "net4", "net4-leaky"),
-    *("mnist-deep", "resnet18", "resnet20", "resnet20-a", "resnet56-a", "vgg9", "vgg11", "vgg16"),
+    *("digits-leaky", "nmnist-conv", "dvs-conv", "shd-mlp", "mnist-mlp", "mnist-small", "lenet5"),
+    *("net4", "net4-leaky", "mnist-deep", "resnet18", "resnet18-imagenet", "resnet20"),
+    *("resnet20-a", "resnet56-a", "vgg9", "vgg11", "vgg16"),
 )
 #: Defaults of :func:`spikeloom.sw.training.train`; here, for the same reason.
 EPOCHS = 40
