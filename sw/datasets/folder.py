@@ -114,9 +114,10 @@ def decoded(path: Path, mode: str, size: tuple[int, int], share: float | None = 
                 box = (x - half, y - half, x + half, y + half)
                 found = found.resize(size, Image.Resampling.BILINEAR, box)
             pixels = np.asarray(found)
-        except (OSError, SyntaxError, ValueError) as error:
+        # The decoders of formats raise whatever their place of failure suggests.
+        except Exception as error:
             raise FileFormatError(
-                f"{path} is damaged or cut short ({error}): get it again"
+                f"{path} is damaged or cut short ({_reason(error)}): get it again"
             ) from None
     return pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
 
@@ -126,8 +127,10 @@ def _opened(path: Path) -> Image.Image:
         require_file(path, "image")
         with warnings.catch_warnings(action="ignore"):
             image = Image.open(path)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FileFormatError(f"{path} is no image that can be read ({error})") from None
+    except FileFormatError:
+        raise
+    except Exception as error:  # see above
+        raise FileFormatError(f"{path} is no image that can be read ({_reason(error)})") from None
     if image.width * image.height > _PIXELS:
         image.close()
         raise FileFormatError(
@@ -135,6 +138,10 @@ def _opened(path: Path) -> Image.Image:
             f"smaller"
         )
     return image
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def _of_many_bits(path: Path, mode: str) -> FileFormatError:
