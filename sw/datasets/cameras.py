@@ -102,7 +102,8 @@ class DVSGesture(EventData):
             listed = folder / "DvsGesture" / listed.name
         if not listed.is_file():
             raise FileFormatError(f"{folder / listed.name} does not exist: {self.advice()}")
-        files, gestures = [], []
+        files: list[Packets] = []
+        gestures: list[Gesture] = []
         for line in _lines(listed):
             name = line.strip()
             if not name:

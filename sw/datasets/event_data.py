@@ -21,7 +21,8 @@ from spikeloom.sw.datasets.recordings import Binned, Summed
 class Labelled(Protocol):
     """Recordings with labels; ``recordings[i]`` is (events, label), read when it is asked for."""
 
-    labels: IntArray
+    @property
+    def labels(self) -> IntArray: ...
 
     def __len__(self) -> int: ...
 
@@ -85,9 +86,9 @@ class EventData(Loader):
 
     def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
         recordings: Any = self.recordings(split, self.folder(root))
-        spikes = in_memory(Binned(recordings, binning, self.sensor, self.name))
+        spikes: Any = in_memory(Binned(recordings, binning, self.sensor, self.name))
         lazy = isinstance(spikes, LazyImages)
-        images: Any = Summed(spikes) if lazy else spikes.sum(1, dtype=np.uint8)
+        images = Summed(spikes) if lazy else spikes.sum(1, dtype=np.uint8)
         most = binning.timesteps * binning.highest
         return Dataset(
             self.name,

@@ -149,7 +149,7 @@ def decode_nmnist(content: bytes, path: object) -> Array:
             f"{_EVENT_BYTES} bytes: it is cut short or no N-MNIST file"
         )
     raw = np.frombuffer(content, np.uint8).reshape(-1, _EVENT_BYTES)
-    events = np.empty(len(raw), EVENT)
+    events: Array = np.empty(len(raw), EVENT)
     events["x"], events["y"], events["p"] = raw[:, 0], raw[:, 1], raw[:, 2] >> 7
     high, middle, low = (raw[:, k].astype(np.int64) for k in (2, 3, 4))
     overflow = events["y"] == _OVERFLOW_ROW
