@@ -39,7 +39,7 @@ class ResNet(Stack):
         self,
         widths: Sequence[int],
         blocks: int,
-        classes: int,
+        classes: int = 10,
         first: Sequence[NamedLayer] | None = None,
     ) -> None:
         inside, number = widths[0], 1
@@ -133,7 +133,7 @@ class ResNetA(Stack):
 
     input_shape = (3, 32, 32)
 
-    def __init__(self, blocks: int, classes: int) -> None:
+    def __init__(self, blocks: int, classes: int = 10) -> None:
         stages: list[NamedLayer] = []
         inside = 16
         for number, width in enumerate((16, 32, 64), 1):

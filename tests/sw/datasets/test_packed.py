@@ -61,7 +61,7 @@ def test_damage_is_noticed(
     content = bytearray(path.read_bytes())
     content[place % len(content)] ^= value
     path.write_bytes(content)
-    read = set()
+    read: set[bytes] = set()
     with contextlib.suppress(FileFormatError):
         read.update(member.read() for member in members(path, ".bin"))
     # Names, dates and rights are not covered by the checksums.

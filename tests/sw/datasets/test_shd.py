@@ -20,7 +20,7 @@ from spikeloom.sw.errors import DataError, FileFormatError
 RNG = np.random.default_rng(0)
 #: Rows of different lengths: some share a store, the longest has its own.
 HEARD: list[Heard] = [
-    (np.sort(RNG.integers(0, 1024, count)) / 1024, RNG.integers(0, 700, count))
+    ((np.sort(RNG.integers(0, 1024, count)) / 1024).tolist(), RNG.integers(0, 700, count).tolist())
     for count in (3, 900, 1, 5000, 40)
 ]
 LABELS = [19, 0, 7, 7, 3]
@@ -117,13 +117,14 @@ def test_files_of_other_things(tmp_path: Path) -> None:
 
 def test_arrays_that_say_they_are_large(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    for options, message in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"shape": (1 << 40,), "chunks": (1 << 10,)}, "not one axis of up to 1,048,576"),
         ({"shape": (2,), "chunks": (1 << 21,), "maxshape": (None,)}, "pieces of 2,097,152"),
         ({"shape": (2,), "chunks": (2,), "fletcher32": True}, "behind the filters"),
         ({"shape": (2,)}, "labels is not stored as values of 1 bytes"),
         ({"shape": (2,), "chunks": (1,)}, "labels lacks some of its values"),
-    ]:
+    ]
+    for options, message in cases:
         write_spoken(path, HEARD[:2], [0, 1])
         with h5py.File(path, "a") as file:
             del file["labels"]
