@@ -17,12 +17,16 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.names import meant, unknown_model
 
 #: Names of the data sets; here, so that ``--help`` need not import their loaders.
-DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "nmnist")
+DATASETS = (
+    *("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "imagenet", "tiny-imagenet"),
+    *("nmnist", "dvs-gesture", "cifar10-dvs", "shd"),
+)
 #: Names in the model zoo; here, for the same reason.
 ZOO = (
     *("digits-mlp", "digits-conv", "digits-pool", "digits-residual", "digits-depthwise"),
-    *("digits-leaky", "nmnist-conv", "mnist-mlp", "mnist-small", "lenet5", "net4", "net4-leaky"),
-    *("mnist-deep", "resnet18", "resnet20", "resnet20-a", "resnet56-a", "vgg9", "vgg11", "vgg16"),
+    *("digits-leaky", "nmnist-conv", "dvs-conv", "shd-mlp", "mnist-mlp", "mnist-small", "lenet5"),
+    *("net4", "net4-leaky", "mnist-deep", "resnet18", "resnet18-imagenet", "resnet20"),
+    *("resnet20-a", "resnet56-a", "vgg9", "vgg11", "vgg16"),
 )
 #: Defaults of :func:`spikeloom.sw.training.train`; here, for the same reason.
 EPOCHS = 40
@@ -87,7 +91,7 @@ def data_options(default: str | None) -> Callable[[_Command], _Command]:
             metavar="FOLDER",
             help="Folder with the original files, or with a folder of the data set's name: "
             "*-ubyte.gz of mnist and fashion-mnist, the binary version of cifar10, Train and Test "
-            "of nmnist.",
+            "of nmnist, and so on (docs/own-data.md).",
         )(function)
         return click.option(
             "--data",

@@ -11,6 +11,9 @@ from rich.markup import escape
 from spikeloom.sw.cli.common import DATASETS, DataSet, shape_text, table
 from spikeloom.sw.cli.output import console, json_option, print_json, say, working
 
+#: Names of the digests that files are compared by.
+_DIGESTS = {"sha256": "SHA-256", "md5": "MD5"}
+
 
 @click.command()
 @click.argument("name", type=DataSet(), metavar="NAME|PATH")
@@ -37,8 +40,9 @@ def command(
     FILE.py:FUNCTION. It is shown as the other commands take it, with its splits and classes.
 
     Files are compared by the SHA-256 of their content, so that it does not matter whether they
-    are compressed, or packed otherwise. The exit status is 1 if a content differs. Nothing is
-    ever downloaded: where files are missing, the message says which, and where people get them.
+    are compressed, or packed otherwise. Of some data sets, only the MD5 of archives is published;
+    these are compared if they lie in the folder. The exit status is 1 if a content differs. Nothing
+    is ever downloaded: where files are missing, the message says which, and where people get them.
 
     \b
         spikeloom data digits
@@ -53,8 +57,20 @@ def command(
     loader = datasets.loader(name) if name in DATASETS else None
     splits = table("split", "#images", "#classes", "#shape", "#bits")
     files = table("", "file", "in", "content")
-    differing = 0
     content_of: dict[str, Any] = {"name": name, "splits": [], "files": []}
+
+    def add(found: Any, kind: str, same: bool) -> None:
+        digest = getattr(found, kind)
+        content_of["files"].append(
+            {"name": found.name, "path": str(found.path), kind: digest, "published": same}
+        )
+        files.add_row(
+            "[green]ok[/]" if same else "[red]NO[/]",
+            escape(found.name),
+            escape(str(found.path)),
+            "as published" if same else f"differs, {_DIGESTS[kind]} {digest}",
+        )
+
     for split in datasets.SPLITS:
         with working(f"reading {name}"):
             data = datasets.load(name, split, data_root, task=task)
@@ -71,23 +87,12 @@ def command(
         )
         if loader is None:
             continue
-        for content in loader.contents(split, data_root):
-            same = loader.is_published(content)
-            differing += not same
-            content_of["files"].append(
-                {
-                    "name": content.name,
-                    "path": str(content.path),
-                    "sha256": content.sha256,
-                    "published": same,
-                }
-            )
-            files.add_row(
-                "[green]ok[/]" if same else "[red]NO[/]",
-                escape(content.name),
-                escape(str(content.path)),
-                "as published" if same else f"differs, SHA-256 {content.sha256}",
-            )
+        for content in loader.contents(split, data_root) if loader.published else ():
+            add(content, "sha256", loader.is_published(content))
+    if loader is not None:
+        for archive in loader.packed(data_root) if loader.archives else ():
+            with working(f"reading {archive.name}"):
+                add(archive, "md5", loader.is_published_archive(archive))
     content_of["class_names"] = None if data.class_names is None else list(data.class_names)
     if as_json:
         print_json(content_of)
@@ -101,10 +106,15 @@ def command(
         if data.class_names is not None:
             say(f"{data.task}: {', '.join(data.class_names)}")
         return
-    if not loader.published:
+    if not loader.published and not loader.archives:
         say(f"no checksums are known for {name}")
         return
+    if not content_of["files"]:
+        wanted = ", ".join(loader.archives)
+        say(f"the published checksums are those of {wanted}, of which none lies in the folder")
+        return
     out.print(files)
+    differing = sum(not file["published"] for file in content_of["files"])
     if differing:
         text = "1 file is" if differing == 1 else f"{differing} files are"
         say(f"{text} not as published: {loader.advice()}")

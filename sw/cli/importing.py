@@ -110,11 +110,13 @@ def command(
 def _images(images: ImageOptions, chosen: Options, highest: int) -> dict[str, Any]:
     """Return the images that are fitted to and compared on, for the options."""
     if images.data is not None:
-        from spikeloom.sw.datasets import Binning, load
+        from spikeloom.sw.datasets import Binning, Loader, load
 
         if chosen.timesteps is None:
             raise ConfigError("images are run for a number of timesteps: give --timesteps")
-        timed = Binning(chosen.timesteps, highest) if images.data == "nmnist" else None
+        loader = Loader.kinds.get(images.data)
+        binned = loader is not None and loader.timed
+        timed = Binning(chosen.timesteps, highest) if binned else None
         test = load(images.data, "test", images.root, timed)
         first = load(images.data, "train", images.root, timed)
         compared = test.head(images.limit or len(test))

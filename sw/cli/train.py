@@ -252,7 +252,7 @@ def command(
     test = datasets.load(data, "test", data_root, task=task).described(*described)
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    built = build_model(target)
+    built = build_model(target, classes=examples.classes)
     begun = None if weights is None else read_weights(str(weights))
     if begun is not None:
         begun.load_into(built, target)

@@ -8,7 +8,8 @@ its integers. :mod:`.arrays`, :mod:`.labels` and :mod:`.targets` check what user
 :mod:`.seen` remembers which files were found to be as published.
 """
 
-from spikeloom.sw.datasets import digits, idx, cifar, events  # noqa: I001  (in the order of help)
+# In the order of help:
+from spikeloom.sw.datasets import digits, idx, cifar, imagenet, events, cameras, shd  # noqa: I001
 from spikeloom.sw.datasets.binning import Binning
 from spikeloom.sw.datasets.coerce import DataLike, as_dataset, inputs_of, is_data, sample
 from spikeloom.sw.datasets.dataset import Dataset
@@ -34,12 +35,14 @@ __all__ = [
     "Loader",
     "Pixels",
     "as_dataset",
+    "cameras",
     "cifar",
     "digits",
     "events",
     "first_images",
     "from_events",
     "idx",
+    "imagenet",
     "images_to_run",
     "inputs_of",
     "is_data",
@@ -47,4 +50,5 @@ __all__ = [
     "load_images",
     "loader",
     "sample",
+    "shd",
 ]

@@ -1,4 +1,7 @@
-"""CIFAR-10: its binary version, packed or not, and mosaics of its images in ``.npz`` files."""
+"""CIFAR-10 and CIFAR-100: their binary versions, packed or not; and mosaics of CIFAR-10's images.
+
+Their Python versions are pickled, and never read.
+"""
 
 from __future__ import annotations
 
@@ -23,25 +26,94 @@ from spikeloom.sw.files import read_bytes
 
 #: (channels, height, width) of one image.
 SHAPE = (3, 32, 32)
-#: Bytes of one image: the label, then red, green and blue, each row by row.
-RECORD = 1 + 3 * 32 * 32
+#: Bytes of an image's pixels: red, green and blue, each row by row. Labels lie ahead of them.
+PIXELS = 3 * 32 * 32
+#: Bytes of one image of CIFAR-10, with its label.
+RECORD = 1 + PIXELS
 #: Images in one file of the binary version.
 BATCH = 10_000
 #: Rows and columns of images in a mosaic.
 MOSAIC = (25, 40)
 
-_FOLDER = "cifar-10-batches-bin"
-_ARCHIVE = "cifar-10-binary.tar.gz"
-_FILES = {
-    "train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
-    "test": ("test_batch.bin",),
-}
 _NPZ = {"train": ("cifar10-train-0.npz", "cifar10-train-1.npz"), "test": ("cifar10-test.npz",)}
-#: Files that show that the user has the Python version.
-_PICKLES = ("cifar-10-python.tar.gz", "cifar-10-batches-py", "data_batch_1", "test_batch")
 
 
-class CIFAR10(Loader):
+class _CIFAR(Loader):
+    """The binary version of one of the two.
+
+    Attributes
+    ----------
+    classes : int
+    labels : int
+        Bytes of labels ahead of an image's pixels; the last of them is the class.
+    inner : str
+        The folder in the archive.
+    archive : str
+    files : mapping of str to tuple of str
+        Files of each split.
+    largest : int
+        Bytes that a file in the archive has at most.
+    pickles : tuple of str
+        Files and folders that show that the user has the Python version.
+    """
+
+    origin = "www.cs.toronto.edu/~kriz/cifar.html, the binary version"
+    classes: ClassVar[int]
+    labels: ClassVar[int]
+    inner: ClassVar[str]
+    archive: ClassVar[str]
+    files: ClassVar[Mapping[str, tuple[str, ...]]]
+    largest: ClassVar[int]
+    pickles: ClassVar[tuple[str, ...]]
+
+    def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
+        del binning  # still images
+        records = np.concatenate(
+            [self._records(content) for content in self.known_contents(split, root)]
+        )
+        images = np.ascontiguousarray(records[:, self.labels :]).reshape(-1, *SHAPE)
+        labels = records[:, self.labels - 1].astype(np.int64)
+        return Dataset(self.name, images, labels, 8, self.classes, 1 / 255)
+
+    def contents(self, split: str, root: str | Path | None) -> Iterator[Content]:
+        folder, names = self.folder(root), self.files[split]
+        for place in (folder, folder / self.inner):
+            if (place / names[0]).is_file():
+                for name in names:
+                    yield Content(name, place / name, read_bytes(place / name, "data file"))
+                return
+        if (folder / self.archive).is_file():
+            self.warn_unless_published(folder / self.archive)
+            yield from _packed(folder / self.archive, names, self.largest)
+            return
+        yield from self.otherwise(split, folder)
+
+    def otherwise(self, split: str, folder: Path) -> Iterator[Content]:
+        """Yield the files of one split from what else is in the user's folder."""
+        for pickle in self.pickles:
+            if (folder / pickle).exists():
+                raise FileFormatError(
+                    f"{folder / pickle} is of the Python version of {self.name}, which is pickled: "
+                    f"reading a pickle can run any code that is in it, so Spikeloom reads none. "
+                    f"Take the binary version, {self.archive}, from the same page ({self.origin})"
+                )
+        raise FileFormatError(
+            f"{folder / self.files[split][0]} does not exist, nor {self.inner}, nor "
+            f"{self.archive}: {self.advice()}"
+        )
+
+    def _records(self, content: Content) -> PixelArray:
+        """Return the images with their labels, shape (N, labels + PIXELS)."""
+        size = self.labels + PIXELS
+        if not content.data or len(content.data) % size:
+            raise FileFormatError(
+                f"{content.name} in {content.path} has {len(content.data)} bytes, which is no "
+                f"whole number of images of {size} bytes: get it again"
+            )
+        return np.frombuffer(content.data, np.uint8).reshape(-1, size)
+
+
+class CIFAR10(_CIFAR):
     """50,000 and 10,000 photographs of ten kinds of things, 3x32x32 pixels of 0 to 255.
 
     Krizhevsky, "Learning multiple layers of features from tiny images", technical report, 2009.
@@ -54,8 +126,7 @@ class CIFAR10(Loader):
     """
 
     name = "cifar10"
-    needs = f"data_batch_1.bin to data_batch_5.bin and test_batch.bin, or {_ARCHIVE}"
-    origin = "www.cs.toronto.edu/~kriz/cifar.html, the binary version"
+    needs = "data_batch_1.bin to data_batch_5.bin and test_batch.bin, or cifar-10-binary.tar.gz"
     published: ClassVar[Mapping[str, str]] = {
         "data_batch_1.bin": "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
         "data_batch_2.bin": "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
@@ -64,57 +135,49 @@ class CIFAR10(Loader):
         "data_batch_5.bin": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
         "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
     }
+    classes = 10
+    labels = 1
+    inner = "cifar-10-batches-bin"
+    archive = "cifar-10-binary.tar.gz"
+    files: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
+        "test": ("test_batch.bin",),
+    }
+    largest = 1 << 26  # each has 30,730,000
+    pickles = ("cifar-10-python.tar.gz", "cifar-10-batches-py", "data_batch_1", "test_batch")
 
-    def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
-        del binning  # still images
-        records = np.concatenate(
-            [_records(content) for content in self.known_contents(split, root)]
-        )
-        images = np.ascontiguousarray(records[:, 1:]).reshape(-1, *SHAPE)
-        return Dataset(self.name, images, records[:, 0].astype(np.int64), 8, 10, 1 / 255)
-
-    def contents(self, split: str, root: str | Path | None) -> Iterator[Content]:
-        folder, names = self.folder(root), _FILES[split]
-        for place in (folder, folder / _FOLDER):
-            if (place / names[0]).is_file():
-                for name in names:
-                    yield Content(name, place / name, read_bytes(place / name, "data file"))
-                return
-        if (folder / _ARCHIVE).is_file():
-            yield from _packed(folder / _ARCHIVE, names)
-        elif (folder / _NPZ[split][0]).is_file():
-            yield from _mosaics([folder / name for name in _NPZ[split]], names)
-        else:
-            raise self._missing(folder, names)
-
-    def _missing(self, folder: Path, names: tuple[str, ...]) -> FileFormatError:
-        for pickle in _PICKLES:
-            if (folder / pickle).exists():
-                return FileFormatError(
-                    f"{folder / pickle} is CIFAR-10's Python version, which is pickled: reading a "
-                    f"pickle can run any code that is in it, so Spikeloom reads none. Take the "
-                    f"binary version, {_ARCHIVE}, from the same page ({self.origin})"
-                )
-        return FileFormatError(
-            f"{folder / names[0]} does not exist, nor {_FOLDER}, nor {_ARCHIVE}: {self.advice()}"
-        )
+    def otherwise(self, split: str, folder: Path) -> Iterator[Content]:
+        if (folder / _NPZ[split][0]).is_file():
+            return _mosaics([folder / name for name in _NPZ[split]], self.files[split])
+        return super().otherwise(split, folder)
 
 
-#: Bytes that a file in the archive has at most; each of CIFAR-10's has 30,730,000.
-_LARGEST = 1 << 26
+class CIFAR100(_CIFAR):
+    """50,000 and 10,000 photographs of a hundred kinds of things, 3x32x32 pixels of 0 to 255.
+
+    The same technical report. Of an image's two labels, the fine one of 100 classes is taken, not
+    the coarse one of 20. The user's folder may hold ``train.bin`` and ``test.bin``, itself or in a
+    folder ``cifar-100-binary``; or ``cifar-100-binary.tar.gz``.
+    """
+
+    name = "cifar100"
+    needs = "train.bin and test.bin, or cifar-100-binary.tar.gz"
+    archives: ClassVar[Mapping[str, str]] = {
+        "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8",
+    }
+    classes = 100
+    labels = 2
+    inner = "cifar-100-binary"
+    archive = "cifar-100-binary.tar.gz"
+    files: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "train": ("train.bin",),
+        "test": ("test.bin",),
+    }
+    largest = 3 << 26  # the larger one has 153,700,000
+    pickles = ("cifar-100-python.tar.gz", "cifar-100-python", "train", "test")
 
 
-def _records(content: Content) -> PixelArray:
-    """Return the images with their labels, shape (N, RECORD)."""
-    if not content.data or len(content.data) % RECORD:
-        raise FileFormatError(
-            f"{content.name} in {content.path} has {len(content.data)} bytes, which is no whole "
-            f"number of images of {RECORD} bytes: get it again"
-        )
-    return np.frombuffer(content.data, np.uint8).reshape(-1, RECORD)
-
-
-def _packed(path: Path, names: tuple[str, ...]) -> Iterator[Content]:
+def _packed(path: Path, names: tuple[str, ...], largest: int) -> Iterator[Content]:
     """Yield the files called ``names`` of a compressed archive, wherever they lie in it."""
     found = {}
     try:
@@ -122,7 +185,7 @@ def _packed(path: Path, names: tuple[str, ...]) -> Iterator[Content]:
             for member in archive:
                 name = Path(member.name).name
                 if name in names and member.isfile():
-                    if member.size > _LARGEST:
+                    if member.size > largest:
                         raise tarfile.TarError(f"{name} has {member.size:,} bytes")
                     opened = archive.extractfile(member)
                     assert opened is not None, "a regular file can be opened"

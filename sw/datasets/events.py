@@ -1,35 +1,29 @@
-"""Recordings of event cameras: events in time bins, and N-MNIST in its original files.
-
-Nothing here is ever downloaded.
-"""
+"""N-MNIST, in its original files, packed or not, or in one ``.npz`` file."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from spikeloom.sw import numpy_file
-from spikeloom.sw.datasets.binning import Binning, bin_events
-from spikeloom.sw.datasets.dataset import Dataset
-from spikeloom.sw.datasets.loader import Loader
+from spikeloom.sw.datasets.aedat import EVENT
+from spikeloom.sw.datasets.arrays import Array
+from spikeloom.sw.datasets.event_data import EventData, Labelled, Recorded
+from spikeloom.sw.datasets.packed import File, members
 from spikeloom.sw.errors import DataError, FileFormatError
 from spikeloom.sw.files import read_bytes
 
-#: (polarities, height, width) of N-MNIST.
-NMNIST_SHAPE = (2, 34, 34)
-NMNIST_CLASSES = 10
+CLASSES = 10
 #: Bytes of one event in an original file.
 _EVENT_BYTES = 5
 #: Row of an entry that is no event, but says that the sensor's clock has wrapped around again.
 _OVERFLOW_ROW = 240
 #: Microseconds after which the clock wraps around.
 _OVERFLOW = 1 << 13
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,78 +69,60 @@ class Recordings:
         if empty.size:
             raise DataError(f"recording {empty[0]} has no events: leave it out")
 
-    def bins(self, timesteps: int, highest: int, shape: tuple[int, int, int]) -> Array:
-        """Return the counts of all recordings, as :func:`bin_events` does."""
-        return bin_events(self.x, self.y, self.p, self.t, self.offsets, timesteps, highest, shape)
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Array, int]:
+        chosen = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        events = np.empty(chosen.stop - chosen.start, EVENT)
+        for name in "xypt":
+            events[name] = getattr(self, name)[chosen]
+        return events, int(self.labels[index])
 
 
-class NMNIST(Loader):
-    """MNIST's images as an event camera saw them: two polarities of 34x34 pixels, in time bins."""
+class NMNIST(EventData):
+    """MNIST's images as an event camera saw them: two polarities of 34x34 pixels, in time bins.
 
-    name = "nmnist"
-    needs = "the original Train and Test folders, or one .npz file"
-    origin = "www.garrickorchard.com/datasets/n-mnist"
+    The user's folder may hold the original folders, ``Train/0 ... 9/*.bin`` and
+    ``Test/0 ... 9/*.bin``; or ``Train.zip`` and ``Test.zip``, which hold these; or one ``.npz``
+    file of arrays ``train_x``, ``train_y``, ``train_p``, ``train_t``, ``train_off`` (offsets, one
+    more than recordings), ``train_label``, and the same of ``test``. Original recordings come in
+    the order of their names, which is MNIST's.
 
-    def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
-        recordings = read_nmnist(self.folder(root), split)
-        spikes = recordings.bins(binning.timesteps, binning.highest, NMNIST_SHAPE)
-        most = binning.timesteps * binning.highest
-        return Dataset(
-            self.name,
-            spikes.sum(1, dtype=np.uint8),
-            recordings.labels,
-            most.bit_length(),
-            NMNIST_CLASSES,
-            1 / most,
-            spikes,
-        )
-
-
-def read_nmnist(root: str | Path, split: str) -> Recordings:
-    """Read N-MNIST.
-
-    Parameters
-    ----------
-    root : path
-        Folder with the original ``Train/0 ... 9/*.bin`` and ``Test/0 ... 9/*.bin``; or an ``.npz``
-        file, or a folder with one, of arrays ``train_x``, ``train_y``, ``train_p``, ``train_t``,
-        ``train_off`` (offsets, one more than recordings), ``train_label``, and the same of
-        ``test``.
-    split : {"train", "test"}
-
-    Returns
-    -------
-    Recordings
-        Of the original files in the order of their names, which is MNIST's.
-
-    Raises
-    ------
-    FileFormatError
-        If files are missing or damaged.
-    DataError
-        If events, offsets and labels do not fit each other.
-
-    References
-    ----------
     Orchard et al., "Converting static image datasets to spiking neuromorphic datasets using
     saccades", Frontiers in Neuroscience 9:437, 2015.
     """
-    path = Path(root)
-    folder = path / split.capitalize()
-    if folder.is_dir():
-        return _read_folder(folder)
-    archives = [path] if path.suffix == ".npz" else sorted(path.glob("*.npz"))
-    if len(archives) == 1:
-        return _read_archive(archives[0], split)
-    found = f"are {len(archives)} .npz files" if archives else "is no .npz file either"
-    raise FileFormatError(
-        f"{folder} does not exist, and in {path} there {found}: name the folder that holds the "
-        f"original Train and Test of N-MNIST, or one .npz file"
-    )
+
+    name = "nmnist"
+    needs = "the original Train and Test folders, or their .zip files, or one .npz file"
+    origin = "www.garrickorchard.com/datasets/n-mnist"
+    archives: ClassVar[Mapping[str, str]] = {
+        "Train.zip": "20959b8e626244a1b502305a9e6e2031",
+        "Test.zip": "69ca8762b2fe404d9b9bad1103e97832",
+    }
+    sensor = (2, 34, 34)
+    classes = CLASSES
+
+    def recordings(self, split: str, folder: Path) -> Labelled:
+        inner = folder / split.capitalize()
+        if inner.is_dir():
+            return _recorded(inner, _in_folder(inner))
+        packed = folder / f"{split.capitalize()}.zip"
+        if packed.is_file():
+            self.warn_unless_published(packed)
+            return _recorded(packed, _in_zip(packed))
+        archives = [folder] if folder.suffix == ".npz" else sorted(folder.glob("*.npz"))
+        if len(archives) == 1:
+            return _read_archive(archives[0], split)
+        found = f"are {len(archives)} .npz files" if archives else "is no .npz file either"
+        raise FileFormatError(
+            f"{inner} does not exist, nor {packed.name}, and in {folder} there {found}: name the "
+            f"folder that holds the original Train and Test of N-MNIST, or one .npz file"
+        )
 
 
-def decode_nmnist(content: bytes, path: str | Path) -> tuple[Array, Array, Array, Array]:
-    """Return x, y, p and t of an original N-MNIST file's ``content``.
+def decode_nmnist(content: bytes, path: object) -> Array:
+    """Return the events in an original N-MNIST file's ``content``.
 
     An event is 5 bytes: x; y; then, big-endian, the polarity in the highest bit and the time in
     microseconds in the other 23. Entries at row 240 are no events: each adds 2^13 microseconds to
@@ -155,13 +131,12 @@ def decode_nmnist(content: bytes, path: str | Path) -> tuple[Array, Array, Array
     Parameters
     ----------
     content : bytes
-    path : path
-        For messages.
+    path : object
+        The file, for messages.
 
     Returns
     -------
-    x, y, p : array of uint8, shape (events,)
-    t : array of int64, shape (events,)
+    array of EVENT, shape (events,)
 
     Raises
     ------
@@ -174,35 +149,46 @@ def decode_nmnist(content: bytes, path: str | Path) -> tuple[Array, Array, Array
             f"{_EVENT_BYTES} bytes: it is cut short or no N-MNIST file"
         )
     raw = np.frombuffer(content, np.uint8).reshape(-1, _EVENT_BYTES)
-    x, y, p = raw[:, 0], raw[:, 1], raw[:, 2] >> 7
+    events: Array = np.empty(len(raw), EVENT)
+    events["x"], events["y"], events["p"] = raw[:, 0], raw[:, 1], raw[:, 2] >> 7
     high, middle, low = (raw[:, k].astype(np.int64) for k in (2, 3, 4))
-    t = (high & 0x7F) << 16 | middle << 8 | low
-    overflow = y == _OVERFLOW_ROW
-    t += overflow.cumsum() * _OVERFLOW
-    kept = ~overflow
-    if not kept.any():
+    overflow = events["y"] == _OVERFLOW_ROW
+    events["t"] = ((high & 0x7F) << 16 | middle << 8 | low) + overflow.cumsum() * _OVERFLOW
+    events = events[~overflow]
+    if not len(events):
         raise FileFormatError(f"{path} holds no events: get it again")
-    return x[kept], y[kept], p[kept], t[kept]
+    return events
 
 
-def _read_folder(folder: Path) -> Recordings:
-    """Return the recordings below ``folder``, which has a folder for each label."""
-    files = [
-        (path.name, label, path)
-        for label in range(NMNIST_CLASSES)
-        for path in folder.glob(f"{label}/*.bin")
-    ]
-    if not files:
+#: File name, label and file of a recording.
+_Named = tuple[str, int, File]
+
+
+def _in_folder(folder: Path) -> Iterator[_Named]:
+    for label in range(CLASSES):
+        for path in folder.glob(f"{label}/*.bin"):
+            yield path.name, label, File(path)
+
+
+def _in_zip(path: Path) -> Iterator[_Named]:
+    for member in members(path, ".bin"):
+        if len(member.folder) == 1 and member.folder in "0123456789":
+            yield member.name, int(member.folder), member
+
+
+def _recorded(place: Path, found: Iterator[_Named]) -> Labelled:
+    """Return recordings in the order of their names.
+
+    By label, the first thousand would all show the digit 0.
+    """
+    named = sorted(found, key=lambda item: item[:2])
+    if not named:
         raise FileFormatError(
-            f"{folder} holds no recordings: {folder / '0'}/*.bin and so on, one folder for each "
+            f"{place} holds no recordings: {place / '0'}/*.bin and so on, one folder for each "
             f"digit, as in N-MNIST's archive"
         )
-    # By name: by label, the first thousand would all show the digit 0.
-    files.sort()
-    parts = [decode_nmnist(read_bytes(path, "recording"), path) for _, _, path in files]
-    x, y, p, t = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    offsets = np.cumsum([0, *(len(part[0]) for part in parts)])
-    return Recordings(x, y, p, t, offsets, np.array([label for _, label, _ in files]))
+    labels = np.array([label for _, label, _ in named], np.int64)
+    return Recorded([file for _, _, file in named], labels, decode_nmnist)
 
 
 def _read_archive(path: Path, split: str) -> Recordings:

@@ -5,6 +5,7 @@ Pillow decodes the files.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.lazy import Array, IntArray, LazyImages, in_memory
 from spikeloom.sw.errors import DataError, FileFormatError
+from spikeloom.sw.files import require_file
 
 #: Endings of the files that are read, in lower case; other files are left out.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp")
@@ -21,6 +23,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".
 _GREY = ("1", "L")
 #: Modes that become red, green and blue.
 _COLOUR = ("RGB", "RGBA", "P", "CMYK", "YCbCr", "LA", "PA")
+#: Pixels of an image, at most: the library unpacks all of them, however small the file is.
+_PIXELS = 1 << 26
 
 
 class ImageFiles(LazyImages):
@@ -46,10 +50,7 @@ class ImageFiles(LazyImages):
             with _opened(path) as image:
                 size, mode = image.size, image.mode
             if mode not in _GREY + _COLOUR:
-                raise FileFormatError(
-                    f"{path} has pixels of mode {mode}: save it with 8 bits per channel, grey or "
-                    f"in colour, or give all images as .npz"
-                )
+                raise _of_many_bits(path, mode)
             first = first or size
             if size != first:
                 raise DataError(
@@ -59,28 +60,95 @@ class ImageFiles(LazyImages):
             colour |= mode in _COLOUR
         assert first is not None, "there is at least one path"
         self.mode = "RGB" if colour else "L"
+        self.extent = first  # width and height
         self.shape = (len(paths), 3 if colour else 1, first[1], first[0])
         self.dtype = np.dtype(np.uint8)
 
     def read(self, numbers: IntArray) -> Array:
         images = np.empty((len(numbers), *self.shape[1:]), np.uint8)
         for place, index in enumerate(numbers.tolist()):
-            with _opened(self.paths[index]) as image:
-                try:
-                    pixels = np.asarray(image.convert(self.mode))
-                except (OSError, SyntaxError, ValueError) as error:
-                    raise FileFormatError(
-                        f"{self.paths[index]} is damaged or cut short ({error}): get it again"
-                    ) from None
-            images[place] = pixels.reshape(*self.shape[2:], -1).transpose(2, 0, 1)
+            images[place] = decoded(self.paths[index], self.mode, self.extent)
         return images
+
+
+def decoded(path: Path, mode: str, size: tuple[int, int], share: float | None = None) -> Array:
+    """Return the image in a file.
+
+    Parameters
+    ----------
+    path : Path
+    mode : {"L", "RGB"}
+        Grey or colour.
+    size : (int, int)
+        Width and height.
+    share : float, optional
+        The image has any size: the central square is taken, whose side is this share of the
+        image's shorter side, and brought to ``size`` bilinearly. By default, the image must have
+        this size.
+
+    Returns
+    -------
+    array of uint8, shape (channels, height, width)
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no image, damaged, or too large.
+    DataError
+        If the image has another size.
+    """
+    # Pillow warns of what it finds odd in photographs' notes.
+    with warnings.catch_warnings(action="ignore"), _opened(path) as image:
+        if image.mode not in _GREY + _COLOUR:
+            raise _of_many_bits(path, image.mode)
+        if share is None and image.size != size:
+            raise DataError(
+                f"{path} has {image.width}x{image.height} pixels, not {size[0]}x{size[1]}: get it "
+                f"again, or bring all images to one size"
+            )
+        try:
+            found = image.convert(mode)
+            if share is not None:
+                half = min(found.size) * share / 2
+                x, y = found.width / 2, found.height / 2
+                box = (x - half, y - half, x + half, y + half)
+                found = found.resize(size, Image.Resampling.BILINEAR, box)
+            pixels = np.asarray(found)
+        # The decoders of formats raise whatever their place of failure suggests.
+        except Exception as error:
+            raise FileFormatError(
+                f"{path} is damaged or cut short ({_reason(error)}): get it again"
+            ) from None
+    return pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
 
 
 def _opened(path: Path) -> Image.Image:
     try:
-        return Image.open(path)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FileFormatError(f"{path} is no image that can be read ({error})") from None
+        require_file(path, "image")
+        with warnings.catch_warnings(action="ignore"):
+            image = Image.open(path)
+    except FileFormatError:
+        raise
+    except Exception as error:  # see above
+        raise FileFormatError(f"{path} is no image that can be read ({_reason(error)})") from None
+    if image.width * image.height > _PIXELS:
+        image.close()
+        raise FileFormatError(
+            f"{path} has {image.width}x{image.height} pixels, more than {_PIXELS:,}: make it "
+            f"smaller"
+        )
+    return image
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+def _of_many_bits(path: Path, mode: str) -> FileFormatError:
+    return FileFormatError(
+        f"{path} has pixels of mode {mode}: save it with 8 bits per channel, grey or in colour, or "
+        f"give all images as .npz"
+    )
 
 
 def image_folder(folder: Path, name: str, classes: Sequence[str] | None = None) -> Dataset:

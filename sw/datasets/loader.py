@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,8 @@ from spikeloom.sw.datasets.dataset import Dataset
 from spikeloom.sw.datasets.labelled import PixelArray
 from spikeloom.sw.datasets.lazy import LazyImages
 from spikeloom.sw.datasets.own import is_own, load_own, load_own_images
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.errors import ConfigError, FileFormatError
+from spikeloom.sw.files import require_file
 from spikeloom.sw.network import Input
 from spikeloom.sw.registry import Registered
 from spikeloom.sw.sealed import digest
@@ -54,6 +56,42 @@ class Content:
         return digest(self.data)
 
 
+@dataclass(frozen=True)
+class Archive:
+    """An archive as people get it, which may be gigabytes long.
+
+    Parameters
+    ----------
+    name : str
+        Name that it was published under.
+    path : path
+    """
+
+    name: str
+    path: Path
+
+    @property
+    def md5(self) -> str:
+        """MD5 of the archive, in hexadecimal digits: it shows damage, and no more than that.
+
+        Raises
+        ------
+        FileFormatError
+            If it cannot be read.
+        """
+        found = hashlib.md5(usedforsecurity=False)
+        try:
+            require_file(self.path, "data file")
+            with open(self.path, "rb") as file:
+                while piece := file.read(1 << 20):
+                    found.update(piece)
+        except OSError as error:
+            raise FileFormatError(
+                f"data file {self.path} cannot be read: {error.strerror or error}"
+            ) from None
+        return found.hexdigest()
+
+
 class Loader(Registered, ABC):
     """A way to find and read one data set. A subclass is found by its ``name``.
 
@@ -67,6 +105,12 @@ class Loader(Registered, ABC):
     published : mapping of str to str
         SHA-256 of the original files' decompressed content, by the files' names. The figures are
         those that several projects publish, and were computed here, too.
+    archives : mapping of str to str
+        MD5 of archives as people get them, by the archives' names, for data sets of whose files
+        nothing else is published. The figures are those in the loaders of torchvision, tonic and
+        SpikingJelly.
+    timed : bool
+        Whether images have a time axis, into whose bins recordings of events are put.
     """
 
     kinds: ClassVar[dict[str, type[Loader]]] = {}
@@ -75,6 +119,8 @@ class Loader(Registered, ABC):
     needs: ClassVar[str] = ""
     origin: ClassVar[str] = ""
     published: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    archives: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    timed: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, split: str, root: str | Path | None, binning: Binning) -> Dataset:
@@ -119,6 +165,30 @@ class Loader(Registered, ABC):
     def is_published(self, content: Content) -> bool:
         """Return whether a file has the content that was published under its name."""
         return self.published.get(content.name) == content.sha256
+
+    def packed(self, root: str | Path | None) -> list[Archive]:
+        """Return the archives in the user's folder whose MD5 is published."""
+        folder = self.folder(root)
+        return [Archive(name, folder / name) for name in self.archives if (folder / name).is_file()]
+
+    def is_published_archive(self, archive: Archive) -> bool:
+        """Return whether an archive is the one that was published under its name."""
+        return self.archives.get(archive.name) == archive.md5
+
+    def warn_unless_published(self, path: Path) -> None:
+        """Say of an archive that is being read if it is not as published.
+
+        It is compared once, unless it has changed since.
+        """
+        wanted = self.archives.get(path.name)
+        if wanted is None or seen.recall(path, wanted):
+            return
+        if self.is_published_archive(Archive(path.name, path)):
+            seen.remember(path, wanted)
+            return
+        _LOG.warning(
+            "%s is not as published for %s: it is damaged, or another data set", path, self.name
+        )
 
     def folder(self, root: str | Path | None) -> Path:
         """Return the folder to look in: ``root``, or a folder in it with the data set's name.
@@ -166,16 +236,17 @@ def load(
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist", "cifar10", "nmnist"}, or a path
-        A path is one to data of your own: a ``.npz`` or ``.npy`` file, a folder of images by
-        class, or ``FILE.py:FUNCTION``; see :func:`~spikeloom.sw.datasets.own.load_own`.
+    name : str
+        That of a data set, one of ``Loader.kinds``; or a path, which is one to data of your own: a
+        ``.npz`` or ``.npy`` file, a folder of images by class, or ``FILE.py:FUNCTION``; see
+        :func:`~spikeloom.sw.datasets.own.load_own`.
     split : {"train", "test"}
     root : path, optional
         Folder with the original files, for the data sets that do not come with Spikeloom; or one
         with a folder of the data set's name in it.
     binning : Binning, optional
-        For recordings of events, ``nmnist``: how they are binned in time, ``Binning()`` by default.
-        Still images are loaded without regard to it.
+        For recordings of events: how they are binned in time, ``Binning()`` by default. Still
+        images are loaded without regard to it.
     beside : path, optional
         Another folder to look for a path in, after ``root``.
     task : {"classes", "labels", "values"}, optional

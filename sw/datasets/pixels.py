@@ -132,6 +132,12 @@ class Pixels:
         return self.scale if isinstance(self.scale, tuple) else (self.scale,)
 
     @property
+    def zeros(self) -> tuple[int, ...]:
+        """The pixels that are nearest to the real number 0: one, or one for each channel."""
+        bounds = self.range()
+        return tuple(min(max(round(offset), bounds.low), bounds.high) for offset in self.offsets)
+
+    @property
     def offsets(self) -> tuple[float, ...]:
         """Offset of each channel, or the one of all channels."""
         return self.offset if isinstance(self.offset, tuple) else (self.offset,)

@@ -49,7 +49,7 @@ class Binned(LazyImages):
             raise DataError(f"{name} is no recording: events have the fields x, y, t and p")
         if len(events) == 0:
             raise DataError(f"{name} has no events: leave it out")
-        x, t = events["x"], _whole(events["t"])
+        x, t = events["x"], _whole(events["t"], name)
         y = events["y"] if "y" in events.dtype.names else np.zeros_like(x)
         # A sensor with one polarity may write any number there.
         one = self.shape[2] == 1 or "p" not in events.dtype.names
@@ -146,13 +146,23 @@ def from_events(
     )
 
 
-def _whole(times: Array) -> Array:
+#: Spans of time below this are none, in any unit.
+_SHORTEST = 1e-20
+
+
+def _whole(times: Array, name: str) -> Array:
     """Return times as integers; fractions of a second, say, as shares of the recording."""
     if times.dtype.kind != "f":
         return times
+    if times.dtype.itemsize < 4:
+        times = times.astype(np.float64)
+    if not np.isfinite(times).all():
+        raise DataError(f"{name} has times that are not finite: find where they come from")
     since = times - times.min()
-    ticks = since * ((1 << 30) / max(float(since.max()), 1e-300))
-    return np.asarray(ticks, np.int64)
+    span = float(since.max())
+    if span < _SHORTEST:
+        return np.zeros(len(times), np.int64)
+    return np.asarray(since * ((1 << 30) / span), np.int64)
 
 
 def _sensor(data: Any) -> tuple[int, int, int] | None:

@@ -25,21 +25,21 @@ class _Digits(Stack):
 class DigitsMLP(_Digits):
     """Two hidden layers, 64-128-64-10."""
 
-    def __init__(self) -> None:
-        super().__init__(*classifier([64, 128, 64, 10]))
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__(*classifier([64, 128, 64, classes]))
 
 
 @model("digits-conv")
 class DigitsConv(_Digits):
     """Three convolutions with batch-norm, the second with stride 2: the demonstration network."""
 
-    def __init__(self, act: Callable[[], nn.Module] = nn.ReLU) -> None:
+    def __init__(self, classes: int = 10, act: Callable[[], nn.Module] = nn.ReLU) -> None:
         super().__init__(
             *convolution(1, 1, 16, act=act),
             *convolution(2, 16, 32, stride=2, act=act),
             *convolution(3, 32, 32, act=act),
             ("flatten", nn.Flatten()),
-            ("fc", nn.Linear(512, 10)),
+            ("fc", nn.Linear(512, classes)),
         )
 
 
@@ -47,7 +47,7 @@ class DigitsConv(_Digits):
 class DigitsPool(_Digits):
     """Two convolutions, with a max-pool (ahead of the activation) and an average pool."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__(
             ("conv1", nn.Conv2d(1, 16, 3, padding=1)),
             ("pool1", nn.MaxPool2d(2)),
@@ -56,7 +56,7 @@ class DigitsPool(_Digits):
             ("relu2", nn.ReLU()),
             ("pool2", nn.AvgPool2d(2)),
             ("flatten", nn.Flatten()),
-            ("fc", nn.Linear(128, 10)),
+            ("fc", nn.Linear(128, classes)),
         )
 
 
@@ -64,14 +64,14 @@ class DigitsPool(_Digits):
 class DigitsResidual(_Digits):
     """A small ResNet: an identity block, a block with a 1x1 projection, global average pooling."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__(
             *convolution(1, 1, 16),
             ("block1", Residual(16, 16)),
             ("block2", Residual(16, 32, stride=2)),
             ("pool", nn.AdaptiveAvgPool2d(1)),
             ("flatten", nn.Flatten()),
-            ("fc", nn.Linear(32, 10)),
+            ("fc", nn.Linear(32, classes)),
         )
 
 
@@ -94,7 +94,7 @@ def _separable(number: int, inside: int, outside: int, stride: int) -> list[Name
 class DigitsDepthwise(_Digits):
     """Depthwise separable convolutions, as in MobileNet: few weights, one input channel each."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__(
             ("conv", nn.Conv2d(1, 16, 3, padding=1, bias=False)),
             ("norm", nn.BatchNorm2d(16)),
@@ -102,7 +102,7 @@ class DigitsDepthwise(_Digits):
             *_separable(1, 16, 32, stride=2),
             *_separable(2, 32, 32, stride=1),
             ("flatten", nn.Flatten()),
-            ("fc", nn.Linear(512, 10)),
+            ("fc", nn.Linear(512, classes)),
         )
 
 
@@ -110,5 +110,5 @@ class DigitsDepthwise(_Digits):
 class DigitsLeaky(DigitsConv):
     """digits-conv with LeakyReLU, for neurons that fire negative spikes of an eighth."""
 
-    def __init__(self) -> None:
-        super().__init__(leaky)
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__(classes, leaky)

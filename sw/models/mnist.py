@@ -22,20 +22,20 @@ class _MNIST(Stack):
 class MNISTMLP(_MNIST):
     """Two hidden layers, 784-256-128-10; 235,146 parameters."""
 
-    def __init__(self) -> None:
-        super().__init__(*classifier([784, 256, 128, 10]))
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__(*classifier([784, 256, 128, classes]))
 
 
 @model("mnist-small")
 class MNISTSmall(_MNIST):
     """8c3s2-16c3s2-10 with batch-norm, for the smallest FPGAs; 9,122 parameters."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__(
             *convolution(1, 1, 8, stride=2),
             *convolution(2, 8, 16, stride=2),
             ("flatten", nn.Flatten()),
-            ("fc", nn.Linear(16 * 7 * 7, 10)),
+            ("fc", nn.Linear(16 * 7 * 7, classes)),
         )
 
 
@@ -51,13 +51,13 @@ class LeNet5(_MNIST):
     Proceedings of the IEEE 86(11), 1998.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__(
             *convolution(1, 1, 6, 5),
             ("pool1", nn.AvgPool2d(2)),
             *convolution(2, 6, 16, 5, padding=0),
             ("pool2", nn.AvgPool2d(2)),
-            *classifier([400, 120, 84, 10], number=3),
+            *classifier([400, 120, 84, classes], number=3),
         )
 
 
@@ -69,13 +69,13 @@ class Net4(_MNIST):
     al., 2022. The papers do not say how convolutions pad; here they keep the map's size.
     """
 
-    def __init__(self, act: Callable[[], nn.Module] = nn.ReLU) -> None:
+    def __init__(self, classes: int = 10, act: Callable[[], nn.Module] = nn.ReLU) -> None:
         super().__init__(
             *convolution(1, 1, 32, 5, act=act),
             ("pool1", nn.AvgPool2d(2)),
             *convolution(2, 32, 64, 5, act=act),
             ("pool2", nn.AvgPool2d(2)),
-            *classifier([64 * 7 * 7, 1024, 10], number=3, act=act),
+            *classifier([64 * 7 * 7, 1024, classes], number=3, act=act),
         )
 
 
@@ -83,15 +83,15 @@ class Net4(_MNIST):
 class Net4Leaky(Net4):
     """net4 with LeakyReLU, for neurons that fire negative spikes of an eighth."""
 
-    def __init__(self) -> None:
-        super().__init__(leaky)
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__(classes, leaky)
 
 
 @model("mnist-deep")
 class MNISTDeep(_MNIST):
     """Eight plain convolutions: deep enough for the order of spikes to matter at few timesteps."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         layers: list[NamedLayer] = []
         inside = 1
         for number, (outside, stride) in enumerate(
@@ -99,4 +99,4 @@ class MNISTDeep(_MNIST):
         ):
             layers += convolution(number, inside, outside, stride=stride)
             inside = outside
-        super().__init__(*layers, ("flatten", nn.Flatten()), ("fc", nn.Linear(512, 10)))
+        super().__init__(*layers, ("flatten", nn.Flatten()), ("fc", nn.Linear(512, classes)))

@@ -1,7 +1,8 @@
 """The model zoo: ordinary torch modules, as a user would write them.
 
 A model's name is what the command line and checkpoints call it. All take images of
-``input_shape`` with pixels scaled to [0, 1], and return the logits of ten classes.
+``input_shape`` with pixels scaled to [0, 1], and return the logits of ``classes`` classes, ten by
+default.
 """
 
 from __future__ import annotations
@@ -26,8 +27,14 @@ def model(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
     return enter
 
 
-def build(name: str) -> nn.Module:
+def build(name: str, classes: int | None = None) -> nn.Module:
     """Return a fresh, untrained model of the zoo.
+
+    Parameters
+    ----------
+    name : str
+    classes : int, optional
+        Number of its outputs, ten by default.
 
     Raises
     ------
@@ -36,4 +43,4 @@ def build(name: str) -> nn.Module:
     """
     if name not in MODELS:
         raise ConfigError(f"no model is called {name!r}; the zoo has {', '.join(MODELS)}")
-    return MODELS[name]()
+    return MODELS[name]() if classes is None else MODELS[name](classes)

@@ -1,4 +1,4 @@
-"""Residual networks for CIFAR-10, colour images of 32x32.
+"""Residual networks for CIFAR-10 and data sets of its shape, colour images of 32x32.
 
 Where a block changes the shape, its shortcut is a projection, a convolution of 1x1 with
 batch-norm: it converts into a connection with weights, as the other branch does. The models whose
@@ -20,7 +20,7 @@ from spikeloom.sw.models.registry import model
 
 
 class ResNet(Stack):
-    """A convolution, stages of residual blocks, global average pooling, a linear layer.
+    """A first layer, stages of residual blocks, global average pooling, a linear layer.
 
     Parameters
     ----------
@@ -28,13 +28,22 @@ class ResNet(Stack):
         Channels of each stage; all but the first halve the map's size.
     blocks : int
         Number of blocks in each stage.
+    classes : int
+    first : sequence of named layers, optional
+        By default a convolution of 3x3 without stride.
     """
 
     input_shape = (3, 32, 32)
 
-    def __init__(self, widths: Sequence[int], blocks: int) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int],
+        blocks: int,
+        classes: int = 10,
+        first: Sequence[NamedLayer] | None = None,
+    ) -> None:
         inside, number = widths[0], 1
-        layers: list[NamedLayer] = convolution(1, 3, inside)
+        layers = list(convolution(1, 3, inside) if first is None else first)
         for width in widths:
             for _ in range(blocks):
                 stride = 1 if width == inside else 2
@@ -44,7 +53,7 @@ class ResNet(Stack):
             *layers,
             ("pool", nn.AdaptiveAvgPool2d(1)),
             ("flatten", nn.Flatten()),
-            ("fc", nn.Linear(inside, 10)),
+            ("fc", nn.Linear(inside, classes)),
         )
 
 
@@ -55,8 +64,23 @@ class ResNet18(ResNet):
     The form for ImageNet, with a first convolution of 3x3 without stride and no pool behind it.
     """
 
-    def __init__(self) -> None:
-        super().__init__([64, 128, 256, 512], 2)
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__([64, 128, 256, 512], 2, classes)
+
+
+@model("resnet18-imagenet")
+class ResNet18ImageNet(ResNet):
+    """resnet18 with the paper's first layers: 7x7 with stride 2, and a max-pool of 3x3.
+
+    For images of 224x224; 11,689,512 parameters with a thousand classes. The last layers' maps have
+    a 32nd of the image's height and width.
+    """
+
+    input_shape = (3, 224, 224)
+
+    def __init__(self, classes: int = 10) -> None:
+        first = [*convolution(1, 3, 64, 7, stride=2), ("pool1", nn.MaxPool2d(3, 2, 1))]
+        super().__init__([64, 128, 256, 512], 2, classes, first)
 
 
 @model("resnet20")
@@ -66,8 +90,8 @@ class ResNet20(ResNet):
     The paper's network for CIFAR-10 (section 4.2), with projections (its option B).
     """
 
-    def __init__(self) -> None:
-        super().__init__([16, 32, 64], 3)
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__([16, 32, 64], 3, classes)
 
 
 class BlockA(nn.Module):
@@ -104,11 +128,12 @@ class ResNetA(Stack):
     ----------
     blocks : int
         Number of blocks in each of the three stages.
+    classes : int
     """
 
     input_shape = (3, 32, 32)
 
-    def __init__(self, blocks: int) -> None:
+    def __init__(self, blocks: int, classes: int = 10) -> None:
         stages: list[NamedLayer] = []
         inside = 16
         for number, width in enumerate((16, 32, 64), 1):
@@ -124,7 +149,7 @@ class ResNetA(Stack):
             *stages,
             ("pool", nn.AdaptiveAvgPool2d(1)),
             ("flatten", nn.Flatten()),
-            ("linear", nn.Linear(64, 10)),
+            ("linear", nn.Linear(64, classes)),
         )
 
 
@@ -132,13 +157,13 @@ class ResNetA(Stack):
 class ResNet20A(ResNetA):
     """Three stages of three blocks, of 16 to 64 channels; 269,722 parameters."""
 
-    def __init__(self) -> None:
-        super().__init__(3)
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__(3, classes)
 
 
 @model("resnet56-a")
 class ResNet56A(ResNetA):
     """Three stages of nine blocks, of 16 to 64 channels; 853,018 parameters."""
 
-    def __init__(self) -> None:
-        super().__init__(9)
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__(9, classes)

@@ -16,7 +16,9 @@ from spikeloom.sw.models.registry import MODELS
 from spikeloom.sw.names import unknown_model
 
 
-def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]:
+def load_model_class(
+    spec: str, folder: Path | None = None, classes: int | None = None
+) -> Callable[[], Any]:
     """Return the class or function that builds the model called ``spec``.
 
     A model that the user's file has built already gets a function that returns it.
@@ -28,6 +30,9 @@ def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]
         ``path/to/file.onnx``.
     folder : path, optional
         A second place to look for a file with a relative path.
+    classes : int, optional
+        Number of outputs of a model of the zoo; ten by default. Models of the user's own have as
+        many as they have.
 
     Raises
     ------
@@ -42,7 +47,7 @@ def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]
     if not colon:
         if spec not in MODELS:
             raise ConfigError(unknown_model(spec, MODELS))
-        return MODELS[spec]
+        return MODELS[spec] if classes is None else functools.partial(MODELS[spec], classes)
     if not place.endswith(".py") or not name.isidentifier():
         raise ConfigError(f"a model is a name of the zoo, FILE.py:NAME or FILE.onnx, not {spec!r}")
     module = _run_file(place, folder)
@@ -58,8 +63,8 @@ def load_model_class(spec: str, folder: Path | None = None) -> Callable[[], Any]
     return maker
 
 
-def build_model(spec: str, folder: Path | None = None) -> nn.Module:
-    """Return a fresh model; ``spec`` and ``folder`` as for :func:`load_model_class`.
+def build_model(spec: str, folder: Path | None = None, classes: int | None = None) -> nn.Module:
+    """Return a fresh model; the parameters are those of :func:`load_model_class`.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def build_model(spec: str, folder: Path | None = None) -> nn.Module:
     UnsupportedError
         If the user's code raises an error, because it needs arguments, for instance.
     """
-    maker = load_model_class(spec, folder)
+    maker = load_model_class(spec, folder, classes)
     try:
         model = maker()
     except SpikeloomError:

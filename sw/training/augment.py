@@ -1,4 +1,4 @@
-"""Augmentation: training images are randomly moved, mirrored, and have a square cut out.
+"""Augmentation: training images are randomly moved, mirrored, and have parts cut out.
 
 Random numbers for a whole batch are drawn first, on the CPU, and applied afterwards: every device
 draws the same numbers, and applies those of its share of the images.
@@ -6,6 +6,8 @@ draws the same numbers, and applies those of its share of the images.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +16,11 @@ from torch.nn import functional
 
 from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.training import autoaugment
+
+#: Tries to find a rectangle that fits into an image.
+TRIES = 10
+#: Areas of rectangles, as shares of the image's, and ratios of height to width.
+_AREAS, _RATIOS = (0.02, 0.33), (0.3, 3.3)
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,16 @@ class Changes:
         Centre of the square to cut out, as shares of the height and width.
     policies : tensor of float32, shape (5, N), or None
         As :func:`.autoaugment.draw` returns them.
+    rectangles : tensor of float32, shape (1 + 4 * TRIES, N), or None
+        Whether a rectangle is erased, and for each try to find one its area, its shape, and its
+        row and column, all from 0 to 1.
     """
 
     moves: Tensor | None
     mirrored: Tensor | None
     holes: Tensor | None
     policies: Tensor | None = None
+    rectangles: Tensor | None = None
 
     def part(self, rank: int, of: int) -> Changes:
         """Return the changes of the images ``rank``, ``rank + of``, ``rank + 2 of`` and so on."""
@@ -59,17 +70,25 @@ class Augmentation:
     flip : bool
         Whether half of the images are mirrored.
     cutout : int
-        Side of a square whose pixels are set to 0. Its centre is anywhere in the image, so that it
+        Side of a square that is set to the pixel that stands for 0, as it is behind a
+        normalisation. Its centre is anywhere in the image, so that it
         can lie partly outside. DeVries and Taylor, "Improved regularization of convolutional
         neural networks with cutout", 2017.
     autoaugment : str, optional
-        Policy of :mod:`.autoaugment`, which images go through before the square is cut out.
+        Policy of :mod:`.autoaugment`, which images go through before anything is cut out.
+    erase : float, optional
+        Probability that a rectangle of an image is set to the pixel that stands for 0, as
+        torchvision's ``RandomErasing`` does with its defaults behind a normalisation: of 2 to 33 %
+        of the image's area, 0.3 to 3.3 times as high as it is wide, wholly inside; the image stays
+        as it is if ten tries find none that fits. Zhong, Zheng, Kang, Li and Yang, "Random erasing
+        data augmentation", AAAI 2020.
     """
 
     shift: int | tuple[int, ...] = 0
     flip: bool = False
     cutout: int = 0
     autoaugment: str | None = None
+    erase: float | None = None
 
     def require(self, data: Dataset) -> None:
         """Refuse data that cannot be changed like this.
@@ -103,9 +122,13 @@ class Augmentation:
         policies = None
         if self.autoaugment is not None:
             policies = autoaugment.draw(self.autoaugment, count, generator)
-        return Changes(moves, mirrored, holes, policies)
+        rectangles = None
+        if self.erase is not None:
+            rectangles = torch.rand(1 + 4 * TRIES, count, generator=generator)
+            rectangles[0] = rectangles[0] < self.erase
+        return Changes(moves, mirrored, holes, policies, rectangles)
 
-    def apply(self, images: Tensor, changes: Changes) -> Tensor:
+    def apply(self, images: Tensor, changes: Changes, zeros: Sequence[int] = (0,)) -> Tensor:
         """Return the changed images.
 
         Parameters
@@ -113,6 +136,8 @@ class Augmentation:
         images : tensor, shape (N, ..., height, width)
             Of any type; all channels, and timesteps if there are any, are changed alike.
         changes : Changes
+        zeros : sequence of int, shape (1,) or (channels,)
+            Pixels that stand for 0: :attr:`Pixels.zeros`.
         """
         shape, device = images.shape, images.device
         images = images.flatten(1, -3)
@@ -124,7 +149,9 @@ class Augmentation:
         if changes.policies is not None and self.autoaugment is not None:
             images = autoaugment.apply(self.autoaugment, images, changes.policies)
         if changes.holes is not None:
-            images = images.masked_fill(self._holes(shape, changes.holes.to(device)), 0)
+            images = _filled(images, self._holes(shape, changes.holes.to(device)), zeros)
+        if changes.rectangles is not None:
+            images = _filled(images, _erased(shape, changes.rectangles.to(device)), zeros)
         return images.reshape(shape) if len(shape) > 4 else images
 
     def _holes(self, shape: torch.Size, centres: Tensor) -> Tensor:
@@ -137,6 +164,39 @@ class Augmentation:
         rows, columns = inside
         both: Tensor = rows[:, :, None] & columns[:, None, :]
         return both[:, None]
+
+
+def _filled(images: Tensor, mask: Tensor, zeros: Sequence[int]) -> Tensor:
+    """Return images with the pixels of a mask (N, 1, height, width) set to those that stand for 0.
+
+    Channels may be those of several timesteps, one behind the other.
+    """
+    fill = torch.tensor(zeros, dtype=images.dtype, device=images.device)
+    fill = fill.expand(images.shape[1]) if len(fill) == 1 else fill
+    fill = fill.repeat(images.shape[1] // len(fill))
+    return torch.where(mask, fill[:, None, None], images)
+
+
+def _erased(shape: torch.Size, drawn: Tensor) -> Tensor:
+    """Return a mask of the pixels to erase, (N, 1, height, width)."""
+    height, width = shape[-2:]
+    area, form, row, column = drawn[1:].double().reshape(4, TRIES, -1)
+    low, high = (math.log(ratio) for ratio in _RATIOS)
+    area = height * width * (_AREAS[0] + area * (_AREAS[1] - _AREAS[0]))
+    form = (low + form * (high - low)).exp()
+    rows, columns = (x.sqrt().round().long() for x in (area * form, area / form))
+    fits = (rows < height) & (columns < width)
+    # The first try that fits.
+    chosen = fits.double().argmax(0, keepdim=True)
+    erased = drawn[0].bool() & fits.any(0)
+    inside = []
+    for share, length, side in ((row, rows, height), (column, columns, width)):
+        first = (share * (side - length + 1)).floor().long().gather(0, chosen)[0]
+        last = first + length.gather(0, chosen)[0]
+        index = torch.arange(side, device=drawn.device)
+        inside.append((index >= first[:, None]) & (index < last[:, None]))
+    both: Tensor = inside[0][:, :, None] & inside[1][:, None, :] & erased[:, None, None]
+    return both[:, None]
 
 
 def _moved(images: Tensor, reach: tuple[int, int], moves: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, FileFormatError, UnsupportedError
 from spikeloom.sw.files import read_bytes, replacing, require_version
 from spikeloom.sw.graph import Affine
+from spikeloom.sw.models.registry import MODELS
 from spikeloom.sw.models.spec import build_model, load_model_class
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.quantized import activations_of, prepare, settle
@@ -44,6 +45,8 @@ __all__ = [
 FORMAT = "spikeloom-model"
 #: Newest version that this code reads, and the one that it writes.
 VERSION = 2
+#: Outputs of a model of the zoo, at most: it is built before its tensors are read.
+_CLASSES = 1 << 16
 
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "model": str,
@@ -92,6 +95,8 @@ def save(trained: Trained, path: str | Path) -> None:
         "start": None if trained.start is None else dict(trained.start),
         "accuracy": {"float": trained.float_accuracy, "quantized": trained.quantized_accuracy},
     }
+    if trained.spec in MODELS:
+        header["classes"] = outputs(prepared)
     if task_of(prepared) is not None:
         header["task"] = task_of(prepared)
     save_tensors(model.state_dict(), path, header)
@@ -119,7 +124,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> Trained:
     header = read_metadata(content, path, METADATA_KEY)
     _require_header(header, path)
     if model is None:
-        model = build_model(header["model"], Path(path).resolve().parent)
+        model = build_model(header["model"], Path(path).resolve().parent, _classes(header, path))
     described = header["input"]
     try:
         given = described.get("pixels")
@@ -182,6 +187,23 @@ def save_tensors(
 def timesteps(prepared: fx.GraphModule) -> dict[str, int]:
     """Return T of each layer of a prepared model that fires."""
     return {name: activation.levels for name, activation in activations_of(prepared).items()}
+
+
+def outputs(prepared: fx.GraphModule) -> int:
+    """Return the number of a prepared model's outputs."""
+    return len(weights_of(prepared, layers_of(prepared)[-1].synapses[0]).weight)
+
+
+def _classes(header: Mapping[str, Any], path: str | Path) -> int | None:
+    """Return the number of outputs of a model of the zoo; None if the file does not say it."""
+    count = header.get("classes")
+    if count is None:
+        return None
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _CLASSES:
+        raise FileFormatError(
+            f"{path}: 'classes' must be an integer from 1 to {_CLASSES:,}, not {count!r}"
+        )
+    return count
 
 
 def weight_bits(prepared: fx.GraphModule) -> dict[str, int]:

@@ -107,7 +107,7 @@ class GivenWeights:
             If it does not take the images, or has another number of outputs than the pupil.
         """
         with torch.random.fork_rng():  # the pupil's first weights do not depend on its teacher
-            model = build_model(part.model, beside)
+            model = build_model(part.model, beside, data.classes)
         if self.teacher is not None:
             self.teacher.load_into(model, part.model)
         bits = seen.bits if part.bits is None else part.bits

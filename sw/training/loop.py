@@ -149,7 +149,7 @@ class Loop:
         # Batch-norm cannot learn from a single image, which an incomplete last batch could be.
         self.batches = max(1, len(data) // options.batch_size)
         self.augmentation = Augmentation(
-            options.shift, options.flip, options.cutout, options.autoaugment
+            options.shift, options.flip, options.cutout, options.autoaugment, options.erase
         )
         self.augmentation.require(data)
         self.surrogate = surrogate_of(options)
@@ -242,7 +242,7 @@ class Loop:
 
     def _seen(self, data: Dataset, pixels: Tensor, changes: Changes) -> Tensor:
         """Return a batch of pixels, changed at random, as real numbers."""
-        images = data.real(self.augmentation.apply(pixels, changes))
+        images = data.real(self.augmentation.apply(pixels, changes, data.format.zeros))
         if self.layout is None or images.ndim != 4:
             return images
         return images.contiguous(memory_format=self.layout)

@@ -74,10 +74,14 @@ class FitOptions:
     flip : bool
         Whether half of the images are mirrored, left and right exchanged.
     cutout : int
-        Side of a square, anywhere in the image, that is set to 0; 0 for none.
+        Side of a square, anywhere in the image, that is set to the pixel that stands for 0, as
+        behind a normalisation; 0 for none.
     autoaugment : str, optional
         "cifar10", the policy of :mod:`spikeloom.sw.training.autoaugment`, for images of 8 bits. By
         default none.
+    erase : float, optional
+        Probability that a rectangle of an image is set to the pixel that stands for 0: random
+        erasing by torchvision's definition, above 0 to 1. By default none.
     clip_gradient : float
         Largest norm of the gradient of all parameters together; 0 for no limit.
     average : float
@@ -137,6 +141,7 @@ class FitOptions:
     kappa: tuple[float, ...] | None = None
     kappa_epochs: tuple[int, ...] | None = None
     autoaugment: str | None = None
+    erase: float | None = None
 
     def __post_init__(self) -> None:
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
@@ -173,6 +178,8 @@ class FitOptions:
             raise ConfigError(
                 f"no autoaugment is called {self.autoaugment!r}; there are {', '.join(POLICIES)}"
             )
+        if self.erase is not None and not 0 < self.erase <= 1:
+            raise ConfigError(f"erase must be above 0 and up to 1, not {self.erase}")
         if self.warmup > self.epochs:
             raise ConfigError(
                 f"warmup must be at most the phase's {self.epochs} epochs, not {self.warmup}"

@@ -133,7 +133,8 @@ def _model(
 ) -> nn.Module:
     """Return the float model that the training begins with."""
     torch.manual_seed(recipe.seed)
-    built = build_model(recipe.model.name, beside)
+    # A model of the zoo gets as many outputs as there are classes.
+    built = build_model(recipe.model.name, beside, trainer.training.classes)
     weights.begin(built, recipe.model.name)
     original = trainer.engine.place(built)
     require_classes(original, trainer.training)

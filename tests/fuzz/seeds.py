@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from support import nir
 from support.cosim.tiny import tiny_network
 from support.hw.networks import showcase
@@ -27,6 +28,8 @@ from support.link.network_board import manifest_of, planned
 from support.models.onnx_graphs import node as onnx_node
 from support.models.onnx_graphs import proto
 from support.networks.examples import every_kind, everything, recurrent
+from support.recordings import NEW, new_event, new_packet, old_file
+from support.spoken import write_spoken
 
 from fuzz.targets.base import CORPUS
 from fuzz.targets.own import RECIPE, small_model
@@ -214,6 +217,47 @@ def arrays(folder: Path) -> Inputs:
     )
 
 
+@_seeds
+def recordings(folder: Path) -> Inputs:
+    events = [(k, 2 * k, k % 2, 50 * k) for k in range(20)]
+    yield "aedat/events", old_file(events)
+    zipped = {"airplane/cifar10_airplane_7.aedat": old_file(events)}
+    yield "aedat/archive", _zip(zipped)
+    packets = [new_packet([new_event(*e) for e in some]) for some in (events[:9], events[9:])]
+    yield "gestures/1-trials", b"user.aedat\r\n"
+    yield "gestures/2-list", b"class,startTime_usec,endTime_usec\n3,0,400\n11,400,1000\n"
+    yield "gestures/3-events", NEW + b"".join(packets)
+    heard = [([0.0, 0.25, 0.5], [1, 699, 2]), ([0.125] * 400, [5] * 400)]
+    plain = write_spoken(folder / "plain", heard, [3, 19])
+    packed = write_spoken(folder / "packed", heard, [3, 19], chunks=(2,), compression="gzip")
+    for path in (plain, packed):
+        yield f"shd/{path.name}", path.read_bytes()
+    one = bytes((3, 33, 0x80, 0, 5))
+    yield (
+        "nmnist/zip",
+        _zip({"Test/7/00001.bin": one * 3, "Test/0/00002.bin": bytes((3, 3, 0, 0, 1))}),
+    )
+    fine = bytes((4, 99)) + bytes(range(256)) * 12
+    yield "cifar100/one", fine
+    tar = _tar("cifar-100-binary/test.bin", fine)
+    yield "cifar100/archive", gzip.compress(tar, mtime=0)
+    picture = io.BytesIO()
+    Image.linear_gradient("L").resize((64, 64)).save(picture, "JPEG", quality=30)
+    yield "photographs/1-picture", picture.getvalue()
+    yield "photographs/2-list", b"a.JPEG\tn1\t0\t0\t9\t9\n"
+    colour = io.BytesIO()
+    Image.new("P", (64, 64), 3).save(colour, "PNG")
+    yield "photographs/3-palette", colour.getvalue()
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return file.getvalue()
+
+
 def _tar(name: str, data: bytes) -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as archive:
@@ -224,8 +268,6 @@ def _tar(name: str, data: bytes) -> bytes:
 
 
 def _webp() -> bytes:
-    from PIL import Image
-
     file = io.BytesIO()
     Image.new("RGB", (40 * 32, 25 * 32)).save(file, "WEBP", lossless=True, quality=0, method=0)
     return file.getvalue()

@@ -14,7 +14,17 @@ from fuzz.child import Session
 from fuzz.targets import Target
 
 #: Those of the targets that take milliseconds for one.
-_FEWER = {"nir": 40, "model": 100, "onnx": 150, "recipe": 150}
+_FEWER = {
+    "nir": 40,
+    "model": 100,
+    "onnx": 150,
+    "recipe": 150,
+    "shd": 60,
+    "photographs": 80,
+    "gestures": 100,
+    "aedat": 100,
+    "cifar100": 60,
+}
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,10 @@ from spikeloom.sw.training import Trained, train
 
 #: Models of the zoo that take seconds to prepare and convert. Only test_data_sets.py uses them,
 #: with their data sets; the other models have the same kinds of layers.
-LARGE = ("net4", "net4-leaky", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20-a", "resnet56-a")
+LARGE = (
+    *("net4", "net4-leaky", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20-a", "resnet56-a"),
+    *("resnet18-imagenet", "dvs-conv", "shd-mlp"),
+)
 #: Builders of the zoo's other models, and of a narrow VGG with as many layers as the deepest one.
 MODELS: dict[str, Callable[[], nn.Module]] = {
     **{name: build for name, build in models.MODELS.items() if name not in LARGE},

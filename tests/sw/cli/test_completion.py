@@ -42,7 +42,7 @@ def test_commands_are_completed() -> None:
         (("check", "vgg1"), ["vgg11", "vgg16"]),
         (("train", "digits-ecl"), ["digits-ecl"]),
         (("build", "digits-conv", "--board", "ul"), ["ulx3s-85f"]),
-        (("cosim", "digits-conv", "--data", "cif"), ["cifar10"]),
+        (("cosim", "digits-conv", "--data", "cif"), ["cifar10", "cifar100", "cifar10-dvs"]),
         (("cosim", "digits-conv", "--json", "--verb"), ["--verbose"]),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,25 @@ def test_a_folder_is_needed() -> None:
     result = run("nmnist")
     assert result.exit_code == 2
     assert "error: nmnist does not come with Spikeloom" in result.output
+
+
+def test_archives_are_compared_by_the_published_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "test.bin").write_bytes(bytes(3074))
+    (tmp_path / "train.bin").write_bytes(bytes(3074))
+    result = run("cifar100", "--data-root", tmp_path)
+    assert result.exit_code == 0
+    assert "checksums are those of cifar-100-binary.tar.gz, of which none lies in" in result.output
+    archive = tmp_path / "cifar-100-binary.tar.gz"
+    archive.write_bytes(b"abc")
+    result = run("cifar100", "--data-root", tmp_path, "--json")
+    assert result.exit_code == 1
+    right = "900150983cd24fb0d6963f7d28e17f72"
+    (file,) = json.loads(result.stdout)["files"]
+    name = "cifar-100-binary.tar.gz"
+    assert file == {"name": name, "path": str(archive), "md5": right, "published": False}
+    monkeypatch.setattr(type(datasets.loader("cifar100")), "archives", {name: right})
+    result = run("cifar100", "--data-root", tmp_path)
+    assert result.exit_code == 0
+    assert "all files are as published" in result.output

@@ -236,6 +236,58 @@ def test_other_npz_files(tmp_path: Path) -> None:
         datasets.load("cifar10", "test", tmp_path)
 
 
+def write_hundred(folder: Path) -> dict[str, tuple[Array, Array]]:
+    """Write both files of CIFAR-100: a coarse label, a fine one, and the pixels."""
+    folder.mkdir(exist_ok=True)
+    made = {}
+    for seed, (name, count) in enumerate([("train.bin", 5), ("test.bin", 3)]):
+        images, _ = records(count, seed)
+        fine = np.arange(99, 99 - count, -1)
+        content = b"".join(
+            bytes([label // 5, label]) + image.tobytes()
+            for image, label in zip(images, fine, strict=True)
+        )
+        (folder / name).write_bytes(content)
+        made[name] = images, fine
+    return made
+
+
+@pytest.mark.parametrize("inner", ["", "cifar-100-binary"])
+def test_a_hundred_classes(tmp_path: Path, inner: str) -> None:
+    made = write_hundred(tmp_path / inner)
+    for split in ("train", "test"):
+        data = datasets.load("cifar100", split, tmp_path)
+        images, fine = made[f"{split}.bin"]
+        assert np.array_equal(data.images, images)
+        assert data.labels.tolist() == fine.tolist()
+        assert (data.bits, data.classes, data.shape) == (8, 100, (3, 32, 32))
+
+
+def test_the_archive_of_a_hundred_classes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = write_hundred(tmp_path / "made")
+    pack(tmp_path / "made", ["test.bin", "train.bin"], tmp_path / "cifar-100-binary.tar.gz")
+    data = datasets.load("cifar100", "test", tmp_path)
+    assert np.array_equal(data.images, made["test.bin"][0])
+    (record,) = caplog.records
+    assert "cifar-100-binary.tar.gz is not as published for cifar100" in record.getMessage()
+
+
+def test_a_hundred_classes_that_are_damaged(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"train\.bin does not exist, nor cifar-100-binary,"):
+        datasets.load("cifar100", "train", tmp_path)
+    (tmp_path / "train").write_bytes(b"\x80\x02}q\x01.")
+    with pytest.raises(FileFormatError, match=r"is pickled: .* binary version, cifar-100-binary\."):
+        datasets.load("cifar100", "train", tmp_path)
+    write_hundred(tmp_path)
+    content = (tmp_path / "train.bin").read_bytes()
+    (tmp_path / "train.bin").write_bytes(content[:-1])
+    with pytest.raises(FileFormatError, match="no whole number of images of 3074 bytes"):
+        datasets.load("cifar100", "train", tmp_path)
+    (tmp_path / "train.bin").write_bytes(b"\0\x64" + content[2:])
+    with pytest.raises(DataError, match="from 0 to 99, not 95 to 100"):
+        datasets.load("cifar100", "train", tmp_path)
+
+
 def test_an_archive_that_unpacks_without_end(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "cifar-10-binary.tar.gz", "w:gz") as archive:
         member = tarfile.TarInfo("test_batch.bin")

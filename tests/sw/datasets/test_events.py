@@ -1,7 +1,9 @@
-"""Events: the original format of N-MNIST, one archive of arrays, and time bins."""
+"""N-MNIST: its original format, one archive of arrays, and time bins."""
 
 from __future__ import annotations
 
+import hashlib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from support.models import small
 from spikeloom.sw import datasets
 from spikeloom.sw.datasets import Binning
 from spikeloom.sw.datasets.binning import bin_events
-from spikeloom.sw.datasets.events import Recordings, decode_nmnist, read_nmnist
+from spikeloom.sw.datasets.events import NMNIST, decode_nmnist
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
 from spikeloom.sw.network import CountInput, SpikeInput
 
@@ -45,6 +47,13 @@ def arrays(split: str, events: list[Event], offsets: list[int], labels: list[int
     return {f"{split}_{name}": np.asarray(values) for name, values in parts.items()}
 
 
+def read_nmnist(path: Path, split: str) -> list[tuple[list[Event], int]]:
+    """Return the recordings in a folder: their events, and their labels."""
+    read = NMNIST().recordings(split, path)
+    assert read.labels.tolist() == [read[i][1] for i in range(len(read))]
+    return [(read[i][0][["x", "y", "p", "t"]].tolist(), read[i][1]) for i in range(len(read))]
+
+
 @given(
     st.lists(
         st.tuples(
@@ -58,14 +67,13 @@ def arrays(split: str, events: list[Event], offsets: list[int], labels: list[int
 )
 def test_events_are_decoded(events: list[Event]) -> None:
     decoded = decode_nmnist(encoded(events), "a.bin")
-    assert list(zip(*(part.tolist() for part in decoded), strict=True)) == events
+    assert decoded[["x", "y", "p", "t"]].tolist() == events
 
 
 def test_overflows_add_to_the_time_of_what_follows() -> None:
     events = [(1, 2, 0, 8000), (0, 240, 0, 0), (3, 4, 1, 10), (0, 240, 1, 0), (5, 6, 1, 20)]
-    x, y, p, t = decode_nmnist(encoded(events), "a.bin")
-    assert (x.tolist(), y.tolist(), p.tolist()) == ([1, 3, 5], [2, 4, 6], [0, 1, 1])
-    assert t.tolist() == [8000, 2**13 + 10, 2 * 2**13 + 20]
+    found = decode_nmnist(encoded(events), "a.bin").tolist()
+    assert found == [(1, 2, 0, 8000), (3, 4, 1, 2**13 + 10), (5, 6, 1, 2 * 2**13 + 20)]
 
 
 @pytest.mark.parametrize(
@@ -84,11 +92,45 @@ def test_files_that_hold_no_events(content: bytes, message: str) -> None:
 def test_original_files_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     files = {"7/00001.bin": FIRST, "0/00002.bin": SECOND, "7/00003.bin": SECOND}
     write_original(tmp_path, "Test", files)
-    read = read_nmnist(tmp_path, "test")
-    assert read.labels.tolist() == [7, 0, 7]
-    assert read.offsets.tolist() == [0, 3, 5, 7]
-    assert read.x.tolist() == [0, 33, 7, 3, 3, 3, 3]
-    assert read.t.tolist() == [5, 300_000, 70_000, 0, 1, 0, 1]
+    assert read_nmnist(tmp_path, "test") == [(FIRST, 7), (SECOND, 0), (SECOND, 7)]
+
+
+def write_zip(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_the_original_archive_in_any_order(tmp_path: Path, method: int) -> None:
+    files = {f"Test/7/{k:05}.bin": encoded(FIRST * k) for k in (3, 1)}
+    files |= {"Test/": b"", "Test/0/00002.bin": encoded(SECOND), "Test/notes.bin": b"x"}
+    write_zip(tmp_path / "Test.zip", files, method)
+    assert read_nmnist(tmp_path, "test") == [(FIRST, 7), (SECOND, 0), (FIRST * 3, 7)]
+    (tmp_path / "Train.zip").write_bytes(b"nonsense")
+    with pytest.raises(FileFormatError, match=r"Train\.zip is damaged or no zip archive"):
+        datasets.load("nmnist", "train", tmp_path)
+    write_zip(tmp_path / "Train.zip", {"Train/notes.bin": b"x"})
+    with pytest.raises(FileFormatError, match=r"Train\.zip holds no recordings"):
+        datasets.load("nmnist", "train", tmp_path)
+
+
+def test_the_archive_is_compared_with_the_published_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_zip(tmp_path / "Test.zip", {"Test/7/1.bin": encoded(FIRST)})
+    datasets.load("nmnist", "test", tmp_path)
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{path} is not as published for nmnist: it is damaged")
+    caplog.clear()
+    right = hashlib.md5(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(NMNIST, "archives", {"Test.zip": right})
+    for _ in range(2):
+        datasets.load("nmnist", "test", tmp_path)
+        # It is not hashed again.
+        monkeypatch.setattr(NMNIST, "is_published_archive", None)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -96,11 +138,9 @@ def test_an_archive_holds_the_same(tmp_path: Path, named: bool) -> None:
     path = tmp_path / "some.npz"
     np.savez(path, **arrays("train", FIRST + SECOND, [0, 3, 5], [7, 0]))
     read = read_nmnist(path if named else tmp_path, "train")
+    assert read == [(FIRST, 7), (SECOND, 0)]
     write_original(tmp_path, "Train", {"7/1.bin": FIRST, "0/2.bin": SECOND})
-    original = read_nmnist(tmp_path, "train")
-    for name in ("x", "y", "p", "t", "offsets", "labels"):
-        assert getattr(read, name).tolist() == getattr(original, name).tolist()
-    assert read.t.dtype == read.offsets.dtype == read.labels.dtype == np.int64
+    assert read_nmnist(tmp_path, "train") == read
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
@@ -147,22 +187,22 @@ def test_archives_that_are_damaged(tmp_path: Path) -> None:
         read_nmnist(path, "train")
 
 
-def recordings(events: list[Event]) -> Recordings:
+def bins(events: list[Event], timesteps: int, highest: int, shape: tuple[int, int, int]) -> Array:
     x, y, p, t = np.array(events).T
-    return Recordings(x, y, p, t, np.array([0, len(events)]), np.array([0]))
+    return bin_events(x, y, p, t, np.array([0, len(events)]), timesteps, highest, shape)
 
 
 def test_bins_by_hand() -> None:
     # 10 to 19: ten units of time in four bins, from 10, 12.5, 15 and 17.5 on.
     times = [10, 12, 13, 14, 15, 17, 18, 19, 19]
     events = [(t % 3, 1, t % 2, t) for t in times]
-    binned = recordings(events).bins(4, 255, (2, 2, 3))
+    binned = bins(events, 4, 255, (2, 2, 3))
     assert (binned.dtype, binned.shape) == (np.uint8, (1, 4, 2, 2, 3))
     expected = np.zeros((4, 2, 2, 3), int)
     for t, step in zip(times, [0, 0, 1, 1, 2, 2, 3, 3, 3], strict=True):
         expected[step, t % 2, 1, t % 3] += 1
     assert np.array_equal(binned[0], expected)
-    assert np.array_equal(recordings(events).bins(4, 1, (2, 2, 3))[0], np.minimum(expected, 1))
+    assert np.array_equal(bins(events, 4, 1, (2, 2, 3))[0], np.minimum(expected, 1))
 
 
 @given(
@@ -210,7 +250,7 @@ def test_bins_count_every_event_once(
 )
 def test_events_of_another_sensor(event: Event, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        recordings([(0, 0, 0, 0), event]).bins(2, 1, (2, 34, 34))
+        bins([(0, 0, 0, 0), event], 2, 1, (2, 34, 34))
 
 
 @pytest.mark.parametrize(("timesteps", "highest"), [(0, 1), (4097, 1), (2.0, 1), (True, 1)])
@@ -218,7 +258,7 @@ def test_numbers_of_bins_that_cannot_be(timesteps: Any, highest: int) -> None:
     with pytest.raises(
         ConfigError, match="timesteps of binned events must be an integer from 1 to"
     ):
-        recordings(FIRST).bins(timesteps, highest, (2, 34, 34))
+        bins(FIRST, timesteps, highest, (2, 34, 34))
 
 
 @pytest.mark.parametrize("highest", [0, 256, 1.5])
@@ -226,7 +266,7 @@ def test_highest_counts_that_cannot_be(highest: Any) -> None:
     with pytest.raises(
         ConfigError, match="highest of binned events must be an integer from 1 to 25"
     ):
-        recordings(FIRST).bins(1, highest, (2, 34, 34))
+        bins(FIRST, 1, highest, (2, 34, 34))
 
 
 # --- as a data set --------------------------------------------------------------------------------

@@ -10,15 +10,19 @@ import numpy as np
 import pytest
 
 from spikeloom.sw import datasets
+from spikeloom.sw.cli.common import DATASETS
 from spikeloom.sw.datasets import Content, Loader, load
 from spikeloom.sw.datasets.idx import MNIST
-from spikeloom.sw.errors import ConfigError, DataError
+from spikeloom.sw.datasets.loader import Archive
+from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
 from spikeloom.sw.network import CountInput, SpikeInput
 
 
 def test_every_data_set_is_found_by_its_name() -> None:
     assert [loader.name for loader in Loader.kinds.values()] == list(Loader.kinds)
-    assert list(Loader.kinds) == ["digits", "mnist", "fashion-mnist", "cifar10", "nmnist"]
+    assert tuple(Loader.kinds) == DATASETS
+    still = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "imagenet", "tiny-imagenet"}
+    assert {name for name, loader in Loader.kinds.items() if not loader.timed} == still
 
 
 def test_unknown_names() -> None:
@@ -47,6 +51,19 @@ def test_contents_are_told_by_their_checksum() -> None:
     assert content.sha256 == hashlib.sha256(b"abc").hexdigest()
     assert content.sha256.startswith("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f200")
     assert not any(loader.is_published(content) for loader in map(datasets.loader, Loader.kinds))
+
+
+def test_published_archives_are_told_by_their_checksum(tmp_path: Path) -> None:
+    # The MD5 of "abc" is in RFC 1321.
+    (tmp_path / "abc").write_bytes(b"abc")
+    archive = Archive("abc", tmp_path / "abc")
+    assert archive.md5 == "900150983cd24fb0d6963f7d28e17f72"
+    for loader in Loader.kinds.values():
+        assert not loader().is_published_archive(archive)
+        assert all(len(wanted) == 32 for wanted in loader.archives.values())
+        assert not loader.archives or loader().packed(tmp_path) == []
+    with pytest.raises(FileFormatError, match="cannot be read: No such file"):
+        _ = Archive("abc", tmp_path / "none").md5
 
 
 def test_first_images_are_those_of_the_test_split() -> None:

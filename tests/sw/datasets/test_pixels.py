@@ -108,3 +108,14 @@ def test_std_is_positive() -> None:
 def test_damaged_descriptions(content: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="pixels"):
         Pixels.from_dict(content)
+
+
+def test_pixels_that_stand_for_zero() -> None:
+    assert Pixels(8).zeros == (0,)
+    assert Pixels(8, signed=True).zeros == (0,)
+    # 0.485 * 255 = 123.7, 0.456 * 255 = 116.3, and 0.406 * 255 = 103.5.
+    normalised = Pixels.normalised([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    assert normalised.zeros == (124, 116, 104)
+    # Nearer ones there are none.
+    assert Pixels(4, 1.0, -3.0).zeros == (0,)
+    assert Pixels(4, 1.0, 99.0).zeros == (15,)

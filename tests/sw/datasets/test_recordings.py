@@ -108,3 +108,23 @@ def test_one_polarity_and_one_row() -> None:
 def test_recordings_that_are_refused(items: Any, shape: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         from_events(items, shape=shape)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_times_in_fractions_of_a_second(kind: Any) -> None:
+    events = np.zeros(4, [("x", np.int64), ("t", kind)])
+    events["t"] = [0.5, 0.8, 1.1, 1.25]
+    data = from_events([(events, 0)], shape=(1, 1, 1), binning=Binning(3, 4))
+    # The bins begin at 0.5, 0.75 and 1.
+    assert np.asarray(data.spikes)[0].ravel().tolist() == [1, 1, 2]
+    events["t"] = 0.3
+    data = from_events([(events, 0)], shape=(1, 1, 1), binning=Binning(3, 4))
+    assert np.asarray(data.spikes)[0].ravel().tolist() == [4, 0, 0]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_times_that_are_not_finite(value: float) -> None:
+    events = np.zeros(2, [("x", np.int64), ("t", np.float64)])
+    events["t"][1] = value
+    with pytest.raises(DataError, match="item 0 of list has times that are not finite"):
+        from_events([(events, 0)], shape=(1, 1, 1))

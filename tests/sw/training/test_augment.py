@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from spikeloom.sw.training.augment import Augmentation
+from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.training.augment import TRIES, Augmentation
+from spikeloom.sw.training.options import FitOptions
 
 
 def changed(augmentation: Augmentation, images: torch.Tensor, seed: int = 0) -> torch.Tensor:
@@ -112,3 +116,67 @@ def test_an_axis_of_twice_the_shift_is_moved_along() -> None:
     images = torch.ones(200, 1, 4, 1)
     assert int((changed(Augmentation(shift=2), images) == 0).sum()) > 100
     assert torch.equal(changed(Augmentation(shift=3), images), images)
+
+
+def test_holes_and_rectangles_have_the_pixel_that_stands_for_zero() -> None:
+    images = torch.full((200, 3, 6, 6), 200, dtype=torch.uint8)
+    for augmentation in (Augmentation(cutout=2), Augmentation(erase=1.0)):
+        changes = augmentation.draw(200, torch.Generator().manual_seed(0))
+        result = augmentation.apply(images, changes, (124, 116, 104))
+        holes = result[:, 0] == 124
+        for channel, zero in enumerate((124, 116, 104)):
+            assert torch.equal(result[:, channel], torch.where(holes, zero, 200).to(torch.uint8))
+        assert holes.any(0).all()
+        # With a time axis, all steps are changed alike.
+        timed = augmentation.apply(
+            images[:, None].expand(-1, 2, -1, -1, -1), changes, (124, 116, 104)
+        )
+        assert torch.equal(timed[:, 0], result)
+        assert torch.equal(timed[:, 1], result)
+
+
+def rectangle(drawn: list[float], height: int, width: int) -> tuple[int, int, int, int] | None:
+    """Return row, column, height and width of torchvision's RandomErasing, from its numbers."""
+    for area, form, row, column in zip(
+        *(drawn[k * TRIES : (k + 1) * TRIES] for k in range(4)), strict=True
+    ):
+        erase_area = height * width * (0.02 + area * (0.33 - 0.02))
+        low, high = math.log(0.3), math.log(3.3)
+        aspect_ratio = math.exp(low + form * (high - low))
+        h, w = (
+            round(math.sqrt(erase_area * aspect_ratio)),
+            round(math.sqrt(erase_area / aspect_ratio)),
+        )
+        if h < height and w < width:
+            return int(row * (height - h + 1)), int(column * (width - w + 1)), h, w
+    return None
+
+
+@pytest.mark.parametrize("size", [(32, 32), (5, 40), (3, 3), (1, 9)])
+def test_rectangles_are_those_of_torchvision(size: tuple[int, int]) -> None:
+    augmentation, images = Augmentation(erase=0.5), torch.ones(100, 1, *size)
+    changes = augmentation.draw(100, torch.Generator().manual_seed(1))
+    result = augmentation.apply(images, changes)
+    assert changes.rectangles is not None
+    erased = 0
+    for image, (chosen, *drawn) in zip(result, changes.rectangles.T.tolist(), strict=True):
+        expected, found = torch.ones(size), rectangle(drawn, *size)
+        if chosen and found is not None:
+            row, column, height, width = found
+            expected[row : row + height, column : column + width] = 0
+            erased += 1
+        assert torch.equal(image[0], expected)
+    assert size[0] == 1 or 30 < erased < 70
+
+
+def test_devices_share_rectangles() -> None:
+    augmentation, images = Augmentation(erase=0.7), torch.rand(10, 1, 9, 9)
+    changes = augmentation.draw(10, torch.Generator().manual_seed(3))
+    whole = augmentation.apply(images, changes)
+    assert torch.equal(augmentation.apply(images[1::3], changes.part(1, 3)), whole[1::3])
+
+
+@pytest.mark.parametrize("erase", [0.0, -0.5, 1.5, math.nan])
+def test_probabilities_that_cannot_be(erase: float) -> None:
+    with pytest.raises(ConfigError, match="erase must be above 0 and up to 1, not"):
+        FitOptions(epochs=1, erase=erase)

@@ -89,10 +89,11 @@ def test_the_pages_example_is_complete() -> None:
     for written, complete in zip(table["phase"], full["phase"], strict=True):
         if written["kind"] in ("float", "calibrate"):
             taught = {"teacher", "teacher_weight", "temperature", "penalties"}
-            other = {*SURROGATE, "autoaugment"}  # of phases through time, and of images of 8 bits
+            other = {*SURROGATE, "autoaugment", "erase"}  # of phases through time, and of images
             assert written.keys() | taught | other >= complete.keys(), written["kind"]
     assert all(f"\n{key} = " in the_pages_example() for key in SURROGATE)
     assert '\n# autoaugment = "cifar10" ' in the_pages_example()
+    assert "\n# erase = 0.5 " in the_pages_example()
     explained = PAGE.read_text(encoding="utf-8")
     keys = {key for phase in full["phase"] for key in phase}
     assert all(f"`{key}`" in explained for key in keys)
