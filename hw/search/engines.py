@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from spikeloom.hw.options import SLOTS, TimeMode
-from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, UnrolledPlan, plan
+from spikeloom.hw.planning import HardwareConfig, LayerPlan, Plan, plan
+from spikeloom.hw.planning.connection import ConnectionPlan, connection_plan
 from spikeloom.hw.planning.plan import layer_plan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.search.budget import Amounts, Budget
 from spikeloom.hw.search.load import Load
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.network import INPUT, Layer, Network
+from spikeloom.sw.network import INPUT, Connection, Layer, Network
 from spikeloom.sw.network.record import IntArray
 
 #: Numbers of events per cycle and of slots to try.
@@ -46,7 +48,7 @@ class Choice:
     copies: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EngineCost:
     """The cost of the engine of one choice.
 
@@ -54,21 +56,38 @@ class EngineCost:
     ----------
     cycles : float
         Estimated clock cycles per image.
-    amounts : Amounts
-        Resources.
-    target : StreamPlan
-        The stream that it sends.
-    words : tuple of int
-        Values of a word, by connection.
-    alike : bool
-        Whether all lane groups read the same words: cycles are then proportional to their number.
+    plan : LayerPlan
+        The engine.
+    budget : Budget
+        Its estimates of resources are used.
     """
 
     cycles: float
-    amounts: Amounts
-    target: StreamPlan
-    words: tuple[int, ...]
-    alike: bool
+    plan: LayerPlan
+    budget: Budget
+
+    @cached_property
+    def amounts(self) -> Amounts:
+        """Resources. Most engines are too slow for what is asked, and then nobody asks for them."""
+        return self.budget.engine(self.plan)
+
+    @property
+    def target(self) -> StreamPlan:
+        """The stream that it sends."""
+        return self.plan.target
+
+    @property
+    def words(self) -> tuple[int, ...]:
+        """Values of a word, by connection."""
+        return tuple(reader.windows.buffer.word_values for reader in self.plan.readers)
+
+    @property
+    def alike(self) -> bool:
+        """Whether all lane groups read the same words.
+
+        Cycles are then proportional to their number.
+        """
+        return not any(reader.windows.share for reader in self.plan.readers)
 
 
 #: The choices of all layers, by name.
@@ -103,6 +122,7 @@ class Engines:
         self._layers = {planned.layer.name: planned for planned in self.smallest.layers}
         self.loads = {name: Load(planned, activity) for name, planned in self._layers.items()}
         self._known: dict[tuple[object, ...], EngineCost | None] = {}
+        self._connections: dict[tuple[object, ...], ConnectionPlan] = {}
         self._options: dict[tuple[object, ...], list[tuple[int, int]]] = {}
         self.beside = budget.beside(
             replace(self.smallest, config=replace(self.smallest.config, counters=True))
@@ -205,19 +225,34 @@ class Engines:
         """
         if choice.lanes < self.lanes[layer.name][-1]:
             return None
+        single = self.cost(layer, replace(choice, units=choice.lanes), state)
         for copies in self.copies[layer.name][1:]:
+            if single is None or single.cycles > copies * cycles:
+                continue  # no part of an engine is as many times faster
             most = replace(choice, units=choice.lanes, copies=copies)
             cost = self.cost(layer, most, state)
-            if cost is None or cost.amounts.luts > self.budget.luts:
+            if cost is None:
                 return None
-            if cost.cycles > cycles:
-                continue
-            for units in self.units(layer, choice.lanes):
-                fewer = replace(most, units=units)
-                cost = self.cost(layer, fewer, state)
-                if cost is not None and cost.cycles <= cycles:
-                    return fewer
+            if cost.cycles <= cycles:
+                return self.shared(layer, state, cycles, most)
         return None
+
+    def shared(self, layer: Layer, state: State, cycles: float, choice: Choice) -> Choice | None:
+        """Return a choice with the fewest neuron units that keep cycles; None if none does."""
+        numbers = self.units(layer, choice.lanes)
+        cost = self.cost(layer, replace(choice, units=numbers[0]), state)
+        if cost is not None and cost.cycles <= cycles:
+            return replace(choice, units=numbers[0])
+        low, high = 1, len(numbers)
+        # More units take fewer cycles.
+        while low < high:
+            middle = (low + high) // 2
+            cost = self.cost(layer, replace(choice, units=numbers[middle]), state)
+            if cost is not None and cost.cycles <= cycles:
+                high = middle
+            else:
+                low = middle + 1
+        return replace(choice, units=numbers[low]) if low < len(numbers) else None
 
     def config(self, state: State) -> HardwareConfig:
         """Return the configuration of a state."""
@@ -258,18 +293,35 @@ class Engines:
                 units=choice.units,
                 planes=choice.planes,
                 copies=choice.copies,
+                connect=self._connected,
             )
         except ConfigError:
             return None
-        planned = _buffered(made, self._layers[layer.name])
-        words = tuple(reader.windows.buffer.word_values for reader in planned.readers)
-        return EngineCost(
-            self.loads[layer.name].cycles(planned),
-            self.budget.engine(planned),
-            planned.target,
-            words,
-            not any(reader.windows.share for reader in planned.readers),
-        )
+        return EngineCost(self.loads[layer.name].cycles(made), made, self.budget)
+
+    def _connected(
+        self,
+        network: Network,
+        layer: Layer,
+        connection: Connection,
+        source: StreamPlan,
+        target: StreamPlan,
+        events: int,
+        slots: int,
+    ) -> ConnectionPlan:
+        """Return a connection's plan with the rows of the smallest plan: lanes do not matter."""
+        smallest = self._layers[layer.name].readers
+        (known,) = (reader for reader in smallest if reader.connection is connection)
+        # Lane groups that read the same words have the same windows, however many lanes they have.
+        lanes = target.lanes if known.windows.share else 0
+        key = (id(connection), source.lanes, lanes, events, slots)
+        if key not in self._connections:
+            made = connection_plan(network, layer, connection, source, target, events, slots)
+            buffer = replace(made.windows.buffer, capacity=known.windows.buffer.capacity)
+            windows = replace(made.windows, buffer=buffer)
+            self._connections[key] = replace(made, windows=windows)
+        made = self._connections[key]
+        return made if made.target.lanes == target.lanes else replace(made, target=target)
 
 
 def _sizes(number: int) -> list[int]:
@@ -285,15 +337,3 @@ def _better(one: EngineCost, other: EngineCost) -> bool:
 
     pairs = list(zip(figures(one), figures(other), strict=True))
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
-
-
-def _buffered(made: LayerPlan, known: LayerPlan) -> LayerPlan:
-    """Return a plan with the rows that a known plan of the same layer has: lanes do not matter."""
-    if isinstance(made, UnrolledPlan):
-        return made
-    readers = []
-    for reader, other in zip(made.readers, known.readers, strict=True):
-        capacity = other.windows.buffer.capacity
-        buffer = replace(reader.windows.buffer, capacity=capacity)
-        readers.append(replace(reader, windows=replace(reader.windows, buffer=buffer)))
-    return replace(made, readers=tuple(readers))

@@ -9,7 +9,8 @@ for rows are left out. An unrolled engine needs the same cycles for all images.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.planning.windows import WindowPlan
 from spikeloom.hw.prediction.words import digit_counts, kept_values
 from spikeloom.sw.network.record import IntArray
+
+#: Events and words of connections that are kept, at most.
+_PARTS = 64
 
 
 class Load:
@@ -43,6 +47,8 @@ class Load:
             kept = digit_counts(kept_values(reader, sent), recoded)
             self._digits.append(np.ascontiguousarray(kept.transpose(1, 0, 3, 4, 2)))
         self._known: dict[tuple[object, ...], tuple[IntArray, IntArray]] = {}
+        #: Events and words of single connections, by what they depend on.
+        self._parts: dict[tuple[object, ...], IntArray] = {}
 
     def cycles(self, plan: LayerPlan) -> float:
         """Return the mean clock cycles per image of an engine, or of the pools ahead of it."""
@@ -73,14 +79,37 @@ class Load:
             Words that are read for each line by the copy that reads most.
         """
         groups = plan.target.lane_groups if shared else 1
-        read = list(zip(plan.readers, self._digits, strict=True))
-        events: IntArray = np.sum([_events(*one, groups) for one in read], 0)
-        words: IntArray = np.sum([_words(*one) for one in read], 0)
-        # By image, step, line, column, lane group.
+        events = reduce(np.add, (self._events(*one) for one in enumerate(plan.readers)))
+        words = reduce(np.add, (self._words(*one) for one in enumerate(plan.readers)))
+        # By image, step, line, column, lane group; a single one of connections that have no shares.
         elements = np.maximum(np.max(events, -1), 1).transpose(0, 2, 3, 1, 4)
         elements = _by_copy(elements, plan.copies, 2).transpose(0, 1, 3, 2, 4, 5)
-        read_by = _by_copy(words.sum(1), plan.copies, 2).sum(2).max(-1)
+        read_by = _by_copy(words, plan.copies, 2).sum(2).max(-1)
         return elements.reshape(*elements.shape[:3], -1), read_by * groups
+
+    def _events(self, index: int, reader: ConnectionPlan) -> IntArray:
+        """Return the events of a connection, as of :func:`_events`."""
+        windows = reader.windows
+        stream, share = windows.buffer.stream, windows.share
+        shared = (share, windows.buffer.word_values) if share else None
+        key = ("events", index, stream.stored_channels, windows.events, shared)
+        return self._part(key, lambda: _events(reader, self._digits[index]))
+
+    def _words(self, index: int, reader: ConnectionPlan) -> IntArray:
+        """Return the words of a connection by image, line and column, of all timesteps."""
+        windows = reader.windows
+        stream, share = windows.buffer.stream, windows.share
+        size = windows.buffer.word_values
+        key = ("words", index, stream.stored_channels, size, share and share.words)
+        return self._part(key, lambda: _words(reader, self._digits[index]).sum(1))
+
+    def _part(self, key: tuple[object, ...], made: Callable[[], IntArray]) -> IntArray:
+        if key not in self._parts:
+            if len(self._parts) == _PARTS:
+                # The oldest is the least likely to be asked for again.
+                del self._parts[next(iter(self._parts))]
+            self._parts[key] = made()
+        return self._parts[key]
 
 
 def _cycles(plan: LayerPlan, elements: IntArray, reading: IntArray) -> float:
@@ -93,8 +122,11 @@ def _cycles(plan: LayerPlan, elements: IntArray, reading: IntArray) -> float:
     return float(lines.sum(1).mean())
 
 
-def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8], groups: int) -> IntArray:
-    """Return the events of each window, by image, step, line, column, lane group and generator."""
+def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
+    """Return the events of each window, by image, step, line, column, lane group and generator.
+
+    There is a single lane group of a connection without shares.
+    """
     windows = reader.windows
     stream, number = windows.buffer.stream, windows.events
     kernel, stride, padding = windows.kernel[1], windows.stride[1], windows.padding[1]
@@ -130,7 +162,7 @@ def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8], groups: int) 
     low, high = _rows(windows)
     found = ahead[:, :, high] - ahead[:, :, low]
     result: IntArray = found[:, list(reader.steps)]
-    return result if share else np.repeat(result, groups, 4)
+    return result
 
 
 def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:

@@ -332,16 +332,14 @@ class States:
                 continue
             # A few lanes more may waste less of the width of block RAMs.
             for m in [ms[low], *(m for m in ms[low + 1 :] if ms[-1] % m == 0)]:
-                for units in self.engines.units(layer, m):
-                    choice = Choice(m, events, slots, units=units)
-                    cost = self.engines.cost(layer, choice, state)
-                    if cost is None or cost.cycles > cycles:
-                        continue
-                    weight = self.budget.weight(cost.amounts, prices)
-                    if weight < least:
-                        best, least = choice, weight
-                    # More units keep the goal as well, but are larger.
-                    break
+                found = self.engines.shared(layer, state, cycles, Choice(m, events, slots))
+                if found is None:
+                    continue
+                cost = self.engines.cost(layer, found, state)
+                assert cost is not None, "it is one that exists"
+                weight = self.budget.weight(cost.amounts, prices)
+                if weight < least:
+                    best, least = found, weight
         if lanes is None or lanes == self.engines.lanes[layer.name][-1]:
             for choice in self.engines.unrolled(layer, state):
                 cost = self.engines.cost(layer, choice, state)
