@@ -27,9 +27,7 @@ _VALUES_PER_CYCLE = 20
 
 #: The kind of function that returns the plan of a connection: of a network, a layer, a connection,
 #: the streams of its source and of the layer, E and slots.
-Connect = Callable[
-    [Network, Layer, Connection, StreamPlan, StreamPlan, int, int], ConnectionPlan
-]
+Connect = Callable[[Network, Layer, Connection, StreamPlan, StreamPlan, int, int], ConnectionPlan]
 
 
 @dataclass(frozen=True)

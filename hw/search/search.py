@@ -18,7 +18,8 @@ from spikeloom.hw.options import TimeMode
 from spikeloom.hw.planning import Plan
 from spikeloom.hw.prediction import Prediction, predict
 from spikeloom.hw.search.budget import Amounts, Budget, Prices
-from spikeloom.hw.search.engines import Choice, EngineCost, Engines, State
+from spikeloom.hw.search.engines import Engines, State
+from spikeloom.hw.search.menu import Choice, EngineCost
 from spikeloom.hw.search.states import PRICES, States
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from spikeloom.hw.search.budget import Amounts, Budget, Prices
-from spikeloom.hw.search.engines import Choice, Engines, State
+from spikeloom.hw.search.engines import Engines, State
+from spikeloom.hw.search.menu import Choice
 from spikeloom.sw.network import Layer, Network
 
 #: Prices of block RAM to try, beside look-up tables.
@@ -181,14 +182,14 @@ class States:
             ms = self.engines.lanes[layer.name]
             fewer = [m for m in ms if m < choice.lanes][-2:]
             changes = [Choice(m, choice.events, choice.slots) for m in fewer]
-            options = self.engines.options(layer, state)
-            changes += [replace(choice, events=e, slots=s, planes=None) for e, s in options]
+            menu = self.engines.menu(layer, state)
+            changes += [replace(choice, events=e, slots=s, planes=None) for e, s in menu.options]
             if choice.copies > 1:
                 fewer = [n for n in self.engines.copies[layer.name] if n < choice.copies]
                 changes += [replace(choice, copies=fewer[-1])]
-            fewer = [n for n in self.engines.units(layer, choice.lanes) if n < (choice.units or 0)]
+            fewer = [n for n in menu.units(choice.lanes) if n < (choice.units or 0)]
             changes += [replace(choice, units=n) for n in fewer[-1:]]
-            changes += self.engines.unrolled(layer, state)
+            changes += [cost.choice for cost in menu.unrolled]
             for change in changes:
                 other = self._repaired({**state, layer.name: change}, layer)
                 if other:
@@ -309,73 +310,9 @@ class States:
         cycles = goal / self.factors[layer.name]
         key = (layer.name, self.engines.sources(layer, state), cycles, prices, lanes)
         if key not in self._chosen:
-            self._chosen[key] = self._cheapest_choice(layer, state, cycles, prices, lanes)
+            menu = self.engines.menu(layer, state)
+            self._chosen[key] = menu.cheapest(cycles, prices, lanes)
         return self._chosen[key]
-
-    def _cheapest_choice(
-        self, layer: Layer, state: State, cycles: float, prices: Prices, lanes: int | None
-    ) -> Choice | None:
-        """Return the choice of least weight that takes at most some estimated cycles."""
-        best, least = None, math.inf
-        for events, slots in self.engines.options(layer, state):
-            ms = self.engines.lanes[layer.name] if lanes is None else [lanes]
-            low = self._fewest(layer, state, cycles, ms, events, slots)
-            if low == len(ms) or lanes is None:
-                choice = self.engines.copied(layer, state, cycles, Choice(ms[-1], events, slots))
-                if choice is not None:
-                    cost = self.engines.cost(layer, choice, state)
-                    assert cost is not None, "it is one that exists"
-                    weight = self.budget.weight(cost.amounts, prices)
-                    if weight < least:
-                        best, least = choice, weight
-            if low == len(ms):
-                continue
-            # A few lanes more may waste less of the width of block RAMs.
-            for m in [ms[low], *(m for m in ms[low + 1 :] if ms[-1] % m == 0)]:
-                found = self.engines.shared(layer, state, cycles, Choice(m, events, slots))
-                if found is None:
-                    continue
-                cost = self.engines.cost(layer, found, state)
-                assert cost is not None, "it is one that exists"
-                weight = self.budget.weight(cost.amounts, prices)
-                if weight < least:
-                    best, least = found, weight
-        if lanes is None or lanes == self.engines.lanes[layer.name][-1]:
-            for choice in self.engines.unrolled(layer, state):
-                cost = self.engines.cost(layer, choice, state)
-                if cost is not None and cost.cycles <= cycles:
-                    weight = self.budget.weight(cost.amounts, prices)
-                    if weight < least:
-                        best, least = choice, weight
-        return best
-
-    def _fewest(
-        self, layer: Layer, state: State, cycles: float, ms: Sequence[int], events: int, slots: int
-    ) -> int:
-        """Return the index of the fewest lanes that keep some cycles; the number of all if none."""
-
-        def keeps(index: int) -> bool:
-            most = Choice(ms[index], events, slots, units=ms[index])
-            cost = self.engines.cost(layer, most, state)
-            return cost is not None and cost.cycles <= cycles
-
-        single = self.engines.cost(layer, Choice(1, events, slots), state)
-        if single is not None and single.alike:
-            channels = single.target.channels
-            need = [m for m in ms if single.cycles / channels * -(-channels // m) <= cycles]
-            low = len(ms) - len(need)
-            while low < len(ms) and not keeps(low):
-                low += 1
-            return low
-        low, high = 0, len(ms)
-        # More lanes take fewer cycles.
-        while low < high:
-            middle = (low + high) // 2
-            if keeps(middle):
-                high = middle
-            else:
-                low = middle + 1
-        return low
 
     def _modelled_layer(self, layer: Layer, state: State) -> float:
         known = self.engines.cost(layer, Choice(state[layer.name].lanes), state)
