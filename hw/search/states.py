@@ -26,6 +26,10 @@ _STEPS = 14
 _CLOSE = 0.995
 #: Layers of so few channels try all numbers of lanes; others those that divide the channels.
 _FEW_CHANNELS = 8
+#: Share of the best interval that other prices are tried with first.
+_BETTER = 0.99
+#: How much more than a budget a state may take before single layers get other lanes.
+_HOPELESS = 1.7
 #: Between one interval and the next shorter one that is tried behind the bisection, and how many.
 _SHORTER, _TRIES = 0.96, 16
 #: Prices that are tried for an interval, and how much more than a budget the first may ask for.
@@ -74,26 +78,33 @@ class States:
     def fastest(self, smallest: State) -> State:
         """Return the state with the smallest estimated interval that fits."""
         best, reached = smallest, math.inf
+        low = max(self.engines.floor, 1.0)
         for prices in PRICES:
-            state = self.cheapest(math.inf, prices)
-            if state is None or not self.budget.fits(self.amounts(state)):
-                continue
-            high, low = self.cycles(state), max(self.engines.floor, 1.0)
-            for _ in range(_STEPS):
-                if self.cycles(state) < reached:
+            # Other prices have to be a little better at once.
+            goal, below = max(_BETTER * reached, low), low
+            for step in range(_STEPS):
+                state = self.fitting(goal, prices)
+                if state and self.cycles(state) < reached:
                     best, reached = state, self.cycles(state)
-                high = min(high, self.cycles(state))
-                if low > _CLOSE * high:
+                elif not step:
                     break
-                goal = math.sqrt(low * high)
-                other = self.cheapest(goal, prices)
-                if other and self.budget.fits(self.amounts(other)):
-                    state, high = other, goal
                 else:
-                    low = goal
-            if self.cycles(state) < reached:
-                best, reached = state, self.cycles(state)
-        return best
+                    below = goal
+                if below > _CLOSE * reached:
+                    break
+                goal = math.sqrt(below * reached)
+        polished = self._polished(best, reached, Prices())
+        return polished if self.budget.fits(self.amounts(polished)) else best
+
+    def fitting(self, goal: float, prices: Prices) -> State:
+        """Return a state that fits, and whose layers all take ``goal`` cycles; empty if none."""
+        state = self._chosen_alone(goal, prices)
+        if not state or self.budget.fits(self.amounts(state)):
+            return state
+        if self._hopeless(state):
+            return {}
+        state = self._polished(state, goal, prices)
+        return state if self.budget.fits(self.amounts(state)) else {}
 
     def squeezed(self, state: State) -> State:
         """Return a faster state that fits, or the same: one that no fixed prices lead to.
@@ -116,9 +127,11 @@ class States:
         """Return a state that fits and keeps a goal, empty if none, and how many were compared."""
         prices = _ALL
         for tried in range(1, _PRICES + 1):
-            state = self.cheapest(goal, prices)
+            state = self._chosen_alone(goal, prices)
             if not state:
                 break
+            if not self._hopeless(state):
+                state = self._polished(state, goal, prices)
             amounts = self.amounts(state)
             if self.budget.fits(amounts):
                 return state, tried
@@ -130,14 +143,7 @@ class States:
 
     def cheapest(self, goal: float, prices: Prices) -> State:
         """Return the state of least weight whose layers all take ``goal`` cycles; empty if none."""
-        state: dict[str, Choice] = {}
-        for layer in self.network.layers:
-            choice = self._choose(layer, state, goal, prices)
-            if choice is None:
-                # Another number of lanes ahead may allow more events here.
-                return self._with_wider_sources(goal, prices)
-            state[layer.name] = choice
-        return self._polished(state, goal, prices)
+        return self._polished(self._chosen_alone(goal, prices), goal, prices)
 
     def with_time_to_spare(self, state: State) -> Iterator[State]:
         """Yield states that fit and wait less for rows: all but the slowest layers are faster."""
@@ -211,8 +217,24 @@ class States:
         costs = (cost.amounts for cost in self.engines.costs(state) if cost is not None)
         return sum(costs, self.engines.beside)
 
-    def _with_wider_sources(self, goal: float, prices: Prices) -> State:
-        """Return a state as of :meth:`cheapest`, with lanes that are powers of two ahead."""
+    def _chosen_alone(self, goal: float, prices: Prices) -> dict[str, Choice]:
+        """Return the state whose layers are chosen in their order, each the cheapest by itself."""
+        state: dict[str, Choice] = {}
+        for layer in self.network.layers:
+            choice = self._choose(layer, state, goal, prices)
+            if choice is None:
+                # Another number of lanes ahead may allow more events here.
+                return self._with_wider_sources(goal, prices)
+            state[layer.name] = choice
+        return state
+
+    def _hopeless(self, state: State) -> bool:
+        """Return whether a state takes so much that other lanes of single layers do not help."""
+        shares = self.budget.shares(self.amounts(state))
+        return max(shares.luts, shares.flipflops, shares.block_ram) > _HOPELESS
+
+    def _with_wider_sources(self, goal: float, prices: Prices) -> dict[str, Choice]:
+        """Return a state as of :meth:`_chosen_alone`, with lanes that are powers of two ahead."""
         state: dict[str, Choice] = {}
         for layer in self.network.layers:
             choice = self._choose(layer, state, goal, prices)
@@ -222,11 +244,11 @@ class States:
             wider = min(1 << (choice.lanes - 1).bit_length(), channels)
             other = self._choose(layer, state, goal, prices, wider)
             state[layer.name] = other or choice
-        return self._polished(state, goal, prices)
+        return state
 
-    def _polished(self, state: dict[str, Choice], goal: float, prices: Prices) -> State:
+    def _polished(self, state: State, goal: float, prices: Prices) -> State:
         """Return a state of less weight in which single layers have other lanes."""
-        if math.isinf(goal):
+        if math.isinf(goal) or not state:
             return state
         weight = self.budget.weight(self.amounts(state), prices)
         for layer in self.network.layers:
