@@ -220,6 +220,36 @@ class Menu:
                     best, least = found, found.weight(prices)
         return None if best is None else best.choice
 
+    def near(self, choice: Choice) -> list[Choice]:
+        """Return choices that are a step away from one: other lanes, events, slots, units, copies.
+
+        Of an unrolled layer, these are all other numbers of planes.
+        """
+        unrolled = [cost.choice for cost in self.unrolled if cost.choice != choice]
+        if choice.planes is not None:
+            return unrolled
+        found = []
+        events = (choice.events, *_around(EVENTS, choice.events, 1))
+        words = [(e, s) for e, s in self.options if e in events]
+        for m in (choice.lanes, *_around(self.lanes, choice.lanes, 2)):
+            if choice.copies > 1 and m < self.lanes[-1]:
+                continue
+            most = max(choice.units or 1, self.units(m)[0])
+            units = max(n for n in self.units(m) if n <= most)
+            alike = replace(choice, lanes=m, units=units)
+            # Other lanes often go with other words, but not with other events as well.
+            found += [alike]
+            found += [
+                replace(alike, events=e, slots=s)
+                for e, s in words
+                if e == choice.events or m == choice.lanes
+            ]
+        numbers = self.units(choice.lanes)
+        found += [replace(choice, units=n) for n in _around(numbers, choice.units or 1, 1)]
+        if choice.lanes == self.lanes[-1]:
+            found += [replace(choice, copies=n) for n in _around(self.copies, choice.copies, 1)]
+        return [other for other in found if other != choice] + unrolled
+
     def _copied(self, cycles: float, lanes: int, events: int, slots: int) -> EngineCost | None:
         """Return an engine with the fewest copies, two at least, that keeps cycles; None if none.
 
@@ -304,6 +334,12 @@ class _Row:
         if index not in self._costs:
             self._costs[index] = self._menu.cost(self._choices[index])
         return self._costs[index]
+
+
+def _around(numbers: Sequence[int], number: int, steps: int) -> list[int]:
+    """Return the next smaller and the next larger of some numbers, the smallest first."""
+    lower = [n for n in numbers if n < number][-steps:]
+    return lower + [n for n in numbers if n > number][:steps]
 
 
 def _better(one: EngineCost, other: EngineCost) -> bool:

@@ -19,6 +19,7 @@ from spikeloom.hw.planning import Plan
 from spikeloom.hw.prediction import Prediction, predict
 from spikeloom.hw.search.budget import Amounts, Budget, Prices
 from spikeloom.hw.search.engines import Engines, State
+from spikeloom.hw.search.exchanges import exchanges
 from spikeloom.hw.search.menu import Choice, EngineCost
 from spikeloom.hw.search.states import PRICES, States
 from spikeloom.sw.errors import ConfigError
@@ -29,6 +30,8 @@ from spikeloom.sw.network.record import IntArray
 _ROUNDS = 4
 #: Exact predictions of single changes, at most.
 _CHANGES = 24
+#: Exchanges between layers that are predicted exactly, of those that look best.
+_EXCHANGES = 8
 #: Work of all exact predictions of a search, in events of every generator, layer and image: about
 #: half a minute. Only a goal, a front and a next step may take more.
 _WORK = 10_000_000
@@ -165,7 +168,7 @@ class Search:
             found = self.rated(state)
             if found.cycles < best.cycles:
                 best = found
-        improved = self._improved(best)
+        improved = self._exchanged(self._improved(best))
         return self._trimmed(improved, improved.cycles)
 
     def reaching(self, cycles: float) -> Found:
@@ -294,6 +297,14 @@ class Search:
             return self.states.faster(best.state, order)
 
         return self._changed(found, changes, lambda other, best: other.cycles < best.cycles)
+
+    def _exchanged(self, found: Found) -> Found:
+        """Return a plan that is faster since some layers have given room to others."""
+        return self._changed(
+            found,
+            lambda best: exchanges(self.states, best.state)[:_EXCHANGES],
+            lambda other, best: other.cycles < best.cycles,
+        )
 
     def _trimmed(self, found: Found, cycles: float) -> Found:
         """Return a plan that single changes have made smaller, as long as it is fast enough."""

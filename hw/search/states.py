@@ -174,7 +174,7 @@ class States:
                 if choice is None or choice in seen:
                     continue
                 seen.append(choice)
-                other = self._repaired({**state, layer.name: choice}, layer)
+                other = self.repaired({**state, layer.name: choice}, layer)
                 if other and other != state and self.budget.fits(self.amounts(other)):
                     yield other
                     break
@@ -197,7 +197,7 @@ class States:
             changes += [replace(choice, units=n) for n in fewer[-1:]]
             changes += [cost.choice for cost in menu.unrolled]
             for change in changes:
-                other = self._repaired({**state, layer.name: change}, layer)
+                other = self.repaired({**state, layer.name: change}, layer)
                 if other:
                     saved = weight - self.weight(self.amounts(other))
                     slower = self.cycles(other) / self.cycles(state)
@@ -311,7 +311,7 @@ class States:
                 return False
         return True
 
-    def _repaired(self, state: dict[str, Choice], changed: Layer) -> State:
+    def repaired(self, state: dict[str, Choice], changed: Layer) -> State:
         """Return a state in which the readers of a changed layer exist again; empty if not."""
         for name in self.engines.readers[changed.name]:
             layer = self._layers[name]
