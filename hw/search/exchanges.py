@@ -45,15 +45,11 @@ def exchanges(states: States, state: State) -> list[State]:
                 if states.weight(change.amounts) < weight:
                     smaller.append(change)
     found = [(one.pace, one.state) for one in faster if budget.fits(one.amounts)]
-    for one in faster:
+    large = [one for one in faster if not budget.fits(one.amounts)]
+    for one in large:
         for two in smaller:
-            # What both change is added up first, since it takes less time than to look it up.
-            both = one.amounts + two.amounts
-            if (
-                two.layer == one.layer
-                or budget.fits(one.amounts)
-                or not budget.fits(both - amounts)
-            ):
+            # What both change is added up first, which takes less time than to look it up.
+            if one.layer == two.layer or not budget.fits(one.amounts + two.amounts - amounts):
                 continue
             changed = {
                 n: two.state[n] if two.state[n] != c else one.state[n] for n, c in state.items()
