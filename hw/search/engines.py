@@ -149,7 +149,7 @@ class Engines:
             )
         except ConfigError:
             return None
-        return EngineCost(choice, self.loads[layer.name].cycles(made), made, self.budget)
+        return EngineCost(choice, self.loads[layer.name].lines(made), made, self.budget)
 
     def _connected(
         self,

@@ -24,6 +24,8 @@ from spikeloom.sw.network.record import IntArray
 #: Events and words of connections that are kept, at most.
 _PARTS = 64
 
+FloatArray = npt.NDArray[np.float64]
+
 
 class Load:
     """The cycles that engines of one layer need, for the same images.
@@ -52,8 +54,19 @@ class Load:
 
     def cycles(self, plan: LayerPlan) -> float:
         """Return the mean clock cycles per image of an engine, or of the pools ahead of it."""
+        return float(self.lines(plan).sum(1).mean())
+
+    def lines(self, plan: LayerPlan) -> FloatArray:
+        """Return the clock cycles of each line of windows.
+
+        Returns
+        -------
+        array of float64, shape (images, lines)
+        """
+        images, height = len(self._digits[0]), plan.target.height
         if isinstance(plan, UnrolledPlan):
-            return max(float(plan.interval), float(plan.target.transfers))
+            cycles = max(float(plan.interval), float(plan.target.transfers))
+            return np.full((images, height), cycles / height)
         shared = any(reader.windows.share for reader in plan.readers)
         # Without shares, all lane groups read the same words.
         key = (
@@ -63,12 +76,13 @@ class Load:
             *((r.windows.buffer.stream.lanes, r.windows.buffer.chunks) for r in plan.readers),
         )
         if key not in self._known:
-            self._known[key] = self._lines(plan, shared)
-        found = _cycles(plan, *self._known[key]) * (1 if shared else plan.target.lane_groups)
+            self._known[key] = self._parts_of(plan, shared)
+        found = _lines(plan, *self._known[key]) * (1.0 if shared else plan.target.lane_groups)
         pools = (r.source.transfers * r.pool.cycles for r in plan.readers if r.pool)
-        return max(found, *pools, float(plan.target.transfers))
+        least = max(float(plan.target.transfers), *pools, 0.0)
+        return found * max(least / float(found.sum(1).mean()), 1.0)
 
-    def _lines(self, plan: LayerPlan, shared: bool) -> tuple[IntArray, IntArray]:
+    def _parts_of(self, plan: LayerPlan, shared: bool) -> tuple[IntArray, IntArray]:
         """Return events and words of one lane group, or of all if they differ.
 
         Returns
@@ -112,14 +126,14 @@ class Load:
         return self._parts[key]
 
 
-def _cycles(plan: LayerPlan, elements: IntArray, reading: IntArray) -> float:
-    """Return the mean cycles of all lines, from what :meth:`Load._lines` returns."""
+def _lines(plan: LayerPlan, elements: IntArray, reading: IntArray) -> FloatArray:
+    """Return the cycles of all lines, from what :meth:`Load._parts_of` returns."""
     neurons = plan.served
     windows = np.count_nonzero(elements, (2, 3))
     if plan.queue <= 1:
         elements = np.where(elements, np.maximum(elements, neurons), 0)
     lines = np.maximum(np.maximum(elements.sum(3).max(2), reading), neurons * windows)
-    return float(lines.sum(1).mean())
+    return lines.astype(np.float64)
 
 
 def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:

@@ -16,6 +16,7 @@ from spikeloom.hw.options import SLOTS
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.search.budget import Amounts, Budget, Prices
+from spikeloom.hw.search.load import FloatArray
 
 #: Numbers of events per cycle and of slots to try.
 EVENTS = (1, 2, 3, 4, 6, 8, 12, 16)
@@ -58,8 +59,8 @@ class EngineCost:
     Parameters
     ----------
     choice : Choice
-    cycles : float
-        Estimated clock cycles per image.
+    lines : array of float64, shape (images, lines)
+        Estimated clock cycles of each line of windows.
     plan : LayerPlan
         The engine.
     budget : Budget
@@ -67,9 +68,14 @@ class EngineCost:
     """
 
     choice: Choice
-    cycles: float
+    lines: FloatArray
     plan: LayerPlan
     budget: Budget
+
+    @cached_property
+    def cycles(self) -> float:
+        """Estimated clock cycles per image."""
+        return float(self.lines.sum(1).mean())
 
     @cached_property
     def amounts(self) -> Amounts:

@@ -32,6 +32,8 @@ _ROUNDS = 4
 _CHANGES = 24
 #: Exchanges between layers that are predicted exactly, of those that look best.
 _EXCHANGES = 8
+#: Exchanges that are made by estimates alone, at most, and the share that each has to gain.
+_SETTLED, _LITTLE = 12, 0.002
 #: Work of all exact predictions of a search, in events of every generator, layer and image: about
 #: half a minute. Only a goal, a front and a next step may take more.
 _WORK = 10_000_000
@@ -153,7 +155,7 @@ class Search:
         smallest = self._smallest()
         best: Found | None = None
         for _ in range(_ROUNDS):
-            found = self.rated(self.states.fastest(smallest))
+            found = self.rated(self._settled(self.states.fastest(smallest)))
             if best is not None and found.cycles >= best.cycles:
                 break
             best = found
@@ -161,13 +163,12 @@ class Search:
                 break
         assert best is not None, "there is a round"
         if not self._tired:
-            best = min(best, self.rated(self.states.squeezed(best.state)), key=lambda x: x.cycles)
-        for state in self.states.with_time_to_spare(best.state):
-            if self._tired:
-                break
-            found = self.rated(state)
-            if found.cycles < best.cycles:
-                best = found
+            others = [self.states.squeezed(best.state)]
+            others += self.states.with_time_to_spare(best.state)
+            for state in sorted(others, key=self.states.interval):
+                if self._tired:
+                    break
+                best = min(best, self.rated(state), key=lambda x: x.cycles)
         improved = self._exchanged(self._improved(best))
         return self._trimmed(improved, improved.cycles)
 
@@ -297,6 +298,16 @@ class Search:
             return self.states.faster(best.state, order)
 
         return self._changed(found, changes, lambda other, best: other.cycles < best.cycles)
+
+    def _settled(self, state: State) -> State:
+        """Return a state that exchanges between layers have made faster, by estimates alone."""
+        reached = self.states.interval(state)
+        for _ in range(_SETTLED):
+            nearby = exchanges(self.states, state)
+            if not nearby or self.states.interval(nearby[0]) > (1 - _LITTLE) * reached:
+                break
+            state, reached = nearby[0], self.states.interval(nearby[0])
+        return state
 
     def _exchanged(self, found: Found) -> Found:
         """Return a plan that is faster since some layers have given room to others."""

@@ -16,6 +16,7 @@ from dataclasses import replace
 from spikeloom.hw.search.budget import Amounts, Budget, Prices
 from spikeloom.hw.search.engines import Engines, State
 from spikeloom.hw.search.menu import Choice
+from spikeloom.hw.search.waits import Waits
 from spikeloom.sw.network import Layer, Network
 
 #: Prices of block RAM to try, beside look-up tables.
@@ -65,6 +66,7 @@ class States:
         self.network, self.budget, self.engines = network, budget, engines
         self.factors = {layer.name: 1.0 for layer in network.layers}
         self._layers = {layer.name: layer for layer in network.layers}
+        self._waits = Waits(engines.smallest)
         self._chosen: dict[tuple[object, ...], Choice | None] = {}
 
     def smallest(self) -> list[State]:
@@ -211,6 +213,14 @@ class States:
         costs = zip(self.network.layers, self.engines.costs(state), strict=True)
         cycles = (cost.cycles * self.factors[x.name] for x, cost in costs if cost is not None)
         return max(self.engines.floor, *cycles)
+
+    def interval(self, state: State) -> float:
+        """Return the estimated interval of a state whose engines wait for rows."""
+        lines = {}
+        for layer, cost in zip(self.network.layers, self.engines.costs(state), strict=True):
+            assert cost is not None, "the choices of a state exist"
+            lines[layer.name] = (cost.lines * self.factors[layer.name]).tolist()
+        return self._waits.interval(lines)
 
     def amounts(self, state: State) -> Amounts:
         """Return the resources of a state's whole design."""
