@@ -26,7 +26,7 @@ class Engines:
 
     Parameters
     ----------
-    network, budget, activity, time
+    network, budget, activity, time, compact
         As of :class:`~spikeloom.hw.search.search.Search`.
 
     Attributes
@@ -43,9 +43,11 @@ class Engines:
         budget: Budget,
         activity: Mapping[str, IntArray],
         time: str = TimeMode.AUTO,
+        compact: bool = False,
     ) -> None:
-        self.network, self.budget, self.time = network, budget, time
-        self.smallest = plan(network, HardwareConfig(lanes=1, events=1, slots=1, time=time))
+        self.network, self.budget, self.time, self.compact = network, budget, time, compact
+        least = HardwareConfig(lanes=1, events=1, slots=1, time=time, compact=compact)
+        self.smallest = plan(network, least)
         self._layers = {planned.layer.name: planned for planned in self.smallest.layers}
         self.loads = {name: Load(planned, activity) for name, planned in self._layers.items()}
         self._menus: dict[tuple[object, ...], Menu] = {}
@@ -119,6 +121,7 @@ class Engines:
             time=self.time,
             planes={n: c.planes for n, c in state.items() if c.planes is not None} or None,
             copies={n: c.copies for n, c in state.items() if c.copies > 1} or None,
+            compact=self.compact,
         )
 
     def plan(self, state: State) -> Plan:
@@ -145,6 +148,7 @@ class Engines:
                 units=choice.units,
                 planes=choice.planes,
                 copies=choice.copies,
+                compact=self.compact,
                 connect=self._connected,
             )
         except ConfigError:

@@ -72,6 +72,7 @@ class Load:
         key = (
             plan.events,
             plan.copies,
+            plan.compact,
             plan.lanes if shared else 0,
             *((r.windows.buffer.stream.lanes, r.windows.buffer.chunks) for r in plan.readers),
         )
@@ -96,7 +97,12 @@ class Load:
         events = reduce(np.add, (self._events(*one) for one in enumerate(plan.readers)))
         words = reduce(np.add, (self._words(*one) for one in enumerate(plan.readers)))
         # By image, step, line, column, lane group; a single one of connections that have no shares.
-        elements = np.maximum(np.max(events, -1), 1).transpose(0, 2, 3, 1, 4)
+        elements = np.max(events, -1)
+        if plan.compact:
+            # A word of zeros takes as long as an event.
+            (reader,) = plan.readers
+            elements = elements + self._zeros(reader)
+        elements = np.maximum(elements, 1).transpose(0, 2, 3, 1, 4)
         elements = _by_copy(elements, plan.copies, 2).transpose(0, 1, 3, 2, 4, 5)
         read_by = _by_copy(words, plan.copies, 2).sum(2).max(-1)
         return elements.reshape(*elements.shape[:3], -1), read_by * groups
@@ -115,7 +121,21 @@ class Load:
         stream, share = windows.buffer.stream, windows.share
         size = windows.buffer.word_values
         key = ("words", index, stream.stored_channels, size, share and share.words)
-        return self._part(key, lambda: _words(reader, self._digits[index]).sum(1))
+        marked = windows.buffer.marked
+        return self._part(key, lambda: _words(reader, self._digits[index], marked).sum(1))
+
+    def _zeros(self, reader: ConnectionPlan) -> IntArray:
+        """Return the words of zeros of the only connection: those that are read, but not marked."""
+        windows = reader.windows
+        if windows.buffer.marked or windows.share:
+            return np.zeros((1, 1, 1, 1, 1), np.int64)
+        key = ("zeros", windows.buffer.stream.stored_channels, windows.buffer.word_values)
+
+        def made() -> IntArray:
+            read, marked = (_words(reader, self._digits[0], marked) for marked in (False, True))
+            return (read - marked)[..., None]
+
+        return self._part(key, made)
 
     def _part(self, key: tuple[object, ...], made: Callable[[], IntArray]) -> IntArray:
         if key not in self._parts:
@@ -179,14 +199,17 @@ def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
     return result
 
 
-def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
-    """Return the words that are read of each window, by image, step, line and column."""
+def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8], marked: bool) -> IntArray:
+    """Return the words of each window by image, step, line and column; or only those with a mark.
+
+    If none has a mark, one is read.
+    """
     windows = reader.windows
     buffer = windows.buffer
     images, steps, height, width, channels = digits.shape
     low, high = _rows(windows)
     counts = np.array([column.words for column in windows.columns])
-    if not buffer.marked:
+    if not marked:
         words = (high - low)[:, None] * counts
         return np.broadcast_to(words, (images, len(reader.steps), *words.shape))
     stored = np.zeros((images, steps, height, buffer.row_words * buffer.word_values), bool)

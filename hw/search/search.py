@@ -9,18 +9,19 @@ faster, or smaller where that costs no cycles, each time with an exact predictio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from spikeloom.hw.options import TimeMode
-from spikeloom.hw.planning import Plan
-from spikeloom.hw.prediction import Prediction, predict
-from spikeloom.hw.search.budget import Amounts, Budget, Prices
+from spikeloom.hw.prediction import predict
+from spikeloom.hw.search.budget import Budget, Prices
 from spikeloom.hw.search.engines import Engines, State
 from spikeloom.hw.search.exchanges import exchanges
-from spikeloom.hw.search.menu import Choice, EngineCost
+from spikeloom.hw.search.found import Found, GoalError, NoRoomError
+from spikeloom.hw.search.menu import Choice
 from spikeloom.hw.search.states import PRICES, States
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
@@ -41,72 +42,9 @@ _WORK = 10_000_000
 _STEP = 0.02
 
 
-class NoRoomError(ConfigError):
-    """A budget has no room for the smallest design of a network.
-
-    Attributes
-    ----------
-    smallest : Plan
-        The plan of that design.
-    """
-
-    def __init__(self, message: str, smallest: Plan) -> None:
-        super().__init__(message)
-        self.smallest = smallest
-
-
-class GoalError(ConfigError):
-    """No plan that fits reaches a goal.
-
-    Attributes
-    ----------
-    best : Found
-        The fastest that fits.
-    """
-
-    def __init__(self, message: str, best: Found) -> None:
-        super().__init__(message)
-        self.best = best
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A plan that a search has found.
-
-    Parameters
-    ----------
-    plan : Plan
-    state : mapping of str to Choice
-        Its choices by layer.
-    prediction : Prediction
-        Its exact clock cycles, for the images of the search.
-    amounts : Amounts
-        Resources of the whole design.
-    layers : mapping of str to EngineCost
-        Estimates by layer.
-    """
-
-    plan: Plan
-    state: State
-    prediction: Prediction
-    amounts: Amounts
-    layers: Mapping[str, EngineCost]
-
-    @property
-    def cycles(self) -> float:
-        """Clock cycles from image to image."""
-        return interval(self.prediction)
-
-    @property
-    def bottleneck(self) -> str:
-        """Name of the slowest layer."""
-        return self.prediction.slowest.name
-
-
-def interval(prediction: Prediction) -> float:
-    """Return the clock cycles from image to image."""
-    assert prediction.interval is not None, "a search has two images at least"
-    return prediction.interval
+def _lacking(error: ConfigError) -> float:
+    """Return a number that is the larger, the further an error is from a plan."""
+    return error.best.cycles if isinstance(error, GoalError) else math.inf
 
 
 class Search:
@@ -120,6 +58,9 @@ class Search:
         Values that the input and each firing layer send for N images. Time grows with N.
     time : str
         One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+    compact : bool
+        Whether all engines are compact that can be. Otherwise they are only if nothing else fits,
+        or if that reaches a goal with less hardware.
 
     Attributes
     ----------
@@ -133,9 +74,11 @@ class Search:
         budget: Budget,
         activity: Mapping[str, IntArray],
         time: str = TimeMode.AUTO,
+        compact: bool = False,
     ) -> None:
         self.network, self.budget = network, budget
-        self.engines = Engines(network, budget, activity, time)
+        self.engines = Engines(network, budget, activity, time, compact)
+        self._given = activity
         self.states = States(network, budget, self.engines)
         # An interval lies between two images: the first one comes again, so that each counts once.
         self._activity = {
@@ -144,15 +87,31 @@ class Search:
         self._exact: dict[tuple[Choice, ...], Found] = {}
         self._done = 0.0
 
+    @cached_property
+    def compacted(self) -> Search | None:
+        """The search among compact engines; None if this is it, or if there are no such engines."""
+        own = self.engines
+        if own.compact:
+            return None
+        other = Search(self.network, self.budget, self._given, own.time, compact=True)
+        return other if any(x.compact for x in other.engines.smallest.layers) else None
+
     def fastest(self) -> Found:
         """Return the fastest plan that fits.
+
+        Engines are compact if nothing else fits, since their clock is slower.
 
         Raises
         ------
         NoRoomError
             If none fits.
         """
-        smallest = self._smallest()
+        try:
+            smallest = self._smallest()
+        except NoRoomError:
+            if self.compacted is None:
+                raise
+            return self.compacted.fastest()
         best: Found | None = None
         for _ in range(_ROUNDS):
             found = self.rated(self._settled(self.states.fastest(smallest)))
@@ -182,6 +141,22 @@ class Search:
         GoalError
             If none that fits is as fast.
         """
+        if self.compacted is None:
+            return self._reaching(cycles)
+        found: list[Found] = []
+        errors: list[ConfigError] = []
+        for search in (self, self.compacted):
+            try:
+                found.append(search._reaching(cycles))
+            except (NoRoomError, GoalError) as error:
+                errors.append(error)
+        if found:
+            return min(found, key=self._weight)
+        # The fastest plan is nearest to the goal, then the smallest.
+        raise min(reversed(errors), key=_lacking)
+
+    def _reaching(self, cycles: float) -> Found:
+        """Return the plan as of :meth:`reaching`, of engines that are all compact or all not."""
         self._smallest()
         goal = cycles
         for _ in range(2 * _ROUNDS):
@@ -217,6 +192,22 @@ class Search:
         NoRoomError
             If none fits.
         """
+        both = [self] if self.compacted is None else [self, self.compacted]
+        found = []
+        for search in both:
+            try:
+                found += search._points(points)
+            except NoRoomError:
+                if search is both[-1] and not found:
+                    raise
+        front: list[Found] = []
+        for one in sorted(found, key=lambda one: (one.amounts.luts, one.cycles)):
+            if not front or one.cycles < front[-1].cycles:
+                front.append(one)
+        return front
+
+    def _points(self, points: int) -> list[Found]:
+        """Return plans from the smallest to the fastest, and all that have been predicted."""
         smallest = self._smallest()
         last = self.rated(self.states.fastest(smallest))
         first = self.rated(smallest)
@@ -225,15 +216,12 @@ class Search:
             state = self.states.cheapest(high * (low / high) ** float(share), Prices())
             if state:
                 self.rated(state)
-        found = [one for one in self._exact.values() if self.budget.fits(one.amounts)]
-        front: list[Found] = []
-        for one in sorted(found, key=lambda one: (one.amounts.luts, one.cycles)):
-            if not front or one.cycles < front[-1].cycles:
-                front.append(one)
-        return front
+        return [one for one in self._exact.values() if self.budget.fits(one.amounts)]
 
     def next_step(self, found: Found) -> Found | None:
         """Return a faster plan, whether it fits or not; None if none is found."""
+        if found.plan.config.compact and self.compacted is not None:
+            return self.compacted.next_step(found)
         goal = self.states.cycles(found.state)
         for _ in range(_ROUNDS):
             state = self.states.cheapest(goal * (1 - _STEP), Prices())

@@ -22,10 +22,9 @@ import numpy as np
 from benchmarks import page
 from benchmarks.memories import wide
 from spikeloom.hw.boards import Board
-from spikeloom.hw.search import Budget, NoRoomError, Search, typical
+from spikeloom.hw.search import Budget, Found, NoRoomError, Search, typical
 from spikeloom.hw.search.engines import State
 from spikeloom.hw.search.menu import EVENTS, PLANES, SLOT_NUMBERS, Choice
-from spikeloom.hw.search.search import Found
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.network import Layer, Network

@@ -13,7 +13,7 @@ from spikeloom.hw.planning import HardwareConfig, Plan, plan
 from spikeloom.hw.prediction import activity, predict
 from spikeloom.hw.search import Budget, GoalError, NoRoomError, Search, typical
 from spikeloom.hw.search.menu import Choice
-from spikeloom.hw.search.search import interval
+from spikeloom.hw.search.found import interval
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Connection, Conv2d, DirectInput, If, Layer, Network
 from spikeloom.sw.network.record import IntArray
