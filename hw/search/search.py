@@ -38,6 +38,9 @@ _SETTLED, _LITTLE = 12, 0.002
 #: Work of all exact predictions of a search, in events of every generator, layer and image: about
 #: half a minute. Only a goal, a front and a next step may take more.
 _WORK = 10_000_000
+#: Share of the budget that compact engines have to save, and of the cycles that they may take, to
+#: be worth their slower clock.
+_SAVED, _FASTER = 0.08, 0.8
 #: A step is faster by this share at least.
 _STEP = 0.02
 
@@ -99,19 +102,39 @@ class Search:
     def fastest(self) -> Found:
         """Return the fastest plan that fits.
 
-        Engines are compact if nothing else fits, since their clock is slower.
+        Since their clock is slower, engines are compact only if nothing else fits, or if that is
+        far faster because room is scarce.
 
         Raises
         ------
         NoRoomError
             If none fits.
         """
+        own: Found | None = None
         try:
-            smallest = self._smallest()
+            own = self._fastest()
         except NoRoomError:
             if self.compacted is None:
                 raise
-            return self.compacted.fastest()
+        if own is None or self._scarce:
+            assert self.compacted is not None, "it is asked for only if there is one"
+            other = self.compacted._fastest()
+            return other if own is None or other.cycles < _FASTER * own.cycles else own
+        return own
+
+    @property
+    def _scarce(self) -> bool:
+        """Whether compact engines would leave room for something else that is worth to try."""
+        if self._tired or self.compacted is None:
+            return False
+        smallest, compact = (
+            x.states.amounts(x.states.smallest()[0]) for x in (self, self.compacted)
+        )
+        return smallest.luts - compact.luts > _SAVED * self.budget.luts
+
+    def _fastest(self) -> Found:
+        """Return the fastest plan, of engines that are all compact or all not."""
+        smallest = self._smallest()
         best: Found | None = None
         for _ in range(_ROUNDS):
             found = self.rated(self._settled(self.states.fastest(smallest)))
@@ -146,6 +169,8 @@ class Search:
         found: list[Found] = []
         errors: list[ConfigError] = []
         for search in (self, self.compacted):
+            if found and self._tired:
+                break
             try:
                 found.append(search._reaching(cycles))
             except (NoRoomError, GoalError) as error:
@@ -169,7 +194,7 @@ class Search:
             if found.cycles <= cycles:
                 return self._trimmed(found, cycles)
             goal *= min(cycles / found.cycles, 1 - _STEP)
-        fastest = self.fastest()
+        fastest = self._fastest()
         if fastest.cycles > cycles:
             raise GoalError(
                 f"{self.network.name!r} does not reach {cycles:,.0f} clock cycles per image on "
