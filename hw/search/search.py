@@ -137,7 +137,10 @@ class Search:
         smallest = self._smallest()
         best: Found | None = None
         for _ in range(_ROUNDS):
-            found = self.rated(self._settled(self.states.fastest(smallest)))
+            state = self._settled(self.states.spread(self.states.fastest(smallest)))
+            if best is not None and not self._promising(state, best):
+                break
+            found = self.rated(state)
             if best is not None and found.cycles >= best.cycles:
                 break
             best = found
@@ -148,7 +151,7 @@ class Search:
             others = [self.states.squeezed(best.state)]
             others += self.states.with_time_to_spare(best.state)
             for state in sorted(others, key=self.states.interval):
-                if self._tired:
+                if self._tired or not self._promising(state, best):
                     break
                 best = min(best, self.rated(state), key=lambda x: x.cycles)
         improved = self._exchanged(self._improved(best))
@@ -311,6 +314,10 @@ class Search:
             return self.states.faster(best.state, order)
 
         return self._changed(found, changes, lambda other, best: other.cycles < best.cycles)
+
+    def _promising(self, state: State, best: Found) -> bool:
+        """Return whether a state may be faster, so that it is worth an exact prediction."""
+        return self.states.interval(state) < self.states.interval(best.state)
 
     def _settled(self, state: State) -> State:
         """Return a state that exchanges between layers have made faster, by estimates alone."""

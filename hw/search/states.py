@@ -31,6 +31,9 @@ _FEW_CHANNELS = 8
 _BETTER = 0.99
 #: How much more than a budget a state may take before single layers get other lanes.
 _HOPELESS = 1.7
+#: Share of a goal by which single layers are made faster, multiples of it that all others may take
+#: for that, the share of the interval that has to be gained, and how many states are compared.
+_SPREAD, _SLOWED, _GAINED, _SPREADS = 0.85, (1.0, 1.03, 1.07), 0.002, 150
 #: Between one interval and the next shorter one that is tried behind the bisection, and how many.
 _SHORTER, _TRIES = 0.96, 16
 #: Prices that are tried for an interval, and how much more than a budget the first may ask for.
@@ -67,6 +70,10 @@ class States:
         self.factors = {layer.name: 1.0 for layer in network.layers}
         self._layers = {layer.name: layer for layer in network.layers}
         self._waits = Waits(engines.smallest)
+        #: Shares of a goal that single layers have to keep.
+        self._shares = dict.fromkeys(self.factors, 1.0)
+        #: Prices of the last state as of :meth:`fastest`.
+        self._prices = Prices()
         self._chosen: dict[tuple[object, ...], Choice | None] = {}
 
     def smallest(self) -> list[State]:
@@ -87,7 +94,7 @@ class States:
             for step in range(_STEPS):
                 state = self.fitting(goal, prices)
                 if state and self.cycles(state) < reached:
-                    best, reached = state, self.cycles(state)
+                    best, reached, self._prices = state, self.cycles(state), prices
                 elif not step:
                     break
                 else:
@@ -107,6 +114,32 @@ class States:
             return {}
         state = self._polished(state, goal, prices)
         return state if self.budget.fits(self.amounts(state)) else {}
+
+    def spread(self, state: State) -> State:
+        """Return a state whose engines wait less for rows, or the same.
+
+        Layers are made faster than the slowest one, layer by layer, as long as that helps by the
+        estimate that sees waits. The slowest ones may be slower for that.
+        """
+        best, reached, goal = state, self.interval(state), self.cycles(state)
+        left, helped = _SPREADS, True
+        while helped and left > 0 and reached * _CLOSE > self.cycles(best):
+            helped = False
+            for name in self._shares:
+                before = self._shares[name]
+                self._shares[name] = _SPREAD * before
+                for times in _SLOWED:
+                    left -= 1
+                    other = self.fitting(times * goal, self._prices)
+                    if other and self.interval(other) < (1 - _GAINED) * reached:
+                        best, reached, helped = other, self.interval(other), True
+                        break
+                else:
+                    self._shares[name] = before
+                if left <= 0:
+                    break
+        self._shares = dict.fromkeys(self._shares, 1.0)
+        return best
 
     def squeezed(self, state: State) -> State:
         """Return a faster state that fits, or the same: one that no fixed prices lead to.
@@ -317,7 +350,8 @@ class States:
     def _holds(self, state: State, goal: float) -> bool:
         """Return whether all engines of a state exist and take at most ``goal`` cycles."""
         for layer, cost in zip(self.network.layers, self.engines.costs(state), strict=True):
-            if cost is None or cost.cycles * self.factors[layer.name] > goal:
+            share = self._shares[layer.name]
+            if cost is None or cost.cycles * self.factors[layer.name] > share * goal:
                 return False
         return True
 
@@ -339,7 +373,7 @@ class States:
         self, layer: Layer, state: State, goal: float, prices: Prices, lanes: int | None = None
     ) -> Choice | None:
         """Return the choice of least weight that keeps a goal, among those of some lanes or all."""
-        cycles = goal / self.factors[layer.name]
+        cycles = self._shares[layer.name] * goal / self.factors[layer.name]
         key = (layer.name, self.engines.sources(layer, state), cycles, prices, lanes)
         if key not in self._chosen:
             menu = self.engines.menu(layer, state)
