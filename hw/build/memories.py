@@ -14,13 +14,13 @@ from spikeloom.hw.link.frames import CONTENT
 from spikeloom.hw.link.plan import BANKS
 from spikeloom.hw.neurons import NeuronUnit
 from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
-from spikeloom.hw.planning.connection import ConnectionPlan, PoolPlan
+from spikeloom.hw.planning.connection import PoolPlan
 from spikeloom.hw.planning.weights import spared
 from spikeloom.hw.values import shape_of
 
 
-def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
-    """Yield the memories of one engine.
+def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[tuple[Memory, int]]:
+    """Yield the memories of one engine, and how many there are of each.
 
     Parameters
     ----------
@@ -29,14 +29,15 @@ def engine_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
         Whether its event queues are made of registers, as in families without small memories.
     """
     if isinstance(layer, UnrolledPlan):
-        yield from _line_memories(layer)
+        yield from ((memory, 1) for memory in _line_memories(layer))
     else:
         yield from _event_memories(layer, registers)
     kind = NeuronUnit.of(layer.neurons)
     words = layer.target.lane_groups * layer.turns * (layer.cycles if kind.per_step else 1)
     if words > 1:
         forced = layer.compact and spared(words)
-        yield Memory(words, layer.units * kind.cycle_layout(layer.neurons).size, forced=forced)
+        width = layer.units * kind.cycle_layout(layer.neurons).size
+        yield Memory(words, width, forced=forced), 1
 
 
 def _line_memories(layer: UnrolledPlan) -> Iterator[Memory]:
@@ -47,18 +48,22 @@ def _line_memories(layer: UnrolledPlan) -> Iterator[Memory]:
         )
 
 
-def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[Memory]:
+def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[tuple[Memory, int]]:
     queue = event_queue(layer)
     for memory in layer.memories:
         bank = Memory(memory.depth, memory.width, forced=memory.block)
-        yield from [bank] * layer.events_per_cycle
+        yield bank, layer.events_per_cycle
     if queue.depth and not registers:
-        yield from [queue] * layer.events_per_cycle
+        yield queue, layer.events_per_cycle
     for reader in layer.readers:
-        yield from _reader_memories(reader, layer.copies)
+        buffer = reader.windows.buffer
+        width = buffer.chunks * buffer.stream.layout.size
+        yield Memory(buffer.depth, width, parts=buffer.chunks, apart=True), layer.copies
+        if reader.pool is not None:
+            yield from ((memory, 1) for memory in _pool_memories(reader.pool))
     if layer.queue > 1:
         width = layer.lanes * layer.ranges.accumulator.width
-        yield from [Memory(layer.queue, width, parts=1, registered=False)] * layer.copies
+        yield Memory(layer.queue, width, parts=1, registered=False), layer.copies
 
 
 def event_queue(layer: LayerPlan) -> Memory:
@@ -66,14 +71,6 @@ def event_queue(layer: LayerPlan) -> Memory:
     bits = max((layer.depth - 1).bit_length(), 1)
     width = layer.slots * layer.values.width + bits + 1
     return Memory(max(layer.event_queue - 1, 0), width, parts=1, registered=False)
-
-
-def _reader_memories(reader: ConnectionPlan, copies: int) -> Iterator[Memory]:
-    buffer = reader.windows.buffer
-    width = buffer.chunks * buffer.stream.layout.size
-    yield from [Memory(buffer.depth, width, parts=buffer.chunks, apart=True)] * copies
-    if reader.pool is not None:
-        yield from _pool_memories(reader.pool)
 
 
 def _pool_memories(plan: PoolPlan) -> Iterator[Memory]:

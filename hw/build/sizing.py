@@ -105,13 +105,14 @@ def _adders(layer: LayerPlan) -> float:
 def _memory_luts(layer: LayerPlan, family: Family) -> float:
     """Return the look-up tables of an engine's memories that are not block RAM."""
     luts = 0.0
-    for memory in engine_memories(layer, registers=family.lut_ram is None):
+    for memory, number in engine_memories(layer, registers=family.lut_ram is None):
         if family.blocks(memory):
             continue
         if memory.parts and family.lut_ram is not None:
-            luts += family.lut_ram.luts * family.lut_ram.of(memory)[0]
+            luts += number * family.lut_ram.luts * family.lut_ram.of(memory)[0]
         else:
-            luts += memory.depth * memory.width / (1 if memory.parts else _CONSTANTS)
+            bits = number * memory.depth * memory.width
+            luts += bits / (1 if memory.parts else _CONSTANTS)
     return luts
 
 
@@ -150,7 +151,8 @@ def _unrolled_luts(layer: UnrolledPlan) -> float:
 
 def blocks(layer: LayerPlan, family: Family) -> int:
     """Return how many block RAMs the memories of an engine take."""
-    return sum(map(family.blocks, engine_memories(layer, registers=family.lut_ram is None)))
+    memories = engine_memories(layer, registers=family.lut_ram is None)
+    return sum(number * family.blocks(memory) for memory, number in memories)
 
 
 def candidates(

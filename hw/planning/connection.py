@@ -181,11 +181,10 @@ class ConnectionPlan:
         """Number of the buffer's rows that each row of the source completes."""
         return self.pool.completed_rows if self.pool else (1,) * self.source.height
 
-    @cached_property
+    @property
     def weights(self) -> Range:
         """Range of the weights, 0 included."""
-        weight = self.connection.synapses.weight
-        return Range(int(weight.min()), int(weight.max())) | Range(0, 0)
+        return self.connection.synapses.weights
 
     @cached_property
     def single(self) -> bool:

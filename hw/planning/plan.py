@@ -6,7 +6,7 @@ A plan holds no hardware: each component takes the part of the plan that it is b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from spikeloom.hw.neurons import NeuronUnit
@@ -19,11 +19,15 @@ from spikeloom.hw.planning.layer import LayerPlan, UnrolledPlan
 from spikeloom.hw.planning.streams import Sends, StreamPlan
 from spikeloom.hw.planning.unrolled import passing, require_fit
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.network import INPUT, Layer, Network
+from spikeloom.sw.network import INPUT, Connection, Layer, Network
 
 #: Number of source values under a window that are reckoned to take one clock cycle to add up: most
 #: values are zero, and some windows have fewer non-zero ones than others.
 _VALUES_PER_CYCLE = 20
+
+#: The kind of function that returns the plan of a connection: of a network, a layer, a connection,
+#: the streams of its source and of the layer, E and slots.
+Connect = Callable[[Network, Layer, Connection, StreamPlan, StreamPlan, int, int], ConnectionPlan]
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ def layer_plan(
     planes: int | None = None,
     copies: int = 1,
     compact: bool = False,
+    connect: Connect = connection_plan,
 ) -> LayerPlan:
     """Return the plan of one layer, whose buffers hold the rows that one line of windows needs.
 
@@ -146,6 +151,9 @@ def layer_plan(
         C, the number of copies of its engine.
     compact : bool
         Whether its engine is compact if it can be.
+    connect : callable
+        :func:`~spikeloom.hw.planning.connection.connection_plan`, or a function that remembers what
+        it returned.
 
     Raises
     ------
@@ -154,7 +162,7 @@ def layer_plan(
     ConfigError
         If lanes, events, units, planes or copies do not fit it.
     """
-    planned = _layer(network, layer, streams, lanes, events, slots, copies)
+    planned = _layer(network, layer, streams, lanes, events, slots, copies, connect)
     if planes is not None:
         planned = _unrolled(planned, planes)
     elif compact and planned.events_per_cycle == 1 and len(planned.readers) == 1:
@@ -170,6 +178,7 @@ def _layer(
     events: int,
     slots: int,
     copies: int,
+    connect: Connect,
 ) -> LayerPlan:
     """Return the plan of one layer, whose neurons run one timestep per clock cycle."""
     ranges = network.ranges[layer.name]
@@ -195,11 +204,11 @@ def _layer(
     # A layer's own spikes come last: what the others bring can be read before they are there.
     for connection in sorted(layer.connections, key=layer.recurs):
         source = target if layer.recurs(connection) else streams[connection.source]
-        reader = connection_plan(network, layer, connection, source, target, events, slots)
+        reader = connect(network, layer, connection, source, target, events, slots)
         if copies > 1 and reader.pool:
             # As fast as the layer is meant to be.
             reader = replace(reader, pool=replace(reader.pool, fast=reader.pool.tiled))
-        readers.append(replace(reader, first=first))
+        readers.append(replace(reader, first=first) if first else reader)
         first += target.lane_groups * reader.windows.kernel[0] * reader.windows.span
     # A window takes as long as its events, and a whole image as long as its pixels.
     values = sum(connection.synapses.weight[0].size for connection in layer.connections)

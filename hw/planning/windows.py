@@ -208,8 +208,8 @@ class WindowPlan:
             raise ConfigError(
                 f"events = {self.events} must divide the {self.buffer.word_values} values of a word"
             )
-        wandering = [x for x in range(self.shape[1]) if self._start(x) % self.events]
-        if wandering:
+        # The same for all columns, if it is for two of them.
+        if any(self._start(x) % self.events for x in range(min(self.shape[1], 2))):
             stored = self.buffer.stream.stored_channels
             raise ConfigError(
                 f"events = {self.events} must divide the {stored} stored channels of its source "

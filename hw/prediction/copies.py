@@ -50,6 +50,8 @@ class Pipeline:
         self._stages, self._runs = stages, runs
         #: The last spans in which the stages stood still.
         self._stalls: list[Span] = [(0, 0)] * windows
+        #: First cycle behind all spans in which they stood still.
+        self._clear = 0
         self.active = -1
         self.busy: list[Span] = []
         self.leaves = [LONG_AGO] * places
@@ -70,6 +72,8 @@ class Pipeline:
     def stand(self, begin: int, until: int) -> None:
         """Note a span in which all stages stand still."""
         self._stalls = [*self._stalls[1:], (begin, until)]
+        if until > begin:
+            self._clear = max(self._clear, until)
 
     def issue(self, first: int, end: int) -> None:
         """Note the cycles in which events are taken, the first and the last of some."""
@@ -96,6 +100,8 @@ class Pipeline:
 
     def later(self, time: int) -> int:
         """Return the cycle in which an event that is taken at ``time`` is in the last stage."""
+        if time >= self._clear:
+            return time + self._stages
         for _ in range(self._stages):
             time = self.unstalled(time + 1)
         return time
@@ -153,22 +159,28 @@ class CopyClock(Pipeline):
             Clock cycle in which the last word was read from the buffer.
         """
         generators, accepted = self._generators, self._accepted
-        own = self._own[connection]
+        own, total = self._own[connection], 0
+        # This loop takes most of the time of a prediction, so that nothing is looked up in it.
+        push, scanned, gathered = self._push, Scanner.LATENCY, Gather.LATENCY
         for word in window:
             # A word is read as the one before moves on, and moves on as that one is accepted.
-            read = max(own, begin)
-            own = max(read + Scanner.LATENCY, accepted)
-            accepted = own + Gather.LATENCY
+            read = own if own > begin else begin
+            own = read + scanned
+            if accepted > own:
+                own = accepted
+            accepted = own + gathered
             for generator in generators:
                 ready = generator.space if generator.held[0] else generator.free
                 if ready > accepted:
                     accepted = ready
             for generator, (events, last) in zip(generators, word, strict=True):
                 if events:
-                    self._events[image] += events
-                    if generator.held[0]:
-                        self._push(generator, accepted, *generator.held)
+                    total += events
+                    held, held_last = generator.held
+                    if held:
+                        push(generator, accepted, held, held_last)
                     generator.held = (events, last)
+        self._events[image] += total
         self._accepted, self._own[connection] = accepted, own
         self.active = max(self.active, accepted)
         return read
@@ -203,9 +215,10 @@ class CopyClock(Pipeline):
         null : bool
             Whether the only event is one that adds nothing.
         """
-        moved = max(time + WordQueue.LATENCY, generator.popped)
-        generator.moves[generator.index] = moved
-        generator.index = (generator.index + 1) % generator.queued
+        moved = time + WordQueue.LATENCY
+        if generator.popped > moved:
+            moved = generator.popped
+        generator.entered(moved)
         self._take(generator, moved + ValuePicker.LATENCY, events, last, null)
 
     def _take(self, generator: Generator, offered: int, events: int, last: int, null: bool) -> None:
@@ -219,8 +232,19 @@ class CopyClock(Pipeline):
         events, last, null
             As of :meth:`_push`.
         """
-        loaded = max(offered, generator.last)
-        first = max(loaded + DigitSplitter.LATENCY, self._open, generator.last + 1)
+        before = generator.last
+        loaded = offered if offered > before else before
+        first = max(loaded + DigitSplitter.LATENCY, self._open, before + 1)
+        if first >= self._clear:
+            # Most events come after all stalls.
+            end = first + events - 1
+            generator.popped = loaded if events == last else end - last
+            generator.last = end
+            if end + self._stages > self.active:
+                self.active = end + self._stages
+            if not null:
+                self._runs.append((first, end + 1))
+            return
         first = self.unstalled(first)
         end = self.after(first, events)
         generator.popped = loaded if events == last else self.after(first, events - last)

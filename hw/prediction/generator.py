@@ -18,14 +18,17 @@ class Generator:
         self.held: tuple[int, int] = (0, 0)
         #: First cycle in which it takes a word, if it holds none.
         self.free = 0
+        #: First cycle in which the queue has space for the held word.
+        self.space = LONG_AGO
         #: Cycles in which the last words left the queue.
-        self.moves = [LONG_AGO] * self.queued
-        self.index = 0
+        self._moves = [LONG_AGO] * self.queued
+        self._index = 0
         #: Cycles in which the last word's last value was picked, and its last event taken.
         self.popped = LONG_AGO
         self.last = LONG_AGO
 
-    @property
-    def space(self) -> int:
-        """First cycle in which the queue has space for the held word."""
-        return self.moves[self.index] + WordQueue.SPACE_LATENCY
+    def entered(self, moved: int) -> None:
+        """Note that a word enters the queue, and in which cycle it leaves it."""
+        self._moves[self._index] = moved
+        self._index = (self._index + 1) % self.queued
+        self.space = self._moves[self._index] + WordQueue.SPACE_LATENCY

@@ -45,6 +45,14 @@ class Amounts:
             self.block_ram + other.block_ram,
         )
 
+    def __sub__(self, other: Amounts) -> Amounts:
+        """Return what is left without a part."""
+        return Amounts(
+            self.luts - other.luts,
+            self.flipflops - other.flipflops,
+            self.block_ram - other.block_ram,
+        )
+
 
 @dataclass(frozen=True)
 class Prices:

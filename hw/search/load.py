@@ -9,7 +9,8 @@ for rows are left out. An unrolled engine needs the same cycles for all images.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,11 @@ from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.planning.windows import WindowPlan
 from spikeloom.hw.prediction.words import digit_counts, kept_values
 from spikeloom.sw.network.record import IntArray
+
+#: Events and words of connections that are kept, at most.
+_PARTS = 64
+
+FloatArray = npt.NDArray[np.float64]
 
 
 class Load:
@@ -43,26 +49,41 @@ class Load:
             kept = digit_counts(kept_values(reader, sent), recoded)
             self._digits.append(np.ascontiguousarray(kept.transpose(1, 0, 3, 4, 2)))
         self._known: dict[tuple[object, ...], tuple[IntArray, IntArray]] = {}
+        #: Events and words of single connections, by what they depend on.
+        self._parts: dict[tuple[object, ...], IntArray] = {}
 
     def cycles(self, plan: LayerPlan) -> float:
         """Return the mean clock cycles per image of an engine, or of the pools ahead of it."""
+        return float(self.lines(plan).sum(1).mean())
+
+    def lines(self, plan: LayerPlan) -> FloatArray:
+        """Return the clock cycles of each line of windows.
+
+        Returns
+        -------
+        array of float64, shape (images, lines)
+        """
+        images, height = len(self._digits[0]), plan.target.height
         if isinstance(plan, UnrolledPlan):
-            return max(float(plan.interval), float(plan.target.transfers))
+            cycles = max(float(plan.interval), float(plan.target.transfers))
+            return np.full((images, height), cycles / height)
         shared = any(reader.windows.share for reader in plan.readers)
         # Without shares, all lane groups read the same words.
         key = (
             plan.events,
             plan.copies,
+            plan.compact,
             plan.lanes if shared else 0,
             *((r.windows.buffer.stream.lanes, r.windows.buffer.chunks) for r in plan.readers),
         )
         if key not in self._known:
-            self._known[key] = self._lines(plan, shared)
-        found = _cycles(plan, *self._known[key]) * (1 if shared else plan.target.lane_groups)
+            self._known[key] = self._parts_of(plan, shared)
+        found = _lines(plan, *self._known[key]) * (1.0 if shared else plan.target.lane_groups)
         pools = (r.source.transfers * r.pool.cycles for r in plan.readers if r.pool)
-        return max(found, *pools, float(plan.target.transfers))
+        least = max(float(plan.target.transfers), *pools, 0.0)
+        return found * max(least / float(found.sum(1).mean()), 1.0)
 
-    def _lines(self, plan: LayerPlan, shared: bool) -> tuple[IntArray, IntArray]:
+    def _parts_of(self, plan: LayerPlan, shared: bool) -> tuple[IntArray, IntArray]:
         """Return events and words of one lane group, or of all if they differ.
 
         Returns
@@ -73,28 +94,73 @@ class Load:
             Words that are read for each line by the copy that reads most.
         """
         groups = plan.target.lane_groups if shared else 1
-        read = list(zip(plan.readers, self._digits, strict=True))
-        events: IntArray = np.sum([_events(*one, groups) for one in read], 0)
-        words: IntArray = np.sum([_words(*one) for one in read], 0)
-        # By image, step, line, column, lane group.
-        elements = np.maximum(np.max(events, -1), 1).transpose(0, 2, 3, 1, 4)
+        events = reduce(np.add, (self._events(*one) for one in enumerate(plan.readers)))
+        words = reduce(np.add, (self._words(*one) for one in enumerate(plan.readers)))
+        # By image, step, line, column, lane group; a single one of connections that have no shares.
+        elements = np.max(events, -1)
+        if plan.compact:
+            # A word of zeros takes as long as an event.
+            (reader,) = plan.readers
+            elements = elements + self._zeros(reader)
+        elements = np.maximum(elements, 1).transpose(0, 2, 3, 1, 4)
         elements = _by_copy(elements, plan.copies, 2).transpose(0, 1, 3, 2, 4, 5)
-        read_by = _by_copy(words.sum(1), plan.copies, 2).sum(2).max(-1)
+        read_by = _by_copy(words, plan.copies, 2).sum(2).max(-1)
         return elements.reshape(*elements.shape[:3], -1), read_by * groups
 
+    def _events(self, index: int, reader: ConnectionPlan) -> IntArray:
+        """Return the events of a connection, as of :func:`_events`."""
+        windows = reader.windows
+        stream, share = windows.buffer.stream, windows.share
+        shared = (share, windows.buffer.word_values) if share else None
+        key = ("events", index, stream.stored_channels, windows.events, shared)
+        return self._part(key, lambda: _events(reader, self._digits[index]))
 
-def _cycles(plan: LayerPlan, elements: IntArray, reading: IntArray) -> float:
-    """Return the mean cycles of all lines, from what :meth:`Load._lines` returns."""
+    def _words(self, index: int, reader: ConnectionPlan) -> IntArray:
+        """Return the words of a connection by image, line and column, of all timesteps."""
+        windows = reader.windows
+        stream, share = windows.buffer.stream, windows.share
+        size = windows.buffer.word_values
+        key = ("words", index, stream.stored_channels, size, share and share.words)
+        marked = windows.buffer.marked
+        return self._part(key, lambda: _words(reader, self._digits[index], marked).sum(1))
+
+    def _zeros(self, reader: ConnectionPlan) -> IntArray:
+        """Return the words of zeros of the only connection: those that are read, but not marked."""
+        windows = reader.windows
+        if windows.buffer.marked or windows.share:
+            return np.zeros((1, 1, 1, 1, 1), np.int64)
+        key = ("zeros", windows.buffer.stream.stored_channels, windows.buffer.word_values)
+
+        def made() -> IntArray:
+            read, marked = (_words(reader, self._digits[0], marked) for marked in (False, True))
+            return (read - marked)[..., None]
+
+        return self._part(key, made)
+
+    def _part(self, key: tuple[object, ...], made: Callable[[], IntArray]) -> IntArray:
+        if key not in self._parts:
+            if len(self._parts) == _PARTS:
+                # The oldest is the least likely to be asked for again.
+                del self._parts[next(iter(self._parts))]
+            self._parts[key] = made()
+        return self._parts[key]
+
+
+def _lines(plan: LayerPlan, elements: IntArray, reading: IntArray) -> FloatArray:
+    """Return the cycles of all lines, from what :meth:`Load._parts_of` returns."""
     neurons = plan.served
     windows = np.count_nonzero(elements, (2, 3))
     if plan.queue <= 1:
         elements = np.where(elements, np.maximum(elements, neurons), 0)
     lines = np.maximum(np.maximum(elements.sum(3).max(2), reading), neurons * windows)
-    return float(lines.sum(1).mean())
+    return lines.astype(np.float64)
 
 
-def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8], groups: int) -> IntArray:
-    """Return the events of each window, by image, step, line, column, lane group and generator."""
+def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
+    """Return the events of each window, by image, step, line, column, lane group and generator.
+
+    There is a single lane group of a connection without shares.
+    """
     windows = reader.windows
     stream, number = windows.buffer.stream, windows.events
     kernel, stride, padding = windows.kernel[1], windows.stride[1], windows.padding[1]
@@ -130,17 +196,20 @@ def _events(reader: ConnectionPlan, digits: npt.NDArray[np.uint8], groups: int) 
     low, high = _rows(windows)
     found = ahead[:, :, high] - ahead[:, :, low]
     result: IntArray = found[:, list(reader.steps)]
-    return result if share else np.repeat(result, groups, 4)
+    return result
 
 
-def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8]) -> IntArray:
-    """Return the words that are read of each window, by image, step, line and column."""
+def _words(reader: ConnectionPlan, digits: npt.NDArray[np.uint8], marked: bool) -> IntArray:
+    """Return the words of each window by image, step, line and column; or only those with a mark.
+
+    If none has a mark, one is read.
+    """
     windows = reader.windows
     buffer = windows.buffer
     images, steps, height, width, channels = digits.shape
     low, high = _rows(windows)
     counts = np.array([column.words for column in windows.columns])
-    if not buffer.marked:
+    if not marked:
         words = (high - low)[:, None] * counts
         return np.broadcast_to(words, (images, len(reader.steps), *words.shape))
     stored = np.zeros((images, steps, height, buffer.row_words * buffer.word_values), bool)

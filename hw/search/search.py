@@ -9,16 +9,19 @@ faster, or smaller where that costs no cycles, each time with an exact predictio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from spikeloom.hw.options import TimeMode
-from spikeloom.hw.planning import Plan
-from spikeloom.hw.prediction import Prediction, predict
-from spikeloom.hw.search.budget import Amounts, Budget, Prices
-from spikeloom.hw.search.engines import Choice, EngineCost, Engines, State
+from spikeloom.hw.prediction import predict
+from spikeloom.hw.search.budget import Budget, Prices
+from spikeloom.hw.search.engines import Engines, State
+from spikeloom.hw.search.exchanges import exchanges
+from spikeloom.hw.search.found import Found, GoalError, NoRoomError
+from spikeloom.hw.search.menu import Choice
 from spikeloom.hw.search.states import PRICES, States
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Network
@@ -28,79 +31,23 @@ from spikeloom.sw.network.record import IntArray
 _ROUNDS = 4
 #: Exact predictions of single changes, at most.
 _CHANGES = 24
+#: Exchanges between layers that are predicted exactly, of those that look best.
+_EXCHANGES = 8
+#: Exchanges that are made by estimates alone, at most, and the share that each has to gain.
+_SETTLED, _LITTLE = 12, 0.002
 #: Work of all exact predictions of a search, in events of every generator, layer and image: about
 #: half a minute. Only a goal, a front and a next step may take more.
 _WORK = 10_000_000
+#: Share of the budget that compact engines have to save, and of the cycles that they may take, to
+#: be worth their slower clock.
+_SAVED, _FASTER = 0.08, 0.8
 #: A step is faster by this share at least.
 _STEP = 0.02
 
 
-class NoRoomError(ConfigError):
-    """A budget has no room for the smallest design of a network.
-
-    Attributes
-    ----------
-    smallest : Plan
-        The plan of that design.
-    """
-
-    def __init__(self, message: str, smallest: Plan) -> None:
-        super().__init__(message)
-        self.smallest = smallest
-
-
-class GoalError(ConfigError):
-    """No plan that fits reaches a goal.
-
-    Attributes
-    ----------
-    best : Found
-        The fastest that fits.
-    """
-
-    def __init__(self, message: str, best: Found) -> None:
-        super().__init__(message)
-        self.best = best
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A plan that a search has found.
-
-    Parameters
-    ----------
-    plan : Plan
-    state : mapping of str to Choice
-        Its choices by layer.
-    prediction : Prediction
-        Its exact clock cycles, for the images of the search.
-    amounts : Amounts
-        Resources of the whole design.
-    layers : mapping of str to EngineCost
-        Estimates by layer.
-    """
-
-    plan: Plan
-    state: State
-    prediction: Prediction
-    amounts: Amounts
-    layers: Mapping[str, EngineCost]
-
-    @property
-    def cycles(self) -> float:
-        """Clock cycles from image to image."""
-        return interval(self.prediction)
-
-    @property
-    def bottleneck(self) -> str:
-        """Name of the slowest layer."""
-        return self.prediction.slowest.name
-
-
-def interval(prediction: Prediction) -> float:
-    """Return the clock cycles from image to image."""
-    assert prediction.interval is not None, "a search has two images at least"
-    return prediction.interval
+def _lacking(error: ConfigError) -> float:
+    """Return a number that is the larger, the further an error is from a plan."""
+    return error.best.cycles if isinstance(error, GoalError) else math.inf
 
 
 class Search:
@@ -114,6 +61,9 @@ class Search:
         Values that the input and each firing layer send for N images. Time grows with N.
     time : str
         One of the values of :class:`~spikeloom.hw.options.TimeMode`.
+    compact : bool
+        Whether all engines are compact that can be. Otherwise they are only if nothing else fits,
+        or if that reaches a goal with less hardware.
 
     Attributes
     ----------
@@ -127,9 +77,11 @@ class Search:
         budget: Budget,
         activity: Mapping[str, IntArray],
         time: str = TimeMode.AUTO,
+        compact: bool = False,
     ) -> None:
         self.network, self.budget = network, budget
-        self.engines = Engines(network, budget, activity, time)
+        self.engines = Engines(network, budget, activity, time, compact)
+        self._given = activity
         self.states = States(network, budget, self.engines)
         # An interval lies between two images: the first one comes again, so that each counts once.
         self._activity = {
@@ -138,18 +90,57 @@ class Search:
         self._exact: dict[tuple[Choice, ...], Found] = {}
         self._done = 0.0
 
+    @cached_property
+    def compacted(self) -> Search | None:
+        """The search among compact engines; None if this is it, or if there are no such engines."""
+        own = self.engines
+        if own.compact:
+            return None
+        other = Search(self.network, self.budget, self._given, own.time, compact=True)
+        return other if any(x.compact for x in other.engines.smallest.layers) else None
+
     def fastest(self) -> Found:
         """Return the fastest plan that fits.
+
+        Since their clock is slower, engines are compact only if nothing else fits, or if that is
+        far faster because room is scarce.
 
         Raises
         ------
         NoRoomError
             If none fits.
         """
+        own: Found | None = None
+        try:
+            own = self._fastest()
+        except NoRoomError:
+            if self.compacted is None:
+                raise
+        if own is None or self._scarce:
+            assert self.compacted is not None, "it is asked for only if there is one"
+            other = self.compacted._fastest()
+            return other if own is None or other.cycles < _FASTER * own.cycles else own
+        return own
+
+    @property
+    def _scarce(self) -> bool:
+        """Whether compact engines would leave room for something else that is worth to try."""
+        if self._tired or self.compacted is None:
+            return False
+        smallest, compact = (
+            x.states.amounts(x.states.smallest()[0]) for x in (self, self.compacted)
+        )
+        return smallest.luts - compact.luts > _SAVED * self.budget.luts
+
+    def _fastest(self) -> Found:
+        """Return the fastest plan, of engines that are all compact or all not."""
         smallest = self._smallest()
         best: Found | None = None
         for _ in range(_ROUNDS):
-            found = self.rated(self.states.fastest(smallest))
+            state = self._settled(self.states.spread(self.states.fastest(smallest)))
+            if best is not None and not self._promising(state, best):
+                break
+            found = self.rated(state)
             if best is not None and found.cycles >= best.cycles:
                 break
             best = found
@@ -157,14 +148,13 @@ class Search:
                 break
         assert best is not None, "there is a round"
         if not self._tired:
-            best = min(best, self.rated(self.states.squeezed(best.state)), key=lambda x: x.cycles)
-        for state in self.states.with_time_to_spare(best.state):
-            if self._tired:
-                break
-            found = self.rated(state)
-            if found.cycles < best.cycles:
-                best = found
-        improved = self._improved(best)
+            others = [self.states.squeezed(best.state)]
+            others += self.states.with_time_to_spare(best.state)
+            for state in sorted(others, key=self.states.interval):
+                if self._tired or not self._promising(state, best):
+                    break
+                best = min(best, self.rated(state), key=lambda x: x.cycles)
+        improved = self._exchanged(self._improved(best))
         return self._trimmed(improved, improved.cycles)
 
     def reaching(self, cycles: float) -> Found:
@@ -177,6 +167,24 @@ class Search:
         GoalError
             If none that fits is as fast.
         """
+        if self.compacted is None:
+            return self._reaching(cycles)
+        found: list[Found] = []
+        errors: list[ConfigError] = []
+        for search in (self, self.compacted):
+            if found and self._tired:
+                break
+            try:
+                found.append(search._reaching(cycles))
+            except (NoRoomError, GoalError) as error:
+                errors.append(error)
+        if found:
+            return min(found, key=self._weight)
+        # The fastest plan is nearest to the goal, then the smallest.
+        raise min(reversed(errors), key=_lacking)
+
+    def _reaching(self, cycles: float) -> Found:
+        """Return the plan as of :meth:`reaching`, of engines that are all compact or all not."""
         self._smallest()
         goal = cycles
         for _ in range(2 * _ROUNDS):
@@ -189,7 +197,7 @@ class Search:
             if found.cycles <= cycles:
                 return self._trimmed(found, cycles)
             goal *= min(cycles / found.cycles, 1 - _STEP)
-        fastest = self.fastest()
+        fastest = self._fastest()
         if fastest.cycles > cycles:
             raise GoalError(
                 f"{self.network.name!r} does not reach {cycles:,.0f} clock cycles per image on "
@@ -212,6 +220,22 @@ class Search:
         NoRoomError
             If none fits.
         """
+        both = [self] if self.compacted is None else [self, self.compacted]
+        found = []
+        for search in both:
+            try:
+                found += search._points(points)
+            except NoRoomError:
+                if search is both[-1] and not found:
+                    raise
+        front: list[Found] = []
+        for one in sorted(found, key=lambda one: (one.amounts.luts, one.cycles)):
+            if not front or one.cycles < front[-1].cycles:
+                front.append(one)
+        return front
+
+    def _points(self, points: int) -> list[Found]:
+        """Return plans from the smallest to the fastest, and all that have been predicted."""
         smallest = self._smallest()
         last = self.rated(self.states.fastest(smallest))
         first = self.rated(smallest)
@@ -220,15 +244,12 @@ class Search:
             state = self.states.cheapest(high * (low / high) ** float(share), Prices())
             if state:
                 self.rated(state)
-        found = [one for one in self._exact.values() if self.budget.fits(one.amounts)]
-        front: list[Found] = []
-        for one in sorted(found, key=lambda one: (one.amounts.luts, one.cycles)):
-            if not front or one.cycles < front[-1].cycles:
-                front.append(one)
-        return front
+        return [one for one in self._exact.values() if self.budget.fits(one.amounts)]
 
     def next_step(self, found: Found) -> Found | None:
         """Return a faster plan, whether it fits or not; None if none is found."""
+        if found.plan.config.compact and self.compacted is not None:
+            return self.compacted.next_step(found)
         goal = self.states.cycles(found.state)
         for _ in range(_ROUNDS):
             state = self.states.cheapest(goal * (1 - _STEP), Prices())
@@ -293,6 +314,28 @@ class Search:
             return self.states.faster(best.state, order)
 
         return self._changed(found, changes, lambda other, best: other.cycles < best.cycles)
+
+    def _promising(self, state: State, best: Found) -> bool:
+        """Return whether a state may be faster, so that it is worth an exact prediction."""
+        return self.states.interval(state) < self.states.interval(best.state)
+
+    def _settled(self, state: State) -> State:
+        """Return a state that exchanges between layers have made faster, by estimates alone."""
+        reached = self.states.interval(state)
+        for _ in range(_SETTLED):
+            nearby = exchanges(self.states, state)
+            if not nearby or self.states.interval(nearby[0]) > (1 - _LITTLE) * reached:
+                break
+            state, reached = nearby[0], self.states.interval(nearby[0])
+        return state
+
+    def _exchanged(self, found: Found) -> Found:
+        """Return a plan that is faster since some layers have given room to others."""
+        return self._changed(
+            found,
+            lambda best: exchanges(self.states, best.state)[:_EXCHANGES],
+            lambda other, best: other.cycles < best.cycles,
+        )
 
     def _trimmed(self, found: Found, cycles: float) -> Found:
         """Return a plan that single changes have made smaller, as long as it is fast enough."""

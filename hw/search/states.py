@@ -14,7 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from spikeloom.hw.search.budget import Amounts, Budget, Prices
-from spikeloom.hw.search.engines import Choice, Engines, State
+from spikeloom.hw.search.engines import Engines, State
+from spikeloom.hw.search.menu import Choice
+from spikeloom.hw.search.waits import Waits
 from spikeloom.sw.network import Layer, Network
 
 #: Prices of block RAM to try, beside look-up tables.
@@ -25,8 +27,13 @@ _STEPS = 14
 _CLOSE = 0.995
 #: Layers of so few channels try all numbers of lanes; others those that divide the channels.
 _FEW_CHANNELS = 8
-#: Numbers of lanes above the fewest that are always compared.
-_NEAR = 2
+#: Share of the best interval that other prices are tried with first.
+_BETTER = 0.99
+#: How much more than a budget a state may take before single layers get other lanes.
+_HOPELESS = 1.7
+#: Share of a goal by which single layers are made faster, multiples of it that all others may take
+#: for that, the share of the interval that has to be gained, and how many states are compared.
+_SPREAD, _SLOWED, _GAINED, _SPREADS = 0.85, (1.0, 1.03, 1.07), 0.002, 150
 #: Between one interval and the next shorter one that is tried behind the bisection, and how many.
 _SHORTER, _TRIES = 0.96, 16
 #: Prices that are tried for an interval, and how much more than a budget the first may ask for.
@@ -62,6 +69,11 @@ class States:
         self.network, self.budget, self.engines = network, budget, engines
         self.factors = {layer.name: 1.0 for layer in network.layers}
         self._layers = {layer.name: layer for layer in network.layers}
+        self._waits = Waits(engines.smallest)
+        #: Shares of a goal that single layers have to keep.
+        self._shares = dict.fromkeys(self.factors, 1.0)
+        #: Prices of the last state as of :meth:`fastest`.
+        self._prices = Prices()
         self._chosen: dict[tuple[object, ...], Choice | None] = {}
 
     def smallest(self) -> list[State]:
@@ -75,25 +87,58 @@ class States:
     def fastest(self, smallest: State) -> State:
         """Return the state with the smallest estimated interval that fits."""
         best, reached = smallest, math.inf
+        low = max(self.engines.floor, 1.0)
         for prices in PRICES:
-            state = self.cheapest(math.inf, prices)
-            if state is None or not self.budget.fits(self.amounts(state)):
-                continue
-            high, low = self.cycles(state), max(self.engines.floor, 1.0)
-            for _ in range(_STEPS):
-                if self.cycles(state) < reached:
-                    best, reached = state, self.cycles(state)
-                high = min(high, self.cycles(state))
-                if low > _CLOSE * high:
+            # Other prices have to be a little better at once.
+            goal, below = max(_BETTER * reached, low), low
+            for step in range(_STEPS):
+                state = self.fitting(goal, prices)
+                if state and self.cycles(state) < reached:
+                    best, reached, self._prices = state, self.cycles(state), prices
+                elif not step:
                     break
-                goal = math.sqrt(low * high)
-                other = self.cheapest(goal, prices)
-                if other and self.budget.fits(self.amounts(other)):
-                    state, high = other, goal
                 else:
-                    low = goal
-            if self.cycles(state) < reached:
-                best, reached = state, self.cycles(state)
+                    below = goal
+                if below > _CLOSE * reached:
+                    break
+                goal = math.sqrt(below * reached)
+        polished = self._polished(best, reached, Prices())
+        return polished if self.budget.fits(self.amounts(polished)) else best
+
+    def fitting(self, goal: float, prices: Prices) -> State:
+        """Return a state that fits, and whose layers all take ``goal`` cycles; empty if none."""
+        state = self._chosen_alone(goal, prices)
+        if not state or self.budget.fits(self.amounts(state)):
+            return state
+        if self._hopeless(state):
+            return {}
+        state = self._polished(state, goal, prices)
+        return state if self.budget.fits(self.amounts(state)) else {}
+
+    def spread(self, state: State) -> State:
+        """Return a state whose engines wait less for rows, or the same.
+
+        Layers are made faster than the slowest one, layer by layer, as long as that helps by the
+        estimate that sees waits. The slowest ones may be slower for that.
+        """
+        best, reached, goal = state, self.interval(state), self.cycles(state)
+        left, helped = _SPREADS, True
+        while helped and left > 0 and reached * _CLOSE > self.cycles(best):
+            helped = False
+            for name in self._shares:
+                before = self._shares[name]
+                self._shares[name] = _SPREAD * before
+                for times in _SLOWED:
+                    left -= 1
+                    other = self.fitting(times * goal, self._prices)
+                    if other and self.interval(other) < (1 - _GAINED) * reached:
+                        best, reached, helped = other, self.interval(other), True
+                        break
+                else:
+                    self._shares[name] = before
+                if left <= 0:
+                    break
+        self._shares = dict.fromkeys(self._shares, 1.0)
         return best
 
     def squeezed(self, state: State) -> State:
@@ -117,9 +162,11 @@ class States:
         """Return a state that fits and keeps a goal, empty if none, and how many were compared."""
         prices = _ALL
         for tried in range(1, _PRICES + 1):
-            state = self.cheapest(goal, prices)
+            state = self._chosen_alone(goal, prices)
             if not state:
                 break
+            if not self._hopeless(state):
+                state = self._polished(state, goal, prices)
             amounts = self.amounts(state)
             if self.budget.fits(amounts):
                 return state, tried
@@ -131,14 +178,7 @@ class States:
 
     def cheapest(self, goal: float, prices: Prices) -> State:
         """Return the state of least weight whose layers all take ``goal`` cycles; empty if none."""
-        state: dict[str, Choice] = {}
-        for layer in self.network.layers:
-            choice = self._choose(layer, state, goal, prices)
-            if choice is None:
-                # Another number of lanes ahead may allow more events here.
-                return self._with_wider_sources(goal, prices)
-            state[layer.name] = choice
-        return self._polished(state, goal, prices)
+        return self._polished(self._chosen_alone(goal, prices), goal, prices)
 
     def with_time_to_spare(self, state: State) -> Iterator[State]:
         """Yield states that fit and wait less for rows: all but the slowest layers are faster."""
@@ -169,7 +209,7 @@ class States:
                 if choice is None or choice in seen:
                     continue
                 seen.append(choice)
-                other = self._repaired({**state, layer.name: choice}, layer)
+                other = self.repaired({**state, layer.name: choice}, layer)
                 if other and other != state and self.budget.fits(self.amounts(other)):
                     yield other
                     break
@@ -183,16 +223,16 @@ class States:
             ms = self.engines.lanes[layer.name]
             fewer = [m for m in ms if m < choice.lanes][-2:]
             changes = [Choice(m, choice.events, choice.slots) for m in fewer]
-            options = self.engines.options(layer, state)
-            changes += [replace(choice, events=e, slots=s, planes=None) for e, s in options]
+            menu = self.engines.menu(layer, state)
+            changes += [replace(choice, events=e, slots=s, planes=None) for e, s in menu.options]
             if choice.copies > 1:
                 fewer = [n for n in self.engines.copies[layer.name] if n < choice.copies]
                 changes += [replace(choice, copies=fewer[-1])]
-            fewer = [n for n in self.engines.units(layer, choice.lanes) if n < (choice.units or 0)]
+            fewer = [n for n in menu.units(choice.lanes) if n < (choice.units or 0)]
             changes += [replace(choice, units=n) for n in fewer[-1:]]
-            changes += self.engines.unrolled(layer, state)
+            changes += [cost.choice for cost in menu.unrolled]
             for change in changes:
-                other = self._repaired({**state, layer.name: change}, layer)
+                other = self.repaired({**state, layer.name: change}, layer)
                 if other:
                     saved = weight - self.weight(self.amounts(other))
                     slower = self.cycles(other) / self.cycles(state)
@@ -207,13 +247,37 @@ class States:
         cycles = (cost.cycles * self.factors[x.name] for x, cost in costs if cost is not None)
         return max(self.engines.floor, *cycles)
 
+    def interval(self, state: State) -> float:
+        """Return the estimated interval of a state whose engines wait for rows."""
+        lines = {}
+        for layer, cost in zip(self.network.layers, self.engines.costs(state), strict=True):
+            assert cost is not None, "the choices of a state exist"
+            lines[layer.name] = (cost.lines * self.factors[layer.name]).tolist()
+        return self._waits.interval(lines)
+
     def amounts(self, state: State) -> Amounts:
         """Return the resources of a state's whole design."""
         costs = (cost.amounts for cost in self.engines.costs(state) if cost is not None)
         return sum(costs, self.engines.beside)
 
-    def _with_wider_sources(self, goal: float, prices: Prices) -> State:
-        """Return a state as of :meth:`cheapest`, with lanes that are powers of two ahead."""
+    def _chosen_alone(self, goal: float, prices: Prices) -> dict[str, Choice]:
+        """Return the state whose layers are chosen in their order, each the cheapest by itself."""
+        state: dict[str, Choice] = {}
+        for layer in self.network.layers:
+            choice = self._choose(layer, state, goal, prices)
+            if choice is None:
+                # Another number of lanes ahead may allow more events here.
+                return self._with_wider_sources(goal, prices)
+            state[layer.name] = choice
+        return state
+
+    def _hopeless(self, state: State) -> bool:
+        """Return whether a state takes so much that other lanes of single layers do not help."""
+        shares = self.budget.shares(self.amounts(state))
+        return max(shares.luts, shares.flipflops, shares.block_ram) > _HOPELESS
+
+    def _with_wider_sources(self, goal: float, prices: Prices) -> dict[str, Choice]:
+        """Return a state as of :meth:`_chosen_alone`, with lanes that are powers of two ahead."""
         state: dict[str, Choice] = {}
         for layer in self.network.layers:
             choice = self._choose(layer, state, goal, prices)
@@ -223,11 +287,11 @@ class States:
             wider = min(1 << (choice.lanes - 1).bit_length(), channels)
             other = self._choose(layer, state, goal, prices, wider)
             state[layer.name] = other or choice
-        return self._polished(state, goal, prices)
+        return state
 
-    def _polished(self, state: dict[str, Choice], goal: float, prices: Prices) -> State:
+    def _polished(self, state: State, goal: float, prices: Prices) -> State:
         """Return a state of less weight in which single layers have other lanes."""
-        if math.isinf(goal):
+        if math.isinf(goal) or not state:
             return state
         weight = self.budget.weight(self.amounts(state), prices)
         for layer in self.network.layers:
@@ -286,11 +350,12 @@ class States:
     def _holds(self, state: State, goal: float) -> bool:
         """Return whether all engines of a state exist and take at most ``goal`` cycles."""
         for layer, cost in zip(self.network.layers, self.engines.costs(state), strict=True):
-            if cost is None or cost.cycles * self.factors[layer.name] > goal:
+            share = self._shares[layer.name]
+            if cost is None or cost.cycles * self.factors[layer.name] > share * goal:
                 return False
         return True
 
-    def _repaired(self, state: dict[str, Choice], changed: Layer) -> State:
+    def repaired(self, state: dict[str, Choice], changed: Layer) -> State:
         """Return a state in which the readers of a changed layer exist again; empty if not."""
         for name in self.engines.readers[changed.name]:
             layer = self._layers[name]
@@ -308,79 +373,12 @@ class States:
         self, layer: Layer, state: State, goal: float, prices: Prices, lanes: int | None = None
     ) -> Choice | None:
         """Return the choice of least weight that keeps a goal, among those of some lanes or all."""
-        cycles = goal / self.factors[layer.name]
+        cycles = self._shares[layer.name] * goal / self.factors[layer.name]
         key = (layer.name, self.engines.sources(layer, state), cycles, prices, lanes)
         if key not in self._chosen:
-            self._chosen[key] = self._cheapest_choice(layer, state, cycles, prices, lanes)
+            menu = self.engines.menu(layer, state)
+            self._chosen[key] = menu.cheapest(cycles, prices, lanes)
         return self._chosen[key]
-
-    def _cheapest_choice(
-        self, layer: Layer, state: State, cycles: float, prices: Prices, lanes: int | None
-    ) -> Choice | None:
-        """Return the choice of least weight that takes at most some estimated cycles."""
-        best, least = None, math.inf
-        for events, slots in self.engines.options(layer, state):
-            ms = self.engines.lanes[layer.name] if lanes is None else [lanes]
-            low = self._fewest(layer, state, cycles, ms, events, slots)
-            if low == len(ms) or lanes is None:
-                choice = self.engines.copied(layer, state, cycles, Choice(ms[-1], events, slots))
-                if choice is not None:
-                    cost = self.engines.cost(layer, choice, state)
-                    assert cost is not None, "it is one that exists"
-                    weight = self.budget.weight(cost.amounts, prices)
-                    if weight < least:
-                        best, least = choice, weight
-            if low == len(ms):
-                continue
-            # A few lanes more may waste less of the width or the depth of block RAMs.
-            near = low + 1 + _NEAR
-            for m in [*ms[low:near], *(m for m in ms[near:] if ms[-1] % m == 0)]:
-                for units in self.engines.units(layer, m):
-                    choice = Choice(m, events, slots, units=units)
-                    cost = self.engines.cost(layer, choice, state)
-                    if cost is None or cost.cycles > cycles:
-                        continue
-                    weight = self.budget.weight(cost.amounts, prices)
-                    if weight < least:
-                        best, least = choice, weight
-                    # More units keep the goal as well, but are larger.
-                    break
-        if lanes is None or lanes == self.engines.lanes[layer.name][-1]:
-            for choice in self.engines.unrolled(layer, state):
-                cost = self.engines.cost(layer, choice, state)
-                if cost is not None and cost.cycles <= cycles:
-                    weight = self.budget.weight(cost.amounts, prices)
-                    if weight < least:
-                        best, least = choice, weight
-        return best
-
-    def _fewest(
-        self, layer: Layer, state: State, cycles: float, ms: Sequence[int], events: int, slots: int
-    ) -> int:
-        """Return the index of the fewest lanes that keep some cycles; the number of all if none."""
-
-        def keeps(index: int) -> bool:
-            most = Choice(ms[index], events, slots, units=ms[index])
-            cost = self.engines.cost(layer, most, state)
-            return cost is not None and cost.cycles <= cycles
-
-        single = self.engines.cost(layer, Choice(1, events, slots), state)
-        if single is not None and single.alike:
-            channels = single.target.channels
-            need = [m for m in ms if single.cycles / channels * -(-channels // m) <= cycles]
-            low = len(ms) - len(need)
-            while low < len(ms) and not keeps(low):
-                low += 1
-            return low
-        low, high = 0, len(ms)
-        # More lanes take fewer cycles.
-        while low < high:
-            middle = (low + high) // 2
-            if keeps(middle):
-                high = middle
-            else:
-                low = middle + 1
-        return low
 
     def _modelled_layer(self, layer: Layer, state: State) -> float:
         known = self.engines.cost(layer, Choice(state[layer.name].lanes), state)

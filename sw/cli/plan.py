@@ -245,6 +245,7 @@ def _point(found: Found, mhz: float | None) -> dict[str, Any]:
         "images_per_second": None if mhz is None else mhz * 1e6 / found.cycles,
         "luts": round(found.amounts.luts),
         "flipflops": round(found.amounts.flipflops),
+        "compact": found.plan.config.compact,
         "block_ram": found.amounts.block_ram,
         "choices": {
             name: [choice.lanes, choice.events, choice.slots]
@@ -262,7 +263,7 @@ def _save(
 
     keys = ("board", "source", "images", "clock_mhz", "cycles", "luts", "flipflops", "block_ram")
     about = {key: content[key] for key in keys}
-    PlanFile(network.name, network.digest, search.engines.config(found.state), about).save(out)
+    PlanFile(network.name, network.digest, found.plan.config, about).save(out)
 
 
 def _show(content: dict[str, Any], budget: Budget) -> None:
@@ -293,6 +294,8 @@ def _show(content: dict[str, Any], budget: Budget) -> None:
         layers.add_row("link, self test", *rest)
     out.print(layers)
     say(f"{_text(content)} of {budget.title}; the slowest layer is {content['bottleneck']} (*)")
+    if content["compact"]:
+        say("engines are compact where they can be, as by --compact")
     step = content["next"]
     if step is None:
         say("no more hardware makes it faster: the input, or a pool, sets the pace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,6 +37,11 @@ class Synapses(Record):
     def channels(self) -> int:
         """Number of output channels."""
         return len(self.weight)
+
+    @cached_property
+    def weights(self) -> Range:
+        """Range of the weights, 0 included."""
+        return Range(int(self.weight.min()), int(self.weight.max())) | Range(0, 0)
 
     def shape(self, source: Shape) -> Shape:
         """Return the shape of the target, given the (pooled) source's.

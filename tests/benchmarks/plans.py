@@ -22,9 +22,9 @@ import numpy as np
 from benchmarks import page
 from benchmarks.memories import wide
 from spikeloom.hw.boards import Board
-from spikeloom.hw.search import Budget, NoRoomError, Search, typical
-from spikeloom.hw.search.engines import EVENTS, PLANES, SLOT_NUMBERS, Choice, State
-from spikeloom.hw.search.search import Found
+from spikeloom.hw.search import Budget, Found, NoRoomError, Search, typical
+from spikeloom.hw.search.engines import State
+from spikeloom.hw.search.menu import EVENTS, PLANES, SLOT_NUMBERS, Choice
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.network import Layer, Network
@@ -100,24 +100,27 @@ class LongSearch:
         layers = self.search.network.layers
         layer = layers[self.rng.integers(len(layers))]
         engines = self.search.engines
-        other: Mapping[str, Choice] = {**state, layer.name: self._choice(layer, state[layer.name])}
+        other: Mapping[str, Choice] = {**state, layer.name: self._choice(layer, state)}
         return None if any(cost is None for cost in engines.costs(other)) else other
 
-    def _choice(self, layer: Layer, now: Choice) -> Choice:
+    def _choice(self, layer: Layer, state: State) -> Choice:
         engines, rng = self.search.engines, self.rng
-        lanes = engines.lanes[layer.name]
-        what = rng.integers(5)
-        if what == 4:
-            return Choice(lanes[-1], planes=int(rng.choice(PLANES)))
+        menu = engines.menu(layer, state)
+        now = state[layer.name]
+        what = rng.integers(6)
+        if what == 5:
+            return Choice(menu.lanes[-1], planes=int(rng.choice(PLANES)))
         now = replace(now, planes=None)
         if what == 0:
-            number = int(rng.choice(lanes))
-            return replace(now, lanes=number, units=int(rng.choice(engines.units(layer, number))))
+            number = int(rng.choice(menu.lanes))
+            return replace(now, lanes=number, units=int(rng.choice(menu.units(number))))
         if what == 1:
             return replace(now, events=int(rng.choice(EVENTS)))
         if what == 2:
             return replace(now, slots=int(rng.choice(SLOT_NUMBERS)))
-        return replace(now, units=int(rng.choice(engines.units(layer, now.lanes))))
+        if what == 3:
+            return replace(now, copies=int(rng.choice(menu.copies)))
+        return replace(now, units=int(rng.choice(menu.units(now.lanes))))
 
 
 def opened(name: str) -> Network:

@@ -57,7 +57,8 @@ def require_equal(planned: Plan) -> None:
     """Require that the memories of a plan are those of its design."""
     expected = list(device_memories(planned, tested=1))
     for layer in planned.layers:
-        expected += engine_memories(layer, registers=False)
+        for memory, number in engine_memories(layer, registers=False):
+            expected += [memory] * number
     assert sorted(memories(written(planned))) == sorted(expected)
 
 

@@ -6,49 +6,18 @@ import itertools
 
 import numpy as np
 import pytest
-from support.networks.examples import logits_layer
+from support.networks.searched import sent, small
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.planning import HardwareConfig, Plan, plan
-from spikeloom.hw.prediction import activity, predict
+from spikeloom.hw.prediction import predict
 from spikeloom.hw.search import Budget, GoalError, NoRoomError, Search, typical
-from spikeloom.hw.search.engines import Choice
-from spikeloom.hw.search.search import interval
+from spikeloom.hw.search.found import interval
+from spikeloom.hw.search.menu import Choice
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.network import Connection, Conv2d, DirectInput, If, Layer, Network
-from spikeloom.sw.network.record import IntArray
 
 #: Look-up tables of the accelerator alone.
 LIMITS = (1650, 1750, 2000, 2600)
-
-
-def small(seed: int) -> Network:
-    """Return a convolution of 4 channels, one of 6, and 4 logits, with random weights."""
-    rng = np.random.default_rng(seed)
-
-    def conv(source: str, outs: int, ins: int) -> Connection:
-        weight = rng.integers(-4, 5, (outs, ins, 3, 3))
-        return Connection(source, "count", Conv2d(weight, padding=(1, 1)))
-
-    def neurons(channels: int) -> If:
-        zeros = np.zeros(channels, np.int64)
-        return If(rng.integers(9, 30, channels), zeros, zeros, fraction_bits=0)
-
-    return Network(
-        DirectInput((1, 4, 4), bits=3),
-        (
-            Layer("first", 4, neurons(4), (conv("input", 4, 1),)),
-            Layer("second", 3, neurons(6), (conv("first", 6, 4),)),
-            logits_layer("second", rng.integers(-5, 6, (4, 96))),
-        ),
-    )
-
-
-def sent(network: Network, seed: int) -> dict[str, IntArray]:
-    """Return the activity of two sparse images."""
-    rng = np.random.default_rng(seed + 100)
-    values = rng.integers(0, 8, (2, 1, 4, 4), dtype=np.int64)
-    return activity(network, values * (rng.random(values.shape) < 0.5))
 
 
 @pytest.mark.parametrize("seed", range(2))
