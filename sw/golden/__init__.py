@@ -9,6 +9,7 @@ from spikeloom.sw.golden.dynamics import Dynamics
 from spikeloom.sw.golden.images import Images, check_images, check_parts
 from spikeloom.sw.golden.model import Golden, LayerTrace, Result, lowest_argmax
 from spikeloom.sw.golden.synapses import GoldenPool, GoldenSynapses
+from spikeloom.sw.golden.work import LayerWork, Meter, Work
 
 __all__ = [
     "Dynamics",
@@ -17,7 +18,10 @@ __all__ = [
     "GoldenSynapses",
     "Images",
     "LayerTrace",
+    "LayerWork",
+    "Meter",
     "Result",
+    "Work",
     "check_images",
     "check_parts",
     "lowest_argmax",
