@@ -210,8 +210,9 @@ class Golden:
             sums: list[Tensor] = []
             for t, given in enumerate(currents):
                 current = given
-                if layer.recurrent and t:
-                    current = given + self._recurrent(layer, spikes[-1], meter)
+                if layer.recurrent:
+                    before = spikes[-1] if t else torch.zeros_like(given)
+                    current = given + self._recurrent(layer, before, meter)
                 fired, state = dynamics.step(t, current, state)
                 sums.append(current)
                 spikes.append(fired)
