@@ -18,8 +18,8 @@ from spikeloom.sw.golden.work import Work
 
 #: Technology of the prices, in nanometres.
 NANOMETRES = 45
-#: Picojoules of an addition and a multiplication of 32-bit floating point, which the papers take for
-#: a spiking and an artificial network: 0.9, and 3.7 + 0.9 = 4.6 for a multiply-accumulate.
+#: Picojoules of an addition and a multiplication of 32-bit floating point, which the papers take:
+#: 0.9 of a spiking network, and 3.7 + 0.9 = 4.6 for a multiply-accumulate of an artificial one.
 FLOAT_ADDITION, FLOAT_MULTIPLICATION = 0.9, 3.7
 #: Picojoules of an addition of 32-bit integers, and a multiplication of 8-bit ones.
 INTEGER_ADDITION, INTEGER_MULTIPLICATION = 0.1, 0.2

@@ -193,9 +193,7 @@ class Golden:
         """Return (N, *image_shape) images with the time axis first, of length 1 if constant."""
         return images[None] if self.network.input.steps is None else images.transpose(0, 1)
 
-    def _run_batch(
-        self, images: Tensor, trace: bool, meter: Meter | None
-    ) -> dict[str, LayerTrace]:
+    def _run_batch(self, images: Tensor, trace: bool, meter: Meter | None) -> dict[str, LayerTrace]:
         """Return all layers' values; without ``trace``, potentials of the last timestep only."""
         done: dict[str, LayerTrace] = {}
         if meter is not None:

@@ -264,9 +264,7 @@ class _Synapses:
         )
 
 
-def fan_out(
-    synapses: Synapses, source: Shape, marks: Callable[[IntArray], IntArray]
-) -> IntArray:
+def fan_out(synapses: Synapses, source: Shape, marks: Callable[[IntArray], IntArray]) -> IntArray:
     """Return the number of marked weights that each source value meets.
 
     The golden model's sums are linear in their values, so that their gradient is this number.

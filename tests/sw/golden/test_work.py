@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.networks import naive
@@ -16,10 +18,11 @@ from support.networks.examples import every_kind, everything, recurrent
 from support.networks.strategies import images_for, networks
 
 from spikeloom.sw.golden import Golden, Meter, Work
-from spikeloom.sw.golden.work import AMOUNTS
+from spikeloom.sw.golden.work import AMOUNTS, fan_out
 from spikeloom.sw.network import (
     Burst,
     Connection,
+    Conv2d,
     CountInput,
     Cuba,
     Dual,
@@ -33,6 +36,7 @@ from spikeloom.sw.network import (
     Neuron,
     Signed,
     SpikeInput,
+    Synapses,
 )
 
 
@@ -92,7 +96,7 @@ def by_loops(network: Network, images: Any) -> dict[str, Counter[str]]:
                     if connection.synapses.kind == "identity":
                         continue
                     low, high = ranges[number].low, ranges[number].high
-                    kind = "acs" if -1 <= low and high <= 1 else "macs"
+                    kind = "acs" if low >= -1 and high <= 1 else "macs"
                     marks = (weight != 0).astype(np.int64)
                     amounts[kind] += summed(values, marks, lambda v: v != 0, synapses)
                     amounts["dense"] += summed(values, ones, lambda v: 1, synapses)
@@ -214,3 +218,29 @@ ONE = np.ones(1, np.int64)
 )
 def test_additions_and_comparisons_of_neurons(neuron: Neuron, operations: int) -> None:
     assert neuron.operations == operations
+
+
+@pytest.mark.parametrize(
+    ("synapses", "source"),
+    [
+        (Linear(np.zeros((3, 12), np.int64)), (3, 2, 2)),
+        (Identity(np.ones(3, np.int64)), (3, 2, 5)),
+        (Conv2d(np.zeros((4, 3, 3, 3), np.int64), padding=(1, 1)), (3, 4, 5)),
+        (Conv2d(np.zeros((4, 3, 2, 3), np.int64), (2, 1), (1, 0)), (3, 5, 6)),
+        (Conv2d(np.zeros((6, 1, 3, 2), np.int64), (3, 2), (2, 1), 3), (3, 7, 6)),
+        (Conv2d(np.zeros((2, 3, 1, 1), np.int64), (2, 3)), (3, 4, 4)),
+    ],
+    ids=["linear", "identity", "padded", "strided", "grouped", "positions left out"],
+)
+def test_fan_out_counts_changed_sums(synapses: Synapses, source: tuple[int, ...]) -> None:
+    """A single source value of 1 and weights of 1: as many sums become 1 as it reaches."""
+    ones = type(synapses)(**vars(synapses) | {"weight": np.ones_like(synapses.weight)})
+    connection = Connection("input", "count", ones)
+    channels = np.zeros(synapses.channels, np.int64)
+    network = Network(CountInput(source, 1), (Layer("out", 1, Logits(channels, 0), (connection,)),))
+    single = np.eye(math.prod(source), dtype=np.int64).reshape(-1, *source)
+    expected = Golden(network).run(single).logits.sum(1).numpy().reshape(source)
+    with torch.inference_mode():  # as a caller may have it
+        assert np.array_equal(fan_out(synapses, source, np.ones_like), expected)
+    assert expected.max() > 0
+    assert expected.sum() == synapses.pairs(source)
