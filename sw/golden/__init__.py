@@ -2,7 +2,8 @@
 
 :mod:`model` is the network, :mod:`synapses` its synapses and pools, :mod:`dynamics` its neurons,
 :mod:`images` the check of its input, and :mod:`streams` the order in which values travel into an
-accelerator and out of it.
+accelerator and out of it. :mod:`work` counts additions, reads of weights and spikes, :mod:`energy`
+and :mod:`neurobench` are estimates and metrics of them, and :mod:`figures` all of it as JSON.
 """
 
 from spikeloom.sw.golden.dynamics import Dynamics
