@@ -130,7 +130,8 @@ def command(
 
     Every spike, membrane potential and count of every layer, and every logit, must be the same. The
     exit status is 1 if anything differs; the first difference is named. Clock cycles are counted by
-    the hardware itself.
+    the hardware itself; additions and spikes by the golden model, which energy is estimated from
+    (docs/energy.md).
 
     \b
         spikeloom cosim net.safetensors --data digits
