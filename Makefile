@@ -82,7 +82,7 @@ test-boards: .venv/.dev  ## bitstreams with the real tools, built twice and comp
 	@$(PYTEST) -m boards $(ARGS)
 
 test-toolkits: build/toolkits/.made  ## imported networks beside the toolkits that they come from
-	$(SAY) 'pytest: snnTorch, SpikingJelly, sinabs, norse'
+	$(SAY) 'pytest: snnTorch, SpikingJelly, sinabs, norse, NeuroBench'
 	@build/toolkits/bin/python -m pytest -m toolkits $(ARGS)
 
 # Beside the project's environment and not into it, but with its packages. norse has no wheel:

@@ -23,7 +23,7 @@ from spikeloom.sim.records import LayerRecords, OutputRecords
 from spikeloom.sim.scoreboard import LayerScore, OutputScore
 from spikeloom.sw.errors import ToolError
 from spikeloom.sw.files import write_bytes, write_text
-from spikeloom.sw.golden import Golden, lowest_argmax
+from spikeloom.sw.golden import Golden, Meter, Work, lowest_argmax
 from spikeloom.sw.golden.streams import in_network_order, pixel_stream
 from spikeloom.sw.locks import workplace
 from spikeloom.sw.network import Network
@@ -78,6 +78,8 @@ class Part:
         The hardware's spike counts, of the layers that were asked for.
     ends : array of int64, shape (complete images,)
         Clock cycle of each image's last logit.
+    work : Work
+        That of the golden model, for the same images.
     """
 
     first: int
@@ -88,6 +90,7 @@ class Part:
     labels: IntArray
     counts: dict[str, IntArray]
     ends: IntArray
+    work: Work
 
 
 def simulate(
@@ -153,7 +156,7 @@ def compare(
     report: Callable[[str, int], object],
 ) -> Part:
     """Compare what a simulation left in a folder; see :func:`simulate`."""
-    golden = Golden(network)
+    golden, meter = Golden(network), Meter(network)
     scores = [
         LayerScore(layer, LayerRecords(folder, layer), job.first)
         for layer in design.layers
@@ -166,7 +169,7 @@ def compare(
     for start in range(0, job.images, size):
         report("compare", start)
         batch = slice(start, min(start + size, job.images))
-        expected = golden.run(pixels[batch], trace=design.debug)
+        expected = golden.run(pixels[batch], trace=design.debug, meter=meter)
         for score in scores:
             score.check(start, expected)
         last = None if batch.stop == job.images else batch.stop * job.logits
@@ -188,6 +191,7 @@ def compare(
         labels=labels,
         counts={s.layer.name: s.counts(0, job.images) for s in scores if s.layer.name in counts},
         ends=output.cycles[job.logits - 1 :: job.logits][: job.images].copy(),
+        work=meter.work,
     )
 
 

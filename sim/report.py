@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from spikeloom.sim.design import Design, EngineInfo
 from spikeloom.sim.divergence import Divergence, Tally
 from spikeloom.sim.job import COUNTERS, Job
 from spikeloom.sim.part import Part
+from spikeloom.sw.golden import Work
 from spikeloom.sw.network.record import IntArray
 
 
@@ -103,6 +106,8 @@ class CosimReport:
     due : int
         Number of values that had to be compared, known before the run from the network, the
         number of images, and whether the hardware has debug taps.
+    work : Work or None
+        Additions, reads of weights and spikes, by the golden model.
     """
 
     images: int
@@ -121,6 +126,7 @@ class CosimReport:
     stalls: tuple[float, float]
     seed: int
     due: int = 0
+    work: Work | None = None
 
     @property
     def measures(self) -> bool:
@@ -225,6 +231,7 @@ def assembled(
         stalls=(job.input_stall, job.output_stall),
         seed=job.seed,
         due=job.images * values_per_image(design),
+        work=reduce(add, (part.work for part in parts)),
     )
 
 

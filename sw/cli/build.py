@@ -19,6 +19,7 @@ from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import console, json_option, print_json, say
+from spikeloom.sw.cli.work import show_work
 from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ def _show(manifest: Manifest) -> None:
             most = prediction["link_images_per_second"]
             text += f". The serial line carries {most:,.0f} at most"
         say(text)
+    show_work(content)
 
 
 def _show_next(manifest: Manifest, board: Board, given: str) -> None:

@@ -19,6 +19,7 @@ from spikeloom.sw.cli.output import bars, json_option, print_json, say
 from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.scores import score_text
 from spikeloom.sw.cli.simulation import build_dir_option, show
+from spikeloom.sw.cli.work import fpga_energy, show_work
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.files import write_text
 from spikeloom.sw.progress import StageBars
@@ -26,7 +27,9 @@ from spikeloom.sw.progress import StageBars
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from spikeloom.hw.planning import HardwareConfig
     from spikeloom.sim.engines import Builder
+    from spikeloom.sim.report import CosimReport
     from spikeloom.sw.network.record import IntArray
     from spikeloom.sw.tasks import Task
 
@@ -127,7 +130,8 @@ def command(
 
     Every spike, membrane potential and count of every layer, and every logit, must be the same. The
     exit status is 1 if anything differs; the first difference is named. Clock cycles are counted by
-    the hardware itself.
+    the hardware itself; additions and spikes by the golden model, which energy is estimated from
+    (docs/energy.md).
 
     \b
         spikeloom cosim net.safetensors --data digits
@@ -191,20 +195,42 @@ def command(
             progress=StageBars(progress),
         )
     accuracy = report.accuracy if score is None else score(report.logits)
-    figures = report.as_dict() | {"accuracy": accuracy}
+    found = {
+        **report.as_dict(),
+        "accuracy": accuracy,
+        **_figures(network, report, None if verilog else config),
+    }
     if as_json:
-        print_json(figures)
+        print_json(found)
     show(report)
+    show_work(found)
     if accuracy is not None:
         figure = "accuracy" if task is None else task.figure
         say(f"{figure} of the hardware: {score_text(accuracy, task)}")
     if waves_file is not None:
         say(f"wrote {waves_file}: gtkwave {waves_file.with_suffix(VIEW)}")
     if report_file is not None:
-        write_text(report_file, json.dumps(figures, indent=1) + "\n")
+        write_text(report_file, json.dumps(found, indent=1) + "\n")
         say(f"wrote {report_file}")
     if not report.equal:
         ctx.exit(1)
+
+
+def _figures(
+    network: contract.Network, report: CosimReport, config: HardwareConfig | None
+) -> dict[str, Any]:
+    """Return the work and energy of a network; of an FPGA, if cycles were measured without stalls.
+
+    ``config`` is that of the simulated hardware, if it was generated here.
+    """
+    from spikeloom.sw.golden.figures import figures
+
+    cycles = report.interval or report.cycles_per_image
+    if config is None or cycles is None or report.work is None or not report.measures:
+        return figures(network, report.work)
+    from spikeloom.hw.planning import plan
+
+    return figures(network, report.work, fpga_energy(plan(network, config), cycles, report.work))
 
 
 def _scorer(

@@ -15,6 +15,7 @@ from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import console, json_option, print_json, working
 from spikeloom.sw.cli.prediction import predict_cycles, show_prediction
+from spikeloom.sw.cli.work import show_work
 from spikeloom.sw.errors import ConfigError
 
 
@@ -50,7 +51,8 @@ def command(
 
     With --data, also the clock cycles that the hardware of `spikeloom generate` with the same
     options will need for these images, layer by layer. They are computed from the values that the
-    layers send, which takes far less time than a simulation.
+    layers send, which takes far less time than a simulation. The additions, reads of weights and
+    spikes are counted, and energy is estimated from them (docs/energy.md).
 
     \b
         spikeloom inspect net.safetensors
@@ -68,13 +70,14 @@ def command(
     if data is not None:
         config = hardware.config(network)
         with working("predicting clock cycles"):
-            summary["prediction"] = predict_cycles(network, data, data_root, limit, config, clock)
+            summary |= predict_cycles(network, data, data_root, limit, config, clock)
     if as_json:
         print_json(summary)
     else:
         _print(summary)
         if data is not None:
             show_prediction(summary["prediction"])
+            show_work(summary)
 
 
 def summarize(network: contract.Network) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import table
 from spikeloom.sw.cli.output import console, say
+from spikeloom.sw.cli.work import fpga_energy
 
 if TYPE_CHECKING:
     from spikeloom.hw.planning import HardwareConfig
@@ -21,7 +22,10 @@ def predict_cycles(
     config: HardwareConfig,
     clock: float | None,
 ) -> dict[str, Any]:
-    """Return the predicted clock cycles for the test images of a data set, as JSON values.
+    """Return what the test images of a data set take, as JSON values.
+
+    These are the predicted clock cycles, as ``prediction``, and the network's work and energy, by
+    :data:`~spikeloom.sw.golden.figures.FIGURES`.
 
     Parameters
     ----------
@@ -40,20 +44,25 @@ def predict_cycles(
     from spikeloom.hw.planning import plan
     from spikeloom.hw.prediction import activity, predict
     from spikeloom.sw import datasets
+    from spikeloom.sw.golden import Meter
+    from spikeloom.sw.golden.figures import figures
     from spikeloom.sw.tasks import name_of_network
 
     planned = plan(network, config)
     task = name_of_network(network.about)
     images = datasets.images_to_run(data, network.input, root, task)[0][:limit]
-    found = predict(planned, activity(network, images))
+    meter = Meter(network)
+    found = predict(planned, activity(network, images, meter))
     pace = found.interval or float(found.latency)
-    return {
+    prediction = {
         "data": data,
         **found.as_dict(),
         "slowest": found.slowest.name,
         "clock_mhz": clock,
         "images_per_second": None if clock is None else clock * 1e6 / pace,
     }
+    energy = fpga_energy(planned, pace, meter.work)
+    return {"prediction": prediction, **figures(network, meter.work, energy)}
 
 
 def show_prediction(prediction: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
 from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.scores import score_text, show_report
 from spikeloom.sw.cli.simulation import build_dir_option
+from spikeloom.sw.cli.work import show_work
 from spikeloom.sw.errors import ConfigError, LinkError
 from spikeloom.sw.files import replacing
 from spikeloom.sw.link.manifest import Manifest
@@ -149,9 +150,12 @@ def command(
             progress=StageBars(progress),
             **options,
         )
+    work = _figures(opened, found)
     if as_json:
-        print_json(_summary(found, None if labels is None else found.accuracy(labels), out))
+        accuracy = None if labels is None else found.accuracy(labels)
+        print_json(_summary(found, accuracy, out) | work)
     _show(found, port, counters)
+    show_work(work)
     if labels is not None:
         _show_accuracy(found, labels)
     elif out is None:
@@ -192,6 +196,15 @@ def _required(port: str | None) -> str:
 
 def _open(source: str) -> Network | Manifest:
     return Manifest.load(source) if Path(source).suffix == ".json" else open_network(source)
+
+
+def _figures(opened: Network | Manifest, found: Inference) -> dict[str, Any]:
+    """Return the work and energy of a network, as far as the target counts them."""
+    from spikeloom.sw.golden.figures import FIGURES, figures
+
+    if isinstance(opened, Manifest):
+        return dict.fromkeys(FIGURES)
+    return figures(opened, found.work)
 
 
 def _show(found: Inference, port: str | None, counters: bool) -> None:

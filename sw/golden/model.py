@@ -28,6 +28,7 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.golden.dynamics import Dynamics, on_device
 from spikeloom.sw.golden.images import check_images
 from spikeloom.sw.golden.synapses import GoldenSynapses, pooled
+from spikeloom.sw.golden.work import Meter
 from spikeloom.sw.network import INPUT, Layer, Network, source_steps
 
 #: Bytes that the largest intermediate of a batch may take, where no batch size is given.
@@ -125,6 +126,7 @@ class Golden:
         batch_size: int | None = None,
         progress: Callable[[int, int], object] | None = None,
         counts: Collection[str] | None = None,
+        meter: Meter | None = None,
     ) -> Result:
         """Compute logits, labels and counts of all images.
 
@@ -141,6 +143,8 @@ class Golden:
         counts : collection of str, optional
             Layers that fire whose counts are kept; all, if left out, which takes 8 bytes for each
             neuron and image: for a deep network, gigabytes for a test split.
+        meter : Meter, optional
+            Counts the work for these images.
 
         Returns
         -------
@@ -168,7 +172,7 @@ class Golden:
             for start in range(0, len(checked), size):
                 batch = checked[start : start + size]
                 pixels = on_device(self.network.input.carried(batch), self.device)
-                done = self._run_batch(self._in_time(pixels), trace)
+                done = self._run_batch(self._in_time(pixels), trace, meter)
                 logits.append(done[output].potentials[-1].flatten(1).cpu())
                 for name, kept in sent.items():
                     kept.append(done[name].spikes.sum(0).cpu())
@@ -189,11 +193,13 @@ class Golden:
         """Return (N, *image_shape) images with the time axis first, of length 1 if constant."""
         return images[None] if self.network.input.steps is None else images.transpose(0, 1)
 
-    def _run_batch(self, images: Tensor, trace: bool) -> dict[str, LayerTrace]:
+    def _run_batch(self, images: Tensor, trace: bool, meter: Meter | None) -> dict[str, LayerTrace]:
         """Return all layers' values; without ``trace``, potentials of the last timestep only."""
         done: dict[str, LayerTrace] = {}
+        if meter is not None:
+            meter.begin(images.shape[1])
         for layer in self.network.layers:
-            currents = self._currents(layer, images, done)
+            currents = self._currents(layer, images, done, meter)
             currents = currents.expand(layer.timesteps, *currents.shape[1:])
             dynamics = self._dynamics[layer.name]
             state = dynamics.start(currents[0])
@@ -202,24 +208,31 @@ class Golden:
             sums: list[Tensor] = []
             for t, given in enumerate(currents):
                 current = given
-                if layer.recurrent and t:
-                    current = given + self._recurrent(layer, spikes[-1])
+                if layer.recurrent:
+                    before = spikes[-1] if t else torch.zeros_like(given)
+                    current = given + self._recurrent(layer, before, meter)
                 fired, state = dynamics.step(t, current, state)
                 sums.append(current)
                 spikes.append(fired)
                 potentials.append(state[0])
+            if meter is not None:
+                meter.fired(layer.name, torch.stack(spikes))
             kept = potentials if trace else potentials[-1:]
             if layer.recurrent:
                 currents = torch.stack(sums)
             done[layer.name] = LayerTrace(currents, torch.stack(spikes), torch.stack(kept))
         return done
 
-    def _recurrent(self, layer: Layer, spikes: Tensor) -> Tensor:
+    def _recurrent(self, layer: Layer, spikes: Tensor, meter: Meter | None) -> Tensor:
         """Return the sums that a layer's spikes of the timestep before add to its accumulators."""
         (index,) = (k for k, x in enumerate(layer.connections) if layer.recurs(x))
+        if meter is not None:
+            meter.read(layer.name, index, spikes)
         return self._synapses[layer.name, index].sums(spikes.double()).to(torch.int64)
 
-    def _currents(self, layer: Layer, images: Tensor, done: dict[str, LayerTrace]) -> Tensor:
+    def _currents(
+        self, layer: Layer, images: Tensor, done: dict[str, LayerTrace], meter: Meter | None
+    ) -> Tensor:
         """Return the layer's accumulators, (T, N, *shape), or (1, N, *shape) if constant.
 
         They are without its own spikes.
@@ -239,6 +252,8 @@ class Golden:
             values = values.flatten(0, 1)
             if connection.pool is not None:
                 values = pooled(connection.pool, values)
+            if meter is not None:
+                meter.read(layer.name, index, values)
             sums = self._synapses[layer.name, index].sums(values.double()).to(torch.int64)
             current = sums.reshape(steps, batch, *self.network.shapes[layer.name])
             total = current if total is None else total + current

@@ -9,6 +9,7 @@ from typing import Any
 import numpy.typing as npt
 from torch import Tensor
 
+from spikeloom.sw.golden import Work
 from spikeloom.sw.link import Traffic
 from spikeloom.sw.progress import Report
 from spikeloom.sw.tasks import Classes, Task
@@ -47,6 +48,9 @@ class Inference:
         Numbers of requests and images on a board's link, with those that were sent again.
     task : Task or None
         Meaning of the logits, as the network's ``about`` states it; None if the largest decides.
+    work : Work or None
+        Additions, reads of weights and spikes, which the golden model counts, also beside a
+        simulation; None on a board.
     """
 
     target: str
@@ -59,6 +63,7 @@ class Inference:
     counters: Mapping[str, Mapping[str, int]] | None = None
     traffic: Traffic | None = field(default=None)
     task: Task | None = None
+    work: Work | None = None
 
     @property
     def decisions(self) -> Tensor:

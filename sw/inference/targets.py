@@ -16,7 +16,7 @@ from torch import Tensor
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.errors import ConfigError, LinkError, ToolError
-from spikeloom.sw.golden import Golden
+from spikeloom.sw.golden import Golden, Meter
 from spikeloom.sw.inference.contents import Contents
 from spikeloom.sw.inference.driver import BoardDriver
 from spikeloom.sw.inference.result import Inference, Progress
@@ -144,11 +144,13 @@ class GoldenTarget(Target, name="golden"):
         progress: Progress,
     ) -> Inference:
         golden = Golden(_require_network(source, self.name), self.device)
+        meter = Meter(golden.network)
         start = time.monotonic()
         found = golden.run(
             images,
             progress=lambda done, of: progress("run", done, of),
             counts=counts,
+            meter=meter,
         )
         return Inference(
             target=self.name,
@@ -157,6 +159,7 @@ class GoldenTarget(Target, name="golden"):
             counts={layer: found.counts[layer] for layer in counts},
             seconds=time.monotonic() - start,
             task=of_network(golden.network.about),
+            work=meter.work,
         )
 
 
@@ -209,6 +212,7 @@ class SimTarget(Target, name="sim"):
             counters={layer.name: layer.counters for layer in report.layers if layer.counters}
             or None,
             task=of_network(network.about),
+            work=report.work,
         )
 
 

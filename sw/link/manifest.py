@@ -36,9 +36,10 @@ class Manifest:
         JSON values: ``board`` and ``device``; ``network`` (name, digest, accuracy, data set);
         ``config`` (lanes, events, ...); ``hardware``, the sidecar of its accelerator; ``tools``
         (versions); ``resources`` (used and available); ``clock_mhz`` and ``fmax_mhz``;
-        ``prediction`` (cycles and images per second), or null; ``self_test`` and ``link`` (protocol
-        version and register map), or null; ``bitstream`` (file name beside the manifest, SHA-256),
-        or null if a vendor's tool makes it.
+        ``prediction`` (cycles and images per second), ``work``, ``neurobench`` and ``energy``
+        (docs/energy.md), or null; ``self_test`` and ``link`` (protocol version and register map),
+        or null; ``bitstream`` (file name beside the manifest, SHA-256), or null if a vendor's tool
+        makes it.
     path : Path
         Path of the manifest; the bitstream lies beside it.
     """

@@ -8,8 +8,8 @@ only read it. Importing this package imports neither torch nor amaranth.
 kinds of inputs. :mod:`connections` has connections and their synapses, :mod:`transports` the timing
 of what they carry, and :mod:`pools` the pools that they may have. :mod:`neuron` has the base of all
 neurons, :mod:`neurons` and :mod:`cuba` the kinds, :mod:`parameters` the checks of their parameters,
-and :mod:`leaks` their leaks. :mod:`ranges` has intervals of integers, :mod:`record` the base of all
-these dataclasses, and :mod:`file` the format of files.
+and :mod:`leaks` their leaks. :mod:`ranges` has intervals of integers, :mod:`digits` their digits,
+:mod:`record` the base of all these dataclasses, and :mod:`file` the format of files.
 """
 
 from spikeloom.sw.network.connections import Connection, Conv2d, Identity, Linear, Synapses

@@ -28,9 +28,16 @@ class Synapses(Record):
     """Integer weights between a source and a layer's neurons.
 
     The first axis of the weights is that of the output channels.
+
+    Attributes
+    ----------
+    multiplies : bool
+        Whether an artificial neural network would multiply here; where not, it adds the value as it
+        is, and the weight is but the scale of integers.
     """
 
     kinds: ClassVar[dict[str, type[Synapses]]] = {}
+    multiplies: ClassVar[bool] = True
     weight: IntArray
 
     @property
@@ -181,6 +188,7 @@ class Identity(Synapses, kind="identity"):
     weight : array of int64, shape (channels,)
     """
 
+    multiplies = False
     weight: IntArray = field(metadata=TENSOR)
 
     def __post_init__(self) -> None:

@@ -48,6 +48,11 @@ class Cuba(If, kind="cuba"):
     def foldable(self) -> bool:
         return False
 
+    @property
+    def operations(self) -> int:
+        # A*2^F and B are added to i, and i to v.
+        return super().operations + 1 + len(self.current_shifts)
+
     def check(self, timesteps: int, accumulator: Range) -> None:
         self.current(timesteps, accumulator).require_width("the current i")
         super().check(timesteps, accumulator)

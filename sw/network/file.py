@@ -100,7 +100,7 @@ def save(network: Network, path: str | Path) -> None:
     """
     described, tensors = network.describe()
     header = {"format": FORMAT, "version": _version(network), **described}
-    narrow = {key: np.ascontiguousarray(_narrowed(value)) for key, value in tensors.items()}
+    narrow = {key: np.ascontiguousarray(narrowed(value)) for key, value in tensors.items()}
     metadata = {METADATA_KEY: json.dumps(header, sort_keys=True)}
     content = sealed(safetensors_numpy.save, narrow, metadata)
     with replacing(path) as temporary:
@@ -186,7 +186,7 @@ def _refuse_unknown(entry: Mapping[str, Any], known: str, what: str) -> None:
         raise ContractError(f"{what} has the unknown field {surplus[0]!r}")
 
 
-def _narrowed(values: IntArray) -> npt.NDArray[Any]:
+def narrowed(values: IntArray) -> npt.NDArray[Any]:
     """Return ``values`` in the narrowest signed type that holds them all."""
     for dtype in (np.int8, np.int16, np.int32):
         limits = np.iinfo(dtype)

@@ -85,6 +85,15 @@ class Neuron(Record):
         """Spike values of a positive and of a negative quantum."""
         return (1, 1)
 
+    @property
+    def operations(self) -> int:
+        """Number of additions and comparisons of one neuron in one timestep.
+
+        Two add A*2^F and B, one compares with the threshold, one subtracts the reset, whether the
+        neuron fires or not, and each shift of the leak subtracts a term.
+        """
+        return 4 + len(self.shifts)
+
     def count(self, timesteps: int) -> Range:
         """Return the range of the count, the sum of ``timesteps`` spikes."""
         return self.spike().times(timesteps)

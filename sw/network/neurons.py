@@ -82,6 +82,11 @@ class If(Integrator, kind="if"):
     def foldable(self) -> bool:
         return not self.shifts and self.reset_amount is None and self.reset_value is None
 
+    @property
+    def operations(self) -> int:
+        # A reset to a value chooses it, and subtracts nothing.
+        return super().operations - (self.reset_value is not None)
+
     def potential(self, timesteps: int, accumulator: Range) -> Range:
         if self.foldable:
             return super().potential(timesteps, accumulator)
@@ -137,6 +142,11 @@ class Dual(Integrator, kind="dual"):
     @property
     def shifts(self) -> tuple[int, ...]:
         return checked_leak(self.leak)
+
+    @property
+    def operations(self) -> int:
+        # m counts; v < 0 and m > 0 are signs.
+        return super().operations + 1
 
     def spike(self) -> Range:
         return Range(-1, 1)
@@ -208,6 +218,11 @@ class Signed(Neuron, kind="signed"):
     def amplitudes(self) -> tuple[int, int]:
         return self.amplitude, self.negative_amplitude
 
+    @property
+    def operations(self) -> int:
+        # Two thresholds, and m counts.
+        return super().operations + 2
+
     def spike(self) -> Range:
         largest = max(self.amplitudes)
         return Range(-largest, largest)
@@ -274,6 +289,11 @@ class Burst(Integrator, kind="burst"):
     def most_quanta(self) -> int:
         return self.largest
 
+    @property
+    def operations(self) -> int:
+        # A comparison and a subtraction for each bit of the spike.
+        return super().operations + 2 * (self.largest.bit_length() - 1)
+
     def spike(self) -> Range:
         return Range(0, self.largest)
 
@@ -313,6 +333,10 @@ class Ladder(Neuron, kind="ladder"):
     @property
     def channels(self) -> int:
         return len(self.levels)
+
+    @property
+    def operations(self) -> int:
+        return 1  # A is compared with a level
 
     def check(self, timesteps: int, accumulator: Range) -> None:
         super().check(timesteps, accumulator)
@@ -361,6 +385,10 @@ class Logits(Neuron, kind="logits"):
     @property
     def channels(self) -> int:
         return len(self.bias)
+
+    @property
+    def operations(self) -> int:
+        return 2 + len(self.shifts)  # nothing is compared, and nothing is reset
 
     def spike(self) -> Range:
         return Range(0, 0)

@@ -11,6 +11,7 @@ from support.hw.pysim import differing, simulate
 from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.prediction import activity, predict
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.golden import Meter
 from spikeloom.sw.network import (
     Burst,
     Connection,
@@ -93,13 +94,18 @@ def test_equals_golden_and_the_prediction(
     given = images(made)
     planned, seen = simulate(made, given, config)
     assert differing(made, given, planned, seen) == []
-    sent = activity(made, given)
+    meter = Meter(made)
+    sent = activity(made, given, meter)
     assert sent["first"].any(), "the layer has spikes to read"
     found = predict(planned, sent)
     for layer in found.layers:
         for name in ("cycles", "events", "blocked"):
             expected = int(getattr(layer, name).sum())
             assert seen.counters[layer.name][name] == expected, (layer.name, name)
+        # All channels are lanes.
+        events = seen.counters[layer.name]["events"]
+        work = meter.work[layer.name]
+        assert layer.name == "out" or work.additions == events * work.neurons, layer.name
 
 
 @pytest.mark.parametrize("kind", ["dual", "cuba"])

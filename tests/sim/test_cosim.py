@@ -278,7 +278,12 @@ def test_generated_hardware_is_equal(build_dir: Path, transport: str) -> None:
     assert conv.tallies["counts"] == Tally(20 * 80, 0)
     if transport == "spikes":
         assert conv.tallies["sent"] == Tally(20 * 3 * 80, 0)
-    assert conv.counters["events"] > 0
+    # Each event is an addition for every channel, in groups of lanes.
+    assert report.work is not None
+    assert report.work.images == 20
+    for layer, channels, groups in zip(report.layers, (5, 4), (3, 2), strict=True):
+        work = report.work[layer.name]
+        assert layer.counters["events"] * channels == work.additions * groups > 0
 
 
 def test_a_design_without_taps_compares_logits_and_labels(build_dir: Path) -> None:

@@ -32,6 +32,8 @@ def test_parts_are_put_together(tiny: Cosimulator, monkeypatch: pytest.MonkeyPat
         assert report.compared == whole.compared
         assert report.logits.tolist() == whole.logits.tolist()
         assert report.counts["hidden"].tolist() == whole.counts["hidden"].tolist()
+        assert report.work == whole.work
+        assert report.work is not None
         # 31 cycles for each image, and one more at each start.
         assert (whole.cycles, report.cycles) == (11 * 31 + 1, 11 * 31 + 3)
         assert (report.interval, report.latency) == (31, 32)

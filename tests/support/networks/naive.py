@@ -34,13 +34,7 @@ class Activity:
 
 def run(network: Network, image: Any) -> dict[str, Activity]:
     """Return every layer's values, by name, for an ``image``, which is a nested list."""
-    indices = _indices(network.input.shape)
-    constant = network.input.kind in ("direct", "count")
-    frames = [image] if constant else image
-    zero = network.input.zeros
-    sources: dict[str, list[Map]] = {
-        "input": [{i: _at(f, i) - zero[i[0]] for i in indices} for f in frames]
-    }
+    sources = {"input": _frames(network, image)}
     done: dict[str, Activity] = {}
     for layer in network.layers:
         activity = Activity()
@@ -48,17 +42,8 @@ def run(network: Network, image: Any) -> dict[str, Activity]:
         for t in range(layer.timesteps):
             current: Map = {}
             for connection in layer.connections:
-                if connection.source == layer.name:
-                    silent: Map = {(i,): 0 for i in range(len(connection.synapses.weight))}
-                    values = activity.spikes[t - 1] if t else silent
-                else:
-                    source = sources[connection.source]
-                    values = _TRANSPORTS[connection.transport](source, t, layer.timesteps)
-                if connection.pool is not None:
-                    values = _pool(connection.pool, values)
-                for index, total in _SYNAPSES[connection.synapses.kind](
-                    connection.synapses, values
-                ).items():
+                values = _carried(layer, connection, sources, activity.spikes, t)
+                for index, total in sums(connection.synapses, values).items():
                     current[index] = current.get(index, 0) + total
             spikes, potentials = {}, {}
             for index, total in current.items():
@@ -71,6 +56,41 @@ def run(network: Network, image: Any) -> dict[str, Activity]:
         done[layer.name] = activity
         sources[layer.name] = activity.spikes
     return done
+
+
+def carried(
+    network: Network, image: Any, done: dict[str, Activity], layer: Any, connection: Any, t: int
+) -> Map:
+    """Return what a connection hands to its synapses at timestep t, once all layers are ``done``.
+
+    ``image`` is the one that they were computed for.
+    """
+    sources = {name: activity.spikes for name, activity in done.items()}
+    sources["input"] = _frames(network, image)
+    return _carried(layer, connection, sources, sources[layer.name], t)
+
+
+def sums(synapses: Any, values: Map) -> Map:
+    """Return the sums of weight times value."""
+    return _SYNAPSES[synapses.kind](synapses, values)
+
+
+def _frames(network: Network, image: Any) -> list[Map]:
+    indices, zero = _indices(network.input.shape), network.input.zeros
+    frames = [image] if network.input.kind in ("direct", "count") else image
+    return [{i: _at(f, i) - zero[i[0]] for i in indices} for f in frames]
+
+
+def _carried(
+    layer: Any, connection: Any, sources: dict[str, list[Map]], own: list[Map], t: int
+) -> Map:
+    if connection.source == layer.name:
+        silent: Map = {(i,): 0 for i in range(len(connection.synapses.weight))}
+        values = own[t - 1] if t else silent
+    else:
+        source = sources[connection.source]
+        values = _TRANSPORTS[connection.transport](source, t, layer.timesteps)
+    return values if connection.pool is None else _pool(connection.pool, values)
 
 
 def label(logits: Map) -> int:
