@@ -5,6 +5,13 @@ from spikeloom.hw.prediction.prediction import LayerCycles, Prediction, predict
 from spikeloom.hw.prediction.timeline import Timeline, coarse
 
 __all__ = [
-    *("MEASURES", "LayerCycles", "Prediction", "Timeline", "activity", "coarse", "predict"),
-    *("slowest", "total"),
+    "MEASURES",
+    "LayerCycles",
+    "Prediction",
+    "Timeline",
+    "activity",
+    "coarse",
+    "predict",
+    "slowest",
+    "total",
 ]

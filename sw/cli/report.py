@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from spikeloom.sw.cli.images import Images
     from spikeloom.sw.report import Run
 
-#: Images that are run, and those of which neurons are shown, unless others are asked for.
-LIMIT, SHOWN = 16, (0, 1)
+#: Images that the golden model runs, and those of them whose clock cycles are predicted, which takes
+#: seconds each for a large network, unless --limit says how many; and those that are shown.
+LIMIT, PREDICTED, SHOWN = 16, 4, (0, 1)
 #: The data set that comes with Spikeloom: folders that name it need no --data.
 _AT_HAND = "digits"
 #: Bytes that nextpnr's report has at most.
@@ -43,8 +44,8 @@ _LARGEST = 1 << 28
     "neurons",
     multiple=True,
     metavar="LAYER=N",
-    help="Show this neuron of a layer, a place in its flattened feature map, instead of those that "
-    "spike most. Can be given several times.",
+    help="Show this neuron of a layer, a place in its flattened feature map, instead of some "
+    "that spike much and little. Can be given several times.",
 )
 @click.option(
     "--add",
@@ -74,7 +75,8 @@ def command(
 ) -> None:
     """Show all that is known of a network as one HTML page, which needs no network connection.
 
-    PATH is the folder that demo, train, cosim or build have written to, or {network}.
+    PATH is a folder that demo, train or build have written, a file of figures, a trained model, or
+    {network}.
 
     The page has the layers as a graph, accuracy from the float model to the hardware, thresholds
     and timesteps, clock cycles with the bottleneck, area and clock, and how many values were
@@ -143,19 +145,23 @@ def _chosen(neurons: tuple[str, ...]) -> dict[str, list[int]]:
 def _collect(path: str, added: tuple[Path, ...]) -> Run:
     """Return the run that a folder's files, or a network, and other files are of."""
     from spikeloom.sw.cli.inspect import summarize
-    from spikeloom.sw.report import Run, add_figures, read_folder, require_one
+    from spikeloom.sw.report import Run, add_figures, add_model, read_folder, require_one
 
-    run, folder = Run(path), Path(path)
-    if folder.is_dir():
-        read_folder(folder, run)
-        if not run.files:
-            raise FileFormatError(
-                f"the folder {path} holds nothing that a report shows: give one that demo, train or "
-                f"build have written, or a network"
-            )
+    run, given = Run(path), Path(path)
+    if given.is_dir():
+        read_folder(given, run)
+    elif given.suffix == ".json":
+        add_figures(given, run, required=True)
+    elif given.exists():
+        add_model(given, run)
     else:
         run.model = open_network(path)
-        run.files[folder.name] = "network"
+        run.files[path] = "network that comes with Spikeloom"
+    if not run.files:
+        raise FileFormatError(
+            f"{path} holds nothing that a report shows: give a folder that demo, train or build have "
+            f"written, a network, or a trained model"
+        )
     for file in added:
         add_figures(file, run, required=True)
     if run.model is None:
@@ -163,8 +169,8 @@ def _collect(path: str, added: tuple[Path, ...]) -> Run:
     require_one(run, run.model)
     if run.model is not None:
         run.network = json.loads(json.dumps(summarize(run.model)))
-    if folder.is_dir():
-        _add_paths(folder, run)
+    for name in run.manifests:
+        _add_path(run.places[name].parent, name, run)
     return run
 
 
@@ -181,21 +187,20 @@ def _brought(run: Run) -> contract.Network | None:
     return None
 
 
-def _add_paths(folder: Path, run: Run) -> None:
-    """Add the longest path that place and route found, if its report is still there."""
+def _add_path(folder: Path, name: str, run: Run) -> None:
+    """Add the longest path that place and route found for a manifest, if its report is there."""
     from spikeloom.hw.build.family import REPORT
     from spikeloom.hw.build.folder import WORK
     from spikeloom.hw.build.timing import critical_path
     from spikeloom.sw.documents import parse_json
 
     file = folder / WORK / REPORT
-    if len(run.manifests) != 1 or not file.is_file():
+    if not file.is_file():
         return
     try:
         told = critical_path(parse_json(read_bytes(file, "report of nextpnr", _LARGEST)))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise FileFormatError(f"{file} is damaged ({error}): build again") from None
-    (name,) = run.manifests
     run.paths[name] = told
 
 
@@ -230,7 +235,7 @@ def _compute(
         run.traces.append({**image, **found})
     planned = _planned(run, network)
     if planned is not None:
-        run.prediction = _predicted(planned, pixels, source)
+        run.prediction = _predicted(planned, pixels[: options.limit or PREDICTED], source)
 
 
 def _some(options: ImageOptions, network: contract.Network, most: int) -> Images:
@@ -253,9 +258,8 @@ def _planned(run: Run, network: contract.Network) -> Plan | None:
     from spikeloom.hw.planning import HardwareConfig, PlanFile, plan
 
     if run.choices is not None:
-        name = next(file for file, kind in run.files.items() if kind == "choices")
-        folder = Path(run.path) if Path(run.path).is_dir() else Path()
-        return plan(network, PlanFile.load(folder / name).for_network(network))
+        file = run.places[run.of_kind("choices")]
+        return plan(network, PlanFile.load(file).for_network(network))
     if run.manifests:
         content = next(iter(run.manifests.values()))
         config = content.get("config") or {}

@@ -6,8 +6,8 @@ the golden model computes for it, and ``page`` makes the page. Sections (``secti
 ``beside`` make some; ``page.html``, ``page.css`` and ``page.js`` show them.
 """
 
-from spikeloom.sw.report.files import add_figures, read_folder, require_one
+from spikeloom.sw.report.files import add_figures, add_model, read_folder, require_one
 from spikeloom.sw.report.run import Run
 from spikeloom.sw.report.section import Section
 
-__all__ = ["Run", "Section", "add_figures", "read_folder", "require_one"]
+__all__ = ["Run", "Section", "add_figures", "add_model", "read_folder", "require_one"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spikeloom.sw.report.of_network import accuracies
-from spikeloom.sw.report.parts import Column, Table
+from spikeloom.sw.report.parts import Column, Share, Table
 from spikeloom.sw.report.run import Run
 
 
@@ -24,7 +24,7 @@ def key_figures(run: Run) -> dict[str, Any]:
             "mean T": sum(firing) / len(firing) if firing else None,
         }
     for step, value, _ in accuracies(run):
-        found[f"accuracy, {step}"] = value
+        found[f"accuracy, {step}"] = Share(value)
     measured = run.measured()
     if measured is not None:
         found["clock cycles per image"] = measured[1]["cycles_per_image"]
@@ -59,9 +59,16 @@ def beside(runs: Sequence[Run]) -> Table:
         values = [figures.get(key) for figures in known]
         row = [key, *values]
         if len(runs) == 2:
-            numbers = [x for x in values if isinstance(x, int | float)]
-            row.append(numbers[1] - numbers[0] if len(numbers) == 2 else None)
+            row.append(_change(*values))
         rows.append(row)
     columns = [Column("figure", "text"), *(Column(run.path) for run in runs)]
     columns += [Column("change")] if len(runs) == 2 else []
     return Table("Key figures", columns, rows)
+
+
+def _change(before: Any, after: Any) -> Any:
+    """Return the difference of two numbers; None of anything else."""
+    if not isinstance(before, int | float) or not isinstance(after, int | float):
+        return None
+    change = after - before
+    return Share(change) if isinstance(before, Share) else change

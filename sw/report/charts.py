@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Range1d
+from bokeh.models import (
+    BasicTicker,
+    ColumnDataSource,
+    FactorRange,
+    HoverTool,
+    NumeralTickFormatter,
+    Range1d,
+)
 from bokeh.plotting import figure
 
 #: Colours that are told apart with every kind of colour vision (Okabe and Ito), and in grey.
@@ -66,6 +73,7 @@ def steps(title: str, names: Sequence[str], values: Sequence[float], unit: str) 
         x="name", y="value", text="text", source=source, y_offset=-8, text_align="center",
         text_font_size="13px",
     )  # fmt: skip
+    plot.yaxis.formatter = NumeralTickFormatter(format="0.0%")
     plot.add_tools(HoverTool(tooltips=[("", "@name"), (unit, "@text")]))
     return plot
 
@@ -101,7 +109,9 @@ def spans(
     for number, (kind, by_name) in enumerate(kinds.items()):
         found = [(name, *span) for name in names for span in by_name[name]]
         columns = list(zip(*found, strict=True)) or [(), (), ()]
-        data: dict[str, list[Any]] = dict(zip(("name", "begin", "end"), map(list, columns), strict=True))
+        data: dict[str, list[Any]] = dict(
+            zip(("name", "begin", "end"), map(list, columns), strict=True)
+        )
         data["kind"] = [kind] * len(found)
         plot.hbar(
             y="name",
@@ -181,11 +191,13 @@ def _plot(title: str, height: int, across: str, up: str, **options: Any) -> Any:
     plot.toolbar.autohide = True
     plot.title.text_font_size = "14px"
     if not isinstance(plot.x_range, FactorRange):
-        plot.xaxis.formatter.use_scientific = False
-    if not isinstance(plot.y_range, FactorRange):
-        plot.yaxis.formatter.use_scientific = False
-    else:
+        plot.xaxis.formatter = NumeralTickFormatter(format="0,0.[0000]")
+    if across == "timestep":
+        plot.xaxis.ticker = BasicTicker(min_interval=1, num_minor_ticks=0)
+    if isinstance(plot.y_range, FactorRange):
         plot.ygrid.grid_line_color = None
+    else:
+        plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[0000]")
     return plot
 
 

@@ -96,6 +96,7 @@ class Figures(Registered):
                 f"move it away, or name a network and add files to it by --add"
             )
         setattr(run, cls.kind, content)
+        run.note(path, cls.kind)
 
     @classmethod
     @abstractmethod
@@ -108,7 +109,7 @@ class Several(Figures):
 
     @classmethod
     def add(cls, content: Json, path: Path, run: Run) -> None:
-        getattr(run, cls.kind)[path.name] = content
+        getattr(run, cls.kind)[run.note(path, cls.kind)] = content
 
 
 class OfNetwork(Figures):
@@ -300,7 +301,7 @@ def read_folder(folder: Path, run: Run) -> None:
             continue
         if path.name == LOG:
             run.log = read_log(path)
-            run.files[path.name] = "log"
+            run.note(path, "log")
         elif path.suffix == ".json":
             add_figures(path, run)
         elif path.suffix == ".safetensors":
@@ -326,7 +327,6 @@ def add_figures(path: Path, run: Run, required: bool = False) -> None:
         return
     checked = found.read(content, path)
     found.add(checked, path, run)
-    run.files[path.name] = found.kind
 
 
 def add_model(path: Path, run: Run) -> None:
@@ -347,10 +347,10 @@ def add_model(path: Path, run: Run) -> None:
                 f"{path} is a second network in its folder: name the one that is meant instead"
             )
         run.model = load(path)
-        run.files[path.name] = "network"
+        run.note(path, "network")
     elif kind == TRAINED_FORMAT and run.trained is None:
         run.trained = trained(content, header, path)
-        run.files[path.name] = "trained model"
+        run.note(path, "trained model")
 
 
 def read_log(path: Path) -> list[Json]:

@@ -10,7 +10,12 @@ from spikeloom.sw.report.run import Json, Run
 from spikeloom.sw.report.section import Section
 
 _LAYER = Column("layer", "text")
-_RESOURCES = {"luts": "LUTs", "flipflops": "flip-flops", "block_ram": "block RAMs", "dsp": "DSP blocks"}
+_RESOURCES = {
+    "luts": "LUTs",
+    "flipflops": "flip-flops",
+    "block_ram": "block RAMs",
+    "dsp": "DSP blocks",
+}
 
 
 class CyclesSection(Section, kind="cycles"):
@@ -126,9 +131,7 @@ class TimelineSection(Section, kind="timeline"):
         ends = f"from clock cycle {layers[0]['begin']:,} to {layers[-1]['end']:,}"
         found: list[Any] = [Chart(title, ends, charts.spans(title, names, kinds))]
         columns = [_LAYER, Column("first cycle"), Column("cycle after the last"), Column("cycles")]
-        rows = [
-            [x["name"], x["begin"], x["end"], x["end"] - x["begin"]] for x in layers
-        ]
+        rows = [[x["name"], x["begin"], x["end"], x["end"] - x["begin"]] for x in layers]
         found.append(Table(title, columns, rows, layers=True))
         if line["coarse"]:
             found.append(
@@ -155,15 +158,25 @@ class AreaSection(Section, kind="area"):
             found += _components(run.area)
         if run.plan is not None:
             columns = [_LAYER, Column("cycles"), Column("LUTs"), Column("block RAMs")]
-            rows = [[x[key] for key in ("name", "cycles", "luts", "block_ram")] for x in run.plan["layers"]]
+            rows = [
+                [x[key] for key in ("name", "cycles", "luts", "block_ram")]
+                for x in run.plan["layers"]
+            ]
             slowest = run.plan["bottleneck"]
             title = "Estimated by the planner"
-            found.append(Table(title, columns, rows, layers=True, marked=slowest, mark="bottleneck"))
+            found.append(
+                Table(title, columns, rows, layers=True, marked=slowest, mark="bottleneck")
+            )
         return found
 
 
 def _used(name: str, content: Json) -> Table:
-    columns = [Column("resource", "text"), Column("used"), Column("available"), Column("share", "share")]
+    columns = [
+        Column("resource", "text"),
+        Column("used"),
+        Column("available"),
+        Column("share", "share"),
+    ]
     rows = [
         [
             _RESOURCES.get(key, key),
@@ -189,7 +202,11 @@ def _components(area: Json) -> list[Any]:
     title = f"LUTs by component, {area['family']}"
     names = [place["name"] for place in places]
     text = f"{area['whole']['luts']:,} LUTs as a whole"
-    columns = [_LAYER, Column("component", "text"), *(Column(_RESOURCES[key]) for key in list(_RESOURCES)[:3])]
+    columns = [
+        _LAYER,
+        Column("component", "text"),
+        *(Column(_RESOURCES[key]) for key in list(_RESOURCES)[:3]),
+    ]
     rows = [
         [place["name"], part["name"], part["luts"], part["flipflops"], part["block_ram"]]
         for place in places
@@ -282,7 +299,10 @@ class ProofSection(Section, kind="proof"):
         if run.result is not None:
             for what, key in (
                 ("integer network against quantized ANN, labels", "differing_labels"),
-                ("integer network against the model through time, labels", "differing_spiking_labels"),
+                (
+                    "integer network against the model through time, labels",
+                    "differing_spiking_labels",
+                ),
             ):
                 if run.result[key] is not None:
                     images = run.result["images"]
@@ -292,9 +312,13 @@ class ProofSection(Section, kind="proof"):
             what = f"hardware in simulation against golden model ({name})"
             if any(content["stalls"]) and "stalls" not in name:
                 what += ", with stalls"
-            rows.append([what, *(content[key] for key in ("images", "compared", "differing", "equal"))])
+            rows.append(
+                [what, *(content[key] for key in ("images", "compared", "differing", "equal"))]
+            )
             parts.append(_quantities(name, content))
-            parts += [Note(f"{name}: {content[key]}") for key in ("divergence", "stuck") if content[key]]
+            parts += [
+                Note(f"{name}: {content[key]}") for key in ("divergence", "stuck") if content[key]
+            ]
         for name, content in run.manifests.items():
             test = content.get("self_test")
             if test:
@@ -321,4 +345,6 @@ def _quantities(name: str, content: Json) -> Fold:
         for quantity, tally in tallies.items()
     ]
     columns = [_LAYER, Column("quantity", "text"), Column("compared"), Column("differ")]
-    return Fold(f"{name}: by layer and quantity", [Table(f"Values compared ({name})", columns, rows)])
+    return Fold(
+        f"{name}: by layer and quantity", [Table(f"Values compared ({name})", columns, rows)]
+    )

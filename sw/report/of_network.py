@@ -38,7 +38,9 @@ class NetworkSection(Section, kind="network"):
                     layer["potential_width"],
                     layer["synapses"],
                     layer["parameters"],
-                    ", ".join(f"{way['source']} ({way['transport']})" for way in layer["connections"]),
+                    ", ".join(
+                        f"{way['source']} ({way['transport']})" for way in layer["connections"]
+                    ),
                 ]
             )
         columns = [
@@ -76,14 +78,20 @@ class AccuracySection(Section, kind="accuracy"):
                 text = ", ".join(f"{name} {value:.2%}" for name, value, _ in rows)
                 model = charts.steps("Accuracy by step", names, values, "accuracy")
                 found.append(Chart("Accuracy by step", text, model))
-            lost = [None, *(after[1] - before[1] for before, after in zip(rows, rows[1:], strict=False))]
+            lost = [
+                None,
+                *(after[1] - before[1] for before, after in zip(rows, rows[1:], strict=False)),
+            ]
             columns = [
                 Column("model", "text"),
                 Column("accuracy", "share"),
                 Column("change", "share"),
                 Column("source", "text"),
             ]
-            table = [[name, value, change, source] for (name, value, source), change in zip(rows, lost, strict=True)]
+            table = [
+                [name, value, change, source]
+                for (name, value, source), change in zip(rows, lost, strict=True)
+            ]
             found.append(Table("Accuracy by step", columns, table))
         return found + _against_timesteps(run)
 
@@ -146,11 +154,14 @@ def _against_timesteps(run: Run) -> list[Any]:
         )
         columns = [Column("timesteps"), Column("accuracy", "share")]
         rows = [[step, score] for step, score in zip(steps, scores, strict=True)]
-        found.append(Fold("Accuracy after each timestep, as a table", [Table(title, columns, rows)]))
+        found.append(
+            Fold("Accuracy after each timestep, as a table", [Table(title, columns, rows)])
+        )
     epochs = [
         entry
         for entry in run.log
-        if entry.get("average_timesteps") is not None and entry.get("validation_accuracy") is not None
+        if entry.get("average_timesteps") is not None
+        and entry.get("validation_accuracy") is not None
     ]
     if epochs:
         title = "Accuracy against mean T, by epoch of the training"
@@ -179,7 +190,11 @@ class LayersSection(Section, kind="layers"):
         for title, unit, values in (
             ("λ", "λ", thresholds),
             ("Timesteps T", "timesteps", {name: steps[name] for name in names if name in steps}),
-            ("Spike rate", "spikes per neuron and timestep", {k: x["rate"] for k, x in rates.items()}),
+            (
+                "Spike rate",
+                "spikes per neuron and timestep",
+                {k: x["rate"] for k, x in rates.items()},
+            ),
         ):
             shown = [name for name in names if name in values]
             if shown:
@@ -203,9 +218,15 @@ class LayersSection(Section, kind="layers"):
             ]
             for name in names
         ]
-        found.append(Table("Thresholds, timesteps and spikes", columns, rows, layers=bool(run.names())))
+        found.append(
+            Table("Thresholds, timesteps and spikes", columns, rows, layers=bool(run.names()))
+        )
         if run.activity:
-            found.append(Note(f"Spikes: means over {run.activity['images']} images of {run.activity['source']}"))
+            found.append(
+                Note(
+                    f"Spikes: means over {run.activity['images']} images of {run.activity['source']}"
+                )
+            )
         return found
 
 

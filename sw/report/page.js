@@ -3,28 +3,25 @@
   const report = JSON.parse(document.getElementById("report").textContent);
   const charts = JSON.parse(document.getElementById("charts").textContent);
 
-  // Charts: those that are hidden are drawn when they are opened.
-  const drawn = new Set();
-  const hidden = (place) => {
-    for (let at = place.closest("details"); at; at = at.parentElement.closest("details")) {
-      if (!at.open) return true;
-    }
-    return false;
-  };
+  // Charts are drawn when they come near the window, so that the page opens quickly, or before they
+  // are printed; those in what is folded away, when that is opened.
+  const waiting = new Set(Object.keys(charts));
   const draw = (name) => {
-    const place = document.getElementById(name);
-    if (drawn.has(name) || !place || hidden(place)) return Promise.resolve();
-    drawn.add(name);
-    return Bokeh.embed.embed_item(charts[name], name);
+    if (waiting.delete(name)) Bokeh.embed.embed_item(charts[name], name);
   };
-  const drawAll = async () => {
-    for (const name of Object.keys(charts)) await draw(name);
-    document.documentElement.dataset.drawn = drawn.size;
-  };
-  for (const fold of document.querySelectorAll("details")) {
-    fold.addEventListener("toggle", () => fold.open && drawAll());
-  }
-  drawAll();
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      near.unobserve(entry.target);
+      draw(entry.target.id);
+    }
+  }, { rootMargin: "300px" });
+  for (const place of document.querySelectorAll(".place")) near.observe(place);
+  window.addEventListener("beforeprint", () => {
+    for (const name of waiting) {
+      if (document.getElementById(name).checkVisibility()) draw(name);
+    }
+  });
 
   // Figures of a layer, as the report's JSON has them.
   const text = (value) => {
@@ -32,9 +29,10 @@
     if (typeof value === "number") return value.toLocaleString("en", { maximumFractionDigits: 4 });
     return typeof value === "string" ? value : JSON.stringify(value);
   };
+  const nested = (value) => value !== null && typeof value === "object" &&
+    (!Array.isArray(value) || value.some((entry) => entry !== null && typeof entry === "object"));
   const flat = (entry, before = "") => Object.entries(entry).flatMap(([key, value]) =>
-    value !== null && typeof value === "object" && !Array.isArray(value)
-      ? flat(value, `${before}${key}.`) : [[before + key, value]]);
+    nested(value) ? flat(value, `${before}${key}.`) : [[before + key, value]]);
   const element = (tag, content) => {
     const made = document.createElement(tag);
     if (content !== undefined) made.textContent = content;
@@ -49,7 +47,7 @@
       for (const [key, value] of flat(entry)) {
         const figure = element("dd", text(value));
         figure.dataset.value = JSON.stringify(value);
-        list.append(element("dt", key.replaceAll("_", " ")), figure);
+        list.append(element("dt", key.replaceAll("_", " ").replaceAll(".", " › ")), figure);
       }
       panel.append(list);
     }

@@ -53,7 +53,10 @@ def page(runs: Sequence[Run]) -> str:
         return name
 
     first = [ORDER.index(kind) if kind in ORDER else len(ORDER) for kind in Section.kinds]
-    kinds = [kind for _, kind in sorted(zip(first, Section.kinds.values(), strict=True), key=lambda x: x[0])]
+    kinds = [
+        kind
+        for _, kind in sorted(zip(first, Section.kinds.values(), strict=True), key=lambda x: x[0])
+    ]
     sections = []
     for kind in kinds:
         section = kind()

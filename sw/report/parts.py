@@ -9,6 +9,10 @@ from typing import Any, ClassVar
 from markupsafe import Markup
 
 
+class Share(float):
+    """A number from 0 to 1 that is shown in percent, among others that are not."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table.
@@ -29,7 +33,7 @@ class Column:
             return "–"
         if isinstance(value, bool):
             return "yes" if value else "no"
-        if isinstance(value, int | float) and self.form == "share":
+        if isinstance(value, Share) or (self.form == "share" and isinstance(value, int | float)):
             return f"{value:.2%}".replace("%", " %")
         if isinstance(value, int):
             return f"{value:,}"

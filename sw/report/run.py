@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from spikeloom.sw.network import Network
 
+#: Fields that are not part of the page's JSON.
+_APART = ("model", "places")
 #: A JSON object, as it was read.
 Json = dict[str, Any]
 
@@ -49,6 +52,8 @@ class Run:
     traces : list of dict
         Spikes and potentials of chosen neurons, by image: see
         :func:`~spikeloom.sw.report.values.trace`.
+    places : dict of str to path
+        Where each file is, by its name; not part of the page's JSON.
     prediction : dict, optional
         Clock cycles, as ``spikeloom inspect --data --json`` prints them, and ``timeline``.
     """
@@ -72,6 +77,7 @@ class Run:
     activity: Json | None = None
     traces: list[Json] = field(default_factory=list)
     prediction: Json | None = None
+    places: dict[str, Path] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -80,13 +86,13 @@ class Run:
 
     def content(self) -> Json:
         """Return the figures as JSON values, with the :meth:`details` of each layer."""
-        every = {x.name: getattr(self, x.name) for x in fields(self) if x.name != "model"}
+        every = {x.name: getattr(self, x.name) for x in fields(self) if x.name not in _APART}
         return {**every, "details": self.details()}
 
     def simulations(self) -> Iterator[tuple[str, Json]]:
         """Yield the name and the content of each cosimulation, those of the demo first."""
         if self.demo is not None:
-            name = next(file for file, kind in self.files.items() if kind == "demo")
+            name = self.of_kind("demo")
             yield name, self.demo
             yield f"{name}, with stalls", self.demo["stalled"]
         yield from self.cosim.items()
@@ -98,6 +104,16 @@ class Run:
             if counted and not any(content["stalls"]):
                 return name, content
         return None
+
+    def note(self, path: Path, kind: str) -> str:
+        """Note a file, and return the name that it has in the report: its path if need be."""
+        name = path.name if path.name not in self.files else str(path)
+        self.files[name], self.places[name] = kind, path
+        return name
+
+    def of_kind(self, kind: str) -> str:
+        """Return the name of the first file of a kind that is there."""
+        return next(name for name, other in self.files.items() if other == kind)
 
     def names(self) -> list[str]:
         """Return the names of the layers, in the network's order."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Images whose values are held at a time.
 _TOGETHER = 4
-#: Neurons of a layer that are shown unless others are chosen, those that spike most.
+#: Neurons of a layer that are shown unless others are chosen.
 SHOWN_NEURONS = 6
 
 
@@ -110,8 +110,8 @@ def trace(
     network : Network
     image : array of integers, shape network.input.image_shape
     chosen : mapping of str to sequence of int
-        Neurons by layer, as places in its flattened feature map. Of other layers, these are the
-        :data:`SHOWN_NEURONS` with most spikes.
+        Neurons by layer, as places in its flattened feature map. Of other layers, these are
+        :data:`SHOWN_NEURONS`, from the one with most spikes to the one with fewest that has any.
 
     Returns
     -------
@@ -143,8 +143,7 @@ def trace(
         spikes, potentials = traced.spikes.flatten(1), traced.potentials.flatten(1)
         numbers = chosen.get(layer.name)
         if numbers is None:
-            busy = (spikes != 0).sum(0)
-            numbers = sorted(np.argsort(-busy.numpy(), kind="stable")[:SHOWN_NEURONS].tolist())
+            numbers = _spread((spikes != 0).sum(0).numpy())
         shape = network.shapes[layer.name]
         layers.append(
             {
@@ -161,6 +160,15 @@ def trace(
             }
         )
     return {"label": int(found.labels[0]), "logits": found.logits[0].tolist(), "layers": layers}
+
+
+def _spread(busy: npt.NDArray[Any]) -> list[int]:
+    """Return some neurons of all shades of activity, busiest first; silent ones if they must be."""
+    order = np.argsort(-busy, kind="stable")
+    spiking = int((busy > 0).sum())
+    if spiking <= SHOWN_NEURONS:
+        return [int(x) for x in order[:SHOWN_NEURONS]]
+    return [int(order[k]) for k in np.linspace(0, spiking - 1, SHOWN_NEURONS).round().astype(int)]
 
 
 def picture(network: Network, image: npt.NDArray[Any]) -> str:
