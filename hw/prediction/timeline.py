@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def coarse(spans: list[list[int]], most: int = MOST_SPANS) -> list[list[int]]:
     """Return at most ``most`` spans that show the same: neighbours become one, nearest first."""
     if len(spans) <= most:
         return spans
-    gaps = np.array([after[0] - before[1] for before, after in zip(spans, spans[1:], strict=False)])
+    gaps = np.array([after[0] - before[1] for before, after in pairwise(spans)])
     kept = set(np.argsort(-gaps, kind="stable")[: most - 1].tolist())
     merged = [list(spans[0])]
     for index, span in enumerate(spans[1:]):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from spikeloom.sw.cli.images import Images
     from spikeloom.sw.report import Run
 
-#: Images that the golden model runs, and those of them whose clock cycles are predicted, which takes
-#: seconds each for a large network, unless --limit says how many; and those that are shown.
+#: Images that the golden model runs, and those of them whose clock cycles are predicted (seconds
+#: each for a large network), unless --limit says how many; and those that are shown.
 LIMIT, PREDICTED, SHOWN = 16, 4, (0, 1)
 #: The data set that comes with Spikeloom: folders that name it need no --data.
 _AT_HAND = "digits"
@@ -159,8 +159,8 @@ def _collect(path: str, added: tuple[Path, ...]) -> Run:
         run.files[path] = "network that comes with Spikeloom"
     if not run.files:
         raise FileFormatError(
-            f"{path} holds nothing that a report shows: give a folder that demo, train or build have "
-            f"written, a network, or a trained model"
+            f"{path} holds nothing that a report shows: give a folder that demo, train or build "
+            f"have written, a network, or a trained model"
         )
     for file in added:
         add_figures(file, run, required=True)

@@ -6,6 +6,7 @@ such as a residual branch, bends around them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import networkx as nx
@@ -121,14 +122,19 @@ def _box(x: int, y: int, name: str, text: str) -> Markup:
     )  # fmt: skip
 
 
+def size_text(shape: Sequence[int]) -> str:
+    """Return a shape as text."""
+    return "\u00d7".join(str(n) for n in shape)
+
+
 def _input_text(entry: Json) -> str:
-    size = "×".join(str(n) for n in entry["shape"])
+    size = size_text(entry["shape"])
     more = [f"{entry['bits']} bits"] if "bits" in entry else []
     more += [f"T = {entry['timesteps']}"] if "timesteps" in entry else []
     return ", ".join([size, *more])
 
 
 def _layer_text(layer: Json) -> str:
-    size = "×".join(str(n) for n in layer["shape"])
+    size = size_text(layer["shape"])
     bits = max(way["weight_bits"] for way in layer["connections"])
     return f"{size}, T = {layer['timesteps']}, {layer['neuron']['kind']}, {bits} bits"

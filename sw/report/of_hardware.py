@@ -112,8 +112,8 @@ class TimelineSection(Section, kind="timeline"):
 
     title = "Timeline of one image"
     about = (
-        "Each layer's engine works on the image in its own time. Clock cycles count from the end of "
-        "reset, and images follow without a pause."
+        "Each layer's engine works on the image in its own time. Clock cycles count from the end "
+        "of reset, and images follow without a pause."
     )
 
     def parts(self, run: Run, number: int) -> list[Any]:
@@ -137,7 +137,7 @@ class TimelineSection(Section, kind="timeline"):
             found.append(
                 Note(
                     "Waits that are close to each other are drawn as one in "
-                    f"{', '.join(line['coarse'])}; the table of clock cycles has their exact number."
+                    f"{', '.join(line['coarse'])}; the clock cycles above are exact."
                 )
             )
         return found
@@ -217,8 +217,8 @@ def _components(area: Json) -> list[Any]:
         Chart(title, text, charts.bars(title, names, luts, "LUTs")),
         Table(title, columns, rows),
         Note(
-            f"The accelerator as a whole: {whole['luts']:,} LUTs, {whole['flipflops']:,} flip-flops, "
-            f"{whole['block_ram']:,} block RAMs; without link and board. "
+            f"The accelerator as a whole: {whole['luts']:,} LUTs, {whole['flipflops']:,} "
+            f"flip-flops, {whole['block_ram']:,} block RAMs; without link and board. "
             + ", ".join(f"{tool} {version}" for tool, version in area["tools"].items())
         ),
     ]

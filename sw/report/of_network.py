@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from spikeloom.sw.report import charts
-from spikeloom.sw.report.graph import graph
+from spikeloom.sw.report.graph import graph, size_text
 from spikeloom.sw.report.parts import Chart, Column, Drawing, Fold, Note, Picture, Table
 from spikeloom.sw.report.run import Json, Run
 from spikeloom.sw.report.section import Section
@@ -29,7 +30,7 @@ class NetworkSection(Section, kind="network"):
             rows.append(
                 [
                     layer["name"],
-                    "×".join(str(n) for n in layer["shape"]),
+                    size_text(layer["shape"]),
                     layer["timesteps"],
                     layer["neuron"]["kind"],
                     neurons,
@@ -80,7 +81,7 @@ class AccuracySection(Section, kind="accuracy"):
                 found.append(Chart("Accuracy by step", text, model))
             lost = [
                 None,
-                *(after[1] - before[1] for before, after in zip(rows, rows[1:], strict=False)),
+                *(after[1] - before[1] for before, after in pairwise(rows)),
             ]
             columns = [
                 Column("model", "text"),
@@ -224,7 +225,8 @@ class LayersSection(Section, kind="layers"):
         if run.activity:
             found.append(
                 Note(
-                    f"Spikes: means over {run.activity['images']} images of {run.activity['source']}"
+                    f"Spikes: means over {run.activity['images']} images of "
+                    f"{run.activity['source']}"
                 )
             )
         return found

@@ -25,7 +25,7 @@
 
   // Figures of a layer, as the report's JSON has them.
   const text = (value) => {
-    if (value === null) return "–";
+    if (value === null) return "-";
     if (typeof value === "number") return value.toLocaleString("en", { maximumFractionDigits: 4 });
     return typeof value === "string" ? value : JSON.stringify(value);
   };

@@ -30,7 +30,7 @@ class Column:
     def text(self, value: Any) -> str:
         """Return a value as it is shown."""
         if value is None:
-            return "–"
+            return "-"
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, Share) or (self.form == "share" and isinstance(value, int | float)):

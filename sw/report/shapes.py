@@ -1,4 +1,4 @@
-"""Shapes of JSON values: whether a file that anybody may have written holds what is read from it."""
+"""Shapes of JSON values: whether a file of anybody's holds what is read from it."""
 
 from __future__ import annotations
 

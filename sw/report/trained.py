@@ -1,4 +1,4 @@
-"""Trained models: what their files say, read without building the model, which may be foreign code."""
+"""Trained models: what their files say, read without running the model's code."""
 
 from __future__ import annotations
 

@@ -131,9 +131,7 @@ def trace(
     assert found.trace is not None
     for name, numbers in chosen.items():
         if name not in found.trace:
-            raise ConfigError(
-                f"--neuron {name}: the layers are {', '.join(layer.name for layer in network.layers)}"
-            )
+            raise ConfigError(f"--neuron {name}: the layers are {', '.join(found.trace)}")
         size = math.prod(network.shapes[name])
         if not all(0 <= number < size for number in numbers):
             raise ConfigError(f"--neuron {name}: its neurons are 0 to {size - 1}")

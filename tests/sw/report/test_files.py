@@ -64,7 +64,7 @@ def test_each_kind_is_recognised(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"layers": "many"},  "'layers': a list is expected"),
+        ({"layers": "many"}, "'layers': a list is expected"),
         ({"layers": [{"name": 7}]}, "entry 0"),
         ({"compared": True}, "a whole number is expected, not True"),
         ({"cycles_per_image": "fast"}, "a number is expected"),
