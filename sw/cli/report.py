@@ -18,8 +18,9 @@ from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.files import read_bytes, write_text
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from spikeloom.hw.planning import Plan
-    from spikeloom.sw.cli.images import Images
     from spikeloom.sw.report import Run
 
 #: Images that the golden model runs, and those of them whose clock cycles are predicted (seconds
@@ -238,7 +239,10 @@ def _compute(
         run.prediction = _predicted(planned, pixels[: options.limit or PREDICTED], source)
 
 
-def _some(options: ImageOptions, network: contract.Network, most: int) -> Images:
+def _some(
+    options: ImageOptions, network: contract.Network, most: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """Return the first images, and their labels if there are any."""
     import numpy as np
 
     from spikeloom.sw.golden.images import check_images

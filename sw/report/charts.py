@@ -12,6 +12,7 @@ from bokeh.models import (
     HoverTool,
     NumeralTickFormatter,
     Range1d,
+    Title,
 )
 from bokeh.plotting import figure
 
@@ -63,7 +64,7 @@ def steps(title: str, names: Sequence[str], values: Sequence[float], unit: str) 
     """Return a chart of values that follow one another, joined by a line, each with its text."""
     low, high = min(values), max(values)
     margin = max((high - low) / 2, 0.002)
-    span = Range1d(low - margin, high + margin)
+    span = Range1d(start=low - margin, end=high + margin)
     plot = _plot(title, _HEIGHT, "", unit, x_range=FactorRange(factors=list(names)), y_range=span)
     texts = [f"{value:.2%}".replace("%", " %") for value in values]
     source = ColumnDataSource({"name": list(names), "value": list(values), "text": texts})
@@ -142,7 +143,7 @@ def raster(title: str, names: Sequence[str], spikes: Sequence[Sequence[int]]) ->
     """
     rows = FactorRange(factors=list(reversed(names)))
     plot = _plot(title, _FRAME + _ROW * len(names), "timestep", "", y_range=rows)
-    plot.x_range = Range1d(0.5, len(spikes[0]) + 0.5)
+    plot.x_range = Range1d(start=0.5, end=len(spikes[0]) + 0.5)
     found = [
         (name, t, value)
         for name, row in zip(names, spikes, strict=True)
@@ -171,14 +172,14 @@ def curves(title: str, names: Sequence[str], values: Sequence[Sequence[int]], up
         dash = ("solid", "dashed", "dotted")[number % 3]
         plot.line(x="t", y="v", source=source, color=colour, line_width=2, line_dash=dash)
         plot.scatter(x="t", y="v", source=source, color=colour, size=5)
-    plot.x_range = Range1d(0.5, max(map(len, values)) + 0.5)
+    plot.x_range = Range1d(start=0.5, end=max(map(len, values)) + 0.5)
     plot.add_tools(HoverTool(tooltips=[("", "@name, timestep @t"), (up, "@v{0,0}")]))
     return plot
 
 
 def _plot(title: str, height: int, across: str, up: str, **options: Any) -> Any:
     plot = figure(
-        title=title,
+        title=Title(text=title, text_font_size="14px"),
         height=height,
         sizing_mode="stretch_width",
         tools="pan,xwheel_zoom,box_zoom,reset",
@@ -189,7 +190,6 @@ def _plot(title: str, height: int, across: str, up: str, **options: Any) -> Any:
     )
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
-    plot.title.text_font_size = "14px"
     if not isinstance(plot.x_range, FactorRange):
         plot.xaxis.formatter = NumeralTickFormatter(format="0,0.[0000]")
     if across == "timestep":

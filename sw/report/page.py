@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from bokeh.core.types import ID
 from bokeh.embed import json_item
 from bokeh.resources import Resources
 from markupsafe import Markup
@@ -49,7 +50,7 @@ def page(runs: Sequence[Run]) -> str:
     def chart(part: Chart) -> str:
         """Return the name of a chart's place, and keep the chart for it."""
         name = f"chart{len(charts)}"
-        charts[name] = json_item(part.model, name)
+        charts[name] = json_item(part.model, ID(name))
         return name
 
     first = [ORDER.index(kind) if kind in ORDER else len(ORDER) for kind in Section.kinds]
@@ -91,7 +92,7 @@ def _own(name: str) -> Markup:
 
 def _library() -> Markup:
     """Return Bokeh's own program, without those parts that no chart here needs."""
-    resources = Resources(mode="inline", components=["bokeh"])
+    resources = Resources(mode="inline", components=["bokeh"], log_level=None)
     text = "\n".join(resources.js_raw)
     if "</script" in text.lower():
         warnings.warn("this Bokeh holds the end of a script element", stacklevel=2)

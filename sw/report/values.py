@@ -139,9 +139,7 @@ def trace(
     for layer in network.layers:
         traced = found.trace[layer.name]
         spikes, potentials = traced.spikes.flatten(1), traced.potentials.flatten(1)
-        numbers = chosen.get(layer.name)
-        if numbers is None:
-            numbers = _spread((spikes != 0).sum(0).numpy())
+        numbers = chosen.get(layer.name) or _spread((spikes != 0).sum(0).numpy())
         shape = network.shapes[layer.name]
         layers.append(
             {

@@ -38,7 +38,9 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_is_shown_without_images(folder: Path) -> None:
     result = run(folder)
     assert result.exit_code == 0, result.output
-    assert re.fullmatch(r"wrote \S+/demo/report.html, 1\.\d MB: open it in a browser\n", result.output)
+    assert re.fullmatch(
+        r"wrote \S+/demo/report.html, 1\.\d MB: open it in a browser\n", result.output
+    )
     (content,) = example.embedded((folder / "report.html").read_text(encoding="utf-8"))["runs"]
     assert (content["activity"], content["prediction"], content["traces"]) == (None, None, [])
     # It is made anew in the same place.
