@@ -5,6 +5,7 @@
 
   // Charts are drawn when they come near the window, so that the page opens quickly, or before they
   // are printed; those in what is folded away, when that is opened.
+  Bokeh.logger.set_level("warn");
   const waiting = new Set(Object.keys(charts));
   const draw = (name) => {
     if (waiting.delete(name)) Bokeh.embed.embed_item(charts[name], name);

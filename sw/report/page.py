@@ -92,8 +92,9 @@ def _own(name: str) -> Markup:
 
 def _library() -> Markup:
     """Return Bokeh's own program, without those parts that no chart here needs."""
-    resources = Resources(mode="inline", components=["bokeh"], log_level=None)
-    text = "\n".join(resources.js_raw)
+    raw = Resources(mode="inline", components=["bokeh"]).js_raw
+    # The last line sets how much it tells on the console, and tells of that; page.js does so, too.
+    text = "\n".join(part for part in raw if not part.startswith("Bokeh.set_log_level"))
     if "</script" in text.lower():
         warnings.warn("this Bokeh holds the end of a script element", stacklevel=2)
         text = text.replace("</script", "<\\/script")
