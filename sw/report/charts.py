@@ -12,7 +12,6 @@ from bokeh.models import (
     HoverTool,
     NumeralTickFormatter,
     Range1d,
-    Title,
 )
 from bokeh.plotting import figure
 
@@ -178,8 +177,8 @@ def curves(title: str, names: Sequence[str], values: Sequence[Sequence[int]], up
 
 
 def _plot(title: str, height: int, across: str, up: str, **options: Any) -> Any:
-    plot = figure(
-        title=Title(text=title, text_font_size="14px"),
+    plot: Any = figure(
+        title=title,
         height=height,
         sizing_mode="stretch_width",
         tools="pan,xwheel_zoom,box_zoom,reset",
@@ -190,6 +189,7 @@ def _plot(title: str, height: int, across: str, up: str, **options: Any) -> Any:
     )
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
+    plot.title.text_font_size = "14px"
     if not isinstance(plot.x_range, FactorRange):
         plot.xaxis.formatter = NumeralTickFormatter(format="0,0.[0000]")
     if across == "timestep":
