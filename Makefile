@@ -7,6 +7,8 @@ PYTHON ?= python3
 WORKERS ?= 2
 # A folder with the original image data sets, for test-data and for what measures.
 DATA ?=
+# The browser that reports are tested in.
+CHROMIUM ?= chromium
 # Where the demo writes.
 OUT ?= build/demo
 
@@ -22,8 +24,8 @@ PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits prove prove-netlist sweep
-.PHONY: mutants fire fuzz soak bitstreams neurons timesteps calibration results models examples bench format
+.PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits test-browser prove prove-netlist
+.PHONY: sweep mutants fire fuzz soak bitstreams neurons timesteps calibration results models examples bench format
 .PHONY: lock licences sbom clean moved
 
 ## Use
@@ -80,6 +82,13 @@ test-data: .venv/.dev  ## tests on full-size data sets: make test-data DATA=fold
 test-boards: .venv/.dev  ## bitstreams with the real tools, built twice and compared: some minutes
 	$(SAY) 'pytest: bitstreams'
 	@$(PYTEST) -m boards $(ARGS)
+
+test-browser: build/browser/.made  ## reports in Debian's chromium: make test-browser [CHROMIUM=program]
+	@command -v '$(CHROMIUM)' > /dev/null || { \
+		echo '$(CHROMIUM) is not installed (on Debian: apt install chromium)'; exit 2; }
+	$(SAY) 'pytest: reports in $(CHROMIUM); screenshots into build/browser'
+	@CHROMIUM='$(CHROMIUM)' PYTHONPATH='$(CURDIR)/build/browser/packages' \
+		$(BIN)/python -m pytest -m browser $(ARGS)
 
 test-toolkits: build/toolkits/.made  ## imported networks beside the toolkits that they come from
 	$(SAY) 'pytest: snnTorch, SpikingJelly, sinabs, norse, NeuroBench'
@@ -168,7 +177,7 @@ bench: build/peers/.made  ## measure docs/benchmarks.md: make bench DATA=folder 
 	@PYTHONPATH='tests:$(CURDIR)/build/peers/packages' $(BIN)/python -m benchmarks.bench \
 		$(if $(DATA),--data='$(DATA)') $(ARGS)
 
-build/examples/.made build/peers/.made build/fuzz/.made: build/%/.made: .venv/.dev tests/supply/%.txt
+build/browser/.made build/examples/.made build/peers/.made build/fuzz/.made: build/%/.made: .venv/.dev tests/supply/%.txt
 	@rm -rf build/$*/packages
 	@$(BIN)/python $(LOCKED_WHEELS) tests/supply/$*.txt --target build/$*/packages
 	@touch $@
@@ -179,7 +188,7 @@ lock: build/tools/.made  ## write the locks anew, versions and hashes: make lock
 	$(SAY) 'locks: requirements.txt, requirements-cuda.txt, tests/supply/*.txt'
 	@PYTHONPATH=tests build/tools/bin/python -m supply.locks build/tools/bin/uv $(ARGS)
 
-licences: build/toolkits/.made build/examples/.made build/peers/.made build/fuzz/.made build/tools/.made  ## the licence of each package, into docs/licences.md
+licences: build/toolkits/.made build/browser/.made build/examples/.made build/peers/.made build/fuzz/.made build/tools/.made  ## the licence of each package, into docs/licences.md
 	$(SAY) 'licences: of all that is installed, into docs/licences.md'
 	@PYTHONPATH=tests $(BIN)/python -m supply.licences $(ARGS)
 

@@ -25,6 +25,7 @@ from spikeloom.hw.prediction.copies import CompactClock, CopyClock, Pipeline, Sp
 from spikeloom.hw.prediction.generator import LONG_AGO
 from spikeloom.hw.prediction.sinks import Buffer, Sink, Target
 from spikeloom.hw.prediction.spans import union
+from spikeloom.hw.prediction.timeline import Timeline
 from spikeloom.hw.prediction.words import Word, Words
 from spikeloom.sw.network.record import IntArray
 
@@ -171,10 +172,19 @@ class EngineClock:
         spans = np.diff(np.array([-1, *self.ends]))
         return spans - starved - blocked, starved, blocked
 
+    def timeline(self) -> Timeline:
+        """Return the spans of cycles that :meth:`counted` counts."""
+        waits = np.array([wait[:2] for wait in self._waits], np.int64).reshape(-1, 2)
+        runs = np.array(self._runs, np.int64).reshape(-1, 2)
+        return Timeline.of(self.ends, self._busy(), waits, runs)
+
+    def _busy(self) -> IntArray:
+        """Return the spans of cycles in which there was something to do; they may overlap."""
+        return np.array([span for pipe in self._pipes for span in (*pipe.busy, pipe.present)])
+
     def _starved(self) -> IntArray:
         """Return the number of cycles of each image in which there was nothing to do."""
-        busy = [span for pipe in self._pipes for span in (*pipe.busy, pipe.present)]
-        starts, stops = union(np.array(busy))
+        starts, stops = union(self._busy())
         starved = np.zeros(self._images, np.int64)
         np.add.at(starved, np.searchsorted(self.ends, starts[1:]), starts[1:] - stops[:-1])
         return starved

@@ -6,7 +6,7 @@ words and windows rather than by cycles. Weights do not matter, only how many ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from spikeloom.hw.planning import Plan, UnrolledPlan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.prediction.engine import EngineClock
 from spikeloom.hw.prediction.sinks import Buffer, Output, Sink, Target
+from spikeloom.hw.prediction.timeline import Timeline
 from spikeloom.hw.prediction.unrolled import UnrolledClock
 from spikeloom.hw.prediction.words import Words
 from spikeloom.sw.errors import DataError
@@ -38,6 +39,8 @@ class LayerCycles:
     cycles, events, starved, blocked : array of int64, shape (N,)
         The counters by image; see :data:`~spikeloom.hw.engine.COUNTERS`. An image begins where the
         last transfer of the one before has been taken.
+    timeline : callable
+        Returns the same, cycle by cycle, as a :class:`Timeline`.
     """
 
     name: str
@@ -47,6 +50,7 @@ class LayerCycles:
     events: IntArray
     starved: IntArray
     blocked: IntArray
+    timeline: Callable[[], Timeline]
 
     @property
     def limit(self) -> float:
@@ -208,10 +212,9 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
     for layer, clock in zip(plan.layers, clocks, strict=True):
         cycles, starved, blocked = clock.counted()
         events = np.array(clock.events)
-        name = layer.layer.name
-        layers.append(
-            LayerCycles(name, layer.lanes, layer.events_per_cycle, cycles, events, starved, blocked)
-        )
+        counters = (cycles, events, starved, blocked)
+        sizes = (layer.layer.name, layer.lanes, layer.events_per_cycle)
+        layers.append(LayerCycles(*sizes, *counters, clock.timeline))
     return Prediction(tuple(layers), np.array(clocks[-1].ends))
 
 

@@ -40,6 +40,7 @@ COMMANDS = {
     "program": "Load a bitstream into its board.",
     "board": "Simulate a board, pins and all, behind a serial port.",
     "run": "Run images on a board, in simulation, or on the golden model.",
+    "report": "Show all that is known of a network in the browser.",
     "demo": "All of it on handwritten digits, in a few minutes.",
     "doctor": "Say what is installed here, and how to get the rest.",
 }

@@ -17,8 +17,9 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import data_options, table
 from spikeloom.sw.cli.device import DeviceOptions, board_option, device_options
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
-from spikeloom.sw.cli.networks import network_argument
-from spikeloom.sw.cli.output import console, json_option, print_json, say
+from spikeloom.sw.cli.images import ImageOptions
+from spikeloom.sw.cli.networks import given_network, network_argument
+from spikeloom.sw.cli.output import console, json_option, print_json, say, say_report
 from spikeloom.sw.cli.work import show_work
 from spikeloom.sw.errors import ConfigError
 
@@ -142,6 +143,8 @@ def command(
         print_json({"manifest": str(manifest.path), **manifest.content})
     _show(manifest)
     _show_next(manifest, target, board)
+    chosen = ImageOptions(data, data_root).arguments()
+    say_report(given_network(), *chosen, "--add", manifest.path)
 
 
 def _require_overlay_options(ctx: click.Context) -> None:

@@ -14,8 +14,8 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import parse_stalls
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import ImageOptions, image_options
-from spikeloom.sw.cli.networks import network_argument
-from spikeloom.sw.cli.output import bars, json_option, print_json, say
+from spikeloom.sw.cli.networks import given_network, network_argument
+from spikeloom.sw.cli.output import bars, json_option, print_json, say, say_report
 from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.scores import score_text
 from spikeloom.sw.cli.simulation import build_dir_option, show
@@ -212,6 +212,8 @@ def command(
     if report_file is not None:
         write_text(report_file, json.dumps(found, indent=1) + "\n")
         say(f"wrote {report_file}")
+    added = [] if report_file is None else ["--add", str(report_file)]
+    say_report(given_network(), *images.arguments(), *added)
     if not report.equal:
         ctx.exit(1)
 

@@ -13,7 +13,7 @@ import click
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.common import epoch_options, percent, table
 from spikeloom.sw.cli.hardware import HardwareOptions, hardware_table
-from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.output import bars, console, json_option, print_json, say, say_report
 from spikeloom.sw.cli.simulation import show, verdict
 from spikeloom.sw.files import write_text
 from spikeloom.sw.locks import locked
@@ -291,3 +291,4 @@ class Demo:
         say(verdict(stalled))
         for what, path in self.files.items():
             say(f"{what + ':':<16}{path}")
+        say_report(self.out)

@@ -53,6 +53,16 @@ class ImageOptions:
         if self.labels is not None and self.file is None:
             raise ConfigError("--labels are for --images: a data set has its own")
 
+    def arguments(self) -> list[str]:
+        """Return the options that name the same images to another command, without a limit."""
+        given = {
+            "--data": self.data,
+            "--data-root": self.root,
+            "--images": self.file,
+            "--labels": self.labels,
+        }
+        return [str(x) for option, value in given.items() if value for x in (option, value)]
+
     def read(self, source: contract.Input, task: Task | None = None) -> Images:
         """Return the images, ready for a network's input, and their labels.
 

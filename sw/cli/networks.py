@@ -16,6 +16,8 @@ from spikeloom.sw.names import meant
 #: Trained networks that come with Spikeloom, by the names of docs/results.md.
 FOLDER = Path(__file__).parents[1] / "pretrained"
 SUFFIX = ".safetensors"
+#: Where a command's context keeps the argument.
+_GIVEN = f"{__name__}.given"
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -40,9 +42,19 @@ def network_argument(function: _Command) -> _Command:
     return click.argument(
         "network",
         metavar="NETWORK",
-        callback=lambda _, __, value: open_network(value),
+        callback=_read,
         shell_complete=completing(committed),
     )(function)
+
+
+def given_network() -> str:
+    """Return the argument NETWORK of the command at work, as it was given."""
+    return str(click.get_current_context().meta[_GIVEN])
+
+
+def _read(context: click.Context, _: click.Parameter, value: str) -> contract.Network:
+    context.meta[_GIVEN] = value
+    return open_network(value)
 
 
 def open_network(value: str) -> contract.Network:

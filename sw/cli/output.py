@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -54,6 +56,11 @@ def say(text: str = "") -> None:
     """Print a line for people."""
     if not silent():
         click.echo(text)
+
+
+def say_report(*arguments: str | Path) -> None:
+    """Print the command that shows what was made in the browser."""
+    say(f"see it in the browser: spikeloom report {shlex.join(map(str, arguments))}")
 
 
 def console(stderr: bool = False) -> Console:

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from spikeloom.sw import recipes
 from spikeloom.sw.cli.common import ZOO, table
-from spikeloom.sw.cli.output import bars, console, print_json, say
+from spikeloom.sw.cli.output import bars, console, print_json, say, say_report
 from spikeloom.sw.cli.scores import score_text, show_report
 from spikeloom.sw.errors import ConfigError
 
@@ -123,6 +123,7 @@ def _show(result: Result, out: Path) -> None:
         )
     say(f"average T = {result.average_timesteps:.2f}: {_by_layer(result.timesteps)}")
     say(f"wrote {out}")
+    say_report(out)
 
 
 def _by_layer(values: dict[str, int]) -> str:

@@ -12,7 +12,7 @@ from spikeloom.sw.cli.common import shape_text, table
 from spikeloom.sw.cli.completion import completing
 from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import committed, networks_in_help, open_network
-from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.output import bars, console, json_option, print_json, say, say_report
 from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.scores import score_text, show_report
 from spikeloom.sw.cli.simulation import build_dir_option
@@ -167,6 +167,7 @@ def command(
     if out is not None:
         _write(found, out)
         say(f"wrote {out}")
+    say_report(source, *images.arguments())
 
 
 def _list_ports(port: str | None, as_json: bool) -> None:

@@ -21,7 +21,7 @@ from spikeloom.sw.cli.common import (
     zoo_in_help,
 )
 from spikeloom.sw.cli.completion import completing
-from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
+from spikeloom.sw.cli.output import bars, console, json_option, print_json, say, say_report
 from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.recipe import is_recipe, list_recipes, train_by_recipe
 from spikeloom.sw.cli.scores import score_text, show_report
@@ -301,6 +301,7 @@ def command(
     console().print(accuracies)
     show_report(trained.report, test.class_names)
     say(f"wrote {out}")
+    say_report(out)
 
 
 def _require_target(target: str) -> None:

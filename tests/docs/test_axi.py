@@ -27,8 +27,9 @@ def test_the_page_has_a_command_and_its_last_lines() -> None:
     command, lines = blocks()
     assert len(command) == 1
     assert "--overlay" in command[0]
-    assert len(lines) == 8
-    assert lines[-1].startswith("Vivado was not run: ")
+    assert len(lines) == 9
+    assert lines[-2].startswith("Vivado was not run: ")
+    assert lines[-1].startswith("see it in the browser: spikeloom report ")
 
 
 @pytest.mark.boards

@@ -14,6 +14,7 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
 from spikeloom.sw.cli.common import EPOCHS, TUNE_EPOCHS
 from spikeloom.sw.cli.demo import DATA, Demo
+from spikeloom.sw.report import Run, read_folder, require_one
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,17 @@ def test_files(demo: tuple[Path, str]) -> None:
     assert [layer["name"] for layer in report["layers"]] == [x.name for x in network.layers]
     for path in out.glob("*.*"):
         assert path.name in printed
+
+
+def test_the_folder_can_be_shown(demo: tuple[Path, str]) -> None:
+    out, printed = demo
+    run = Run(str(out))
+    read_folder(out, run)
+    require_one(run, run.model)
+    assert sorted(run.files.values()) == ["demo", "network", "sidecar", "trained model"]
+    assert run.trained is not None
+    assert run.trained["thresholds"].keys() == {"conv1", "conv2", "conv3"}
+    assert printed.splitlines()[-1] == f"see it in the browser: spikeloom report {out}"
 
 
 def test_tables(demo: tuple[Path, str]) -> None:

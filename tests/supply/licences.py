@@ -21,6 +21,7 @@ PAGE = ROOT / "docs" / "licences.md"
 #: Where the packages of a lock are, that are not in the project's environment.
 ELSEWHERE = {
     APART["toolkits"]: "build/toolkits/lib/python*/site-packages",
+    APART["browser"]: "build/browser/packages",
     APART["examples"]: "build/examples/packages",
     APART["peers"]: "build/peers/packages",
     APART["fuzz"]: "build/fuzz/packages",

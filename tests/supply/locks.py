@@ -28,7 +28,9 @@ CPU = ROOT / "requirements-cpu.txt"
 CUDA = ROOT / "requirements-cuda.txt"
 DEV = FOLDER / "dev.txt"
 #: Installed apart, without what they depend on: groups of pyproject.toml.
-APART = {name: FOLDER / f"{name}.txt" for name in ("toolkits", "examples", "peers", "fuzz")}
+APART = {
+    name: FOLDER / f"{name}.txt" for name in ("toolkits", "browser", "examples", "peers", "fuzz")
+}
 #: What writes locks and the bill of materials, in an environment of its own.
 TOOLS = FOLDER / "tools.txt"
 ALL = (RUN, CPU, CUDA, DEV, *APART.values(), TOOLS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from spikeloom.sw.cli import main
 from spikeloom.sw.cli.area import FAMILIES, show
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import Conv2d, MaxPool, Network, save
+from spikeloom.sw.report import Run, add_figures
 
 FIGURES = ("luts", "flipflops", "block_ram")
 
@@ -52,6 +54,13 @@ def test_components_add_up_to_the_whole(result: Result) -> None:
     for part in parts:
         luts = part["cells"].get("SB_LUT4", 0)
         assert part["luts"] == luts
+
+
+def test_a_report_can_show_it(result: Result, tmp_path: Path) -> None:
+    (tmp_path / "area.json").write_text(result.stdout)
+    run = Run("some")
+    add_figures(tmp_path / "area.json", run, required=True)
+    assert run.area == json.loads(result.stdout)
 
 
 def test_tables(result: Result, capsys: pytest.CaptureFixture[str]) -> None:

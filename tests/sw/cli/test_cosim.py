@@ -16,6 +16,7 @@ from spikeloom.sim.report import CosimReport
 from spikeloom.sw.cli import main
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.network import Connection, DirectInput, Layer, Linear, Logits, Network, save
+from spikeloom.sw.report import Run, add_figures
 
 
 def network(size: int, task: dict[str, Any] | None) -> Network:
@@ -114,6 +115,12 @@ def test_the_score_is_that_of_the_task(
     assert json.loads(report.read_text())["accuracy"] == pytest.approx(score)
     printed = cosim(tmp_path, net, pixels, labels, "--json")
     assert json.loads(printed.stdout) == json.loads(report.read_text())
+    shown = Run("some")
+    add_figures(report, shown, required=True)
+    assert shown.cosim == {"report.json": json.loads(report.read_text())}
+    last = result.output.splitlines()[-1]
+    assert last.startswith("see it in the browser: spikeloom report ")
+    assert last.endswith(f" --add {report}")
 
 
 @pytest.mark.parametrize(("task", "pixels"), [case[:2] for case in CASES.values()], ids=CASES)

@@ -12,6 +12,7 @@ from support.networks.examples import everything
 
 from spikeloom.sw.cli import main
 from spikeloom.sw.network import save
+from spikeloom.sw.report import Run, add_figures
 
 
 @pytest.fixture
@@ -34,6 +35,11 @@ def test_a_plan_is_found_drawn_and_taken(path: Path, tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
+    (tmp_path / "figures.json").write_text(result.stdout)
+    shown = Run("some")
+    for file in ("figures.json", "plan.json"):
+        add_figures(tmp_path / file, shown, required=True)
+    assert (shown.plan, shown.choices) == (found, json.loads(made.read_text()))
     assert found["images"] == 2
     assert found["board"] == "ulx3s-85f"
     assert found["images_per_second"] == pytest.approx(25e6 / found["cycles"])

@@ -12,6 +12,7 @@ from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
 from spikeloom.sw.cli.common import ZOO
 from spikeloom.sw.recipes import committed
+from spikeloom.sw.report import Run, read_folder
 
 SHORT = """
 [model]
@@ -52,7 +53,10 @@ def test_a_recipe_is_carried_out_and_taken_up_again(tmp_path: Path, short: Path)
     assert done.exit_code == 0, done.output
     assert "0 labels of the integer network differ from the quantized ANN's" in done.output
     assert "average T = 4.00: fc1=4, fc2=4" in done.output
-    assert f"wrote {out}" in done.output
+    assert done.output.endswith(f"wrote {out}\nsee it in the browser: spikeloom report {out}\n")
+    shown = Run(str(out))
+    read_folder(out, shown)
+    assert sorted(shown.files.values()) == ["log", "network", "result", "trained model"]
     assert json.loads((out / "result.json").read_text())["seed"] == 3
     again = invoke(short, "--seed", 3, "--out", out)
     assert "going on in" in again.output

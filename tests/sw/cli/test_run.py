@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from spikeloom.sw.cli import main, run
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import Target
 from spikeloom.sw.link.manifest import Manifest
+from spikeloom.sw.report import Run, add_figures
 
 COUNT = 6
 
@@ -104,7 +106,14 @@ def test_more_labels_than_fit_a_line(images: Path, tmp_path: Path) -> None:
     code, output = invoke(network, "--target", "golden", "--images", images)
     assert code == 0, output
     assert "23 images on the golden model: " in output
-    assert output.endswith(" and 3 more (--out)\n")
+    *_, labels, last = output.splitlines()
+    assert labels.endswith(" and 3 more (--out)")
+    assert last == f"see it in the browser: spikeloom report {network} --images {images}"
+    printed = invoke(network, "--target", "golden", "--images", images, "--json")[1]
+    (tmp_path / "run.json").write_text(printed)
+    shown = Run("some")
+    add_figures(tmp_path / "run.json", shown, required=True)
+    assert shown.inference["run.json"]["labels"] == json.loads(printed)["labels"]
 
 
 def test_a_board_with_another_network_is_refused(manifest: Manifest, images: Path) -> None:
