@@ -15,6 +15,7 @@ from spikeloom.sw.datasets.arrays import Array, IntArray
 from spikeloom.sw.datasets.event_data import EventData, Labelled
 from spikeloom.sw.errors import DataError, FileFormatError, SpikeloomError
 from spikeloom.sw.files import require_file
+from spikeloom.sw.guarded import guarded
 
 #: Recordings of a split, at most; the data set has 8,156 and 2,264.
 MOST = 1 << 20
@@ -154,22 +155,44 @@ def read_spoken(path: Path) -> Spoken:
     FileFormatError
         If the file is damaged or holds something else.
     """
+    require_file(path, "recordings")
+    found = guarded(indexed, path)
+    times, units = (
+        Rows(path, found[name]["references"], np.dtype(found[name]["dtype"]))
+        for name in ("times", "units")
+    )
+    return Spoken(path, times, units, found["labels"])
+
+
+def indexed(path: Path) -> dict[str, Any]:
+    """Return the labels in a file, and where its rows are, read in this process, which may crash.
+
+    Returns
+    -------
+    dict
+        ``labels``, an array of int64 of shape (N,); for ``times`` and ``units``, the ``references``
+        to their rows, as :class:`Rows` has them, and the ``dtype`` of their values.
+
+    Raises
+    ------
+    FileFormatError
+        As :func:`read_spoken` raises it.
+    """
     import h5py
 
     try:
-        require_file(path, "recordings")
         with open(path, "rb") as raw, h5py.File(raw, "r") as file:
             labels = _labels(_dataset(file, "labels", h5py), path)
-            times, units = (
-                _rows(_dataset(file, f"spikes/{name}", h5py), len(labels), path, kinds, h5py)
-                for name, kinds in (("times", "f"), ("units", "iu"))
-            )
+            found: dict[str, Any] = {"labels": labels}
+            for name, kinds in (("times", "f"), ("units", "iu")):
+                data = _dataset(file, f"spikes/{name}", h5py)
+                found[name] = _rows(data, len(labels), path, kinds, h5py)
+            return found
     except SpikeloomError:
         raise
     # The library raises whatever its place of failure suggests: OSError, KeyError, RuntimeError...
     except Exception as error:
         raise _damaged(path, error) from None
-    return Spoken(path, times, units, labels)
 
 
 def _dataset(file: Any, name: str, library: Any) -> Any:
@@ -194,13 +217,13 @@ def _labels(data: Any, path: Path) -> IntArray:
     return _stored(data, data.dtype, path).astype(np.int64)
 
 
-def _rows(data: Any, count: int, path: Path, kinds: str, library: Any) -> Rows:
+def _rows(data: Any, count: int, path: Path, kinds: str, library: Any) -> dict[str, Any]:
     inner = library.check_vlen_dtype(data.dtype)
     if inner is None or inner.kind not in kinds or inner.itemsize > 8:
         raise ValueError(f"{data.name} holds {data.dtype}, not rows of numbers")
     if data.shape != (count,):
         raise ValueError(f"{data.name} has {data.shape[0]} rows, but there are {count} labels")
-    return Rows(path, _stored(data, _REFERENCE, path), inner)
+    return {"references": _stored(data, _REFERENCE, path), "dtype": inner.str}
 
 
 def _stored(data: Any, dtype: np.dtype[Any], path: Path) -> Array:

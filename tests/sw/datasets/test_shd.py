@@ -16,6 +16,7 @@ from spikeloom.sw import datasets
 from spikeloom.sw.datasets import Binning, shd
 from spikeloom.sw.datasets.shd import read_spoken
 from spikeloom.sw.errors import DataError, FileFormatError
+from spikeloom.sw.guarded import guarded
 
 RNG = np.random.default_rng(0)
 #: Rows of different lengths: some share a store, the longest has its own.
@@ -24,6 +25,22 @@ HEARD: list[Heard] = [
     for count in (3, 900, 1, 5000, 40)
 ]
 LABELS = [19, 0, 7, 7, 3]
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read files here: a process of its own takes half a second for each."""
+    monkeypatch.setattr(shd, "guarded", lambda reader, path: reader(path))
+
+
+def test_a_process_of_its_own_finds_the_same(tmp_path: Path) -> None:
+    path = write_spoken(tmp_path / "a.h5", HEARD, LABELS)
+    here, there = shd.indexed(path), guarded(shd.indexed, path)
+    assert there["labels"].tolist() == here["labels"].tolist() == LABELS
+    for name in ("times", "units"):
+        assert there[name]["dtype"] == here[name]["dtype"]
+        assert there[name]["references"].dtype == here[name]["references"].dtype
+        np.testing.assert_array_equal(there[name]["references"], here[name]["references"])
 
 
 @pytest.mark.parametrize("times", ["<f2", ">f4", "<f8"])
