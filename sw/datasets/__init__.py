@@ -6,6 +6,10 @@ the original files in a folder that the user names.
 :mod:`.dataset` and :mod:`.labelled` hold the form of every data set, :mod:`.pixels` the meaning of
 its integers. :mod:`.arrays`, :mod:`.labels` and :mod:`.targets` check what users give;
 :mod:`.seen` remembers which files were found to be as published.
+
+Data sets with names are in :mod:`.digits`, :mod:`.idx`, :mod:`.cifar`, :mod:`.imagenet`,
+:mod:`.events`, :mod:`.cameras` and :mod:`.shd`. What the recordings among them share is in
+:mod:`.event_data`, and the formats of files in :mod:`.aedat` and :mod:`.packed`.
 """
 
 # In the order of help:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.sw import models
+from spikeloom.sw.cli import main
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import FileFormatError
 from spikeloom.sw.golden import Golden
@@ -62,3 +64,15 @@ def test_numbers_of_classes_that_cannot_be(
     checkpoint.save(made, tmp_path / "model.safetensors")
     with pytest.raises(FileFormatError, match=r"'classes' must be an integer from 1 to 65,536"):
         checkpoint.load(tmp_path / "model.safetensors")
+
+
+def test_models_of_the_zoo_have_an_output_for_each_class(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 1, 8, 8), np.uint8)
+    np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(60) % 12)
+    arguments = ["train", "digits-mlp", "--data", str(tmp_path / "mine.npz"), "--epochs", "1"]
+    out = tmp_path / "trained.safetensors"
+    result = CliRunner().invoke(main, [*arguments, "--tune-epochs", "1", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    loaded = checkpoint.load(out)
+    assert checkpoint.outputs(loaded.prepared) == 12
+    assert convert(loaded.model).classes == 12
