@@ -251,7 +251,6 @@ class Plan(Figures, kind="plan"):
         "luts": NUMBER,
         "flipflops": NUMBER,
         "block_ram": NUMBER,
-        "clock_mhz": Maybe(NUMBER),
         "cycles": NUMBER,
         "layers": [{"name": TEXT, "cycles": NUMBER, "luts": NUMBER, "block_ram": NUMBER}],
     }
@@ -268,9 +267,7 @@ class Inference(Several, kind="inference"):
     shape: ClassVar[Any] = {
         "target": TEXT,
         "images": WHOLE,
-        "accuracy": Maybe(NUMBER),
         "images_per_second": Maybe(NUMBER),
-        "cycles_per_image": Maybe(NUMBER),
     }
 
     @classmethod
