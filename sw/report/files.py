@@ -13,7 +13,7 @@ from spikeloom.sw.network.file import FORMAT as NETWORK_FORMAT
 from spikeloom.sw.network.file import METADATA_KEY, read_metadata
 from spikeloom.sw.report.kinds import Figures, Several
 from spikeloom.sw.report.run import Json, Run
-from spikeloom.sw.report.shapes import NUMBER, TEXT, WHOLE, Maybe, require
+from spikeloom.sw.report.shapes import NUMBER, TEXT, WHOLE, Missing, require
 from spikeloom.sw.report.trained import FORMAT as TRAINED_FORMAT
 from spikeloom.sw.report.trained import trained
 from spikeloom.sw.sealed import split
@@ -104,8 +104,13 @@ def read_log(path: Path) -> list[Json]:
             entry = parse_json(line)
         except ValueError as error:
             raise FileFormatError(f"{where} is damaged ({error})") from None
-        shape = {"phase": WHOLE, "epoch": WHOLE, "kind": TEXT, "validation_accuracy": Maybe(NUMBER)}
-        require(entry, {**shape, "average_timesteps": Maybe(NUMBER)}, where)
+        shape = {
+            "phase": WHOLE,
+            "epoch": WHOLE,
+            "kind": TEXT,
+            "validation_accuracy": Missing(NUMBER),
+        }
+        require(entry, {**shape, "average_timesteps": Missing(NUMBER)}, where)
         entries.append(entry)
     return entries
 

@@ -10,11 +10,21 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.link.manifest import FORMAT as MANIFEST_FORMAT
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.registry import Registered
-from spikeloom.sw.report.run import Json, Run
-from spikeloom.sw.report.shapes import NUMBER, OBJECT, TEXT, TRUTH, WHOLE, ByName, Maybe, require
+from spikeloom.sw.report.run import COUNTERS, Json, Run
+from spikeloom.sw.report.shapes import (
+    NUMBER,
+    OBJECT,
+    TEXT,
+    TRUTH,
+    WHOLE,
+    ByName,
+    Maybe,
+    Missing,
+    require,
+)
 
 _TALLY = {"compared": WHOLE, "differing": WHOLE}
-_COUNTERS = {key: Maybe(WHOLE) for key in ("cycles", "events", "starved", "blocked")}
+_COUNTERS = {key: Maybe(WHOLE) for key in COUNTERS}
 _SIMULATION = {
     "images": WHOLE,
     "equal": TRUTH,
@@ -122,7 +132,7 @@ class Cosim(Several, kind="cosim"):
     """The report of a cosimulation."""
 
     keys = ("compared", "differing", "output", "layers")
-    shape: ClassVar[Any] = {**_SIMULATION, "accuracy": Maybe(NUMBER), "energy": Maybe(OBJECT)}
+    shape: ClassVar[Any] = {**_SIMULATION, "accuracy": Maybe(NUMBER), "energy": Missing(OBJECT)}
 
     @classmethod
     def digest(cls, content: Json) -> str | None:
@@ -136,15 +146,15 @@ class Build(Several, OfNetwork, kind="manifests"):
     shape: ClassVar[Any] = {
         "format": TEXT,
         "board": TEXT,
-        "device": Maybe(TEXT),
-        "network": {**_NETWORK, "accuracy": Maybe(ByName(Maybe(NUMBER)))},
-        "config": Maybe(OBJECT),
-        "hardware": Maybe(_HARDWARE),
-        "resources": Maybe(ByName({"used": WHOLE, "available": WHOLE})),
-        "oscillator_mhz": Maybe(NUMBER),
-        "clock_mhz": Maybe(NUMBER),
-        "fmax_mhz": Maybe(NUMBER),
-        "prediction": Maybe(
+        "device": Missing(TEXT),
+        "network": {**_NETWORK, "accuracy": Missing(ByName(Maybe(NUMBER)))},
+        "config": Missing(OBJECT),
+        "hardware": Missing(_HARDWARE),
+        "resources": Missing(ByName({"used": WHOLE, "available": WHOLE})),
+        "oscillator_mhz": Missing(NUMBER),
+        "clock_mhz": Missing(NUMBER),
+        "fmax_mhz": Missing(NUMBER),
+        "prediction": Missing(
             {
                 "source": TEXT,
                 "images": WHOLE,
@@ -154,9 +164,9 @@ class Build(Several, OfNetwork, kind="manifests"):
                 "slowest": TEXT,
             }
         ),
-        "self_test": Maybe({"images": WHOLE, "source": Maybe(TEXT)}),
-        "tools": Maybe(ByName(TEXT)),
-        "energy": Maybe(OBJECT),
+        "self_test": Missing({"images": WHOLE, "source": Missing(TEXT)}),
+        "tools": Missing(ByName(TEXT)),
+        "energy": Missing(OBJECT),
     }
 
     @classmethod
@@ -200,10 +210,10 @@ class Result(Figures, kind="result"):
         "images": WHOLE,
         "float_accuracy": Maybe(NUMBER),
         "quantized_accuracy": NUMBER,
-        "spiking_accuracy": Maybe(NUMBER),
+        "spiking_accuracy": Missing(NUMBER),
         "integer_accuracy": NUMBER,
         "differing_labels": WHOLE,
-        "differing_spiking_labels": Maybe(WHOLE),
+        "differing_spiking_labels": Missing(WHOLE),
         "timesteps": ByName(WHOLE),
         "average_timesteps": NUMBER,
         "network": TEXT,
@@ -241,7 +251,6 @@ class Plan(Figures, kind="plan"):
         "luts": NUMBER,
         "flipflops": NUMBER,
         "block_ram": NUMBER,
-        "clock_mhz": Maybe(NUMBER),
         "cycles": NUMBER,
         "layers": [{"name": TEXT, "cycles": NUMBER, "luts": NUMBER, "block_ram": NUMBER}],
     }
@@ -258,9 +267,7 @@ class Inference(Several, kind="inference"):
     shape: ClassVar[Any] = {
         "target": TEXT,
         "images": WHOLE,
-        "accuracy": Maybe(NUMBER),
         "images_per_second": Maybe(NUMBER),
-        "cycles_per_image": Maybe(NUMBER),
     }
 
     @classmethod

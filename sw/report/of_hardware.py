@@ -34,14 +34,10 @@ class CyclesSection(Section, kind="cycles"):
             name, content = measured
             title = f"Counted by the hardware, over {content['images']:,} images ({name})"
             found += _cycles(title, content["layers"], "clock cycles")
-            every = content["cycles_per_image"]
-            if every is not None:
-                found.append(
-                    Note(
-                        f"{every:,.1f} clock cycles per image; the first takes "
-                        f"{content['latency']:,}"
-                    )
-                )
+            every, first = content["cycles_per_image"], content["latency"]
+            if every is not None and first is not None:
+                text = f"{every:,.1f} clock cycles per image; the first takes {first:,}"
+                found.append(Note(text))
         if run.prediction is not None:
             content = run.prediction
             title = f"Predicted, per image, over {content['images']:,} images of {content['data']}"
@@ -190,7 +186,10 @@ def _used(name: str, content: Json) -> Table:
 
 
 def _components(area: Json) -> list[Any]:
-    places = [*area["layers"], {"name": "between layers", "components": area["between"]}]
+    between = "between layers"
+    while any(layer["name"] == between for layer in area["layers"]):
+        between += ", apart"
+    places = [*area["layers"], {"name": between, "components": area["between"]}]
     kinds = list(dict.fromkeys(part["name"] for place in places for part in place["components"]))
     luts = {
         kind: [
@@ -304,9 +303,9 @@ class ProofSection(Section, kind="proof"):
                     "differing_spiking_labels",
                 ),
             ):
-                if run.result[key] is not None:
+                differing = run.result.get(key)
+                if differing is not None:
                     images = run.result["images"]
-                    differing = run.result[key]
                     rows.append([what, images, images, differing, differing == 0])
         for name, content in run.simulations():
             what = f"hardware in simulation against golden model ({name})"

@@ -72,7 +72,7 @@ def page(runs: Sequence[Run]) -> str:
         lstrip_blocks=True,
     )
     # Charts get their places while the template is filled, and stand at its end.
-    return environment.get_template("page.html").render(
+    text = environment.get_template("page.html").render(
         runs=runs,
         sections=sections,
         beside=beside(runs),
@@ -84,6 +84,8 @@ def page(runs: Sequence[Run]) -> str:
         program=_own("page.js"),
         version=version("spikeloom"),
     )
+    # JSON can name halves of letters, which no file holds.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _own(name: str) -> Markup:

@@ -9,6 +9,8 @@ from typing import Any
 
 from spikeloom.sw.network import Network
 
+#: Of each layer that a simulation reports on, where its hardware has counters.
+COUNTERS = ("cycles", "events", "starved", "blocked")
 #: Fields that are not part of the page's JSON.
 _APART = ("model", "places")
 #: A JSON object, as it was read.
@@ -100,8 +102,8 @@ class Run:
     def measured(self) -> tuple[str, Json] | None:
         """Return the cosimulation whose clock cycles count: with counters and without stalls."""
         for name, content in self.simulations():
-            counted = content["layers"] and all(x["cycles"] is not None for x in content["layers"])
-            if counted and not any(content["stalls"]):
+            counters = [x[key] for x in content["layers"] for key in COUNTERS]
+            if counters and None not in counters and not any(content["stalls"]):
                 return name, content
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from spikeloom.sw.errors import FileFormatError
@@ -15,14 +14,20 @@ _PLAIN: dict[str, tuple[type, ...]] = {
     "truth value": (bool,),
     "object": (dict,),
 }
+#: Largest magnitude of a number.
+_LARGEST = 2**53
 TEXT, WHOLE, NUMBER, TRUTH, OBJECT = _PLAIN
 
 
 class Maybe:
-    """A value that may be null, or missing in its object."""
+    """A value that may be null."""
 
     def __init__(self, shape: Any) -> None:
         self.shape = shape
+
+
+class Missing(Maybe):
+    """A value that may be null, or missing in its object."""
 
 
 class ByName:
@@ -41,8 +46,8 @@ def require(value: Any, shape: Any, where: str) -> None:
     shape : object
         One of the words :data:`TEXT` to :data:`OBJECT`; a list of one shape, which all entries of
         a list have; a dict of shapes, for those keys of an object that are read;
-        :class:`Maybe` or :class:`ByName`. The entries of a list whose shape has ``"name"`` are told
-        apart by it: no two have the same.
+        :class:`Maybe`, :class:`Missing` or :class:`ByName`. The entries of a list whose shape has
+        ``"name"`` are told apart by it: no two have the same.
     where : str
         Name of the value, for messages.
 
@@ -60,7 +65,7 @@ def require(value: Any, shape: Any, where: str) -> None:
     elif isinstance(shape, dict):
         _of(value, dict, "object", where)
         for key, inner in shape.items():
-            if key not in value and not isinstance(inner, Maybe):
+            if key not in value and not isinstance(inner, Missing):
                 raise FileFormatError(f"{where} lacks {key!r}: write it again")
             require(value.get(key), inner, f"{where}, {key!r}")
     elif isinstance(shape, list):
@@ -73,7 +78,8 @@ def require(value: Any, shape: Any, where: str) -> None:
     else:
         kinds = _PLAIN[shape]
         found = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
-        if not found or (isinstance(value, float) and not math.isfinite(value)):
+        # JavaScript's integers are exact up to this; a comparison with NaN does not hold.
+        if not found or (isinstance(value, int | float) and not abs(value) <= _LARGEST):
             _refuse(value, shape, where)
 
 
@@ -84,6 +90,6 @@ def _of(value: Any, kind: type, word: str, where: str) -> Any:
 
 
 def _refuse(value: Any, word: str, where: str) -> None:
-    text = repr(value)
+    text = "a number too large" if isinstance(value, int) and abs(value) > _LARGEST else repr(value)
     shown = text if len(text) <= 60 else f"{text[:60]}..."
     raise FileFormatError(f"{where}: a {word} is expected, not {shown}: write it again")

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from support import nir
+from support import nir, report
 from support.cosim.tiny import tiny_network
 from support.hw.networks import showcase
 from support.link.network_board import manifest_of, planned
@@ -100,6 +100,20 @@ def trained(folder: Path) -> Inputs:
         best_tensors={"0.weight": torch.zeros(2)},
     ).save(folder / "state")
     yield "state/running", (folder / "state").read_bytes()
+
+
+@_seeds
+def figures(folder: Path) -> Inputs:
+    shown = everything()
+    names = [layer.name for layer in shown.layers]
+    made = {
+        "area": report.area(names),
+        "cosim": report.simulation(names),
+        "demo": report.demo(shown),
+        "result": report.result(shown),
+    }
+    for name, found in made.items():
+        yield f"figures/{name}", json.dumps(found).encode()
 
 
 @_seeds

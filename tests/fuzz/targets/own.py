@@ -8,10 +8,12 @@ from typing import Any
 from torch import nn
 
 from fuzz.formats.sealed import Safetensors
-from fuzz.formats.texts import Toml
+from fuzz.formats.texts import Json, Toml
 from fuzz.targets.base import Target
 from spikeloom.sw import network
 from spikeloom.sw.quantized.prepared import META
+from spikeloom.sw.report import Run, add_figures
+from spikeloom.sw.report.beside import key_figures
 from spikeloom.sw.training import checkpoint, recipe
 from spikeloom.sw.training.state import State
 
@@ -26,6 +28,19 @@ class NetworkFile(Target, name="network"):
 
     def read(self, path: Path) -> object:
         return network.load(path).digest
+
+
+class Figures(Target, name="figures"):
+    """Figures for a report, and what is made of them before they are drawn."""
+
+    format = Json()
+    file = "input.json"
+    guides = ("spikeloom.sw.report", "spikeloom.sw.link.manifest", "spikeloom.sw.documents")
+
+    def read(self, path: Path) -> object:
+        run = Run("some")
+        add_figures(path, run, required=True)
+        return run.content(), key_figures(run)
 
 
 def small_model() -> nn.Module:

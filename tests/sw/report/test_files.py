@@ -13,7 +13,7 @@ from support.networks.examples import every_kind, everything
 from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.network import save
 from spikeloom.sw.report import Run, add_figures, read_folder, require_one
-from spikeloom.sw.report.shapes import NUMBER, TEXT, WHOLE, ByName, Maybe, require
+from spikeloom.sw.report.shapes import NUMBER, TEXT, WHOLE, ByName, Maybe, Missing, require
 
 
 def read(folder: Path) -> Run:
@@ -140,9 +140,15 @@ def test_a_file_that_was_asked_for_must_hold_figures(tmp_path: Path) -> None:
 
 
 def test_shapes() -> None:
-    shape = {"name": TEXT, "of": ByName(Maybe(NUMBER)), "list": [WHOLE], "other": Maybe(TEXT)}
+    shape = {"name": TEXT, "of": ByName(Maybe(NUMBER)), "list": [WHOLE], "other": Missing(TEXT)}
     require({"name": "x", "of": {"a": None, "b": 1.5}, "list": [1, 2], "more": []}, shape, "it")
     with pytest.raises(FileFormatError, match="it, 'of', 'a'"):
         require({"name": "x", "of": {"a": "b"}, "list": []}, shape, "it")
     with pytest.raises(FileFormatError, match="it lacks 'of'"):
         require({"name": "x"}, shape, "it")
+    with pytest.raises(FileFormatError, match="it lacks 'it'"):
+        require({}, {"it": Maybe(TEXT)}, "it")
+    require(2**53, WHOLE, "it")
+    for value in (2**53 + 1, -(10**400), float("nan")):
+        with pytest.raises(FileFormatError, match=r"it: a number is expected"):
+            require(value, NUMBER, "it")
