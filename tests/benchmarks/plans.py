@@ -3,10 +3,10 @@
     PYTHONPATH=tests python -m benchmarks.plans [NETWORK ...]
 
 For each network and board, simulated annealing starts several times from the plan, so hot that it
-soon leaves it: it changes one parameter of one layer at a time, thousands of times, and rates what it finds by the
-same estimates. The best of its states are then predicted exactly. Its engines are compact if those
-of the plan are. The table has the cycles of both, and their ratio: above 1, the long search is
-better. Values are random, as sparse as usual, and always the same.
+soon leaves it: it changes one parameter of one layer at a time, thousands of times, and rates what
+it finds by the same estimates. The best of its states are then predicted exactly. Its engines are
+compact if those of the plan are. The table has the cycles of both, and their ratio: above 1, the
+long search is better. Values are random, as sparse as usual, and always the same.
 """
 
 from __future__ import annotations
