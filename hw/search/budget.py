@@ -221,8 +221,10 @@ class Budget:
         )
 
 
-#: Flip-flops of a link, a self test and the LEDs together, roughly.
+#: Flip-flops of a link, a self test and the LEDs together, roughly; and of an engine, beside those
+#: that grow with it.
 _DEVICE_FLIPFLOPS = 1000.0
+_ENGINE_FLIPFLOPS, _COMPACT_FLIPFLOPS = 100.0, 20.0
 
 
 def _flipflops(layer: LayerPlan, family: Family) -> float:
@@ -246,4 +248,5 @@ def _flipflops(layer: LayerPlan, family: Family) -> float:
     event = 3 * (16 + layer.digits.positions)
     copied = layer.lanes * 2 * accumulator + word + layer.events * event
     beside = copied * layer.copies + sizing.register_bits(layer, family)
-    return 100.0 + layer.lanes * lane + sizing.term_bits(layer) + beside
+    fixed = _COMPACT_FLIPFLOPS if layer.compact else _ENGINE_FLIPFLOPS
+    return fixed + layer.lanes * lane + sizing.term_bits(layer) + beside

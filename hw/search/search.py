@@ -36,13 +36,13 @@ _EXCHANGES = 8
 #: Exchanges that are made by estimates alone, at most, and the share that each has to gain.
 _SETTLED, _LITTLE = 12, 0.002
 #: Work of all exact predictions of a search, in events of every generator, layer and image: about
-#: half a minute. Only a goal, a front and a next step may take more.
-_WORK = 10_000_000
+#: ten seconds. Only a goal, a front and a next step may take more.
+_WORK = 8_000_000
 #: Share of the budget that compact engines have to save, and of the cycles that they may take, to
 #: be worth their slower clock.
 _SAVED, _FASTER = 0.08, 0.8
-#: A step is faster by this share at least.
-_STEP = 0.02
+#: A step is faster by this share at least, of which as many are tried.
+_STEP, _STEPS = 0.02, 20
 
 
 def _lacking(error: ConfigError) -> float:
@@ -252,7 +252,7 @@ class Search:
             return self.compacted.next_step(found)
         goal = self.states.cycles(found.state)
         for _ in range(_ROUNDS):
-            state = self.states.cheapest(goal * (1 - _STEP), Prices())
+            state = self._step(goal, found)
             if not state:
                 return None
             faster = self.rated(state)
@@ -260,6 +260,15 @@ class Search:
                 return faster
             goal = self.states.cycles(state)
         return None
+
+    def _step(self, goal: float, found: Found) -> State:
+        """Return a state that takes less than a goal, and may be faster; empty if none is found."""
+        for _ in range(_STEPS):
+            goal *= 1 - _STEP
+            state = self.states.cheapest(goal, Prices())
+            if not state or self._promising(state, found):
+                return state
+        return {}
 
     def _smallest(self) -> State:
         """Return the choices that take the least."""

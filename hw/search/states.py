@@ -33,7 +33,7 @@ _BETTER = 0.99
 _HOPELESS = 1.7
 #: Share of a goal by which single layers are made faster, multiples of it that all others may take
 #: for that, the share of the interval that has to be gained, and how many states are compared.
-_SPREAD, _SLOWED, _GAINED, _SPREADS = 0.85, (1.0, 1.03, 1.07), 0.002, 150
+_SPREAD, _SLOWED, _GAINED, _SPREADS = 0.85, (1.0, 1.03, 1.07), 0.002, 120
 #: Between one interval and the next shorter one that is tried behind the bisection, and how many.
 _SHORTER, _TRIES = 0.96, 16
 #: Prices that are tried for an interval, and how much more than a budget the first may ask for.

@@ -100,7 +100,8 @@ def command(
     Block RAMs are counted; look-up tables and flip-flops are estimated.
 
     Without a goal, the plan is the fastest that fits. With --cycles or --fps it is one with little
-    hardware that reaches the goal.
+    hardware that reaches the goal. Engines are compact if nothing else fits, or if that reaches
+    the goal with less hardware.
 
     \b
         spikeloom plan digits-conv --board ulx3s-85f --data digits --out build/plan.json
@@ -323,7 +324,8 @@ def _show_front(front: Sequence[dict[str, Any]]) -> None:
             "-" if pace is None else f"{pace:,.0f}",
             f"{point['luts']:,}",
             str(point["block_ram"]),
-            " ".join(map(_choice_text, point["choices"].values())),
+            " ".join(map(_choice_text, point["choices"].values()))
+            + (", compact" if point["compact"] else ""),
         )
     console().print(points)
 

@@ -4,9 +4,9 @@
 
 For each network and board, simulated annealing starts several times from the plan, so hot that it
 soon leaves it: it changes one parameter of one layer at a time, thousands of times, and rates what
-it finds by the same estimates. The best of its states are then predicted exactly. The table has the
-cycles of both, and their ratio: above 1, the long search is better. Values are random, as sparse as
-usual, and always the same.
+it finds by the same estimates. The best of its states are then predicted exactly. Its engines are
+compact if those of the plan are. The table has the cycles of both, and their ratio: above 1, the
+long search is better. Values are random, as sparse as usual, and always the same.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ NETWORKS = (
     "mnist-small",
     "fashion-small",
     "mnist-lenet5",
+    "mnist-lenet5-4bit",
     "wide",
 )
 BOARDS = ("tang-nano-9k", "orangecrab-25f", "ulx3s-85f")
@@ -138,6 +139,8 @@ def compared(name: str, board: str) -> list[str]:
     except NoRoomError:
         return [name, board, *["-"] * 5]
     middle = time.process_time()
+    if found.plan.config.compact and search.compacted is not None:
+        search = search.compacted
     # Estimates as they are before any prediction.
     search.states.factors = dict.fromkeys(search.states.factors, 1.0)
     other = LongSearch(search).best(found.state, STARTS, CHANGES, PREDICTED)

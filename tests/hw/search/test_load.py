@@ -26,8 +26,9 @@ from spikeloom.sw.datasets import first_images
             slots={"conv1": 4, "conv2": 1, "conv3": 1},
         ),
         HardwareConfig(lanes={"conv2": 32, "conv3": 32, "fc": 5}, planes={"conv1": 1}),
+        HardwareConfig(slots=4, compact=True),
     ],
-    ids=["default", "many lanes", "events", "unrolled"],
+    ids=["default", "many lanes", "events", "unrolled", "compact"],
 )
 def test_estimates_are_near_the_cycles_of_a_trained_network(config: HardwareConfig) -> None:
     network = open_network("digits-conv")

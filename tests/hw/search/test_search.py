@@ -17,7 +17,7 @@ from spikeloom.hw.search.menu import Choice
 from spikeloom.sw.errors import ConfigError
 
 #: Look-up tables of the accelerator alone.
-LIMITS = (1650, 1750, 2000, 2600)
+LIMITS = (1650, 2000, 2600)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -110,6 +110,32 @@ def test_a_goal_out_of_reach_names_the_fastest_that_fits() -> None:
     with pytest.raises(GoalError, match=expected) as caught:
         search.reaching(20)
     assert caught.value.best.cycles == fastest.cycles
+
+
+def test_engines_are_compact_where_nothing_else_fits() -> None:
+    network = small(0)
+    values = sent(network, 0)
+    smallest = Search(network, Budget.of_numbers(100_000, None), values).states.smallest()[0]
+    search = Search(network, Budget.of_numbers(1300, None), values)
+    assert search.states.amounts(smallest).luts > 1300
+    found = search.fastest()
+    assert found.plan.config.compact
+    assert all(layer.compact for layer in found.plan.layers if layer.events == 1)
+    assert found.amounts.luts <= 1300
+    step = search.next_step(found)
+    assert step is not None
+    assert step.plan.config.compact
+    assert step.cycles < found.cycles
+
+
+def test_engines_are_compact_where_they_reach_a_goal_with_less() -> None:
+    network = small(0)
+    values = sent(network, 0)
+    search = Search(network, Budget.of_numbers(5000, None), values)
+    slow = search.reaching(1000)
+    assert slow.plan.config.compact
+    # With most of its layers unrolled, or more events than one, it has next to nothing to save.
+    assert not search.fastest().plan.config.compact
 
 
 def test_a_budget_without_room_is_refused_with_what_is_missing() -> None:
