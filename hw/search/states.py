@@ -107,7 +107,7 @@ class States:
 
     def fitting(self, goal: float, prices: Prices) -> State:
         """Return a state that fits, and whose layers all take ``goal`` cycles; empty if none."""
-        state = self._chosen_alone(goal, prices)
+        state: State = self._chosen_alone(goal, prices)
         if not state or self.budget.fits(self.amounts(state)):
             return state
         if self._hopeless(state):
@@ -162,7 +162,7 @@ class States:
         """Return a state that fits and keeps a goal, empty if none, and how many were compared."""
         prices = _ALL
         for tried in range(1, _PRICES + 1):
-            state = self._chosen_alone(goal, prices)
+            state: State = self._chosen_alone(goal, prices)
             if not state:
                 break
             if not self._hopeless(state):

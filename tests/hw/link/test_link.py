@@ -164,7 +164,7 @@ def test_frames_that_are_damaged_or_find_no_room_are_counted() -> None:
     plan = stub_plan(1, counters=(), records=(), receive=16, chunk=1)
     board = SimulatedBoard(StubDevice(plan), plan.clock, plan.baud)
     decoder = Decoder()
-    found = []
+    found: list[bytes] = []
     for number, wrong in enumerate((b"", b"~damaged~", encode(bytes(17)), b"~again~")):
         board.write(wrong + encode(content(AskStatus(), number)))
         while len(found) <= number:
