@@ -6,6 +6,7 @@ leaves the state after its last complete epoch, or after the one before.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +110,11 @@ class State:
         whole = header.keys() >= _HEADER.keys() and all(
             isinstance(header[name], kind) for name, kind in _HEADER.items()
         )
-        if not whole or not isinstance(header["recipe"].get("data"), dict):
+        if not (
+            whole
+            and isinstance(header["recipe"].get("data"), dict)
+            and _are_digests(header["weights"] or {})
+        ):
             raise FileFormatError(
                 f"{path} is a damaged state of a training: name another folder, or remove it"
             )
@@ -141,6 +146,14 @@ class State:
         """Make a phase the current one, with nothing done yet."""
         self.phase, self.loop, self.best = number, None, None
         self.loop_tensors, self.best_tensors = {}, {}
+
+
+def _are_digests(weights: Mapping[str, Any]) -> bool:
+    """Return whether these are digests of files of weights, by the tables that name the files."""
+    return all(
+        name.isidentifier() and isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)
+        for name, digest in weights.items()
+    )
 
 
 def first_difference(before: Any, now: Any, key: str = "it") -> tuple[str, Any, Any] | None:

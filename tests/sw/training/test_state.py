@@ -62,7 +62,10 @@ def test_files_that_are_no_states(tmp_path: Path) -> None:
     whole |= {"format": FORMAT, "version": VERSION}
     save_tensors({}, path, whole)
     assert State.load(path, RECIPE).phase == 0
-    for name, value in (("recipe", {}), ("recipe", None), ("phase", "1"), ("history", {})):
+    damaged: list[tuple[str, Any]] = [("recipe", {}), ("recipe", None), ("phase", "1")]
+    damaged += [("history", {}), ("weights", {"model": None}), ("weights", {"model": 1})]
+    damaged += [("weights", {"a\n": "0" * 64}), ("weights", {"model": "0" * 63})]
+    for name, value in damaged:
         save_tensors({}, path, whole | {name: value})
         with pytest.raises(FileFormatError, match="is a damaged state of a training"):
             State.load(path, RECIPE)
