@@ -36,7 +36,7 @@ from spikeloom.sw.network import (
     Signed,
 )
 from spikeloom.sw.network.neuron import Integrator
-from spikeloom.sw.spiking.population import MAX_EDGES, Population, leak_grid
+from spikeloom.sw.spiking.population import Population, leak_grid
 
 REALS = st.floats(-8, 8, allow_nan=False).map(Fraction)
 POSITIVE = st.floats(2**-8, 4).map(Fraction)
@@ -398,38 +398,3 @@ def test_leaks_that_are_too_fine() -> None:
     chosen = BurstAbsorber().absorb(coarse, 14)
     assert isinstance(chosen, Burst)
     assert (chosen.fraction_bits, chosen.threshold.tolist()) == (14, [16])
-
-
-def test_a_bias_beyond_the_width() -> None:
-    # Of 2^45 in fractions of 2^-14, where four timesteps need three bits more.
-    wide = one(1, 1, -(2.0**45), Range(0, 2**46))
-    assert IfAbsorber().idle(wide) == [False]
-    with pytest.raises(UnsupportedError, match=rf"and bias -{2**59} do not fit 48 bits"):
-        IfAbsorber().absorb(wide, 14)
-
-
-@pytest.mark.parametrize("constant", [True, False])
-def test_signed_edges_are_all_that_can_be_decided(constant: bool) -> None:
-    """After t timesteps, up to t quanta of either sign, taken back only if the current varies."""
-    population = replace(
-        one(2, 1, 0, Range(-9, 9), steps=3),
-        constant=constant,
-        negative_thresholds=[Fraction(3)],
-    )
-    ((above, below),) = SignedAbsorber().sides(population, last_only=False)
-    ways = (True,) if constant else (True, False)
-    expected = [(t, k, up) for t in (1, 2, 3) for k in range(1, t + 1) for up in ways]
-    found = zip(above.edges.steps, above.edges.quanta, above.edges.up, strict=True)
-    assert sorted((int(t), int(k), bool(up)) for t, k, up in found) == sorted(expected)
-    found = zip(below.edges.steps, below.edges.quanta, below.edges.up, strict=True)
-    mirrored = [(t, 1 - k, not up) for t, k, up in expected]
-    assert sorted((int(t), int(k), bool(up)) for t, k, up in found) == sorted(mirrored)
-
-
-@pytest.mark.parametrize("constant", [True, False])
-def test_tables_of_every_timestep_have_a_most(constant: bool) -> None:
-    varying = replace(one(2, 1, 0, Range(0, 9)), constant=constant, counted=False)
-    # T (T + 1) / 2 edges from below and, if the current varies, as many from above.
-    steps = next(t for t in range(1, 999) if t * (t + 1) * (1 if constant else 2) > 2 * MAX_EDGES)
-    assert replace(varying, timesteps=steps).tables == [True]
-    assert replace(varying, timesteps=steps - 1).tables == [False, True]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from support.networks import naive
 from support.networks.strategies import images_for, networks
 
 from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
-from spikeloom.sw.golden import Dynamics, Golden, Result, check_images, check_parts, lowest_argmax
+from spikeloom.sw.golden import Dynamics, Golden, Result, check_images, lowest_argmax
 from spikeloom.sw.network import (
     MAX_WIDTH,
     Burst,
@@ -282,48 +281,6 @@ def test_images_that_do_not_fit_are_refused(images: Any, message: str) -> None:
 def test_images_without_the_time_axis_are_refused(shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
         Golden(timed()).run(np.zeros(shape, int))
-
-
-class Stored:
-    """Images that are made when a slice asks for them, the last of them too bright."""
-
-    shape = (7, 2, 1, 3)
-
-    def __init__(self) -> None:
-        self.asked: list[slice] = []
-
-    def __len__(self) -> int:
-        return 7
-
-    def __getitem__(self, which: slice) -> np.ndarray[Any, Any]:
-        self.asked.append(which)
-        numbers = np.arange(7)[which] + 10
-        return np.broadcast_to(numbers[:, None, None, None], (len(numbers), 2, 1, 3))
-
-
-def test_images_that_stay_where_they_are_are_checked_in_parts() -> None:
-    stored = Stored()
-    assert check_parts(SimpleNamespace(input=DirectInput((2, 1, 3), 5)), stored, 3) is stored
-    assert stored.asked == [slice(0, 3), slice(3, 6), slice(6, 9)]
-    tight = SimpleNamespace(input=DirectInput((2, 1, 3), 4))
-    with pytest.raises(DataError, match=r"^image 6 holds 16 at "):
-        check_parts(tight, stored, 3)
-
-
-@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
-def test_images_in_memory_become_an_array_with_all_axes(kind: Any) -> None:
-    signals = np.arange(12).reshape(2, 2, 3)
-    found = check_parts(SimpleNamespace(input=DirectInput((2, 1, 3), 4)), kind(signals), 1)
-    assert isinstance(found, np.ndarray)
-    assert np.array_equal(found, signals[:, :, None])
-
-
-def test_images_whose_channels_come_last() -> None:
-    maps = SimpleNamespace(input=DirectInput((2, 3, 5), 4))
-    assert len(check_images(maps, np.zeros((7, 2, 3, 5), int))) == 7
-    expected = r"must have the shape \(N, 2, 3, 5\), not \(7, 3, 5, 2\): the channels come before"
-    with pytest.raises(DataError, match=expected):
-        check_images(maps, np.zeros((7, 3, 5, 2), int))
 
 
 def test_images_with_a_time_axis_that_the_network_does_not_take() -> None:
