@@ -242,7 +242,8 @@ class Loop:
 
     def _seen(self, data: Dataset, pixels: Tensor, changes: Changes) -> Tensor:
         """Return a batch of pixels, changed at random, as real numbers."""
-        images = data.real(self.augmentation.apply(pixels, changes, data.format.zeros))
+        # A teacher sees the same changes: what is cut out has the student's pixel for 0.
+        images = data.real(self.augmentation.apply(pixels, changes, self.data.format.zeros))
         if self.layout is None or images.ndim != 4:
             return images
         return images.contiguous(memory_format=self.layout)

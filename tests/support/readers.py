@@ -11,7 +11,7 @@ import numpy as np
 
 from spikeloom.sw.errors import DataError
 
-TREE = {
+TREE: dict[str, Any] = {
     "number": 3,
     "none": None,
     "inner": {"array": np.arange(6, dtype=">i4").reshape(2, 3), "a/b": "text", "": {}},
