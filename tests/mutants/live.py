@@ -39,6 +39,7 @@ class Live:
             path = os.path.realpath(name)
             return path.removeprefix(top) if path.startswith(top) else None
 
+        gc.unfreeze()  # what is frozen is not among the objects
         for found in gc.get_objects():
             if type(found) is FunctionType:
                 code = found.__code__

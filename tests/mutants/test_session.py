@@ -30,8 +30,11 @@ def unused(a):
     return a + 1
 """
 TESTS = """\
+import gc
+
 from small import clipped, count
 
+gc.freeze()  # as a conftest may do
 
 def test_clips():
     assert [clipped(value, 5) for value in (-1, 1, 5, 9)] == [0, 1, 5, 5]
