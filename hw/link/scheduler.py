@@ -150,7 +150,9 @@ class Scheduler(wiring.Component):
             with m.If(flying[b]):
                 m.d.sync += bus.cycles[b].eq(bus.cycles[b] + 1)
             with m.If(images.start & (oldest == b)):
-                m.d.sync += [waiting[b].eq(0), flying[b].eq(1), bus.cycles[b].eq(0)]
+                # Clock cycles are those of the accelerator: the image's first value is on its way
+                # from the memory for one cycle more.
+                m.d.sync += [waiting[b].eq(0), flying[b].eq(1), bus.cycles[b].eq(-1)]
             with m.If(answers.done & (answers.bank == b)):
                 m.d.sync += flying[b].eq(0)
             with m.If(completed & (fed_bank == b)):
