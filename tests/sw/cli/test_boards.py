@@ -159,9 +159,8 @@ def test_an_overlay_says_that_vivado_is_still_to_run(small: Path, tmp_path: Path
     assert code == 0, output
     lines = output.splitlines()
     assert ["look-up", "tables", "1,000", "53,200", "1.9%"] in [line.split() for line in lines]
-    assert lines[-1] == (
-        f"Vivado was not run: `vivado -mode batch -source overlay.tcl` in {out}/work"
-    )
+    vivado = f"Vivado was not run: `vivado -mode batch -source overlay.tcl` in {out}/work"
+    assert vivado in lines
     assert "AXI at 50 MHz: 27 registers, 8 bits a value, 32 a logit. AXI DMA" in output
     assert "baud" not in output
     made = [path for path in out.iterdir() if path.suffix == ".json"]
