@@ -128,7 +128,7 @@ class DVSGesture(EventData):
                     f"line {number} of {path} must be class, start and end in microseconds, not "
                     f"{line[:80]!r}"
                 )
-            kind, start, end = map(int, fields)
+            kind, start, end = (int(field.strip()) for field in fields)
             if not 1 <= kind <= self.classes or start >= end:
                 raise DataError(
                     f"line {number} of {path} says class {kind} from {start} to {end}: classes are "

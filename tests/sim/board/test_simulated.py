@@ -128,7 +128,7 @@ def test_a_terminal_does_no_harm(
     board: SimulatedBoard, network: contract.Network, images: IntArray
 ) -> None:
     """Through the board itself as a line, too."""
-    client = Client(board)
+    client = Client(board, timeout=10)  # a busy machine simulates slowly
     damaged = client.status().damaged
     chance = random.Random(0)
     terminal = os.open(board.port, os.O_RDWR | os.O_NOCTTY)

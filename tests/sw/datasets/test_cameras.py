@@ -36,7 +36,7 @@ def write_gestures(folder: Path, labels: str | None = None) -> Path:
         "user01_led.aedat": first,
         "user01_led_labels.csv": (labels or f"{HEAD}\n2,1000,1100\n11,1100,1195\n").encode(),
         "user24_lab.aedat": second,
-        "user24_lab_labels.csv": f"{HEAD}\r\n8, 500, 506\r\n\r\n".encode(),
+        "user24_lab_labels.csv": f"{HEAD}\r\n8, 500,\x1f506\r\n\r\n".encode(),
     }  # fmt: skip
     for name, content in files.items():
         (folder / name).write_bytes(content)
