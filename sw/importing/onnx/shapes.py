@@ -124,6 +124,8 @@ class Concat(Operator):
 
     def read(self, call: Call) -> Value:
         axis = call.integer("axis", 1)
+        if not call.inputs:
+            raise call.refusal("joins nothing: export the model again")
         constants = call.constants()
         if constants is not None:
             joined = [constant.value for constant in constants]

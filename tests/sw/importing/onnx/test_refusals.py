@@ -227,6 +227,12 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], st
         {},
         "joins images of a batch: join channels",
     ),
+    "joined nothing": (
+        [node("Concat", "", "y", axis=1), node("Add", "x y", "o")],
+        MAP,
+        {},
+        "joins nothing: export the model again",
+    ),
     "joined with a constant": (
         [node("Concat", "x c", axis=1)],
         MAP,
