@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
@@ -97,7 +98,7 @@ class Member(File):
             )
         try:
             content = self._unpacked(self._stored())
-        except (OSError, ValueError, zlib.error, struct.error) as error:
+        except (OSError, ValueError, OverflowError, zlib.error, struct.error) as error:
             raise FileFormatError(f"{self} is damaged ({error}): get the archive again") from None
         return content
 
@@ -109,6 +110,8 @@ class Member(File):
             if mark != b"PK\x03\x04":
                 raise ValueError("there is no member where the directory says so")
             file.seek(name + extra, 1)
+            if self.packed > os.fstat(file.fileno()).st_size:
+                raise ValueError(f"its {self.packed:,} bytes are more than the archive's")
             return file.read(self.packed)
 
     def _unpacked(self, stored: bytes) -> bytes:

@@ -76,6 +76,8 @@ def test_members_that_are_not_as_the_directory_says(tmp_path: Path) -> None:
         (replace(member, start=1 << 40), "is damaged"),
         (replace(member, size=999), "differs from its checksum"),
         (replace(member, checksum=0), "differs from its checksum"),
+        (replace(member, packed=1 << 60), "are more than the archive's"),
+        (replace(member, start=1 << 70), "is damaged"),
         (replace(member, packed=3), "differs from its checksum"),
         (replace(member, method=12), "packed by the method 12, not deflated"),
         (replace(member, size=packed.LARGEST + 1), "has 268,435,457 bytes, which no file"),
