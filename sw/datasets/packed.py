@@ -132,7 +132,7 @@ def members(path: Path, suffix: str) -> Iterator[Member]:
     Raises
     ------
     FileFormatError
-        If it is missing or damaged, or members are encrypted.
+        If it is missing or damaged, or members are encrypted or have strange names.
     """
     try:
         require_file(path, "data file")
@@ -152,6 +152,11 @@ def members(path: Path, suffix: str) -> Iterator[Member]:
         ) from None
     for info in listed:
         if info.filename.endswith(suffix) and not info.is_dir():
+            if not info.filename.isprintable():
+                raise FileFormatError(
+                    f"{path} has a member called {info.filename!r}, which no file of a data set is "
+                    f"called: get it again"
+                )
             if info.flag_bits & 1:
                 raise FileFormatError(f"{info.filename} in {path} is encrypted: get it again")
             yield Member(

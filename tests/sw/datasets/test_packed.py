@@ -106,3 +106,9 @@ def test_encrypted_members(tmp_path: Path) -> None:
 def test_archives_that_are_missing(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match=r"none\.zip is damaged or no zip archive"):
         list(members(tmp_path / "none.zip", ""))
+
+
+def test_names_that_are_no_names(tmp_path: Path) -> None:
+    path = archive_of(tmp_path, {"a\nb.bin": b"1"})
+    with pytest.raises(FileFormatError, match=r"has a member called 'a\\nb.bin', which no file"):
+        list(members(path, ".bin"))
