@@ -129,7 +129,7 @@ fire: .venv/.dev  ## damage 100,000 frames between host and hardware of the link
 
 # atheris chooses inputs by the code that they reach. Where it does not exist for this Python, inputs
 # are drawn from the corpus.
-fuzz: .venv/.dev  ## damage the input of every reader: make fuzz [ARGS='network --runs 5000']; 90 minutes
+fuzz: .venv/.dev  ## damage the input of every reader: make fuzz [ARGS='network --runs 5000']; three hours
 	$(SAY) 'fuzz: every reader ends in success or in one line'
 	@$(MAKE) --silent build/fuzz/.made || \
 		echo 'atheris is not to be had: inputs are drawn from the corpus'
