@@ -50,7 +50,9 @@ def guarded(reader: Callable[[Path], Any], path: str | Path, seconds: int = _SEC
     FileFormatError
         If the reader crashes, or takes unusually long.
     """
-    most = seconds + _PER_MB * (os.stat(path).st_size >> 20)
+    # The reader says what is wrong with a path that leads to no file.
+    size = os.path.getsize(path) if os.path.isfile(path) else 0
+    most = seconds + _PER_MB * (size >> 20)
     named = [reader.__module__, reader.__qualname__, str(path), str(most)]
     command = [sys.executable, "-m", __name__, *named]
     # Where this one finds its modules, the other one does.
@@ -68,12 +70,12 @@ def guarded(reader: Callable[[Path], Any], path: str | Path, seconds: int = _SEC
         late = status == -signal.SIGXCPU
         how = "does not return from it" if late else f"ends with status {status}"
         raise FileFormatError(f"{path} is damaged: its reader {how}: get or export it again")
-    size = int.from_bytes(answer[:_PREFIX], "little")
-    told = json.loads(answer[_PREFIX : _PREFIX + size])
+    ahead = int.from_bytes(answer[:_PREFIX], "little")
+    told = json.loads(answer[_PREFIX : _PREFIX + ahead])
     if "error" in told:
         kind: type[SpikeloomError] = getattr(errors, told["error"], FileFormatError)
         raise kind(told["message"])
-    arrays = numpy_file.arrays(answer[_PREFIX + size :])
+    arrays = numpy_file.arrays(answer[_PREFIX + ahead :])
     return _tree(told["tree"], arrays)
 
 

@@ -44,19 +44,8 @@ def read_tree(path: str | Path) -> dict[str, Any]:
     FileFormatError
         If the file is missing, damaged, no HDF5, or holds more than its size allows for.
     """
-    _content(path)
     tree: dict[str, Any] = guarded(decoded, path)
     return tree
-
-
-def _content(path: str | Path) -> bytes:
-    content = read_bytes(path, "NIR file")
-    if _SIGNATURE not in (content[:8], content[512:520], content[1024:1032], content[2048:2056]):
-        raise FileFormatError(
-            f"{path} is no NIR file: it is not HDF5, which begins with {_SIGNATURE!r}"
-        )
-    _require_texts(content, path)
-    return content
 
 
 def decoded(path: str | Path) -> dict[str, Any]:
@@ -67,7 +56,12 @@ def decoded(path: str | Path) -> dict[str, Any]:
     FileFormatError
         As :func:`read_tree` raises it.
     """
-    content = _content(path)
+    content = read_bytes(path, "NIR file")
+    if _SIGNATURE not in (content[:8], content[512:520], content[1024:1032], content[2048:2056]):
+        raise FileFormatError(
+            f"{path} is no NIR file: it is not HDF5, which begins with {_SIGNATURE!r}"
+        )
+    _require_texts(content, path)
     import h5py
 
     try:

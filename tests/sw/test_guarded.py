@@ -58,3 +58,8 @@ def test_a_file_of_nir(tmp_path: Path) -> None:
     node = found["node"]["nodes"]["0"]
     assert node["type"] == "Affine"
     np.testing.assert_array_equal(node["weight"], expected["node"]["nodes"]["0"]["weight"])
+
+
+def test_a_path_that_leads_to_no_file_is_the_reader_s_to_refuse(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"NIR file \S*none.nir does not exist"):
+        guarded(decoded, tmp_path / "none.nir")
