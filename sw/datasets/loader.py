@@ -7,6 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -79,12 +80,10 @@ class Archive:
         FileFormatError
             If it cannot be read.
         """
-        found = hashlib.md5(usedforsecurity=False)
         try:
             require_file(self.path, "data file")
             with open(self.path, "rb") as file:
-                while piece := file.read(1 << 20):
-                    found.update(piece)
+                found = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False))
         except OSError as error:
             raise FileFormatError(
                 f"data file {self.path} cannot be read: {error.strerror or error}"
