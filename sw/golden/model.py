@@ -208,7 +208,8 @@ class Golden:
             sums: list[Tensor] = []
             for t, given in enumerate(currents):
                 current = given
-                if layer.recurrent:
+                # Without spikes before the first timestep nothing is added, which is counted, too.
+                if layer.recurrent and (t or meter is not None):
                     before = spikes[-1] if t else torch.zeros_like(given)
                     current = given + self._recurrent(layer, before, meter)
                 fired, state = dynamics.step(t, current, state)
