@@ -6,8 +6,8 @@ words and windows rather than by cycles. Weights do not matter, only how many ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,8 +39,6 @@ class LayerCycles:
     cycles, events, starved, blocked : array of int64, shape (N,)
         The counters by image; see :data:`~spikeloom.hw.engine.COUNTERS`. An image begins where the
         last transfer of the one before has been taken.
-    timeline : callable
-        Returns the same, cycle by cycle, as a :class:`Timeline`.
     """
 
     name: str
@@ -50,7 +48,6 @@ class LayerCycles:
     events: IntArray
     starved: IntArray
     blocked: IntArray
-    timeline: Callable[[], Timeline]
 
     @property
     def limit(self) -> float:
@@ -72,10 +69,13 @@ class Prediction:
     layers : tuple of LayerCycles
     ends : array of int64, shape (N,)
         Clock cycle, from the end of reset, in which the last logit of each image is sent.
+    timelines : mapping of str to Timeline
+        The same, cycle by cycle, of each layer; empty unless they were asked for.
     """
 
     layers: tuple[LayerCycles, ...]
     ends: IntArray
+    timelines: Mapping[str, Timeline] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> LayerCycles:
         """Return the prediction for the layer called ``name``."""
@@ -148,7 +148,7 @@ class _Source:
         self._rows -= 1
 
 
-def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
+def predict(plan: Plan, activity: Mapping[str, IntArray], *, timelines: bool = False) -> Prediction:
     """Predict the clock cycles that every engine takes, and when each image is done.
 
     Parameters
@@ -158,6 +158,8 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
         The values that each layer and ``"input"`` sends for N images, as far as other layers read
         them: spikes by timestep or, of a layer all of whose readers read counts, counts as a single
         timestep.
+    timelines : bool
+        Whether to return timelines as well, which take memory for every event.
 
     Raises
     ------
@@ -212,10 +214,13 @@ def predict(plan: Plan, activity: Mapping[str, IntArray]) -> Prediction:
     for layer, clock in zip(plan.layers, clocks, strict=True):
         cycles, starved, blocked = clock.counted()
         events = np.array(clock.events)
-        counters = (cycles, events, starved, blocked)
-        sizes = (layer.layer.name, layer.lanes, layer.events_per_cycle)
-        layers.append(LayerCycles(*sizes, *counters, clock.timeline))
-    return Prediction(tuple(layers), np.array(clocks[-1].ends))
+        name = layer.layer.name
+        layers.append(
+            LayerCycles(name, layer.lanes, layer.events_per_cycle, cycles, events, starved, blocked)
+        )
+    names = (layer.name for layer in layers)
+    seen = {name: clock.timeline() for name, clock in zip(names, clocks, strict=True) if timelines}
+    return Prediction(tuple(layers), np.array(clocks[-1].ends), seen)
 
 
 def _sent(

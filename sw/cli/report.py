@@ -284,15 +284,15 @@ def _predicted(planned: Plan, pixels: Any, source: str) -> dict[str, Any]:
     """Return the predicted clock cycles and the timeline of the last image."""
     from spikeloom.hw.prediction import activity, coarse, predict
 
-    found = predict(planned, activity(planned.network, pixels))
+    found = predict(planned, activity(planned.network, pixels), timelines=True)
     last = len(pixels) - 1
     layers, joined = [], []
-    for layer in found.layers:
-        spans = layer.timeline().image(last)
+    for name, timeline in found.timelines.items():
+        spans = timeline.image(last)
         drawn = {key: coarse(spans[key]) for key in ("starved", "blocked")}
         if any(len(drawn[key]) < len(spans[key]) for key in drawn):
-            joined.append(layer.name)
-        layers.append({"name": layer.name, **spans, **drawn})
+            joined.append(name)
+        layers.append({"name": name, **spans, **drawn})
     return {
         "data": source,
         **found.as_dict(),

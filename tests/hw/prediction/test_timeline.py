@@ -20,9 +20,11 @@ def length(spans: list[list[int]]) -> int:
 def test_spans_add_up_to_the_counters_of_each_image(network: Network) -> None:
     pixels, shape = network.input.pixels(), (3, *network.input.image_shape)
     images = np.random.default_rng(0).integers(pixels.low, pixels.high + 1, shape)
-    found = predict(plan(network, HardwareConfig(lanes=1)), activity(network, images))
+    made, sent = plan(network, HardwareConfig(lanes=1)), activity(network, images)
+    found = predict(made, sent, timelines=True)
+    assert not predict(made, sent).timelines
     for layer in found.layers:
-        timeline = layer.timeline()
+        timeline = found.timelines[layer.name]
         for image in range(3):
             spans = timeline.image(image)
             assert length(spans["starved"]) == layer.starved[image]
@@ -30,7 +32,7 @@ def test_spans_add_up_to_the_counters_of_each_image(network: Network) -> None:
             waiting = layer.starved[image] + layer.blocked[image]
             assert spans["end"] - spans["begin"] - waiting == layer.cycles[image]
     assert any(layer.starved.any() for layer in found.layers)
-    assert [layer.timeline().image(2)["end"] for layer in found.layers][-1] == found.ends[2] + 1
+    assert found.timelines[found.layers[-1].name].image(2)["end"] == found.ends[2] + 1
 
 
 def test_between_leaves_every_cycle_that_no_other_span_has() -> None:
