@@ -116,7 +116,7 @@ class Engine(wiring.Component):
 
     def _words(
         self, m: Module, readers: list[Reader], copy: int
-    ) -> tuple[stream.Interface, Value, Signal]:
+    ) -> tuple[stream.Interface, Value, Signal | None]:
         """Return the words of all connections of a copy's windows, in their order.
 
         Returns
@@ -124,13 +124,13 @@ class Engine(wiring.Component):
         words : stream
         waits : Value
             Whether all connections wait for rows.
-        taking : Signal
-            To be told whether words are taken in the next cycle.
+        taking : Signal, optional
+            To be told whether words are taken in the next cycle, if anything asks.
         """
         plan = self.plan
         if plan.compact:
             (reader,) = readers
-            return reader.o[copy], reader.waits[copy], Signal(name="taking")
+            return reader.o[copy], reader.waits[copy], None
         layout = reader_layout(plan.values, plan.slots * plan.events, plan.depth)
         gather = Gather([reader.layout for reader in readers], layout)
         m.submodules[f"gather{copy if plan.copies > 1 else ''}"] = gather
@@ -140,7 +140,7 @@ class Engine(wiring.Component):
         return gather.o, gather.waits, gather.taking
 
     def _generators(
-        self, m: Module, words: stream.Interface, taking: Signal, pes: PeArray, copy: int
+        self, m: Module, words: stream.Interface, taking: Signal | None, pes: PeArray, copy: int
     ) -> list[EventGenerator]:
         """Return the event generators between words and processing elements.
 
@@ -163,8 +163,9 @@ class Engine(wiring.Component):
         m.d.comb += [
             all_ready.eq(Cat(generator.i.ready for generator in generators).all()),
             words.ready.eq(all_ready),
-            taking.eq(Cat(generator.taking for generator in generators).all()),
         ]
+        if taking is not None:
+            m.d.comb += taking.eq(Cat(generator.taking for generator in generators).all())
         for e, generator in enumerate(generators):
             m.d.comb += [
                 generator.i.valid.eq(words.valid & all_ready),

@@ -86,23 +86,12 @@ class Build:
         return HardwareConfig(lanes=self.lanes, slots=self.slots, counters=self.counters)
 
 
-#: Lanes of ResNet-20: as many as the block RAMs hold, most for the slowest layers.
-RESNET20_LANES = {
-    **{f"block{block}_conv{conv}": 8 for block in range(1, 10) for conv in (1, 2)},
-    "conv1": 4,
-    "block4_conv1": 4,
-    "block7_conv1": 2,
-    "block8_conv1": 4,
-    "block9_conv1": 4,
-    "fc": 1,
-}
-
 #: If slots and lanes are given, a search found them; so the search need not be repeated.
 BUILDS = (
     Build("digits-conv", "ulx3s-85f", clock=50.0),
     Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
-    Build("cifar10-resnet20-cpu", "ulx3s-85f", clock=40.0, lanes=RESNET20_LANES),
+    Build("cifar10-resnet20-cpu", "ulx3s-85f", clock=50.0),
     Build("digits-conv", "orangecrab-25f"),
     Build("mnist-lenet5", "orangecrab-25f"),
     Build("fashion-small", "orangecrab-25f"),
