@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import graphlib
 import math
 import re
@@ -41,7 +42,11 @@ READOUT = "readout"
 
 @dataclass(frozen=True, eq=False)
 class _Value:
-    """The sum of some ways and a bias of the same shape; ``flat`` behind a Flatten."""
+    """The sum of some ways and a bias; ``flat`` behind a Flatten.
+
+    The bias has as many axes as the values, and one number where those along an axis are equal, so
+    that a large shape takes no memory.
+    """
 
     ways: tuple[Way, ...]
     bias: Reals
@@ -110,7 +115,7 @@ class _Lowering:
         shape = self.input_shape(given)
         names = self.names([name for name in order if name in self.rules])
         factors = np.broadcast_to(np.asarray(factor, float), (shape[0],)).copy()
-        values = {self.start: _Value((Way(INPUT, shape, factors),), np.zeros(shape))}
+        values = {self.start: _Value((Way(INPUT, shape, factors),), _nothing(shape))}
         done: dict[str, _Value] = {}
         for name in order:
             if name == self.start:
@@ -123,7 +128,7 @@ class _Lowering:
                 done[name] = value
                 shape_here = value.shape
                 one = Way(names.get(name, READOUT), shape_here, np.ones(shape_here[0]))
-                values[name] = _Value((one,), np.zeros(shape_here))
+                values[name] = _Value((one,), _nothing(shape_here))
             else:
                 values[name] = self.apply(name, value)
         for source, target in loops:
@@ -278,7 +283,12 @@ class _Lowering:
                 f"{self.where(name)} adds a vector and a feature map: give both one shape"
             )
         ways = tuple(way for value in values for way in value.ways)
-        bias: Reals = np.sum([value.bias for value in values], axis=0)
+        if any(value.shape != first.shape for value in values):
+            raise UnsupportedError(
+                f"{self.where(name)} adds values of shapes {first.shape} and "
+                f"{next(v.shape for v in values if v.shape != first.shape)}: give both one shape"
+            )
+        bias = functools.reduce(np.add, [value.bias for value in values])
         return _Value(ways, bias, all(value.flat for value in values))
 
     def apply(self, name: str, value: _Value) -> _Value:
@@ -286,7 +296,7 @@ class _Lowering:
         node, where = self.graph.nodes[name], self.where(name)
         if isinstance(node, Linear):
             ways = tuple(way.linear(node.weight, where) for way in value.ways)
-            bias = node.weight @ value.bias.reshape(-1)
+            bias = node.weight @ np.broadcast_to(value.bias, value.shape).reshape(-1)
             return _Value(ways, bias + node.bias if isinstance(node, Affine) else bias)
         if isinstance(node, Conv1d):
             return self.convolved(node, value, where)
@@ -303,8 +313,7 @@ class _Lowering:
                 way.pooled(size, stride, pad, where).scaled(part, where) for way in value.ways
             )
             means = value.bias.reshape(len(value.bias), -1)[:, :1] * (1 if mean else area)
-            shape = ways[0].shape
-            return _Value(ways, np.broadcast_to(means[:, :, None], shape).copy())
+            return _Value(ways, means[:, :, None])
         if isinstance(node, Norm):
             ways = tuple(way.scaled(node.factor, where) for way in value.ways)
             each = (-1, *[1] * (len(value.shape) - 1))
@@ -313,8 +322,8 @@ class _Lowering:
         if isinstance(node, Scale):
             ways = tuple(way.scaled(node.scale, where) for way in value.ways)
             scale = node.scale
-            if scale.size == value.bias.size:
-                scale = scale.reshape(value.bias.shape)
+            if scale.size == math.prod(value.shape):
+                scale = scale.reshape(value.shape)
             elif scale.size == value.shape[0]:
                 scale = scale.reshape(-1, *[1] * (len(value.shape) - 1))
             return replace(value, ways=ways, bias=value.bias * scale)
@@ -347,8 +356,7 @@ class _Lowering:
         elif node.weight.ndim == 3:
             pad = (0, pad[1])
         ways = tuple(way.conv(spread, stride, pad, node.groups, where) for way in value.ways)
-        shape = ways[0].shape
-        return _Value(ways, np.broadcast_to(node.bias[:, None, None], shape).copy())
+        return _Value(ways, node.bias[:, None, None])
 
     def looped(self, value: _Value, own: _Value, name: str, source: str) -> _Value:
         where = self.where(source)
@@ -356,7 +364,7 @@ class _Lowering:
             raise UnsupportedError(
                 f"{where} mixes a loop with other values: give each its own node"
             )
-        if own.bias.shape != value.bias.shape:
+        if own.shape != value.shape:
             raise UnsupportedError(
                 f"{where} sends values of shape {own.shape} back to neurons of shape {value.shape}"
             )
@@ -383,3 +391,8 @@ class _Lowering:
                     f"{where} has the gain {rule.gain.min():.6g}, not a positive one"
                 )
         return Population(name, node, shape, rule, value.ways, bias)
+
+
+def _nothing(shape: Shape) -> Reals:
+    """Return the bias of values without one."""
+    return np.zeros([1] * len(shape))

@@ -157,7 +157,7 @@ def by_channel(values: Reals, shape: Shape, what: str, where: str) -> Reals:
                 f"{where} has a {what} of shape {values.shape} for neurons of shape {shape}: give "
                 f"one for all, or one for each"
             )
-    rows = np.broadcast_to(full, shape).reshape(shape[0], -1)
+    rows = full.reshape(len(full), -1)
     high, low = rows.max(1), rows.min(1)
     unequal = high != low
     apart = high[unequal] - low[unequal]
@@ -166,5 +166,5 @@ def by_channel(values: Reals, shape: Shape, what: str, where: str) -> Reals:
             f"{where} has a {what} that differs within a channel, but all neurons of a channel "
             f"share theirs: give each channel one {what}"
         )
-    found: Reals = rows[:, 0].copy()
+    found: Reals = np.broadcast_to(rows[:, 0], shape[0]).copy()
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,33 @@ def test_what_has_no_place_is_named(tmp_path: Path) -> None:
             _ways(tmp_path, *nodes, shape=shape, images=np.zeros((1, 1)))
     with pytest.raises(ConfigError, match=r"how large its input is.*--input-shape"):
         _ways(tmp_path, conv, shape=None, images=np.zeros((1, 1)))
+
+
+def test_sums_of_values_that_only_have_the_same_number_are_named(tmp_path: Path) -> None:
+    wide = nir.conv(np.ones((4, 1, 2, 2)), stride=np.array([2, 2]))
+    tree = nir.chain(wide, nir.fire((4, 2, 2)), shape=(1, 4, 4))
+    tree["nodes"]["same"] = nir.conv(np.ones((1, 1, 1, 1)))
+    tree["edges"] = [*tree["edges"], ("input", "same"), ("same", "1")]
+    graph = read_nir(nir.write(tmp_path / "net.nir", tree))
+    with pytest.raises(
+        UnsupportedError, match=r"node '1' adds values of shapes \(4, 2, 2\) and \(1, 4, 4\)"
+    ):
+        lower(graph, rules_of(graph, "norse", None, None)[0])
+
+
+def test_a_large_shape_takes_no_memory(tmp_path: Path) -> None:
+    size = 1 << 20
+    conv = nir.conv(np.ones((2, 2, 1, 1)), [1.0, 2.0])
+    tree = nir.chain(conv, nir.fire((1,)), nir.affine(np.ones((3, 8))), shape=(2, size, 2))
+    graph = read_nir(nir.write(tmp_path / "net.nir", tree))
+    rules, _ = rules_of(graph, "norse", None, None)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnsupportedError, match=r"node '2' has weights for 8 values, but gets"):
+            lower(graph, rules)
+        assert tracemalloc.get_traced_memory()[1] < size
+    finally:
+        tracemalloc.stop()
 
 
 def test_thresholds_and_biases_beyond_all_ranges_are_named(tmp_path: Path) -> None:
