@@ -30,7 +30,7 @@ from spikeloom.sw.importing.graph import (
     Scale,
     SumPool2d,
 )
-from spikeloom.sw.importing.model import Model, Population, Way
+from spikeloom.sw.importing.model import Model, Population, Way, require_room
 from spikeloom.sw.importing.rules import Rule, by_channel
 from spikeloom.sw.names import shortened
 from spikeloom.sw.network import INPUT
@@ -339,9 +339,9 @@ class _Lowering:
         if weight.ndim == 3:
             weight, stride, dilation = weight[:, :, None, :], (1, stride[1]), (1, dilation[1])
         out, channels, rows, columns = weight.shape
-        spread = np.zeros(
-            (out, channels, (rows - 1) * dilation[0] + 1, (columns - 1) * dilation[1] + 1)
-        )
+        reach = ((rows - 1) * dilation[0] + 1, (columns - 1) * dilation[1] + 1)
+        require_room((out, channels, *reach), weight.size, where)
+        spread = np.zeros((out, channels, *reach))
         spread[:, :, :: dilation[0], :: dilation[1]] = weight
         pad = node.padding
         if pad == "valid":

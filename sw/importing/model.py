@@ -20,8 +20,9 @@ from spikeloom.sw.network import Conv2d, Identity, SumPool, Synapses
 from spikeloom.sw.network import Linear as LinearSynapses
 from spikeloom.sw.network.record import Shape
 
-#: Largest number of weights that merging nodes may give.
-_MOST_WEIGHTS = 1 << 27
+#: Number of weights that a kernel may have once it is spread by its dilation or merged with a pool,
+#: and how many times those that it has in the file it may have beyond that.
+_ROOM, _TIMES = 1 << 22, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +133,7 @@ class Way:
                 raise UnsupportedError(f"{where} is a pool of {size}, larger than {self.shape}")
             return replace(self, shape=shape, pool=(whole[0] * size[0], whole[1] * size[1]))
         if self.weight is None:
+            require_room((len(self.factor), 1, *size), 1, where)
             ones = np.ones((len(self.factor), 1, *size))
             return self.conv(ones, stride, pad, len(self.factor), where)
         if self.weight.ndim != 4 or pad != (0, 0):
@@ -146,16 +148,17 @@ class Way:
         out, channels, rows, columns = self.weight.shape
         reach = [(n - 1) * s for n, s in zip(size, self.stride, strict=True)]
         wide = (out, channels, rows + reach[0], columns + reach[1])
-        if math.prod(wide) > _MOST_WEIGHTS:
-            raise UnsupportedError(f"{where} is a pool of {size}, too large to merge with weights")
-        weight = np.zeros(wide)
-        for i in range(size[0]):
-            for j in range(size[1]):
-                y, x = i * self.stride[0], j * self.stride[1]
-                weight[:, :, y : y + rows, x : x + columns] += self.weight
         shape = tuple((self.shape[a + 1] - size[a]) // stride[a] + 1 for a in (0, 1))
         if min(shape) < 1:
             raise UnsupportedError(f"{where} is a pool of {size}, larger than {self.shape}")
+        require_room(wide, self.weight.size, where)
+        # One axis behind the other, so that a pool of n x n takes 2 n steps.
+        tall = np.zeros((out, channels, wide[2], columns))
+        for y in range(0, reach[0] + 1, self.stride[0]):
+            tall[:, :, y : y + rows] += self.weight
+        weight = np.zeros(wide)
+        for x in range(0, reach[1] + 1, self.stride[1]):
+            weight[:, :, :, x : x + columns] += tall
         return replace(
             self,
             weight=weight,
@@ -199,6 +202,30 @@ class Way:
     def sum_pool(self) -> SumPool | None:
         """Return the contract's pool."""
         return None if self.pool is None else SumPool(self.pool)
+
+
+def require_room(shape: Shape, held: int, where: str) -> None:
+    """Check the size of a kernel ahead of making it, since it may have nothing to do with the file.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the kernel.
+    held : int
+        Number of weights that the file has for it.
+    where : str
+        Node, for the message.
+
+    Raises
+    ------
+    UnsupportedError
+        If the kernel is far larger than its weights in the file.
+    """
+    if math.prod(shape) > max(_ROOM, _TIMES * held):
+        raise UnsupportedError(
+            f"{where} makes a kernel of shape {shape}, far larger than what the file holds: check "
+            f"its dilation, or the size of the pool"
+        )
 
 
 def _two_weights(where: str) -> str:

@@ -214,6 +214,8 @@ def test_an_input_s_shape_is_mended(shape: tuple[int, ...] | None, tmp_path: Pat
 def test_what_has_no_place_is_named(tmp_path: Path) -> None:
     conv, fc = nir.conv(np.ones((2, 1, 2, 2))), nir.affine(np.ones((3, 18)))
     padded = {**nir.pool("AvgPool2d", 2), "padding": np.array([1, 1])}
+    far = nir.conv(np.ones((2, 1, 2, 2)), dilation=np.array([524288, 524288]))
+    wide = {**nir.pool("SumPool2d", 65536), "stride": np.array([1, 1])}
     for nodes, shape, message in [
         ((conv, fc), (1, 4, 4), "node '1' follows other weights without neurons between"),
         ((nir.affine(np.ones((4, 5))),), (7,), "node '0' has weights for 5 values, but gets 7"),
@@ -221,6 +223,9 @@ def test_what_has_no_place_is_named(tmp_path: Path) -> None:
         ((conv,), (1, 1, 1), "larger than its source"),
         ((conv, padded), (1, 8, 8), "a padded pool behind"),
         ((nir.pool("SumPool2d", 9),), (1, 4, 4), "larger than"),
+        ((conv, nir.pool("SumPool2d", 9)), (1, 8, 8), r"a pool of \(9, 9\), larger than"),
+        ((far,), (1, 9, 9), r"kernel of shape \(2, 1, 524289, 524289\), far larger than what the"),
+        ((wide,), (1, 9, 9), r"kernel of shape \(1, 1, 65536, 65536\), far larger"),
     ]:
         with pytest.raises(UnsupportedError, match=message):
             _ways(tmp_path, *nodes, shape=shape, images=np.zeros((1, 1)))
