@@ -103,7 +103,7 @@ class Build:
 #: If slots and lanes are given, a search found them; so the search need not be repeated.
 BUILDS = (
     Build("digits-conv", "ulx3s-85f", clock=50.0),
-    Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
+    Build("mnist-lenet5", "ulx3s-85f", clock=50.0, fps=50_000.0),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
     Build("cifar10-resnet20-cpu", "ulx3s-85f", clock=50.0, fps=1000.0),
     Build("digits-conv", "orangecrab-25f"),

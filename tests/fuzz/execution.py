@@ -70,7 +70,9 @@ def execute(target: Target, data: bytes) -> Verdict:
         message = str(error)
         if not message or "\n" in message:
             return Verdict(message, f"a message of several lines, or none: {message!r}")
-    except TooLongError:
+    except TooLongError as error:
+        if target.guarded and _in_library(error):
+            return Verdict("the library does not return")
         return Verdict(None, f"more than {SECONDS:g} s\n{traceback.format_exc().strip()}")
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
@@ -80,6 +82,12 @@ def execute(target: Target, data: bytes) -> Verdict:
     if taken > ALWAYS + PER_BYTE * len(data):
         return Verdict(message, f"{taken >> 20} MiB of memory for {len(data)} bytes: {message}")
     return Verdict(message)
+
+
+def _in_library(error: BaseException) -> bool:
+    """Return whether an error rose within Cython, called by the project's own code."""
+    frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return any(name.endswith(".pyx") for name in frames)
 
 
 @contextmanager

@@ -33,6 +33,8 @@ class Wrong(Target):
             warnings.warn("twice as loud", stacklevel=1)
         while data == b"long":
             pass
+        if data == b"library":
+            exec(compile("while True: pass", "library.pyx", "exec"))
         return data
 
 
@@ -77,6 +79,16 @@ def test_an_execution_that_does_not_end(target: Target, monkeypatch: pytest.Monk
     monkeypatch.setattr(execution, "SECONDS", 0.05)
     assert execute(target, b"long").failure.startswith("more than 0.05 s\n")
     assert execute(target, b"fine").failure == ""
+
+
+def test_a_library_that_does_not_return_is_refused_where_it_is_guarded(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "SECONDS", 0.05)
+    assert execute(target, b"library").failure.startswith("more than 0.05 s\n")
+    monkeypatch.setattr(Wrong, "guarded", True)
+    assert execute(target, b"library") == execution.Verdict("the library does not return")
+    assert execute(target, b"long").failure.startswith("more than 0.05 s\n")
 
 
 def test_failing_inputs_are_saved_once_for_each_place(target: Target, tmp_path: Path) -> None:
