@@ -23,14 +23,11 @@ from benchmarks import page
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import FIELDS, Images, build
 from spikeloom.hw.planning.config import HardwareConfig
-from spikeloom.hw.prediction import activity
-from spikeloom.hw.search import Budget, Search
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.datasets import first_images
 from spikeloom.sw.errors import SpikeloomError
 from spikeloom.sw.link.manifest import Manifest
-from spikeloom.sw.network import Network, load
-from spikeloom.sw.network.record import IntArray
+from spikeloom.sw.network import load
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "boards" / "results.md"
@@ -38,8 +35,6 @@ PAGE = ROOT / "docs" / "boards" / "results.md"
 KEPT = ROOT / "bitstreams"
 #: Number of images to predict images per second from; the first one is in the bitstream.
 IMAGES = 20
-#: Number of images whose events a search for a plan knows.
-SEARCHED = 4
 
 HEADER = (
     "network",
@@ -79,7 +74,6 @@ class Build:
     lanes: int | Mapping[str, int] | None = field(default=None, hash=False)
     slots: int = 8
     counters: bool = True
-    fps: float | None = None
 
     @property
     def name(self) -> str:
@@ -88,24 +82,27 @@ class Build:
 
     @property
     def config(self) -> HardwareConfig:
-        """Choices for the accelerator, but for those that a search finds."""
+        """Choices for the accelerator."""
         return HardwareConfig(lanes=self.lanes, slots=self.slots, counters=self.counters)
 
-    def searched(self, network: Network, pixels: IntArray) -> HardwareConfig:
-        """Return the choices for the accelerator, after a search if ``fps`` asks for one."""
-        if self.fps is None:
-            return self.config
-        board = Board.find(self.board)
-        search = Search(network, Budget.of_board(board), activity(network, pixels))
-        return search.reaching((self.clock or board.clock) * 1e6 / self.fps).plan.config
 
+#: Lanes of ResNet-20: as many as the block RAMs hold, most for the slowest layers.
+RESNET20_LANES = {
+    **{f"block{block}_conv{conv}": 8 for block in range(1, 10) for conv in (1, 2)},
+    "conv1": 4,
+    "block4_conv1": 4,
+    "block7_conv1": 2,
+    "block8_conv1": 4,
+    "block9_conv1": 4,
+    "fc": 1,
+}
 
 #: If slots and lanes are given, a search found them; so the search need not be repeated.
 BUILDS = (
     Build("digits-conv", "ulx3s-85f", clock=50.0),
-    Build("mnist-lenet5", "ulx3s-85f", clock=50.0, fps=50_000.0),
+    Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
-    Build("cifar10-resnet20-cpu", "ulx3s-85f", clock=50.0, fps=1000.0),
+    Build("cifar10-resnet20-cpu", "ulx3s-85f", clock=40.0, lanes=RESNET20_LANES),
     Build("digits-conv", "orangecrab-25f"),
     Build("mnist-lenet5", "orangecrab-25f"),
     Build("fashion-small", "orangecrab-25f"),
@@ -164,7 +161,7 @@ def rebuild(one: Build, *, data: Path | None, keep: bool) -> bool:
                 network,
                 Board.find(one.board),
                 folder,
-                config=one.searched(network, pixels[:SEARCHED]),
+                config=one.config,
                 images=images,
                 clock=one.clock,
                 name=one.name,
