@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +145,13 @@ def test_a_file_is_named(tmp_path: Path) -> None:
         load(path)
     with pytest.raises(FileFormatError, match=r"space .* does not exist"):
         load(tmp_path / "other.toml")
+
+
+def test_the_page_has_a_space_with_all_keys(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "sweep.md"
+    (text,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "space.toml"
+    path.write_text(text, encoding="utf-8")
+    space = load(path)
+    assert tomllib.loads(text).keys() == space.plain().keys()
+    assert len(space.parameters) == 7
