@@ -19,7 +19,7 @@ SHARED = {
     "spikeloom.sw.link",
 }
 #: Rooms of sw that may read hw and sim.
-ON_TOP = {"spikeloom.sw.cli", "spikeloom.sw.inference"}
+ON_TOP = {"spikeloom.sw.cli", "spikeloom.sw.inference", "spikeloom.sw.sweep"}
 
 
 def _name(path: Path) -> str:

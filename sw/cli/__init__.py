@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "Say whether a PyTorch model can be converted, node by node.",
     "data": "Show a data set, and whether its files are the published ones.",
     "train": "Train a model with quantized activations and weights.",
+    "sweep": "Train many variants, for accuracy against cycles and area.",
     "diagnose": "Say per layer how training goes, and what is wrong.",
     "convert": "Turn a trained model into an integer spiking network.",
     "calibrate": "Convert, and let neurons learn when to fire.",

@@ -109,8 +109,8 @@ def test_help_lists_every_command_in_order() -> None:
     positions = [result.output.index(f"\n  {name} ") for name in COMMANDS]
     assert positions == sorted(positions)
     assert " ".join(COMMANDS) == (
-        "check data train diagnose convert calibrate import export inspect plan area generate "
-        "cosim boards build program board run report demo doctor"
+        "check data train sweep diagnose convert calibrate import export inspect plan area "
+        "generate cosim boards build program board run report demo doctor"
     )
 
 
