@@ -25,7 +25,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits test-browser prove prove-netlist
-.PHONY: sweep mutants fire fuzz soak bitstreams neurons timesteps calibration results models examples bench format
+.PHONY: sweep mutants fire fuzz soak bitstreams neurons timesteps calibration papers results models examples bench format
 .PHONY: lock licences sbom clean moved
 
 ## Use
@@ -157,6 +157,10 @@ timesteps: .venv/.dev  ## measure learned timesteps for docs/timesteps.md: two m
 calibration: .venv/.dev  ## measure calibration for docs/calibration.md: make calibration DATA=folder
 	$(SAY) 'calibration: accuracy at few timesteps, into docs/calibration.md if DATA is given'
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.calibration $(if $(DATA),--data='$(DATA)') $(ARGS)
+
+papers: .venv/.dev  ## the papers' tables with our networks, for docs/papers.md: make papers [DATA=folder]
+	$(SAY) "papers: tables on digits, and on more if DATA is given, into docs/papers.md"
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.papers $(if $(DATA),--data='$(DATA)') $(ARGS)
 
 results: .venv/.dev  ## train what docs/results.md has no record of: make results [DATA=folder]
 	$(SAY) 'results: the recipes that are committed, into docs/results.md'

@@ -7,7 +7,6 @@ count.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -43,7 +42,7 @@ from spikeloom.sw.network import (
 from spikeloom.sw.network.record import IntArray
 from spikeloom.sw.quantized import Activation, QuantConv1d, QuantConv2d, QuantLinear
 from spikeloom.sw.quantized.additions import gain_of
-from spikeloom.sw.quantized.prepared import META, activation_of, layers_of
+from spikeloom.sw.quantized.prepared import META, activation_of, layers_of, require_threshold
 from spikeloom.sw.quantized.weights import QuantizedWeights, QuantShortcut, weights_of
 
 FloatArray = npt.NDArray[np.float64]
@@ -197,11 +196,8 @@ class _Folder:
             pooled_shape(first.tap, self.shapes)
         )
         activation = None if layer.activation is None else activation_of(self.prepared, layer)
-        if activation is not None and not 0 < activation.threshold < math.inf:
-            raise UnsupportedError(
-                f"the threshold λ of layer {layer.name!r} is {activation.threshold}: its training "
-                f"has diverged; set it anew by initialise(), and train with a lower learning rate"
-            )
+        if activation is not None:
+            require_threshold(layer.name, activation)
         return FoldedLayer(layer.name, folded, bias, activation)
 
     def _synapses(self, synapse: SynapseSpec) -> tuple[FoldedSynapses, FloatArray]:

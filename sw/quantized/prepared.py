@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import Tensor, fx, nn
@@ -100,6 +101,28 @@ def require_images(prepared: fx.GraphModule, images: Tensor) -> None:
     meta["seen"] = (min(low, before[0]), max(high, before[1]))
 
 
+def require_threshold(layer: str, activation: Activation) -> None:
+    """Require that a layer's λ is positive and finite, which a training can lose.
+
+    Parameters
+    ----------
+    layer : str
+        Its name, for the message.
+    activation : Activation
+
+    Raises
+    ------
+    UnsupportedError
+        If λ is 0, infinite or no number.
+    """
+    if not 0 < activation.threshold < math.inf:
+        raise UnsupportedError(
+            f"the threshold λ of layer {layer!r} is {activation.threshold}: its training has "
+            f"diverged; set it anew by initialise(), and train with a lower learning rate (lr), or "
+            f"a lower one for λ (lambda_lr_factor)"
+        )
+
+
 def settle(prepared: fx.GraphModule) -> fx.GraphModule:
     """Return a copy in which what activations have learned by whole numbers is fixed.
 
@@ -113,7 +136,14 @@ def settle(prepared: fx.GraphModule) -> fx.GraphModule:
     ----------
     prepared : fx.GraphModule
         From :func:`prepare`; left as it is.
+
+    Raises
+    ------
+    UnsupportedError
+        If the training of a layer has diverged, so that its λ is 0 or not finite.
     """
+    for name, activation in activations_of(prepared).items():
+        require_threshold(name, activation)
     settled = copy.deepcopy(prepared)
     for module in settled.modules():
         if isinstance(module, Activation):

@@ -69,11 +69,11 @@ ROWS = (
     Row("mnist-lenet5", IMAGES, reference="Spiker+: 93.85 %", network=True),
     Row("mnist-lenet5-4bit", IMAGES, seeds=(0,), network=True),
     Row("mnist-lenet5-qac", IMAGES, reference="Spiker+: 93.85 %"),
+    Row("fashion-net4", IMAGES, network=True),
     Row(
-        "fashion-net4",
+        "fashion-net4-leaky",
         IMAGES,
         reference="negative spikes, table 1: ANN 92.72 %, SNN 92.62 % at T = 10",
-        network=True,
     ),
     Row("mnist-training-free", IMAGES, reference="SpikingJelly at T = 4: 59.9 %"),
     Row("nmnist-conv", EVENTS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
@@ -85,3 +86,14 @@ def test_settling_fixes_what_was_learned(learn: str) -> None:
         with torch.no_grad():
             expected = prepared.double().eval()(images.double())
             assert torch.allclose(settled.double().eval()(images.double()), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", [-1000.0, 1000.0, math.nan])
+def test_a_diverged_threshold_is_not_settled(value: float) -> None:
+    prepared = prepare(small(), input_shape=(3,), learn="t,alpha")
+    name, activation = list(activations_of(prepared).items())[1]
+    with torch.no_grad():
+        activation.log_threshold.fill_(value)
+    lost = rf"λ of layer '{name}' is (0\.0|inf|nan): its training has diverged; .* lower .* \(lr\)"
+    with pytest.raises(UnsupportedError, match=lost):
+        settle(prepared)
