@@ -42,6 +42,7 @@ COMMANDS = {
     "run": "Run images on a board, in simulation, or on the golden model.",
     "report": "Show all that is known of a network in the browser.",
     "demo": "All of it on handwritten digits, in a few minutes.",
+    "cache": "List and clear what is kept to save time.",
     "doctor": "Say what is installed here, and how to get the rest.",
 }
 
