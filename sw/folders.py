@@ -21,6 +21,19 @@ def cache_folder() -> Path:
     return _folder("XDG_CACHE_HOME", "~/.cache")
 
 
+def config_folder() -> Path:
+    """Return the folder for the user's choices; it may not exist.
+
+    It is ``$XDG_CONFIG_HOME/spikeloom``, or ``~/.config/spikeloom``.
+
+    Raises
+    ------
+    RuntimeError
+        If the user has no home.
+    """
+    return _folder("XDG_CONFIG_HOME", "~/.config")
+
+
 def _folder(variable: str, usual: str) -> Path:
     given = os.environ.get(variable, "")
     # The specification has relative paths ignored.

@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from spikeloom.sw.cli.output import show_log, verbose, with_verbosity
+from spikeloom.sw.cli.settings import apply_settings
 from spikeloom.sw.cli.signals import answer
 from spikeloom.sw.errors import SpikeloomError
 from spikeloom.sw.files import FULL
@@ -95,7 +96,10 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name in COMMANDS or name.startswith("-"):
-            return super().resolve_command(ctx, args)
+            found = super().resolve_command(ctx, args)
+            if found[1] is not None:
+                apply_settings(name, found[1], ctx)
+            return found
         rest = f"the commands are {', '.join(COMMANDS)}"
         ctx.fail(f"No such command {name!r}: {meant(name, COMMANDS, rest)}")
 

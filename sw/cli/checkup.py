@@ -83,6 +83,15 @@ def _python() -> Iterator[_Row]:
     yield "Python", "ok" if fits else "missing", f"{version}, {sys.executable}", remedy
 
 
+def _settings() -> Iterator[_Row]:
+    """Say which file has this user's defaults of options, and whether it can be read."""
+    from spikeloom.sw.cli.settings import load_settings, settings_file
+
+    path = settings_file()
+    if path is not None:
+        yield "config file", "ok", f"{path}: {', '.join(load_settings(path).options)}", ""
+
+
 def _packages() -> Iterator[_Row]:
     """Say which of the packages that Spikeloom depends on are not there in a fitting version."""
     wrong, right = [], 0
@@ -249,7 +258,7 @@ CHECKUPS: tuple[tuple[str, tuple[Callable[[], Iterator[_Row]], ...]], ...] = (
     ("simulate", (_simulator, _cocotb)),
     ("make bitstreams", (_bitstreams,)),
     ("reach boards", (_loader, _ports, _usb)),
-    ("this computer", (_computer, _space, _built)),
+    ("this computer", (_computer, _space, _built, _settings)),
 )
 
 
