@@ -13,7 +13,8 @@ around the accelerator, :mod:`engines` names the two programs that clock it, and
 course of a simulation in both. :mod:`native` is the one in C++, :mod:`runner` and :mod:`testbench`
 are the one in cocotb, and :mod:`job` has the files by which they are told what to do. :mod:`waves`
 writes the hardware's signals.
-:mod:`program` and :mod:`building` build programs with Verilator, by the tools in :mod:`tools`.
+:mod:`program` and :mod:`building` build programs with Verilator, by the tools in :mod:`tools`;
+:mod:`kept` lists and removes what they leave for later builds.
 """
 
 from __future__ import annotations

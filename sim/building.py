@@ -27,6 +27,10 @@ from spikeloom.sw.locks import workplace
 from spikeloom.sw.sealed import digest
 
 BUILD_LOG = "build.log"
+#: Name of the Verilog in the folder of a generated design.
+DESIGN_FILE = "accelerator.v"
+#: Beginning of the names of folders, in that of a simulator, in which simulations run.
+RUN = "run-"
 _LOG = logging.getLogger(__name__)
 
 #: Verilator's flags. The generator's own tests lint its Verilog, which relies on the language's
@@ -121,6 +125,19 @@ def execute(
             time.sleep(_INTERVAL)
     if child.process.returncode != 0:
         raise RuntimeError(f"{command[0]} ended with {child.process.returncode}")
+
+
+def available(product: Path) -> bool:
+    """Return whether an earlier build has left its product, and note that it is used again.
+
+    The note is the time of change of its folder, by which :mod:`spikeloom.sim.kept` tells how long
+    nobody has used it.
+    """
+    if not product.exists():
+        return False
+    with suppress(OSError):  # of another user, or on a disk that cannot be written to
+        os.utime(product.parent)
+    return True
 
 
 @contextmanager

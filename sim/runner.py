@@ -23,6 +23,7 @@ from spikeloom.sim.building import (
     OUTER_MAKE,
     VERILATOR_FLAGS,
     Runtime,
+    available,
     failure,
     fingerprint,
     make_variables,
@@ -86,7 +87,7 @@ class CocotbSimulator:
         files = sources(design)
         flags = fingerprint("", *VERILATOR_FLAGS, optimising(), *MAKE_FLAGS, *tools.identity)
         folder = root / f"{design.top}-cocotb-{fingerprint(flags, *files.values())}"
-        if (folder / HARNESS).exists():
+        if available(folder / HARNESS):
             return cls(design, folder)
         with workshop(folder, HARNESS) as work:
             for name, text in files.items():

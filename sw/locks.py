@@ -76,6 +76,15 @@ def _made(root: Path, prefix: str) -> tuple[Path, int]:
             os.close(handle)
 
 
+def in_use(folder: Path) -> bool:
+    """Return whether a process that is alive works in a folder of :func:`workplace`."""
+    handle = _claim(folder)
+    if handle is None:
+        return folder.exists()
+    os.close(handle)
+    return False
+
+
 def _claim(path: Path) -> int | None:
     """Return a handle that holds the lock of a folder; None if another process holds it."""
     try:

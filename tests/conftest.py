@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 
 # Workers share the cores already; this must be set before torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# No test depends on the choices of whoever runs it.
+os.environ["SPIKELOOM_CONFIG"] = ""
 
 # No deadline: another worker's compiler run makes a quick example slow. The same examples in every
 # run: a failure is a change's, not the day's.

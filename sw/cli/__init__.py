@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from spikeloom.sw.cli.output import show_log, verbose, with_verbosity
+from spikeloom.sw.cli.settings import apply_settings
 from spikeloom.sw.cli.signals import answer
 from spikeloom.sw.errors import SpikeloomError
 from spikeloom.sw.files import FULL
@@ -43,6 +44,7 @@ COMMANDS = {
     "run": "Run images on a board, in simulation, or on the golden model.",
     "report": "Show all that is known of a network in the browser.",
     "demo": "All of it on handwritten digits, in a few minutes.",
+    "cache": "List and clear what is kept to save time.",
     "doctor": "Say what is installed here, and how to get the rest.",
 }
 
@@ -95,7 +97,10 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name in COMMANDS or name.startswith("-"):
-            return super().resolve_command(ctx, args)
+            found = super().resolve_command(ctx, args)
+            if found[1] is not None:
+                apply_settings(name, found[1], ctx)
+            return found
         rest = f"the commands are {', '.join(COMMANDS)}"
         ctx.fail(f"No such command {name!r}: {meant(name, COMMANDS, rest)}")
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spikeloom.sw import network as contract
@@ -20,6 +19,7 @@ from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.images import ImageOptions
 from spikeloom.sw.cli.networks import given_network, network_argument
 from spikeloom.sw.cli.output import console, json_option, print_json, say, say_report
+from spikeloom.sw.cli.settings import was_given
 from spikeloom.sw.cli.work import show_work
 from spikeloom.sw.errors import ConfigError
 
@@ -121,7 +121,7 @@ def command(
     from spikeloom.hw.build import Options, build, build_overlay
 
     if overlay:
-        _require_overlay_options(ctx)
+        _require_overlay_options()
     target = Board.find(board)
     images = None if data is None else _images(network, data, data_root, max(limit, tested))
     config = hardware.config(network, counters=device.counters)
@@ -147,10 +147,10 @@ def command(
     say_report(given_network(), *chosen, "--add", manifest.path)
 
 
-def _require_overlay_options(ctx: click.Context) -> None:
+def _require_overlay_options() -> None:
     """Raise ConfigError if an option was given that an overlay has no use for."""
     for name, option in _NOT_OVERLAY.items():
-        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+        if was_given(name):
             raise ConfigError(
                 f"an overlay has no serial line and no self test: leave out {option}, or --overlay"
             )

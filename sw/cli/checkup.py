@@ -17,6 +17,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from spikeloom.sw.cli.common import size_text
 from spikeloom.sw.errors import ToolError
 
 #: ``"ok"``: usable. ``"missing"``: not there, and every way to simulated hardware takes it.
@@ -80,6 +81,15 @@ def _python() -> Iterator[_Row]:
     fits = sys.version_info >= _OLDEST_PYTHON
     remedy = "" if fits else "install Python 3.11 or newer, and make the environment with it"
     yield "Python", "ok" if fits else "missing", f"{version}, {sys.executable}", remedy
+
+
+def _settings() -> Iterator[_Row]:
+    """Say which file has this user's defaults of options, and whether it can be read."""
+    from spikeloom.sw.cli.settings import load_settings, settings_file
+
+    path = settings_file()
+    if path is not None:
+        yield "config file", "ok", f"{path}: {', '.join(load_settings(path).options)}", ""
 
 
 def _packages() -> Iterator[_Row]:
@@ -217,7 +227,7 @@ def _space() -> Iterator[_Row]:
         yield (
             subject,
             "low" if scarce else "ok",
-            f"{_size(free)} free, {Path(folder).resolve()}",
+            f"{size_text(free)} free, {Path(folder).resolve()}",
             remedy,
         )
 
@@ -225,20 +235,21 @@ def _space() -> Iterator[_Row]:
 def _computer() -> Iterator[_Row]:
     memory = _memory()
     narrow = memory is not None and memory < _NARROW
-    found = (
-        f"{os.cpu_count()} processors, {'unknown' if memory is None else _size(memory)} of memory"
-    )
+    amount = "unknown" if memory is None else size_text(memory)
+    found = f"{os.cpu_count()} processors, {amount} of memory"
     remedy = "give --jobs 1 to cosim, and small batches to train" if narrow else ""
     yield "computer", "low" if narrow else "ok", f"{found}, {platform.platform(terse=True)}", remedy
 
 
 def _built() -> Iterator[_Row]:
     """Say how much the simulators take that earlier cosimulations here have kept."""
+    from spikeloom.sim.kept import kept
+
     folder = Path("build/sim")
-    if not folder.is_dir():
-        return
-    kept = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    yield "kept simulators", "ok", f"{_size(sum(kept))} in {folder}, which may be deleted", ""
+    size = sum(one.size for one in kept(folder))
+    if size:
+        found = f"{size_text(size)} in {folder}; `spikeloom cache` lists and clears them"
+        yield "kept simulators", "ok", found, ""
 
 
 #: Purposes in the order of the way from a model to a board, and functions that look.
@@ -247,7 +258,7 @@ CHECKUPS: tuple[tuple[str, tuple[Callable[[], Iterator[_Row]], ...]], ...] = (
     ("simulate", (_simulator, _cocotb)),
     ("make bitstreams", (_bitstreams,)),
     ("reach boards", (_loader, _ports, _usb)),
-    ("this computer", (_computer, _space, _built)),
+    ("this computer", (_computer, _space, _built, _settings)),
 )
 
 
@@ -302,8 +313,3 @@ def _memory() -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None
-
-
-def _size(number: int) -> str:
-    """Return bytes as text, in MB or GB."""
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"

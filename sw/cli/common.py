@@ -151,6 +151,23 @@ def span_text(low: int, high: int) -> str:
     return str(low) if low == high else f"{low}..{high}"
 
 
+def size_text(number: int) -> str:
+    """Return bytes as text, in kB, MB or GB."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if number >= unit:
+            return f"{number / unit:.1f} {name}"
+    return f"{number / 1e3:.1f} kB"
+
+
+def age_text(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit: ``3 days ago``, or ``now``."""
+    for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= unit:
+            number = int(seconds // unit)
+            return f"{number} {name}{'s' if number > 1 else ''} ago"
+    return "now"
+
+
 def percent(share: float | None) -> str:
     """Return a share, 1 for the whole, as text: ``97.22 %``; ``-`` for None."""
     return "-" if share is None else f"{share:.2%}".replace("%", " %")

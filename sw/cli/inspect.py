@@ -15,6 +15,7 @@ from spikeloom.sw.cli.hardware import HardwareOptions, hardware_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import console, json_option, print_json, working
 from spikeloom.sw.cli.prediction import predict_cycles, show_prediction
+from spikeloom.sw.cli.settings import was_given
 from spikeloom.sw.cli.work import show_work
 from spikeloom.sw.errors import ConfigError
 
@@ -60,8 +61,8 @@ def command(
         spikeloom inspect net.safetensors --data digits --limit 100 --clock 50
         spikeloom inspect net.safetensors --data digits --lanes conv1=8,fc=4
     """
-    given = hardware != HardwareOptions() or any(x is not None for x in (data_root, limit, clock))
-    if data is None and given:
+    given = hardware != HardwareOptions() or any(x is not None for x in (limit, clock))
+    if data is None and (given or was_given("data_root")):
         raise ConfigError(
             "cycles depend on the images: give --data, or leave out --data-root, --limit, --plan, "
             "--lanes, --events, --slots, --units, --time, --planes, --copies, --compact and --clock"

@@ -15,6 +15,7 @@ from spikeloom.sw.cli.images import ImageOptions, image_options
 from spikeloom.sw.cli.networks import network_argument
 from spikeloom.sw.cli.output import console, json_option, print_json, say, working
 from spikeloom.sw.cli.outputs import Output
+from spikeloom.sw.cli.settings import was_given
 from spikeloom.sw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def command(
         raise ConfigError("--cycles and --fps are both goals: give one of them")
     if images.data is not None or images.file is not None or images.labels is not None:
         images.require()
-    elif images.root is not None or images.limit is not None:
+    elif was_given("data_root") or images.limit is not None:
         raise ConfigError("--data-root and --limit are for --data: add it, or leave them out")
 
     from spikeloom.hw.boards import Board

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from spikeloom.sw import recipes
 from spikeloom.sw.cli.common import (
@@ -25,6 +24,7 @@ from spikeloom.sw.cli.output import bars, console, json_option, print_json, say,
 from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.cli.recipe import is_recipe, list_recipes, train_by_recipe
 from spikeloom.sw.cli.scores import score_text, show_report
+from spikeloom.sw.cli.settings import was_given
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.names import nearest, unknown_model
 
@@ -226,7 +226,8 @@ def command(
         given = {
             name: value
             for name, value in ctx.params.items()
-            if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+            # A recipe says what it needs itself, but not where this user's data lie.
+            if was_given(name) or name == "data_root"
         }
         train_by_recipe(target, out, given)
         return
@@ -256,7 +257,7 @@ def command(
     begun = None if weights is None else read_weights(str(weights))
     if begun is not None:
         begun.load_into(built, target)
-        if ctx.get_parameter_source("epochs") is ParameterSource.DEFAULT:
+        if not was_given("epochs"):
             epochs = 0
     with bars() as progress:
         trained = training.train(

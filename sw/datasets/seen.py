@@ -7,13 +7,13 @@ The notes lie in the user's folder for caches, ``$XDG_CACHE_HOME/spikeloom`` or
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 
 from spikeloom.sw.documents import parse_json
 from spikeloom.sw.errors import SpikeloomError
 from spikeloom.sw.files import read_bytes, write_text
+from spikeloom.sw.folders import cache_folder
 
 #: Most files that are remembered; the oldest are forgotten first.
 MOST = 1000
@@ -40,14 +40,18 @@ def remember(path: Path, digest: str) -> None:
     notes = {old: state for old, state in _notes().items() if old != key}
     notes[key] = _state(path)
     with suppress(SpikeloomError, OSError, RuntimeError):
-        write_text(_file(), json.dumps(dict(list(notes.items())[-MOST:]), indent=0))
+        write_text(notes_file(), json.dumps(dict(list(notes.items())[-MOST:]), indent=0))
 
 
-def _file() -> Path:
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification has relative paths ignored.
-    folder = Path(given) if os.path.isabs(given) else Path("~/.cache").expanduser()
-    return folder / "spikeloom" / "published.json"
+def notes_file() -> Path:
+    """Return the path of the file with the notes, which may not exist.
+
+    Raises
+    ------
+    RuntimeError
+        If the user has no home.
+    """
+    return cache_folder() / "published.json"
 
 
 def _key(path: Path, digest: str) -> str:
@@ -63,7 +67,7 @@ def _state(path: Path) -> str:
 def _notes() -> dict[str, str]:
     """Return the notes; none, if the file is missing or damaged."""
     try:
-        notes = parse_json(read_bytes(_file(), "cache", _LARGEST))
+        notes = parse_json(read_bytes(notes_file(), "cache", _LARGEST))
     except (SpikeloomError, OSError, ValueError, RuntimeError):  # RuntimeError: there is no home
         return {}
     return notes if isinstance(notes, dict) else {}

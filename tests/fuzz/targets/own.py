@@ -11,6 +11,7 @@ from fuzz.formats.sealed import Safetensors
 from fuzz.formats.texts import Json, Toml
 from fuzz.targets.base import Target
 from spikeloom.sw import network
+from spikeloom.sw.cli.settings import load_settings
 from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.report import Run, add_figures
 from spikeloom.sw.report.beside import key_figures
@@ -101,6 +102,17 @@ class TrainingState(Target, name="state"):
 
     def read(self, path: Path) -> object:
         return State.load(path, RECIPE)
+
+
+class SettingsFile(Target, name="settings"):
+    """A user's own defaults of options."""
+
+    format = Toml()
+    file = "input.toml"
+    guides = ("spikeloom.sw.tables", "spikeloom.sw.cli.settings")
+
+    def read(self, path: Path) -> object:
+        return load_settings(path).options
 
 
 class RecipeFile(Target, name="recipe"):

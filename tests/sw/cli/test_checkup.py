@@ -16,6 +16,7 @@ from typing import Any
 import find_libpython
 import pytest
 from click.testing import CliRunner
+from support.kept import leave
 
 from spikeloom.hw.build.family import Family
 from spikeloom.sw.cli import checkup, main
@@ -181,10 +182,10 @@ def test_a_full_disk_and_a_small_memory_are_low(monkeypatch: pytest.MonkeyPatch)
 def test_kept_simulators_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert rows(checkup._built) == []
-    kept = tmp_path / "build" / "sim" / "ab12"
-    kept.mkdir(parents=True)
-    (kept / "net.v").write_bytes(bytes(3_000_000))
-    assert only(checkup._built).found == "3 MB in build/sim, which may be deleted"
+    leave(tmp_path / "build" / "sim")
+    assert only(checkup._built).found == (
+        "5.4 kB in build/sim; `spikeloom cache` lists and clears them"
+    )
 
 
 # --- the command ----------------------------------------------------------------------------------

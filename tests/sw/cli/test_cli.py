@@ -110,7 +110,7 @@ def test_help_lists_every_command_in_order() -> None:
     assert positions == sorted(positions)
     assert " ".join(COMMANDS) == (
         "check data train sweep diagnose convert calibrate import export inspect plan area "
-        "generate cosim boards build program board run report demo doctor"
+        "generate cosim boards build program board run report demo cache doctor"
     )
 
 
