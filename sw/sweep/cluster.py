@@ -69,7 +69,7 @@ class DaskCrew(Crew):
             ) from None
         self._wait = distributed.wait
         try:
-            self._client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
+            self._client = distributed.Client(address, timeout=_PATIENCE)
         except (OSError, ValueError) as error:
             text = " ".join(str(error).split())
             raise ConfigError(
