@@ -26,7 +26,7 @@ SAY := @printf '\n== %s\n'
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits test-browser prove prove-netlist
 .PHONY: sweep mutants fire fuzz soak bitstreams neurons timesteps calibration papers results models examples bench format
-.PHONY: lock licences sbom clean moved
+.PHONY: docs lock licences sbom clean moved
 
 ## Use
 
@@ -89,6 +89,13 @@ test-browser: build/browser/.made  ## reports in Debian's chromium: make test-br
 	$(SAY) 'pytest: reports in $(CHROMIUM); screenshots into build/browser'
 	@CHROMIUM='$(CHROMIUM)' PYTHONPATH='$(CURDIR)/build/browser/packages' \
 		$(BIN)/python -m pytest -m browser $(ARGS)
+
+docs: build/docs/.made  ## the documentation as a site: build/docs/html/index.html; warnings are errors
+	$(SAY) 'docs: pages, links and docstrings, into build/docs/html'
+	@PYTHONPATH='$(CURDIR)/build/docs/packages' $(BIN)/python -m sphinx --quiet --fresh-env \
+		--fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/docs/pages \
+		. build/docs/html
+	@echo 'open build/docs/html/index.html'
 
 test-toolkits: build/toolkits/.made  ## imported networks beside the toolkits that they come from
 	$(SAY) 'pytest: snnTorch, SpikingJelly, sinabs, norse, NeuroBench'
@@ -181,7 +188,7 @@ bench: build/peers/.made  ## measure docs/benchmarks.md: make bench DATA=folder 
 	@PYTHONPATH='tests:$(CURDIR)/build/peers/packages' $(BIN)/python -m benchmarks.bench \
 		$(if $(DATA),--data='$(DATA)') $(ARGS)
 
-build/browser/.made build/examples/.made build/peers/.made build/fuzz/.made: build/%/.made: .venv/.dev tests/supply/%.txt
+build/browser/.made build/docs/.made build/examples/.made build/peers/.made build/fuzz/.made: build/%/.made: .venv/.dev tests/supply/%.txt
 	@rm -rf build/$*/packages
 	@$(BIN)/python $(LOCKED_WHEELS) tests/supply/$*.txt --target build/$*/packages
 	@touch $@
@@ -192,7 +199,7 @@ lock: build/tools/.made  ## write the locks anew, versions and hashes: make lock
 	$(SAY) 'locks: requirements.txt, requirements-cuda.txt, tests/supply/*.txt'
 	@PYTHONPATH=tests build/tools/bin/python -m supply.locks build/tools/bin/uv $(ARGS)
 
-licences: build/toolkits/.made build/browser/.made build/examples/.made build/peers/.made build/fuzz/.made build/tools/.made  ## the licence of each package, into docs/licences.md
+licences: build/toolkits/.made build/browser/.made build/docs/.made build/examples/.made build/peers/.made build/fuzz/.made build/tools/.made  ## the licence of each package, into docs/licences.md
 	$(SAY) 'licences: of all that is installed, into docs/licences.md'
 	@PYTHONPATH=tests $(BIN)/python -m supply.licences $(ARGS)
 

@@ -22,6 +22,7 @@ PAGE = ROOT / "docs" / "licences.md"
 ELSEWHERE = {
     APART["toolkits"]: "build/toolkits/lib/python*/site-packages",
     APART["browser"]: "build/browser/packages",
+    APART["docs"]: "build/docs/packages",
     APART["examples"]: "build/examples/packages",
     APART["peers"]: "build/peers/packages",
     APART["fuzz"]: "build/fuzz/packages",
