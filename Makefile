@@ -24,9 +24,9 @@ PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits test-browser prove prove-netlist
-.PHONY: sweep mutants fire fuzz soak bitstreams neurons timesteps calibration papers results models examples bench format
-.PHONY: docs lock licences sbom clean moved
+.PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits test-browser test-notebooks
+.PHONY: prove prove-netlist sweep mutants fire fuzz soak bitstreams neurons timesteps calibration papers results models
+.PHONY: examples bench format docs lock licences sbom clean moved
 
 ## Use
 
@@ -96,6 +96,10 @@ docs: build/docs/.made  ## the documentation as a site: build/docs/html/index.ht
 		--fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/docs/pages \
 		. build/docs/html
 	@echo 'open build/docs/html/index.html'
+
+test-notebooks: .venv/.dev  ## every cell of the notebooks: a minute
+	$(SAY) 'pytest: notebooks'
+	@$(PYTEST) -m notebooks $(ARGS)
 
 test-toolkits: build/toolkits/.made  ## imported networks beside the toolkits that they come from
 	$(SAY) 'pytest: snnTorch, SpikingJelly, sinabs, norse, NeuroBench'

@@ -1,0 +1,88 @@
+"""The notebooks: each runs from its first cell to its last, and is committed as it ran."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+from matplotlib import pyplot
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "notebooks"
+BOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def cells(book: Path, kind: str) -> list[dict[str, Any]]:
+    content = json.loads(book.read_text(encoding="utf-8"))
+    return [cell for cell in content["cells"] if cell["cell_type"] == kind]
+
+
+def source(cell: dict[str, Any]) -> str:
+    """Return a cell's text, which is stored in one piece or line by line."""
+    return "".join(cell["source"])
+
+
+def pictures(cell: dict[str, Any]) -> int:
+    return sum("image/png" in output.get("data", {}) for output in cell["outputs"])
+
+
+@pytest.mark.notebooks
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.stem)
+def test_a_notebook_runs_and_shows_what_it_was_committed_with(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Cells run in this process, as in a kernel that has just started but without its packages.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+    matplotlib.use("agg")
+    pyplot.close("all")
+    names: dict[str, Any] = {"__name__": "__main__"}
+    code = cells(book, "code")
+    assert code
+    for number, cell in enumerate(code, 1):
+        printed = StringIO()
+        with redirect_stdout(printed):
+            exec(compile(source(cell), f"{book.name}, cell {number}", "exec"), names)
+        drawn = len(pyplot.get_fignums())
+        pyplot.close("all")
+        streams = [output for output in cell["outputs"] if output["output_type"] == "stream"]
+        # Figures may differ between processors, where training is in them; their number does not.
+        lines = "".join("".join(stream["text"]) for stream in streams).splitlines()
+        assert len(printed.getvalue().splitlines()) == len(lines), number
+        assert pictures(cell) == drawn, number
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.stem)
+def test_a_notebook_was_committed_after_one_run_without_a_fault(book: Path) -> None:
+    code = cells(book, "code")
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        for output in cell["outputs"]:
+            assert output["output_type"] in ("stream", "display_data", "execute_result")
+            assert output.get("name", "stdout") == "stdout"
+    # A path of the computer that it ran on would be there in a warning's or an error's text.
+    assert "site-packages" not in book.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.stem)
+def test_a_notebook_begins_with_its_title_and_links_to_pages_that_exist(book: Path) -> None:
+    texts = [source(cell) for cell in cells(book, "markdown")]
+    assert texts[0].startswith("# ")
+    targets = re.findall(r"\]\(([^)#]+)", "\n".join(texts))
+    assert targets
+    for target in targets:
+        assert (FOLDER / target).exists(), target
+
+
+def test_the_pages_name_every_notebook() -> None:
+    assert len(BOOKS) == 4
+    for page, prefix in ((ROOT / "README.md", ""), (ROOT / "docs/README.md", "../")):
+        text = page.read_text(encoding="utf-8")
+        for book in BOOKS:
+            assert f"({prefix}notebooks/{book.name})" in text, (page, book)
