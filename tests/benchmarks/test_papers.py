@@ -24,7 +24,7 @@ def rows(text: str) -> list[list[str]]:
 def test_the_page_has_every_table(name: str) -> None:
     _, between, _ = page.parts(papers.PAGE.read_text(encoding="utf-8"), name)
     if between == "Not run.":
-        assert name not in ("qac-5-digits", "qac-8-digits")
+        assert name not in ("qac-5-digits", "qac-8-digits", "negative-4-digits")
         return
     found = rows(between)
     expected = {"qac-5": 1, "qac-8": 2 * len(LEVELS), "negative-4": 4, "negative-5": 5}
