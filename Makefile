@@ -105,15 +105,15 @@ test-toolkits: build/toolkits/.made  ## imported networks beside the toolkits th
 	$(SAY) 'pytest: snnTorch, SpikingJelly, sinabs, norse, NeuroBench'
 	@build/toolkits/bin/python -m pytest -m toolkits $(ARGS)
 
-# Beside the project's environment and not into it, but with its packages. norse has no wheel:
-# --no-build-isolation builds it with the setuptools of that environment.
+# Beside the project's environment and not into it, but with its packages. norse has no wheel: pip
+# builds it with the tools that it asks for, in an environment of their own.
 build/toolkits/.made: .venv/.dev tests/supply/toolkits.txt Makefile
 	$(SAY) 'installing the toolkits into build/toolkits'
 	@$(BIN)/python -m venv --clear build/toolkits
 	@$(BIN)/python -c 'import sysconfig; site = sysconfig.get_path("purelib"); \
 		print(f"import site; site.addsitedir({site!r})")' > \
 		"$$(build/toolkits/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
-	@build/toolkits/bin/python $(LOCKED) tests/supply/toolkits.txt --no-build-isolation
+	@build/toolkits/bin/python $(LOCKED) tests/supply/toolkits.txt
 	@touch $@
 
 ## Prove
