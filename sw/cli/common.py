@@ -81,17 +81,20 @@ def zoo_in_help(function: _Command) -> _Command:
     return function
 
 
+def data_root_option(says: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds ``--data-root``, with this help."""
+    folder = click.Path(path_type=Path)
+    return click.option("--data-root", type=folder, metavar="FOLDER", help=says)
+
+
 def data_options(default: str | None) -> Callable[[_Command], _Command]:
     """Return a decorator that adds ``--data``, with the ``default``, and ``--data-root``."""
 
     def add(function: _Command) -> _Command:
-        function = click.option(
-            "--data-root",
-            type=click.Path(path_type=Path),
-            metavar="FOLDER",
-            help="Folder with the original files, or with a folder of the data set's name: "
+        function = data_root_option(
+            "Folder with the original files, or with a folder of the data set's name: "
             "*-ubyte.gz of mnist and fashion-mnist, the binary version of cifar10, Train and Test "
-            "of nmnist, and so on (docs/own-data.md).",
+            "of nmnist, and so on (docs/own-data.md)."
         )(function)
         return click.option(
             "--data",

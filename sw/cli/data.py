@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from spikeloom.sw.cli.common import DATASETS, DataSet, shape_text, table
+from spikeloom.sw.cli.common import DATASETS, DataSet, data_root_option, shape_text, table
 from spikeloom.sw.cli.output import console, json_option, print_json, say, working
 
 #: Names of the digests that files are compared by.
@@ -17,12 +17,8 @@ _DIGESTS = {"sha256": "SHA-256", "md5": "MD5"}
 
 @click.command()
 @click.argument("name", type=DataSet(), metavar="NAME|PATH")
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Folder with the data set's original files, or with a folder of its name; digits needs "
-    "none.",
+@data_root_option(
+    "Folder with the data set's original files, or with a folder of its name; digits needs none."
 )
 @click.option(
     "--task",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
-from spikeloom.sw.cli.common import table
+from spikeloom.sw.cli.common import data_root_option, table
 from spikeloom.sw.cli.output import bars, console, json_option, print_json, say
 from spikeloom.sw.cli.outputs import Output
 from spikeloom.sw.errors import ConfigError
@@ -48,12 +48,7 @@ _SHOWN = 10
     help="Carry out trials on the Dask cluster whose scheduler has this address, as in "
     "tcp://10.0.0.5:8786: one at a time on each worker.",
 )
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Folder with the original files of the recipe's data.",
-)
+@data_root_option("Folder with the original files of the recipe's data.")
 @json_option
 def command(
     space_file: Path,

@@ -272,22 +272,18 @@ class _Lowering:
 
     def sum(self, values: Sequence[_Value], name: str) -> _Value:
         first = values[0]
-        for value in values:
-            if math.prod(value.shape) != math.prod(first.shape):
-                raise UnsupportedError(
-                    f"{self.where(name)} adds values of shapes {first.shape} and {value.shape}"
-                )
         vectors = [value for value in values if len(value.shape) == 1]
         if len(values) > 1 and vectors and len(vectors) < len(values):
             raise UnsupportedError(
                 f"{self.where(name)} adds a vector and a feature map: give both one shape"
             )
+        for value in values:
+            if value.shape != first.shape:
+                raise UnsupportedError(
+                    f"{self.where(name)} adds values of shapes {first.shape} and {value.shape}: "
+                    f"give both one shape"
+                )
         ways = tuple(way for value in values for way in value.ways)
-        if any(value.shape != first.shape for value in values):
-            raise UnsupportedError(
-                f"{self.where(name)} adds values of shapes {first.shape} and "
-                f"{next(v.shape for v in values if v.shape != first.shape)}: give both one shape"
-            )
         bias = functools.reduce(np.add, [value.bias for value in values])
         return _Value(ways, bias, all(value.flat for value in values))
 
