@@ -121,8 +121,9 @@ def tables(folder: Path) -> Inputs:
     for name in ("digits-conv", "digits-residual", "digits-calibrated", "nmnist-spikes"):
         path = Path(recipes.__file__).with_name(f"{name}.toml")
         yield f"recipe/{name}", path.read_bytes()
-    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
-    yield "settings/page", page.split("```toml\n")[1].split("```")[0].encode()
+    for name, page in (("settings", "settings.md"), ("space", "sweep.md")):
+        text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+        yield f"{name}/page", text.split("```toml\n")[1].split("```")[0].encode()
     yield "settings/one", b"seed = 7\n"
     yield "board/template", Board.template().encode()
     for name in ("icebreaker", "pynq-z2"):

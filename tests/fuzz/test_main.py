@@ -22,7 +22,7 @@ def test_every_reader_that_is_named_has_a_target_and_a_corpus() -> None:
         "frames": 1_000_000,
     }
     assert {path.name for path in CORPUS.iterdir()} == set(Target.kinds)
-    assert len(Target.kinds) == 28
+    assert len(Target.kinds) == 29
     assert all(target.runs >= 100_000 for target in Target.kinds.values())
 
 

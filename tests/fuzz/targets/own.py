@@ -10,7 +10,7 @@ from torch import nn
 from fuzz.formats.sealed import Safetensors
 from fuzz.formats.texts import Json, Toml
 from fuzz.targets.base import Target
-from spikeloom.sw import network
+from spikeloom.sw import network, sweep
 from spikeloom.sw.cli.settings import load_settings
 from spikeloom.sw.quantized.prepared import META
 from spikeloom.sw.report import Run, add_figures
@@ -113,6 +113,17 @@ class SettingsFile(Target, name="settings"):
 
     def read(self, path: Path) -> object:
         return load_settings(path).options
+
+
+class SpaceFile(Target, name="space"):
+    """A space of a sweep, whose values are tried in its recipe and hardware."""
+
+    format = Toml()
+    file = "input.toml"
+    guides = ("spikeloom.sw.tables", "spikeloom.sw.sweep")
+
+    def read(self, path: Path) -> object:
+        return sweep.load(path)
 
 
 class RecipeFile(Target, name="recipe"):
