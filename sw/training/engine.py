@@ -19,8 +19,20 @@ from torch.optim import Optimizer
 
 from spikeloom.sw.errors import ConfigError
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+#: Type of the numbers in matrix products and convolutions, by precision; None for float32.
+TYPES = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+
+
+def require_precision(what: str, precision: str) -> None:
+    """Refuse a precision that there is not.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if precision not in TYPES:
+        raise ConfigError(f"{what} must be {' or '.join(TYPES)}, not {precision!r}")
 
 
 @dataclass(frozen=True)
@@ -54,10 +66,11 @@ class EngineOptions:
     channels_last: bool = False
 
     def __post_init__(self) -> None:
-        for name, known in (("precision", PRECISIONS), ("accelerator", ACCELERATORS)):
-            value = getattr(self, name)
-            if value not in known:
-                raise ConfigError(f"{name} must be {' or '.join(known)}, not {value!r}")
+        require_precision("precision", self.precision)
+        if self.accelerator not in ACCELERATORS:
+            raise ConfigError(
+                f"accelerator must be {' or '.join(ACCELERATORS)}, not {self.accelerator!r}"
+            )
         for name, least in (("devices", 1), ("threads", 0)):
             value = getattr(self, name)
             if value < least:
@@ -124,9 +137,15 @@ class Engine:
         """
         return model, optimizer
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        """Return the context in which other models run at the same precision."""
-        return nullcontext()
+    def autocast(self, precision: str | None = None) -> AbstractContextManager[Any]:
+        """Return the context in which other models run, at a precision of :data:`TYPES`.
+
+        By default, at the engine's.
+        """
+        if precision is None:
+            return nullcontext()
+        chosen = TYPES[precision]
+        return torch.autocast(self.device.type, chosen, enabled=chosen is not None)
 
     def backward(self, loss: Tensor) -> None:
         """Compute gradients."""
@@ -180,7 +199,7 @@ class FabricEngine(Engine):
                 accelerator=options.accelerator,
                 devices=options.devices,
                 strategy="ddp" if options.devices > 1 else "auto",
-                precision=options.precision,  # type: ignore[arg-type]  # one of PRECISIONS
+                precision=options.precision,  # type: ignore[arg-type]  # one of TYPES
             )
             self.fabric.launch()
         except (RuntimeError, ValueError) as error:
@@ -197,8 +216,8 @@ class FabricEngine(Engine):
         running, steps = self.fabric.setup(model, optimizer)
         return running, steps
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        return self.fabric.autocast()
+    def autocast(self, precision: str | None = None) -> AbstractContextManager[Any]:
+        return self.fabric.autocast() if precision is None else super().autocast(precision)
 
     def backward(self, loss: Tensor) -> None:
         self.fabric.backward(loss)

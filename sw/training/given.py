@@ -29,10 +29,13 @@ class Teacher:
     data : Dataset
         The images that the pupil is trained with, in the same order, but with the teacher's bits
         and normalisation.
+    precision : str, optional
+        As for :class:`~spikeloom.sw.training.settings.TeacherPart`.
     """
 
     model: nn.Module
     data: Dataset
+    precision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class GivenWeights:
                 f"the teacher {part.model} has {found} outputs, and the model {expected}: choose "
                 f"a teacher for the same classes"
             )
-        return Teacher(model, own)
+        return Teacher(model, own, part.precision)
 
 
 def _outputs(model: nn.Module, data: Dataset) -> int:

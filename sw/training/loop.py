@@ -157,9 +157,9 @@ class Loop:
         if self.layout is not None:
             model.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.teaching = Teaching.of(self.task, options.teacher_weight, options.temperature)
-        self.teacher, self.teachers_data = None, None
+        self.teacher, self.teachers_data, self.teachers_precision = None, None, None
         if isinstance(teacher, Teacher):
-            self.teachers_data = teacher.data
+            self.teachers_data, self.teachers_precision = teacher.data, teacher.precision
             teacher = teacher.model
         if teacher is not None:
             frozen = copied(teacher).eval().requires_grad_(False)
@@ -273,7 +273,7 @@ class Loop:
         logits = self.wrapped_model(images)
         loss = self.loss(logits, labels)
         if self.teacher is not None:
-            with self.engine.autocast(), torch.no_grad():
+            with self.engine.autocast(self.teachers_precision), torch.no_grad():
                 teachers = self.teacher(taught)
             loss = self.teaching.loss(loss, logits, teachers.to(logits.dtype))
         bare = loss.detach()

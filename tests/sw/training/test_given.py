@@ -22,6 +22,7 @@ from spikeloom.sw.training.loop import Loop
 from spikeloom.sw.training.options import FitOptions
 from spikeloom.sw.training.recipe import Recipe, recipe_of
 from spikeloom.sw.training.run import run
+from spikeloom.sw.training.settings import TeacherPart
 from spikeloom.sw.training.state import State
 
 QUANTIZED = [{"kind": "quantized", "epochs": 2, "lr": 1e-3}]
@@ -142,6 +143,40 @@ def test_a_teacher_sees_images_with_its_own_normalisation_and_the_same_changes()
     torch.manual_seed(2)
     wrong = Loop(models.build("digits-mlp"), data, options, teacher=other).epoch().loss
     assert abs(wrong - found[0]) > 1e-3 * found[0]
+
+
+@pytest.mark.parametrize(
+    ("precision", "expected"), [(None, False), ("32-true", False), ("bf16-mixed", True)]
+)
+def test_a_teacher_computes_at_its_own_precision(precision: str | None, expected: bool) -> None:
+    """The pupil's stays that of the engine."""
+    data = small.digits("train").head(64)
+    seen: dict[str, tuple[bool, torch.dtype]] = {}
+
+    def watched(name: str) -> nn.Module:
+        model = models.build("digits-mlp")
+        model.register_forward_hook(
+            lambda _, __, out: (
+                seen.setdefault(name, (torch.is_autocast_enabled("cpu"), out.dtype)) and None
+            )
+        )
+        return model
+
+    options = FitOptions(epochs=1, batch_size=32)
+    loop = Loop(
+        watched("pupil"), data, options, teacher=Teacher(watched("teacher"), data, precision)
+    )
+    loop.epoch()
+    assert seen["pupil"] == (False, torch.float32)
+    assert seen["teacher"] == (expected, torch.bfloat16 if expected else torch.float32)
+
+
+def test_a_precision_that_there_is_not() -> None:
+    with pytest.raises(ConfigError) as caught:
+        TeacherPart(model="mine.py:net", precision="8-bit")
+    assert str(caught.value) == (
+        "the teacher's precision must be 32-true or bf16-mixed or 16-mixed, not '8-bit'"
+    )
 
 
 def test_the_bits_and_normalisation_of_a_teacher(tmp_path: Path) -> None:
