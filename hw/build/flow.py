@@ -25,7 +25,7 @@ from spikeloom.hw.device import Device
 from spikeloom.hw.names import without_brackets
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan
-from spikeloom.sw.errors import SpikeloomError, ToolError
+from spikeloom.sw.errors import ConfigError, SpikeloomError, ToolError
 from spikeloom.sw.files import read_bytes, write_bytes
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import Network
@@ -78,7 +78,8 @@ def build(
     ------
     ConfigError
         If the board has no room for the network, its platform is not as its table says, a record
-        names no layer, the clock cannot be made, or it is too slow for the rate.
+        names no layer, the clock cannot be made, it is too slow for the rate, or there is no such
+        seed.
     DataError
         If the images do not fit the network's input, or there is none to be tested.
     FileFormatError
@@ -154,11 +155,12 @@ def _build(
     config = choices.config(options.get("config"))
     place = folder / (options.get("name") or stem)
     choices.require_clock()
+    seeds = _seeds(options.get("seed"), options.get("placements", 1))
     family = Family.find(choices.board.family)
     tools = Toolset.find(family.tools, options.get("source", "auto"))
     with claimed(place.parent, SCRIPT) as work:
         say = options.get("say", lambda text: None)
-        trial = _Trial(choices, design, family, tools, work, say)
+        trial = _Trial(choices, design, family, tools, work, say, seeds)
         made = trial.first(config)
         resources = made.resources
         if resources["dsp"]["used"]:
@@ -171,6 +173,8 @@ def _build(
             "resources": resources,
             "routed": family.nextpnr is not None,
             "fmax_mhz": made.fmax,
+            # Left out where it is nextpnr's own, as in manifests that are older than the field.
+            **({} if made.seed is None else {"seed": made.seed}),
         }
         return _deliver(content, place, work, family)
 
@@ -233,11 +237,16 @@ class _OverlayDesign(_Design):
 
 @dataclass(frozen=True)
 class _Made:
-    """A design that the tools have built, with the resources it takes and its highest MHz."""
+    """A design that the tools have built.
+
+    With the resources that it takes, its highest MHz, and the seed of its placement; the last two
+    are None where nothing was placed, and the seed also where it is nextpnr's own.
+    """
 
     design: _Design
     resources: dict[str, dict[str, int]]
     fmax: float | None
+    seed: int | None
 
 
 @dataclass(frozen=True)
@@ -250,6 +259,7 @@ class _Trial:
     tools: Toolset
     work: Path
     say: Callable[[str], object]
+    seeds: Sequence[int | None]
 
     def first(self, config: HardwareConfig) -> _Made:
         """Return the first design that can be built.
@@ -300,25 +310,53 @@ class _Trial:
         short = short_of(resources)
         if short:
             raise TooLargeError(network, board, short, found.luts)
-        reached = None
+        reached, seed = None, None
         for command in family.commands(rendered, self.choices.mhz):
-            try:
+            if not command[0].startswith("nextpnr"):
                 self._run(command)
+                continue
+            try:
+                report, reached, seed = self._placed(command)
+            except timing.TooSlowError:
+                raise
             except ToolError:
                 short = overfull(work / ROUTING_LOG, family)
                 if short:
                     raise TooLargeError(network, board, short, found.luts) from None
                 raise
-            if command[0].startswith("nextpnr"):
-                report = json.loads((work / REPORT).read_text(encoding="utf-8"))
-                resources.update(family.routed(report))
-                resources["dsp"]["used"] += family.multiplied(report)
-                reached = round(timing.require_closed(report, self.choices.mhz, board.title), 2)
-        return _Made(design, resources, reached)
+            resources.update(family.routed(report))
+            resources["dsp"]["used"] += family.multiplied(report)
+        return _Made(design, resources, reached, seed)
+
+    def _placed(self, command: list[str]) -> tuple[dict[str, Any], float, int | None]:
+        """Place and route until the clock is reached; return nextpnr's report, MHz, and seed."""
+        for seed in self.seeds:
+            self._run(command if seed is None else [*command, "--seed", str(seed)])
+            report = json.loads((self.work / REPORT).read_text(encoding="utf-8"))
+            try:
+                reached = timing.require_closed(report, self.choices.mhz, self.choices.board.title)
+            except timing.TooSlowError as error:
+                if seed == self.seeds[-1]:
+                    raise
+                self.say(f"{error.reached:.1f} MHz: placed again with another seed")
+            else:
+                return report, round(reached, 2), seed
+        raise AssertionError("there is always a seed")
 
     def _run(self, command: list[str]) -> None:
         self.say(f"{command[0]} ({self.tools.versions[command[0]]})")
         self.tools.run(command, self.work, f"{command[0]}.log")
+
+
+def _seeds(first: int | None, placements: int) -> list[int | None]:
+    """Return the seeds of the placements to try; None is nextpnr's own."""
+    if placements < 1:
+        raise ConfigError(f"placements must be at least 1, not {placements}")
+    if first is None:
+        return [None, *range(1, placements)]
+    if first < 0 or first + placements > 2**31:
+        raise ConfigError(f"seeds must be from 0 to 2147483647, not {first}")
+    return list(range(first, first + placements))
 
 
 def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[list[str]]:

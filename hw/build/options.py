@@ -26,6 +26,11 @@ class Options(TypedDict, total=False):
     name : str, optional
         Name of bitstream and manifest, without a suffix; made of those of network and board, if
         left out.
+    seed : int, optional
+        nextpnr's seed for the first placement: another one gives other wires, and so another
+        highest clock. nextpnr's own, if left out.
+    placements : int
+        Placements to try before a clock counts as too fast, each with the next seed; 1 by default.
     source : str
         Which tools to run: one of :data:`~spikeloom.hw.build.tools.SOURCES`.
     say : callable, optional
@@ -36,5 +41,7 @@ class Options(TypedDict, total=False):
     images: Images | None
     clock: float | None
     name: str | None
+    seed: int | None
+    placements: int
     source: str
     say: Callable[[str], object]

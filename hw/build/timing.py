@@ -17,14 +17,16 @@ class TooSlowError(ToolError):
 
     Attributes
     ----------
+    reached : float
+        The highest clock that it can run at, in MHz.
     placement : bool
         Whether the cells of the longest path alone would be fast enough, so that a smaller design,
         with shorter wires, may be.
     """
 
-    def __init__(self, message: str, placement: bool) -> None:
+    def __init__(self, message: str, reached: float, placement: bool) -> None:
         super().__init__(message)
-        self.placement = placement
+        self.reached, self.placement = reached, placement
 
 
 def fmax(report: Mapping[str, Any]) -> float:
@@ -52,7 +54,9 @@ def require_closed(report: Mapping[str, Any], clock: float, board: str) -> float
     if reached < clock:
         raise TooSlowError(
             f"the design reaches {reached:.1f} MHz, but {board} runs at {clock:g} MHz: take fewer "
-            f"lanes or events (--lanes, --events). {critical_path(report)}",
+            f"lanes or events (--lanes, --events), or try more placements (--placements). "
+            f"{critical_path(report)}",
+            reached,
             _cells(report) * clock < 1000,
         )
     return reached

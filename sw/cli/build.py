@@ -72,6 +72,21 @@ _NOT_OVERLAY = {"baud": "--baud", "records": "--records", "tested": "--self-test
 )
 @device_options
 @click.option(
+    "--placements",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Place and route up to N times, each time with another seed, until the design reaches its "
+    "clock: wires, and so the highest clock, differ by a tenth.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Seed of the first placement; the manifest names that of the last.  [default: nextpnr's]",
+)
+@click.option(
     "--tools",
     type=click.Choice(SOURCES),
     default="auto",
@@ -93,6 +108,8 @@ def command(
     limit: int,
     tested: int,
     device: DeviceOptions,
+    placements: int,
+    seed: int | None,
     tools: str,
     as_json: bool,
 ) -> None:
@@ -126,7 +143,15 @@ def command(
     images = None if data is None else _images(network, data, data_root, max(limit, tested))
     config = hardware.config(network, counters=device.counters)
     with _stages() as tell:
-        shared = Options(config=config, images=images, clock=device.clock, source=tools, say=tell)
+        shared = Options(
+            config=config,
+            images=images,
+            clock=device.clock,
+            seed=seed,
+            placements=placements,
+            source=tools,
+            say=tell,
+        )
         if overlay:
             manifest = build_overlay(network, target, out, **shared)
         else:

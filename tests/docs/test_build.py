@@ -27,7 +27,7 @@ WHOLE = re.compile(
 )
 
 #: Fields that manifests of some networks alone have.
-SOMETIMES = {"network.task", "config.copies", "config.compact"}
+SOMETIMES = {"network.task", "config.copies", "config.compact", "seed"}
 
 
 def documented() -> list[str]:

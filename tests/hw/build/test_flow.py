@@ -311,6 +311,55 @@ def test_a_clock_that_is_too_fast_leaves_no_bitstream(tools: Tools, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == [WORK]
 
 
+@pytest.mark.parametrize(
+    ("seed", "expected"), [(None, [None, "1", "2"]), (0, ["0", "1", "2"]), (7, ["7", "8", "9"])]
+)
+def test_placements_until_the_clock_is_reached(
+    tools: Tools, tmp_path: Path, seed: int | None, expected: list[str | None]
+) -> None:
+    slow = REPORT | {"fmax": {"clk": {"achieved": 11.94}}, "critical_paths": []}
+    tools.reports = [slow, slow, REPORT]
+    said: list[str] = []
+    options = {"config": HardwareConfig(lanes=1), "seed": seed, "say": said.append}
+    manifest = build(two_layers(), ICEBREAKER, tmp_path, placements=5, **options)
+    assert tools.names == ["yosys", *["nextpnr-ice40"] * 3, "icepack"]
+    placed = tools.commands[1:4]
+    assert [c[-1] if "--seed" in c else None for c in placed] == expected
+    assert [c[:-2] if "--seed" in c else c for c in placed] == [
+        placed[0][: -2 if seed is not None else None]
+    ] * 3
+    assert manifest.content["seed"] == int(expected[-1])
+    assert manifest.content["fmax_mhz"] == 33.33
+    assert said.count("11.9 MHz: placed again with another seed") == 2
+    tools.reports = [slow]
+    with pytest.raises(ToolError, match=r"reaches 11.9 MHz, but iCEBreaker runs at 12 MHz"):
+        build(two_layers(), ICEBREAKER, tmp_path, placements=2, **options)
+    assert tools.names[5:] == ["yosys", "nextpnr-ice40", "nextpnr-ice40"]
+
+
+def test_a_placement_by_nextpnr_s_own_seed_is_not_in_the_manifest(
+    tools: Tools, tmp_path: Path
+) -> None:
+    manifest = build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
+    assert "seed" not in manifest.content
+    assert not any("--seed" in command for command in tools.commands)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"placements": 0}, "placements must be at least 1, not 0"),
+        ({"seed": -1}, "seeds must be from 0 to 2147483647, not -1"),
+        ({"seed": 2**31}, f"seeds must be from 0 to 2147483647, not {2**31}"),
+    ],
+)
+def test_seeds_that_there_are_not(tools: Tools, tmp_path: Path, options: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(two_layers(), ICEBREAKER, tmp_path, **options)
+    assert str(caught.value) == message
+    assert tools.names == []
+
+
 @pytest.mark.parametrize("cell", ["SB_MAC16", "ICESTORM_DSP"])
 def test_a_multiplier_block_is_a_defect(tools: Tools, tmp_path: Path, cell: str) -> None:
     if cell == "SB_MAC16":

@@ -41,9 +41,9 @@ def test_a_clock_that_is_too_fast_is_refused_with_the_path_in_words() -> None:
         timing.require_closed(REPORT, 48, "OrangeCrab 25F")
     assert str(error.value) == (
         "the design reaches 40.5 MHz, but OrangeCrab 25F runs at 48 MHz: take fewer lanes or "
-        "events (--lanes, --events). The longest path takes 9.0 ns, 3.0 ns of it in wires, through "
-        "1 cells: from layer_fc.pes.bank0 by way of layer_fc.pes.bank0, layer_fc.pes.sum to "
-        "layer_fc.pes.total"
+        "events (--lanes, --events), or try more placements (--placements). The longest path takes "
+        "9.0 ns, 3.0 ns of it in wires, through 1 cells: from layer_fc.pes.bank0 by way of "
+        "layer_fc.pes.bank0, layer_fc.pes.sum to layer_fc.pes.total"
     )
 
 
