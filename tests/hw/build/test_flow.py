@@ -15,7 +15,7 @@ from support.build.stub_tools import REPORT, Tools, two_layers
 from support.networks.examples import everything
 
 from spikeloom.hw.boards import Board
-from spikeloom.hw.build import Images, build, rtlil
+from spikeloom.hw.build import Images, Options, build, rtlil
 from spikeloom.hw.build.family import Family
 from spikeloom.hw.build.flow import write_sources
 from spikeloom.hw.build.folder import WORK
@@ -320,7 +320,7 @@ def test_placements_until_the_clock_is_reached(
     slow = REPORT | {"fmax": {"clk": {"achieved": 11.94}}, "critical_paths": []}
     tools.reports = [slow, slow, REPORT]
     said: list[str] = []
-    options = {"config": HardwareConfig(lanes=1), "seed": seed, "say": said.append}
+    options = Options(config=HardwareConfig(lanes=1), seed=seed, say=said.append)
     manifest = build(two_layers(), ICEBREAKER, tmp_path, placements=5, **options)
     assert tools.names == ["yosys", *["nextpnr-ice40"] * 3, "icepack"]
     placed = tools.commands[1:4]
@@ -348,12 +348,14 @@ def test_a_placement_by_nextpnr_s_own_seed_is_not_in_the_manifest(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"placements": 0}, "placements must be at least 1, not 0"),
-        ({"seed": -1}, "seeds must be from 0 to 2147483647, not -1"),
-        ({"seed": 2**31}, f"seeds must be from 0 to 2147483647, not {2**31}"),
+        (Options(placements=0), "placements must be at least 1, not 0"),
+        (Options(seed=-1), "seeds must be from 0 to 2147483647, not -1"),
+        (Options(seed=2**31), f"seeds must be from 0 to 2147483647, not {2**31}"),
     ],
 )
-def test_seeds_that_there_are_not(tools: Tools, tmp_path: Path, options: Any, message: str) -> None:
+def test_seeds_that_there_are_not(
+    tools: Tools, tmp_path: Path, options: Options, message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         build(two_layers(), ICEBREAKER, tmp_path, **options)
     assert str(caught.value) == message
