@@ -23,11 +23,14 @@ from benchmarks import page
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import FIELDS, Images, build
 from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.prediction import activity
+from spikeloom.hw.search import Budget, Search
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.datasets import first_images
 from spikeloom.sw.errors import SpikeloomError
 from spikeloom.sw.link.manifest import Manifest
-from spikeloom.sw.network import load
+from spikeloom.sw.network import Network, load
+from spikeloom.sw.network.record import IntArray
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "boards" / "results.md"
@@ -35,6 +38,8 @@ PAGE = ROOT / "docs" / "boards" / "results.md"
 KEPT = ROOT / "bitstreams"
 #: Number of images to predict images per second from; the first one is in the bitstream.
 IMAGES = 20
+#: Number of images whose events a search for a plan knows.
+SEARCHED = 4
 
 HEADER = (
     "network",
@@ -66,6 +71,11 @@ class Build:
         Lanes of each layer; by default as many as fit.
     slots : int
     counters : bool
+    fps : float, optional
+        Images per second, for which lanes and everything else are searched; then neither ``lanes``
+        nor ``slots`` count.
+    seed : int, optional
+        Of the placement; nextpnr's own by default.
     """
 
     network: str
@@ -74,6 +84,8 @@ class Build:
     lanes: int | Mapping[str, int] | None = field(default=None, hash=False)
     slots: int = 8
     counters: bool = True
+    fps: float | None = None
+    seed: int | None = None
 
     @property
     def name(self) -> str:
@@ -82,8 +94,16 @@ class Build:
 
     @property
     def config(self) -> HardwareConfig:
-        """Choices for the accelerator."""
+        """Choices for the accelerator, but for those that a search finds."""
         return HardwareConfig(lanes=self.lanes, slots=self.slots, counters=self.counters)
+
+    def searched(self, network: Network, pixels: IntArray) -> HardwareConfig:
+        """Return the choices for the accelerator, after a search if ``fps`` asks for one."""
+        if self.fps is None:
+            return self.config
+        board = Board.find(self.board)
+        search = Search(network, Budget.of_board(board), activity(network, pixels))
+        return search.reaching((self.clock or board.clock) * 1e6 / self.fps).plan.config
 
 
 #: Lanes of ResNet-20: as many as the block RAMs hold, most for the slowest layers.
@@ -161,9 +181,10 @@ def rebuild(one: Build, *, data: Path | None, keep: bool) -> bool:
                 network,
                 Board.find(one.board),
                 folder,
-                config=one.config,
+                config=one.searched(network, pixels[:SEARCHED]),
                 images=images,
                 clock=one.clock,
+                seed=one.seed,
                 name=one.name,
                 source="yowasp",
                 say=say,
