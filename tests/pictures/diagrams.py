@@ -24,8 +24,8 @@ class Box:
 class Arrow:
     """An arrow from one box to another, from side to side as on a compass, with a text beside it.
 
-    ``way`` is how it goes: "-" straight, "<->" with two heads, "-|" across and then up or down, "|-"
-    the other way round.
+    ``way`` is how it goes: "-" straight, "<->" with two heads, "-|" across and then up or down,
+    "|-" the other way round.
     """
 
     source: str

@@ -9,7 +9,7 @@ from support.pages import DOCS, follow
 
 FOLDER = DOCS / "tutorial"
 #: Pictures, and the parts of the report that they show.
-SHOWN = {"network": "#network .drawing", "spikes": "#spikes .image", "timeline": "#timeline .place"}
+SHOWN = {"network": "#network .network", "spikes": "#spikes details", "cycles": "#cycles .chart"}
 
 
 def run() -> None:

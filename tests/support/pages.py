@@ -12,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import click
 from click.testing import CliRunner
 
 from spikeloom.sw.cli import main
@@ -58,7 +59,10 @@ def run_commands(page: str) -> list[str]:
 
 
 def run(command: str) -> str:
-    """Run one command of a page in this process, and return what it prints."""
+    """Run one command of a page in this process, and return what it prints.
+
+    It must succeed, or end as a comment behind it says: ``# exit status 1``.
+    """
     program, *arguments = shlex.split(command, comments=True)
     if program == "python":
         printed = StringIO()
@@ -66,8 +70,22 @@ def run(command: str) -> str:
             runpy.run_path(arguments[0], run_name="__main__")
         return printed.getvalue()
     done = CliRunner().invoke(main, arguments)
-    assert (program, done.exit_code) == ("spikeloom", 0), f"{command}\n{done.output}"
+    status = re.search(r"# exit status (\d)", command)
+    expected = ("spikeloom", int(status[1]) if status else 0)
+    assert (program, done.exit_code) == expected, f"{command}\n{done.output}"
     return done.output
+
+
+def parsed(command: str) -> tuple[str, dict[str, object]]:
+    """Return a ``spikeloom`` command's name and options; raise if one of them does not exist."""
+    program, *words = shlex.split(command, comments=True)
+    assert program == "spikeloom", command
+    name, found, rest = main.resolve_command(click.Context(main), words)
+    assert name is not None
+    assert found is not None
+    values, left, _ = found.make_parser(click.Context(found)).parse_args(list(rest))
+    assert left == []
+    return name, dict(values)
 
 
 def follow(page: str) -> Iterator[Done]:
