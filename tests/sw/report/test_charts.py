@@ -10,5 +10,5 @@ def test_rows_have_the_same_room_with_and_without_a_legend() -> None:
     told = bars("cycles", ["a", "b"], {"at work": [1, 2], "starved": [2, 1]}, "clock cycles")
     assert len(plain.legend) == 0
     (legend,) = told.legend
-    room = legend.label_height + 2 * (legend.padding + legend.margin)
+    room = legend.glyph_height + 2 * (legend.padding + legend.margin)
     assert told.height == plain.height + room
