@@ -85,8 +85,8 @@ def more_images_per_second(done: list[Done]) -> None:
 
 def few_timesteps(done: list[Done]) -> None:
     counts, plain, calibrated = accuracies(done)
-    assert counts > 85
-    assert counts >= calibrated >= plain - 5
+    assert counts > 80
+    assert calibrated > max(plain, counts) - 5
     assert "accuracy" in Path("calibrated.html").read_text(encoding="utf-8")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import numpy as np
@@ -62,17 +61,33 @@ def test_a_pause_of_either_side_loses_and_doubles_nothing(fresh: dict[str, Any])
     assert passed["i"] == passed["o"] == [str(value) for value in range(10, 16)]
 
 
+def shown(row: dict[str, Any]) -> list[str | None]:
+    """Return what a row shows in each clock cycle; no value where it means nothing."""
+    data = iter(row["data"])
+    values: list[str | None] = []
+    for state in row["wave"]:
+        values.append(values[-1] if state == "." and values else None)
+        if state == "=":
+            values[-1] = next(data)
+    return values
+
+
 def test_the_events_of_each_window_add_up_to_its_sum(fresh: dict[str, Any]) -> None:
-    events = row(fresh["window"], "event", "adds")["data"]
-    added = [0] * len(WEIGHTS)
-    for event in events:
-        match = re.fullmatch("([+\N{MINUS SIGN}])w(\\d)(?:<<(\\d))?|0", event)
-        assert match is not None, event
-        if event != "0":
-            sign, weight, shift = match.groups()
-            added[int(weight)] += (1 if sign == "+" else -1) << int(shift or 0)
+    def event(name: str) -> list[str]:
+        return levels(row(fresh["window"], "event", name)["wave"])
+
+    rows = [shown(row(fresh["window"], "event", name)) for name in ("address", "shift")]
+    bits = [event(name) for name in ("negative", "null", "valid", "ready")]
+    added, nulls = [0] * len(WEIGHTS), 0
+    for address, shift, negative, null, valid, ready in zip(*rows, *bits, strict=True):
+        assert (address is None) == (shift is None) == (valid == "0")
+        if valid == ready == "1":
+            assert address is not None
+            assert shift is not None
+            nulls += null == "1"
+            added[int(address)] += (null == "0") * (-1 if negative == "1" else 1) << int(shift)
     assert added == np.sum(WINDOWS, axis=0).tolist()
-    assert events.count("0") == sum(not any(window) for window in WINDOWS)
+    assert nulls == sum(not any(window) for window in WINDOWS)
     sums = row(fresh["window"], "sum", "lane 0")["data"]
     assert [int(x) for x in sums] == (np.array(WINDOWS) @ WEIGHTS).tolist()
 

@@ -205,15 +205,26 @@ def one_lane() -> tuple[WaveJson, WaveJson]:
         valid, payload, ready = port
         return words(name, [text(x) for x in payload], valid, ready)
 
+    def part(name: str) -> _Row:
+        return row(name, given, lambda event: event[name])
+
     window = [
         [
             "word",
             bit("valid", offered[0]),
-            row("values", offered, _values),
+            {**row("values", offered, _values), "fontsize": 7},
             bit("ready", offered[2]),
         ],
         {},
-        ["event", bit("valid", given[0]), row("adds", given, _added), bit("ready", given[2])],
+        [
+            "event",
+            bit("valid", given[0]),
+            part("address"),
+            part("shift"),
+            bit("negative", [a and x["negative"] for a, x in zip(*given[:2], strict=True)]),
+            bit("null", [a and x["null"] for a, x in zip(*given[:2], strict=True)]),
+            bit("ready", given[2]),
+        ],
         {},
         ["sum", bit("valid", summed[0]), row("lane 0", summed, lambda x: x[0])],
     ]
@@ -236,14 +247,6 @@ def one_lane() -> tuple[WaveJson, WaveJson]:
 
 def _values(word: Any) -> str:
     return " ".join(map(str, word["values"]))
-
-
-def _added(event: Any) -> str:
-    """Return what an event adds, such as -w2<<1."""
-    if event["null"]:
-        return "0"
-    shift = f"<<{event['shift']}" if event["shift"] else ""
-    return f"{'-' if event['negative'] else '+'}w{event['address']}{shift}"
 
 
 def waveforms() -> dict[str, WaveJson]:
