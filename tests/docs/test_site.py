@@ -33,8 +33,8 @@ class Page(HTMLParser):
         self.text = path.read_text(encoding="utf-8")
         self.feed(self.text)
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        for name, value in attributes:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
             if name == "id" and value:
                 self.names.add(value)
             elif (tag, name) in FETCHED and value:

@@ -30,11 +30,11 @@ def hardware() -> None:
 def main() -> None:
     """Draw what is asked for, or all of it."""
     parser = argparse.ArgumentParser(description="Draw the pictures of the documentation anew.")
-    parser.add_argument("what", nargs="*", choices=["hardware", "tutorial", []])
-    what = parser.parse_args().what or ["hardware", "tutorial"]
-    if "hardware" in what:
+    parser.add_argument("what", nargs="?", choices=["hardware", "tutorial", "all"], default="all")
+    what = parser.parse_args().what
+    if what != "tutorial":
         hardware()
-    if "tutorial" in what:
+    if what != "hardware":
         folder = Path("build/tutorial").resolve()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -76,7 +76,8 @@ def words(
     A value that is held because it is not taken is one box; one that follows is another, even if it
     is the same.
     """
-    wave, data = [], []
+    wave: list[str] = []
+    data: list[str] = []
     held = False
     for cycle, (value, shown) in enumerate(zip(values, valid, strict=True)):
         if not shown:
