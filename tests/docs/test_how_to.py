@@ -68,7 +68,8 @@ def own_model(done: list[Done]) -> None:
 
 def fewer_luts(done: list[Done]) -> None:
     planned, predicted, _, _, small = cycles(done)
-    assert planned == pytest.approx(predicted, abs=1)
+    # 5,000 images per second at 48 MHz; the first image does not wait for another.
+    assert predicted <= planned <= 48e6 / 5000
     goal, eight, two = luts(done)
     assert goal < 24_288 / 2
     assert two < eight
