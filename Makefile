@@ -9,10 +9,13 @@ WORKERS ?= 2
 DATA ?=
 # The browser that reports are tested in.
 CHROMIUM ?= chromium
+# A folder for the documentation of several versions, beside one another.
+SITE ?=
 # Where the demo writes.
 OUT ?= build/demo
 
 BIN := .venv/bin
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # Only what a lock lists is installed (--no-deps), and only files whose hash it has.
 PIP := -m pip install --quiet --quiet --disable-pip-version-check --no-deps
 LOCKED := $(PIP) --require-hashes --requirement
@@ -26,7 +29,7 @@ SAY := @printf '\n== %s\n'
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits test-browser test-notebooks
 .PHONY: prove prove-netlist sweep mutants fire fuzz soak bitstreams neurons timesteps calibration papers results models
-.PHONY: examples bench format docs lock licences sbom clean moved
+.PHONY: examples bench format docs pictures lock licences sbom clean moved
 
 ## Use
 
@@ -92,10 +95,21 @@ test-browser: build/browser/.made  ## reports in Debian's chromium: make test-br
 
 docs: build/docs/.made  ## the documentation as a site: build/docs/html/index.html; warnings are errors
 	$(SAY) 'docs: pages, links and docstrings, into build/docs/html'
+	@rm -rf build/docs/html
 	@PYTHONPATH='$(CURDIR)/build/docs/packages' $(BIN)/python -m sphinx --quiet --fresh-env \
 		--fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/docs/pages \
-		. build/docs/html
+		$(if $(SITE),-A published=1) . build/docs/html
+	$(SAY) 'pytest: the site, and its drawings'
+	@PYTHONPATH='$(CURDIR)/build/docs/packages' $(BIN)/python -m pytest -m docs $(ARGS)
+	@$(if $(SITE),$(BIN)/python docs/site/publish.py build/docs/html '$(SITE)' '$(VERSION)')
 	@echo 'open build/docs/html/index.html'
+
+# What can be seen in a browser is as it was when this ran; drawings of hardware are compared in tests.
+pictures: build/docs/.made build/browser/.made  ## draw docs' pictures anew: make pictures [ARGS=hardware]
+	$(SAY) 'pictures: block diagrams, waveforms, and the tutorial'
+	@CHROMIUM='$(shell command -v $(CHROMIUM))' \
+		PYTHONPATH='tests:$(CURDIR)/build/docs/packages:$(CURDIR)/build/browser/packages' \
+		$(BIN)/python -m pictures $(ARGS)
 
 test-notebooks: .venv/.dev  ## every cell of the notebooks: a minute
 	$(SAY) 'pytest: notebooks'

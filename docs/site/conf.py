@@ -23,6 +23,7 @@ version = release = _PROJECT["version"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 root_doc = "docs/site/index"
 include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**.md"]
+templates_path = ["templates"]
 exclude_patterns = ["docs/results/**"]
 
 # Links to headings, with the names that code hosting gives them.
@@ -41,6 +42,13 @@ suppress_warnings = ["ref.python"]
 html_theme = "furo"
 html_title = f"Spikeloom {version}"
 html_extra_path = ["files"]
+# As the theme has it, with the version, and other versions where there are any, below the contents.
+html_sidebars = {
+    "**": [
+        *("sidebar/brand.html", "sidebar/search.html", "sidebar/scroll-start.html"),
+        *("sidebar/navigation.html", "sidebar/versions.html", "sidebar/scroll-end.html"),
+    ]
+}
 html_copy_source = False
 html_show_sphinx = False
 

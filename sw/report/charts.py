@@ -19,7 +19,7 @@ from bokeh.plotting import figure
 COLOURS = ("#0072b2", "#e69f00", "#bbbbbb", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#666666")
 #: Patterns of the second and third kind of bars, which are seen in print.
 _HATCHES = (" ", "/", ".", "x", "-", "|", "+", " ")
-_ROW, _FRAME, _HEIGHT = 20, 70, 240
+_ROW, _FRAME, _LEGEND, _HEIGHT = 20, 70, 44, 240
 
 
 def bars(title: str, names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str) -> Any:
@@ -203,6 +203,7 @@ def _plot(title: str, height: int, across: str, up: str, **options: Any) -> Any:
 
 def _legend(plot: Any) -> None:
     if plot.legend:
+        plot.height += _LEGEND  # so that the rows keep theirs
         plot.legend.orientation = "horizontal"
         plot.add_layout(plot.legend[0], "above")
         plot.legend[0].border_line_color = None

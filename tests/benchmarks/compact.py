@@ -71,7 +71,7 @@ def packed(planned: Plan) -> tuple[Resources, int]:
 
 
 def main(data: Path) -> None:
-    """Print the table of docs/hardware.md."""
+    """Print the table of docs/engines.md."""
     network = contract.load(FOLDER / f"{NETWORK}.safetensors")
     images = first_images("mnist", network.input, IMAGES, data)
     for name, config in CONFIGS.items():
