@@ -198,6 +198,45 @@ def test_two_runs_have_panels_of_their_own(browser: Any, small: Path, tmp_path: 
     found.page.close()
 
 
+def test_the_front_of_a_sweep_is_shown(browser: Any, tmp_path: Path) -> None:
+    content = example.sweep()
+    example.write(tmp_path / "sweep.json", content)
+    report(tmp_path)
+    found = Opened(browser, tmp_path / "report.html")
+    assert found.content["runs"][0]["sweep"] == content
+    page = found.page
+    front = page.locator("#sweep table").first
+    assert front.locator("caption").text_content() == "Pareto front"
+    rows = front.locator("tbody tr").evaluate_all(
+        "all => all.map(row => [...row.cells].map(cell => JSON.parse(cell.dataset.value)))"
+    )
+    trials = content["trials"]
+    for row, point in zip(rows, content["front"], strict=True):
+        trial = trials[point["number"]]
+        figures = [trial["figures"][name] for name in content["objectives"]]
+        values = list(trial["values"].values())
+        assert row == [
+            *(point["number"], *figures, trial["test_accuracy"], *values, point["network"]),
+        ]
+    # The keyboard sorts by the number of cycles.
+    head = front.locator("th[scope=col]").nth(2)
+    head.locator("button").focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    first = front.locator("tbody th").evaluate_all("all => all.map(x => x.dataset.value)")
+    assert first == ["0", "1"]
+    places = page.locator("#sweep .place")
+    assert places.count() == 2
+    for number in range(2):
+        places.nth(number).scroll_into_view_if_needed()
+        places.nth(number).locator(".bk-Figure canvas").first.wait_for()
+    assert trials[2]["reason"] in page.locator("#sweep").text_content()
+    page.locator("#sweep summary").click()
+    found.shoot("sweep", full_page=True)
+    found.require_quiet()
+    page.close()
+
+
 def test_resnet20_opens_soon(browser: Any, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32))
     np.save(tmp_path / "some.npy", images)
