@@ -7,10 +7,11 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from support.spaces import small
+from support.spaces import TABLE, small
 
 from spikeloom.hw.planning import PlanFile
 from spikeloom.sw import network as contract
@@ -22,10 +23,10 @@ from spikeloom.sw.sweep.crew import Crew
 from spikeloom.sw.tables import to_toml
 
 
-def killing(folder: Path, space_folder: Path, trials: int, after: int) -> Sweep:
+def killing(folder: Path, space_folder: Path, trials: int, after: int, **changes: Any) -> Sweep:
     """Return a sweep on two workers, one of which is killed at work after some trials."""
     ended: list[Point] = []
-    space = small(space_folder, trials=trials)
+    space = small(space_folder, trials=trials, **changes)
 
     with LocalCrew(2, folder) as crew:
 
@@ -95,7 +96,11 @@ def test_a_killed_worker_loses_nothing(done: Sweep) -> None:
 
 @pytest.mark.sweep
 def test_a_hundred_trials_on_two_workers_one_killed_midway(tmp_path: Path) -> None:
-    require_whole(killing(tmp_path / "out", tmp_path, 100, 50), 100)
+    # By its seed, each trial differs from all others, and is trained.
+    space = {**TABLE["space"], "seed": {"low": 0, "high": 1_000_000}}
+    found = killing(tmp_path / "out", tmp_path, 100, 50, space=space)
+    require_whole(found, 100)
+    assert all(point.same_as is None for point in found.points)
 
 
 def test_only_what_is_needed_is_kept_of_a_training(done: Sweep) -> None:
