@@ -9,6 +9,8 @@ WORKERS ?= 2
 DATA ?=
 # The browser that reports are tested in.
 CHROMIUM ?= chromium
+# The release whose section of CHANGELOG.md `make changelog` writes.
+VERSION ?=
 # Where the demo writes.
 OUT ?= build/demo
 
@@ -26,7 +28,7 @@ SAY := @printf '\n== %s\n'
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits test-browser test-notebooks
 .PHONY: prove prove-netlist sweep mutants fire fuzz soak bitstreams neurons timesteps calibration papers results models
-.PHONY: examples bench format docs lock licences sbom clean moved
+.PHONY: examples bench format docs lock licences sbom changelog clean moved
 
 ## Use
 
@@ -97,7 +99,7 @@ docs: build/docs/.made  ## the documentation as a site: build/docs/html/index.ht
 		. build/docs/html
 	@echo 'open build/docs/html/index.html'
 
-test-notebooks: .venv/.dev  ## every cell of the notebooks: a minute
+test-notebooks: .venv/.dev  ## every cell of the notebooks, in a Jupyter kernel: a minute or two
 	$(SAY) 'pytest: notebooks'
 	@$(PYTEST) -m notebooks $(ARGS)
 
@@ -216,6 +218,11 @@ build/tools/.made: .venv/.home tests/supply/tools.txt
 	@$(BIN)/python -m venv --clear build/tools
 	@build/tools/bin/python $(LOCKED_WHEELS) tests/supply/tools.txt
 	@touch $@
+
+# Without a version: what the section would be. Fragments that are in it are removed with git.
+changelog: build/tools/.made  ## news fragments into CHANGELOG.md: make changelog [VERSION=0.2.0]
+	@build/tools/bin/python -m towncrier build \
+		$(if $(VERSION),--yes --version '$(VERSION)',--draft --version unreleased)
 
 ## Tidy
 
