@@ -130,9 +130,10 @@ def front(
         )  # fmt: skip
         if some:
             plot.text(
-                x="x", y="y", text="name", source=source, x_offset=7, y_offset=-5,
+                x="x", y="y", text="name", source=source, x_offset=8, text_baseline="middle",
                 text_font_size="12px",
             )  # fmt: skip
+    plot.x_range.range_padding = 0.15
     about = [("", "trial @name"), (across, "@x{0,0.[0000]}"), (up, "@y{0,0.[0000]}")]
     plot.add_tools(HoverTool(tooltips=about))
     _legend(plot)

@@ -36,14 +36,15 @@ class SweepSection(Section, kind="sweep"):
         text += f"{content['failed']:,} failed."
         repeated = sum(trial["same_as"] is not None for trial in trials.values())
         if repeated:
-            text += f" {repeated:,} had the values of an earlier one, and have its figures."
+            text += f" With the values of an earlier one, whose figures they have: {repeated:,}."
         if content["lost_workers"]:
             lost = content["lost_workers"]
             text += f" Workers lost in the last call: {lost:,}; their trials were run again."
         found.append(Note(text))
         if front:
             text = "A report of one point has its layers, clock cycles and spikes: "
-            found.append(Note(f"{text}spikeloom report {content['front'][0]['network']}"))
+            folder = content["front"][0]["network"].rpartition("/")[0] or "."
+            found.append(Note(f"{text}spikeloom report {folder}"))
         if complete:
             found.append(Fold("All complete trials", [_all(content, complete)]))
         others = [trial for trial in trials.values() if trial["state"] != "complete"]

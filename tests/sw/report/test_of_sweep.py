@@ -106,10 +106,11 @@ def test_one_objective_is_drawn_against_the_number_of_the_trial(tmp_path: Path) 
 def test_notes_count_trials_and_name_the_next_command(tmp_path: Path) -> None:
     parts = SweepSection().parts(read(tmp_path, example.sweep()), 0)
     assert [part.text for part in parts if isinstance(part, Note)] == [
-        "Recipe digits-conv: 5 trials, 4 complete, 1 failed. 1 had the values of an earlier one, "
-        "and have its figures. Workers lost in the last call: 1; their trials were run again.",
+        "Recipe digits-conv: 5 trials, 4 complete, 1 failed. With the values of an earlier one, "
+        "whose figures they have: 1. Workers lost in the last call: 1; "
+        "their trials were run again.",
         "A report of one point has its layers, clock cycles and spikes: spikeloom report "
-        "runs/sweep/front/0001/network.safetensors",
+        "runs/sweep/front/0001",
     ]
 
 
