@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.report import embedded
 from support.spaces import TABLE, small
 
 from spikeloom.hw.planning import PlanFile
@@ -127,6 +128,15 @@ def test_the_command_goes_on_and_shows_the_front(done: Sweep) -> None:
     content = json.loads(asked.stdout)
     assert content["front"] == done.content()["front"]
     assert content["trials"] == done.content()["trials"]
+
+
+def test_the_folder_has_a_report(done: Sweep) -> None:
+    told = CliRunner().invoke(main, ["report", str(done.folder)])
+    assert told.exit_code == 0, told.output
+    (shown,) = embedded((done.folder / "report.html").read_text(encoding="utf-8"))["runs"]
+    assert shown["sweep"] == json.loads((done.folder / "sweep.json").read_text())
+    assert shown["sweep"]["measures"]["accuracy"] == {"title": "accuracy", "better": "larger"}
+    assert shown["sweep"]["measures"]["cycles"] == {"title": "cycles/image", "better": "smaller"}
 
 
 def test_no_two_sweeps_are_at_work_in_a_folder(done: Sweep) -> None:
