@@ -11,11 +11,13 @@ DATA ?=
 CHROMIUM ?= chromium
 # A folder for the documentation of several versions, beside one another.
 SITE ?=
+# The release whose section of CHANGELOG.md `make changelog` writes.
+VERSION ?=
 # Where the demo writes.
 OUT ?= build/demo
 
 BIN := .venv/bin
-VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+CURRENT = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # Only what a lock lists is installed (--no-deps), and only files whose hash it has.
 PIP := -m pip install --quiet --quiet --disable-pip-version-check --no-deps
 LOCKED := $(PIP) --require-hashes --requirement
@@ -29,7 +31,7 @@ SAY := @printf '\n== %s\n'
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types pytest coverage test-data test-boards test-toolkits test-browser test-notebooks
 .PHONY: prove prove-netlist sweep mutants fire fuzz soak bitstreams neurons timesteps calibration papers results models
-.PHONY: examples bench format docs pictures lock licences sbom clean moved
+.PHONY: examples bench format docs pictures lock licences sbom changelog clean moved
 
 ## Use
 
@@ -101,7 +103,7 @@ docs: build/docs/.made  ## the documentation as a site: build/docs/html/index.ht
 		$(if $(SITE),-A published=1) . build/docs/html
 	$(SAY) 'pytest: the site, and its drawings'
 	@PYTHONPATH='$(CURDIR)/build/docs/packages' $(BIN)/python -m pytest -m docs $(ARGS)
-	@$(if $(SITE),$(BIN)/python docs/site/publish.py build/docs/html '$(SITE)' '$(VERSION)')
+	@$(if $(SITE),$(BIN)/python docs/site/publish.py build/docs/html '$(SITE)' '$(CURRENT)')
 	@echo 'open build/docs/html/index.html'
 
 # What can be seen in a browser is as it was when this ran; drawings of hardware are compared in tests.
@@ -111,7 +113,7 @@ pictures: build/docs/.made build/browser/.made  ## draw docs' pictures anew: mak
 		PYTHONPATH='tests:$(CURDIR)/build/docs/packages:$(CURDIR)/build/browser/packages' \
 		$(BIN)/python -m pictures $(ARGS)
 
-test-notebooks: .venv/.dev  ## every cell of the notebooks: a minute
+test-notebooks: .venv/.dev  ## every cell of the notebooks, in a Jupyter kernel: a minute or two
 	$(SAY) 'pytest: notebooks'
 	@$(PYTEST) -m notebooks $(ARGS)
 
@@ -230,6 +232,11 @@ build/tools/.made: .venv/.home tests/supply/tools.txt
 	@$(BIN)/python -m venv --clear build/tools
 	@build/tools/bin/python $(LOCKED_WHEELS) tests/supply/tools.txt
 	@touch $@
+
+# Without a version: what the section would be. Fragments that are in it are removed with git.
+changelog: build/tools/.made  ## news fragments into CHANGELOG.md: make changelog [VERSION=0.2.0]
+	@build/tools/bin/python -m towncrier build \
+		$(if $(VERSION),--yes --version '$(VERSION)',--draft --version unreleased)
 
 ## Tidy
 

@@ -1,24 +1,27 @@
-"""The user's own folders, by the names that the XDG base directory specification gives them."""
+"""The user's own folders: where the XDG base directory specification has them, or chosen ones."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+#: Environment variable that names another folder for what can be made anew; an empty one does not.
+CACHE_VARIABLE = "SPIKELOOM_CACHE_DIR"
 _NAME = "spikeloom"
 
 
 def cache_folder() -> Path:
     """Return the folder for what can be made anew; it may not exist.
 
-    It is ``$XDG_CACHE_HOME/spikeloom``, or ``~/.cache/spikeloom``.
+    It is ``$SPIKELOOM_CACHE_DIR``, else ``$XDG_CACHE_HOME/spikeloom``, else ``~/.cache/spikeloom``.
 
     Raises
     ------
     RuntimeError
         If the user has no home.
     """
-    return _folder("XDG_CACHE_HOME", "~/.cache")
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen) if chosen else _folder("XDG_CACHE_HOME", "~/.cache")
 
 
 def config_folder() -> Path:

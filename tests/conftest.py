@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No test depends on the choices of whoever runs it.
 os.environ["SPIKELOOM_CONFIG"] = ""
+os.environ.pop("SPIKELOOM_CACHE_DIR", None)
 
 # No deadline: another worker's compiler run makes a quick example slow. The same examples in every
 # run: a failure is a change's, not the day's.

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from support.report import embedded
+
+from spikeloom.sw.network import load
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -66,21 +73,89 @@ def test_wheel_holds_license_and_command(wheel: zipfile.ZipFile) -> None:
     assert "spikeloom = spikeloom.sw.cli:main" in entries
 
 
-def test_installed_wheel_runs_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
-    wheel.extractall(tmp_path)
-    # -S hides the editable install; the dependencies' folder comes back by hand.
-    packages = next(path for path in sys.path if path.endswith("site-packages"))
+class Installed:
+    """A virtual environment with the wheel, and a folder elsewhere to work in.
+
+    What the wheel depends on is the project's: a line in a .pth file adds that folder, but runs no
+    .pth file in it, so that the editable install of the checkout is not there.
+    """
+
+    def __init__(self, wheel: Path, folder: Path) -> None:
+        self.home, self.here = folder / "venv", folder / "elsewhere"
+        self.here.mkdir()
+        venv.create(self.home, symlinks=True)
+        (packages,) = self.home.glob("lib/python*/site-packages")
+        places = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+        (packages / "project.pth").write_text("".join(f"{place}\n" for place in places))
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "--python",
+            str(self.home),
+        ]
+        options = ["--quiet", "--no-deps", "--no-index", "--ignore-installed"]
+        subprocess.run([*pip, "install", *options, str(wheel)], check=True)
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Return what a program of the environment prints, which must succeed."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        done = subprocess.run(
+            [self.home / "bin" / program, *arguments],
+            cwd=self.here, env=kept, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    assert wheel.filename is not None
+    return Installed(Path(wheel.filename), tmp_path_factory.mktemp("installed"))
+
+
+def test_the_installed_wheel_is_what_is_imported(installed: Installed) -> None:
     code = (
-        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {packages!r}]\n"
-        "import spikeloom.sw.network\n"
-        f"assert spikeloom.sw.network.__file__.startswith({str(tmp_path)!r})\n"
-        "from spikeloom.sw.cli import main\n"
-        "main(['--version'])"
+        "import sys\n"
+        "import spikeloom.hw, spikeloom.sim, spikeloom.sw\n"
+        "for package in (spikeloom.hw, spikeloom.sim, spikeloom.sw): print(package.__file__)\n"
+        "print(*sys.path, sep='\\n')"
     )
-    command = [sys.executable, "-S", "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert PROJECT["project"]["version"] in done.stdout
+    *files, path = installed.run("python", "-c", code).split("\n", 3)
+    assert [Path(file).is_relative_to(installed.home) for file in files] == [True] * 3
+    roots = [Path(place).resolve() for place in path.split()]
+    assert not {ROOT, ROOT / "build" / "typing"} & set(roots)
+    version = installed.run("spikeloom", "--version")
+    assert version == f"spikeloom {PROJECT['project']['version']}\n"
+
+
+def test_the_installed_wheel_writes_verilog(installed: Installed) -> None:
+    told = installed.run("spikeloom", "generate", "digits-conv", "--out", "net.v")
+    assert "wrote net.v" in told
+    sidecar = json.loads((installed.here / "net.json").read_text(encoding="utf-8"))
+    network = load(ROOT / "sw" / "pretrained" / "digits-conv.safetensors")
+    assert sidecar["network"]["digest"] == network.digest
+    verilog = (installed.here / "net.v").read_text(encoding="utf-8")
+    assert f"module {sidecar['top']}(" in verilog
+
+
+def test_the_installed_wheel_makes_reports(installed: Installed) -> None:
+    arguments = ("digits-conv", "--data", "digits", "--limit", "1", "--out", "net.html")
+    assert "open it in a browser" in installed.run("spikeloom", "report", *arguments)
+    page = (installed.here / "net.html").read_text(encoding="utf-8")
+    (shown,) = embedded(page)["runs"]
+    assert shown["network"]["name"] == "digits-conv"
+    assert shown["activity"]["images"] > 0
+
+
+def test_the_installed_wheel_has_boards_and_recipes(installed: Installed) -> None:
+    boards = json.loads(installed.run("spikeloom", "boards", "--json"))
+    tables = {path.stem for path in (ROOT / "hw" / "boards" / "tables").glob("*.toml")}
+    assert tables <= {board["name"] for board in boards}
+    told = installed.run("spikeloom", "train", "--recipes")
+    for path in (ROOT / "sw" / "recipes").glob("*.toml"):
+        assert path.stem in told
 
 
 def test_generated_hdl_belongs_to_who_generated_it() -> None:

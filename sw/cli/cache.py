@@ -49,20 +49,28 @@ _DAY = 24 * 60 * 60
     help="Folder of simulators, as given to `cosim`.  [default: build/sim, and the folders that "
     "demos have left in build/*/sim]",
 )
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Folder of notes on data sets.  [default: $XDG_CACHE_HOME/spikeloom or "
+    "~/.cache/spikeloom]",
+)
 @json_option
 def command(
     clear: bool,
     only: tuple[str, ...],
     unused: float | None,
     build_dir: Path | None,
+    cache_dir: Path | None,
     as_json: bool,
 ) -> None:
     """List and clear what Spikeloom keeps to save the time of making it again.
 
     Simulators and their Verilog lie where they were built; notes on data sets, in the user's folder
-    for caches. All of it may be removed at any time: the next command that needs something makes it
-    anew. A simulator that runs now is not removed. Nothing else in these folders is touched:
-    networks, trainings and bitstreams are yours.
+    for caches, which the config file may name. All of it may be removed at any time: the next
+    command that needs something makes it anew. A simulator that runs now is not removed. Nothing
+    else in these folders is touched: networks, trainings and bitstreams are yours.
 
     \b
         spikeloom cache
@@ -72,7 +80,7 @@ def command(
     now = time.time()
     found = [
         entry
-        for entry in _entries(build_dir)
+        for entry in _entries(build_dir, cache_dir)
         if (not only or entry.kind in only)
         and (unused is None or now - entry.used >= unused * _DAY)
     ]
@@ -119,7 +127,7 @@ class _Entry:
         return {**about, "unused_days": days, "busy": self.busy}
 
 
-def _entries(build_dir: Path | None) -> Iterator[_Entry]:
+def _entries(build_dir: Path | None, cache_dir: Path | None) -> Iterator[_Entry]:
     from spikeloom.sim.kept import kept
     from spikeloom.sw.datasets.seen import notes_file
 
@@ -130,7 +138,7 @@ def _entries(build_dir: Path | None) -> Iterator[_Entry]:
         for one in kept(folder):
             yield _Entry(one.kind, one.path, one.size, one.used, one.busy, one)
     try:
-        notes = notes_file()
+        notes = notes_file(cache_dir)
         about = notes.stat()
     except (OSError, RuntimeError):  # RuntimeError: there is no home
         return

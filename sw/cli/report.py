@@ -1,4 +1,4 @@
-"""``spikeloom report``: everything that is known of a network, as a page for the browser."""
+"""``spikeloom report``: all that is known of a network or a sweep, as a page for the browser."""
 
 from __future__ import annotations
 
@@ -76,20 +76,22 @@ def command(
 ) -> None:
     """Show all that is known of a network as one HTML page, which needs no network connection.
 
-    PATH is a folder that demo, train or build have written, a file of figures, a trained model, or
-    {network}.
+    PATH is a folder that demo, train, build or sweep have written, a file of figures, a trained
+    model, or {network}.
 
     The page has the layers as a graph, accuracy from the float model to the hardware, thresholds
     and timesteps, clock cycles with the bottleneck, area and clock, and how many values were
     compared: each as far as files say it. With images there are also spikes and potentials of
     neurons, by the golden model, and clock cycles with a timeline, as predicted. A folder that
-    names the handwritten digits needs no --data. Two PATHs are shown beside each other.
+    names the handwritten digits needs no --data. Of a sweep's folder, the page has the Pareto front
+    and all trials. Two PATHs are shown beside each other.
 
     \b
         spikeloom report build/demo
         spikeloom report digits-conv --data digits --out build/digits.html
         spikeloom report net.safetensors --data digits --add cosim.json --show 3,7
         spikeloom report build/one build/other --out build/both.html
+        spikeloom report runs/sweep
     """
     if len(paths) > 2:
         raise ConfigError(f"a report shows one PATH, or two beside each other, not {len(paths)}")
@@ -160,8 +162,8 @@ def _collect(path: str, added: tuple[Path, ...]) -> Run:
         run.files[path] = "network that comes with Spikeloom"
     if not run.files:
         raise FileFormatError(
-            f"{path} holds nothing that a report shows: give a folder that demo, train or build "
-            f"have written, a network, or a trained model"
+            f"{path} holds nothing that a report shows: give a folder that demo, train, build or "
+            f"sweep have written, a network, or a trained model"
         )
     for file in added:
         add_figures(file, run, required=True)

@@ -17,7 +17,7 @@ from click.core import ParameterSource
 
 from spikeloom.sw import tables
 from spikeloom.sw.errors import ConfigError
-from spikeloom.sw.folders import config_folder
+from spikeloom.sw.folders import CACHE_VARIABLE, config_folder
 from spikeloom.sw.names import meant
 
 #: Environment variable that names another file; an empty one stands for no file.
@@ -35,6 +35,8 @@ class Settings:
         Folder with the original files of data sets.
     build_dir : str, optional
         Folder that keeps built simulators.
+    cache_dir : str, optional
+        Folder for whatever else is kept to save time: notes on data sets that were checked.
     jobs : int, optional
         Simulators that run at the same time, at least 1.
     threads : int, optional
@@ -50,6 +52,7 @@ class Settings:
 
     data_root: str | None = None
     build_dir: str | None = None
+    cache_dir: str | None = None
     jobs: int | None = None
     threads: int | None = None
     seed: int | None = None
@@ -59,7 +62,7 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"{name} must be at least {least}, not {value}")
-        for name in ("data_root", "build_dir"):
+        for name in ("data_root", "build_dir", "cache_dir"):
             value = getattr(self, name)
             if value is not None and (not value or "\0" in value):
                 raise ConfigError(f"{name} must be the path of a folder, not {value!r}")
@@ -123,6 +126,11 @@ def apply_settings(name: str, command: click.Command, ctx: click.Context) -> Non
         if isinstance(param, click.Option) and param.name in NAMES:
             param.envvar = f"SPIKELOOM_{param.name.upper()}"
     ctx.default_map = {name: chosen}
+    # Commands without the option have a cache, too, and so have the processes that they start.
+    folder = chosen.get("cache_dir")
+    if folder is not None and not os.environ.get(CACHE_VARIABLE):
+        os.environ[CACHE_VARIABLE] = folder
+        ctx.call_on_close(lambda: os.environ.pop(CACHE_VARIABLE, None))
 
 
 def was_given(name: str) -> bool:

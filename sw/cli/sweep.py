@@ -67,8 +67,9 @@ def command(
 
     The result is the Pareto front: the networks of which none is better in all objectives than
     another. They lie in OUT/front, ready for the other commands; OUT/front.png is a picture of
-    them. A sweep that was interrupted goes on by the same command, and a worker that is killed
-    loses nothing but the time since its training's last epoch.
+    them, and `spikeloom report OUT` shows all trials in the browser. A sweep that was interrupted
+    goes on by the same command, and a worker that is killed loses nothing but the time since its
+    training's last epoch.
 
     \b
         spikeloom sweep space.toml --out runs/sweep --workers 2
@@ -146,6 +147,7 @@ def _show(found: Sweep) -> None:
     say(f"wrote {found.folder / 'front'}, front.png and sweep.json beside it")
     if found.front:
         best = found.folder / "front" / name_of(found.front[0].number)
+        say(f"look at all of them: spikeloom report {found.folder}")
         say(f"look at one: spikeloom report {best}")
 
 

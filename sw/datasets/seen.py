@@ -1,7 +1,7 @@
 """Files whose content was compared with a published hash: each is hashed once, until it changes.
 
-The notes lie in the user's folder for caches, ``$XDG_CACHE_HOME/spikeloom`` or
-``~/.cache/spikeloom``. Without a folder that can be written to, files are hashed each time.
+The notes lie in the user's folder for caches (:func:`spikeloom.sw.folders.cache_folder`). Without a
+folder that can be written to, files are hashed each time.
 """
 
 from __future__ import annotations
@@ -43,15 +43,20 @@ def remember(path: Path, digest: str) -> None:
         write_text(notes_file(), json.dumps(dict(list(notes.items())[-MOST:]), indent=0))
 
 
-def notes_file() -> Path:
+def notes_file(folder: Path | None = None) -> Path:
     """Return the path of the file with the notes, which may not exist.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Another folder than the user's for caches.
 
     Raises
     ------
     RuntimeError
         If the user has no home.
     """
-    return cache_folder() / "published.json"
+    return (cache_folder() if folder is None else folder) / "published.json"
 
 
 def _key(path: Path, digest: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spikeloom.sw.report.of_network import accuracies
+from spikeloom.sw.report.of_sweep import best
 from spikeloom.sw.report.parts import Column, Share, Table
 from spikeloom.sw.report.run import Run
 
@@ -23,6 +24,7 @@ def key_figures(run: Run) -> dict[str, Any]:
             "parameters": network["parameters"],
             "mean T": sum(firing) / len(firing) if firing else None,
         }
+    found |= best(run)
     for step, value, _ in accuracies(run):
         found[f"accuracy, {step}"] = Share(value)
     measured = run.measured()

@@ -19,7 +19,7 @@ from bokeh.plotting import figure
 COLOURS = ("#0072b2", "#e69f00", "#bbbbbb", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#666666")
 #: Patterns of the second and third kind of bars, which are seen in print.
 _HATCHES = (" ", "/", ".", "x", "-", "|", "+", " ")
-_ROW, _FRAME, _LEGEND, _HEIGHT = 20, 70, 44, 240
+_ROW, _FRAME, _LEGEND, _HEIGHT, _TALL = 20, 70, 44, 240, 360
 
 
 def bars(title: str, names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str) -> Any:
@@ -88,6 +88,55 @@ def points(
         plot.line(x="x", y="y", source=source, color=COLOURS[0], line_width=2)
     plot.scatter(x="x", y="y", source=source, color=COLOURS[0], size=7, alpha=0.7)
     plot.add_tools(HoverTool(tooltips=[(across, "@x{0.[00]}"), (up, "@y{0.[0000]}")]))
+    return plot
+
+
+def front(
+    title: str,
+    names: Sequence[str],
+    places: Sequence[tuple[float, float]],
+    best: Sequence[bool],
+    across: str,
+    up: str,
+) -> Any:
+    """Return a chart of trials by two figures, where those of the Pareto front are marked.
+
+    Parameters
+    ----------
+    title : str
+    names : sequence of str
+        Of the trials; those of the front are written beside their marks.
+    places : sequence of (float, float)
+        Figures of each trial: across and up.
+    best : sequence of bool
+        Whether each trial is of the front.
+    across, up : str
+        Titles of the figures. The axis is logarithmic where the largest figure across is more than
+        ten times the smallest.
+    """
+    figures = [x for x, _ in places]
+    wide = bool(figures) and 0 < 10 * min(figures) < max(figures)
+    plot = _plot(title, _TALL, across, up, x_axis_type="log" if wide else "linear")
+    for some, label, marker, colour, size in (
+        (False, "trials", "circle", COLOURS[7], 6),
+        (True, "front", "square", COLOURS[0], 10),
+    ):
+        data = [(n, *place) for n, place, x in zip(names, places, best, strict=True) if x == some]
+        columns = list(zip(*data, strict=True)) or [(), (), ()]
+        source = ColumnDataSource(dict(zip(("name", "x", "y"), map(list, columns), strict=True)))
+        plot.scatter(
+            x="x", y="y", source=source, marker=marker, size=size, color=colour, alpha=0.7,
+            legend_label=label,
+        )  # fmt: skip
+        if some:
+            plot.text(
+                x="x", y="y", text="name", source=source, x_offset=8, text_baseline="middle",
+                text_font_size="12px",
+            )  # fmt: skip
+    plot.x_range.range_padding = 0.15
+    about = [("", "trial @name"), (across, "@x{0,0.[0000]}"), (up, "@y{0,0.[0000]}")]
+    plot.add_tools(HoverTool(tooltips=about))
+    _legend(plot)
     return plot
 
 

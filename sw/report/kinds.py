@@ -6,7 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.errors import ConfigError, FileFormatError
 from spikeloom.sw.link.manifest import FORMAT as MANIFEST_FORMAT
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.registry import Registered
@@ -269,6 +269,64 @@ class Inference(Several, kind="inference"):
         "images": WHOLE,
         "images_per_second": Maybe(NUMBER),
     }
+
+    @classmethod
+    def digest(cls, content: Json) -> str | None:
+        return None
+
+
+class Sweep(Figures, kind="sweep"):
+    """The trials of a sweep, and its Pareto front."""
+
+    shape: ClassVar[Any] = {
+        "version": WHOLE,
+        "recipe": TEXT,
+        "objectives": [TEXT],
+        "measures": Missing(ByName({"title": TEXT, "better": TEXT})),
+        "trials": [
+            {
+                "number": WHOLE,
+                "state": TEXT,
+                "values": OBJECT,
+                "figures": ByName(NUMBER),
+                "reason": TEXT,
+                "same_as": Maybe(WHOLE),
+                "test_accuracy": Maybe(NUMBER),
+            }
+        ],
+        "complete": WHOLE,
+        "failed": WHOLE,
+        "lost_workers": WHOLE,
+        "front": [{"number": WHOLE, "network": TEXT}],
+    }
+
+    @classmethod
+    def recognises(cls, content: Json) -> bool:
+        return content.get("format") == "spikeloom-sweep"
+
+    @classmethod
+    def read(cls, content: Json, path: Path) -> Json:
+        require(content, cls.shape, str(path))
+        if content["version"] != 1:
+            raise FileFormatError(
+                f"{path} is a sweep in version {content['version']}, and this Spikeloom reads "
+                f"version 1: update Spikeloom"
+            )
+        objectives, trials = content["objectives"], content["trials"]
+        if not objectives or len(set(objectives)) != len(objectives):
+            raise FileFormatError(f"{path}, 'objectives': names are expected, each once")
+        for number, trial in enumerate(trials):
+            where = f"{path}, 'trials', entry {number}"
+            if trial["number"] != number:
+                raise FileFormatError(f"{where} has the number {trial['number']}: write it again")
+            missing = [name for name in objectives if name not in trial["figures"]]
+            if trial["state"] == "complete" and missing:
+                raise FileFormatError(f"{where} is complete, but lacks {missing[0]!r}")
+        for point in content["front"]:
+            number = point["number"]
+            if not 0 <= number < len(trials) or trials[number]["state"] != "complete":
+                raise FileFormatError(f"{path}, 'front': {number} is no complete trial")
+        return content
 
     @classmethod
     def digest(cls, content: Json) -> str | None:

@@ -15,7 +15,7 @@ from bokeh.embed import json_item
 from bokeh.resources import Resources
 from markupsafe import Markup
 
-from spikeloom.sw.report import of_hardware, of_network
+from spikeloom.sw.report import of_hardware, of_network, of_sweep
 from spikeloom.sw.report.beside import beside
 from spikeloom.sw.report.parts import Chart
 from spikeloom.sw.report.run import Json, Run
@@ -25,11 +25,11 @@ from spikeloom.sw.report.section import Section
 VERSION = 1
 #: Order of the sections; others follow.
 ORDER = (
-    *("network", "accuracy", "layers", "spikes", "cycles", "timeline", "area", "clock", "energy"),
-    "proof",
+    *("sweep", "network", "accuracy", "layers", "spikes", "cycles", "timeline", "area", "clock"),
+    *("energy", "proof"),
 )
 #: Modules whose import makes the sections known.
-_MODULES = (of_network, of_hardware)
+_MODULES = (of_network, of_hardware, of_sweep)
 _FOLDER = Path(__file__).parent
 
 

@@ -1,4 +1,4 @@
-"""A run: everything that is known of one network, from its files and from what was computed."""
+"""A run: all that is known of one network or sweep, from its files and from what was computed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Run:
-    """Figures of one network, each as the file or the function gave it; None if there is none.
+    """Figures of one network or sweep, each as a file or function gave it; None if there is none.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ class Run:
     cosim, manifests, inference : dict of str to dict
         Reports of cosimulations, manifests of builds and figures of ``spikeloom run --json``, by
         the name of their file.
+    sweep : dict, optional
+        Trials of a sweep, and its Pareto front; they are of as many networks.
     paths : dict of str to str
         The longest path of a design in words, by the file of its manifest.
     activity : dict, optional
@@ -72,6 +74,7 @@ class Run:
     choices: Json | None = None
     area: Json | None = None
     plan: Json | None = None
+    sweep: Json | None = None
     cosim: dict[str, Json] = field(default_factory=dict)
     manifests: dict[str, Json] = field(default_factory=dict)
     inference: dict[str, Json] = field(default_factory=dict)

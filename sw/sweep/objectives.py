@@ -27,6 +27,10 @@ class Objective:
         """Return a value as a table shows it."""
         return f"{value:,.{self.digits}f}"
 
+    def plain(self) -> dict[str, str]:
+        """Return title and better direction as JSON values, for those who only have the file."""
+        return {"title": self.title, "better": "larger" if self.larger else "smaller"}
+
 
 #: All objectives by name; each is a figure of every complete trial.
 OBJECTIVES = {

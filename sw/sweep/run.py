@@ -16,6 +16,7 @@ from spikeloom.sw.locks import locked
 from spikeloom.sw.progress import Choice, shown
 from spikeloom.sw.sweep.crew import Crew, LocalCrew, Lost
 from spikeloom.sw.sweep.front import draw, name_of, write_networks
+from spikeloom.sw.sweep.objectives import OBJECTIVES
 from spikeloom.sw.sweep.space import Space
 from spikeloom.sw.sweep.study import Point, Study
 from spikeloom.sw.sweep.trial import Answer, Task, images_of
@@ -65,6 +66,7 @@ class Sweep:
             "version": 1,
             "recipe": self.space.recipe,
             "objectives": list(self.space.objectives),
+            "measures": {name: measure.plain() for name, measure in OBJECTIVES.items()},
             "trials": [point.plain() for point in self.points],
             "complete": states.count("complete"),
             "failed": states.count("failed"),

@@ -111,6 +111,7 @@ def figures(folder: Path) -> Inputs:
         "cosim": report.simulation(names),
         "demo": report.demo(shown),
         "result": report.result(shown),
+        "sweep": report.sweep(),
     }
     for name, found in made.items():
         yield f"figures/{name}", json.dumps(found).encode()

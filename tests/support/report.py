@@ -99,6 +99,55 @@ def result(network: Network) -> Json:
     }
 
 
+def sweep() -> Json:
+    """Return the figures of a sweep: four complete trials, two of them the front, and a failed one.
+
+    Trial 3 has the values of trial 0, and trial 4 is not better than trial 1 in anything.
+    """
+
+    def trial(number: int, values: Json, figures: Json, **more: Any) -> Json:
+        about = {"state": "complete", "reason": "", "same_as": None, "test_accuracy": None}
+        return {"number": number, "values": values, "figures": figures, **about, **more}
+
+    def values(timesteps: int, bits: int, neuron: str) -> Json:
+        return {
+            "levels.timesteps": timesteps,
+            "levels.weight_bits": bits,
+            "conversion.neuron": neuron,
+        }
+
+    def figures(accuracy: float, cycles: float, luts: float) -> Json:
+        return {"accuracy": accuracy, "cycles": cycles, "luts": luts, "timesteps": 2.5}
+
+    larger = {"title": "accuracy", "better": "larger"}
+    smaller = {"cycles": "cycles/image", "luts": "LUTs", "timesteps": "mean T"}
+    wrong = "weight bits must be from 2 to 16, not 20"
+    return {
+        "format": "spikeloom-sweep",
+        "version": 1,
+        "recipe": "digits-conv",
+        "objectives": ["accuracy", "cycles", "luts"],
+        "measures": {
+            "accuracy": larger,
+            **{key: {"title": title, "better": "smaller"} for key, title in smaller.items()},
+        },
+        "trials": [
+            trial(0, values(2, 4, "if"), figures(0.75, 120.5, 900.0), test_accuracy=0.6875),
+            trial(1, values(4, 8, "ladder"), figures(0.9375, 2400.25, 1500.0), test_accuracy=0.875),
+            trial(2, values(4, 20, "if"), {}, state="failed", reason=wrong),
+            trial(3, values(2, 4, "if"), figures(0.75, 120.5, 900.0), same_as=0),
+            trial(4, values(3, 8, "if"), figures(0.5, 2500.0, 1600.0)),
+        ],
+        "complete": 4,
+        "failed": 1,
+        "lost_workers": 1,
+        "front": [
+            {"number": 1, "network": "runs/sweep/front/0001/network.safetensors"},
+            {"number": 0, "network": "runs/sweep/front/0000/network.safetensors"},
+        ],
+    }
+
+
 def manifest(network: Network, path: Path, **more: Any) -> Json:
     """Write the manifest of a build, and return its content."""
     names = [layer.name for layer in network.layers]

@@ -20,6 +20,7 @@ def test_values() -> None:
         ('{"a": 1, "b": {"c": 1, "c": 2}}', "the key 'c' stands twice in one object"),
         ("[NaN]", "NaN is no JSON"),
         ("[-Infinity]", "-Infinity is no JSON"),
+        ("[-1e999]", "the number -1e999 is too large"),
         ("[" * 100_000, "it is nested too deep"),
         ("9" * 5000, "Exceeds the limit"),
         ('{"a": 1', "Expecting"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import click
@@ -15,6 +17,7 @@ from spikeloom.sw.errors import ConfigError
 ALL = """
 data_root = "~/data"
 build_dir = "sim"
+cache_dir = "~/kept"
 jobs = 2
 threads = 3
 seed = 5
@@ -30,6 +33,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("SPIKELOOM_CONFIG")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "usual"))
+    monkeypatch.chdir(tmp_path)
     return path
 
 
@@ -62,6 +67,47 @@ def test_paths_begin_at_home(file: Path) -> None:
     assert load_settings(file).options["build_dir"] == "sim"
 
 
+def notes(*arguments: object) -> list[str]:
+    """Return the files with notes on data sets that `cache` lists."""
+    told = run("cache", "--json", "--only", "notes", *arguments)
+    assert told.exit_code == 0, told.output
+    return [entry["path"] for entry in json.loads(told.stdout)["entries"]]
+
+
+def test_of_the_folders_for_caches_the_option_wins_then_the_variable_then_the_file(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {x: tmp_path / x / "published.json" for x in ("option", "variable", "kept")}
+    places["usual"] = tmp_path / "usual" / "spikeloom" / "published.json"
+    for place in places.values():
+        place.parent.mkdir(parents=True)
+        place.write_text("{}")
+    assert notes() == [str(places["kept"])]
+    monkeypatch.setenv("SPIKELOOM_CACHE_DIR", str(tmp_path / "variable"))
+    assert notes() == [str(places["variable"])]
+    assert notes("--cache-dir", tmp_path / "option") == [str(places["option"])]
+    monkeypatch.setenv("SPIKELOOM_CACHE_DIR", "")
+    assert notes() == [str(places["kept"])]
+    file.write_text("seed = 5")
+    assert notes() == [str(places["usual"])]
+
+
+def test_commands_without_the_option_keep_their_notes_in_the_folder_of_the_file(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+    inspected = main.get_command(click.Context(main), "inspect")
+    assert inspected is not None
+    # What a process that the command starts would inherit.
+    monkeypatch.setattr(
+        inspected, "callback", lambda **_: seen.append(os.environ.get("SPIKELOOM_CACHE_DIR"))
+    )
+    monkeypatch.delenv("SPIKELOOM_CACHE_DIR", raising=False)
+    assert run("inspect", "digits-conv").exit_code == 0
+    assert seen == [str(tmp_path / "kept")]
+    assert "SPIKELOOM_CACHE_DIR" not in os.environ
+
+
 def test_a_data_root_alone_asks_for_nothing(file: Path) -> None:
     assert run("inspect", "digits-conv").exit_code == 0
     told = run("inspect", "digits-conv", "--data-root", "here")
@@ -81,7 +127,7 @@ def test_each_key_is_an_option_of_a_command(file: Path) -> None:
     ("text", "message"),
     [
         ("sed = 5", "has the unknown key 'sed': did you mean seed? The keys are data_root, "),
-        ("xyz = 5", "has the unknown key 'xyz': the keys are data_root, build_dir, jobs, "),
+        ("xyz = 5", "has the unknown key 'xyz': the keys are data_root, build_dir, cache_dir, "),
         ("[train]\nepochs = 5", "has the unknown key 'train': the keys are"),
         ("seed = '5'", ".seed must be an integer, not '5'"),
         ("seed = true", ".seed must be an integer, not True"),
@@ -89,6 +135,7 @@ def test_each_key_is_an_option_of_a_command(file: Path) -> None:
         ("threads = 0", ": threads must be at least 1, not 0"),
         ("seed = -1", ": seed must be at least 0, not -1"),
         ('data_root = ""', ": data_root must be the path of a folder, not ''"),
+        ('cache_dir = ""', ": cache_dir must be the path of a folder, not ''"),
         ("seed = ", "is no TOML file: Invalid value"),
     ],
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from support.spaces import small
+from support.report import embedded
+from support.spaces import TABLE, small
 
 from spikeloom.hw.planning import PlanFile
 from spikeloom.sw import network as contract
@@ -21,10 +24,10 @@ from spikeloom.sw.sweep.crew import Crew
 from spikeloom.sw.tables import to_toml
 
 
-def killing(folder: Path, space_folder: Path, trials: int, after: int) -> Sweep:
+def killing(folder: Path, space_folder: Path, trials: int, after: int, **changes: Any) -> Sweep:
     """Return a sweep on two workers, one of which is killed at work after some trials."""
     ended: list[Point] = []
-    space = small(space_folder, trials=trials)
+    space = small(space_folder, trials=trials, **changes)
 
     with LocalCrew(2, folder) as crew:
 
@@ -37,9 +40,21 @@ def killing(folder: Path, space_folder: Path, trials: int, after: int) -> Sweep:
 
         killed: list[int] = []
         found = sweep(space, folder, crew=crew, progress=False, told=told)
-    assert len(killed) == 1
-    assert found.points[killed[0]].state in ("complete", "failed")
-    assert "lost" not in found.points[killed[0]].reason
+    (number,) = killed
+    # The trial of the killed worker was run again, and has ended by itself.
+    again = found.points[number]
+    assert "lost" not in again.reason
+    # Each trial was told of once, and is stored as it was told of.
+    tested = {point.number: point.test_accuracy for point in found.front}
+    told_of = [replace(point, test_accuracy=tested.get(point.number)) for point in ended]
+    assert sorted(told_of, key=lambda point: point.number) == found.points
+    states = [point.state for point in found.points]
+    print(
+        f"{len(states)} trials on 2 workers: {states.count('complete')} complete, "
+        f"{states.count('failed')} failed; the front has {len(found.front)}\n"
+        f"worker killed at work on trial {number:04}, after {after} trials; workers lost: "
+        f"{found.lost}; this trial was run again: {again.state} {again.reason}"
+    )
     return found
 
 
@@ -82,7 +97,11 @@ def test_a_killed_worker_loses_nothing(done: Sweep) -> None:
 
 @pytest.mark.sweep
 def test_a_hundred_trials_on_two_workers_one_killed_midway(tmp_path: Path) -> None:
-    require_whole(killing(tmp_path / "out", tmp_path, 100, 50), 100)
+    # By its seed, each trial differs from all others, and is trained.
+    space = {**TABLE["space"], "seed": {"low": 0, "high": 1_000_000}}
+    found = killing(tmp_path / "out", tmp_path, 100, 50, space=space)
+    require_whole(found, 100)
+    assert all(point.same_as is None for point in found.points)
 
 
 def test_only_what_is_needed_is_kept_of_a_training(done: Sweep) -> None:
@@ -109,6 +128,15 @@ def test_the_command_goes_on_and_shows_the_front(done: Sweep) -> None:
     content = json.loads(asked.stdout)
     assert content["front"] == done.content()["front"]
     assert content["trials"] == done.content()["trials"]
+
+
+def test_the_folder_has_a_report(done: Sweep) -> None:
+    told = CliRunner().invoke(main, ["report", str(done.folder)])
+    assert told.exit_code == 0, told.output
+    (shown,) = embedded((done.folder / "report.html").read_text(encoding="utf-8"))["runs"]
+    assert shown["sweep"] == json.loads((done.folder / "sweep.json").read_text())
+    assert shown["sweep"]["measures"]["accuracy"] == {"title": "accuracy", "better": "larger"}
+    assert shown["sweep"]["measures"]["cycles"] == {"title": "cycles/image", "better": "smaller"}
 
 
 def test_no_two_sweeps_are_at_work_in_a_folder(done: Sweep) -> None:
