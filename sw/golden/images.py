@@ -92,7 +92,7 @@ def check_parts(network: HasInput, images: npt.ArrayLike | Tensor | Images, size
 
 def _shape_hint(source: Input, found: tuple[int, ...]) -> str:
     """Return advice on images whose shape is not that of the input."""
-    shape, frame, steps = source.image_shape, source.shape, source.steps
+    shape, frame, steps = source.image_shape, source.shape, source.image_steps
     if found == shape:
         return "add the axis of images, images[None]"
     if steps is None and len(shape) == 3 and found[1:] == (*shape[1:], shape[0]):
