@@ -247,8 +247,9 @@ def test_pixels_that_become_random_spikes(structure: str, options: dict[str, Any
 @pytest.mark.parametrize("transport", ["count", "spikes"])
 def test_training_sees_the_spikes_of_the_contract(transport: str) -> None:
     """A layer of ones adds up what enters: of white pixels, that of every timestep."""
-    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False), nn.ReLU(), nn.Linear(1, 2))
-    nn.init.ones_(model[1].weight)
+    ones = nn.Linear(4, 1, bias=False)
+    nn.init.ones_(ones.weight)
+    model = nn.Sequential(nn.Flatten(), ones, nn.ReLU(), nn.Linear(1, 2))
     prepared = small.prepared(model, (1, 2, 2))
     network = spiking(
         prepared, input="bernoulli", input_timesteps=4, transport=transport, timesteps=4
