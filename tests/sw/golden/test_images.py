@@ -59,9 +59,7 @@ def test_images_whose_channels_come_last() -> None:
 def test_pixels_that_become_spikes_have_no_time_axis() -> None:
     vectors = SimpleNamespace(input=BernoulliInput((3,), 4, 5))
     assert check_images(vectors, np.full((2, 3), 15)).shape == (2, 3)
-    with pytest.raises(
-        DataError, match=r"must have the shape \(N, 3\), not \(2, 5, 3\): its input is"
-    ):
+    with pytest.raises(DataError, match=r"must have the shape \(N, 3\), not \(2, 5, 3\): it makes"):
         check_images(vectors, np.zeros((2, 5, 3), int))
     with pytest.raises(
         DataError, match=r"image 0 holds 16 at .*, but the network's input takes 0 to 15"
