@@ -13,7 +13,7 @@ from spikeloom.hw.engine import (
     COUNTERS,
     Engine,
     Fork,
-    Inlet,
+    InputUnit,
     Skid,
     UnrolledEngine,
     tap_signature,
@@ -139,11 +139,11 @@ class Accelerator(wiring.Component):
                 wiring.connect(m, engine.counters, wiring.flipped(counters))
         pixels = plan.input.signature.create()
         given = self.i
-        inlet = Inlet.of(plan.network.input)
-        if inlet is not None:
-            m.submodules[inlet.label] = inlet
-            wiring.connect(m, wiring.flipped(self.i), inlet.i)
-            given = inlet.o
+        unit = InputUnit.of(plan.network.input)
+        if unit is not None:
+            m.submodules[unit.label] = unit
+            wiring.connect(m, wiring.flipped(self.i), unit.i)
+            given = unit.o
         m.d.comb += [
             pixels.valid.eq(given.valid),
             pixels.payload[0].eq(given.payload),

@@ -9,7 +9,7 @@ of windows, and :mod:`population` runs the neurons. :mod:`engine` is the whole l
 :mod:`unrolled` is one whose weights are logic, made of :mod:`lines` and
 :mod:`planes`; :mod:`fork` hands its output to several readers, and :mod:`skid` ends long ways of
 ready. What turns pixels into values stands before the first layers, found by the kind of the input
-in :mod:`inlet`: :mod:`zero` subtracts the zero point, and :mod:`bernoulli` makes random spikes.
+in :mod:`inputs`: :mod:`zero` subtracts the zero point, and :mod:`bernoulli` makes random spikes.
 
 Clock cycles from input to output are constants of each component, ``LATENCY`` and the like, or
 functions of the plan; :mod:`spikeloom.hw.prediction` reads them.
@@ -18,7 +18,7 @@ functions of the plan; :mod:`spikeloom.hw.prediction` reads them.
 from spikeloom.hw.engine.bernoulli import BernoulliCoder
 from spikeloom.hw.engine.engine import COUNTERS, Engine
 from spikeloom.hw.engine.fork import Fork
-from spikeloom.hw.engine.inlet import Inlet
+from spikeloom.hw.engine.inputs import InputUnit
 from spikeloom.hw.engine.population import tap_signature
 from spikeloom.hw.engine.skid import Skid
 from spikeloom.hw.engine.unrolled import UnrolledEngine
@@ -29,7 +29,7 @@ __all__ = [
     "BernoulliCoder",
     "Engine",
     "Fork",
-    "Inlet",
+    "InputUnit",
     "Skid",
     "UnrolledEngine",
     "ZeroPoint",

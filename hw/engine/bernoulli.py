@@ -8,12 +8,12 @@ from operator import xor
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 
-from spikeloom.hw.engine.inlet import Inlet
+from spikeloom.hw.engine.inputs import InputUnit
 from spikeloom.sw.network import BernoulliInput, Input
 from spikeloom.sw.network.lfsr import STEPS
 
 
-class BernoulliCoder(Inlet, kind=BernoulliInput.kind):
+class BernoulliCoder(InputUnit, kind=BernoulliInput.kind):
     """Compares each pixel with T numbers, one after the other, and sends a spike for each.
 
     The numbers are the states of a linear-feedback shift register, which shifts so many bits in at
@@ -34,7 +34,7 @@ class BernoulliCoder(Inlet, kind=BernoulliInput.kind):
         super().__init__(source.pixels(), source.values())
 
     @classmethod
-    def built(cls, source: Input) -> Inlet | None:
+    def built(cls, source: Input) -> InputUnit | None:
         assert isinstance(source, BernoulliInput), "it is found by its kind"
         return cls(source)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal
 
-from spikeloom.hw.engine.inlet import Inlet
+from spikeloom.hw.engine.inputs import InputUnit
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import DirectInput, Input
 from spikeloom.sw.network.ranges import Range
 
 
-class ZeroPoint(Inlet, kind=DirectInput.kind):
+class ZeroPoint(InputUnit, kind=DirectInput.kind):
     """Subtracts the zero point of its channel from every pixel, once, before any layer reads it.
 
     There is no register in between, so that it takes no clock cycle.
@@ -32,7 +32,7 @@ class ZeroPoint(Inlet, kind=DirectInput.kind):
         super().__init__(pixels, pixels - Range(min(self.zeros), max(self.zeros)))
 
     @classmethod
-    def built(cls, source: Input) -> Inlet | None:
+    def built(cls, source: Input) -> InputUnit | None:
         return cls(source.pixels(), source.zeros) if any(source.zeros) else None
 
     def elaborate(self, platform: object) -> Module:

@@ -9,7 +9,7 @@ from amaranth.back import verilog
 from hypothesis import given, settings
 from support.hw.components import Bench
 
-from spikeloom.hw.engine import BernoulliCoder, Inlet
+from spikeloom.hw.engine import BernoulliCoder, InputUnit
 from spikeloom.sw.golden.streams import pixel_stream
 from spikeloom.sw.network import BernoulliInput, CountInput, DirectInput, SpikeInput
 from spikeloom.sw.network.record import IntArray
@@ -86,11 +86,11 @@ def test_a_spike_in_every_clock_cycle() -> None:
 
 def test_inputs_without_random_spikes_have_no_coder() -> None:
     for source in (DirectInput((2,), 8), CountInput((2,), 3), SpikeInput((2,), 3)):
-        assert Inlet.of(source) is None
+        assert InputUnit.of(source) is None
 
 
 @pytest.mark.parametrize(("bits", "timesteps"), [(1, 1), (8, 4), (11, 3), (16, 7)])
 def test_becomes_verilog(bits: int, timesteps: int) -> None:
-    coder = Inlet.of(BernoulliInput((1, 2, 2), bits, timesteps))
+    coder = InputUnit.of(BernoulliInput((1, 2, 2), bits, timesteps))
     assert isinstance(coder, BernoulliCoder)
     assert "module coder" in verilog.convert(coder, name="coder")

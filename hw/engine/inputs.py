@@ -12,7 +12,7 @@ from spikeloom.sw.network import Input, Range
 from spikeloom.sw.registry import Registered
 
 
-class Inlet(Registered, wiring.Component):
+class InputUnit(Registered, wiring.Component):
     """Turns the pixels of images into the values that connections carry.
 
     A subclass is found by the ``kind`` of the contract's inputs. It defines :meth:`built` and
@@ -38,7 +38,7 @@ class Inlet(Registered, wiring.Component):
         Values in the same order; of several timesteps, these are the fastest.
     """
 
-    kinds: ClassVar[dict[str, type[Inlet]]] = {}
+    kinds: ClassVar[dict[str, type[InputUnit]]] = {}
     label: ClassVar[str]
 
     def __init__(self, pixels: Range, values: Range) -> None:
@@ -52,12 +52,12 @@ class Inlet(Registered, wiring.Component):
         )
 
     @staticmethod
-    def of(source: Input) -> Inlet | None:
+    def of(source: Input) -> InputUnit | None:
         """Return the component for a network's input; None if it needs none."""
-        kind = Inlet.kinds.get(source.kind)
+        kind = InputUnit.kinds.get(source.kind)
         return None if kind is None else kind.built(source)
 
     @classmethod
-    def built(cls, source: Input) -> Inlet | None:
+    def built(cls, source: Input) -> InputUnit | None:
         """Return the component for an input of its kind; None if that needs none."""
         raise NotImplementedError
