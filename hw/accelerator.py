@@ -13,9 +13,9 @@ from spikeloom.hw.engine import (
     COUNTERS,
     Engine,
     Fork,
+    InputUnit,
     Skid,
     UnrolledEngine,
-    ZeroPoint,
     tap_signature,
 )
 from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
@@ -107,7 +107,7 @@ class Accelerator(wiring.Component):
         target = plan.layers[-1].target
         self.logit = data.StructLayout({"value": shape_of(target.values), "last": 1})
         members = {
-            "i": In(stream.Signature(shape_of(plan.network.input.pixels()))),
+            "i": In(stream.Signature(shape_of(plan.pixels.values))),
             "o": Out(stream.Signature(self.logit)),
         }
         for layer in plan.layers:
@@ -139,12 +139,11 @@ class Accelerator(wiring.Component):
                 wiring.connect(m, engine.counters, wiring.flipped(counters))
         pixels = plan.input.signature.create()
         given = self.i
-        if any(plan.network.input.zeros):
-            m.submodules.zero_point = zero_point = ZeroPoint(
-                plan.network.input.pixels(), plan.network.input.zeros
-            )
-            wiring.connect(m, wiring.flipped(self.i), zero_point.i)
-            given = zero_point.o
+        unit = InputUnit.of(plan.network.input)
+        if unit is not None:
+            m.submodules[unit.label] = unit
+            wiring.connect(m, wiring.flipped(self.i), unit.i)
+            given = unit.o
         m.d.comb += [
             pixels.valid.eq(given.valid),
             pixels.payload[0].eq(given.payload),

@@ -47,7 +47,7 @@ class SelfTest(wiring.Component):
         last = np.zeros_like(logits)
         last[:, -1] = 1
         self.expected = list(zip(logits.flatten().tolist(), last.flatten().tolist(), strict=True))
-        pixel = shape_of(plan.network.input.pixels())
+        pixel = shape_of(plan.pixels.values)
         self.logit = data.StructLayout(
             {"value": shape_of(plan.layers[-1].target.values), "last": 1}
         )

@@ -174,8 +174,8 @@ def describe(planned: Plan) -> dict[str, Any]:
             "highest": pixels.high,
             # Left out of other inputs, whose sidecars are older than the field.
             **({"signed": True} if pixels.signed else {}),
-            "timesteps": network.input.steps,
-            "transfers": planned.input.transfers,
+            "timesteps": network.input.image_steps,
+            "transfers": planned.pixels.transfers,
         },
         "output": {
             "classes": network.classes,

@@ -46,7 +46,7 @@ class AxiPlan:
     @property
     def pixel(self) -> Shape:
         """Shape of an input value."""
-        return shape_of(self.plan.network.input.pixels())
+        return shape_of(self.plan.pixels.values)
 
     @property
     def data_bits(self) -> int:

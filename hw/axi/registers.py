@@ -143,12 +143,12 @@ def register_map(plan: Plan) -> tuple[Register, ...]:
             )
             for k in range(8)
         ),
-        Register("VALUES", 0x40, "ro", "values of an image", plan.input.transfers),
-        Register("VALUE_BITS", 0x44, "ro", "bits of a value", plan.input.values.width),
-        Register("CHANNELS", 0x48, "ro", "channels of an image", plan.input.channels),
-        Register("HEIGHT", 0x4C, "ro", "rows of an image", plan.input.height),
-        Register("WIDTH", 0x50, "ro", "columns of an image", plan.input.width),
-        Register("TIMESTEPS", 0x54, "ro", "timesteps of an image", plan.input.steps),
+        Register("VALUES", 0x40, "ro", "values of an image", plan.pixels.transfers),
+        Register("VALUE_BITS", 0x44, "ro", "bits of a value", plan.pixels.values.width),
+        Register("CHANNELS", 0x48, "ro", "channels of an image", plan.pixels.channels),
+        Register("HEIGHT", 0x4C, "ro", "rows of an image", plan.pixels.height),
+        Register("WIDTH", 0x50, "ro", "columns of an image", plan.pixels.width),
+        Register("TIMESTEPS", 0x54, "ro", "timesteps of an image", plan.pixels.steps),
         Register("LOGITS", 0x58, "ro", "logits of an image", network.classes),
         Register("LOGIT_BITS", 0x5C, "ro", "bits of a logit before its sign", target.values.width),
         Register(

@@ -62,7 +62,7 @@ class Inlet(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         i, o = self.i, self.o
-        size = self.plan.plan.input.transfers
+        size = self.plan.plan.pixels.transfers
         bits = self.plan.pixel.width
         place, image = Signal(range(size)), Signal(PACKET_BITS)
         filling, surplus, spoilt = Signal(), Signal(), Signal()

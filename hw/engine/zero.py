@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
 
+from spikeloom.hw.engine.inputs import InputUnit
 from spikeloom.hw.values import shape_of
+from spikeloom.sw.network import DirectInput, Input
 from spikeloom.sw.network.ranges import Range
 
 
-class ZeroPoint(wiring.Component):
+class ZeroPoint(InputUnit, kind=DirectInput.kind):
     """Subtracts the zero point of its channel from every pixel, once, before any layer reads it.
 
     There is no register in between, so that it takes no clock cycle.
@@ -23,30 +23,17 @@ class ZeroPoint(wiring.Component):
         Values that come in.
     zeros : sequence of int, shape (channels,)
         Zero point of each channel; the channel changes fastest in the stream.
-
-    Attributes
-    ----------
-    values : Range
-        Values that go out.
-
-    Members
-    -------
-    i : In(stream)
-        Pixels.
-    o : Out(stream)
-        The same, less their zero point.
     """
 
+    label = "zero_point"
+
     def __init__(self, pixels: Range, zeros: Sequence[int]) -> None:
-        self.pixels = pixels
         self.zeros = tuple(zeros)
-        self.values = pixels - Range(min(self.zeros), max(self.zeros))
-        super().__init__(
-            {
-                "i": In(stream.Signature(shape_of(pixels))),
-                "o": Out(stream.Signature(shape_of(self.values))),
-            }
-        )
+        super().__init__(pixels, pixels - Range(min(self.zeros), max(self.zeros)))
+
+    @classmethod
+    def built(cls, source: Input) -> InputUnit | None:
+        return cls(source.pixels(), source.zeros) if any(source.zeros) else None
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

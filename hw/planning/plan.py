@@ -40,7 +40,7 @@ class Plan:
     config : HardwareConfig
         The choices that it is made with.
     input : StreamPlan
-        The input: one pixel, count or spike per transfer.
+        The input: one pixel, count or spike per transfer, as the first layers take them.
     layers : tuple of LayerPlan
         The engines, in the order of the network's layers.
     """
@@ -53,6 +53,12 @@ class Plan:
     def __getitem__(self, name: str) -> LayerPlan:
         """Return the plan of the layer called ``name``."""
         return next(p for p in self.layers if p.layer.name == name)
+
+    @property
+    def pixels(self) -> StreamPlan:
+        """The stream of images that enters: one value of an image per transfer."""
+        source = self.network.input
+        return StreamPlan(1, source.pixels(), *spatial(source.shape), source.image_steps or 1)
 
 
 def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
@@ -111,7 +117,7 @@ def plan(network: Network, config: HardwareConfig | None = None) -> Plan:
 
 
 def input_stream(network: Network) -> StreamPlan:
-    """Return the stream of a network's input: one pixel, count or spike per transfer."""
+    """Return the stream of a network's input, as the first layers take it."""
     return StreamPlan(
         1, network.input.values(), *spatial(network.input.shape), network.input.steps or 1
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TRANSPORTS = (Transport.COUNT.value, Transport.SPIKES.value)
 ALIGNMENTS = ("repl+aver", "repl+trunc", "aver+trunc", "aver+aver")
 NEURONS = tuple(Neuron.firing())
-INPUTS = ("direct", "count", "spikes")
+INPUTS = ("direct", "count", "spikes", "bernoulli")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -59,13 +59,15 @@ _OPTIONS = (
     click.option(
         "--input",
         type=click.Choice(INPUTS),
-        help="What enters: pixels, counts, or spikes with a time axis.  [default: direct]",
+        help="What enters: pixels, counts, spikes with a time axis, or pixels that become random "
+        "spikes.  [default: direct]",
     ),
     click.option(
         "--input-timesteps",
         type=click.IntRange(1),
         metavar="T",
-        help="Length of the time axis of an input of spikes.",
+        help="Length of the time axis of an input of spikes, or timesteps over which pixels become "
+        "spikes.",
     ),
     click.option(
         "--input-highest",
@@ -73,6 +75,12 @@ _OPTIONS = (
         metavar="N",
         help="Largest value of an input of counts or spikes.  [default: of counts, that of a "
         "pixel; of spikes, 1]",
+    ),
+    click.option(
+        "--input-seed",
+        type=click.IntRange(0, (1 << 32) - 1),
+        metavar="SEED",
+        help="Chooses the random numbers by which pixels become spikes.  [default: 0]",
     ),
 )
 

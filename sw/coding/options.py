@@ -7,10 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypedDict, cast
 
+import numpy as np
+
 from spikeloom.sw.datasets.pixels import Pixels, seen_message
 from spikeloom.sw.errors import ConfigError, DataError
 from spikeloom.sw.graph import map_shape
-from spikeloom.sw.network import CountInput, DirectInput, Input, SpikeInput
+from spikeloom.sw.network import (
+    BernoulliInput,
+    CountInput,
+    DirectInput,
+    Input,
+    PixelInput,
+    SpikeInput,
+)
 from spikeloom.sw.quantized.choices import LayerChoice
 
 #: One kind of neuron for all layers, or one per layer name; None for the default.
@@ -40,8 +49,9 @@ class Options(TypedDict, total=False):
     tau : float or mapping of layer name to float, optional
         Leak of burst neurons: the potential loses ``1/tau`` in every timestep. A power of two from
         2 to 2^31, since the leak is a shift.
-    input : {"direct", "count", "spikes"}
-        Kind of the input: pixels, counts, or spikes with a time axis.
+    input : {"direct", "count", "spikes", "bernoulli"}
+        Kind of the input: pixels, counts, spikes with a time axis, or pixels that become random
+        spikes, as many on average as they are bright (Bernoulli coding).
     input_shape : tuple of int, optional
         Shape of one image, without the time axis; by default that of the prepared model.
     input_bits : int, optional
@@ -57,9 +67,11 @@ class Options(TypedDict, total=False):
         ``input_bits``. A model is prepared for it by
         ``prepare(..., pixels=Pixels(...))``, which chooses it.
     input_timesteps : int
-        Length of the time axis of spikes.
+        Length of the time axis of spikes, or number of timesteps over which pixels become spikes.
     input_highest : int, optional
         Largest count, by default 2^input_bits - 1; largest spike, by default 1.
+    input_seed : int, optional
+        Chooses the random numbers of Bernoulli coding; 0 by default.
     """
 
     transport: str
@@ -76,6 +88,15 @@ class Options(TypedDict, total=False):
     input_zero: int | Sequence[int] | None
     input_timesteps: int | None
     input_highest: int | None
+    input_seed: int | None
+
+
+#: Options of the input that only some kinds have, and the kinds that have them.
+_OWN = {
+    "input_timesteps": ("spikes", "bernoulli"),
+    "input_highest": ("count", "spikes"),
+    "input_seed": ("bernoulli",),
+}
 
 
 def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fraction]:
@@ -95,10 +116,11 @@ def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fract
         If the images that set the thresholds were others than the network takes.
     """
     kind = one_of("input", options.get("input", "direct"), tuple(_INPUTS))
-    for what in ("input_timesteps", "input_highest"):
-        if kind == "direct" and options.get(what) is not None:
+    for what, kinds in _OWN.items():
+        if kind not in kinds and options.get(what) is not None:
             raise ConfigError(
-                f"{what} is for inputs of counts or spikes: leave it out, or choose input='spikes'"
+                f"{what} is for inputs of kind {' or '.join(kinds)}, not {kind}: leave it out, or "
+                f"choose another input"
             )
     pixels = meta.get("pixels")
     if pixels is not None:
@@ -108,9 +130,9 @@ def coded_input(meta: Mapping[str, Any], options: Options) -> tuple[Input, Fract
     shape = map_shape(tuple(meta["input_shape"] if shape is None else shape))
     source = _INPUTS[kind](shape, meta, options)
     scale = real_scale(_given(meta, options, "input_scale"))
-    if pixels is None and kind == "direct":
+    if pixels is None and isinstance(source, PixelInput):
         _require_seen(meta, source, float(scale))
-    return source, scale
+    return source, scale * source.unit
 
 
 def _as_prepared(kind: str, pixels: Pixels, options: Options) -> Options:
@@ -169,8 +191,6 @@ def _direct_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Opti
 
 
 def _count_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:
-    if options.get("input_timesteps") is not None:
-        raise ConfigError("counts have no time axis: leave input_timesteps out")
     highest = options.get("input_highest")
     if highest is None:
         highest = (1 << _given(meta, options, "input_bits")) - 1
@@ -185,10 +205,25 @@ def _spike_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Optio
     return SpikeInput(shape, steps, 1 if highest is None else highest)
 
 
+def _bernoulli_input(shape: tuple[int, ...], meta: Mapping[str, Any], options: Options) -> Input:
+    steps = options.get("input_timesteps")
+    if steps is None:
+        raise ConfigError("pixels become spikes over some timesteps: give input_timesteps")
+    zero: Any = options.get("input_zero")
+    if options.get("input_signed") or (zero is not None and np.any(zero)):
+        raise ConfigError(
+            "pixels become random spikes only if the pixel 0 stands for 0 and none is below it: "
+            "leave input_signed and input_zero out, or use input='direct'"
+        )
+    seed = options.get("input_seed")
+    return BernoulliInput(shape, _given(meta, options, "input_bits"), steps, seed or 0)
+
+
 _INPUTS: dict[str, Callable[[tuple[int, ...], Mapping[str, Any], Options], Input]] = {
     "direct": _direct_input,
     "count": _count_input,
     "spikes": _spike_input,
+    "bernoulli": _bernoulli_input,
 }
 #: Kinds of input that a user can choose.
 INPUT_CHOICES = tuple(_INPUTS)

@@ -39,8 +39,9 @@ class Binning:
 
     @staticmethod
     def of(source: Input) -> Binning | None:
-        """Return the binning for a network's input; None if the input has no time axis."""
-        return None if source.steps is None else Binning(source.steps, source.values().high)
+        """Return the binning for a network's input; None if its images have no time axis."""
+        steps = source.image_steps
+        return None if steps is None else Binning(steps, source.values().high)
 
 
 def bin_events(

@@ -16,7 +16,7 @@ from spikeloom.sw.datasets.targets import targets_of
 from spikeloom.sw.datasets.tensors import is_tensor
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.names import shortened
-from spikeloom.sw.network import DirectInput, Input
+from spikeloom.sw.network import Input, PixelInput
 from spikeloom.sw.tasks import CLASSES, VALUES, Task, Values
 from spikeloom.sw.tasks.report import spread
 
@@ -180,16 +180,16 @@ class LabelledImages:
         DataError
             If the input has a time axis, and the data set has none, or one of another length.
         """
-        if isinstance(source, DirectInput) and source.bits < self.bits:
+        if isinstance(source, PixelInput) and source.bits < self.bits:
             return self._reduced(source.bits)
-        if source.steps is None:
+        if source.image_steps is None:
             return self.images
         if self.spikes is None:
             raise DataError(
                 f"the network's input has a time axis of {source.steps} timesteps, but {self.name} "
                 f"has still images: take a data set of events"
             )
-        if self.steps != source.steps:
+        if self.steps != source.image_steps:
             raise DataError(
                 f"the network's input has a time axis of {source.steps} timesteps, but {self.name} "
                 f"was put into {self.steps} bins: load it with Binning({source.steps})"

@@ -92,7 +92,7 @@ def check_parts(network: HasInput, images: npt.ArrayLike | Tensor | Images, size
 
 def _shape_hint(source: Input, found: tuple[int, ...]) -> str:
     """Return advice on images whose shape is not that of the input."""
-    shape, frame, steps = source.image_shape, source.shape, source.steps
+    shape, frame, steps = source.image_shape, source.shape, source.image_steps
     if found == shape:
         return "add the axis of images, images[None]"
     if steps is None and len(shape) == 3 and found[1:] == (*shape[1:], shape[0]):
@@ -100,6 +100,8 @@ def _shape_hint(source: Input, found: tuple[int, ...]) -> str:
     if found and math.prod(found[1:]) == math.prod(shape):
         return f"use images.reshape(-1, {', '.join(map(str, shape))})"
     if steps is None and len(found) == len(shape) + 2 and found[2:] == frame:
+        if source.steps is not None:
+            return "it makes spikes of pixels itself, give these without a time axis"
         return "its input is constant over time, sum the images over their time axis, images.sum(1)"
     if steps is not None and found == frame:
         return "the axes of images and time are missing"

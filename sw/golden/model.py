@@ -190,7 +190,7 @@ class Golden:
         )
 
     def _in_time(self, images: Tensor) -> Tensor:
-        """Return (N, *image_shape) images with the time axis first, of length 1 if constant."""
+        """Return (N, *carried_shape) values with the time axis first, of length 1 if constant."""
         return images[None] if self.network.input.steps is None else images.transpose(0, 1)
 
     def _run_batch(self, images: Tensor, trace: bool, meter: Meter | None) -> dict[str, LayerTrace]:
@@ -263,7 +263,7 @@ class Golden:
 
     def _default_batch_size(self) -> int:
         shapes = self.network.shapes
-        largest = math.prod(self.network.input.image_shape)
+        largest = math.prod(self.network.input.carried_shape)
         for layer in self.network.layers:
             outputs = math.prod(shapes[layer.name])
             largest = max(largest, outputs * layer.timesteps)

@@ -29,7 +29,7 @@ def pixel_stream(source: Input, images: npt.ArrayLike) -> IntArray:
     array of int64, shape (N, values)
         Row by row, column by column, the channel faster, the timestep fastest.
     """
-    steps = source.steps or 1
+    steps = source.image_steps or 1
     array = np.asarray(images, np.int64)
     array = array.reshape(len(array), steps, source.shape[0], math.prod(source.shape[1:]))
     return array.transpose(0, 3, 2, 1).reshape(len(array), -1)

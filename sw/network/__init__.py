@@ -5,17 +5,26 @@ only read it. Importing this package imports neither torch nor amaranth.
 
 :mod:`network` has the :class:`Network` and its proven :class:`Ranges`, :mod:`layer` has the
 :class:`Layer`, and :mod:`about` checks the notes about a network's origin. :mod:`inputs` has the
-kinds of inputs. :mod:`connections` has connections and their synapses, :mod:`transports` the timing
-of what they carry, and :mod:`pools` the pools that they may have. :mod:`neuron` has the base of all
-neurons, :mod:`neurons` and :mod:`cuba` the kinds, :mod:`parameters` the checks of their parameters,
-and :mod:`leaks` their leaks. :mod:`ranges` has intervals of integers, :mod:`digits` their digits,
-:mod:`record` the base of all these dataclasses, and :mod:`file` the format of files.
+kinds of inputs, :mod:`bernoulli` the one whose pixels become random spikes, and :mod:`lfsr` the
+random numbers for it. :mod:`connections` has connections and their synapses, :mod:`transports` the
+timing of what they carry, and :mod:`pools` the pools that they may have. :mod:`neuron` has the base
+of all neurons, :mod:`neurons` and :mod:`cuba` the kinds, :mod:`parameters` the checks of their
+parameters, and :mod:`leaks` their leaks. :mod:`ranges` has intervals of integers, :mod:`digits`
+their digits, :mod:`record` the base of all these dataclasses, and :mod:`file` the format of files.
 """
 
+from spikeloom.sw.network.bernoulli import BernoulliInput
 from spikeloom.sw.network.connections import Connection, Conv2d, Identity, Linear, Synapses
 from spikeloom.sw.network.cuba import Cuba
 from spikeloom.sw.network.file import VERSION, load, save
-from spikeloom.sw.network.inputs import INPUT, CountInput, DirectInput, Input, SpikeInput
+from spikeloom.sw.network.inputs import (
+    INPUT,
+    CountInput,
+    DirectInput,
+    Input,
+    PixelInput,
+    SpikeInput,
+)
 from spikeloom.sw.network.layer import Layer
 from spikeloom.sw.network.network import Network, Ranges
 from spikeloom.sw.network.neuron import Neuron
@@ -31,6 +40,7 @@ __all__ = [
     "TEMPORAL",
     "TRANSPORTS",
     "VERSION",
+    "BernoulliInput",
     "Burst",
     "Connection",
     "Conv2d",
@@ -48,6 +58,7 @@ __all__ = [
     "MaxPool",
     "Network",
     "Neuron",
+    "PixelInput",
     "Pool",
     "Range",
     "Ranges",

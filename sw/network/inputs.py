@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -54,13 +55,28 @@ class Input(Record):
 
     @property
     def steps(self) -> int | None:
-        """Timesteps of the time axis; None for an input that is constant over time."""
+        """Timesteps of what connections carry; None for an input that is constant over time."""
         return None
 
     @property
+    def image_steps(self) -> int | None:
+        """Timesteps of the time axis of an image; None for images without one."""
+        return self.steps
+
+    @property
     def image_shape(self) -> Shape:
-        """Shape of one image: ``(timesteps, *shape)``, or ``shape`` without a time axis."""
+        """Shape of one image: ``(image_steps, *shape)``, or ``shape`` without a time axis."""
+        return self.shape if self.image_steps is None else (self.image_steps, *self.shape)
+
+    @property
+    def carried_shape(self) -> Shape:
+        """Shape of what connections carry of one image: ``(steps, *shape)`` or ``shape``."""
         return self.shape if self.steps is None else (self.steps, *self.shape)
+
+    @property
+    def unit(self) -> Fraction:
+        """Part of an image's value that a count of 1 stands for."""
+        return Fraction(1)
 
     @property
     def zeros(self) -> tuple[int, ...]:
@@ -81,6 +97,10 @@ class Input(Record):
         Parameters
         ----------
         images : array of integers, shape (N, *image_shape)
+
+        Returns
+        -------
+        array of int64, shape (N, *carried_shape)
         """
         if not any(self.zeros):
             return images.astype(np.int64, copy=False)
@@ -89,8 +109,24 @@ class Input(Record):
         return carried
 
 
+class PixelInput(Input):
+    """Base of the inputs whose images are pixels of some bits, without a time axis.
+
+    Attributes
+    ----------
+    bits : int
+        Bits of a pixel, 1 to 16.
+    """
+
+    bits: int
+
+    @property
+    def image_steps(self) -> int | None:
+        return None
+
+
 @dataclass(frozen=True, eq=False)
-class DirectInput(Input, kind="direct"):
+class DirectInput(PixelInput, kind="direct"):
     """Pixels, constant over time; connections carry each, less its zero point, as a count.
 
     Parameters
@@ -112,8 +148,8 @@ class DirectInput(Input, kind="direct"):
     zero: int | Sequence[int] | IntArray = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", _checked_shape(self.shape))
-        object.__setattr__(self, "bits", require_int(self.bits, "input bits", 1, MAX_INPUT_BITS))
+        object.__setattr__(self, "shape", checked_shape(self.shape))
+        object.__setattr__(self, "bits", checked_bits(self.bits))
         if not isinstance(self.signed, bool):
             raise ContractError(f"signed of the input must be true or false, not {self.signed!r}")
         object.__setattr__(self, "zero", _checked_zero(self.zero, self.shape[0]))
@@ -158,7 +194,7 @@ class CountInput(Input, kind="count"):
     highest: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", _checked_shape(self.shape))
+        object.__setattr__(self, "shape", checked_shape(self.shape))
         object.__setattr__(self, "highest", _checked_highest(self.highest))
 
     def values(self) -> Range:
@@ -185,9 +221,8 @@ class SpikeInput(Input, kind="spikes"):
     highest: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", _checked_shape(self.shape))
-        steps = require_int(self.timesteps, "input timesteps", 1, MAX_TIMESTEPS)
-        object.__setattr__(self, "timesteps", steps)
+        object.__setattr__(self, "shape", checked_shape(self.shape))
+        object.__setattr__(self, "timesteps", checked_timesteps(self.timesteps))
         object.__setattr__(self, "highest", _checked_highest(self.highest))
 
     @property
@@ -198,12 +233,23 @@ class SpikeInput(Input, kind="spikes"):
         return Range(0, self.highest)
 
 
-def _checked_shape(shape: Any) -> Shape:
+def checked_shape(shape: Any) -> Shape:
+    """Return the shape of an input's values, or raise `ContractError`."""
     if not isinstance(shape, (tuple, list)) or len(shape) not in (1, 3):
         raise ContractError(
             f"input shape must be (channels, height, width) or (features,), not {shape!r}"
         )
     return tuple(require_int(n, "input shape", 1, 1 << 20) for n in shape)
+
+
+def checked_bits(bits: Any) -> int:
+    """Return the bits of pixels, or raise `ContractError`."""
+    return require_int(bits, "input bits", 1, MAX_INPUT_BITS)
+
+
+def checked_timesteps(timesteps: Any) -> int:
+    """Return the timesteps of an input, or raise `ContractError`."""
+    return require_int(timesteps, "input timesteps", 1, MAX_TIMESTEPS)
 
 
 def _checked_zero(zero: Any, channels: int) -> tuple[int, ...]:

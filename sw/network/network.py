@@ -155,7 +155,7 @@ class Network:
     def shapes(self) -> dict[str, Shape]:
         """Shape of the input and of every layer, by name."""
         shapes: dict[str, Shape] = {INPUT: self.input.shape}
-        _require_size(self.input.image_shape, "the input")
+        _require_size(self.input.carried_shape, "the input")
         for layer in self.layers:
             with named(f"layer {layer.name!r}"):
                 outs = set()

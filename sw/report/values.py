@@ -183,7 +183,7 @@ def picture(network: Network, image: npt.NDArray[Any]) -> str:
     pixels = network.input.pixels()
     shown = image.astype(np.float64) - pixels.low
     top = float(pixels.high - pixels.low)
-    if network.input.steps is not None:
+    if network.input.image_steps is not None:
         shown = shown.sum(0)
         top = float(shown.max())
     if shown.ndim == 1:

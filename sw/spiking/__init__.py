@@ -1,7 +1,7 @@
 """The spiking model: a quantized model through time, as a torch module that can be trained.
 
-:mod:`network` has its layers, :mod:`neurons` their dynamics and surrogate gradients, and
-:mod:`population` the same neurons in exact real numbers.
+:mod:`network` has its layers, :mod:`inputs` what images become in time, :mod:`neurons` the dynamics
+and surrogate gradients, and :mod:`population` the same neurons in exact real numbers.
 """
 
 from spikeloom.sw.spiking.network import SpikingNetwork, spiking

@@ -20,6 +20,7 @@ from spikeloom.sw.quantized.activations.timesteps import Learned
 from spikeloom.sw.quantized.input_grid import input_grid_of
 from spikeloom.sw.quantized.prepared import META, activation_of, layers_of
 from spikeloom.sw.quantized.weights import weights_of
+from spikeloom.sw.spiking.inputs import InputInTime
 from spikeloom.sw.spiking.neurons import SpikingNeuron
 from spikeloom.sw.spiking.population import Population, leak_grid
 from spikeloom.sw.spiking.surrogates import Surrogate
@@ -155,14 +156,14 @@ class SpikingNetwork(nn.Module):
             cast(SpikingNeuron, neuron).surrogate = surrogate
 
     def summed(self, images: Tensor) -> Tensor:
-        """Return images as the prepared model sees them: of spikes, the sum over the time axis.
+        """Return images as the prepared model sees them: summed over their time axis, if any.
 
         Parameters
         ----------
         images : tensor, shape (N, *image_shape)
             As in :meth:`forward`.
         """
-        return images if self.coding.input.steps is None else images.sum(1)
+        return images if self.coding.input.image_steps is None else images.sum(1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits, shape (N, classes): mean over time of the output layer's currents.
@@ -209,11 +210,10 @@ class _Pass:
     def __init__(self, network: SpikingNetwork, images: Tensor) -> None:
         self.network = network
         self.coding = network.coding
-        steps = self.coding.input.steps
         grid = input_grid_of(network.prepared)
         if grid is not None:
             images = grid(images)
-        self.images = images[None] if steps is None else images.transpose(0, 1)
+        self.images = InputInTime.of(self.coding).values(images)
 
     def currents(self, spec: LayerSpec, spikes: Mapping[str, Tensor]) -> Tensor:
         """Return a layer's real currents, shape (T, N, *shape), or (1, N, *shape) if constant."""

@@ -20,7 +20,7 @@ from spikeloom.sw.errors import LinkError
 from spikeloom.sw.golden import Golden
 from spikeloom.sw.inference import BoardDriver, Contents, run
 from spikeloom.sw.link import Client
-from spikeloom.sw.network import DirectInput, Network
+from spikeloom.sw.network import BernoulliInput, DirectInput, Network
 
 CONFIG = HardwareConfig(lanes={"hidden": 2, "output": 1}, debug=True, counters=True)
 
@@ -34,7 +34,14 @@ def signed_network() -> Network:
     return replace(plain, input=DirectInput(shape, bits, signed=True, zero=list(zeros)))
 
 
-@pytest.mark.parametrize("build", [tiny_network, signed_network])
+def random_network() -> Network:
+    """Return the tiny network for pixels that become random spikes."""
+    plain = tiny_network()
+    assert isinstance(plain.input, DirectInput)
+    return replace(plain, input=BernoulliInput(plain.input.shape, plain.input.bits, 3, seed=2))
+
+
+@pytest.mark.parametrize("build", [tiny_network, signed_network, random_network])
 def test_all_targets_give_the_same(
     build: Callable[[], Network], tmp_path: Path, build_dir: Path
 ) -> None:

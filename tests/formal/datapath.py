@@ -19,6 +19,7 @@ from amaranth.hdl import (
 from amaranth.lib import data
 
 from formal.specifications import free, free_within
+from spikeloom.hw.engine.bernoulli import BernoulliCoder
 from spikeloom.hw.engine.events import DigitSplitter
 from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.engine.planes import PlaneSums
@@ -26,7 +27,8 @@ from spikeloom.hw.engine.zero import ZeroPoint
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.planes import PlaneSumsPlan
 from spikeloom.hw.values import DigitPlan, shape_of
-from spikeloom.sw.network import Range
+from spikeloom.sw.golden.streams import pixel_stream
+from spikeloom.sw.network import BernoulliInput, Range, SpikeInput
 
 _ADDRESS_BITS = 2
 
@@ -67,6 +69,49 @@ class ZeroHarness(Elaboratable):
         m.d.comb += Cover(taken & (turns == len(self.zeros) - 1))
         with m.If(taken):
             m.d.sync += turns.eq(Mux(turns == len(self.zeros) - 1, 0, turns + 1))
+        return m
+
+
+class BernoulliHarness(Elaboratable):
+    """Every spike is that of the contract, in its order, image after image.
+
+    The numbers come from the contract's table, whatever the stalls on both sides are.
+
+    Parameters
+    ----------
+    source : BernoulliInput
+    """
+
+    def __init__(self, source: BernoulliInput) -> None:
+        self.source = source
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        source = self.source
+        m.d.comb += Assume(~ResetSignal())
+        m.submodules.unit = unit = BernoulliCoder(source)
+        pixel = free_within(m, source.pixels(), "pixel")
+        table = pixel_stream(SpikeInput(source.shape, source.timesteps), source.draws[None])
+        draws: list[int] = table.flatten().tolist()
+        taken = Signal(name="taken")
+        turn = Signal(range(len(draws)), name="turn")
+        last_step = Signal(name="last_step")
+        m.d.comb += [
+            unit.i.valid.eq(free(m, Shape(1), "valid")),
+            unit.i.payload.eq(pixel),
+            unit.o.ready.eq(free(m, Shape(1), "ready")),
+            taken.eq(unit.i.valid & unit.o.ready),
+            last_step.eq(Array(k % source.timesteps for k in range(1, len(draws) + 1))[turn] == 0),
+            Assert(unit.o.valid == unit.i.valid),
+            Assert(unit.i.ready == (unit.o.ready & last_step)),
+            Assert(turn < len(draws)),
+        ]
+        for index, draw in enumerate(draws):
+            with m.If(turn == index):
+                m.d.comb += Assert(unit.o.payload == (draw <= pixel * source.ones))
+        m.d.comb += Cover(taken & (turn == len(draws) - 1))
+        with m.If(taken):
+            m.d.sync += turn.eq(Mux(turn == len(draws) - 1, 0, turn + 1))
         return m
 
 

@@ -11,13 +11,14 @@ import numpy as np
 from support.hw.components import plan_of
 from support.hw.neuron_bench import layer
 
-from formal.datapath import DigitHarness, PeHarness, PlaneHarness, ZeroHarness
+from formal.datapath import BernoulliHarness, DigitHarness, PeHarness, PlaneHarness, ZeroHarness
 from formal.neurons import LoopHarness, UnitHarness
 from formal.prover import Proof
 from spikeloom.hw.planning import LayerPlan
 from spikeloom.hw.planning.planes import PlaneSumsPlan
 from spikeloom.hw.values import DigitPlan
 from spikeloom.sw.network import (
+    BernoulliInput,
     Burst,
     Cuba,
     Dual,
@@ -168,10 +169,14 @@ def _folded() -> Iterator[Proof]:
 
 
 def _datapath() -> Iterator[Proof]:
-    """Pixels lose their zero point, digits add up to their value, events to a window's sum."""
+    """Pixels lose their zero point or spike, digits and events add up to values and sums."""
     for pixels, zeros in ((Range(0, 255), (124, 116, 104)), (Range(-128, 127), (-65535, 65535))):
         name = f"zero points {', '.join(map(str, zeros))}"
         yield Proof(name, f"{pixels.width} bits", partial(ZeroHarness, pixels, zeros), depth=8)
+    for bits, timesteps in ((8, 3), (11, 1)):
+        random = BernoulliInput((2,), bits, timesteps, seed=1)
+        harness = partial(BernoulliHarness, random)
+        yield Proof(f"random spikes, T = {timesteps}", f"{bits} bits", harness, depth=14)
     for values in (Range(0, 6), Range(0, 255), Range(-128, 127), Range(-1, 1)):
         events = (DigitPlan.of(values).positions + 1) // 2
         yield Proof(

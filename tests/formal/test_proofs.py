@@ -11,10 +11,11 @@ import pytest
 from support.hw.components import mutated, plan_of
 
 from formal.__main__ import main
-from formal.datapath import DigitHarness, PeHarness
+from formal.datapath import BernoulliHarness, DigitHarness, PeHarness
 from formal.neurons import UnitHarness
 from formal.proofs import PROOFS, planned
 from formal.prover import Proof, prove
+from spikeloom.hw.engine import BernoulliCoder
 from spikeloom.hw.engine.events import DigitSplitter
 from spikeloom.hw.engine.pe import PeArray
 from spikeloom.hw.neurons import (
@@ -28,7 +29,7 @@ from spikeloom.hw.neurons import (
     SignedUnit,
 )
 from spikeloom.hw.planning import LayerPlan
-from spikeloom.sw.network import Linear, Range
+from spikeloom.sw.network import BernoulliInput, Linear, Range
 
 #: Each solver uses one core and much memory, so they run one after another.
 pytestmark = pytest.mark.xdist_group("yosys")
@@ -131,6 +132,17 @@ def test_lost_signs_of_digits_are_found(tmp_path: Path, monkeypatch: pytest.Monk
     changed = mutated(DigitSplitter.elaborate, "(value & ~triple) >> 1", "(value & ~triple) >> 2")
     monkeypatch.setattr(DigitSplitter, "elaborate", changed)
     proof = Proof("broken", "", lambda: DigitHarness(Range(-8, 7)), depth=10, any_state=True)
+    assert "formal/datapath.py" in refuted(proof, tmp_path)
+
+
+@pytest.mark.formal
+def test_numbers_that_go_on_to_the_next_image_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = mutated(BernoulliCoder.elaborate, "number.eq(start)", "number.eq(following)")
+    monkeypatch.setattr(BernoulliCoder, "elaborate", changed)
+    source = BernoulliInput((2,), 8, 3, seed=1)
+    proof = Proof("broken", "", lambda: BernoulliHarness(source), depth=14)
     assert "formal/datapath.py" in refuted(proof, tmp_path)
 
 

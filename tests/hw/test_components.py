@@ -44,6 +44,7 @@ from spikeloom.hw.planning.connection import ConnectionPlan
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import (
+    BernoulliInput,
     Burst,
     Conv2d,
     Cuba,
@@ -149,6 +150,8 @@ def designs() -> Iterator[wiring.Component]:
     pixels = DirectInput((2, 2, 2), 4, signed=True, zero=(1, 2))
     network = dataclasses.replace(sliding.network, input=pixels)
     yield Accelerator(plan(network, sliding.config))
+    random = dataclasses.replace(network, input=BernoulliInput((2, 2, 2), 4, timesteps=3))
+    yield Accelerator(plan(random, sliding.config))
     yield Accelerator(plan(recurrent(), HardwareConfig(counters=True)))
     yield Accelerator(plan(residual(), HardwareConfig(counters=True, compact=True)))
 

@@ -20,7 +20,7 @@ from support.hw.networks import SHOWCASE, showcase
 from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.verilog import Generated, describe, generate
 from spikeloom.sw.errors import ConfigError, FileFormatError
-from spikeloom.sw.network import Linear, save
+from spikeloom.sw.network import BernoulliInput, Linear, save
 
 DEBUG = dataclasses.replace(SHOWCASE, debug=True, counters=True, top="chip")
 
@@ -51,6 +51,19 @@ def test_a_transfer_of_the_output_is_a_logit_and_the_mark_of_the_last() -> None:
     logit = showcase().ranges["out"].potential.width
     output = described(SHOWCASE)["output"]
     assert (output["logit_width"], output["payload_width"]) == (logit, logit + 1)
+
+
+def test_the_sidecar_has_the_pixels_that_become_spikes() -> None:
+    network = dataclasses.replace(showcase(), input=BernoulliInput((2, 4, 5), 8, timesteps=3))
+    planned = plan(network, SHOWCASE)
+    assert describe(planned)["input"] == {
+        "shape": [2, 4, 5],
+        "bits": 8,
+        "highest": 255,
+        "timesteps": None,
+        "transfers": 40,
+    }
+    assert planned.input.transfers == 120
 
 
 def test_the_sidecar_has_the_planes_of_unrolled_layers() -> None:

@@ -30,7 +30,17 @@ from spikeloom.sim.divergence import Tally
 from spikeloom.sim.report import CosimReport
 from spikeloom.sw.errors import ConfigError, DataError, ToolError
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.network import Connection, Conv2d, DirectInput, If, Layer, Linear, Logits, Network
+from spikeloom.sw.network import (
+    BernoulliInput,
+    Connection,
+    Conv2d,
+    DirectInput,
+    If,
+    Layer,
+    Linear,
+    Logits,
+    Network,
+)
 
 pytestmark = pytest.mark.xdist_group("tiny")
 
@@ -270,6 +280,8 @@ def test_generated_hardware_is_equal(build_dir: Path, transport: str) -> None:
     if transport == "count":
         network = replace(network, input=DirectInput((2, 4, 3), 3, signed=True, zero=(2, -1)))
         images -= 4
+    else:
+        network = replace(network, input=BernoulliInput((2, 4, 3), 3, timesteps=2, seed=6))
     config = HardwareConfig(lanes={"conv": 2, "output": 3}, time="loop", debug=True, counters=True)
     report = cosimulate(network, images, config=config, build_dir=build_dir, stalls=(0.3, 0.9))
     assert report.equal, report.divergence

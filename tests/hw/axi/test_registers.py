@@ -16,7 +16,7 @@ from spikeloom.hw.axi import AxiPlan, Register
 from spikeloom.hw.axi.registers import ACCESSES, address_bits, register_map
 from spikeloom.hw.planning.plan import plan
 from spikeloom.sw.errors import UnsupportedError
-from spikeloom.sw.network import Linear
+from spikeloom.sw.network import BernoulliInput, DirectInput, Input, Linear, SpikeInput
 
 PAGE = Path(__file__).parents[3] / "docs" / "axi.md"
 
@@ -40,6 +40,22 @@ def test_facts() -> None:
         "LOGIT_BITS": network.ranges["out"].potential.width,
         "COUNTERS": 0,
     }
+
+
+@pytest.mark.parametrize(
+    ("source", "bits", "timesteps"),
+    [
+        (BernoulliInput((2, 4, 5), 8, timesteps=3), 8, 1),
+        (DirectInput((2, 4, 5), 8, zero=200), 8, 1),
+        (SpikeInput((2, 4, 5), timesteps=3, highest=5), 3, 3),
+    ],
+)
+def test_values_are_those_that_enter(source: Input, bits: int, timesteps: int) -> None:
+    planned = plan(dataclasses.replace(showcase(), input=source), SHOWCASE)
+    found = {r.name: r.value for r in register_map(planned)}
+    assert (found["VALUE_BITS"], found["TIMESTEPS"]) == (bits, timesteps)
+    assert found["VALUES"] == 2 * 4 * 5 * timesteps
+    assert AxiPlan(planned).pixel.width == bits
 
 
 def test_the_map_is_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -18,6 +19,7 @@ from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.prediction import Prediction, activity, predict
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.network import (
+    BernoulliInput,
     Connection,
     Conv2d,
     DirectInput,
@@ -72,6 +74,11 @@ def residual() -> Network:
             ),
         ),
     )
+
+
+def at_random(network: Network) -> Network:
+    """Return a network with the same layers, for pixels that become random spikes."""
+    return replace(network, input=BernoulliInput(network.input.shape, 4, network.input.steps or 3))
 
 
 def slow_neurons() -> Network:
@@ -177,6 +184,8 @@ def compare(network: Network, pixels: np.ndarray[Any, Any], config: HardwareConf
         (sliding(), {"stem": 3, "inner": 1, "out": 1}, None, "auto"),
         (sliding(), {"stem": 1, "inner": 3, "out": 4}, {"inner": 3}, "loop"),
         (sliding(), {"stem": 2, "inner": 2, "out": 2}, {"out": 2}, "fold"),
+        (at_random(every_kind()), {"signs": 2, "steps": 3, "out": 2}, {"bursts": 2}, "auto"),
+        (at_random(residual()), {"stem": 4, "inner": 2, "sum": 2, "out": 1}, {"stem": 2}, "fold"),
     ],
 )
 def test_equals_the_counters(network: Network, lanes: Any, events: Any, time: str) -> None:

@@ -6,6 +6,7 @@ Python's unbounded integers, and no tensor library.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class Activity:
 
 def run(network: Network, image: Any) -> dict[str, Activity]:
     """Return every layer's values, by name, for an ``image``, which is a nested list."""
-    sources = {"input": _frames(network, image)}
+    sources = {"input": frames(network, image)}
     done: dict[str, Activity] = {}
     for layer in network.layers:
         activity = Activity()
@@ -66,7 +67,7 @@ def carried(
     ``image`` is the one that they were computed for.
     """
     sources = {name: activity.spikes for name, activity in done.items()}
-    sources["input"] = _frames(network, image)
+    sources["input"] = frames(network, image)
     return _carried(layer, connection, sources, sources[layer.name], t)
 
 
@@ -75,10 +76,43 @@ def sums(synapses: Any, values: Map) -> Map:
     return _SYNAPSES[synapses.kind](synapses, values)
 
 
-def _frames(network: Network, image: Any) -> list[Map]:
+def frames(network: Network, image: Any) -> list[Map]:
+    """Return the values of the input by timestep, one map if they are constant over time."""
     indices, zero = _indices(network.input.shape), network.input.zeros
-    frames = [image] if network.input.kind in ("direct", "count") else image
-    return [{i: _at(f, i) - zero[i[0]] for i in indices} for f in frames]
+    if network.input.kind == "bernoulli":
+        return _bernoulli(network.input, image, indices)
+    images = [image] if network.input.kind in ("direct", "count") else image
+    return [{i: _at(f, i) - zero[i[0]] for i in indices} for f in images]
+
+
+def _bernoulli(source: Any, image: Any, indices: list[tuple[int, ...]]) -> list[Map]:
+    bits, n = source.bits, next(n for n in range(24, 40) if n % source.bits == 0)
+    # The sequence of bits, oldest first.
+    hashed = int(hashlib.sha256(str(source.seed).encode()).hexdigest(), 16)
+    start = 1 + hashed % (2**n - 1)
+    u = [start >> (n - 1 - k) & 1 for k in range(n)]
+    spikes: list[Map] = [{} for _ in range(source.timesteps)]
+    draw = 0
+    for index in sorted(indices, key=lambda i: (*i[1:], i[0])):
+        for t in range(source.timesteps):
+            while len(u) < 16 * draw + n:
+                u.append(sum(u[-lag] for lag in _LAGS[n]) % 2)
+            drawn = int("".join(map(str, u[16 * draw : 16 * draw + n])), 2)
+            spikes[t][index] = int(drawn * (2**bits - 1) <= _at(image, index) * (2**n - 1))
+            draw += 1
+    return spikes
+
+
+_LAGS = {
+    24: (24, 23, 22, 17),
+    25: (25, 22),
+    26: (26, 25, 24, 20),
+    27: (27, 26, 25, 22),
+    28: (28, 25),
+    30: (30, 29, 26, 24),
+    32: (32, 30, 26, 25),
+    33: (33, 20),
+}
 
 
 def _carried(

@@ -13,6 +13,7 @@ from spikeloom.sw.network import (
     INPUT,
     TEMPORAL,
     TRANSPORTS,
+    BernoulliInput,
     Connection,
     Conv2d,
     CountInput,
@@ -36,7 +37,7 @@ Array = np.ndarray[Any, Any]
 
 #: All kinds of neurons that fire, and all kinds of inputs.
 NEURONS = ("if", "ladder", "dual", "signed", "burst", "cuba")
-INPUTS = ("direct", "count", "spikes")
+INPUTS = ("direct", "count", "spikes", "bernoulli")
 
 _SEEDS = st.integers(0, (1 << 32) - 1)
 
@@ -190,6 +191,9 @@ class _Drawing:
         kind = self.one_of(*self.settings["inputs"])
         if kind == "direct":
             return self.draw_pixels(shape, bits)
+        if kind == "bernoulli":
+            timesteps = self.integer(1, self.settings["max_timesteps"])
+            return BernoulliInput(shape, bits, timesteps, self.integer(0, (1 << 32) - 1))
         highest = self.one_of(1, (1 << bits) - 1, self.integer(1, (1 << bits) - 1))
         if kind == "count":
             return CountInput(shape, highest)

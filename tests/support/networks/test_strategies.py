@@ -117,6 +117,7 @@ def test_everything_is_drawn() -> None:
         *(f"{kind} input" for kind in INPUTS),
         *(f" {transport}" for transport in TRANSPORTS),
         *(f"spikes {transport}" for transport in TRANSPORTS),
+        *(f"bernoulli {transport}" for transport in TRANSPORTS),
         *Synapses.kinds,
         *(f"{kind}-pool" for kind in Pool.kinds),
         "count of other T",

@@ -10,7 +10,7 @@ from support.models import small
 
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli import main
-from spikeloom.sw.network import Burst, Network, SpikeInput
+from spikeloom.sw.network import BernoulliInput, Burst, Network, SpikeInput
 from spikeloom.sw.training import checkpoint
 
 
@@ -53,6 +53,8 @@ def test_inputs(trained: Path) -> None:
     options = ("--input", "spikes", "--input-timesteps", "7", "--input-highest", "2")
     network = converted(trained, *options)
     assert network.input == SpikeInput((1, 8, 8), 7, 2)
+    options = ("--input", "bernoulli", "--input-timesteps", "5", "--input-seed", "3")
+    assert converted(trained, *options).input == BernoulliInput((1, 8, 8), 5, 5, 3)
 
 
 @pytest.mark.parametrize(

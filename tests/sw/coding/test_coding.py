@@ -12,9 +12,10 @@ from torch import fx, nn
 from spikeloom.sw.cli import coding as command
 from spikeloom.sw.coding import ALIGNMENTS, TRANSPORT_CHOICES, Coding, coding, fold
 from spikeloom.sw.coding.options import INPUT_CHOICES, Options
+from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, UnsupportedError
-from spikeloom.sw.network import CountInput, DirectInput, Neuron, SpikeInput
-from spikeloom.sw.quantized import SignedQCFS
+from spikeloom.sw.network import BernoulliInput, CountInput, DirectInput, Neuron, SpikeInput
+from spikeloom.sw.quantized import SignedQCFS, prepare
 from spikeloom.sw.quantized.prepared import META
 
 
@@ -128,6 +129,25 @@ def test_real_units() -> None:
     assert signed.unit("layer_0", "spikes", thresholds) == Fraction(3, 128)
 
 
+def test_pixels_that_become_spikes() -> None:
+    made = coded(input="bernoulli", input_timesteps=6, input_seed=9, input_zero=0)
+    assert made.input == BernoulliInput((4,), 4, 6, 9)
+    # The highest pixel, 15/16, has six spikes.
+    assert made.input_scale == Fraction(15, 16) / 6
+    assert made.unit("input", "count", {}) == Fraction(15, 16) / 6
+    assert made.unit("input", "spikes", {}) == Fraction(15, 16)
+    timed = coded(input="bernoulli", input_timesteps=4, input_bits=8, transport="spikes")
+    assert timed.input == BernoulliInput((4,), 8, 4)
+    assert timed.layers["layer_0"].transports == ("spikes",)
+
+
+def test_pixels_of_a_normalisation_stay_as_they_are() -> None:
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
+    prepared = prepare(model, input_shape=(4,), pixels=Pixels(offset=128.0))
+    with pytest.raises(ConfigError, match="the model was prepared for pixels, which enter"):
+        coded(prepared, input="bernoulli", input_timesteps=4)
+
+
 def test_inputs() -> None:
     assert coded(input="count").input == CountInput((4,), 15)
     assert coded(input="count", input_highest=70).input == CountInput((4,), 70)
@@ -199,10 +219,37 @@ def test_inputs() -> None:
         ({"neuron": "burst", "tau": 1}, r"must be from 2 to 2\^31, not 1: leave tau out"),
         ({"neuron": "burst", "tau": 2.0**32}, r"must be from 2 to 2\^31, not 4294967296"),
         ({"neuron": "burst", "tau": "4"}, "tau of layer 'layer_0' must be a number, not '4'"),
-        ({"input": "events"}, "input must be direct or count or spikes, not 'events'"),
-        ({"input_timesteps": 4}, "input_timesteps is for inputs of counts or spikes: leave"),
-        ({"input_highest": 4}, "input_highest is for inputs of counts or spikes: leave"),
-        ({"input": "count", "input_timesteps": 4}, "counts have no time axis: leave"),
+        ({"input": "events"}, "input must be direct or count or spikes or bernoulli, not 'events'"),
+        (
+            {"input_timesteps": 4},
+            "^input_timesteps is for inputs of kind spikes or bernoulli, not direct: leave it out, "
+            "or choose another input$",
+        ),
+        ({"input_highest": 4}, "input_highest is for inputs of kind count or spikes, not direct"),
+        (
+            {"input": "count", "input_timesteps": 4},
+            "input_timesteps is for inputs of kind spikes or bernoulli, not count: leave it out",
+        ),
+        (
+            {"input": "spikes", "input_timesteps": 4, "input_seed": 1},
+            "input_seed is for inputs of kind bernoulli, not spikes: leave it out",
+        ),
+        (
+            {"input": "bernoulli", "input_timesteps": 4, "input_highest": 1},
+            "input_highest is for inputs of kind count or spikes, not bernoulli: leave it out",
+        ),
+        (
+            {"input": "bernoulli"},
+            "^pixels become spikes over some timesteps: give input_timesteps$",
+        ),
+        *(
+            (
+                {"input": "bernoulli", "input_timesteps": 4, **below},
+                "^pixels become random spikes only if the pixel 0 stands for 0 and none is below "
+                "it: leave input_signed and input_zero out, or use input='direct'$",
+            )
+            for below in ({"input_signed": True}, {"input_zero": 3}, {"input_zero": [0, 0, 0, 1]})
+        ),
         ({"input": "spikes"}, "an input of spikes has a time axis: give input_timesteps"),
         ({"input_scale": -1.0}, r"input_scale must be positive and finite, not -1\.0"),
     ],

@@ -42,6 +42,18 @@ def test_identity_5_over_the_whole_test_split(name: str, neuron: str, bits: int)
     assert_same(Golden(network).run(test.images), expected)
 
 
+@pytest.mark.parametrize("name", ["digits-mlp", "digits-conv"])
+def test_random_spikes_are_added_up_to_pixels_of_fewer_steps(name: str) -> None:
+    """In count transport, the quantized model is shown the share of timesteps with a spike."""
+    model, test = small.trained(name).model, small.digits("test")
+    network = convert(model, input="bernoulli", input_timesteps=8, input_seed=1)
+    counts = network.input.carried(test.images).sum(1)
+    expected = reference(model, counts, test.scale * 31 / 8)
+    assert_same(Golden(network).run(test.images), expected)
+    plain = Golden(convert(model)).run(test.images).labels
+    assert 0.6 < (expected.labels == plain).double().mean() < 1
+
+
 @pytest.mark.parametrize("name", ZOO)
 def test_the_reference_is_the_prepared_model(name: str) -> None:
     trained, test = small.trained(name), small.digits("test")

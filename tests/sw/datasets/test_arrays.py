@@ -13,7 +13,7 @@ from spikeloom.sw.datasets import Dataset
 from spikeloom.sw.datasets.arrays import are_whole
 from spikeloom.sw.datasets.pixels import Pixels
 from spikeloom.sw.errors import ConfigError, DataError
-from spikeloom.sw.network import DirectInput
+from spikeloom.sw.network import BernoulliInput, DirectInput
 
 PIXELS = np.arange(4 * 2 * 3 * 3, dtype=np.uint8).reshape(4, 2, 3, 3)
 LABELS = [0, 1, 2, 1]
@@ -173,6 +173,9 @@ class TestFewerBits:
         source = DirectInput((1, 16, 16), 4)
         assert np.array_equal(whole.images_for(source), four.images)
         assert np.array_equal(four.images_for(source), four.images)
+        # Pixels that become spikes in hardware are given as they are.
+        assert np.array_equal(whole.images_for(BernoulliInput((1, 16, 16), 4, 6)), four.images)
+        assert whole.images_for(BernoulliInput((1, 16, 16), 8, 6)) is whole.images
         assert torch.equal(Pixels(4).nearest(whole.inputs().double())[0], four.pixels()[0].long())
 
     @pytest.mark.parametrize("bits", range(1, 8))

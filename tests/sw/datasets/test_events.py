@@ -18,7 +18,7 @@ from spikeloom.sw.datasets import Binning
 from spikeloom.sw.datasets.binning import bin_events
 from spikeloom.sw.datasets.events import NMNIST, decode_nmnist
 from spikeloom.sw.errors import ConfigError, DataError, FileFormatError
-from spikeloom.sw.network import CountInput, SpikeInput
+from spikeloom.sw.network import BernoulliInput, CountInput, SpikeInput
 
 Array = np.ndarray[Any, Any]
 Event = tuple[int, int, int, int]
@@ -305,7 +305,7 @@ def test_recordings_in_chosen_bins(tmp_path: Path) -> None:
 
 def test_images_for_a_network(tmp_path: Path) -> None:
     timed, still = SpikeInput((2, 34, 34), 5, 3), CountInput((2, 34, 34), 15)
-    assert Binning.of(still) is None
+    assert Binning.of(still) is Binning.of(BernoulliInput((2, 34, 34), 8, 5)) is None
     binning = Binning.of(timed)
     assert binning == Binning(5, 3)
     data = datasets.load("nmnist", "test", write_nmnist(tmp_path), binning)

@@ -11,7 +11,7 @@ import torch
 
 from spikeloom.sw.errors import DataError
 from spikeloom.sw.golden import check_images, check_parts
-from spikeloom.sw.network import DirectInput
+from spikeloom.sw.network import BernoulliInput, DirectInput
 
 
 class Stored:
@@ -54,3 +54,14 @@ def test_images_whose_channels_come_last() -> None:
     expected = r"must have the shape \(N, 2, 3, 5\), not \(7, 3, 5, 2\): the channels come before"
     with pytest.raises(DataError, match=expected):
         check_images(maps, np.zeros((7, 3, 5, 2), int))
+
+
+def test_pixels_that_become_spikes_have_no_time_axis() -> None:
+    vectors = SimpleNamespace(input=BernoulliInput((3,), 4, 5))
+    assert check_images(vectors, np.full((2, 3), 15)).shape == (2, 3)
+    with pytest.raises(DataError, match=r"must have the shape \(N, 3\), not \(2, 5, 3\): it makes"):
+        check_images(vectors, np.zeros((2, 5, 3), int))
+    with pytest.raises(
+        DataError, match=r"image 0 holds 16 at .*, but the network's input takes 0 to 15"
+    ):
+        check_images(vectors, np.full((2, 3), 16))

@@ -7,7 +7,7 @@ from support.hw.pysim import pixels
 from support.networks.examples import every_kind, everything
 
 from spikeloom.sw.golden.streams import counts_of, in_network_order, in_stream_order, pixel_stream
-from spikeloom.sw.network import Network, SpikeInput
+from spikeloom.sw.network import BernoulliInput, Network, SpikeInput
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,11 @@ def test_timesteps_are_faster_than_channels() -> None:
     images = np.arange(12).reshape(1, 3, 2, 1, 2)
     stream = pixel_stream(SpikeInput((2, 1, 2), 3, 11), images)
     assert stream.tolist() == [[0, 4, 8, 2, 6, 10, 1, 5, 9, 3, 7, 11]]
+
+
+def test_pixels_that_become_spikes_come_once() -> None:
+    images = np.arange(4).reshape(1, 2, 1, 2)
+    assert pixel_stream(BernoulliInput((2, 1, 2), 2, 3), images).tolist() == [[0, 2, 1, 3]]
 
 
 def test_stream_order_has_the_channel_fastest() -> None:

@@ -13,6 +13,7 @@ from support.networks.examples import every_kind, everything, ints, logits_layer
 from support.networks.strategies import networks
 
 from spikeloom.sw.network import (
+    BernoulliInput,
     Conv2d,
     DirectInput,
     Layer,
@@ -122,6 +123,10 @@ def other_kinds() -> list[Network]:
     assert grouped.header() == whole.header() | {"groups": 2}
     return [
         Network(SpikeInput((2, 4, 4), 3, 3), network.layers),
+        *(
+            Network(BernoulliInput((2, 4, 4), bits, 3, seed), network.layers)
+            for bits, seed in ((8, 0), (8, 1), (7, 0))
+        ),
         with_layers(rewired(twice, transport="replicate"), signs, bursts),
         with_layers(rewired(twice, synapses=whole), signs, bursts),
         with_layers(twice, changed(signs, negative_threshold=ints(4, 7)), bursts),

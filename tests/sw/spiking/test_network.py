@@ -16,9 +16,10 @@ from torch.nn import functional
 from spikeloom.sw.conversion import convert
 from spikeloom.sw.errors import ConfigError, UnsupportedError
 from spikeloom.sw.golden import Golden
-from spikeloom.sw.network import Identity
+from spikeloom.sw.network import BernoulliInput, Identity
 from spikeloom.sw.quantized import initialise, prepare, settle
 from spikeloom.sw.quantized.prepared import META
+from spikeloom.sw.quantized.weights import weights_of
 from spikeloom.sw.spiking import SpikingNetwork, spiking
 
 SHAPE = (2, 6, 6)
@@ -53,7 +54,7 @@ def assert_equal(network: SpikingNetwork, images: np.ndarray[Any, Any]) -> None:
     made = convert(network)
     golden = Golden(made).run(images, trace=True)
     assert golden.trace is not None
-    scale = float(network.coding.input_scale)
+    scale = float(network.coding.input_scale / network.coding.input.unit)
     logits, spikes = network.eval().run(torch.from_numpy(images).double() * scale)
     assert spikes.keys() == golden.counts.keys()
     for name, fired in spikes.items():
@@ -229,6 +230,42 @@ def test_inputs_with_a_time_axis(options: dict[str, Any]) -> None:
     model = small.prepared(plain(), SHAPE)
     network = spiking(model, input="spikes", input_timesteps=5, input_highest=2, **options)
     assert_equal(network, np.random.default_rng(0).integers(0, 3, (24, 5, *SHAPE)))
+
+
+@pytest.mark.parametrize("options", [{}, {"transport": "spikes", "timesteps": 5}])
+@pytest.mark.parametrize("structure", ["plain", "residual"])
+def test_pixels_that_become_random_spikes(structure: str, options: dict[str, Any]) -> None:
+    network = spiking(
+        make(structure), input="bernoulli", input_timesteps=5, input_seed=3, **options
+    )
+    assert network.coding.input == BernoulliInput(SHAPE, 4, 5, 3)
+    images = small.random_images(24, SHAPE)
+    assert_equal(network, images)
+    assert network.summed(torch.from_numpy(images)).shape == images.shape
+
+
+@pytest.mark.parametrize("transport", ["count", "spikes"])
+def test_training_sees_the_spikes_of_the_contract(transport: str) -> None:
+    """A layer of ones adds up what enters: of white pixels, that of every timestep."""
+    ones = nn.Linear(4, 1, bias=False)
+    nn.init.ones_(ones.weight)
+    model = nn.Sequential(nn.Flatten(), ones, nn.ReLU(), nn.Linear(1, 2))
+    prepared = small.prepared(model, (1, 2, 2))
+    network = spiking(
+        prepared, input="bernoulli", input_timesteps=4, transport=transport, timesteps=4
+    ).train()
+    seen: list[torch.Tensor] = []
+    weights_of(prepared, network.specs[0].synapses[0]).register_forward_hook(
+        lambda module, given, made: seen.append(given[0])
+    )
+    pixels = torch.tensor([[[[0, 15], [7, 8]]]])
+    network(pixels / 16)
+    source = network.coding.input
+    spikes = torch.from_numpy(source.carried(pixels.numpy()))[0].flatten(1)
+    worth = 15 / 16  # of a spike; of a count, a fourth of it
+    expected = spikes.sum(0, keepdim=True) * worth / 4 if transport == "count" else spikes * worth
+    assert torch.equal(seen[0], expected.float())
+    assert bool(spikes[:, 1].all())
 
 
 def test_inputs_of_counts() -> None:
