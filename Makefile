@@ -113,9 +113,9 @@ pictures: build/docs/.made build/browser/.made  ## draw docs' pictures anew: mak
 		PYTHONPATH='tests:$(CURDIR)/build/docs/packages:$(CURDIR)/build/browser/packages' \
 		$(BIN)/python -m pictures $(ARGS)
 
-test-notebooks: .venv/.dev  ## every cell of the notebooks, in a Jupyter kernel: a minute or two
+test-notebooks: build/notebooks/.made  ## every cell of the notebooks, in a Jupyter kernel: a minute or two
 	$(SAY) 'pytest: notebooks'
-	@$(PYTEST) -m notebooks $(ARGS)
+	@PYTHONPATH='$(CURDIR)/build/notebooks/packages' $(PYTEST) -m notebooks $(ARGS)
 
 test-toolkits: build/toolkits/.made  ## imported networks beside the toolkits that they come from
 	$(SAY) 'pytest: snnTorch, SpikingJelly, sinabs, norse, NeuroBench'
@@ -208,7 +208,7 @@ bench: build/peers/.made  ## measure docs/benchmarks.md: make bench DATA=folder 
 	@PYTHONPATH='tests:$(CURDIR)/build/peers/packages' $(BIN)/python -m benchmarks.bench \
 		$(if $(DATA),--data='$(DATA)') $(ARGS)
 
-build/browser/.made build/docs/.made build/examples/.made build/peers/.made build/fuzz/.made: build/%/.made: .venv/.dev tests/supply/%.txt
+build/browser/.made build/docs/.made build/notebooks/.made build/examples/.made build/peers/.made build/fuzz/.made: build/%/.made: .venv/.dev tests/supply/%.txt
 	@rm -rf build/$*/packages
 	@$(BIN)/python $(LOCKED_WHEELS) tests/supply/$*.txt --target build/$*/packages
 	@touch $@
@@ -219,7 +219,7 @@ lock: build/tools/.made  ## write the locks anew, versions and hashes: make lock
 	$(SAY) 'locks: requirements.txt, requirements-cuda.txt, tests/supply/*.txt'
 	@PYTHONPATH=tests build/tools/bin/python -m supply.locks build/tools/bin/uv $(ARGS)
 
-licences: build/toolkits/.made build/browser/.made build/docs/.made build/examples/.made build/peers/.made build/fuzz/.made build/tools/.made  ## the licence of each package, into docs/licences.md
+licences: build/toolkits/.made build/browser/.made build/docs/.made build/notebooks/.made build/examples/.made build/peers/.made build/fuzz/.made build/tools/.made  ## the licence of each package, into docs/licences.md
 	$(SAY) 'licences: of all that is installed, into docs/licences.md'
 	@PYTHONPATH=tests $(BIN)/python -m supply.licences $(ARGS)
 
@@ -228,7 +228,7 @@ sbom: .venv/.run build/tools/.made  ## bill of materials (CycloneDX) of what use
 	@PYTHONPATH=tests build/tools/bin/python -m supply.bill $(BIN)/python build/sbom.json
 
 build/tools/.made: .venv/.home tests/supply/tools.txt
-	$(SAY) 'installing uv and cyclonedx-bom into build/tools'
+	$(SAY) 'installing uv, cyclonedx-bom and towncrier into build/tools'
 	@$(BIN)/python -m venv --clear build/tools
 	@build/tools/bin/python $(LOCKED_WHEELS) tests/supply/tools.txt
 	@touch $@

