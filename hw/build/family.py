@@ -49,6 +49,9 @@ class Family(Registered, ABC):
         Its small memories of look-up tables, if it has some.
     full : float
         Share of the look-up tables up to which nextpnr finds places and ways without great trouble.
+    lone : float
+        Share of the flip-flops that take the place of a look-up table each, where a cell has one of
+        both, but an input for only one of them.
     beside : float
         Look-up tables of the host link, the self test and the LEDs together, as Yosys counts them.
     nanometres, volts : float
@@ -71,6 +74,7 @@ class Family(Registered, ABC):
     block: ClassVar[BlockRam]
     lut_ram: ClassVar[SmallRam | None] = None
     full: ClassVar[float] = 0.85
+    lone: ClassVar[float] = 0.0
     beside: ClassVar[float] = 1601.0
     nanometres: ClassVar[float]
     volts: ClassVar[float]
@@ -219,7 +223,7 @@ class Ice40(Family):
     }
     block = BlockRam(((2048, 2), (1024, 4), (512, 8), (256, 16)), byte=1, cost=64)
     # Flip-flops take the place of look-up tables unless one feeds the other.
-    full = 0.75
+    full, lone = 0.75, 0.55
     # The link's small memories are block RAM.
     beside = 1000.0
     shallow = 16

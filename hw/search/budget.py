@@ -16,6 +16,8 @@ from spikeloom.sw.errors import ConfigError
 #: Family of a budget that is given in numbers.
 _FAMILY = "ecp5"
 _UNLIMITED = 1 << 40
+#: Share of cells, of a look-up table and a flip-flop each, that a plan may fill by the estimate.
+_PACKED = 0.92
 #: Prices rise with this power of a share that is taken, of those between two limits.
 _RISE = 4
 _LEAST_SHARE, _MOST_SHARE = 0.6, 1.4
@@ -28,7 +30,8 @@ class Amounts:
     Parameters
     ----------
     luts, flipflops : float
-        Estimates.
+        Estimates. In a family whose flip-flops may take the place of look-up tables, those that do
+        count as look-up tables, too.
     block_ram : int
         Exact for memories; Yosys may make logic of one that holds little.
     """
@@ -112,7 +115,7 @@ class Budget:
         family, found = Family.find(board.family), board.resources
         return cls(
             board.family,
-            int(family.full * found.luts),
+            int((_PACKED if family.lone else family.full) * found.luts),
             int(family.full * found.flipflops),
             found.block_ram,
             device=True,
@@ -155,9 +158,10 @@ class Budget:
     def engine(self, layer: LayerPlan) -> Amounts:
         """Return an estimate of what one engine takes."""
         family = self._family
+        flipflops = _flipflops(layer, family)
         return Amounts(
-            sizing.engine_luts(layer, family),
-            _flipflops(layer, family),
+            sizing.engine_luts(layer, family) + family.lone * flipflops,
+            flipflops,
             sizing.blocks(layer, family),
         )
 
@@ -166,9 +170,11 @@ class Budget:
         if not self.device:
             return Amounts()
         memories = device_memories(planned, self.tested)
+        flipflops = _DEVICE_FLIPFLOPS + 4 * 64 * len(planned.layers)
+        luts = sizing.device_luts(len(planned.layers), True, self._family)
         return Amounts(
-            sizing.device_luts(len(planned.layers), True, self._family),
-            _DEVICE_FLIPFLOPS + 4 * 64 * len(planned.layers),
+            luts + self._family.lone * flipflops,
+            flipflops,
             sum(map(self._family.blocks, memories)),
         )
 

@@ -1,0 +1,32 @@
+"""Budgets: estimates of whole designs, beside those that the tools have placed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spikeloom.hw.boards import Board
+from spikeloom.hw.planning import plan
+from spikeloom.hw.planning.config import HardwareConfig
+from spikeloom.hw.search import Budget
+from spikeloom.sw.cli.networks import FOLDER
+from spikeloom.sw.network import load
+
+BITSTREAMS = Path(__file__).parents[3] / "bitstreams"
+
+
+@pytest.mark.parametrize("name", ["mnist-small", "fashion-small"])
+def test_cells_of_an_ice40_hold_flip_flops_without_a_look_up_table(name: str) -> None:
+    """nextpnr has packed 4,670 and 4,632 cells; look-up tables alone were some 1,100 fewer."""
+    manifest = json.loads((BITSTREAMS / f"{name}-icebreaker.json").read_text())
+    network = load(FOLDER / f"{name}.safetensors")
+    planned = plan(network, HardwareConfig(lanes=1, slots=2))
+    assert manifest["config"]["lanes"] == {layer.layer.name: 1 for layer in planned.layers}
+    budget = Budget.of_board(Board.find("icebreaker"))
+    amounts = budget.amounts(planned)
+    resources = manifest["resources"]
+    assert amounts.luts == pytest.approx(resources["luts"]["used"], rel=0.05)
+    assert amounts.block_ram == resources["block_ram"]["used"]
+    assert budget.fits(amounts)
