@@ -189,10 +189,10 @@ class Budget:
     def short_of(self, amounts: Amounts) -> list[str]:
         """Return a phrase for each resource that a design takes too much of."""
         return [
-            f"{what} {round(used):,} {name} of {room:,}"
+            f"{what}{round(used):,} {name} of {room:,}"
             for what, name, used, room in (
-                ("about", "look-up tables", amounts.luts, self.luts),
-                ("about", "flip-flops", amounts.flipflops, self.flipflops),
+                ("about ", "look-up tables", amounts.luts, self.luts),
+                ("about ", "flip-flops", amounts.flipflops, self.flipflops),
                 ("", "block RAMs", amounts.block_ram, self.block_ram),
             )
             if used > room

@@ -11,6 +11,7 @@ from spikeloom.hw.boards import Board
 from spikeloom.hw.planning import plan
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.search import Budget
+from spikeloom.hw.search.budget import Amounts
 from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.network import load
 
@@ -30,3 +31,13 @@ def test_cells_of_an_ice40_hold_flip_flops_without_a_look_up_table(name: str) ->
     assert amounts.luts == pytest.approx(resources["luts"]["used"], rel=0.05)
     assert amounts.block_ram == resources["block_ram"]["used"]
     assert budget.fits(amounts)
+
+
+def test_what_a_design_has_too_much_of() -> None:
+    budget = Budget(luts=1000, flipflops=2000, block_ram=3)
+    assert budget.short_of(Amounts(1000, 2000, 3)) == []
+    assert budget.short_of(Amounts(1234.5, 2345.6, 4)) == [
+        "about 1,234 look-up tables of 1,000",
+        "about 2,346 flip-flops of 2,000",
+        "4 block RAMs of 3",
+    ]
