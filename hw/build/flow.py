@@ -315,23 +315,25 @@ class _Trial:
             if not command[0].startswith("nextpnr"):
                 self._run(command)
                 continue
-            try:
-                report, reached, seed = self._placed(command)
-            except timing.TooSlowError:
-                raise
-            except ToolError:
-                short = overfull(work / ROUTING_LOG, family)
-                if short:
-                    raise TooLargeError(network, board, short, found.luts) from None
-                raise
+            report, reached, seed = self._placed(command, found.luts)
             resources.update(family.routed(report))
             resources["dsp"]["used"] += family.multiplied(report)
         return _Made(design, resources, reached, seed)
 
-    def _placed(self, command: list[str]) -> tuple[dict[str, Any], float, int | None]:
-        """Place and route until the clock is reached; return nextpnr's report, MHz, and seed."""
+    def _placed(self, command: list[str], luts: int) -> tuple[dict[str, Any], float, int | None]:
+        """Place and route until the clock is reached; return nextpnr's report, MHz, and seed.
+
+        ``luts`` are the look-up tables that Yosys has found.
+        """
         for seed in self.seeds:
-            self._run(command if seed is None else [*command, "--seed", str(seed)])
+            try:
+                self._run(command if seed is None else [*command, "--seed", str(seed)])
+            except ToolError:
+                short = overfull(self.work / ROUTING_LOG, self.family)
+                if short:
+                    choices = self.choices
+                    raise TooLargeError(choices.network, choices.board, short, luts) from None
+                raise
             report = json.loads((self.work / REPORT).read_text(encoding="utf-8"))
             try:
                 reached = timing.require_closed(report, self.choices.mhz, self.choices.board.title)
