@@ -82,6 +82,8 @@ _NOT_OVERLAY = {"baud": "--baud", "records": "--records", "tested": "--self-test
 )
 @click.option(
     "--seed",
+    # Not "seed": that of a user's config file is for trainings, and must not move a placement.
+    "first_seed",
     type=click.IntRange(0),
     metavar="N",
     help="Seed of the first placement; the manifest names that of the last.  [default: nextpnr's]",
@@ -109,7 +111,7 @@ def command(
     tested: int,
     device: DeviceOptions,
     placements: int,
-    seed: int | None,
+    first_seed: int | None,
     tools: str,
     as_json: bool,
 ) -> None:
@@ -147,7 +149,7 @@ def command(
             config=config,
             images=images,
             clock=device.clock,
-            seed=seed,
+            seed=first_seed,
             placements=placements,
             source=tools,
             say=tell,

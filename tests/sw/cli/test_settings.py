@@ -114,6 +114,14 @@ def test_a_data_root_alone_asks_for_nothing(file: Path) -> None:
     assert "cycles depend on the images: give --data, or leave out --data-root" in told.stderr
 
 
+def test_a_placement_has_a_seed_of_its_own() -> None:
+    """That of the file is for trainings, and would give other bitstreams to other users."""
+    command = main.get_command(click.Context(main), "build")
+    assert command is not None
+    (seed,) = (x for x in command.params if "--seed" in x.opts)
+    assert seed.name not in NAMES
+
+
 def test_each_key_is_an_option_of_a_command(file: Path) -> None:
     commands = [main.get_command(click.Context(main), name) for name in COMMANDS]
     options = {option.name for command in commands if command for option in command.params}
