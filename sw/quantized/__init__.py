@@ -10,7 +10,13 @@ original is.
 from spikeloom.sw.quantized.activations import QCFS, Activation, SignedQCFS
 from spikeloom.sw.quantized.initialisation import initialise
 from spikeloom.sw.quantized.prepare import check, prepare
-from spikeloom.sw.quantized.prepared import activation_of, activations_of, layers_of, settle
+from spikeloom.sw.quantized.prepared import (
+    activation_of,
+    activations_of,
+    layers_of,
+    requantized,
+    settle,
+)
 from spikeloom.sw.quantized.weights import QuantConv1d, QuantConv2d, QuantLinear
 
 __all__ = [
@@ -26,5 +32,6 @@ __all__ = [
     "initialise",
     "layers_of",
     "prepare",
+    "requantized",
     "settle",
 ]

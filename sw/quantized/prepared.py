@@ -13,6 +13,8 @@ from spikeloom.sw.errors import UnsupportedError
 from spikeloom.sw.graph import LayerSpec, analyse
 from spikeloom.sw.quantized import rules  # noqa: F401  # it enters the rules of our own modules
 from spikeloom.sw.quantized.activations import Activation
+from spikeloom.sw.quantized.choices import LayerChoice, per_layer
+from spikeloom.sw.quantized.weights import QuantizedWeights, largest, weights_of
 
 #: Key of Spikeloom's entry in a prepared model's ``meta``: its input shape, the model that was
 #: prepared, and what is known of its pixels.
@@ -149,3 +151,40 @@ def settle(prepared: fx.GraphModule) -> fx.GraphModule:
         if isinstance(module, Activation):
             module.settle()
     return settled
+
+
+def requantized(prepared: fx.GraphModule, weight_bits: LayerChoice) -> fx.GraphModule:
+    """Return a copy whose weights have other numbers of bits, and are otherwise trained as before.
+
+    A model of few bits comes out better if it is trained with more bits first.
+
+    Parameters
+    ----------
+    prepared : fx.GraphModule
+        From :func:`prepare`; left as it is.
+    weight_bits : int or mapping
+        As for :func:`prepare`, but layers that are left out keep their bits.
+
+    Raises
+    ------
+    ConfigError
+        If weight bits are out of range, or name a layer that has no quantized weights.
+    """
+    changed = copy.deepcopy(prepared)
+    weights = {
+        layer.name: [
+            found
+            for synapse in layer.synapses
+            if isinstance(found := weights_of(changed, synapse), QuantizedWeights)
+        ]
+        for layer in layers_of(changed)
+    }
+    weights = {name: found for name, found in weights.items() if found}
+    present = {name: found[0].bits for name, found in weights.items()}
+    bits = per_layer(weight_bits, list(weights), "weight_bits", present)
+    for value in bits.values():
+        largest(value)  # refuses bits out of range before anything is changed
+    for name, found in weights.items():
+        for one in found:
+            one.requantize(bits[name])
+    return changed

@@ -164,6 +164,20 @@ class QuantizedWeights(nn.Module):
             scale = best_scale(self.weight, bits, per_channel)
         self.register_buffer("scale", scale.clone())
 
+    def requantize(self, bits: int) -> None:
+        """Round to integers of other bits from now on, with the best scale for these weights.
+
+        Parameters
+        ----------
+        bits : int
+            2 to 16.
+        """
+        if bits != self.bits:
+            self.bits = bits
+            # One scale may stand for all channels.
+            per_channel = len(self.scale) == len(self.weight)
+            self.scale.copy_(best_scale(self._real(), bits, per_channel))
+
     def _real(self) -> Tensor:
         """Return the weights, 0 where there are none."""
         return self.weight if self.mask is None else self.weight * self.mask

@@ -14,7 +14,8 @@ from torch import nn
 from spikeloom.sw.calibration import LEARNABLE, Loss, Weighting, calibrate
 from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.graph import copied
-from spikeloom.sw.quantized import settle
+from spikeloom.sw.quantized import requantized, settle
+from spikeloom.sw.quantized.choices import LayerChoice
 from spikeloom.sw.registry import Registered
 from spikeloom.sw.spiking import SpikingNetwork
 from spikeloom.sw.spiking.neurons import FREEDOMS
@@ -186,6 +187,10 @@ class QuantizedPhase(FitPhase):
     ----------
     settle : bool
         Whether the timesteps that earlier phases have learned are fixed from now on.
+    weight_bits : int or mapping, optional
+        Bits of the weights from now on, as for :func:`~spikeloom.sw.quantized.requantized`; by
+        default those of the phase before, and at first those of the part ``levels``. A model of
+        few bits comes out better if it is trained with more bits first.
     """
 
     kind = "quantized"
@@ -193,10 +198,13 @@ class QuantizedPhase(FitPhase):
 
     teacher: bool = True
     settle: bool = False
+    weight_bits: LayerChoice | None = None
 
     def enter(self, model: nn.Module, trainer: Trainer) -> nn.Module:
         prepared = trainer.prepared(model)
-        return settle(prepared) if self.settle else prepared
+        if self.settle:
+            prepared = settle(prepared)
+        return prepared if self.weight_bits is None else requantized(prepared, self.weight_bits)
 
 
 class _ThroughTime(Phase):

@@ -91,7 +91,8 @@ class State:
         ----------
         path : Path
         recipe : mapping
-            The recipe that is to be gone on with, in full.
+            The recipe that is to be gone on with, in full. It may have other phases than before
+            from the first one on that has not begun.
         weights : mapping of str to str, optional
             The digests of its files of weights.
 
@@ -118,8 +119,9 @@ class State:
             raise FileFormatError(
                 f"{path} is a damaged state of a training: name another folder, or remove it"
             )
-        known = header["recipe"]
-        difference = first_difference(_decisive(known), _decisive(recipe))
+        # Phases that have not begun may change, and others may follow.
+        begun = header["phase"] + (header["loop"] is not None)
+        difference = first_difference(_decisive(header["recipe"], begun), _decisive(recipe, begun))
         if difference is not None:
             key, before, now = difference
             raise ConfigError(
@@ -137,7 +139,7 @@ class State:
                 )
         tensors = safetensors.torch.load(content)
         return cls(
-            **{name: header[name] for name in _HEADER},
+            **{name: header[name] for name in _HEADER} | {"recipe": recipe},
             loop_tensors=part_of(tensors, "loop"),
             best_tensors=part_of(tensors, "best"),
         )
@@ -182,13 +184,15 @@ def part_of(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {k.removeprefix(begin): v for k, v in tensors.items() if k.startswith(begin)}
 
 
-def _decisive(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe without the keys that change no result.
+def _decisive(recipe: Mapping[str, Any], begun: int) -> dict[str, Any]:
+    """Return a recipe without the keys that change nothing of the phases that have begun.
 
-    These are its description, the data's root, and the names of files of weights, which are known
-    by their digests.
+    These are its description, the data's root, the names of files of weights, which are known by
+    their digests, and all later phases.
     """
     left = {**recipe, "about": "", "data": {**recipe["data"], "root": ""}}
+    if isinstance(left.get("phase"), list):
+        left["phase"] = left["phase"][:begun]
     for part in ("model", "teacher"):
         if isinstance(left.get(part), Mapping):
             left[part] = {**left[part], "weights": None}

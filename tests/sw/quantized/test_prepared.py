@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import nn
 
 from spikeloom.sw import models
+from spikeloom.sw.conversion import convert
 from spikeloom.sw.datasets.pixels import Pixels
-from spikeloom.sw.errors import DataError, UnsupportedError
-from spikeloom.sw.quantized import initialise, prepare, settle
+from spikeloom.sw.errors import ConfigError, DataError, UnsupportedError
+from spikeloom.sw.quantized import initialise, prepare, requantized, settle
 from spikeloom.sw.quantized.prepared import (
     META,
     activation_of,
@@ -21,6 +23,7 @@ from spikeloom.sw.quantized.prepared import (
     require_images,
     task_of,
 )
+from spikeloom.sw.training.checkpoint import weight_bits
 
 SHAPE = (1, 8, 8)
 LEARNED = ("n,d", "n,alpha", "d,alpha", "t,alpha", "clip")
@@ -97,3 +100,56 @@ def test_a_diverged_threshold_is_not_settled(value: float) -> None:
     lost = rf"λ of layer '{name}' is (0\.0|inf|nan): its training has diverged; .* lower .* \(lr\)"
     with pytest.raises(UnsupportedError, match=lost):
         settle(prepared)
+
+
+class _Sums(nn.Module):
+    """A shortcut, and a layer that reads two layers side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 4)
+        self.last = nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first = torch.relu(self.first(x))
+        second = torch.relu(self.second(first) + first)
+        logits: torch.Tensor = self.last(torch.cat([first, second], 1))
+        return logits
+
+
+@pytest.mark.parametrize("model", [small, _Sums])
+def test_weights_of_other_bits_are_those_that_preparing_with_them_gives(
+    model: Callable[[], nn.Module],
+) -> None:
+    original, images = model(), torch.rand(16, 3)
+    prepared = prepare(original, input_shape=(3,), timesteps=3, weight_bits=8)
+    changed = requantized(prepared, 4)
+    expected = prepare(original, input_shape=(3,), timesteps=3, weight_bits=4)
+    for activation in (*activations_of(changed).values(), *activations_of(expected).values()):
+        with torch.no_grad():
+            activation.log_threshold.fill_(-0.5)
+    digests = [
+        convert(settle(one), input_bits=8, input_scale=1 / 255).digest
+        for one in (changed, expected)
+    ]
+    assert digests[0] == digests[1]
+    for a, b in zip(changed.state_dict().items(), expected.state_dict().items(), strict=True):
+        assert (a[0], a[1].tolist()) == (b[0], b[1].tolist())
+    assert torch.equal(changed.eval()(images), expected.eval()(images))
+    assert set(weight_bits(prepared).values()) == {8}
+
+
+def test_layers_that_are_left_out_keep_their_bits() -> None:
+    bits = {"first": 8, "default": 4}
+    prepared = prepare(small(), input_shape=(3,), weight_bits=bits)
+    names = [layer.name for layer in layers_of(prepared)]
+    changed = requantized(prepared, {"last": 3})
+    assert list(weight_bits(changed).values()) == [8, 4, 3]
+    assert list(weight_bits(requantized(changed, {names[1]: 5})).values()) == [8, 5, 3]
+    kept = [key for key in changed.state_dict() if not key.startswith("4.")]
+    for key in kept:
+        assert torch.equal(changed.state_dict()[key], prepared.state_dict()[key])
+    with pytest.raises(ConfigError, match=r"weight_bits names 'no', but the layers are"):
+        requantized(prepared, {"no": 4})
+    with pytest.raises(ConfigError, match="weight bits must be from 2 to 16, not 1"):
+        requantized(prepared, 1)

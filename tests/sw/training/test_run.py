@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -197,6 +198,21 @@ def test_a_finished_training_is_only_measured_again(
     monkeypatch.setattr(Loop, "epoch", None)
     run(recipe(), unbroken, say=quiet)
     assert before == {name: (unbroken / name).read_bytes() for name in FILES}
+
+
+def test_a_finished_training_goes_on_with_more_phases(unbroken: Path, tmp_path: Path) -> None:
+    more = recipe(phase=[*TWO, {"kind": "quantized", "epochs": 1, "weight_bits": 3}])
+    folder, whole = tmp_path / "training", tmp_path / "whole"
+    shutil.copytree(unbroken, folder)
+    said: list[str] = []
+    result = run(more, folder, say=lambda text: said.append(str(text)))
+    assert said[0] == f"going on in {folder} after {len(records(unbroken))} epochs"
+    assert result is not None
+    assert set(result.weight_bits.values()) == {3}
+    assert result.differing_labels == 0
+    run(more, whole, say=quiet)
+    for name in FILES:
+        assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
 
 
 def test_a_folder_of_another_recipe_is_left_alone(unbroken: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
     moved = {**RECIPE, "about": "said better", "data": {"name": "digits", "root": "b"}}
     loaded = State.load(tmp_path / "s", moved)
     tensors = {"loop_tensors": 0, "best_tensors": 0}
-    assert vars(loaded) | tensors == vars(state) | tensors
+    assert vars(loaded) | tensors == vars(state) | {"recipe": moved} | tensors
     for name in tensors:
         read, written = getattr(loaded, name), getattr(state, name)
         assert read.keys() == written.keys()
@@ -44,11 +44,25 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_another_recipes_state_is_refused(tmp_path: Path) -> None:
-    State(RECIPE).save(tmp_path / "s")
+    State(RECIPE, loop={"done": 1}).save(tmp_path / "s")
     with pytest.raises(ConfigError, match=r"another recipe, where phase\.1\.lr is 1 and not 2"):
         State.load(tmp_path / "s", {**RECIPE, "phase": [{"lr": 2}]})
     with pytest.raises(ConfigError, match=r"where phase is \[.*\] and not \[\]"):
         State.load(tmp_path / "s", {**RECIPE, "phase": []})
+
+
+@pytest.mark.parametrize(("phase", "loop"), [(1, None), (0, {"done": 1})])
+def test_phases_that_have_not_begun_may_change(
+    tmp_path: Path, phase: int, loop: dict[str, Any] | None
+) -> None:
+    two = {**RECIPE, "phase": [{"lr": 1}, {"lr": 2}]}
+    State(two, phase=phase, loop=loop).save(tmp_path / "s")
+    for later in ([], [{"lr": 3}], [{"lr": 3}, {"lr": 4}]):
+        recipe = {**RECIPE, "phase": [{"lr": 1}, *later]}
+        loaded = State.load(tmp_path / "s", recipe)
+        assert (loaded.recipe, loaded.phase) == (recipe, phase)
+    with pytest.raises(ConfigError, match=r"where phase\.1\.lr is 1 and not 5"):
+        State.load(tmp_path / "s", {**RECIPE, "phase": [{"lr": 5}, {"lr": 2}]})
 
 
 def test_files_that_are_no_states(tmp_path: Path) -> None:
