@@ -18,6 +18,7 @@ from spikeloom.hw.build.counts import read_cells
 from spikeloom.hw.build.family import CELLS, REPORT, Family
 from spikeloom.hw.build.folder import claimed
 from spikeloom.hw.build.options import Options
+from spikeloom.hw.build.placing import Placing
 from spikeloom.hw.build.room import FIELDS, TooLargeError, compared, overfull, short_of
 from spikeloom.hw.build.tools import Toolset
 from spikeloom.hw.build.top import Top
@@ -25,7 +26,7 @@ from spikeloom.hw.device import Device
 from spikeloom.hw.names import without_brackets
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan
-from spikeloom.sw.errors import ConfigError, SpikeloomError, ToolError
+from spikeloom.sw.errors import SpikeloomError, ToolError
 from spikeloom.sw.files import read_bytes, write_bytes
 from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import Network
@@ -78,8 +79,8 @@ def build(
     ------
     ConfigError
         If the board has no room for the network, its platform is not as its table says, a record
-        names no layer, the clock cannot be made, it is too slow for the rate, or there is no such
-        seed.
+        names no layer, the clock cannot be made, it is too slow for the rate, there is no such
+        seed, or nextpnr would be given an argument that a build sets itself.
     DataError
         If the images do not fit the network's input, or there is none to be tested.
     FileFormatError
@@ -155,12 +156,12 @@ def _build(
     config = choices.config(options.get("config"))
     place = folder / (options.get("name") or stem)
     choices.require_clock()
-    seeds = _seeds(options.get("seed"), options.get("placements", 1))
+    placing = Placing.of(options)
     family = Family.find(choices.board.family)
     tools = Toolset.find(family.tools, options.get("source", "auto"))
     with claimed(place.parent, SCRIPT) as work:
         say = options.get("say", lambda text: None)
-        trial = _Trial(choices, design, family, tools, work, say, seeds)
+        trial = _Trial(choices, design, family, tools, work, say, placing)
         made = trial.first(config)
         resources = made.resources
         if resources["dsp"]["used"]:
@@ -173,8 +174,7 @@ def _build(
             "resources": resources,
             "routed": family.nextpnr is not None,
             "fmax_mhz": made.fmax,
-            # Left out where it is nextpnr's own, as in manifests that are older than the field.
-            **({} if made.seed is None else {"seed": made.seed}),
+            **placing.content(made.seed),
         }
         return _deliver(content, place, work, family)
 
@@ -259,7 +259,7 @@ class _Trial:
     tools: Toolset
     work: Path
     say: Callable[[str], object]
-    seeds: Sequence[int | None]
+    placing: Placing
 
     def first(self, config: HardwareConfig) -> _Made:
         """Return the first design that can be built.
@@ -325,9 +325,10 @@ class _Trial:
 
         ``luts`` are the look-up tables that Yosys has found.
         """
-        for seed in self.seeds:
+        seeds = self.placing.seeds
+        for seed in seeds:
             try:
-                self._run(command if seed is None else [*command, "--seed", str(seed)])
+                self._run([*command, *self.placing.all_arguments(seed)])
             except ToolError:
                 short = overfull(self.work / ROUTING_LOG, self.family)
                 if short:
@@ -338,7 +339,7 @@ class _Trial:
             try:
                 reached = timing.require_closed(report, self.choices.mhz, self.choices.board.title)
             except timing.TooSlowError as error:
-                if seed == self.seeds[-1]:
+                if seed == seeds[-1]:
                     raise
                 self.say(f"{error.reached:.1f} MHz: placed again with another seed")
             else:
@@ -348,17 +349,6 @@ class _Trial:
     def _run(self, command: list[str]) -> None:
         self.say(f"{command[0]} ({self.tools.versions[command[0]]})")
         self.tools.run(command, self.work, f"{command[0]}.log")
-
-
-def _seeds(first: int | None, placements: int) -> list[int | None]:
-    """Return the seeds of the placements to try; None is nextpnr's own."""
-    if placements < 1:
-        raise ConfigError(f"placements must be at least 1, not {placements}")
-    if first is None:
-        return [None, *range(1, placements)]
-    if first < 0 or first + placements > 2**31:
-        raise ConfigError(f"seeds must be from 0 to 2147483647, not {first}")
-    return list(range(first, first + placements))
 
 
 def write_sources(top: Top, board: Board, family: Family, work: Path) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 from spikeloom.hw.build.choices import Images
@@ -31,6 +31,8 @@ class Options(TypedDict, total=False):
         highest clock. nextpnr's own, if left out.
     placements : int
         Placements to try before a clock counts as too fast, each with the next seed; 1 by default.
+    nextpnr : sequence of str
+        More arguments for nextpnr, as ``("--router", "router2")``; the manifest names them.
     source : str
         Which tools to run: one of :data:`~spikeloom.hw.build.tools.SOURCES`.
     say : callable, optional
@@ -43,5 +45,6 @@ class Options(TypedDict, total=False):
     name: str | None
     seed: int | None
     placements: int
+    nextpnr: Sequence[str]
     source: str
     say: Callable[[str], object]

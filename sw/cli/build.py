@@ -89,6 +89,14 @@ _NOT_OVERLAY = {"baud": "--baud", "records": "--records", "tested": "--self-test
     help="Seed of the first placement; the manifest names that of the last.  [default: nextpnr's]",
 )
 @click.option(
+    "--nextpnr",
+    "arguments",
+    default="",
+    metavar="ARGUMENTS",
+    help="More arguments for nextpnr, in quotes, as '--placer static --router router2': a large "
+    "design may be routed by one router and not by another. The manifest names them.",
+)
+@click.option(
     "--tools",
     type=click.Choice(SOURCES),
     default="auto",
@@ -112,6 +120,7 @@ def command(
     device: DeviceOptions,
     placements: int,
     first_seed: int | None,
+    arguments: str,
     tools: str,
     as_json: bool,
 ) -> None:
@@ -151,6 +160,7 @@ def command(
             clock=device.clock,
             seed=first_seed,
             placements=placements,
+            nextpnr=_words(arguments),
             source=tools,
             say=tell,
         )
@@ -172,6 +182,14 @@ def command(
     _show_next(manifest, target, board)
     chosen = ImageOptions(data, data_root).arguments()
     say_report(given_network(), *chosen, "--add", manifest.path)
+
+
+def _words(text: str) -> list[str]:
+    """Return arguments that were typed in one piece."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"--nextpnr {text!r} cannot be split into arguments: {error}") from None
 
 
 def _require_overlay_options() -> None:

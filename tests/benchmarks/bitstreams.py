@@ -76,6 +76,8 @@ class Build:
         nor ``slots`` count.
     seed : int, optional
         Of the placement; nextpnr's own by default.
+    nextpnr : tuple of str
+        More arguments for nextpnr.
     """
 
     network: str
@@ -86,6 +88,7 @@ class Build:
     counters: bool = True
     fps: float | None = None
     seed: int | None = None
+    nextpnr: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -185,6 +188,7 @@ def rebuild(one: Build, *, data: Path | None, keep: bool) -> bool:
                 images=images,
                 clock=one.clock,
                 seed=one.seed,
+                nextpnr=one.nextpnr,
                 name=one.name,
                 source="yowasp",
                 say=say,

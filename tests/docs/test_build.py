@@ -27,7 +27,7 @@ WHOLE = re.compile(
 )
 
 #: Fields that manifests of some networks alone have.
-SOMETIMES = {"network.task", "config.copies", "config.compact", "seed"}
+SOMETIMES = {"network.task", "config.copies", "config.compact", "seed", "nextpnr"}
 
 
 def documented() -> list[str]:

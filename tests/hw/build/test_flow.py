@@ -24,6 +24,7 @@ from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.errors import ConfigError, FileFormatError, ToolError
 from spikeloom.sw.golden import Golden
+from spikeloom.sw.link.manifest import Manifest
 from spikeloom.sw.network import load
 
 pytest.importorskip("amaranth_boards")
@@ -345,21 +346,14 @@ def test_a_placement_by_nextpnr_s_own_seed_is_not_in_the_manifest(
     assert not any("--seed" in command for command in tools.commands)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (Options(placements=0), "placements must be at least 1, not 0"),
-        (Options(seed=-1), "seeds must be from 0 to 2147483647, not -1"),
-        (Options(seed=2**31), f"seeds must be from 0 to 2147483647, not {2**31}"),
-    ],
-)
-def test_seeds_that_there_are_not(
-    tools: Tools, tmp_path: Path, options: Options, message: str
+@pytest.mark.parametrize("options", [Options(seed=-1), Options(nextpnr=("--seed", "3"))])
+def test_nothing_is_begun_with_choices_that_nextpnr_cannot_be_given(
+    tools: Tools, tmp_path: Path, options: Options
 ) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError, match=r"^seeds must be from|^nextpnr's --seed is set"):
         build(two_layers(), ICEBREAKER, tmp_path, **options)
-    assert str(caught.value) == message
     assert tools.names == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("cell", ["SB_MAC16", "ICESTORM_DSP"])
@@ -427,3 +421,12 @@ def test_other_errors_of_a_build_keep_their_traceback_and_files(
     with pytest.raises(OSError, match="Input/output error"):
         build(two_layers(), ICEBREAKER, tmp_path)
     assert (tmp_path / WORK).is_dir()
+
+
+def test_more_arguments_for_nextpnr(tools: Tools, tmp_path: Path) -> None:
+    given = ("--placer", "static", "--router", "router2")
+    options = Options(config=HardwareConfig(lanes=1), seed=3, nextpnr=given)
+    manifest = build(two_layers(), ICEBREAKER, tmp_path, **options)
+    assert tools.commands[1][-6:] == [*given, "--seed", "3"]
+    assert manifest.content["nextpnr"] == list(given)
+    assert Manifest.load(manifest.path).content == manifest.content

@@ -131,6 +131,18 @@ def test_building_for_an_unknown_board(tmp_path: Path) -> None:
     assert output.startswith("error: there is no board 'de10': the boards are ")
 
 
+def test_arguments_for_nextpnr_are_split_as_in_a_shell(tmp_path: Path) -> None:
+    typed = ("build", "digits-conv", "--board", "icebreaker", "--out", tmp_path, "--nextpnr")
+    code, output = run(*typed, "--router 'a")
+    assert code == 2
+    assert output.strip() == (
+        'error: --nextpnr "--router \'a" cannot be split into arguments: No closing quotation'
+    )
+    code, output = run(*typed, "--router router2 --seed 3")
+    assert code == 2
+    assert "nextpnr's --seed is set by the build: leave it out of" in output
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """Write a small network."""
