@@ -38,6 +38,9 @@ class Memory:
         Whether a design asks for block RAM, whatever it costs.
     apart : bool
         Whether no word is ever read and written in the same cycle.
+    blank : int
+        Bits of a word that are 0 in all words of a memory that is never written: Yosys leaves them
+        out.
     """
 
     depth: int
@@ -46,17 +49,18 @@ class Memory:
     registered: bool = True
     forced: bool = False
     apart: bool = False
+    blank: int = 0
 
     @property
     def logic(self) -> int:
         """Cost of plain logic."""
-        bits = self.depth * self.width
+        bits = self.depth * (self.width - self.blank)
         return _WRITTEN * bits if self.parts else bits // _CONSTANTS
 
     def stored(self, byte: int) -> int:
         """Return the bits of a word if each part that is written takes whole bytes."""
         if not self.parts:
-            return self.width
+            return self.width - self.blank
         return self.parts * -(-self.width // self.parts // byte) * byte
 
     def choice(self, pieces: int) -> float:

@@ -51,7 +51,7 @@ def _line_memories(layer: UnrolledPlan) -> Iterator[Memory]:
 def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[tuple[Memory, int]]:
     queue = event_queue(layer)
     for memory in layer.memories:
-        bank = Memory(memory.depth, memory.width, forced=memory.block)
+        bank = Memory(memory.depth, memory.width, forced=memory.block, blank=memory.blank)
         yield bank, layer.events_per_cycle
     if queue.depth and not registers:
         yield queue, layer.events_per_cycle

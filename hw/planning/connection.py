@@ -188,9 +188,14 @@ class ConnectionPlan:
 
     @cached_property
     def single(self) -> bool:
-        """Whether each value meets the weight of a single output channel."""
+        """Whether each value meets the weight of a single output channel, or of none.
+
+        So it is in depthwise convolutions and identities, and in a convolution that stands for the
+        shortcut of a residual network into more channels: all other weights are 0.
+        """
         conv = convolution(self.connection.synapses, self.stream)
-        return conv.groups == len(conv.weight) and conv.weight.shape[1] == 1
+        met = conv.weight.reshape(conv.groups, -1, *conv.weight.shape[1:])
+        return bool((np.count_nonzero(met, axis=1) <= 1).all())
 
     def depth(self, lanes: int) -> int:
         """Return the number of words that the weights take in each bank, with M lanes."""

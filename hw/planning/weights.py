@@ -26,8 +26,8 @@ class WeightStore:
     """The weights of one or several connections of a layer: a memory in each of its banks.
 
     A word has the weights of M lanes. Where each source value meets a single output channel, as in
-    depthwise convolutions and residual identities, all of these but one are 0: then a word has a
-    single weight, and the number of its lane.
+    depthwise convolutions and the shortcuts of residual networks, all of these but one are 0: then
+    a word has a single weight, and the number of its lane.
 
     Parameters
     ----------
@@ -99,6 +99,19 @@ class WeightMemory:
     def width(self) -> int:
         """Bits of a word."""
         return self.store.width
+
+    @property
+    def blank(self) -> int:
+        """Bits that are 0 in all words, for which synthesis takes no place.
+
+        They are those of lanes without a channel, of which the last group of lanes may have some.
+        """
+        store, reader = self.store, self.store.readers[-1]
+        stored = reader.target.stored_channels
+        group = reader.depth(store.lanes) * store.lanes // stored
+        if store.single or self.first < store.first + store.depth - group:
+            return 0
+        return store.weights.width * (stored - reader.target.channels)
 
     @property
     def block(self) -> bool:

@@ -24,6 +24,7 @@ from spikeloom.sw.network import (
     Logits,
     Network,
     Neuron,
+    Synapses,
 )
 
 Matrix = np.ndarray[Any, Any]
@@ -185,12 +186,12 @@ def test_sums_are_held_while_the_next_window_comes() -> None:
     assert cycles[-1] == (1, [2], 1, 0)
 
 
-def residual(neuron: Neuron, dense: bool) -> LayerPlan:
-    """Return the plan of a layer that adds a wide identity to narrow weights, or has it alone."""
+def residual(neuron: Neuron, dense: bool, shortcut: Synapses) -> LayerPlan:
+    """Return the plan of a layer that adds a wide shortcut to narrow weights, or has it alone."""
     source = Layer("source", 1, neuron, (Connection("input", "count", Identity(np.ones(4, int))),))
     weight = np.array([[-8, 7, 0, 3], [1, -1, 5, -8], [7, 7, 7, 7], [-8, -8, -8, -8]])
     synapses = [Conv2d(weight.reshape(4, 4, 1, 1))] if dense else []
-    connections = [Connection("source", "spikes", x) for x in [*synapses, Identity(WIDE)]]
+    connections = [Connection("source", "spikes", x) for x in [*synapses, shortcut]]
     reader = Layer("reader", 1, Logits(np.zeros(4, np.int64), 0), tuple(connections))
     network = Network(DirectInput((4, 1, 1), bits=2), (source, reader))
     return plan(network, HardwareConfig({"source": 1, "reader": 3}, {"source": 1, "reader": 2}))[
@@ -199,6 +200,13 @@ def residual(neuron: Neuron, dense: bool) -> LayerPlan:
 
 
 WIDE = np.array([1000, -300, 77, 1])
+#: Which output channel each value meets: of an identity, and of a sparse convolution.
+SHORTCUTS: dict[str, Synapses] = {
+    "identity": Identity(WIDE),
+    "sparse": Conv2d(
+        np.eye(4, dtype=int)[[2, 0, 3, 1]][:, :, None, None] * WIDE[:, None, None, None]
+    ),
+}
 SPIKES = {
     "plain": If(np.ones(4, int), np.zeros(4, int), np.zeros(4, int), 0),
     "negative": Dual(np.ones(4, int), np.zeros(4, int), np.zeros(4, int), 0),
@@ -206,10 +214,11 @@ SPIKES = {
 }
 
 
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
 @pytest.mark.parametrize("dense", [True, False])
 @pytest.mark.parametrize("kind", SPIKES)
-def test_every_address_adds_its_own_weights(kind: str, dense: bool) -> None:
-    plan = residual(SPIKES[kind], dense)
+def test_every_address_adds_its_own_weights(kind: str, dense: bool, shortcut: str) -> None:
+    plan = residual(SPIKES[kind], dense, SHORTCUTS[shortcut])
     assert [store.single for store in plan.stores] == [False, True][1 - dense :]
     dut = PeArray(plan)
     bench = Bench(dut)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from support.hw.components import plan_of
 from support.networks.examples import ints
 
@@ -63,6 +64,50 @@ def test_a_word_has_one_weight_where_a_value_meets_one_channel() -> None:
             assert store.single
             for e in range(events):
                 assert (np.count_nonzero(store.bank(e), axis=1) <= 1).all()
+
+
+def widened(highest: int) -> Conv2d:
+    """Return a shortcut into other channels, as a convolution of which most weights are 0."""
+    weight = np.zeros((CHANNELS, CHANNELS, 1, 1), np.int64)
+    weight[[1, 2, 4], [0, 2, 5]] = highest
+    return Conv2d(weight)
+
+
+def test_a_sparse_convolution_is_no_wider_than_an_identity() -> None:
+    for events in (1, 2):
+        (store,) = layer(widened(9), events=events).stores
+        assert (store.single, store.width) == (True, 4 + 2)
+        words = np.concatenate([store.bank(e) for e in range(events)])
+        assert (np.count_nonzero(words, axis=1) <= 1).all()
+        assert np.count_nonzero(words) == 3
+    twice = widened(9).weight.copy()
+    twice[0, 2] = 1
+    (store,) = layer(Conv2d(twice)).stores
+    assert (store.single, store.width) == (False, 4 * 4)
+
+
+@pytest.mark.parametrize(("lanes", "unused"), [(1, 0), (2, 0), (3, 0), (4, 2), (5, 4), (6, 0)])
+def test_lanes_without_a_channel_take_no_place(lanes: int, unused: int) -> None:
+    rng = np.random.default_rng(lanes)
+    deep = Linear(rng.integers(1, 8, (CHANNELS, 1500)))
+    network = Network(
+        DirectInput((1500,), 3),
+        (
+            Layer(
+                "layer",
+                1,
+                Logits(np.zeros(CHANNELS, np.int64), 0),
+                (Connection("input", "count", deep),),
+            ),
+        ),
+    )
+    memories = plan(network, HardwareConfig(lanes))["layer"].memories
+    for memory in memories:
+        empty = ~memory.bank(0).any(axis=0)
+        assert memory.blank == 3 * empty.sum()
+        assert (memory.store.lanes, memory.width) == (lanes, 3 * lanes)
+    # Of two groups with 1,500 words each, the second begins behind 1,024 + 476 of 2,048.
+    assert [memory.blank // 3 for memory in memories][-1] == unused
 
 
 def test_a_single_lane_needs_no_number() -> None:

@@ -361,6 +361,10 @@ class _Drawing:
         """Return a convolution, with (size, stride, padding) given for both axes."""
         (high, down, top), (wide, right, left) = windows
         weight = self.weight(outs, ins // groups, high, wide)
+        if self.integer(0, 5) == 5:
+            # As in the shortcuts of residual networks, each value meets one output channel.
+            met = self.array(0, outs - 1, *weight.shape[1:])
+            weight = np.where(np.arange(outs).reshape(-1, 1, 1, 1) == met, weight, 0)
         return Conv2d(weight, (down, right), (top, left), groups)
 
     def weight(self, *shape: int) -> Array:

@@ -63,6 +63,9 @@ def structures(network: Network) -> set[str]:
             if isinstance(synapses, Conv2d) and synapses.groups > 1:
                 depthwise = synapses.groups == network.shapes[connection.source][0]
                 names.add("depthwise" if depthwise else "grouped")
+            elif isinstance(synapses, Conv2d) and len(synapses.weight) > 1:
+                met = np.count_nonzero(synapses.weight, axis=0)
+                names.add("dense" if (met > 1).any() else "shortcut")
     return names
 
 
@@ -132,6 +135,8 @@ def test_everything_is_drawn() -> None:
         "read twice",
         "grouped",
         "depthwise",
+        "dense",
+        "shortcut",
         "constant",
         "varying",
         "if +1",
