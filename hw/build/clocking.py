@@ -66,6 +66,9 @@ class Pll(Registered, ABC):
     derived : bool
         Whether the tools find the output's frequency by themselves, so that no constraint may state
         it.
+    gated : bool
+        Whether the clock can be held back until it is steady, by :meth:`gate`. Then there is
+        nothing to reset: a large design's reset would have the longest wires of all.
     """
 
     family: ClassVar[str]
@@ -77,6 +80,7 @@ class Pll(Registered, ABC):
     after: ClassVar[tuple[int, ...]]
     inside: ClassVar[bool] = False
     derived: ClassVar[bool] = False
+    gated: ClassVar[bool] = False
 
     kinds: ClassVar[dict[str, type[Pll]]] = {}
     name_attribute = "family"
@@ -171,11 +175,24 @@ class Pll(Registered, ABC):
             Driven by the loop.
         """
 
+    def gate(self, m: Module, clock: Signal, enable: Signal, output: Signal) -> None:
+        """Add a gate that lets the clock through, from a whole cycle on; if ``gated``.
+
+        Parameters
+        ----------
+        m : Module
+        clock, enable : Signal
+        output : Signal
+            Driven by the gate.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no gate")
+
 
 class Ecp5Pll(Pll):
-    """EHXPLLL; limits of Lattice's FPGA-DS-02012."""
+    """EHXPLLL; limits of Lattice's FPGA-DS-02012. DCCA is its gate, by FPGA-TN-02200."""
 
     family = "ecp5"
+    gated = True
     compared = (3.125, 400.0)
     inner = (400.0, 800.0)
     before = range(1, 129)
@@ -222,6 +239,9 @@ class Ecp5Pll(Pll):
             o_CLKOP=output,
             o_LOCK=locked,
         )
+
+    def gate(self, m: Module, clock: Signal, enable: Signal, output: Signal) -> None:
+        m.submodules.gate = Instance("DCCA", i_CLKI=clock, i_CE=enable, o_CLKO=output)
 
 
 class Ice40Pll(Pll):
@@ -340,8 +360,8 @@ class XilinxPll(Pll):
 class Clocking(Elaboratable):
     """Module that drives ``sync`` at another frequency than the oscillator's.
 
-    ``sync`` is in reset until the clock is steady. The module that contains this one defines the
-    domain.
+    Until the clock is steady, ``sync`` is in reset, or has no clock where the family can gate it.
+    The module that contains this one has to define :attr:`domain`.
 
     Parameters
     ----------
@@ -360,9 +380,14 @@ class Clocking(Elaboratable):
         self.pll = Pll.of(board)
         self.division = self.pll.division(board.clock, clock)
 
+    @property
+    def domain(self) -> ClockDomain:
+        """The domain ``sync``, with a reset if it needs one."""
+        return ClockDomain("sync", reset_less=self.pll.gated)
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        output, locked, steady = Signal(), Signal(), Signal()
+        output, locked, steady = Signal(name="pll_clock"), Signal(), Signal()
         port = platform.request(platform.default_clk, dir="-")
         self.pll.connect(m, port, self.division, output, locked)
         if not self.pll.derived:
@@ -371,11 +396,13 @@ class Clocking(Elaboratable):
         m.submodules.locked = FFSynchronizer(locked, steady, o_domain="por")
         delay = int(_SETTLED * self.division.clock * 1e6)
         timer, ready = Signal(range(delay + 1)), Signal()
-        m.d.comb += [
-            ClockSignal("por").eq(output),
-            ClockSignal("sync").eq(output),
-            ResetSignal("sync").eq(~ready),
-        ]
+        m.d.comb += ClockSignal("por").eq(output)
+        if self.pll.gated:
+            gated = Signal()
+            self.pll.gate(m, output, ready, gated)
+            m.d.comb += ClockSignal("sync").eq(gated)
+        else:
+            m.d.comb += [ClockSignal("sync").eq(output), ResetSignal("sync").eq(~ready)]
         with m.If(~steady):
             m.d.por += [timer.eq(0), ready.eq(0)]
         with m.Elif(timer != delay):

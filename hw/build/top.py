@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal
+from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import io
 
 from spikeloom.hw.boards import Board
@@ -30,7 +30,7 @@ class Top(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         if self.clocking is not None:
-            m.domains.sync = ClockDomain()
+            m.domains.sync = self.clocking.domain
             m.submodules.clocking = self.clocking
         m.submodules.device = device = self.device
         uart = platform.request("uart", 0, dir="-")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal
+from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import io
 
 from spikeloom.hw.boards import Board
@@ -77,7 +77,7 @@ class Blink(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.domains.sync = ClockDomain()
+        m.domains.sync = self.clocking.domain
         m.submodules.clocking = self.clocking
         ticks = Signal(20)
         m.d.sync += ticks.eq(ticks + 1)
@@ -108,6 +108,26 @@ def test_the_design_has_the_loop(
         line = next(x for x in instance.splitlines() if f"parameter \\{name} " in x)
         word = line.split()[-1]
         assert (int(word.split("'")[1], 2) if "'" in word else int(word)) == value
+
+
+def test_the_clock_of_an_ecp5_is_held_back_in_place_of_a_reset() -> None:
+    """Registers of ``sync`` are behind the gate, and have no reset; those of an iCE40 have one."""
+    texts = {}
+    for board, clock in (("ulx3s-85f", 75.0), ("icebreaker", 24.0)):
+        found = Board.find(board)
+        design = Blink(found, clock)
+        made = found.platform().prepare(design, "top", emit_src=False, debug_verilog=False)
+        text = made.files["top.il"]
+        texts[board] = text if isinstance(text, str) else text.decode()
+    ends = dict(
+        re.findall(r"connect \\(CLKI|CE|CLKO) (\S+)", texts["ulx3s-85f"].split("cell \\DCCA ")[1])
+    )
+    loop = dict(re.findall(r"connect \\(CLKOP) (\S+)", texts["ulx3s-85f"]))
+    assert ends["CLKI"] == loop["CLKOP"] != ends["CLKO"]
+    assert ends["CE"] == "\\ready"
+    assert "\\rst" not in texts["ulx3s-85f"]
+    assert "DCCA" not in texts["icebreaker"]
+    assert "\\rst" in texts["icebreaker"]
 
 
 @pytest.mark.parametrize(("board", "multiplied"), [("arty-a7-100t", 12), ("pynq-z2", 10)])
