@@ -96,6 +96,7 @@ ROWS = (
     Row("digits-calibrated", METHODS),
     Row("digits-negative", METHODS),
     Row("digits-qblif", METHODS),
+    Row("digits-bernoulli", METHODS),
     Row(
         "cifar10-resnet20-cpu",
         LARGE,
