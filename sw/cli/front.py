@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from spikeloom.sw.drawing import label
 from spikeloom.sw.files import replacing
 
 #: Inches.
@@ -36,10 +37,6 @@ def draw(front: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any], path: Pa
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.plot([p["luts"] for p in front], [p["cycles"] for p in front], "o-", markersize=4)
-    for point in front:
-        text = f"{point['block_ram']} RAMs"
-        place = (point["luts"], point["cycles"])
-        axes.annotate(text, place, (3, 3), textcoords="offset points", fontsize=7)
     axes.plot([chosen["luts"]], [chosen["cycles"]], "s", markersize=8, label="this plan")
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -47,5 +44,6 @@ def draw(front: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any], path: Pa
     axes.set_ylabel("clock cycles per image")
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
+    label(axes, [(f"{p['block_ram']} RAMs", (p["luts"], p["cycles"])) for p in front])
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")

@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from spikeloom.sw.drawing import label
 from spikeloom.sw.files import replacing, write_bytes
 from spikeloom.sw.sweep.objectives import OBJECTIVES
 from spikeloom.sw.sweep.study import Point
@@ -83,16 +84,12 @@ def draw(points: Sequence[Point], front: Sequence[Point], names: Sequence[str], 
             across = point.number if other is None else point.figures[other]
             return across, point.figures[names[0]]
 
-        for some, style, label in (
+        for some, style, title in (
             (points, {"marker": "o", "color": "0.7", "s": 18}, "trials"),
             (front, {"marker": "s", "color": "C0", "s": 30}, "front"),
         ):
             if some:
-                axes.scatter(*zip(*map(place, some), strict=True), label=label, **style)
-        for point in front:
-            axes.annotate(
-                str(point.number), place(point), (4, 4), textcoords="offset points", fontsize=7
-            )
+                axes.scatter(*zip(*map(place, some), strict=True), label=title, **style)
         axes.set_ylabel(OBJECTIVES[names[0]].title)
         axes.set_xlabel("trial" if other is None else OBJECTIVES[other].title)
         across = [place(point)[0] for point in points]
@@ -101,5 +98,6 @@ def draw(points: Sequence[Point], front: Sequence[Point], names: Sequence[str], 
         axes.grid(visible=True, which="both", alpha=0.3)
         if points:
             axes.legend()
+        label(axes, [(str(point.number), place(point)) for point in front])
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
