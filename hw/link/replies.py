@@ -111,7 +111,7 @@ class Replier(wiring.Component):
         Address of a word in the source of the reply.
     words : In
         The word at ``index`` of each source, under the source's name. It may come one cycle after
-        ``index``, as from a memory.
+        ``index``, as from a memory, or as many cycles as it has bytes.
     o : Out(stream)
         Contents of frames; see :data:`~spikeloom.hw.link.frames.CONTENT`.
     """

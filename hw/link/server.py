@@ -21,6 +21,9 @@ _REQUESTS = tuple(kind for kind in wire.Message.kinds.values() if not kind.kind 
 _BODY = bodies_of(_REQUESTS)
 #: Bytes of the longest fixed fields that a request has.
 _BODY_BYTES = _BODY.size // 8
+#: Most counters of which one is chosen in the cycle in which it is sent, and how many of more are
+#: chosen from in each of two cycles before.
+_AT_ONCE, _NEARBY = 32, 16
 
 
 class _Request:
@@ -375,8 +378,25 @@ class Server(wiring.Component):
             self.address.eq(index),
         ]
         if self.plan.counters:
-            counters = Array(self.counters[k] for k in range(len(self.plan.counters)))
-            counter = Signal(range(len(counters)))
-            m.d.comb += [counter.eq(index), words.counters.eq(counters[counter])]
+            m.d.comb += words.counters.eq(self._counter(m, index))
         for k in range(len(self.plan.records)):
             m.d.comb += words[f"record{k}"].eq(getattr(self, f"word{k}"))
+
+    def _counter(self, m: Module, index: Value) -> Value:
+        """Return the counter at ``index``, at once or, of many, two cycles later.
+
+        Counters of a large design are far from each other.
+        """
+        counters = [self.counters[k] for k in range(len(self.plan.counters))]
+        number = Signal(range(len(counters)))
+        m.d.comb += number.eq(index)
+        if len(counters) <= _AT_ONCE:
+            return Array(counters)[number]
+        bits = _NEARBY.bit_length() - 1
+        parts = [counters[k : k + _NEARBY] for k in range(0, len(counters), _NEARBY)]
+        found = [Signal(COUNTER_BITS, name=f"counter{k}") for k in range(len(parts))]
+        counter = Signal(COUNTER_BITS)
+        for one, part in zip(found, parts, strict=True):
+            m.d.sync += one.eq(Array(part)[number[:bits]])
+        m.d.sync += counter.eq(Array(found)[number[bits:]])
+        return counter

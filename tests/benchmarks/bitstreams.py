@@ -109,23 +109,15 @@ class Build:
         return search.reaching((self.clock or board.clock) * 1e6 / self.fps).plan.config
 
 
-#: Lanes of ResNet-20: as many as the block RAMs hold, most for the slowest layers.
-RESNET20_LANES = {
-    **{f"block{block}_conv{conv}": 8 for block in range(1, 10) for conv in (1, 2)},
-    "conv1": 4,
-    "block4_conv1": 4,
-    "block7_conv1": 2,
-    "block8_conv1": 4,
-    "block9_conv1": 4,
-    "fc": 1,
-}
+#: Arguments for nextpnr by which it routes what fills most of an ECP5.
+FULL = ("--placer", "static", "--router", "router2")
 
 #: If slots and lanes are given, a search found them; so the search need not be repeated.
 BUILDS = (
     Build("digits-conv", "ulx3s-85f", clock=50.0),
     Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
-    Build("cifar10-resnet20-cpu", "ulx3s-85f", clock=40.0, lanes=RESNET20_LANES),
+    Build("cifar10-resnet20-public", "ulx3s-85f", clock=75.0, fps=1000.0, nextpnr=FULL),
     Build("digits-conv", "orangecrab-25f"),
     Build("mnist-lenet5", "orangecrab-25f"),
     Build("fashion-small", "orangecrab-25f"),

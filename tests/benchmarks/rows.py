@@ -59,6 +59,14 @@ class Row:
 IMAGES, EVENTS, BITS, METHODS, LARGE = "images", "events", "bits", "methods", "large"
 
 _QAC = "QAC, table 1"
+
+
+def _spiking(neuron: str) -> dict[str, Any]:
+    """Return changes by which layers exchange spikes at T = 2, with weights of 8 bits."""
+    conversion = {"transport": "spikes", "neuron": neuron, "timesteps": 2}
+    return {"levels.weight_bits": 8, **{f"conversion.{k}": v for k, v in conversion.items()}}
+
+
 ROWS = (
     Row("digits-conv", IMAGES, network=True),
     Row("digits-residual", IMAGES),
@@ -97,6 +105,22 @@ ROWS = (
     Row("digits-negative", METHODS),
     Row("digits-qblif", METHODS),
     Row("digits-bernoulli", METHODS),
+    Row("fashion-if", METHODS, "fashion-small", _spiking("if"), seeds=(0,)),
+    Row("fashion-ecl", METHODS, "fashion-small", _spiking("dual"), seeds=(0,)),
+    Row(
+        "fashion-qblif",
+        METHODS,
+        "digits-qblif",
+        {
+            "model.name": "mnist-small",
+            "data.name": "fashion-mnist",
+            "engine.channels_last": True,
+            "phase.1.epochs": 16,
+            "phase.1.batch_size": 128,
+            "phase.1.flip": True,
+        },
+        seeds=(0,),
+    ),
     Row(
         "cifar10-resnet20-cpu",
         LARGE,

@@ -65,6 +65,11 @@ DONE: dict[str, Any] = {
 RUNNING = {bank: DONE | {"running": 1 << bank, "done": 2 >> bank} for bank in range(2)}
 
 
+def counts(number: int) -> list[int]:
+    """Return values of that many counters, of which no two are equal."""
+    return [*COUNTERS, *(0xFEDCBA98 - 0x01010101 * k for k in range(number))][:number]
+
+
 def served(
     requests: Sequence[Message | bytes],
     replies: Sequence[Message],
@@ -122,7 +127,7 @@ def served(
         ctx.set(dut.damaged, 300)
         ctx.set(dut.dropped, 2)
         if plan.counters:
-            ctx.set(dut.counters, list(COUNTERS))
+            ctx.set(dut.counters, counts(len(plan.counters)))
         for k in range(len(plan.records)):
             ctx.set(getattr(dut, f"images{k}"), images[k])
 
@@ -243,6 +248,14 @@ def test_counts() -> None:
 
 def test_reset() -> None:
     assert served([Reset(), AskStatus()], [Cleared(), Status(0, 0, 300, 2)]) == [("clear",)]
+
+
+@pytest.mark.parametrize("number", [1, 31, 32, 33, 48, 49, 80])
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+def test_every_counter_of_many(number: int, stall: float) -> None:
+    plan = stub_plan(counters=tuple(f"layer{k}.cycles" for k in range(number)))
+    expected = [Counters(b"".join(x.to_bytes(4, "little") for x in counts(number)))] * 2
+    assert served([AskCounters()] * 2, expected, plan=plan, stall=stall) == []
 
 
 def test_a_link_without_counters_and_records() -> None:
