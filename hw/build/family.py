@@ -126,6 +126,10 @@ class Family(Registered, ABC):
         # A clock that is too fast is explained in words by hw/build/timing.py.
         return ["--freq", f"{clock:g}", "--report", REPORT, "--timing-allow-fail"]
 
+    def placing(self, luts: int) -> tuple[str, ...]:
+        """Return more arguments for nextpnr, by which it copes with so many look-up tables."""
+        return ()
+
     def synthesised(self, cells: Mapping[str, int]) -> Resources:
         """Return the resources of Yosys' cells; a packed design may take somewhat less or more."""
 
@@ -178,6 +182,10 @@ class Family(Registered, ABC):
         return number if cost < best or memory.forced else 0
 
 
+#: Look-up tables of a large design, half of those of the largest ECP5.
+_LARGE = 42_000
+
+
 class Ecp5(Family):
     """Lattice ECP5, by Project Trellis."""
 
@@ -201,6 +209,10 @@ class Ecp5(Family):
     @property
     def synth(self) -> str:
         return "synth_ecp5"
+
+    def placing(self, luts: int) -> tuple[str, ...]:
+        # The usual router does not come to an end. Small designs are slower with this placer.
+        return ("--placer", "static", "--router", "router2") if luts > _LARGE else ()
 
 
 class Ice40(Family):

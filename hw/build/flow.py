@@ -174,7 +174,7 @@ def _build(
             "resources": resources,
             "routed": family.nextpnr is not None,
             "fmax_mhz": made.fmax,
-            **placing.content(made.seed),
+            **made.placed,
         }
         return _deliver(content, place, work, family)
 
@@ -239,14 +239,14 @@ class _OverlayDesign(_Design):
 class _Made:
     """A design that the tools have built.
 
-    With the resources that it takes, its highest MHz, and the seed of its placement; the last two
-    are None where nothing was placed, and the seed also where it is nextpnr's own.
+    With the resources that it takes, its highest MHz, and the manifest's entries about its
+    placement; where nothing was placed, the last two are None and empty.
     """
 
     design: _Design
     resources: dict[str, dict[str, int]]
     fmax: float | None
-    seed: int | None
+    placed: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -310,25 +310,41 @@ class _Trial:
         short = short_of(resources)
         if short:
             raise TooLargeError(network, board, short, found.luts)
-        reached, seed = None, None
+        reached: float | None = None
+        placed: dict[str, Any] = {}
         for command in family.commands(rendered, self.choices.mhz):
             if not command[0].startswith("nextpnr"):
                 self._run(command)
                 continue
-            report, reached, seed = self._placed(command, found.luts)
+            report, reached, placed = self._placed(command, found.luts)
             resources.update(family.routed(report))
             resources["dsp"]["used"] += family.multiplied(report)
-        return _Made(design, resources, reached, seed)
+        return _Made(design, resources, reached, placed)
 
-    def _placed(self, command: list[str], luts: int) -> tuple[dict[str, Any], float, int | None]:
-        """Place and route until the clock is reached; return nextpnr's report, MHz, and seed.
+    def _placed(
+        self, command: list[str], luts: int
+    ) -> tuple[dict[str, Any], float, dict[str, Any]]:
+        """Place and route until the clock is reached.
 
-        ``luts`` are the look-up tables that Yosys has found.
+        Parameters
+        ----------
+        command : list of str
+        luts : int
+            Look-up tables that Yosys has found.
+
+        Returns
+        -------
+        report : dict
+            nextpnr's.
+        reached : float
+            The highest MHz.
+        placed : dict
+            The manifest's entries about the placement.
         """
-        seeds = self.placing.seeds
-        for seed in seeds:
+        placing = self.placing.of_size(self.family, luts)
+        for seed in placing.seeds:
             try:
-                self._run([*command, *self.placing.all_arguments(seed)])
+                self._run([*command, *placing.all_arguments(seed)])
             except ToolError:
                 short = overfull(self.work / ROUTING_LOG, self.family)
                 if short:
@@ -339,11 +355,11 @@ class _Trial:
             try:
                 reached = timing.require_closed(report, self.choices.mhz, self.choices.board.title)
             except timing.TooSlowError as error:
-                if seed == seeds[-1]:
+                if seed == placing.seeds[-1]:
                     raise
                 self.say(f"{error.reached:.1f} MHz: placed again with another seed")
             else:
-                return report, round(reached, 2), seed
+                return report, round(reached, 2), placing.content(seed)
         raise AssertionError("there is always a seed")
 
     def _run(self, command: list[str]) -> None:

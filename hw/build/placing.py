@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from spikeloom.hw.build.family import Family
 from spikeloom.hw.build.options import Options
 from spikeloom.sw.errors import ConfigError
 
@@ -27,7 +28,7 @@ class Placing:
     seeds : tuple of int or None
         Seeds of the placements to try, one after another; None is nextpnr's own.
     arguments : tuple of str
-        More arguments.
+        More arguments; without any, those that the family has for large designs.
     """
 
     seeds: tuple[int | None, ...] = (None,)
@@ -51,6 +52,10 @@ class Placing:
                     f"{shlex.join(arguments)!r}"
                 )
         return cls(_seeds(options.get("seed"), options.get("placements", 1)), arguments)
+
+    def of_size(self, family: Family, luts: int) -> Placing:
+        """Return the choices for a design of so many look-up tables."""
+        return self if self.arguments else replace(self, arguments=family.placing(luts))
 
     def all_arguments(self, seed: int | None) -> list[str]:
         """Return the arguments for a placement with one of the seeds."""

@@ -76,8 +76,6 @@ class Build:
         nor ``slots`` count.
     seed : int, optional
         Of the placement; nextpnr's own by default.
-    nextpnr : tuple of str
-        More arguments for nextpnr.
     """
 
     network: str
@@ -88,7 +86,6 @@ class Build:
     counters: bool = True
     fps: float | None = None
     seed: int | None = None
-    nextpnr: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -109,15 +106,19 @@ class Build:
         return search.reaching((self.clock or board.clock) * 1e6 / self.fps).plan.config
 
 
-#: Arguments for nextpnr by which it routes what fills most of an ECP5.
-FULL = ("--placer", "static", "--router", "router2")
-
 #: If slots and lanes are given, a search found them; so the search need not be repeated.
 BUILDS = (
-    Build("digits-conv", "ulx3s-85f", clock=50.0),
+    Build(
+        "digits-conv",
+        "ulx3s-85f",
+        clock=100.0,
+        lanes={"conv1": 4, "conv2": 16, "conv3": 32, "fc": 2},
+        seed=2,
+    ),
     Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
+    Build("mnist-lenet5-4bit", "ulx3s-85f", clock=100.0, fps=100_000.0),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
-    Build("cifar10-resnet20-public", "ulx3s-85f", clock=75.0, fps=1000.0, nextpnr=FULL),
+    Build("cifar10-resnet20-public", "ulx3s-85f", clock=75.0, fps=1000.0),
     Build("digits-conv", "orangecrab-25f"),
     Build("mnist-lenet5", "orangecrab-25f"),
     Build("fashion-small", "orangecrab-25f"),
@@ -180,7 +181,6 @@ def rebuild(one: Build, *, data: Path | None, keep: bool) -> bool:
                 images=images,
                 clock=one.clock,
                 seed=one.seed,
-                nextpnr=one.nextpnr,
                 name=one.name,
                 source="yowasp",
                 say=say,

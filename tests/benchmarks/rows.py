@@ -135,6 +135,7 @@ ROWS = (
         reference=f"{_QAC}: 91.13 % at T = 3.74",
         network=True,
     ),
+    Row("cifar10-resnet20-public-4bit", LARGE, seeds=(0,), network=True),
     Row("cifar10-resnet20", LARGE, seeds=(0,), reference=f"{_QAC}: 91.13 % at T = 3.74"),
     Row("cifar10-vgg16", LARGE, seeds=(0,), reference=f"{_QAC}: 94.78 % at T = 2.33"),
     Row(

@@ -16,7 +16,7 @@ from support.networks.examples import everything
 
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import Images, Options, build, rtlil
-from spikeloom.hw.build.family import Family
+from spikeloom.hw.build.family import Family, Ice40
 from spikeloom.hw.build.flow import write_sources
 from spikeloom.hw.build.folder import WORK
 from spikeloom.hw.build.top import Top
@@ -430,3 +430,12 @@ def test_more_arguments_for_nextpnr(tools: Tools, tmp_path: Path) -> None:
     assert tools.commands[1][-6:] == [*given, "--seed", "3"]
     assert manifest.content["nextpnr"] == list(given)
     assert Manifest.load(manifest.path).content == manifest.content
+
+
+def test_the_manifest_has_what_a_large_design_was_placed_with(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ice40, "placing", lambda _, luts: ("--router", f"for {luts}"))
+    manifest = build(two_layers(), ICEBREAKER, tmp_path, config=HardwareConfig(lanes=1))
+    assert tools.commands[1][-2:] == ["--router", f"for {tools.cells[0]['SB_LUT4']}"]
+    assert manifest.content["nextpnr"] == tools.commands[1][-2:]

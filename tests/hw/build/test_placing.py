@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spikeloom.hw.build import Options
+from spikeloom.hw.build.family import Family
 from spikeloom.hw.build.placing import Placing
 from spikeloom.sw.errors import ConfigError
 
@@ -22,6 +23,16 @@ def test_seeds_and_arguments() -> None:
     assert placing.all_arguments(4) == [*given, "--seed", "4"]
     assert placing.content(4) == {"seed": 4, "nextpnr": list(given)}
     assert Placing.of(Options(placements=3)).seeds == (None, 1, 2)
+
+
+def test_large_designs_get_another_placer_and_router() -> None:
+    ecp5 = Family.find("ecp5")
+    given = ("--placer", "static", "--router", "router2")
+    assert Placing().of_size(ecp5, 42_000) == Placing()
+    assert Placing().of_size(ecp5, 42_001) == Placing(arguments=given)
+    own = Placing((1,), ("--router", "router1"))
+    assert own.of_size(ecp5, 60_000) == own
+    assert Placing().of_size(Family.find("ice40"), 60_000) == Placing()
 
 
 @pytest.mark.parametrize(
