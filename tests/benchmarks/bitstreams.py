@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -45,7 +45,7 @@ HEADER = (
     "network",
     "board",
     "lanes",
-    "#slots",
+    "slots",
     *(f"#{name}" for name in FIELDS.values()),
     "#clock, MHz",
     "#highest, MHz",
@@ -103,7 +103,7 @@ class Build:
             return self.config
         board = Board.find(self.board)
         search = Search(network, Budget.of_board(board), activity(network, pixels))
-        return search.reaching(self.cycles).plan.config
+        return replace(search.reaching(self.cycles).plan.config, counters=self.counters)
 
 
 #: If slots and lanes are given, a search found them; so the search need not be repeated.
@@ -116,9 +116,9 @@ BUILDS = (
         seed=2,
     ),
     Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
-    Build("mnist-lenet5-4bit", "ulx3s-85f", clock=100.0, cycles=1000),
+    Build("mnist-lenet5-4bit", "ulx3s-85f", clock=100.0, cycles=1000, counters=False),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
-    Build("cifar10-resnet20-public", "ulx3s-85f", clock=75.0, cycles=80_000),
+    Build("cifar10-resnet20-cpu", "ulx3s-85f", clock=40.0),
     Build("digits-conv", "orangecrab-25f"),
     Build("mnist-lenet5", "orangecrab-25f"),
     Build("fashion-small", "orangecrab-25f"),
@@ -230,11 +230,12 @@ def line(one: Build, content: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the line of a build."""
     config, resources = content["config"], content["resources"]
     prediction = content["prediction"]
+    slots = config["slots"]
     return (
         one.network,
         Board.find(content["board"]).title,
         ", ".join(str(layer["lanes"]) for layer in content["hardware"]["layers"]),
-        str(config["slots"]),
+        ", ".join(map(str, slots.values())) if isinstance(slots, Mapping) else str(slots),
         *(f"{resources[name]['used']:,} of {resources[name]['available']:,}" for name in FIELDS),
         f"{content['clock_mhz']:g}",
         "-" if content["fmax_mhz"] is None else f"{content['fmax_mhz']:g}",

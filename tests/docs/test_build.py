@@ -23,7 +23,7 @@ pytest.importorskip("amaranth_boards")
 ROOT = Path(__file__).parents[2]
 #: Fields documented as a whole: theirs are names of layers or programs, or on other pages.
 WHOLE = re.compile(
-    r"hardware|tools|work|neurobench|energy|network\.accuracy|config\.(lanes|events|planes|copies)|resources\.\w+"
+    r"hardware|tools|work|neurobench|energy|network\.accuracy|config\.(lanes|events|planes|copies|slots)|resources\.\w+"
 )
 
 #: Fields that manifests of some networks alone have.
