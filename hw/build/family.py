@@ -182,8 +182,8 @@ class Family(Registered, ABC):
         return number if cost < best or memory.forced else 0
 
 
-#: Look-up tables of a large design, half of those of the largest ECP5.
-_LARGE = 42_000
+#: Look-up tables of a large design, a quarter of those of the largest ECP5.
+_LARGE = 20_000
 
 
 class Ecp5(Family):
@@ -211,7 +211,8 @@ class Ecp5(Family):
         return "synth_ecp5"
 
     def placing(self, luts: int) -> tuple[str, ...]:
-        # The usual router does not come to an end. Small designs are slower with this placer.
+        # With the usual placer, wires are longer by half at 27,000 look-up tables; at 50,000, the
+        # usual router does not come to an end. Small designs are slower with this placer.
         return ("--placer", "static", "--router", "router2") if luts > _LARGE else ()
 
 

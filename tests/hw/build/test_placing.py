@@ -28,8 +28,8 @@ def test_seeds_and_arguments() -> None:
 def test_large_designs_get_another_placer_and_router() -> None:
     ecp5 = Family.find("ecp5")
     given = ("--placer", "static", "--router", "router2")
-    assert Placing().of_size(ecp5, 42_000) == Placing()
-    assert Placing().of_size(ecp5, 42_001) == Placing(arguments=given)
+    assert Placing().of_size(ecp5, 20_000) == Placing()
+    assert Placing().of_size(ecp5, 20_001) == Placing(arguments=given)
     own = Placing((1,), ("--router", "router1"))
     assert own.of_size(ecp5, 60_000) == own
     assert Placing().of_size(Family.find("ice40"), 60_000) == Placing()
