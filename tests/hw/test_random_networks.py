@@ -40,10 +40,10 @@ from spikeloom.sw.network import (
 )
 
 #: Parts that the networks are drawn in, and networks in each.
-SHARES = range(4)
+SHARES = range(5)
 NETWORKS = 32
 #: As many of each size again, several times: `make sweep` compares all of them.
-MORE_SHARES = range(4, 20)
+MORE_SHARES = range(5, 20)
 #: Networks of the first shares that have each feature, at least, among those that are always
 #: compared. At least as many of them have no stalls, so that their counters are compared, too.
 OCCURRENCES = 1
