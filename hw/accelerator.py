@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -22,6 +22,9 @@ from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import INPUT
+
+#: Engines that a reset reaches in one clock cycle.
+_RESET_TOGETHER = 4
 
 #: The engine of each kind of plan.
 _ENGINES: dict[type[LayerPlan], Callable[[Any], Engine | UnrolledEngine]] = {
@@ -82,12 +85,24 @@ class Serializer(wiring.Component):
 class Accelerator(wiring.Component):
     """The accelerator of a network: pixels in, logits out.
 
+    It can be reset at work. The reset of a large accelerator has far to go: it passes from engine
+    to engine, a few in each clock cycle, and lasts until all of them have been in reset together.
+    So none finds a transfer of the time before.
+
     Parameters
     ----------
     plan : Plan
+    clearable : bool
+        Whether it can be reset at work.
 
     Members
     -------
+    clear : In(1)
+        Present if ``clearable``: high for one cycle to reset the accelerator. Take it from a
+        register.
+    clearing : Out(1)
+        Present if ``clearable``: whether the reset is under way. Transfers may be neither given
+        nor taken.
     i : In(stream)
         Pixels: row by row, column by column, the channel fastest; images back to back.
     o : Out(stream)
@@ -102,8 +117,8 @@ class Accelerator(wiring.Component):
         :data:`~spikeloom.hw.engine.COUNTERS`.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, *, clearable: bool = False) -> None:
+        self.plan, self.clearable = plan, clearable
         target = plan.layers[-1].target
         self.logit = data.StructLayout({"value": shape_of(target.values), "last": 1})
         members = {
@@ -115,17 +130,20 @@ class Accelerator(wiring.Component):
                 members[f"tap__{layer.layer.name}"] = Out(tap_signature(layer))
             if plan.config.counters:
                 members[f"counters__{layer.layer.name}"] = Out(COUNTERS)
+        if clearable:
+            members |= {"clear": In(1), "clearing": Out(1)}
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         plan = self.plan
+        resets = self._resets(m)
         engines: dict[str, Engine | UnrolledEngine] = {}
         readers: dict[str, list[stream.Interface]] = {INPUT: []}
-        for layer in plan.layers:
+        for number, layer in enumerate(plan.layers):
             name = layer.layer.name
-            m.submodules[f"layer_{name}"] = engine = _ENGINES[type(layer)](layer)
-            engines[name] = engine
+            engines[name] = engine = _ENGINES[type(layer)](layer)
+            m.submodules[f"layer_{name}"] = resets[number // _RESET_TOGETHER](engine)
             readers[name] = []
             for k, reader in enumerate(layer.readers):
                 # Its own spikes stay inside the engine.
@@ -141,7 +159,7 @@ class Accelerator(wiring.Component):
         given = self.i
         unit = InputUnit.of(plan.network.input)
         if unit is not None:
-            m.submodules[unit.label] = unit
+            m.submodules[unit.label] = resets[0](unit)
             wiring.connect(m, wiring.flipped(self.i), unit.i)
             given = unit.o
         m.d.comb += [
@@ -149,25 +167,51 @@ class Accelerator(wiring.Component):
             pixels.payload[0].eq(given.payload),
             given.ready.eq(pixels.ready),
         ]
-        _spread(m, INPUT, pixels, readers[INPUT])
-        for layer in plan.layers[:-1]:
+        _spread(m, INPUT, pixels, readers[INPUT], resets[0])
+        for number, layer in enumerate(plan.layers[:-1]):
             name = layer.layer.name
-            _spread(m, name, engines[name].o, readers[name])
+            _spread(m, name, engines[name].o, readers[name], resets[number // _RESET_TOGETHER])
         last = plan.layers[-1]
         sink = engines[last.layer.name]
-        m.submodules.serializer = serializer = Serializer(last.target)
+        serializer = Serializer(last.target)
+        m.submodules.serializer = resets[-1](serializer)
         wiring.connect(m, sink.o, serializer.i)
         logits = serializer.o
         if not last.compact:
-            m.submodules.outlet = outlet = Skid(serializer.o.signature)
+            outlet = Skid(serializer.o.signature)
+            m.submodules.outlet = resets[-1](outlet)
             wiring.connect(m, logits, outlet.i)
             logits = outlet.o
         wiring.connect(m, logits, wiring.flipped(self.o))
         return m
 
+    def _resets(self, m: Module) -> list[Callable[[Any], Any]]:
+        """Return what puts the reset into components, for each few engines that it reaches."""
+        length = -(-len(self.plan.layers) // _RESET_TOGETHER)
+        if not self.clearable:
+            return [lambda component: component] * length
+        chain: list[Value] = [self.clear]
+        m.d.comb += self.clearing.eq(self.clear)
+        if length > 1:
+            # The first engines stay in reset until the last are, too.
+            lasts, passed, under_way = Signal(length - 1), Signal(length), Signal()
+            begun = self.clear | lasts.any()
+            m.d.sync += [
+                lasts.eq(Cat(self.clear, lasts)),
+                passed.eq(Cat(begun, passed)),
+                under_way.eq(begun | passed[:-1].any()),
+            ]
+            m.d.comb += self.clearing.eq(self.clear | under_way)
+            chain = list(passed)
+        return [ResetInserter(reset) for reset in chain]
+
 
 def _spread(
-    m: Module, name: str, source: stream.Interface, readers: list[stream.Interface]
+    m: Module,
+    name: str,
+    source: stream.Interface,
+    readers: list[stream.Interface],
+    reset: Callable[[Any], Any],
 ) -> None:
     """Connect the stream of a layer, or of the input, to all its readers."""
     if not readers:
@@ -175,7 +219,8 @@ def _spread(
     elif len(readers) == 1:
         wiring.connect(m, source, readers[0])
     else:
-        m.submodules[f"fork_{name}"] = fork = Fork(readers[0].signature.flip(), len(readers))
+        fork = Fork(readers[0].signature.flip(), len(readers))
+        m.submodules[f"fork_{name}"] = reset(fork)
         wiring.connect(m, source, fork.i)
         for k, reader in enumerate(readers):
             wiring.connect(m, getattr(fork, f"o{k}"), reader)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -44,15 +44,15 @@ class Device(wiring.Component):
         m = Module()
         m.submodules.link = link = Link(self.link)
         # Whether the accelerator has been handed over to the link. A register ahead of the reset
-        # of all of it: link and accelerator see nothing of each other in the cycle of the reset.
+        # of all of it: link and accelerator see nothing of each other in the cycles of the reset.
         given = Signal(init=self.test is None)
         clear, linked = Signal(), Signal()
-        accelerator = Accelerator(self.plan)
-        m.submodules.accelerator = ResetInserter(clear)(accelerator)
+        m.submodules.accelerator = accelerator = Accelerator(self.plan, clearable=True)
         m.d.comb += [
             link.rx.eq(self.rx),
             self.tx.eq(link.tx),
-            linked.eq(given & ~clear),
+            accelerator.clear.eq(clear),
+            linked.eq(given & ~accelerator.clearing),
             link.image.ready.eq(accelerator.i.ready & linked),
             link.logits.valid.eq(accelerator.o.valid & linked),
             link.logits.payload.eq(accelerator.o.payload.as_value()),

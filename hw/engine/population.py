@@ -63,6 +63,9 @@ class Population(wiring.Component):
     There are U units. If these are fewer than the lanes, they serve the lowest U lanes first, then
     the next. The results move down in the output register, where they come in at the top.
 
+    Where these choose among several lanes' sums (``plan.staged``), they work in the cycle after:
+    a register between the choice and the units holds what they work on.
+
     Sums are taken in the last cycle in which they are needed. A transfer that is not taken at once
     waits behind the output register, so that whether the neurons go on does not depend on what the
     target does in the same cycle. That of a compact engine does depend on it.
@@ -75,6 +78,8 @@ class Population(wiring.Component):
     ----------
     OUTPUT_LATENCY : int
         Clock cycles from running the last timestep of a transfer to offering it.
+    STAGE_LATENCY : int
+        Clock cycles from choosing the sums of a timestep to running it, if ``plan.staged``.
 
     Members
     -------
@@ -94,6 +99,7 @@ class Population(wiring.Component):
     """
 
     OUTPUT_LATENCY = 1
+    STAGE_LATENCY = 1
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
@@ -138,20 +144,35 @@ class Population(wiring.Component):
         def ends(last_step: Value, last_turn: Value) -> Value:
             return last_step & last_turn if plan.layer.constant else Const(1)
 
+        # The timestep that the units run: the one that is chosen in this cycle, or in the last.
+        enable, full = Signal(), Signal()
+        chosen = {
+            "valid": self.i.valid,
+            "first_step": first_step,
+            "last_step": last_step,
+            "turn": turn,
+            "group": group,
+            "currents": Cat(self._current(turn, k) for k in range(plan.units)),
+        }
+        run = self._staged(m, chosen, ~full) if plan.staged else chosen
+        held = results(run["last_step"]) & sent.valid & ~sent.ready
+        result = run["valid"] & results(run["last_step"])
+        completes = run["turn"][-1]
         new_result = Signal()
-        full, enable = Signal(), Signal()
         m.d.comb += [
-            full.eq(results(last_step) & sent.valid & ~sent.ready),
+            full.eq(run["valid"] & held if plan.staged else held),
             self.blocked.eq(self.i.valid & full),
             enable.eq(self.i.valid & ~full),
-            self.busy.eq(self.i.valid | self.o.valid),
-            new_result.eq(enable & results(last_step)),
+            self.busy.eq(self.i.valid | run["valid"] | self.o.valid),
+            new_result.eq(result & ~full),
         ]
         # The same of the next cycle: whether sums are taken comes from a register. A result that a
         # full register holds back may count as well, since the register stays full.
-        comes = self.i.valid & results(last_step) & last_turn
-        next_valid = comes | (sent.valid & ~sent.ready)
-        next_full = results(next_last_step) & next_valid & self.o.valid & ~self.o.ready
+        next_valid = (result & completes) | (sent.valid & ~sent.ready)
+        next_result = results(next_last_step)
+        if plan.staged:
+            next_result = full | (self.i.valid & results(last_step))
+        next_full = next_result & next_valid & self.o.valid & ~self.o.ready
         m.d.comb += self.taking.eq(ends(next_last_step, next_last_turn) & ~next_full)
         if plan.compact:
             m.d.comb += self.i.ready.eq(ends(last_step, last_turn) & ~full)
@@ -167,23 +188,24 @@ class Population(wiring.Component):
                 m.d.comb += next_last_turn.eq(turn.rotate_left(1)[-1])
                 with m.If(last_turn):
                     m.d.sync += group.eq(Mux(group == lane_groups - 1, 0, group + 1))
-        parameters = self._parameters(
-            m, kind, enable if kind.per_step else enable & last_step, platform
-        )
+        runs = run["valid"] & ~full
+        ended = runs & run["last_step"]
+        parameters = self._parameters(m, kind, runs if kind.per_step else ended, platform)
         with m.If(sent.ready):
             m.d.sync += sent.valid.eq(0)
-        with m.If(new_result & last_turn):
+        with m.If(new_result & completes):
             m.d.sync += sent.valid.eq(1)
         units, values = [], []
         width = plan.target.values.width
+        bits = plan.ranges.accumulator.width
         for k in range(plan.units):
             m.submodules[f"unit{k}"] = unit = kind(plan.neurons)
             units.append(unit)
             m.d.comb += [
-                unit.current.eq(self._current(turn, k)),
+                unit.current.eq(run["currents"].word_select(k, bits)),
                 unit.parameters.eq(parameters[k]),
-                unit.enable.eq(enable),
-                unit.first.eq(first_step),
+                unit.enable.eq(runs),
+                unit.first.eq(run["first_step"]),
             ]
             value = Signal(width, name=f"value{k}")
             m.d.comb += value.eq(SENT[plan.sends](unit))
@@ -191,23 +213,30 @@ class Population(wiring.Component):
             used = plan.target.channels - (lane_groups - 1) * plan.lanes
             unused_from = -(-max(used - k, 0) // plan.units)
             if unused_from < plan.turns:
-                unused = (group == lane_groups - 1) & turn[unused_from:].any()
+                unused = (run["group"] == lane_groups - 1) & run["turn"][unused_from:].any()
                 value = Mux(unused, 0, value)
             values.append(value)
         payload = Value.cast(sent.payload)
         with m.If(new_result):
             m.d.sync += payload.eq(Cat(payload[width * plan.units :], values))
-        self._drive_tap(m, units, enable & last_step if plan.folded else enable)
+        self._drive_tap(m, units, ended if plan.folded else runs)
         return m
 
+    def _staged(self, m: Module, chosen: dict[str, Value], moves: Value) -> dict[str, Value]:
+        """Return the same values from registers, which take others whenever ``moves`` is high."""
+        shown = {name: Signal.like(value, name=f"run_{name}") for name, value in chosen.items()}
+        with m.If(moves):
+            m.d.sync += [signal.eq(chosen[name]) for name, signal in shown.items()]
+        return dict(shown)
+
     def _current(self, turn: Signal, unit: int) -> Value:
-        """Return the sum that one of the units works on."""
+        """Return the bits of the sum that one of the units works on."""
         sums, units = self.i.payload, self.plan.units
         if len(turn) == 1:
-            return sums[unit]
+            return Value.cast(sums[unit]).as_unsigned()
         chosen: Value = Const(0)
         for k, works in enumerate(turn):
-            bits = Value.cast(sums[k * units + unit])
+            bits = Value.cast(sums[k * units + unit]).as_unsigned()
             chosen = chosen | (bits & works.replicate(len(bits)))
         return chosen
 

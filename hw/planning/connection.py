@@ -197,6 +197,18 @@ class ConnectionPlan:
         met = conv.weight.reshape(conv.groups, -1, *conv.weight.shape[1:])
         return bool((np.count_nonzero(met, axis=1) <= 1).all())
 
+    @cached_property
+    def used_bits(self) -> IntArray:
+        """The bits that some weight of each output channel has set, of those in two's complement.
+
+        They are 0 for channels that only fill up lanes. An array of int64, of shape (stored
+        outputs,).
+        """
+        weight = convolution(self.connection.synapses, self.stream).weight
+        used = np.zeros(self.target.stored_channels, np.int64)
+        used[: len(weight)] = np.bitwise_or.reduce(weight.reshape(len(weight), -1), axis=1)
+        return used
+
     def depth(self, lanes: int) -> int:
         """Return the number of words that the weights take in each bank, with M lanes."""
         return self.target.stored_channels // lanes * self.windows.kernel[0] * self.windows.span

@@ -143,6 +143,15 @@ class LayerPlan:
         return self.layer.constant and self.sends != Sends.SPIKES
 
     @property
+    def staged(self) -> bool:
+        """Whether each unit keeps the sum that it works on in a register of its own.
+
+        A unit that serves several lanes would otherwise choose among their sums in the same clock
+        cycle. It starts one cycle later; a compact engine, which is slow anyway, does without.
+        """
+        return self.turns > 1 and not self.compact
+
+    @property
     def queue(self) -> int:
         """Number of sums of each copy that may wait for the neurons, or are at work there.
 

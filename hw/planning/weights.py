@@ -66,6 +66,22 @@ class WeightStore:
         width = self.weights.width
         return width + (self.lanes - 1).bit_length() if self.single else width * self.lanes
 
+    def used_bits(self, first: int, end: int) -> IntArray:
+        """Return the bits of each lane's weight that some word from ``first`` to ``end`` has set.
+
+        A group of lanes of which some words are asked for counts as a whole. The array is of shape
+        (M,), without signs.
+        """
+        used = np.zeros(self.lanes, np.int64)
+        for reader in self.readers:
+            group = reader.depth(self.lanes) * self.lanes // reader.target.stored_channels
+            begin, behind = max(first - reader.first, 0), end - reader.first
+            if behind > 0:
+                channels = reader.used_bits.reshape(-1, self.lanes)
+                touched = channels[begin // group : -(-behind // group)]
+                used |= np.bitwise_or.reduce(touched, axis=0)
+        return used & ((1 << self.weights.width) - 1)
+
     def bank(self, index: int) -> IntArray:
         """Return the weights of one of the E banks: those of M lanes in each word.
 
@@ -104,14 +120,13 @@ class WeightMemory:
     def blank(self) -> int:
         """Bits that are 0 in all words, for which synthesis takes no place.
 
-        They are those of lanes without a channel, of which the last group of lanes may have some.
+        They are those of lanes without a channel, of which the last group of lanes may have some,
+        of channels without weights, and the signs of channels without negative ones.
         """
-        store, reader = self.store, self.store.readers[-1]
-        stored = reader.target.stored_channels
-        group = reader.depth(store.lanes) * store.lanes // stored
-        if store.single or self.first < store.first + store.depth - group:
+        if self.store.single:
             return 0
-        return store.weights.width * (stored - reader.target.channels)
+        used = self.store.used_bits(self.first, self.first + self.depth)
+        return self.width - int(np.bitwise_count(used).sum())
 
     @property
     def block(self) -> bool:

@@ -71,13 +71,14 @@ class EngineClock:
         self._images = images
         self._queue = plan.queue
         #: Clock cycles of all timesteps of a neuron; how often the sums of one window yield
-        #: something to send, the cycles before each of it, and those from the first of the units'
-        #: turns to the last.
+        #: something to send, the cycles before each of it, those from the first of the units' turns
+        #: to the last, and those from choosing sums to working on them.
         self._steps = plan.cycles
         whole = plan.shareable
         self._rounds = plan.cycles if plan.layer.constant and not whole else 1
         self._round = plan.cycles if whole else 1
         self._turns = plan.served - plan.cycles if whole else 0
+        self._stage = Population.STAGE_LATENCY if plan.staged else 0
         self._line = 0
         self._consumed = [0] * len(buffers)
         self._cells = [x.image(0) for x in words]
@@ -241,11 +242,14 @@ class EngineClock:
             start += self._round
             self._step = (self._step + self._round) % self._steps
             if every or not self._step:
-                if self._passed > start:
-                    self._waits.append((start, self._passed, image))
-                    start = self._passed
+                # The units work a stage later than they choose: only with a timestep there do they
+                # wait.
+                begin = start + self._stage
+                if self._passed > begin:
+                    self._waits.append((begin, self._passed, image))
+                    start = self._passed - self._stage
                 start += self._turns
-                offered = start + Population.OUTPUT_LATENCY
+                offered = start + self._stage + Population.OUTPUT_LATENCY
                 if not self.plan.compact:
                     offered = max(offered, self._sent + Skid.SPACE_LATENCY) + Skid.LATENCY
                 self._sent = offered

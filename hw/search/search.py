@@ -186,16 +186,14 @@ class Search:
     def _reaching(self, cycles: float) -> Found:
         """Return the plan as of :meth:`reaching`, of engines that are all compact or all not."""
         self._smallest()
-        goal = cycles
+        goal, missed = cycles, cycles
         for _ in range(2 * _ROUNDS):
-            states = [self.states.cheapest(goal, prices) for prices in PRICES]
-            fitting = [x for x in states if x and self.budget.fits(self.states.amounts(x))]
-            if not fitting:
+            found = self._lightest(goal)
+            if found is None:
                 break
-            state = min(fitting, key=lambda x: self.states.weight(self.states.amounts(x)))
-            found = self.rated(state)
             if found.cycles <= cycles:
-                return self._trimmed(found, cycles)
+                return self._trimmed(self._nearer(found, goal, missed, cycles), cycles)
+            missed = goal
             goal *= min(cycles / found.cycles, 1 - _STEP)
         fastest = self._fastest()
         if fastest.cycles > cycles:
@@ -205,6 +203,32 @@ class Search:
                 fastest,
             )
         return self._trimmed(fastest, cycles)
+
+    def _lightest(self, goal: float) -> Found | None:
+        """Return the smallest plan that may reach a goal, by estimates; None if none fits."""
+        states = [self.states.cheapest(goal, prices) for prices in PRICES]
+        fitting = [x for x in states if x and self.budget.fits(self.states.amounts(x))]
+        if not fitting:
+            return None
+        return self.rated(min(fitting, key=lambda x: self.states.weight(self.states.amounts(x))))
+
+    def _nearer(self, found: Found, goal: float, missed: float, cycles: float) -> Found:
+        """Return the plan with the least hardware from the goal that it reached to one too far.
+
+        Estimates leave out more of some plans than of others: that for a goal which is a little
+        lower may be much faster than need be, and larger.
+        """
+        for _ in range(_ROUNDS):
+            if missed < (1 + _STEP) * goal or found.cycles > (1 - _STEP) * cycles:
+                break
+            middle = (goal + missed) / 2
+            other = self._lightest(middle)
+            if other is None or other.cycles > cycles:
+                missed = middle
+            else:
+                goal = middle
+                found = min(found, other, key=self._weight)
+        return found
 
     def front(self, points: int = 12) -> list[Found]:
         """Return plans of which none is both slower and larger than another, the smallest first.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -158,22 +159,17 @@ class Resettable(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize("cycle", [7, 75, 140])
-def test_reset_forgets_everything(cycle: int) -> None:
+def interrupted(bench: Bench, dut: Any, cycle: int, reset: Callable[[Any], Any]) -> list[int]:
+    """Return the logits of an image after ``cycle`` cycles of another, and a reset."""
     network, images = showcase(), showcase_images(1)
-    expected = Golden(network).run(images).logits.numpy().reshape(-1).tolist()
-    dut = Resettable(Accelerator(plan(network, SHOWCASE)))
-    bench = Bench(dut)
     seen: list[int] = []
 
-    async def interrupted(ctx: Any) -> None:
+    async def run(ctx: Any) -> None:
         ctx.set(dut.i.valid, 1)
         ctx.set(dut.i.payload, 5)
         ctx.set(dut.o.ready, cycle % 2)
         await ctx.tick().repeat(cycle)
-        ctx.set(dut.domain.rst, 1)
-        await ctx.tick()
-        ctx.set(dut.domain.rst, 0)
+        await reset(ctx)
         ctx.set(dut.i.valid, 0)
         assert ctx.get(dut.o.valid) == 0
         for value in pixels(network, images):
@@ -181,7 +177,7 @@ def test_reset_forgets_everything(cycle: int) -> None:
             ctx.set(dut.i.payload, value)
             await advance(ctx)
         ctx.set(dut.i.valid, 0)
-        while len(seen) < len(expected):
+        while len(seen) < network.classes:
             await advance(ctx)
 
     async def advance(ctx: Any) -> None:
@@ -195,9 +191,50 @@ def test_reset_forgets_everything(cycle: int) -> None:
             if valid:
                 seen.append(payload.value)
 
-    bench.simulator.add_testbench(interrupted)
+    bench.simulator.add_testbench(run)
     bench.run()
-    assert seen == expected
+    return seen
+
+
+def expected_logits() -> list[int]:
+    logits: list[int] = Golden(showcase()).run(showcase_images(1)).logits.reshape(-1).tolist()
+    return logits
+
+
+@pytest.mark.parametrize("cycle", [7, 75, 140])
+def test_reset_forgets_everything(cycle: int) -> None:
+    dut = Resettable(Accelerator(plan(showcase(), SHOWCASE)))
+
+    async def reset(ctx: Any) -> None:
+        ctx.set(dut.domain.rst, 1)
+        await ctx.tick()
+        ctx.set(dut.domain.rst, 0)
+
+    assert interrupted(Bench(dut), dut, cycle, reset) == expected_logits()
+
+
+@pytest.mark.parametrize(("together", "cycles"), [(1, 8), (2, 4), (4, 1)])
+@pytest.mark.parametrize("cycle", [7, 75, 76, 140])
+def test_a_reset_at_work_passes_from_engine_to_engine(
+    monkeypatch: pytest.MonkeyPatch, together: int, cycles: int, cycle: int
+) -> None:
+    monkeypatch.setattr("spikeloom.hw.accelerator._RESET_TOGETHER", together)
+    dut = Accelerator(plan(showcase(), SHOWCASE), clearable=True)
+    took = []
+
+    async def reset(ctx: Any) -> None:
+        ctx.set(dut.i.valid, 0)
+        ctx.set(dut.o.ready, 0)
+        ctx.set(dut.clear, 1)
+        number = 0
+        while ctx.get(dut.clearing):
+            await ctx.tick()
+            ctx.set(dut.clear, 0)
+            number += 1
+        took.append(number)
+
+    assert interrupted(Bench(dut), dut, cycle, reset) == expected_logits()
+    assert took == [cycles]
 
 
 def behaviour(config: HardwareConfig) -> list[tuple[Any, ...]]:

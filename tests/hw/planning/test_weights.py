@@ -110,6 +110,20 @@ def test_lanes_without_a_channel_take_no_place(lanes: int, unused: int) -> None:
     assert [memory.blank // 3 for memory in memories][-1] == unused
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 3, 6])
+def test_bits_that_no_weight_has_take_no_place(lanes: int) -> None:
+    rng = np.random.default_rng(lanes)
+    weight = rng.integers(-7, 8, (CHANNELS, CHANNELS, 3, 3))
+    weight[1] = 0
+    weight[4] = 4 * rng.integers(0, 2, weight[4].shape)
+    (store,) = layer(Conv2d(weight), lanes=lanes).stores
+    (memory,) = layer(Conv2d(weight), lanes=lanes).memories
+    used = np.bitwise_or.reduce(store.bank(0), axis=0)
+    assert memory.blank == sum(4 - bin(bits & 15).count("1") for bits in used.tolist())
+    # A channel of zeros has no bit, and one of 0 and 4 has one; of three lanes, they share one.
+    assert memory.blank == {6: 4 + 3, 3: 3}.get(lanes, 0)
+
+
 def test_a_single_lane_needs_no_number() -> None:
     (store,) = layer(IDENTITY, lanes=1).stores
     assert (store.single, store.width) == (False, 11)
