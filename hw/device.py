@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hw.accelerator import Accelerator
+from spikeloom.hw.engine import Relay
 from spikeloom.hw.link import Link, LinkPlan
 from spikeloom.hw.planning import Plan
 from spikeloom.hw.selftest import SelfTest
@@ -53,15 +54,22 @@ class Device(wiring.Component):
             self.tx.eq(link.tx),
             accelerator.clear.eq(clear),
             linked.eq(given & ~accelerator.clearing),
-            link.image.ready.eq(accelerator.i.ready & linked),
             link.logits.valid.eq(accelerator.o.valid & linked),
             link.logits.payload.eq(accelerator.o.payload.as_value()),
         ]
+        pixels = accelerator.i
+        if not self.plan.config.compact:
+            # Pixels come from memories, and so late; and the accelerator may be far.
+            relay = Relay(pixels.signature.flip())
+            m.submodules.relay = ResetInserter(accelerator.clearing)(relay)
+            wiring.connect(m, relay.o, pixels)
+            pixels = relay.i
+        m.d.comb += link.image.ready.eq(pixels.ready & linked)
         m.d.sync += clear.eq(link.clear & given)
         with m.If(linked):
             m.d.comb += [
-                accelerator.i.valid.eq(link.image.valid),
-                accelerator.i.payload.eq(link.image.payload),
+                pixels.valid.eq(link.image.valid),
+                pixels.payload.eq(link.image.payload),
                 accelerator.o.ready.eq(link.logits.ready),
             ]
         if self.test is not None:
@@ -70,7 +78,7 @@ class Device(wiring.Component):
             m.d.comb += [
                 self.passed.eq(test.passed),
                 self.failed.eq(test.failed),
-                test.o.ready.eq(accelerator.i.ready & ~given),
+                test.o.ready.eq(pixels.ready & ~given),
                 test.i.valid.eq(accelerator.o.valid & ~given),
                 test.i.payload.eq(accelerator.o.payload.as_value()),
             ]
@@ -78,8 +86,8 @@ class Device(wiring.Component):
                 # A failed test may have sent only part of an image: the reset removes it.
                 m.d.sync += [clear.eq(over & ~clear), given.eq(clear)]
                 m.d.comb += [
-                    accelerator.i.valid.eq(test.o.valid),
-                    accelerator.i.payload.eq(test.o.payload),
+                    pixels.valid.eq(test.o.valid),
+                    pixels.payload.eq(test.o.payload),
                     accelerator.o.ready.eq(test.i.ready),
                 ]
         for k, name in enumerate(self.link.counters):

@@ -23,7 +23,7 @@ import spikeloom.hw
 from spikeloom.hw.accelerator import Accelerator, Serializer
 from spikeloom.hw.axi.accelerator import AxiAccelerator
 from spikeloom.hw.device import Device
-from spikeloom.hw.engine import Engine, Skid
+from spikeloom.hw.engine import Engine, Relay, Skid
 from spikeloom.hw.engine.buffer import RowBuffer
 from spikeloom.hw.engine.events import (
     Compactor,
@@ -82,6 +82,7 @@ COMPONENTS: dict[str, Callable[[LayerPlan], wiring.Component]] = {
         weight_bits(p),
     ),
     "WordQueue": lambda p: WordQueue(bank_layout(p), 8),
+    "Relay": lambda p: Relay(p.target.signature),
     "Skid": lambda p: Skid(p.target.signature),
     "EventGenerator": lambda p: EventGenerator(
         shape_of(p.values), p.slots, p.digits, weight_bits(p), p.event_queue
