@@ -57,8 +57,7 @@ def _event_memories(layer: LayerPlan, registers: bool) -> Iterator[tuple[Memory,
         yield queue, layer.events_per_cycle
     for reader in layer.readers:
         buffer = reader.windows.buffer
-        width = buffer.chunks * buffer.stream.layout.size
-        yield Memory(buffer.depth, width, parts=buffer.chunks, apart=True), layer.copies
+        yield Memory(buffer.depth, buffer.word_bits, parts=buffer.chunks, apart=True), layer.copies
         if reader.pool is not None:
             yield from ((memory, 1) for memory in _pool_memories(reader.pool))
     if layer.queue > 1:

@@ -60,7 +60,7 @@ class RowBuffer(wiring.Component):
             "releases": In(1),
             "address": In(range(plan.depth)),
             "enable": In(1),
-            "word": Out(_word_bits(plan)),
+            "word": Out(plan.word_bits),
         }
         members = {name: member.array(readers) for name, member in reading.items()}
         members["i"] = In(plan.stream.signature)
@@ -119,7 +119,7 @@ class RowBuffer(wiring.Component):
         """Add a reader's memory; return the port that it is written by."""
         plan = self.plan
         ring = memory.Memory(
-            shape=unsigned(_word_bits(plan)), depth=plan.depth, init=[], attrs={APART: 1}
+            shape=unsigned(plan.word_bits), depth=plan.depth, init=[], attrs={APART: 1}
         )
         m.submodules[f"ring{reader}" if self.readers > 1 else "ring"] = ring
         read = ring.read_port()
@@ -128,8 +128,4 @@ class RowBuffer(wiring.Component):
             read.en.eq(self.enable[reader]),
             self.word[reader].eq(read.data),
         ]
-        return ring.write_port(granularity=_word_bits(plan) // plan.chunks)
-
-
-def _word_bits(plan: BufferPlan) -> int:
-    return plan.chunks * plan.stream.layout.size
+        return ring.write_port(granularity=plan.word_bits // plan.chunks)

@@ -261,7 +261,7 @@ def connection_plan(
         own = replace(target, steps=1)
         windows = windows_of(connection.synapses, own, target, events, slots)
         # A timestep can be stored as soon as the one before has been read.
-        windows = replace(windows, buffer=replace(windows.buffer, capacity=2))
+        windows = replace(windows, buffer=replace(windows.buffer, rows=2))
         return ConnectionPlan(connection, own, None, None, windows, target, feedback=True)
     alignment = _alignment(network, layer, connection, source)
     arriving = alignment.target if alignment else source
@@ -270,8 +270,8 @@ def connection_plan(
     windows = windows_of(connection.synapses, stream, target, events, slots)
     steps = _steps(network, layer, connection)
     windows = replace(windows, steps=steps)
-    capacity = max(line.need for line in windows.lines)
-    windows = replace(windows, buffer=replace(windows.buffer, capacity=capacity))
+    rows = max(line.need for line in windows.lines)
+    windows = replace(windows, buffer=replace(windows.buffer, rows=rows))
     return ConnectionPlan(connection, source, alignment, pool, windows, target)
 
 

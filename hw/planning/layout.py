@@ -28,9 +28,9 @@ def windows_of(
     kernel, stride, padding, groups = conv.kernel, conv.stride, conv.padding, conv.groups
     outs, ins = len(conv.weight) // groups, conv.weight.shape[1]
     if groups == 1:
-        buffer = BufferPlan(source, _chunks(source, events, slots), capacity=1)
+        buffer = BufferPlan(source, _chunks(source, events, slots), rows=1)
         return WindowPlan(buffer, kernel, stride, padding, shape, events)
-    buffer = BufferPlan(source, _grouped_chunks(source, ins, events), capacity=1)
+    buffer = BufferPlan(source, _grouped_chunks(source, ins, events), rows=1)
     share = _share(buffer, target, outs, ins)
     return WindowPlan(buffer, kernel, stride, padding, shape, events, share=share)
 

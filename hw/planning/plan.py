@@ -346,9 +346,9 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
             if isinstance(planned, UnrolledPlan):
                 rows.append(PassingReader(source, windows.ends[0], reader.source.height))
                 continue
-            capacity = windows.buffer.capacity
-            size = windows.buffer.bits // capacity
-            rows.append(RowReader(source, windows.lines, reader.completed_rows, size, capacity))
+            fitting = windows.buffer.rows
+            size = windows.buffer.bits // fitting
+            rows.append(RowReader(source, windows.lines, reader.completed_rows, size, fitting))
         name = planned.layer.name
         depth[name] = 1 + max(depth[reader.connection.source] for reader in _outer(planned))
         flow.append(RowLayer(name, planned.target.height, rows))
@@ -362,8 +362,10 @@ def _buffered(inputs: StreamPlan, layers: list[LayerPlan]) -> tuple[LayerPlan, .
         for reader, row in zip(_outer(planned), layer.readers, strict=True):
             assert isinstance(row, RowReader), "only unrolled layers have no buffer"
             between = depth[planned.layer.name] - depth[reader.connection.source] - 1
-            capacity = row.capacity + spare_rows(reader) + between
-            buffer = replace(reader.windows.buffer, capacity=capacity)
+            fitting = row.capacity + spare_rows(reader) + between
+            # The input sends rows faster than they are read; compact engines stay the smallest.
+            roomy = reader.connection.source != INPUT and not planned.compact
+            buffer = replace(reader.windows.buffer, rows=fitting, roomy=roomy)
             windows = replace(reader.windows, buffer=buffer)
             readers[reader.first] = replace(reader, windows=windows)
         buffered.append(replace(planned, readers=tuple(readers.values())))

@@ -48,7 +48,7 @@ def passing(readers: Sequence[ConnectionPlan]) -> ConnectionPlan:
                 f"{name} = {found} must be {only}, since planes are given for it: leave it out of "
                 f"{name}, or out of planes"
             )
-    lines = BufferPlan(reader.stream, chunks=1, capacity=reader.windows.kernel[0] - 1)
+    lines = BufferPlan(reader.stream, chunks=1, rows=reader.windows.kernel[0] - 1)
     return replace(reader, windows=replace(reader.windows, buffer=lines))
 
 

@@ -20,6 +20,12 @@ from spikeloom.sw.errors import ConfigError
 #: Largest number of words that can have marks: marks are registers, and every window selects among
 #: them.
 _MOST_MARKS = 64
+#: Bits of a block RAM of most families, of one of its bytes, and words of its widest shape.
+_BLOCK_BITS, _BYTE, _FEWEST = 18_432, 9, 512
+#: Words of the shallowest memory that is worth a block RAM.
+_SHALLOW = 64
+#: Rows that a buffer has beyond those that have to fit, at most: more of them gain nothing.
+_MOST_SPARE = 4
 
 
 def last_places(
@@ -53,13 +59,17 @@ class BufferPlan:
         The stream that is written.
     chunks : int
         Number of the stream's transfers in one memory word.
-    capacity : int
-        Number of rows that fit.
+    rows : int
+        Number of rows that have to fit.
+    roomy : bool
+        Whether more rows fit where they take no further block RAM. Then a source whose rows take
+        unequal times keeps its reader waiting less often.
     """
 
     stream: StreamPlan
     chunks: int
-    capacity: int
+    rows: int
+    roomy: bool = False
 
     @property
     def word_values(self) -> int:
@@ -77,14 +87,34 @@ class BufferPlan:
         return self.row_words * self.stream.steps
 
     @property
+    def capacity(self) -> int:
+        """Number of rows that fit."""
+        if not self.roomy or self.marked:
+            return self.rows
+        needed = self.row_depth * self.rows
+        unit = 1 << (needed - 1).bit_length()
+        if needed >= _SHALLOW:
+            # Of a block, parts of a word that are written one by one take whole bytes.
+            part = self.stream.layout.size
+            width = part if self.chunks == 1 else self.chunks * -(-part // _BYTE) * _BYTE
+            unit = max(_FEWEST, 1 << (_BLOCK_BITS // width).bit_length() - 1)
+        words = -(-needed // unit) * unit
+        return min(words // self.row_depth, self.rows + _MOST_SPARE)
+
+    @property
     def depth(self) -> int:
         """Number of words in all."""
         return self.row_depth * self.capacity
 
     @property
+    def word_bits(self) -> int:
+        """Number of bits of a word."""
+        return self.chunks * self.stream.layout.size
+
+    @property
     def bits(self) -> int:
         """Number of bits in all."""
-        return self.depth * self.chunks * self.stream.layout.size
+        return self.depth * self.word_bits
 
     @property
     def marked(self) -> bool:
@@ -94,7 +124,7 @@ class BufferPlan:
         background is then not read at all. Words that hold channels of a single position are hardly
         ever empty.
         """
-        few = self.capacity * self.row_words <= _MOST_MARKS
+        few = self.rows * self.row_words <= _MOST_MARKS
         return few and self.stream.steps == 1 and self.word_values > self.stream.stored_channels
 
 

@@ -173,7 +173,8 @@ class Engines:
         key = (id(connection), source.lanes, lanes, events, slots)
         if key not in self._connections:
             made = connection_plan(network, layer, connection, source, target, events, slots)
-            buffer = replace(made.windows.buffer, capacity=known.windows.buffer.capacity)
+            rows, roomy = known.windows.buffer.rows, known.windows.buffer.roomy
+            buffer = replace(made.windows.buffer, rows=rows, roomy=roomy)
             windows = replace(made.windows, buffer=buffer)
             self._connections[key] = replace(made, windows=windows)
         made = self._connections[key]

@@ -24,7 +24,7 @@ def buffer_plans(draw: st.DrawFn) -> BufferPlan:
         width=draw(st.integers(1, 4)),
         steps=draw(st.integers(1, 3)),
     )
-    return BufferPlan(stream, draw(st.integers(1, 5)), capacity=draw(st.integers(1, 5)))
+    return BufferPlan(stream, draw(st.integers(1, 5)), rows=draw(st.integers(1, 5)))
 
 
 class Rows:
@@ -106,7 +106,7 @@ def test_is_a_ring_of_rows(plan: BufferPlan, seed: int, hurry: float) -> None:
 
 def test_keeps_rows_until_all_readers_have_released_them() -> None:
     stream = StreamPlan(1, Range(0, 5), channels=1, height=3, width=2, steps=1)
-    plan = BufferPlan(stream, chunks=1, capacity=2)
+    plan = BufferPlan(stream, chunks=1, rows=2)
     rows = Rows(plan, 3, seed=0)
     dut = RowBuffer(plan, readers=2)
     bench = Bench(dut)

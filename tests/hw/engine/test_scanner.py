@@ -84,7 +84,7 @@ def test_reads_as_planned(
     seed: int,
 ) -> None:
     # Without spare rows the buffer holds just what a line needs: it must still never be stuck.
-    buffer = dataclasses.replace(plan.buffer, capacity=plan.buffer.capacity + spare)
+    buffer = dataclasses.replace(plan.buffer, rows=plan.buffer.rows + spare)
     plan = dataclasses.replace(plan, buffer=buffer)
     lane_groups = len(plan.share.firsts) if plan.share else lane_groups
     # Other connections' weights may lie before and behind its own.
@@ -107,7 +107,7 @@ def square(
     stream_plan = StreamPlan(1, Range(0, 7), 1, height, width, 1)
     shape = tuple((n + 2 * padding - kernel) // stride + 1 for n in (height, width))
     return WindowPlan(
-        BufferPlan(stream_plan, chunks=2, capacity=capacity),
+        BufferPlan(stream_plan, chunks=2, rows=capacity),
         (kernel, kernel),
         (stride, stride),
         (padding, padding),
@@ -200,7 +200,7 @@ def test_marked_windows_are_read_again_in_every_timestep() -> None:
 def test_a_share_of_several_words_in_each_position(share: Share) -> None:
     """The words of a window's next position follow those that other lane groups read."""
     stream_plan = StreamPlan(1, Range(0, 7), share.position, 3, 4, 1)
-    buffer = BufferPlan(stream_plan, chunks=1, capacity=2)
+    buffer = BufferPlan(stream_plan, chunks=1, rows=2)
     plan = WindowPlan(buffer, (2, 3), (1, 1), (0, 0), (2, 2), events=1, share=share)
     assert not buffer.marked
     groups = len(share.firsts)

@@ -255,7 +255,7 @@ def with_rows(planned: Plan, rows: list[int]) -> Plan:
     for layer in planned.layers:
         readers = []
         for r in layer.readers:
-            buffer = dataclasses.replace(r.windows.buffer, capacity=left.pop(0))
+            buffer = dataclasses.replace(r.windows.buffer, rows=left.pop(0), roomy=False)
             windows = dataclasses.replace(r.windows, buffer=buffer)
             readers.append(dataclasses.replace(r, windows=windows))
         layers.append(dataclasses.replace(layer, readers=tuple(readers)))
@@ -277,7 +277,7 @@ def logits_of(planned: Plan, images: int, idle_limit: int = 6000) -> int:
 
 def test_planned_rows_are_what_it_takes_and_some_to_go_on() -> None:
     planned = plan(residual_network())
-    rows = [r.windows.buffer.capacity for layer in planned.layers for r in layer.readers]
+    rows = [r.windows.buffer.rows for layer in planned.layers for r in layer.readers]
     # One more than it takes, or the two that the next map begins with; a second for the layer
     # beside the shortcut; two maps for the logits.
     assert rows == [3 + 1, 3 + 2, 3 + 1 + 1, 12]
@@ -291,7 +291,7 @@ def test_hardware_halts_where_rows_do(shortcut: int, logits: int) -> None:
 
 def test_planned_rows_beside_an_unrolled_layer() -> None:
     planned = plan(residual_network(transport="count"), HardwareConfig(planes={"inner": 1}))
-    rows = [r.windows.buffer.capacity for layer in planned.layers for r in layer.readers]
+    rows = [r.windows.buffer.rows for layer in planned.layers for r in layer.readers]
     # The unrolled layer has two rows of its kernel; all others as if it were not.
     assert rows == [2, 3 + 2, 3 + 1 + 1, 12]
 

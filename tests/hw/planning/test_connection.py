@@ -188,7 +188,7 @@ class TestStreams:
 def test_spare_rows(synapses: Synapses, spare: int) -> None:
     reader = plan_of((1, 5, 4), synapses)["layer"].readers[0]
     assert spare_rows(reader) == spare
-    assert reader.windows.buffer.capacity == max(x.need for x in reader.windows.lines) + spare
+    assert reader.windows.buffer.rows == max(x.need for x in reader.windows.lines) + spare
 
 
 def test_spare_rows_behind_a_layer_are_those_that_its_next_map_begins_with() -> None:
@@ -218,9 +218,9 @@ class TestBuffers:
     def test_rows(self, height: int, kernel: int, stride: int, padding: int, capacity: int) -> None:
         synapses = Conv2d(np.ones((1, 1, kernel, 1), np.int64), (stride, 1), (padding, 0))
         windows = plan_of((1, height, 2), synapses)["layer"].readers[0].windows
-        assert windows.buffer.capacity == capacity
+        assert windows.buffer.rows == capacity
         assert capacity >= max(line.need for line in windows.lines) + stride, "and room to go on"
 
     def test_linear_keeps_two_maps(self) -> None:
         windows = plan_of((1, 3, 2), Linear(np.ones((1, 6), np.int64)))["layer"].readers[0].windows
-        assert windows.buffer.capacity == 6
+        assert windows.buffer.rows == 6

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
+import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 from support.hw.windows import window_plans, window_words
 
+from spikeloom.hw.build.blocks import Memory
+from spikeloom.hw.build.family import Family
 from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.planning.windows import BufferPlan, Line, WindowPlan
 from spikeloom.sw.errors import ConfigError
@@ -86,7 +90,7 @@ def test_aligned_means_nothing_to_mask(plan: WindowPlan) -> None:
 
 def buffer_plan(channels: int = 3, lanes: int = 1, chunks: int = 4, width: int = 5) -> BufferPlan:
     stream = StreamPlan(lanes, Range(0, 3), channels, height=4, width=width, steps=2)
-    return BufferPlan(stream, chunks, capacity=3)
+    return BufferPlan(stream, chunks, rows=3)
 
 
 def test_buffer_sizes() -> None:
@@ -95,6 +99,55 @@ def test_buffer_sizes() -> None:
     assert buffer.row_words == 4, "20 values, the last word with 2 of 6"
     assert buffer.row_depth == 8
     assert buffer.depth == 24
+
+
+@pytest.mark.parametrize(
+    ("lanes", "channels", "width", "rows", "capacity"),
+    [
+        (8, 16, 32, 5, 9),  # 64 words of 16 bits in each row: 16 rows fit, but four are enough
+        (8, 16, 32, 13, 16),  # of the same
+        (12, 12, 56, 9, 9),  # 504 of 512 words of 24 bits
+        (12, 12, 48, 9, 10),  # 432
+        (2, 4, 10, 3, 3),  # 60 of 64 words, in look-up tables
+        (2, 4, 5, 4, 6),  # 40
+        (8, 64, 64, 5, 6),  # 512 words of 16 bits in each row: 2,560 of 3 x 1,024
+    ],
+)
+def test_rows_beyond_those_needed_fill_a_block_ram(
+    lanes: int, channels: int, width: int, rows: int, capacity: int
+) -> None:
+    stream = StreamPlan(lanes, Range(0, 3), channels, height=64, width=width, steps=1)
+    needed = BufferPlan(stream, 1, rows)
+    assert needed.capacity == rows
+    assert replace(needed, roomy=True).capacity == capacity
+
+
+def test_marked_words_have_no_spare_rows() -> None:
+    stream = StreamPlan(1, Range(0, 3), 1, height=8, width=8, steps=1)
+    buffer = BufferPlan(stream, chunks=4, rows=3, roomy=True)
+    assert (buffer.marked, buffer.capacity) == (True, 3)
+
+
+@given(
+    bits=st.integers(1, 20),
+    chunks=st.integers(1, 4),
+    width=st.integers(1, 64),
+    steps=st.integers(1, 3),
+    rows=st.integers(1, 12),
+)
+def test_rows_beyond_those_needed_take_no_block_ram(
+    bits: int, chunks: int, width: int, steps: int, rows: int
+) -> None:
+    stream = StreamPlan(1, Range(0, (1 << bits) - 1), 2, height=64, width=width, steps=steps)
+    needed = BufferPlan(stream, chunks, rows)
+    roomy = replace(needed, roomy=True)
+    before, after = (
+        Memory(buffer.depth, buffer.word_bits, parts=chunks, apart=True)
+        for buffer in (needed, roomy)
+    )
+    for name in ("ecp5", "nexus"):
+        block = Family.find(name).block
+        assert block.of(after)[0] <= max(block.of(before)[0], 1)
 
 
 def test_need_counts_rows_that_are_skipped() -> None:

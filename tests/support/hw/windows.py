@@ -47,7 +47,7 @@ def window_plans(draw: st.DrawFn) -> WindowPlan:
     rises = draw(st.lists(st.integers(0, 1), max_size=4))
     steps = (0, *np.minimum(np.cumsum(rises, dtype=np.int64), stream.steps - 1).tolist())
     plan = WindowPlan(
-        BufferPlan(stream, chunks, capacity=1),
+        BufferPlan(stream, chunks, rows=1),
         (kernel[0], kernel[1]),
         (stride[0], stride[1]),
         (padding[0], padding[1]),
@@ -57,7 +57,7 @@ def window_plans(draw: st.DrawFn) -> WindowPlan:
         steps,
     )
     capacity = max(line.need for line in plan.lines)
-    return dataclasses.replace(plan, buffer=dataclasses.replace(plan.buffer, capacity=capacity))
+    return dataclasses.replace(plan, buffer=dataclasses.replace(plan.buffer, rows=capacity))
 
 
 @st.composite
