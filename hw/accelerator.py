@@ -23,7 +23,7 @@ from spikeloom.hw.planning.streams import StreamPlan
 from spikeloom.hw.values import shape_of
 from spikeloom.sw.network import INPUT
 
-#: Engines that a reset reaches in one clock cycle.
+#: The most engines that a reset reaches all in one clock cycle.
 _RESET_TOGETHER = 4
 
 #: The engine of each kind of plan.
@@ -86,8 +86,8 @@ class Accelerator(wiring.Component):
     """The accelerator of a network: pixels in, logits out.
 
     It can be reset at work. The reset of a large accelerator has far to go: it passes from engine
-    to engine, a few in each clock cycle, and lasts until all of them have been in reset together.
-    So none finds a transfer of the time before.
+    to engine, one in each clock cycle, and lasts until all of them have been in reset together. So
+    none finds a transfer of the time before.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ class Accelerator(wiring.Component):
         for number, layer in enumerate(plan.layers):
             name = layer.layer.name
             engines[name] = engine = _ENGINES[type(layer)](layer)
-            m.submodules[f"layer_{name}"] = resets[number // _RESET_TOGETHER](engine)
+            m.submodules[f"layer_{name}"] = resets[number](engine)
             readers[name] = []
             for k, reader in enumerate(layer.readers):
                 # Its own spikes stay inside the engine.
@@ -170,7 +170,7 @@ class Accelerator(wiring.Component):
         _spread(m, INPUT, pixels, readers[INPUT], resets[0])
         for number, layer in enumerate(plan.layers[:-1]):
             name = layer.layer.name
-            _spread(m, name, engines[name].o, readers[name], resets[number // _RESET_TOGETHER])
+            _spread(m, name, engines[name].o, readers[name], resets[number])
         last = plan.layers[-1]
         sink = engines[last.layer.name]
         serializer = Serializer(last.target)
@@ -186,13 +186,13 @@ class Accelerator(wiring.Component):
         return m
 
     def _resets(self, m: Module) -> list[Callable[[Any], Any]]:
-        """Return what puts the reset into components, for each few engines that it reaches."""
-        length = -(-len(self.plan.layers) // _RESET_TOGETHER)
+        """Return what puts the reset into each engine, and into what belongs to it."""
+        length = len(self.plan.layers)
         if not self.clearable:
             return [lambda component: component] * length
-        chain: list[Value] = [self.clear]
+        chain: list[Value] = [self.clear] * length
         m.d.comb += self.clearing.eq(self.clear)
-        if length > 1:
+        if length > _RESET_TOGETHER:
             # The first engines stay in reset until the last are, too.
             lasts, passed, under_way = Signal(length - 1), Signal(length), Signal()
             begun = self.clear | lasts.any()

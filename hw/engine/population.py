@@ -224,7 +224,10 @@ class Population(wiring.Component):
 
     def _staged(self, m: Module, chosen: dict[str, Value], moves: Value) -> dict[str, Value]:
         """Return the same values from registers, which take others whenever ``moves`` is high."""
-        shown = {name: Signal.like(value, name=f"run_{name}") for name, value in chosen.items()}
+        shown = {
+            name: Signal.like(value, name=f"run_{name}", reset_less=name == "currents")
+            for name, value in chosen.items()
+        }
         with m.If(moves):
             m.d.sync += [signal.eq(chosen[name]) for name, signal in shown.items()]
         return dict(shown)

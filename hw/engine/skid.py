@@ -44,7 +44,7 @@ class Skid(wiring.Component):
         m = Module()
         given = Value.cast(self.i.payload)
         waits = Signal()
-        held = Signal(len(given))
+        held = Signal(len(given), reset_less=True)
         m.d.comb += [
             self.i.ready.eq(~waits),
             self.o.valid.eq(self.i.valid | waits),

@@ -22,8 +22,8 @@ from spikeloom.sw.errors import ConfigError
 _MOST_MARKS = 64
 #: Bits of a block RAM of most families, of one of its bytes, and words of its widest shape.
 _BLOCK_BITS, _BYTE, _FEWEST = 18_432, 9, 512
-#: Words of the shallowest memory that is worth a block RAM.
-_SHALLOW = 64
+#: Bits that are surely worth a block; fewer may be in look-up tables.
+_LEAST_BITS = 1_400
 #: Rows that a buffer has beyond those that have to fit, at most: more of them gain nothing.
 _MOST_SPARE = 4
 
@@ -92,12 +92,12 @@ class BufferPlan:
         if not self.roomy or self.marked:
             return self.rows
         needed = self.row_depth * self.rows
-        unit = 1 << (needed - 1).bit_length()
-        if needed >= _SHALLOW:
-            # Of a block, parts of a word that are written one by one take whole bytes.
-            part = self.stream.layout.size
-            width = part if self.chunks == 1 else self.chunks * -(-part // _BYTE) * _BYTE
-            unit = max(_FEWEST, 1 << (_BLOCK_BITS // width).bit_length() - 1)
+        # Of a block, parts of a word that are written one by one take whole bytes.
+        part = self.stream.layout.size
+        width = part if self.chunks == 1 else self.chunks * -(-part // _BYTE) * _BYTE
+        if needed * self.word_bits < _LEAST_BITS * -(-width * _FEWEST // _BLOCK_BITS):
+            return self.rows
+        unit = max(_FEWEST, 1 << (_BLOCK_BITS // width).bit_length() - 1)
         words = -(-needed // unit) * unit
         return min(words // self.row_depth, self.rows + _MOST_SPARE)
 
