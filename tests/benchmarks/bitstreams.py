@@ -118,7 +118,7 @@ BUILDS = (
     Build("mnist-lenet5", "ulx3s-85f", clock=50.0),
     Build("mnist-lenet5-4bit", "ulx3s-85f", clock=100.0, cycles=1000, counters=False),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
-    Build("cifar10-resnet20-public-4bit", "ulx3s-85f", clock=62.5, cycles=80_000, counters=False),
+    Build("cifar10-resnet20-public-4bit", "ulx3s-85f", clock=80.0, cycles=70_000, counters=False),
     Build("digits-conv", "orangecrab-25f"),
     Build("mnist-lenet5", "orangecrab-25f"),
     Build("fashion-small", "orangecrab-25f"),

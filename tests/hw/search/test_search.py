@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from spikeloom.hw.boards import Board
 from spikeloom.hw.planning import HardwareConfig, Plan, plan
 from spikeloom.hw.prediction import predict
 from spikeloom.hw.search import Budget, GoalError, NoRoomError, Search, typical
+from spikeloom.hw.search.budget import Amounts
 from spikeloom.hw.search.found import interval
 from spikeloom.hw.search.menu import Choice
 from spikeloom.sw.errors import ConfigError
@@ -98,6 +101,26 @@ def test_a_goal_is_reached_with_less_hardware() -> None:
         assert found.cycles <= times * fastest.cycles
         luts.append(found.amounts.luts)
     assert luts == sorted(set(luts), reverse=True)
+
+
+def test_a_goal_is_not_reached_by_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = small(0)
+    search = Search(network, Budget.of_numbers(5000, None), sent(network, 0))
+    # Estimates leave out a third of what plans take from 700 cycles on, and nothing below.
+    goals = []
+
+    def lightest(goal: float) -> Any:
+        goals.append(goal)
+        cycles = goal * 1.5 if goal >= 700 else goal
+        return SimpleNamespace(cycles=cycles, amounts=Amounts(luts=10_000 - goal))
+
+    monkeypatch.setattr(search, "_lightest", lightest)
+    monkeypatch.setattr(search, "_trimmed", lambda found, cycles: found)
+    found = search._reaching(1000)
+    assert goals[:2] == [1000, 1000 / 1.5]
+    assert goals[1] < found.cycles <= 700
+    assert 700 - found.cycles < 0.02 * 700
+    assert len(goals) <= 6
 
 
 def test_a_goal_out_of_reach_names_the_fastest_that_fits() -> None:
