@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spikeloom.hw.engine import Relay
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.prediction import activity, predict
 from spikeloom.sim.board import SimulatedBoard
@@ -80,9 +81,10 @@ def counters(board: SimulatedBoard, client: Client) -> dict[str, int]:
 def test_the_self_test_lights_up(board: SimulatedBoard, images: IntArray) -> None:
     change = board.wait_for("passed")
     assert (board.lights["passed"], board.lights["failed"]) == (True, False)
-    # As predicted, the first pixel is offered in cycle 1. The edge after a cycle has its number.
+    # As predicted, the first pixel is offered in cycle 1, and to the accelerator behind the relay.
+    # The edge after a cycle has its number.
     found = predict(board.device.plan, activity(board.device.plan.network, images[:TESTED]))
-    assert change.cycle == found.ends[-1]
+    assert change.cycle == found.ends[-1] + Relay.LATENCY
 
 
 def test_real_images_as_the_golden_model(
@@ -111,7 +113,7 @@ def test_cycles_of_single_images_as_predicted(
         single = images[k : k + 1]
         (result,) = client.infer(packed(board, single))
         found = predict(board.device.plan, activity(network, single))
-        assert result.cycles == found.latency
+        assert result.cycles == found.latency + Relay.LATENCY
         counted = counters(board, client)
         for layer in found.layers:
             for name in ("events", "cycles", "blocked"):
