@@ -101,8 +101,8 @@ class Accelerator(wiring.Component):
         Present if ``clearable``: high for one cycle to reset the accelerator. Take it from a
         register.
     clearing : Out(1)
-        Present if ``clearable``: whether the reset is under way. Transfers may be neither given
-        nor taken.
+        Present if ``clearable``: whether the reset is under way. After its first cycle, transfers
+        may be neither given nor taken.
     i : In(stream)
         Pixels: row by row, column by column, the channel fastest; images back to back.
     o : Out(stream)

@@ -39,7 +39,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 _SPIKER = ("Spiker+ (measured elsewhere¹)", "96.5 %", "20,200", "-", "45", "23,588")
 #: Clock cycles per image, for the four that are searched with, of both networks beside peers.
 _GOAL = 1_600
-#: Most block RAMs of it.
+#: Most block RAMs of the network that stands beside Spiker+'s.
 _BLOCKS = 27
 _HEAD = ("network", "tool", "#accuracy", "#LUT-eq", "#flip-flops", "#block RAMs", "#cycles/image")
 

@@ -5,16 +5,11 @@ from typing import Any
 import hypothesis.strategies as st
 from amaranth.lib import data, stream
 from hypothesis import given, settings
-from support.hw.components import Bench
+from support.hw.components import Bench, numbered
 
 from spikeloom.hw.engine import Fork
 
 SIGNATURE = stream.Signature(data.ArrayLayout(5, 2))
-
-
-def numbered(count: int) -> list[list[int]]:
-    """Return transfers that differ from their neighbours."""
-    return [[k % 32, k * 7 % 32] for k in range(count)]
 
 
 @given(

@@ -5,27 +5,18 @@ from typing import Any
 import hypothesis.strategies as st
 from amaranth.lib import data, stream
 from hypothesis import given, settings
-from support.hw.components import STALLS, Bench
+from support.hw.components import STALLS, Bench, numbered, through
 
 from spikeloom.hw.engine import Relay
 
 SIGNATURE = stream.Signature(data.ArrayLayout(5, 2))
 
 
-def numbered(count: int) -> list[list[int]]:
-    """Return transfers that differ from their neighbours."""
-    return [[k % 32, k * 7 % 32] for k in range(count)]
-
-
 @given(stall_in=st.sampled_from(STALLS), stall_out=st.sampled_from(STALLS), seed=st.integers(0, 99))
 @settings(max_examples=20)
 def test_nothing_is_lost_or_doubled(stall_in: float, stall_out: float, seed: int) -> None:
     dut = Relay(SIGNATURE)
-    bench = Bench(dut, seed)
-    bench.put(dut.i, numbered(30), stall_in)
-    seen = bench.get(dut.o, 30, stall_out)
-    bench.run()
-    assert seen == numbered(30)
+    assert through(dut, numbered(30), 30, stall_in, stall_out, seed) == numbered(30)
 
 
 def test_a_transfer_in_every_cycle_one_later() -> None:

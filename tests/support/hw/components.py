@@ -185,6 +185,11 @@ def through(
     return seen
 
 
+def numbered(count: int) -> list[list[int]]:
+    """Return transfers of two values of five bits, which differ from their neighbours."""
+    return [[k % 32, k * 7 % 32] for k in range(count)]
+
+
 def plain(value: Any) -> Any:
     """Return a simulated value as integers, lists and dicts."""
     if not isinstance(value, data.Const):
