@@ -168,7 +168,7 @@ class ValuePicker(wiring.Component):
             fresh.eq(~full | last),
             moves.eq(~full | self.o.ready),
             choice.eq(Mux(fresh, found, rest)),
-            first.eq(lowest(choice)),
+            first.eq(lowest(m, choice)),
             self.o.valid.eq(full),
             self.o.payload.value.eq(selected(shown, [word.values[k] for k in range(self.slots)])),
             self.o.payload.address.eq(
@@ -239,7 +239,7 @@ class DigitSplitter(wiring.Component):
         # Whether no other digit is left: all that comes behind waits for it.
         single = Signal()
         m.d.comb += [
-            digit.eq(lowest(left)),
+            digit.eq(lowest(m, left)),
             single.eq(~several(left)),
             self.o.valid.eq(full),
             self.o.payload.address.eq(address),

@@ -329,15 +329,15 @@ class Scanner(wiring.Component):
             m.d.comb += fresh.word_select(k, words).eq(marks & covered & beneath.replicate(words))
             addresses.append(table([slot * words for slot in slots])[place.head])
         blank = ~row.any()
-        at_word, row_end, found = Signal(words), Signal(), Signal(rows)
-        here = selected(row, [left.word_select(k, words) for k in range(rows)])
+        here, at_word, row_end, found = Signal(words), Signal(words), Signal(), Signal(rows)
         mark = Cat(at_word & row[k].replicate(words) for k in range(rows))
         end = row_end & ~more
         filled, later = (
             Cat(marks.word_select(k, words).any() for k in range(rows)) for marks in (fresh, left)
         )
         m.d.comb += [
-            at_word.eq(lowest(here)),
+            here.eq(selected(row, [left.word_select(k, words) for k in range(rows)])),
+            at_word.eq(lowest(m, here)),
             row_end.eq(~several(here)),
             found.eq(Mux(loaded & more, later & ~row, filled)),
         ]
@@ -345,16 +345,17 @@ class Scanner(wiring.Component):
         with m.If(~loaded | move):
             m.d.sync += left.eq(Mux(loaded & ~end, left & ~mark, fresh))
         with m.If(~loaded | (move & row_end)):
-            m.d.sync += [row.eq(lowest(found)), more.eq(several(found))]
+            m.d.sync += [row.eq(lowest(m, found)), more.eq(several(found))]
         with m.If(~loaded):
             m.d.sync += loaded.eq(enough)
         with m.If(place.line_end):
             m.d.sync += loaded.eq(0)
 
         # Of a window without a marked word, the first word is read: all its values are 0.
-        at_row = row | blank
+        at_row, word = Signal(rows), Signal(range(words))
         first = columns.known(c.first for c in self.columns)
-        word = Mux(blank, first, selected(at_word, [Const(j) for j in range(words)]))
+        nth = selected(at_word, [Const(j) for j in range(words)])
+        m.d.comb += [at_row.eq(row | blank), word.eq(Mux(blank, first, nth))]
         return _Word(
             there=loaded,
             row_address=selected(at_row, addresses),

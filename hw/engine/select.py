@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Cat, Const, Mux, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 #: Bits that are looked at together: as many as a look-up table takes.
 _TOGETHER = 4
@@ -21,15 +21,19 @@ def selected(one_hot: Value, choices: Iterable[Value]) -> Value:
     return result
 
 
-def lowest(bits: Value) -> Value:
+def lowest(m: Module, bits: Value) -> Value:
     """Return a one-hot value: the lowest bit that is set in ``bits``; 0 if none is.
 
     It equals ``bits & -bits``, but is made without a carry chain, which takes longer to enter and
-    leave than all of this takes.
+    leave than all of this takes. All that is needed more than once is a signal of ``m``: a value
+    without a name would be written anew wherever it stands, and the Verilog grow by the square of
+    the number of bits.
     """
-    bits = Value.cast(bits)
+    bits = _named(m, bits, "bits")
     parts = [bits[k : k + _TOGETHER] for k in range(0, len(bits), _TOGETHER)]
-    open_parts = lowest(Cat(part.any() for part in parts)) if len(parts) > 1 else Const(1, 1)
+    open_parts = Const(1, 1)
+    if len(parts) > 1:
+        open_parts = _named(m, lowest(m, Cat(part.any() for part in parts)), "open_parts")
     return Cat(
         part[k] & ~part[:k].any() & chosen if k else part[k] & chosen
         for part, chosen in zip(parts, open_parts, strict=True)
@@ -44,6 +48,15 @@ def several(bits: Value) -> Value:
     way.
     """
     return _any_and_several(Value.cast(bits))[1]
+
+
+def _named(m: Module, value: Value, name: str) -> Signal:
+    """Return a signal that equals ``value``: itself, if it is one."""
+    if isinstance(value, Signal):
+        return value
+    signal = Signal(len(value), name=name)
+    m.d.comb += signal.eq(value)
+    return signal
 
 
 def _any_and_several(bits: Value) -> tuple[Value, Value]:

@@ -31,7 +31,7 @@ def test_the_choice_whose_bit_is_set() -> None:
 def test_the_lowest_bit_that_is_set(width: int) -> None:
     m = Module()
     bits, out = Signal(width), Signal(width)
-    m.d.comb += out.eq(lowest(bits))
+    m.d.comb += out.eq(lowest(m, bits))
 
     async def check(ctx: Any) -> None:
         for value in range(1 << width):
@@ -46,7 +46,7 @@ def test_the_lowest_bit_that_is_set(width: int) -> None:
 def test_the_lowest_of_many_bits() -> None:
     m = Module()
     bits, out = Signal(32), Signal(32)
-    m.d.comb += out.eq(lowest(bits))
+    m.d.comb += out.eq(lowest(m, bits))
 
     async def check(ctx: Any) -> None:
         for k in range(32):
