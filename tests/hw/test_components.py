@@ -116,6 +116,23 @@ def test_parts_of_an_engine_convert_alone(component: str, layer: str) -> None:
     assert "module alone(" in text
 
 
+@pytest.mark.parametrize(("component", "slots"), [("Scanner", (32, 8)), ("ValuePicker", (8, 32))])
+def test_verilog_grows_in_proportion(component: str, slots: tuple[int, int]) -> None:
+    # 8 and 32 marked words in a row to scan; 8 and 32 values of a word to pick from. If what is
+    # needed twice had no name, both would grow by the square.
+    few, many = (
+        verilog.convert(
+            COMPONENTS[component](
+                plan_of((1, 1, 256), Linear(np.ones((1, 256), int)), slots=number)["layer"]
+            ),
+            name="alone",
+            emit_src=False,
+        ).count("\n")
+        for number in slots
+    )
+    assert few < many < 5 * few
+
+
 def components() -> Iterator[type[wiring.Component]]:
     """Yield every component of the package that is not the base of others."""
     for info in pkgutil.walk_packages(spikeloom.hw.__path__, "spikeloom.hw."):
