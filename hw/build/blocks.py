@@ -95,18 +95,21 @@ class BlockRam:
         return self.collision if memory.parts and not memory.apart else 0
 
     @lru_cache(maxsize=1 << 16)  # noqa: B019  # of a few families, which live as long
-    def of(self, memory: Memory) -> tuple[int, float]:
-        """Return the number of blocks of a memory, and their cost."""
-        blocks, cost, limit = 0, 0.0, 0
+    def of(self, memory: Memory) -> tuple[int, float, int]:
+        """Return the number of blocks of a memory, their cost, and the number of pieces.
+
+        Each piece has other words; logic chooses between them.
+        """
+        blocks, cost, among, limit = 0, 0.0, 0, 0
         for depth, width in self.shapes:
             pieces = -(-memory.depth // depth)
             number = -(-pieces * memory.stored(min(self.byte, width)) // width)
             extra = memory.choice(pieces) + _PORT + self._collision(memory)
             # Yosys compares with the integer part of the least cost.
             if not blocks or self.cost * number + extra < limit:
-                blocks, cost = number, self.cost * number + extra
+                blocks, cost, among = number, self.cost * number + extra, pieces
                 limit = int(cost)
-        return blocks, cost
+        return blocks, cost, among
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def overlay_manifest_of(planned: Plan, choices: OverlayChoices) -> dict[str, Any
 
 def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
     network, board = choices.network, choices.board
-    slots = planned.config.slots
+    slots, units = planned.config.slots, planned.config.units
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -78,6 +78,7 @@ def _common(planned: Plan, choices: Choices) -> dict[str, Any]:
             # Left out of other designs, whose manifests are older than the fields.
             **({"copies": dict(planned.config.copies)} if planned.config.copies else {}),
             **({"compact": True} if planned.config.compact else {}),
+            **({"units": units if isinstance(units, int) else dict(units)} if units else {}),
         },
         "hardware": describe(planned),
         "tools": {},

@@ -75,7 +75,7 @@ class Family(Registered, ABC):
     lut_ram: ClassVar[SmallRam | None] = None
     full: ClassVar[float] = 0.85
     lone: ClassVar[float] = 0.0
-    beside: ClassVar[float] = 1601.0
+    beside: ClassVar[float] = 1652.0
     nanometres: ClassVar[float]
     volts: ClassVar[float]
     shallow: ClassVar[int] = 0
@@ -174,7 +174,7 @@ class Family(Registered, ABC):
         """Return how many block RAMs Yosys makes of a memory."""
         if not memory.registered or memory.depth <= self.shallow:
             return 0
-        number, cost = self.block.of(memory)
+        number, cost, _ = self.block.of(memory)
         best = memory.logic
         if self.lut_ram is not None and memory.parts:
             # Yosys compares with the integer part of the least cost.
@@ -236,9 +236,9 @@ class Ice40(Family):
     }
     block = BlockRam(((2048, 2), (1024, 4), (512, 8), (256, 16)), byte=1, cost=64)
     # Flip-flops take the place of look-up tables unless one feeds the other.
-    full, lone = 0.75, 0.55
+    full, lone = 0.75, 0.36
     # The link's small memories are block RAM.
-    beside = 1000.0
+    beside = 1235.0
     shallow = 16
 
     @property
@@ -301,6 +301,7 @@ class Gowin(Family):
     }
     block = BlockRam(_SHAPES, byte=9)
     lut_ram = SmallRam(scaled=True)
+    beside = 1788.0
     # At four fifths, nextpnr's placer took minutes to find room once.
     full = 0.7
 

@@ -19,18 +19,19 @@ from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
 #: Rates of the estimate, in look-up tables of four inputs: for each counter, with its way to the
-#: link; for each engine; for each bit of a level of a shifter, of a neuron unit's potential, of a
-#: word of values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits
-#: them to Yosys' counts: 19 designs of four families, up to E = 8, are within 8 %. A bit of an
-#: adder is one look-up table, with its carry.
-_COUNTER, _ENGINE = 55.8, 380.0
-_SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.42, 0.5, 4.41, 0.29
-_RATES = (_ENGINE, _SHIFT_BIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
+#: link; for each engine; for each bit of a level of a shifter, of a word of values, and of a word
+#: in a queue made of registers. `python -m benchmarks.sizing` fits them to Yosys' counts: 24
+#: designs of three families are within 6 %. A bit of an adder is one look-up table, with its carry.
+_COUNTER, _ENGINE = 68.9, 418.0
+_SHIFT_BIT, _WORD_BIT, _QUEUE_BIT = 1.71, 3.96, 0.55
+_RATES = (_ENGINE, _SHIFT_BIT, _WORD_BIT, _QUEUE_BIT)
 #: Share of an engine's own rate that each further copy takes, and the rate of each bit of the sums
 #: from which the neurons choose.
 _COPY, _CHOICE_BIT = 0.4, 0.67
 #: The first of these rates, for a compact engine: from engines alone, on iCE40 and ECP5.
-_COMPACT = 210.0
+_COMPACT = 226.0
+#: Rate of a bit for each further block that other words of a memory are in.
+_PIECE_BIT = 0.67
 #: Bits of constants that a look-up table of four inputs holds.
 _CONSTANTS = 16
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
@@ -53,12 +54,17 @@ def features(planned: Plan, family: Family) -> tuple[float, ...]:
 
 
 def given(planned: Plan, family: Family) -> float:
-    """Return the look-up tables for which there is no rate: those of adders and memories."""
-    return sum(_adders(layer) + _memory_luts(layer, family) for layer in _ordinary(planned))
+    """Return the look-up tables for which :func:`features` has no part.
+
+    Those are adders, memories, and unrolled engines.
+    """
+    unrolled = (x for x in planned.layers if isinstance(x, UnrolledPlan))
+    fixed = sum(_adders(layer) + _memory_luts(layer, family) for layer in _ordinary(planned))
+    return fixed + sum(map(_unrolled_luts, unrolled))
 
 
 def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
-    """Return an engine's part of :func:`features`: 1, and four numbers of bits."""
+    """Return an engine's part of :func:`features`: 1, and three numbers of bits."""
     words = sum(
         reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
         for reader in layer.readers
@@ -67,7 +73,6 @@ def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
     return (
         1.0 + _COPY * (layer.copies - 1),
         float(shift_levels(layer.digits) * term_bits(layer)),
-        float(layer.units * layer.ranges.potential.width),
         float(words * layer.copies),
         float(register_bits(layer, family)),
     )
@@ -103,10 +108,12 @@ def _adders(layer: LayerPlan) -> float:
 
 
 def _memory_luts(layer: LayerPlan, family: Family) -> float:
-    """Return the look-up tables of an engine's memories that are not block RAM."""
+    """Return the look-up tables of an engine's memories, and of choices between their blocks."""
     luts = 0.0
     for memory, number in engine_memories(layer, registers=family.lut_ram is None):
         if family.blocks(memory):
+            pieces = family.block.of(memory)[2]
+            luts += _PIECE_BIT * number * (pieces - 1) * (memory.width - memory.blank)
             continue
         if memory.parts and family.lut_ram is not None:
             luts += number * family.lut_ram.luts * family.lut_ram.of(memory)[0]

@@ -23,11 +23,11 @@ pytest.importorskip("amaranth_boards")
 ROOT = Path(__file__).parents[2]
 #: Fields documented as a whole: theirs are names of layers or programs, or on other pages.
 WHOLE = re.compile(
-    r"hardware|tools|work|neurobench|energy|network\.accuracy|config\.(lanes|events|planes|copies|slots)|resources\.\w+"
+    r"hardware|tools|work|neurobench|energy|network\.accuracy|config\.(lanes|events|planes|copies|slots|units)|resources\.\w+"
 )
 
 #: Fields that manifests of some networks alone have.
-SOMETIMES = {"network.task", "config.copies", "config.compact", "seed", "nextpnr"}
+SOMETIMES = {"network.task", "config.copies", "config.compact", "config.units", "seed", "nextpnr"}
 
 
 def documented() -> list[str]:

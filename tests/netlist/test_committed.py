@@ -13,6 +13,7 @@ from netlist.committed import Committed, committed
 from netlist.proofs import PROOFS, Kept
 from netlist.simulator import MismatchError
 from spikeloom.hw.boards import Board
+from spikeloom.hw.planning import HardwareConfig, plan
 from spikeloom.hw.verilog import describe
 from spikeloom.sw.cli.networks import FOLDER as PRETRAINED
 from spikeloom.sw.errors import FileFormatError
@@ -52,6 +53,14 @@ def test_the_plan_is_that_of_the_manifest(name: str, tmp_path: Path) -> None:
     assert {"protocol": 1, **found.link.description()} == content["link"]
     assert (found.link.clock, found.link.baud) == (12_000_000, 3_000_000)
     assert found.contents.counters == tuple(content["link"]["counters"])
+
+
+@pytest.mark.parametrize("path", sorted(KEPT.glob("*.json")), ids=lambda path: path.stem)
+def test_the_config_of_every_manifest_gives_its_hardware(path: Path) -> None:
+    content = Manifest.load(path).content
+    network = load(PRETRAINED / f"{path.stem.removesuffix('-' + content['board'])}.safetensors")
+    found = json.loads(json.dumps(describe(plan(network, HardwareConfig(**content["config"])))))
+    assert found["layers"] == content["hardware"]["layers"]
 
 
 def test_another_network_is_refused(tmp_path: Path) -> None:

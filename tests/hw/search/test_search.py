@@ -20,7 +20,7 @@ from spikeloom.hw.search.menu import Choice
 from spikeloom.sw.errors import ConfigError
 
 #: Look-up tables of the accelerator alone.
-LIMITS = (1650, 2000, 2600)
+LIMITS = (1750, 2100, 2700)
 
 
 @pytest.mark.parametrize("seed", range(2))
