@@ -230,7 +230,7 @@ class Budget:
 #: Flip-flops of a link, a self test and the LEDs together, roughly; and of an engine, beside those
 #: that grow with it.
 _DEVICE_FLIPFLOPS = 1000.0
-_ENGINE_FLIPFLOPS, _COMPACT_FLIPFLOPS = 100.0, 20.0
+_ENGINE_FLIPFLOPS, _COMPACT_FLIPFLOPS = 100.0, 45.0
 
 
 def _flipflops(layer: LayerPlan, family: Family) -> float:
@@ -252,7 +252,9 @@ def _flipflops(layer: LayerPlan, family: Family) -> float:
         for reader in layer.readers
     )
     event = 3 * (16 + layer.digits.positions)
-    copied = layer.lanes * 2 * accumulator + word + layer.events * event
+    # A compact engine has no partial sums that wait.
+    summed = layer.lanes * accumulator * (1 if layer.compact else 2)
+    copied = summed + word + layer.events * event
     beside = copied * layer.copies + sizing.register_bits(layer, family)
     fixed = _COMPACT_FLIPFLOPS if layer.compact else _ENGINE_FLIPFLOPS
     return fixed + layer.lanes * lane + sizing.term_bits(layer) + beside

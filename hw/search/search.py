@@ -38,9 +38,9 @@ _SETTLED, _LITTLE = 12, 0.002
 #: Work of all exact predictions of a search, in events of every generator, layer and image: about
 #: ten seconds. Only a goal, a front and a next step may take more.
 _WORK = 8_000_000
-#: Share of the budget that compact engines have to save, and of the cycles that they may take, to
-#: be worth their slower clock.
-_SAVED, _FASTER = 0.08, 0.8
+#: Share of the budget that compact engines have to save, and of the cycles, or for a goal of the
+#: hardware, that they may take, to be worth their slower clock.
+_SAVED, _FASTER, _LIGHTER = 0.08, 0.8, 0.9
 #: A step is faster by this share at least, of which as many are tried.
 _STEP, _STEPS = 0.02, 20
 
@@ -133,7 +133,20 @@ class Search:
         return smallest.luts - compact.luts > _SAVED * self.budget.luts
 
     def _fastest(self) -> Found:
-        """Return the fastest plan, of engines that are all compact or all not."""
+        """Return the fastest plan, of engines that are all compact or all not.
+
+        What was predicted on the way corrects the estimates, so that another search may find more.
+        """
+        best = self._searched()
+        while not self._tired:
+            other = self._searched()
+            if other.cycles >= best.cycles:
+                break
+            best = other
+        return best
+
+    def _searched(self) -> Found:
+        """Return the fastest plan by the estimates as they are corrected so far."""
         smallest = self._smallest()
         best: Found | None = None
         for _ in range(_ROUNDS):
@@ -160,6 +173,8 @@ class Search:
     def reaching(self, cycles: float) -> Found:
         """Return the plan with the least hardware that takes at most ``cycles`` per image.
 
+        Engines are compact only if that takes far less hardware, or if no others reach it.
+
         Raises
         ------
         NoRoomError
@@ -179,7 +194,8 @@ class Search:
             except (NoRoomError, GoalError) as error:
                 errors.append(error)
         if found:
-            return min(found, key=self._weight)
+            own, other = found[0], found[-1]
+            return other if self._weight(other) < _LIGHTER * self._weight(own) else own
         # The fastest plan is nearest to the goal, then the smallest.
         raise min(reversed(errors), key=_lacking)
 

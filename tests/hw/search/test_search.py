@@ -17,7 +17,9 @@ from spikeloom.hw.search import Budget, GoalError, NoRoomError, Search, typical
 from spikeloom.hw.search.budget import Amounts
 from spikeloom.hw.search.found import interval
 from spikeloom.hw.search.menu import Choice
+from spikeloom.sw.cli.networks import FOLDER
 from spikeloom.sw.errors import ConfigError
+from spikeloom.sw.network import load
 
 #: Look-up tables of the accelerator alone.
 LIMITS = (1750, 2100, 2700)
@@ -159,6 +161,22 @@ def test_engines_are_compact_where_they_reach_a_goal_with_less() -> None:
     assert slow.plan.config.compact
     # With most of its layers unrolled, or more events than one, it has next to nothing to save.
     assert not search.fastest().plan.config.compact
+
+
+def test_engines_are_not_compact_to_reach_a_goal_with_little_less() -> None:
+    network, budget = small(0), Budget.of_numbers(5000, None)
+    values = sent(network, 0)
+    compact = Search(network, budget, values, compact=True).reaching(90)
+    found = Search(network, budget, values).reaching(90)
+    assert not found.plan.config.compact
+    assert 0.85 < compact.amounts.luts / found.amounts.luts < 1
+
+
+def test_a_second_search_finds_nothing_faster() -> None:
+    network = load(FOLDER / "digits-conv-2bit.safetensors")
+    budget = Budget.of_board(Board.find("tang-nano-9k"))
+    search = Search(network, budget, typical(network, 1))
+    assert search.fastest().cycles == search.fastest().cycles
 
 
 def test_a_budget_without_room_is_refused_with_what_is_missing() -> None:
