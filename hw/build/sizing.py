@@ -19,18 +19,19 @@ from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
 #: Rates of the estimate, in look-up tables of four inputs: for each counter, with its way to the
-#: link; for each engine; for each bit of a level of a shifter, of a word of values, and of a word
-#: in a queue made of registers. `python -m benchmarks.sizing` fits them to Yosys' counts: 24
-#: designs of three families are within 6 %. A bit of an adder is one look-up table, with its carry.
-_COUNTER, _ENGINE = 68.9, 418.0
-_SHIFT_BIT, _WORD_BIT, _QUEUE_BIT = 1.71, 3.96, 0.55
-_RATES = (_ENGINE, _SHIFT_BIT, _WORD_BIT, _QUEUE_BIT)
+#: link; for each engine, and each compact one; for each bit of a level of a shifter, for each digit
+#: that a value can have, in each event generator; and for each bit of a neuron unit's potential, of
+#: a word of values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits
+#: them to Yosys' counts: 24 whole designs of three families are within 5 %, and accelerators of
+#: compact engines within 12 %. That of potentials is chosen, since units go with lanes. A bit of an
+#: adder is one look-up table, with its carry.
+_COUNTER, _ENGINE, _COMPACT = 72.9, 329.0, 145.0
+_SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.61, 25.7, 0.5, 1.48, 0.57
+_RATES = (_ENGINE, _COMPACT, _SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
 #: Share of an engine's own rate that each further copy takes, and the rate of each bit of the sums
 #: from which the neurons choose.
 _COPY, _CHOICE_BIT = 0.4, 0.67
-#: The first of these rates, for a compact engine: from engines alone, on iCE40 and ECP5.
-_COMPACT = 226.0
-#: Rate of a bit for each further block that other words of a memory are in.
+#: Rate of a bit for each further block or small memory that other words of a memory are in.
 _PIECE_BIT = 0.67
 #: Bits of constants that a look-up table of four inputs holds.
 _CONSTANTS = 16
@@ -64,15 +65,19 @@ def given(planned: Plan, family: Family) -> float:
 
 
 def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
-    """Return an engine's part of :func:`features`: 1, and three numbers of bits."""
+    """Return an engine's part of :func:`features`: whether it is compact or not, and numbers."""
     words = sum(
         reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
         for reader in layer.readers
     )
     # Each copy has a scanner, generators and elements of its own.
+    own = 1.0 + _COPY * (layer.copies - 1)
     return (
-        1.0 + _COPY * (layer.copies - 1),
+        0.0 if layer.compact else own,
+        own if layer.compact else 0.0,
         float(shift_levels(layer.digits) * term_bits(layer)),
+        float(layer.events_per_cycle * layer.digits.positions),
+        float(layer.units * layer.ranges.potential.width),
         float(words * layer.copies),
         float(register_bits(layer, family)),
     )
@@ -108,18 +113,19 @@ def _adders(layer: LayerPlan) -> float:
 
 
 def _memory_luts(layer: LayerPlan, family: Family) -> float:
-    """Return the look-up tables of an engine's memories, and of choices between their blocks."""
+    """Return the look-up tables of an engine's memories, and of choices between their parts."""
     luts = 0.0
     for memory, number in engine_memories(layer, registers=family.lut_ram is None):
+        bits, small = memory.width - memory.blank, family.lut_ram
         if family.blocks(memory):
             pieces = family.block.of(memory)[2]
-            luts += _PIECE_BIT * number * (pieces - 1) * (memory.width - memory.blank)
-            continue
-        if memory.parts and family.lut_ram is not None:
-            luts += number * family.lut_ram.luts * family.lut_ram.of(memory)[0]
+        elif memory.parts and small is not None:
+            luts += number * small.luts * small.of(memory)[0]
+            pieces = -(-memory.depth // small.depth)
         else:
-            bits = number * memory.depth * memory.width
-            luts += bits / (1 if memory.parts else _CONSTANTS)
+            luts += number * memory.depth * memory.width / (1 if memory.parts else _CONSTANTS)
+            continue
+        luts += _PIECE_BIT * number * (pieces - 1) * bits
     return luts
 
 
@@ -138,8 +144,7 @@ def engine_luts(layer: LayerPlan, family: Family) -> float:
     """Return an estimate of the look-up tables that one engine takes, its counters apart."""
     if isinstance(layer, UnrolledPlan):
         return _unrolled_luts(layer)
-    rates = (_COMPACT, *_RATES[1:]) if layer.compact else _RATES
-    rated = zip(rates, engine_features(layer, family), strict=True)
+    rated = zip(_RATES, engine_features(layer, family), strict=True)
     fixed = _adders(layer) + _memory_luts(layer, family)
     return fixed + sum(rate * amount for rate, amount in rated)
 

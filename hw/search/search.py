@@ -41,6 +41,8 @@ _WORK = 8_000_000
 #: Share of the budget that compact engines have to save, and of the cycles, or for a goal of the
 #: hardware, that they may take, to be worth their slower clock.
 _SAVED, _FASTER, _LIGHTER = 0.08, 0.8, 0.9
+#: Share of the slowest layer's cycles from which on layers are slow, too.
+_SLOW = 0.95
 #: A step is faster by this share at least, of which as many are tried.
 _STEP, _STEPS = 0.02, 20
 
@@ -355,12 +357,12 @@ class Search:
         """Return a plan that single changes have made faster, as long as it fits."""
 
         def changes(best: Found) -> Iterable[State]:
+            cycles = {x.name: float(x.cycles.mean()) for x in best.prediction.layers}
             # The slowest come first.
-            order = sorted(
-                self.network.layers,
-                key=lambda layer: -float(best.prediction[layer.name].cycles.mean()),
-            )
-            return self.states.faster(best.state, order)
+            order = sorted(self.network.layers, key=lambda layer: -cycles[layer.name])
+            yield from self.states.faster(best.state, order)
+            slow = [x for x in order if cycles[x.name] > _SLOW * cycles[order[0].name]]
+            yield from self.states.wider(best.state, slow)
 
         return self._changed(found, changes, lambda other, best: other.cycles < best.cycles)
 

@@ -214,6 +214,22 @@ class States:
                     yield other
                     break
 
+    def wider(self, state: State, layers: Sequence[Layer]) -> Iterator[State]:
+        """Yield states that fit, in which a layer reads more values at once.
+
+        Estimates hardly see the gain: its windows are read sooner.
+        """
+        for layer in layers:
+            choice = state[layer.name]
+            options = self.engines.menu(layer, state).options
+            for events, slots in options if choice.planes is None else []:
+                if events == choice.events and slots > choice.slots:
+                    other = self.repaired(
+                        {**state, layer.name: replace(choice, slots=slots)}, layer
+                    )
+                    if other and self.budget.fits(self.amounts(other)):
+                        yield other
+
     def smaller(self, state: State) -> Iterator[State]:
         """Yield states in which one layer is smaller, and slower, the largest saving first."""
         weight = self.weight(self.amounts(state))

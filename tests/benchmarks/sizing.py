@@ -3,9 +3,10 @@
     PYTHONPATH=tests python -m benchmarks.sizing [FAMILY ...]
 
 This synthesises networks that come with Spikeloom, with several numbers of lanes and without place
-and route. For each, it prints Yosys' counts and the estimates. Then it prints the rates that fit
-all designs best: none is negative, and the sum of squared relative errors is least. The first ones
-are of each family, for what is beside its engines.
+and route: whole designs, and accelerators of compact engines alone. For each, it prints Yosys'
+counts and the estimates. Then it prints the rates that fit all designs best: none is negative, and
+the sum of squared relative errors is least. The first ones are of each family, for what is beside
+its engines.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from scipy.optimize import nnls
 from benchmarks.bitstreams import KEPT
 from spikeloom.hw.boards import Board, Resources
 from spikeloom.hw.build import Images, flow, sizing
+from spikeloom.hw.build.area import whole
 from spikeloom.hw.build.counts import read_cells
 from spikeloom.hw.build.family import CELLS, YOSYS, Family
 from spikeloom.hw.build.tools import Toolset
@@ -49,6 +52,27 @@ DESIGNS = [
     ("mnist-mlp", HardwareConfig(lanes=4)),
     ("mnist-lenet5", HardwareConfig(budget=64, counters=True)),
 ]
+#: Accelerators of compact engines alone, by family.
+COMPACT = [
+    *(
+        (
+            family,
+            "mnist-small-4bit",
+            HardwareConfig({"conv1": 2, "conv2": 4, "fc": 1}, slots=1, units=1),
+        )
+        for family in BOARDS
+    ),
+    ("ecp5", "mnist-small", HardwareConfig({"conv1": 2, "conv2": 4, "fc": 1}, slots=1)),
+    ("ecp5", "mnist-small", HardwareConfig(lanes=1, slots=1)),
+    *(
+        (
+            family,
+            "digits-conv",
+            HardwareConfig({"conv1": 2, "conv2": 8, "conv3": 16, "fc": 1}, slots=1),
+        )
+        for family in ("ecp5", "gowin")
+    ),
+]
 #: Committed builds for the ECP5's board: the largest, and one with an unrolled layer and copies.
 BUILDS = ("cifar10-resnet20-public-4bit", "mnist-lenet5-4bit")
 
@@ -75,36 +99,48 @@ def synthesised(planned: Plan, board: Board, folder: Path) -> Resources:
     return family.synthesised(read_cells(folder / CELLS))
 
 
+def cases(names: list[str]) -> Iterator[tuple[str, str, HardwareConfig, bool]]:
+    """Yield families, networks, configurations, and whether a whole design is meant."""
+    for name in names:
+        yield from ((name, network, config, True) for network, config in designs(name))
+    for name, network, config in COMPACT:
+        if name in names:
+            yield name, network, replace(config, compact=True), False
+
+
 def main(families: list[str]) -> None:
     """Synthesise all designs, compare them with the estimates, and fit the rates."""
     rows, counted, rest = [], [], []
     names = families or list(BOARDS)
-    for name in names:
-        board = Board.find(BOARDS[name])
-        family = Family.find(board.family)
-        for network, config in designs(name):
-            planned = plan(contract.load(FOLDER / f"{network}.safetensors"), config)
-            counted_too = "with" if config.counters else "without"
-            try:
-                with tempfile.TemporaryDirectory() as folder:
-                    found = synthesised(planned, board, Path(folder))
-            except ToolError as error:
-                print(f"{name} {network} {config}: {error}", flush=True)
-                continue
-            lanes = [layer.lanes * layer.events for layer in planned.layers]
-            estimated = sizing.luts(planned, family)
-            foreseen = Budget(name, device=True).amounts(planned).block_ram
-            print(
-                f"{name:6} {network:12} {lanes!s:20} {counted_too:7} counters "
-                f"LUTs {found.luts:6} estimated {estimated:6} ({estimated / found.luts - 1:+.1%}), "
-                f"block RAMs {found.block_ram:4} estimated {foreseen:4}",
-                flush=True,
-            )
-            # Each family has a number of its own for what is beside the engines.
-            amounts = sizing.features(planned, family)
-            rows.append([*(float(name == other) for other in names), *amounts[1:]])
-            rest.append(sizing.given(planned, family) / found.luts)
-            counted.append(found.luts)
+    for name, network, config, entire in cases(names):
+        board, family = Board.find(BOARDS[name]), Family.find(name)
+        planned = plan(contract.load(FOLDER / f"{network}.safetensors"), config)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                found = (
+                    synthesised(planned, board, Path(folder))
+                    if entire
+                    else whole(planned, family, "yowasp")
+                )
+        except ToolError as error:
+            print(f"{name} {network} {config}: {error}", flush=True)
+            continue
+        budget = Budget(name, device=entire)
+        estimated = sizing.luts(planned, family) - (0 if entire else family.beside)
+        print(
+            f"{name:5} {network:28} "
+            f"lanes {', '.join(str(layer.lanes * layer.events) for layer in planned.layers[:5])} "
+            f"{'counters' if config.counters else 'compact' if config.compact else ''}: "
+            f"LUTs {found.luts:6} estimated {estimated:6.0f} ({estimated / found.luts - 1:+.1%}), "
+            f"block RAMs {found.block_ram:4} "
+            f"estimated {budget.amounts(planned).block_ram:4}",
+            flush=True,
+        )
+        # Each family has a number of its own for what is beside the engines.
+        amounts = sizing.features(planned, family)
+        rows.append([*(float(entire and name == other) for other in names), *amounts[1:]])
+        rest.append(sizing.given(planned, family) / found.luts)
+        counted.append(found.luts)
     relative = np.array(rows) / np.array(counted)[:, None]
     lacking = 1 - np.array(rest)
     rates, _ = nnls(relative, lacking)
