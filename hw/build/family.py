@@ -75,7 +75,7 @@ class Family(Registered, ABC):
     lut_ram: ClassVar[SmallRam | None] = None
     full: ClassVar[float] = 0.85
     lone: ClassVar[float] = 0.0
-    beside: ClassVar[float] = 1793.0
+    beside: ClassVar[float] = 1766.0
     nanometres: ClassVar[float]
     volts: ClassVar[float]
     shallow: ClassVar[int] = 0
@@ -236,9 +236,9 @@ class Ice40(Family):
     }
     block = BlockRam(((2048, 2), (1024, 4), (512, 8), (256, 16)), byte=1, cost=64)
     # Flip-flops take the place of look-up tables unless one feeds the other.
-    full, lone = 0.75, 0.245
+    full, lone = 0.75, 0.45
     # The link's small memories are block RAM.
-    beside = 1419.0
+    beside = 1013.0
     shallow = 16
 
     @property
@@ -301,7 +301,7 @@ class Gowin(Family):
     }
     block = BlockRam(_SHAPES, byte=9)
     lut_ram = SmallRam(scaled=True)
-    beside = 1924.0
+    beside = 1903.0
     # At four fifths, nextpnr's placer took minutes to find room once.
     full = 0.7
 

@@ -22,11 +22,11 @@ from spikeloom.sw.network import Network
 #: link; for each engine, and each compact one; for each bit of a level of a shifter, for each digit
 #: that a value can have, in each event generator; and for each bit of a neuron unit's potential, of
 #: a word of values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits
-#: them to Yosys' counts: 24 whole designs of three families are within 5 %, and accelerators of
+#: them to Yosys' counts: 26 whole designs of three families are within 6 %, and accelerators of
 #: compact engines within 12 %. That of potentials is chosen, since units go with lanes. A bit of an
 #: adder is one look-up table, with its carry.
-_COUNTER, _ENGINE, _COMPACT = 72.9, 329.0, 145.0
-_SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.61, 25.7, 0.5, 1.48, 0.57
+_COUNTER, _ENGINE, _COMPACT = 74.3, 317.0, 155.0
+_SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.38, 21.7, 0.5, 3.2, 0.82
 _RATES = (_ENGINE, _COMPACT, _SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
 #: Share of an engine's own rate that each further copy takes, and the rate of each bit of the sums
 #: from which the neurons choose.
@@ -38,7 +38,7 @@ _CONSTANTS = 16
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
 #: potential, for each bit that comes out of a table or an adder, and for each bit of a window whose
 #: planes follow one another. They come from engines alone, on ECP5.
-_UNROLLED, _UNROLLED_LANE_BIT, _SUM_BIT, _WINDOW_BIT = 350.0, 1.13, 0.96, 2.15
+_UNROLLED, _UNROLLED_LANE_BIT, _SUM_BIT, _WINDOW_BIT = 430.0, 1.13, 0.96, 2.15
 #: Budgets of processing elements to try, the largest first.
 _BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
 

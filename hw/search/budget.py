@@ -229,7 +229,7 @@ class Budget:
 
 #: Flip-flops of a link, a self test and the LEDs together, roughly; and of an engine, beside those
 #: that grow with it.
-_DEVICE_FLIPFLOPS = 1000.0
+_DEVICE_FLIPFLOPS = 850.0
 _ENGINE_FLIPFLOPS, _COMPACT_FLIPFLOPS = 100.0, 45.0
 
 

@@ -73,18 +73,21 @@ COMPACT = [
         for family in ("ecp5", "gowin")
     ),
 ]
-#: Committed builds for the ECP5's board: the largest, and one with an unrolled layer and copies.
-BUILDS = ("cifar10-resnet20-public-4bit", "mnist-lenet5-4bit")
+#: Committed builds: the largest, one with an unrolled layer and copies, and two of few slots.
+BUILDS = {
+    "ecp5": ("cifar10-resnet20-public-4bit", "mnist-lenet5-4bit"),
+    "ice40": ("mnist-small", "digits-conv-2bit"),
+}
 
 
 def designs(family: str) -> Iterator[tuple[str, HardwareConfig]]:
     """Yield the networks and configurations to synthesise for a family."""
     # No iCE40 has room for the larger networks.
     yield from (one for one in DESIGNS if family != "ice40" or one[0] == "digits-conv")
-    if family == "ecp5":
-        for network in BUILDS:
-            manifest = Manifest.load(KEPT / f"{network}-{BOARDS[family]}.json")
-            yield network, HardwareConfig(**manifest.content["config"])
+    for network in BUILDS.get(family, ()):
+        content = Manifest.load(KEPT / f"{network}-{BOARDS[family]}.json").content
+        counters = bool(content["link"]["counters"])
+        yield network, HardwareConfig(counters=counters, **content["config"])
 
 
 def synthesised(planned: Plan, board: Board, folder: Path) -> Resources:
