@@ -136,6 +136,8 @@ ROWS = (
         network=True,
     ),
     Row("cifar10-resnet20-public-4bit", LARGE, seeds=(0,), network=True),
+    Row("cifar10-if", LARGE, "cifar10-resnet20-public", _spiking("if"), seeds=(0,)),
+    Row("cifar10-ecl", LARGE, "cifar10-resnet20-public", _spiking("dual"), seeds=(0,)),
     Row("cifar10-resnet20", LARGE, seeds=(0,), reference=f"{_QAC}: 91.13 % at T = 3.74"),
     Row("cifar10-vgg16", LARGE, seeds=(0,), reference=f"{_QAC}: 94.78 % at T = 2.33"),
     Row(
