@@ -23,8 +23,9 @@ from spikeloom.sw.network import Network
 #: that a value can have, in each event generator; and for each bit of a neuron unit's potential, of
 #: a word of values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits
 #: them to Yosys' counts: 26 whole designs of three families are within 6 %, and accelerators of
-#: compact engines within 12 %. That of potentials is chosen, since units go with lanes. A bit of an
-#: adder is one look-up table, with its carry.
+#: compact engines within 12 %, but a quarter larger where a word has several pixels of 8 bits. That
+#: of potentials is chosen, since units go with lanes. A bit of an adder is one look-up table, with
+#: its carry.
 _COUNTER, _ENGINE, _COMPACT = 74.3, 317.0, 155.0
 _SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.38, 21.7, 0.5, 3.2, 0.82
 _RATES = (_ENGINE, _COMPACT, _SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
