@@ -132,10 +132,14 @@ class SmallRam:
     cost: int = 4
     luts: int = 6
 
+    def pieces(self, memory: Memory) -> int:
+        """Return the number of pieces, each of which has other words."""
+        return -(-memory.depth // self.depth)
+
     @lru_cache(maxsize=1 << 16)  # noqa: B019
     def of(self, memory: Memory) -> tuple[int, float]:
         """Return the number of small memories that hold a memory, and their cost."""
-        pieces = -(-memory.depth // self.depth)
+        pieces = self.pieces(memory)
         number = -(-pieces * memory.stored(self.width) // self.width)
         cost = self.cost * (pieces * memory.width / self.width if self.scaled else number)
         return number, cost + memory.choice(pieces) + _PORT

@@ -122,7 +122,7 @@ def _memory_luts(layer: LayerPlan, family: Family) -> float:
             pieces = family.block.of(memory)[2]
         elif memory.parts and small is not None:
             luts += number * small.luts * small.of(memory)[0]
-            pieces = -(-memory.depth // small.depth)
+            pieces = small.pieces(memory)
         else:
             luts += number * memory.depth * memory.width / (1 if memory.parts else _CONSTANTS)
             continue

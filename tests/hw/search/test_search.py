@@ -22,7 +22,7 @@ from spikeloom.sw.errors import ConfigError
 from spikeloom.sw.network import load
 
 #: Look-up tables of the accelerator alone.
-LIMITS = (1750, 2100, 2700)
+LIMITS = (1650, 2000, 2600)
 
 
 @pytest.mark.parametrize("seed", range(2))
