@@ -52,6 +52,8 @@ class Family(Registered, ABC):
     lone : float
         Share of the flip-flops that take the place of a look-up table each, where a cell has one of
         both, but an input for only one of them.
+    logic : float
+        Look-up tables of an engine's logic, relative to an ECP5's, memories and adders left out.
     beside : float
         Look-up tables of the host link, the self test and the LEDs together, as Yosys counts them.
     nanometres, volts : float
@@ -75,7 +77,8 @@ class Family(Registered, ABC):
     lut_ram: ClassVar[SmallRam | None] = None
     full: ClassVar[float] = 0.85
     lone: ClassVar[float] = 0.0
-    beside: ClassVar[float] = 1766.0
+    logic: ClassVar[float] = 1.0
+    beside: ClassVar[float] = 1796.0
     nanometres: ClassVar[float]
     volts: ClassVar[float]
     shallow: ClassVar[int] = 0
@@ -237,8 +240,10 @@ class Ice40(Family):
     block = BlockRam(((2048, 2), (1024, 4), (512, 8), (256, 16)), byte=1, cost=64)
     # Flip-flops take the place of look-up tables unless one feeds the other.
     full, lone = 0.75, 0.45
+    # A look-up table in front of a carry is one with it.
+    logic = 0.86
     # The link's small memories are block RAM.
-    beside = 1013.0
+    beside = 1379.0
     shallow = 16
 
     @property
@@ -301,7 +306,9 @@ class Gowin(Family):
     }
     block = BlockRam(_SHAPES, byte=9)
     lut_ram = SmallRam(scaled=True)
-    beside = 1903.0
+    # A constant that goes into a wide multiplexer takes a look-up table.
+    logic = 1.05
+    beside = 1688.0
     # At four fifths, nextpnr's placer took minutes to find room once.
     full = 0.7
 

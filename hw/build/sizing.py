@@ -21,48 +21,48 @@ from spikeloom.sw.network import Network
 #: Rates of the estimate, in look-up tables of four inputs: for each counter, with its way to the
 #: link; for each engine, and each compact one; for each bit of a level of a shifter, for each digit
 #: that a value can have, in each event generator; and for each bit of a neuron unit's potential, of
-#: a word of values, and of a word in a queue made of registers. `python -m benchmarks.sizing` fits
-#: them to Yosys' counts: 26 whole designs of three families are within 6 %, and accelerators of
-#: compact engines within 12 %, but a quarter larger where a word has several pixels of 8 bits. That
-#: of potentials is chosen, since units go with lanes. A bit of an adder is one look-up table, with
-#: its carry.
-_COUNTER, _ENGINE, _COMPACT = 74.3, 317.0, 155.0
-_SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT = 1.38, 21.7, 0.5, 3.2, 0.82
-_RATES = (_ENGINE, _COMPACT, _SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _QUEUE_BIT)
+#: a word of values, for each mark of a word in a scanner, and for each bit of a queue made of
+#: registers. `python -m benchmarks.sizing` fits them to Yosys' counts of designs of three families:
+#: whole ones, and accelerators alone. A bit of an adder is one look-up table, with its carry.
+_COUNTER, _ENGINE, _COMPACT = 81.1, 313.0, 220.0
+_SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT = 1.12, 9.5, 0.43, 4.8
+_MARK, _QUEUE_BIT = 14.9, 1.11
+_RATES = (_ENGINE, _COMPACT, _SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _MARK, _QUEUE_BIT)
 #: Share of an engine's own rate that each further copy takes, and the rate of each bit of the sums
-#: from which the neurons choose.
-_COPY, _CHOICE_BIT = 0.4, 0.67
+#: from which the neurons choose. They are chosen.
+_COPY, _CHOICE_BIT = 0.4, 0.35
 #: Rate of a bit for each further block or small memory that other words of a memory are in.
 _PIECE_BIT = 0.67
 #: Bits of constants that a look-up table of four inputs holds.
 _CONSTANTS = 16
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
 #: potential, for each bit that comes out of a table or an adder, and for each bit of a window whose
-#: planes follow one another. They come from engines alone, on ECP5.
-_UNROLLED, _UNROLLED_LANE_BIT, _SUM_BIT, _WINDOW_BIT = 430.0, 1.13, 0.96, 2.15
+#: planes follow one another. All but the first come from engines alone, on ECP5.
+_UNROLLED, _UNROLLED_LANE_BIT, _SUM_BIT, _WINDOW_BIT = 332.0, 1.13, 0.96, 2.15
 #: Budgets of processing elements to try, the largest first.
 _BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
 
 
 def features(planned: Plan, family: Family) -> tuple[float, ...]:
-    """Return the amounts that the rates are multiplied by: 1, the counters, and those of engines.
+    """Return the amounts that the rates are multiplied by.
 
-    Unrolled engines have rates of their own, and no part in it.
+    They are the number of counters, the sums of :func:`engine_features`, and the number of unrolled
+    engines.
     """
     engines = [engine_features(x, family) for x in _ordinary(planned)]
     counters = len(COUNTERS.members) * len(planned.layers) if planned.config.counters else 0
+    unrolled = len(planned.layers) - len(engines)
     engines = engines or [(0.0,) * len(_RATES)]
-    return (1.0, float(counters), *(sum(column) for column in zip(*engines, strict=True)))
+    sums = (sum(column) for column in zip(*engines, strict=True))
+    return tuple(family.logic * amount for amount in (float(counters), *sums, float(unrolled)))
 
 
 def given(planned: Plan, family: Family) -> float:
     """Return the look-up tables for which :func:`features` has no part.
 
-    Those are adders, memories, and unrolled engines.
+    Those are adders, memories, and the lanes and sums of unrolled engines.
     """
-    unrolled = (x for x in planned.layers if isinstance(x, UnrolledPlan))
-    fixed = sum(_adders(layer) + _memory_luts(layer, family) for layer in _ordinary(planned))
-    return fixed + sum(map(_unrolled_luts, unrolled))
+    return sum(_fixed(layer, family) for layer in planned.layers)
 
 
 def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
@@ -70,6 +70,11 @@ def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
     words = sum(
         reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
         for reader in layer.readers
+    )
+    marks = sum(
+        reader.windows.kernel[0] * reader.windows.buffer.row_words
+        for reader in layer.readers
+        if reader.windows.buffer.marked
     )
     # Each copy has a scanner, generators and elements of its own.
     own = 1.0 + _COPY * (layer.copies - 1)
@@ -80,6 +85,7 @@ def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
         float(layer.events_per_cycle * layer.digits.positions),
         float(layer.units * layer.ranges.potential.width),
         float(words * layer.copies),
+        float(marks * layer.copies),
         float(register_bits(layer, family)),
     )
 
@@ -138,25 +144,28 @@ def luts(planned: Plan, family: Family) -> int:
 
 def device_luts(engines: int, counters: bool, family: Family) -> float:
     """Return an estimate of the look-up tables beside the engines: link, self test, counters."""
-    return family.beside + _COUNTER * len(COUNTERS.members) * engines * counters
+    return family.beside + family.logic * _COUNTER * len(COUNTERS.members) * engines * counters
 
 
 def engine_luts(layer: LayerPlan, family: Family) -> float:
     """Return an estimate of the look-up tables that one engine takes, its counters apart."""
     if isinstance(layer, UnrolledPlan):
-        return _unrolled_luts(layer)
-    rated = zip(_RATES, engine_features(layer, family), strict=True)
-    fixed = _adders(layer) + _memory_luts(layer, family)
-    return fixed + sum(rate * amount for rate, amount in rated)
+        rated = _UNROLLED
+    else:
+        amounts = engine_features(layer, family)
+        rated = sum(rate * amount for rate, amount in zip(_RATES, amounts, strict=True))
+    return _fixed(layer, family) + family.logic * rated
 
 
-def _unrolled_luts(layer: UnrolledPlan) -> float:
+def _fixed(layer: LayerPlan, family: Family) -> float:
+    """Return an engine's part of :func:`given`."""
+    if not isinstance(layer, UnrolledPlan):
+        return _adders(layer) + _memory_luts(layer, family)
     sums = layer.sums
     lane_bits = layer.lanes * (layer.ranges.accumulator.width + layer.ranges.potential.width)
     window = sums.kernel.shape[1] * sums.bits if sums.steps > 1 else 0
     return (
-        _UNROLLED
-        + _UNROLLED_LANE_BIT * lane_bits
+        _UNROLLED_LANE_BIT * lane_bits
         + _SUM_BIT * (sums.table_bits + sums.adder_bits)
         + _WINDOW_BIT * window
     )

@@ -1,12 +1,12 @@
-"""Look-up tables and block RAMs of whole designs, and rates for hw/build/sizing.py from them.
+"""Look-up tables and block RAMs of designs, and rates for hw/build/sizing.py from them.
 
     PYTHONPATH=tests python -m benchmarks.sizing [FAMILY ...]
 
-This synthesises networks that come with Spikeloom, with several numbers of lanes and without place
-and route: whole designs, and accelerators of compact engines alone. For each, it prints Yosys'
-counts and the estimates. Then it prints the rates that fit all designs best: none is negative, and
-the sum of squared relative errors is least. The first ones are of each family, for what is beside
-its engines.
+This synthesises networks that come with Spikeloom, without place and route: whole designs, with
+several numbers of lanes or as ``spikeloom plan`` plans them, and accelerators alone. For each, it
+prints Yosys' counts and the estimates. Then it prints the rates that fit all designs best: none is
+negative, and the sum of squared relative errors is least. The first ones are of each family, for
+what is beside its engines; the last one is of unrolled engines.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from spikeloom.hw.device import Device
 from spikeloom.hw.link import LinkPlan
 from spikeloom.hw.planning.config import HardwareConfig
 from spikeloom.hw.planning.plan import Plan, plan
-from spikeloom.hw.search import Budget
+from spikeloom.hw.search import Budget, Search, typical
 from spikeloom.hw.selftest import SelfTest
 from spikeloom.sw import network as contract
 from spikeloom.sw.cli.networks import FOLDER
@@ -52,27 +52,47 @@ DESIGNS = [
     ("mnist-mlp", HardwareConfig(lanes=4)),
     ("mnist-lenet5", HardwareConfig(budget=64, counters=True)),
 ]
-#: Accelerators of compact engines alone, by family.
-COMPACT = [
+#: Accelerators alone, by family: with compact engines, and with words of several values.
+ALONE = [
     *(
         (
             family,
             "mnist-small-4bit",
-            HardwareConfig({"conv1": 2, "conv2": 4, "fc": 1}, slots=1, units=1),
+            HardwareConfig({"conv1": 2, "conv2": 4, "fc": 1}, slots=1, units=1, compact=True),
         )
         for family in BOARDS
     ),
-    ("ecp5", "mnist-small", HardwareConfig({"conv1": 2, "conv2": 4, "fc": 1}, slots=1)),
-    ("ecp5", "mnist-small", HardwareConfig(lanes=1, slots=1)),
     *(
-        (
-            family,
-            "digits-conv",
-            HardwareConfig({"conv1": 2, "conv2": 8, "conv3": 16, "fc": 1}, slots=1),
+        (family, network, HardwareConfig(lanes=lanes, slots=slots, compact=True))
+        for family in BOARDS
+        for network, lanes, slots in (
+            ("mnist-small", 1, 4),
+            ("fashion-small", 1, 2),
+            ("digits-conv", 2, 4),
         )
-        for family in ("ecp5", "gowin")
     ),
+    ("ecp5", "mnist-small", HardwareConfig({"conv1": 2, "conv2": 4, "fc": 1}, slots=1)),
+    ("ecp5", "mnist-small", HardwareConfig(lanes=1, slots=1, compact=True)),
+    ("ecp5", "mnist-small", HardwareConfig(lanes=1, slots=4)),
+    ("ecp5", "mnist-small", HardwareConfig(lanes=2, slots=8)),
+    ("ecp5", "mnist-mlp", HardwareConfig(lanes=2, slots=4, compact=True)),
+    ("ecp5", "mnist-lenet5-4bit", HardwareConfig(lanes=1, slots=2, compact=True)),
+    ("ice40", "mnist-small-4bit", HardwareConfig(lanes=2, slots=4)),
+    ("gowin", "digits-conv", HardwareConfig(lanes=1, slots=1)),
 ]
+#: Whole designs that are planned, and the look-up tables they may take; None for the board's.
+PLANNED = {
+    "ecp5": (
+        ("mnist-small", 6000),
+        ("fashion-small", 8000),
+        ("digits-conv-2bit", 6000),
+        ("mnist-mlp", 9000),
+        ("mnist-lenet5-4bit", 8000),
+        ("mnist-lenet5", 12000),
+    ),
+    "ice40": (("mnist-small-4bit", None),),
+    "gowin": (("mnist-small", None), ("digits-conv-2bit", 5000)),
+}
 #: Committed builds: the largest, one with an unrolled layer and copies, and two of few slots.
 BUILDS = {
     "ecp5": ("cifar10-resnet20-public-4bit", "mnist-lenet5-4bit"),
@@ -102,13 +122,22 @@ def synthesised(planned: Plan, board: Board, folder: Path) -> Resources:
     return family.synthesised(read_cells(folder / CELLS))
 
 
+def planned_for(name: str, family: str, limit: int | None) -> HardwareConfig:
+    """Return the configuration of the fastest plan of a network within a limit."""
+    budget = Budget.of_board(Board.find(BOARDS[family]))
+    if limit is not None:
+        budget = replace(budget, luts=limit)
+    network = contract.load(FOLDER / f"{name}.safetensors")
+    return Search(network, budget, typical(network, 1)).fastest().plan.config
+
+
 def cases(names: list[str]) -> Iterator[tuple[str, str, HardwareConfig, bool]]:
     """Yield families, networks, configurations, and whether a whole design is meant."""
     for name in names:
         yield from ((name, network, config, True) for network, config in designs(name))
-    for name, network, config in COMPACT:
-        if name in names:
-            yield name, network, replace(config, compact=True), False
+        for network, limit in PLANNED[name]:
+            yield name, network, planned_for(network, name, limit), True
+    yield from ((*case, False) for case in ALONE if case[0] in names)
 
 
 def main(families: list[str]) -> None:
@@ -141,7 +170,7 @@ def main(families: list[str]) -> None:
         )
         # Each family has a number of its own for what is beside the engines.
         amounts = sizing.features(planned, family)
-        rows.append([*(float(entire and name == other) for other in names), *amounts[1:]])
+        rows.append([*(float(entire and name == other) for other in names), *amounts])
         rest.append(sizing.given(planned, family) / found.luts)
         counted.append(found.luts)
     relative = np.array(rows) / np.array(counted)[:, None]

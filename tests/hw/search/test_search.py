@@ -164,8 +164,8 @@ def test_engines_are_compact_where_they_reach_a_goal_with_less() -> None:
 
 
 def test_engines_are_not_compact_to_reach_a_goal_with_little_less() -> None:
-    network, budget = small(0), Budget.of_numbers(5000, None)
-    values = sent(network, 0)
+    network, budget = small(1), Budget.of_numbers(5000, None)
+    values = sent(network, 1)
     compact = Search(network, budget, values, compact=True).reaching(90)
     found = Search(network, budget, values).reaching(90)
     assert not found.plan.config.compact
