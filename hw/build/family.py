@@ -78,7 +78,7 @@ class Family(Registered, ABC):
     full: ClassVar[float] = 0.85
     lone: ClassVar[float] = 0.0
     logic: ClassVar[float] = 1.0
-    beside: ClassVar[float] = 1796.0
+    beside: ClassVar[float] = 1812.0
     nanometres: ClassVar[float]
     volts: ClassVar[float]
     shallow: ClassVar[int] = 0
@@ -243,7 +243,7 @@ class Ice40(Family):
     # A look-up table in front of a carry is one with it.
     logic = 0.86
     # The link's small memories are block RAM.
-    beside = 1379.0
+    beside = 1380.0
     shallow = 16
 
     @property
@@ -308,7 +308,7 @@ class Gowin(Family):
     lut_ram = SmallRam(scaled=True)
     # A constant that goes into a wide multiplexer takes a look-up table.
     logic = 1.05
-    beside = 1688.0
+    beside = 1695.0
     # At four fifths, nextpnr's placer took minutes to find room once.
     full = 0.7
 

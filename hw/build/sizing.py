@@ -19,15 +19,20 @@ from spikeloom.hw.planning.plan import Plan, plan
 from spikeloom.sw.network import Network
 
 #: Rates of the estimate, in look-up tables of four inputs: for each counter, with its way to the
-#: link; for each engine, and each compact one; for each bit of a level of a shifter, for each digit
-#: that a value can have, in each event generator; and for each bit of a neuron unit's potential, of
-#: a word of values, for each mark of a word in a scanner, and for each bit of a queue made of
-#: registers. `python -m benchmarks.sizing` fits them to Yosys' counts of designs of three families:
-#: whole ones, and accelerators alone. A bit of an adder is one look-up table, with its carry.
-_COUNTER, _ENGINE, _COMPACT = 81.1, 313.0, 220.0
-_SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT = 1.12, 9.5, 0.43, 4.8
-_MARK, _QUEUE_BIT = 14.9, 1.11
-_RATES = (_ENGINE, _COMPACT, _SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT, _MARK, _QUEUE_BIT)
+#: link; for each engine, and each compact one; for each reader of an engine beyond its first; for
+#: each bit of a level of a shifter, for each digit that a value can have, in each event generator;
+#: and for each bit of a neuron unit's potential, of a word of values, for each mark of a word in a
+#: scanner, and for each bit of a queue made of registers. `python -m benchmarks.sizing` fits them
+#: to Yosys' counts of designs of three families: whole ones, and accelerators alone. A bit of an
+#: adder is one look-up table, with its carry.
+_COUNTER, _ENGINE, _COMPACT, _READER = 81.1, 317.0, 225.0, 269.0
+_SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT = 1.1, 8.3, 0.48, 4.73
+_MARK, _QUEUE_BIT = 15.2, 1.12
+_RATES = (
+    *(_ENGINE, _COMPACT, _READER),
+    *(_SHIFT_BIT, _DIGIT, _NEURON_BIT, _WORD_BIT),
+    *(_MARK, _QUEUE_BIT),
+)
 #: Share of an engine's own rate that each further copy takes, and the rate of each bit of the sums
 #: from which the neurons choose. They are chosen.
 _COPY, _CHOICE_BIT = 0.4, 0.35
@@ -38,7 +43,7 @@ _CONSTANTS = 16
 #: The same for unrolled engines: for each engine, for each bit of a lane's accumulator and
 #: potential, for each bit that comes out of a table or an adder, and for each bit of a window whose
 #: planes follow one another. All but the first come from engines alone, on ECP5.
-_UNROLLED, _UNROLLED_LANE_BIT, _SUM_BIT, _WINDOW_BIT = 332.0, 1.13, 0.96, 2.15
+_UNROLLED, _UNROLLED_LANE_BIT, _SUM_BIT, _WINDOW_BIT = 329.0, 1.13, 0.96, 2.15
 #: Budgets of processing elements to try, the largest first.
 _BUDGETS = tuple(2**k * part // 4 for k in range(10, 1, -1) for part in (4, 3))
 
@@ -66,7 +71,7 @@ def given(planned: Plan, family: Family) -> float:
 
 
 def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
-    """Return an engine's part of :func:`features`: whether it is compact or not, and numbers."""
+    """Return an engine's part of :func:`features`, in the order of the rates."""
     words = sum(
         reader.windows.buffer.chunks * reader.windows.buffer.stream.layout.size
         for reader in layer.readers
@@ -81,6 +86,7 @@ def engine_features(layer: LayerPlan, family: Family) -> tuple[float, ...]:
     return (
         0.0 if layer.compact else own,
         own if layer.compact else 0.0,
+        float((len(layer.readers) - 1) * layer.copies),
         float(shift_levels(layer.digits) * term_bits(layer)),
         float(layer.events_per_cycle * layer.digits.positions),
         float(layer.units * layer.ranges.potential.width),

@@ -89,6 +89,7 @@ PLANNED = {
         ("mnist-mlp", 9000),
         ("mnist-lenet5-4bit", 8000),
         ("mnist-lenet5", 12000),
+        ("cifar10-resnet20-public", 36000),
     ),
     "ice40": (("mnist-small-4bit", None),),
     "gowin": (("mnist-small", None), ("digits-conv-2bit", 5000)),
