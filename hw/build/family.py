@@ -239,7 +239,7 @@ class Ice40(Family):
     }
     block = BlockRam(((2048, 2), (1024, 4), (512, 8), (256, 16)), byte=1, cost=64)
     # Flip-flops take the place of look-up tables unless one feeds the other.
-    full, lone = 0.75, 0.45
+    full, lone = 0.75, 0.475
     # A look-up table in front of a carry is one with it.
     logic = 0.86
     # The link's small memories are block RAM.

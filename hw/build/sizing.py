@@ -55,11 +55,10 @@ def features(planned: Plan, family: Family) -> tuple[float, ...]:
     engines.
     """
     engines = [engine_features(x, family) for x in _ordinary(planned)]
-    counters = len(COUNTERS.members) * len(planned.layers) if planned.config.counters else 0
     unrolled = len(planned.layers) - len(engines)
     engines = engines or [(0.0,) * len(_RATES)]
     sums = (sum(column) for column in zip(*engines, strict=True))
-    return tuple(family.logic * amount for amount in (float(counters), *sums, float(unrolled)))
+    return tuple(family.logic * amount for amount in (_counters(planned), *sums, unrolled))
 
 
 def given(planned: Plan, family: Family) -> float:
@@ -144,13 +143,17 @@ def _memory_luts(layer: LayerPlan, family: Family) -> float:
 
 def luts(planned: Plan, family: Family) -> int:
     """Return an estimate of the look-up tables that a plan's design takes, link included."""
-    beside = device_luts(len(planned.layers), planned.config.counters, family)
+    beside = device_luts(_counters(planned), family)
     return round(beside + sum(engine_luts(layer, family) for layer in planned.layers))
 
 
-def device_luts(engines: int, counters: bool, family: Family) -> float:
+def _counters(planned: Plan) -> int:
+    return len(COUNTERS.members) * len(planned.layers) * planned.config.counters
+
+
+def device_luts(counters: int, family: Family) -> float:
     """Return an estimate of the look-up tables beside the engines: link, self test, counters."""
-    return family.beside + family.logic * _COUNTER * len(COUNTERS.members) * engines * counters
+    return family.beside + family.logic * _COUNTER * counters
 
 
 def engine_luts(layer: LayerPlan, family: Family) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -10,6 +10,7 @@ from spikeloom.hw.boards import Board
 from spikeloom.hw.build import sizing
 from spikeloom.hw.build.family import Family
 from spikeloom.hw.build.memories import device_memories
+from spikeloom.hw.engine import COUNTERS
 from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
 from spikeloom.sw.errors import ConfigError
 
@@ -94,11 +95,13 @@ class Budget:
     luts, flipflops, block_ram : int
         Largest number of each.
     device : bool
-        Whether link, self test and counters of a board's device are counted, too.
+        Whether link and self test of a board's device are counted, too.
     title : str
         Name for messages.
     tested : int
         Number of images in the self test.
+    counters : bool
+        Whether the device counts the cycles, events and waits of every layer.
     """
 
     family: str = _FAMILY
@@ -108,9 +111,10 @@ class Budget:
     device: bool = False
     title: str = "the budget"
     tested: int = 1
+    counters: bool = True
 
     @classmethod
-    def of_board(cls, board: Board) -> Self:
+    def of_board(cls, board: Board, *, counters: bool = True) -> Self:
         """Return the budget of a board's design: the share of it that routes without trouble."""
         family, found = Family.find(board.family), board.resources
         return cls(
@@ -120,6 +124,7 @@ class Budget:
             found.block_ram,
             device=True,
             title=board.title,
+            counters=counters,
         )
 
     @classmethod
@@ -141,14 +146,10 @@ class Budget:
 
     def within(self, *, luts: int | None, block_ram: int | None) -> Budget:
         """Return a smaller budget, for a board that shall keep room for something else."""
-        return Budget(
-            self.family,
-            min(self.luts, luts or self.luts),
-            self.flipflops,
-            self.block_ram if block_ram is None else min(self.block_ram, block_ram),
-            self.device,
-            self.title,
-            self.tested,
+        return replace(
+            self,
+            luts=min(self.luts, luts or self.luts),
+            block_ram=self.block_ram if block_ram is None else min(self.block_ram, block_ram),
         )
 
     @cached_property
@@ -169,9 +170,11 @@ class Budget:
         """Return an estimate of what a design takes beside its engines."""
         if not self.device:
             return Amounts()
-        memories = device_memories(planned, self.tested)
-        flipflops = _DEVICE_FLIPFLOPS + 4 * 64 * len(planned.layers)
-        luts = sizing.device_luts(len(planned.layers), True, self._family)
+        config = replace(planned.config, counters=self.counters)
+        memories = device_memories(replace(planned, config=config), self.tested)
+        counters = len(COUNTERS.members) * len(planned.layers) * self.counters
+        flipflops = _DEVICE_FLIPFLOPS + _COUNTER_FLIPFLOPS * counters
+        luts = sizing.device_luts(counters, self._family)
         return Amounts(
             luts + self._family.lone * flipflops,
             flipflops,
@@ -230,6 +233,8 @@ class Budget:
 #: Flip-flops of a link, a self test and the LEDs together, roughly; and of an engine, beside those
 #: that grow with it.
 _DEVICE_FLIPFLOPS = 850.0
+#: Flip-flops of a counter: it, and the value that the host reads.
+_COUNTER_FLIPFLOPS = 64
 _ENGINE_FLIPFLOPS, _COMPACT_FLIPFLOPS = 100.0, 45.0
 
 

@@ -52,9 +52,7 @@ class Engines:
         self.loads = {name: Load(planned, activity) for name, planned in self._layers.items()}
         self._menus: dict[tuple[object, ...], Menu] = {}
         self._connections: dict[tuple[object, ...], ConnectionPlan] = {}
-        self.beside = budget.beside(
-            replace(self.smallest, config=replace(self.smallest.config, counters=True))
-        )
+        self.beside = budget.beside(self.smallest)
         #: Lanes that differ in the number of lane groups; the fewest of each.
         self.lanes: dict[str, list[int]] = {}
         for name, planned in self._layers.items():

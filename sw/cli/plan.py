@@ -55,6 +55,12 @@ _IMAGES, _LARGE = 4, 10_000_000
     metavar="F",
     help="Images per second instead, at the clock.",
 )
+@click.option(
+    "--counters/--no-counters",
+    default=True,
+    help="Whether a board's design gets the counters of every layer, as `build` includes them, "
+    "too, unless it has --no-counters.  [default: counters]",
+)
 @clock_option("Of the design.  [default: the board's oscillator]")
 @click.option(
     "--time",
@@ -85,6 +91,7 @@ def command(
     max_rams: int | None,
     cycles: float | None,
     fps: float | None,
+    counters: bool,
     clock: float | None,
     time: str,
     images: ImageOptions,
@@ -114,6 +121,8 @@ def command(
         raise ConfigError("how much room is there? Give --board, --max-luts or --max-rams")
     if cycles is not None and fps is not None:
         raise ConfigError("--cycles and --fps are both goals: give one of them")
+    if board is None and was_given("counters"):
+        raise ConfigError("counters are part of a board's design: add --board")
     if images.data is not None or images.file is not None or images.labels is not None:
         images.require()
     elif was_given("data_root") or images.limit is not None:
@@ -131,14 +140,16 @@ def command(
     if target is None:
         budget = Budget.of_numbers(max_luts, max_rams)
     else:
-        budget = Budget.of_board(target).within(luts=max_luts, block_ram=max_rams)
+        budget = Budget.of_board(target, counters=counters).within(
+            luts=max_luts, block_ram=max_rams
+        )
     with working("searching for a plan"):
         activity, source, number = _activity(network, images)
         search = Search(network, budget, activity, time)
         try:
             found = search.fastest() if cycles is None else search.reaching(cycles)
         except NoRoomError as error:
-            raise ConfigError(f"{error}. {_advice(error.smallest)}") from None
+            raise ConfigError(f"{error}. {_advice(error.smallest, counters)}") from None
         step = search.next_step(found)
         front = search.front() if pareto is not None else None
     content = _content(search, found, step, mhz)
@@ -187,14 +198,14 @@ def _synapses(network: contract.Network) -> int:
     )
 
 
-def _advice(smallest: Plan) -> str:
+def _advice(smallest: Plan, counters: bool) -> str:
     """Return, in words, the smallest board that has room for a plan."""
     from spikeloom.hw.boards import Board
     from spikeloom.hw.search import Budget
 
     boards = sorted(map(Board.find, Board.names()), key=lambda board: board.resources.luts)
     for board in boards:
-        budget = Budget.of_board(board)
+        budget = Budget.of_board(board, counters=counters)
         if budget.fits(budget.amounts(smallest)):
             return (
                 f"The smallest of our boards that has room is {board.title} (--board {board.name})"

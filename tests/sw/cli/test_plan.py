@@ -72,6 +72,14 @@ def test_a_goal_in_images_per_second_is_one_in_cycles(path: Path) -> None:
     assert cycles["cycles"] <= 10_000
 
 
+def test_counters_take_some_of_a_boards_room(path: Path) -> None:
+    board = ("plan", path, "--board", "tang-nano-9k", "--cycles", "100000", "--json")
+    with_them = json.loads(run(*board).stdout)
+    without = json.loads(run(*board, "--no-counters").stdout)
+    assert without["luts"] < with_them["luts"]
+    assert without["flipflops"] < with_them["flipflops"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -85,6 +93,7 @@ def test_a_goal_in_images_per_second_is_one_in_cycles(path: Path) -> None:
         ),
         (("--max-luts", "9000", "--fps", "1"), "--fps depends on the clock"),
         (("--max-luts", "9000", "--fps", "1", "--cycles", "1"), "give one of them"),
+        (("--max-luts", "9000", "--no-counters"), "counters are part of a board's design: add"),
         (("--max-luts", "9000", "--limit", "1"), "--data-root and --limit are for --data"),
     ],
 )
