@@ -102,7 +102,8 @@ class Build:
         if self.cycles is None:
             return self.config
         board = Board.find(self.board)
-        search = Search(network, Budget.of_board(board), activity(network, pixels))
+        budget = Budget.of_board(board, counters=self.counters)
+        search = Search(network, budget, activity(network, pixels))
         return replace(search.reaching(self.cycles).plan.config, counters=self.counters)
 
 
