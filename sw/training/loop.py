@@ -205,8 +205,6 @@ class Loop:
             self.model.train()
             if isinstance(self.wrapped_model, nn.Module):
                 self.wrapped_model.train()
-            if self.options.norms == "running":
-                keep_statistics(self.model)
             order = torch.randperm(len(self.data), generator=self.generator)
             order = order.to(self.engine.device)
             for batch in order[: self.batches * size].split(size):  # type: ignore[no-untyped-call]
@@ -352,10 +350,3 @@ class Loop:
         self.generator.set_state(tensors["batches"])
         self.streams = part_of(tensors, "random") if self.engine.first else {}
         self.done = rest["done"]
-
-
-def keep_statistics(model: nn.Module) -> None:
-    """Let the batch-norms of a model in training compute with their running statistics."""
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()

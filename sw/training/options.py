@@ -21,7 +21,6 @@ SURROGATE = ("surrogate", "alpha", "beta", "kappa", "kappa_epochs")
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "constant")
 KEPT = ("best", "last")
-NORMS = (None, "running")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +84,6 @@ class FitOptions:
         erasing by torchvision's definition, above 0 to 1. By default none.
     clip_gradient : float
         Largest norm of the gradient of all parameters together; 0 for no limit.
-    norms : str, optional
-        "running": batch-norms compute with their running statistics, as the converted network
-        does, and leave them as they are. For last epochs: the grid of quantized weights follows
-        these statistics, which is noise once the weights hardly change (Krishnamoorthi 2018,
-        arXiv:1806.08342, on batch normalization). By default with those of the batch.
     average : float
         Decay of a running mean of the weights, for instance 0.999. The model with the mean is then
         the one that is measured and kept; 0 for no mean.
@@ -148,7 +142,6 @@ class FitOptions:
     kappa_epochs: tuple[int, ...] | None = None
     autoaugment: str | None = None
     erase: float | None = None
-    norms: str | None = None
 
     def __post_init__(self) -> None:
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
@@ -185,8 +178,6 @@ class FitOptions:
             raise ConfigError(
                 f"no autoaugment is called {self.autoaugment!r}; there are {', '.join(POLICIES)}"
             )
-        if self.norms not in NORMS:
-            raise ConfigError(f'norms must be "running", or be left out, not {self.norms!r}')
         if self.erase is not None and not 0 < self.erase <= 1:
             raise ConfigError(f"erase must be above 0 and up to 1, not {self.erase}")
         if self.warmup > self.epochs:

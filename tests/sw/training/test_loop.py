@@ -189,25 +189,6 @@ def test_the_mean_of_the_weights_is_kept_if_it_is_asked_for() -> None:
     assert not same(model, alike)
 
 
-def statistics(model: nn.Module) -> list[torch.Tensor]:
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    return [x.clone() for m in norms for x in (m.running_mean, m.running_var) if x is not None]
-
-
-def test_batch_norms_keep_their_statistics_if_they_are_to() -> None:
-    model = prepare(fresh("digits-conv"), input_shape=(1, 8, 8))
-    initialise(model, FEW.inputs())
-    fit(model, FEW, epochs=1, progress=False)
-    before, weights = statistics(model), copy.deepcopy(model.state_dict())
-    fit(model, FEW, epochs=1, norms="running", progress=False)
-    assert before
-    assert all(torch.equal(a, b) for a, b in zip(before, statistics(model), strict=True))
-    assert not torch.equal(weights["conv1.weight"], model.state_dict()["conv1.weight"])
-    # They are trained again afterwards, unless that is asked for again.
-    fit(model, FEW, epochs=1, progress=False)
-    assert not any(torch.equal(a, b) for a, b in zip(before, statistics(model), strict=True))
-
-
 def test_evaluate_counts_what_is_right() -> None:
     test = small.digits("test")
 

@@ -89,12 +89,11 @@ def test_the_pages_example_is_complete() -> None:
     for written, complete in zip(table["phase"], full["phase"], strict=True):
         if written["kind"] in ("float", "calibrate"):
             taught = {"teacher", "teacher_weight", "temperature", "penalties"}
-            other = {*SURROGATE, "autoaugment", "erase", "norms"}  # not of every phase
+            other = {*SURROGATE, "autoaugment", "erase"}  # of phases through time, and of images
             assert written.keys() | taught | other >= complete.keys(), written["kind"]
     assert all(f"\n{key} = " in the_pages_example() for key in SURROGATE)
     assert '\n# autoaugment = "cifar10" ' in the_pages_example()
     assert "\n# erase = 0.5 " in the_pages_example()
-    assert '\n# norms = "running" ' in the_pages_example()
     explained = PAGE.read_text(encoding="utf-8")
     keys = {key for phase in full["phase"] for key in phase}
     assert all(f"`{key}`" in explained for key in keys)
@@ -191,7 +190,6 @@ def test_what_is_wrong_is_named(parts: dict[str, Any], message: str) -> None:
         ({"shift": -1}, "shift must be at least 0, not -1"),
         ({"momentum": 0.0, "nesterov": True}, "nesterov needs a momentum above 0"),
         ({"average": 1.0}, "average must be from 0 to below 1, not 1.0"),
-        ({"norms": "batch"}, "norms must be \"running\", or be left out, not 'batch'"),
     ],
 )
 def test_options_of_a_phase(options: dict[str, Any], message: str) -> None:
