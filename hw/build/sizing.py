@@ -58,7 +58,7 @@ def features(planned: Plan, family: Family) -> tuple[float, ...]:
     unrolled = len(planned.layers) - len(engines)
     engines = engines or [(0.0,) * len(_RATES)]
     sums = (sum(column) for column in zip(*engines, strict=True))
-    return tuple(family.logic * amount for amount in (_counters(planned), *sums, unrolled))
+    return tuple(family.logic * amount for amount in (counters(planned), *sums, unrolled))
 
 
 def given(planned: Plan, family: Family) -> float:
@@ -143,17 +143,18 @@ def _memory_luts(layer: LayerPlan, family: Family) -> float:
 
 def luts(planned: Plan, family: Family) -> int:
     """Return an estimate of the look-up tables that a plan's design takes, link included."""
-    beside = device_luts(_counters(planned), family)
+    beside = device_luts(counters(planned), family)
     return round(beside + sum(engine_luts(layer, family) for layer in planned.layers))
 
 
-def _counters(planned: Plan) -> int:
+def counters(planned: Plan) -> int:
+    """Return the number of counters that a plan's design has."""
     return len(COUNTERS.members) * len(planned.layers) * planned.config.counters
 
 
-def device_luts(counters: int, family: Family) -> float:
-    """Return an estimate of the look-up tables beside the engines: link, self test, counters."""
-    return family.beside + family.logic * _COUNTER * counters
+def device_luts(number: int, family: Family) -> float:
+    """Return an estimate of the look-up tables beside engines: link, self test, and counters."""
+    return family.beside + family.logic * _COUNTER * number
 
 
 def engine_luts(layer: LayerPlan, family: Family) -> float:

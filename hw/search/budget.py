@@ -10,7 +10,6 @@ from spikeloom.hw.boards import Board
 from spikeloom.hw.build import sizing
 from spikeloom.hw.build.family import Family
 from spikeloom.hw.build.memories import device_memories
-from spikeloom.hw.engine import COUNTERS
 from spikeloom.hw.planning import LayerPlan, Plan, UnrolledPlan
 from spikeloom.sw.errors import ConfigError
 
@@ -171,8 +170,9 @@ class Budget:
         if not self.device:
             return Amounts()
         config = replace(planned.config, counters=self.counters)
-        memories = device_memories(replace(planned, config=config), self.tested)
-        counters = len(COUNTERS.members) * len(planned.layers) * self.counters
+        planned = replace(planned, config=config)
+        memories = device_memories(planned, self.tested)
+        counters = sizing.counters(planned)
         flipflops = _DEVICE_FLIPFLOPS + _COUNTER_FLIPFLOPS * counters
         luts = sizing.device_luts(counters, self._family)
         return Amounts(
