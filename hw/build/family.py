@@ -53,7 +53,8 @@ class Family(Registered, ABC):
         Share of the flip-flops that take the place of a look-up table each, where a cell has one of
         both, but an input for only one of them.
     logic : float
-        Look-up tables of an engine's logic, relative to an ECP5's, memories and adders left out.
+        Look-up tables of logic in engines and counters, relative to an ECP5's; memories and adders
+        are counted apart.
     beside : float
         Look-up tables of the host link, the self test and the LEDs together, as Yosys counts them.
     nanometres, volts : float

@@ -34,7 +34,7 @@ _RATES = (
     *(_MARK, _QUEUE_BIT),
 )
 #: Share of an engine's own rate that each further copy takes, and the rate of each bit of the sums
-#: from which the neurons choose. They are chosen.
+#: from which the neurons choose. Both are set by hand.
 _COPY, _CHOICE_BIT = 0.4, 0.35
 #: Rate of a bit for each further block or small memory that other words of a memory are in.
 _PIECE_BIT = 0.67

@@ -233,9 +233,9 @@ class Budget:
 #: Flip-flops of a link, a self test and the LEDs together, roughly; and of an engine, beside those
 #: that grow with it.
 _DEVICE_FLIPFLOPS = 850.0
+_ENGINE_FLIPFLOPS, _COMPACT_FLIPFLOPS = 100.0, 45.0
 #: Flip-flops of a counter: it, and the value that the host reads.
 _COUNTER_FLIPFLOPS = 64
-_ENGINE_FLIPFLOPS, _COMPACT_FLIPFLOPS = 100.0, 45.0
 
 
 def _flipflops(layer: LayerPlan, family: Family) -> float:

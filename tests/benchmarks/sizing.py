@@ -14,7 +14,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,9 +124,8 @@ def synthesised(planned: Plan, board: Board, folder: Path) -> Resources:
 
 def planned_for(name: str, family: str, limit: int | None) -> HardwareConfig:
     """Return the configuration of the fastest plan of a network within a limit."""
-    budget = Budget.of_board(Board.find(BOARDS[family]))
-    if limit is not None:
-        budget = replace(budget, luts=limit)
+    board = Board.find(BOARDS[family])
+    budget = Budget.of_board(board).within(luts=limit, block_ram=None)
     network = contract.load(FOLDER / f"{name}.safetensors")
     return Search(network, budget, typical(network, 1)).fastest().plan.config
 
