@@ -7,6 +7,7 @@ of docs/boards/results.md are written from the committed manifests.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import page
+from benchmarks.results import RECORDS
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build import FIELDS, Images, build
 from spikeloom.hw.planning.config import HardwareConfig
@@ -120,6 +122,7 @@ BUILDS = (
     Build("mnist-lenet5-4bit", "ulx3s-85f", clock=100.0, cycles=1000, counters=False),
     Build("fashion-small", "ulx3s-85f", clock=50.0),
     Build("cifar10-resnet20-public-4bit", "ulx3s-85f", clock=80.0, cycles=70_000, counters=False),
+    Build("cifar10-resnet20-public-t15", "ulx3s-85f", clock=50.0, cycles=250_000, counters=False),
     Build("digits-conv", "orangecrab-25f"),
     Build("mnist-lenet5", "orangecrab-25f"),
     Build("fashion-small", "orangecrab-25f"),
@@ -243,8 +246,19 @@ def line(one: Build, content: Mapping[str, Any]) -> tuple[str, ...]:
         f"{prediction['cycles_per_image']:,.0f}",
         f"{prediction['images_per_second']:,.0f}",
         f"{prediction['link_images_per_second']:,.0f}",
-        f"{content['network']['accuracy']['quantized']:.2%}".replace("%", " %"),
+        f"{accuracy(one.network):.2%}".replace("%", " %"),
     )
+
+
+def accuracy(network: str) -> float:
+    """Return the share of test images that a committed network gets right.
+
+    Its manifest has that of the quantized model, which differs where the network runs for other
+    timesteps than the model was trained for.
+    """
+    result = json.loads((RECORDS / f"{network}-0" / "result.json").read_text(encoding="utf-8"))
+    share: float = result["integer_accuracy"]
+    return share
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class Row:
         Name of the committed recipe; by default the row's name.
     changes : mapping
         Changed values of the recipe, by dotted key: ``{"levels.weight_bits": 2}``. Phases are
-        counted from 1: ``"phase.1.epochs"``.
+        counted from 1: ``"phase.1.epochs"``. A whole phase, ``"phase.3"``, is put in at its place.
     seeds : tuple of int
     reference : str
         A figure of the literature to compare with.
@@ -51,7 +51,10 @@ class Row:
             place: Any = recipe
             for part in path:
                 place = place[int(part) - 1] if part.isdigit() else place.setdefault(part, {})
-            place[last] = copy.deepcopy(value)
+            if last.isdigit():
+                place.insert(int(last) - 1, copy.deepcopy(value))
+            else:
+                place[last] = copy.deepcopy(value)
         return recipe
 
 
@@ -136,8 +139,24 @@ ROWS = (
         network=True,
     ),
     Row("cifar10-resnet20-public-4bit", LARGE, seeds=(0,), network=True),
+    Row(
+        "cifar10-resnet20-public-t15",
+        LARGE,
+        "cifar10-resnet20-public",
+        {"conversion.timesteps": 15},
+        seeds=(0,),
+        network=True,
+    ),
     Row("cifar10-if", LARGE, "cifar10-resnet20-public", _spiking("if"), seeds=(0,)),
     Row("cifar10-ecl", LARGE, "cifar10-resnet20-public", _spiking("dual"), seeds=(0,)),
+    Row(
+        "cifar10-calibrated",
+        LARGE,
+        "cifar10-resnet20-public",
+        {**_spiking("dual"), "phase.3": {"kind": "calibrate"}},
+        seeds=(0,),
+    ),
+    Row("cifar10-burst", LARGE, "cifar10-resnet20-public", _spiking("burst"), seeds=(0,)),
     Row("cifar10-resnet20", LARGE, seeds=(0,), reference=f"{_QAC}: 91.13 % at T = 3.74"),
     Row("cifar10-vgg16", LARGE, seeds=(0,), reference=f"{_QAC}: 94.78 % at T = 2.33"),
     Row(

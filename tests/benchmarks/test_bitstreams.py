@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from benchmarks import page
-from benchmarks.bitstreams import BUILDS, KEPT, PAGE, Build, committed, table
+from benchmarks.bitstreams import BUILDS, KEPT, PAGE, Build, accuracy, committed, table
+from benchmarks.results import RECORDS
 from spikeloom.hw.boards import Board
 from spikeloom.hw.build.family import Family
 from spikeloom.sw.cli.networks import FOLDER
@@ -62,3 +65,14 @@ def test_three_families_run_it(dataset: str) -> None:
 
 def test_the_page_is_that_of_the_manifests() -> None:
     assert page.parts(PAGE.read_text(encoding="utf-8"), "builds")[1] == table()
+
+
+def test_accuracy_is_that_of_the_network_that_was_built() -> None:
+    for one, manifest in committed().items():
+        result = json.loads((RECORDS / f"{one.network}-0" / "result.json").read_text("utf-8"))
+        assert result["network"] == manifest.content["network"]["digest"], one.name
+        assert accuracy(one.network) == result["integer_accuracy"]
+    # It runs for other timesteps than its model was trained for.
+    content = json.loads((KEPT / "cifar10-resnet20-public-t15-ulx3s-85f.json").read_text("utf-8"))
+    trained = content["network"]["accuracy"]["quantized"]
+    assert accuracy("cifar10-resnet20-public-t15") > trained + 0.015

@@ -144,6 +144,8 @@ def test_changes_of_a_row_reach_its_recipe() -> None:
     recipe = recipe_of(row.table(5))
     assert (recipe.seed, recipe.levels.weight_bits, recipe.phase[1].epochs) == (5, 2, 7)  # type: ignore[attr-defined]
     assert recipe_of(Row("digits-conv", "images").table(0)).levels.weight_bits == 8
+    longer = Row("x", "methods", "digits-conv", {"phase.3": {"kind": "calibrate"}}).table(0)
+    assert [phase["kind"] for phase in longer["phase"]] == ["float", "quantized", "calibrate"]
 
 
 def test_data_that_is_not_there_is_not_run(
